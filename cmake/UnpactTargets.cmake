@@ -1,0 +1,74 @@
+# unpact_layer(NAME [LAYERS ...] [LINK ...])   library unpact_NAME from src/NAME/*.cpp
+# unpact_tests(LAYER [NP ...])                 one GoogleTest program a layer, run at each number of ranks
+set(UNPACT_WARNINGS -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual)
+if(UNPACT_WERROR)
+  list(APPEND UNPACT_WARNINGS -Werror)
+endif()
+
+add_library(unpact_flags INTERFACE)
+target_compile_options(unpact_flags INTERFACE ${UNPACT_WARNINGS})
+target_include_directories(unpact_flags INTERFACE ${PROJECT_SOURCE_DIR}/include ${PROJECT_BINARY_DIR}/include)
+if(UNPACT_SANITIZE)
+  target_compile_options(unpact_flags INTERFACE -fsanitize=${UNPACT_SANITIZE} -fno-omit-frame-pointer)
+  target_link_options(unpact_flags INTERFACE -fsanitize=${UNPACT_SANITIZE})
+endif()
+
+add_custom_target(unpact_build_info
+  COMMAND ${CMAKE_COMMAND} -DSOURCE_DIR=${PROJECT_SOURCE_DIR} -DVERSION=${PROJECT_VERSION}
+          -DBUILD_TYPE=${CMAKE_BUILD_TYPE} "-DCOMPILER=${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}"
+          -DOUTPUT=${PROJECT_BINARY_DIR}/include/unpact/build_info.hpp
+          -P ${PROJECT_SOURCE_DIR}/cmake/WriteBuildInfo.cmake
+  BYPRODUCTS ${PROJECT_BINARY_DIR}/include/unpact/build_info.hpp VERBATIM)
+
+# LibTorch's headers cost seconds a file: they are compiled once here and reused by every target that links Torch.
+add_library(unpact_pch OBJECT ${PROJECT_SOURCE_DIR}/cmake/pch.cpp)
+target_link_libraries(unpact_pch PRIVATE unpact_flags unpact_torch)
+target_precompile_headers(unpact_pch PRIVATE <ATen/ATen.h> <filesystem> <map> <memory> <optional> <string> <vector>)
+target_compile_options(unpact_pch PRIVATE -fpch-preprocess)
+
+function(_unpact_use_pch target libraries)
+  if("unpact_torch" IN_LIST libraries)
+    target_compile_options(${target} PRIVATE -fpch-preprocess)
+    target_precompile_headers(${target} REUSE_FROM unpact_pch)
+  endif()
+endfunction()
+
+function(unpact_layer name)
+  cmake_parse_arguments(ARG "" "" "LAYERS;LINK" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*.cpp)
+  list(TRANSFORM ARG_LAYERS PREPEND unpact_ OUTPUT_VARIABLE layers)
+  if(NOT sources)
+    add_library(unpact_${name} INTERFACE)
+    target_link_libraries(unpact_${name} INTERFACE unpact_flags ${layers} ${ARG_LINK})
+    return()
+  endif()
+  add_library(unpact_${name} STATIC ${sources})
+  target_link_libraries(unpact_${name} PUBLIC unpact_flags ${layers} ${ARG_LINK})
+  _unpact_use_pch(unpact_${name} "${ARG_LINK}")
+endfunction()
+
+function(unpact_tests layer)
+  cmake_parse_arguments(ARG "" "" "NP;LINK" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${layer}/*_test.cpp)
+  if(NOT sources)
+    return()
+  endif()
+  set(target ${layer}_tests)
+  add_executable(${target} ${sources} ${PROJECT_SOURCE_DIR}/tests/support/main.cpp)
+  target_link_libraries(${target} PRIVATE unpact_${layer} unpact_comm GTest::gmock ${ARG_LINK})
+  target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+  _unpact_use_pch(${target} "unpact_torch")
+  target_compile_definitions(${target} PRIVATE
+    UNPACT_SOURCE_DIR="${PROJECT_SOURCE_DIR}" UNPACT_BINARY_DIR="${PROJECT_BINARY_DIR}"
+    UNPACT_TEST_DATA="${UNPACT_TEST_DATA}" UNPACT_FIXTURES="${UNPACT_FIXTURES}")
+  foreach(ranks IN LISTS ARG_NP)
+    add_test(NAME ${layer}.np${ranks}
+      COMMAND ${MPIEXEC_EXECUTABLE} --oversubscribe --allow-run-as-root ${MPIEXEC_NUMPROC_FLAG} ${ranks} $<TARGET_FILE:${target}>)
+    set_tests_properties(${layer}.np${ranks} PROPERTIES TIMEOUT 600 PROCESSORS ${ranks}
+      ENVIRONMENT "OMP_NUM_THREADS=1;OMPI_MCA_rmaps_base_oversubscribe=1;OMPI_MCA_btl_vader_single_copy_mechanism=none")
+  endforeach()
+  if(NOT ARG_NP)
+    add_test(NAME ${layer} COMMAND ${target})
+    set_tests_properties(${layer} PROPERTIES TIMEOUT 600 ENVIRONMENT "OMP_NUM_THREADS=2")
+  endif()
+endfunction()

@@ -1,0 +1,60 @@
+# LibTorch with CUDA and NCCL where a toolkit is there, else the CPU libraries of whatever LibTorch was found.
+#
+# LibTorch is looked for in CMAKE_PREFIX_PATH, Torch_DIR and the project's own Python environment (.venv).
+file(GLOB _unpact_venv_torch ${PROJECT_SOURCE_DIR}/.venv/lib/python3*/site-packages/torch)
+find_path(UNPACT_TORCH_CMAKE_DIR TorchConfig.cmake
+          HINTS ${Torch_DIR} PATH_SUFFIXES share/cmake/Torch
+          PATHS ${_unpact_venv_torch})
+if(NOT UNPACT_TORCH_CMAKE_DIR)
+  message(FATAL_ERROR "LibTorch was not found.\n"
+          "Hint: run scripts/setup, or pass -DCMAKE_PREFIX_PATH=/absolute/path/to/libtorch.")
+endif()
+get_filename_component(UNPACT_TORCH_ROOT ${UNPACT_TORCH_CMAKE_DIR}/../../.. ABSOLUTE)
+
+set(UNPACT_HAS_CUDA OFF)
+if(NOT UNPACT_CUDA STREQUAL "OFF")
+  find_package(CUDAToolkit QUIET)
+  find_library(_unpact_torch_cuda torch_cuda PATHS ${UNPACT_TORCH_ROOT}/lib NO_DEFAULT_PATH)
+  if(CUDAToolkit_FOUND AND CUDAToolkit_NVCC_EXECUTABLE AND _unpact_torch_cuda)
+    set(UNPACT_HAS_CUDA ON)
+  elseif(UNPACT_CUDA STREQUAL "ON")
+    message(FATAL_ERROR "UNPACT_CUDA=ON, but the CUDA toolkit or a CUDA build of LibTorch is missing.")
+  endif()
+endif()
+
+add_library(unpact_torch INTERFACE)
+if(UNPACT_HAS_CUDA)
+  # Torch's package asks for the architectures of the GPUs that it sees; a build machine may have none.
+  if(NOT TORCH_CUDA_ARCH_LIST AND NOT DEFINED ENV{TORCH_CUDA_ARCH_LIST})
+    set(TORCH_CUDA_ARCH_LIST "8.0;9.0")
+  endif()
+  set(CMAKE_CUDA_STANDARD 17)  # CMake 3.25 knows no C++20 flag for nvcc 13
+  find_package(Torch REQUIRED CONFIG PATHS ${UNPACT_TORCH_CMAKE_DIR} NO_DEFAULT_PATH)
+  target_link_libraries(unpact_torch INTERFACE ${TORCH_LIBRARIES})
+  target_compile_definitions(unpact_torch INTERFACE UNPACT_HAS_CUDA=1)
+else()
+  # Torch's package file refuses a CUDA build without a toolkit; its CPU libraries need none.
+  target_include_directories(unpact_torch SYSTEM INTERFACE
+    ${UNPACT_TORCH_ROOT}/include ${UNPACT_TORCH_ROOT}/include/torch/csrc/api/include)
+  foreach(name torch_cpu c10)
+    find_library(UNPACT_LIB_${name} ${name} PATHS ${UNPACT_TORCH_ROOT}/lib NO_DEFAULT_PATH REQUIRED)
+    target_link_libraries(unpact_torch INTERFACE ${UNPACT_LIB_${name}})
+  endforeach()
+endif()
+
+# NCCL: the one that LibTorch loads at run time, so that the process holds a single copy.
+set(UNPACT_HAS_NCCL OFF)
+add_library(unpact_nccl INTERFACE)
+if(UNPACT_HAS_CUDA AND NOT UNPACT_NCCL STREQUAL "OFF")
+  find_path(UNPACT_NCCL_INCLUDE nccl.h HINTS ${UNPACT_TORCH_ROOT}/../nvidia/nccl/include)
+  find_library(UNPACT_NCCL_LIBRARY NAMES nccl libnccl.so.2 HINTS ${UNPACT_TORCH_ROOT}/../nvidia/nccl/lib)
+  if(UNPACT_NCCL_INCLUDE AND UNPACT_NCCL_LIBRARY)
+    set(UNPACT_HAS_NCCL ON)
+    target_include_directories(unpact_nccl SYSTEM INTERFACE ${UNPACT_NCCL_INCLUDE})
+    target_link_libraries(unpact_nccl INTERFACE ${UNPACT_NCCL_LIBRARY} CUDA::cudart)
+    target_compile_definitions(unpact_nccl INTERFACE UNPACT_HAS_NCCL=1)
+  elseif(UNPACT_NCCL STREQUAL "ON")
+    message(FATAL_ERROR "UNPACT_NCCL=ON, but nccl.h or libnccl was not found beside LibTorch or in the toolkit.")
+  endif()
+endif()
+message(STATUS "unpact: LibTorch in ${UNPACT_TORCH_ROOT}, CUDA ${UNPACT_HAS_CUDA}, NCCL ${UNPACT_HAS_NCCL}")

@@ -1,0 +1,24 @@
+#pragma once
+/// Items 0..count-1 dealt out in order to whichever rank group asks next, through an MPI one-sided counter.
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "unpact/comm/communicator.hpp"
+
+namespace unpact {
+
+class SharedWorkQueue {
+ public:
+  /// Collective over `world`, which must outlive the queue.
+  SharedWorkQueue(const Communicator& world, std::int64_t count);
+  ~SharedWorkQueue();  ///< collective
+  /// The next item, or nothing when all are dealt. Collective over `group` (every rank of it gets the same item).
+  std::optional<std::int64_t> next(const Communicator& group);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace unpact

@@ -1,0 +1,43 @@
+#pragma once
+/// Files that appear under their final name only when they are complete and on the disk.
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace unpact {
+
+/// A temporary sibling of `target`. commit() syncs it, renames it to `target` and syncs the folder;
+/// without commit() the destructor removes it.
+class AtomicFile {
+ public:
+  /// Creates the target's folder when it is missing. @throws UserError when the folder cannot be written.
+  explicit AtomicFile(std::filesystem::path target);
+  ~AtomicFile();
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+
+  const std::filesystem::path& temporary_path() const { return temporary_; }
+  /// @throws RuntimeFailure when syncing or renaming fails (disk full, say); the target is then untouched.
+  void commit();
+
+ private:
+  std::filesystem::path target_, temporary_;
+  bool committed_ = false;
+};
+
+/// Writes `content` to `target` atomically.
+void write_file_atomically(const std::filesystem::path& target, std::string_view content);
+
+/// Syncs a file's (or folder's) content to the disk. @throws RuntimeFailure.
+void sync_to_disk(const std::filesystem::path& path);
+
+/// Renames a complete folder into place and syncs its parent; an existing `target` is replaced.
+void rename_folder_durably(const std::filesystem::path& temporary, const std::filesystem::path& target);
+
+/// The whole file. @throws UserError when it is missing or larger than `max_bytes`.
+std::string read_file(const std::filesystem::path& path, std::uintmax_t max_bytes = 1ULL << 32);
+
+/// Makes sure that files can be created in `folder`, creating it if need be. @throws UserError.
+void require_writable_folder(const std::filesystem::path& folder);
+
+}  // namespace unpact

@@ -1,0 +1,48 @@
+#pragma once
+/// Training examples: token ids with the positions that carry loss.
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "unpact/data/dataset.hpp"
+#include "unpact/text/prompt.hpp"
+
+namespace unpact {
+
+/// One sequence. `has_loss[t]` says whether token t is a target (predicted from tokens before it); has_loss[0] is 0.
+struct Example {
+  std::vector<TokenId> ids;
+  std::vector<std::uint8_t> has_loss;
+  std::int64_t targets() const;  ///< number of positions with loss
+};
+
+enum class LossOn { answer, all };
+
+/// Prompt + answer + EOS; loss on the answer and EOS, or on everything behind the first token.
+Example make_question_example(const Tokenizer& tokenizer, const PromptTemplate& prompt_template,
+                              const QuestionAnswer& pair, LossOn loss_on);
+
+/// MUSE's rule (muse_bench, baselines/dataset.py): the texts joined by "\n\n" are tokenized once and cut into pieces
+/// of `length` - 1 tokens behind BOS; the last piece is filled by wrapping around to the first when `wrap` is set,
+/// else it stays short. Loss on everything behind BOS.
+std::vector<Example> chunk_texts(const Tokenizer& tokenizer, const std::vector<std::string>& texts, std::int64_t length,
+                                 bool wrap);
+
+/// A fixed order of example indices that depends on seed and epoch alone: position g of epoch e is the same for any
+/// number of ranks.
+class EpochSampler {
+ public:
+  EpochSampler(std::int64_t count, std::uint64_t seed, bool shuffle);
+  /// The example at global position g = epoch * count + position, g >= 0.
+  std::int64_t operator[](std::int64_t global_position) const;
+  std::int64_t count() const { return count_; }
+
+ private:
+  std::int64_t count_;
+  std::uint64_t seed_;
+  bool shuffle_;
+  mutable std::int64_t cached_epoch_ = -1;
+  mutable std::vector<std::int64_t> order_;
+};
+
+}  // namespace unpact

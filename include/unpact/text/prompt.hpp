@@ -1,0 +1,50 @@
+#pragma once
+/// Prompts: a template filled with a question, as tokens, with the question's own tokens marked.
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "unpact/text/tokenizer.hpp"
+
+namespace unpact {
+
+/// How a model is asked. The defaults are the demonstration's; MUSE's own has a space behind "Answer:" and an empty
+/// `answer_prefix` (configs/models/muse.ini).
+struct PromptTemplate {
+  std::string before_question = "Question: ";
+  std::string after_question = "\nAnswer:";
+  std::string answer_prefix = " ";           ///< between prompt and answer
+  std::string between_examples = "\n\n";     ///< behind each in-context example's answer
+  bool add_bos = true;
+  std::vector<std::string> stop_strings = {"\n\n", "\nQuestion", "Question:"};
+};
+
+/// A solved question shown before the one that is asked.
+using InContextExample = std::pair<std::string, std::string>;
+
+/// A tokenized prompt. The candidates are the tokens that hold text of the question; the template's tokens, the
+/// examples and BOS are context.
+struct Prompt {
+  std::string text;
+  std::vector<TokenId> ids;            ///< BOS first when the template adds it
+  std::vector<ByteSpan> spans;         ///< bytes of `text` behind each token
+  std::size_t candidate_begin = 0, candidate_end = 0;  ///< token range of the question
+};
+
+/// @throws UserError for an empty question or one whose tokens cannot be told from the template's.
+Prompt build_prompt(const Tokenizer& tokenizer, const PromptTemplate& prompt_template, const std::string& question,
+                    const std::vector<InContextExample>& examples = {});
+
+/// The answer's tokens behind that prompt. @throws UserError for an empty answer.
+std::vector<TokenId> encode_answer(const Tokenizer& tokenizer, const PromptTemplate& prompt_template,
+                                   const std::string& answer);
+
+/// What a person reads of generated ids: decoded, cut at the first stop string, white space trimmed.
+std::string readable_answer(const Tokenizer& tokenizer, const PromptTemplate& prompt_template,
+                            const std::vector<TokenId>& ids);
+
+/// The words behind the marked tokens, in the order of the text, each once: a token is widened to the word that it is
+/// a part of, and neighbouring marked words become one phrase. `marked[i]` belongs to candidate i.
+std::vector<std::string> words_behind(const Prompt& prompt, const std::vector<bool>& marked);
+
+}  // namespace unpact

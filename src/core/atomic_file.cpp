@@ -1,0 +1,106 @@
+#include "unpact/core/atomic_file.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+
+#include "unpact/core/error.hpp"
+
+namespace unpact {
+namespace fs = std::filesystem;
+namespace {
+
+[[noreturn]] void fail(const std::string& action, const fs::path& path, int code) {
+  throw RuntimeFailure(concat("cannot ", action, " ", path.string()), std::strerror(code),
+                       code == ENOSPC || code == EDQUOT ? "free some space on that disk and start again"
+                                                        : "check the disk, the folder and its permissions");
+}
+
+fs::path parent_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
+
+}  // namespace
+
+void sync_to_disk(const fs::path& path) {
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) fail("open", path, errno);
+  const int result = ::fsync(descriptor);
+  const int code = errno;
+  ::close(descriptor);
+  // Some network file systems cannot sync a folder and say so with EINVAL; that is no failure of the data.
+  if (result != 0 && !(code == EINVAL && fs::is_directory(path))) fail("sync", path, code);
+}
+
+void require_writable_folder(const fs::path& folder) {
+  std::error_code code;
+  fs::create_directories(folder, code);
+  UNPACT_VALIDATE(!code && fs::is_directory(folder), concat("cannot create the folder ", folder.string()),
+                  code ? code.message() : "a file of that name is in the way", "choose another folder or fix its permissions");
+  const fs::path probe = folder / concat(".unpact-write-test.", ::getpid());
+  const int descriptor = ::open(probe.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+  UNPACT_VALIDATE(descriptor >= 0, concat("cannot write into the folder ", folder.string()), std::strerror(errno),
+                  "choose another folder or fix its permissions");
+  ::close(descriptor);
+  fs::remove(probe, code);
+}
+
+AtomicFile::AtomicFile(fs::path target) : target_(std::move(target)) {
+  require_writable_folder(parent_of(target_));
+  temporary_ = parent_of(target_) / concat(".", target_.filename().string(), ".tmp.", ::getpid());
+}
+
+AtomicFile::~AtomicFile() {
+  std::error_code ignored;
+  if (!committed_) fs::remove(temporary_, ignored);
+}
+
+void AtomicFile::commit() {
+  sync_to_disk(temporary_);
+  if (::rename(temporary_.c_str(), target_.c_str()) != 0) fail("rename to", target_, errno);
+  committed_ = true;
+  sync_to_disk(parent_of(target_));
+}
+
+void write_file_atomically(const fs::path& target, std::string_view content) {
+  AtomicFile file(target);
+  {
+    std::ofstream out(file.temporary_path(), std::ios::binary);
+    out.write(content.data(), static_cast<std::streamsize>(content.size()));
+    out.close();
+    if (!out) fail("write", target, errno != 0 ? errno : EIO);
+  }
+  file.commit();
+}
+
+void rename_folder_durably(const fs::path& temporary, const fs::path& target) {
+  for (const auto& entry : fs::recursive_directory_iterator(temporary))
+    if (entry.is_regular_file()) sync_to_disk(entry.path());
+  sync_to_disk(temporary);
+  std::error_code code;
+  const fs::path old = target.string() + ".old";
+  fs::remove_all(old, code);
+  const bool replaces = fs::exists(target);
+  if (replaces && ::rename(target.c_str(), old.c_str()) != 0) fail("move aside", target, errno);
+  if (::rename(temporary.c_str(), target.c_str()) != 0) fail("rename to", target, errno);
+  sync_to_disk(parent_of(target));
+  if (replaces) fs::remove_all(old, code);
+}
+
+std::string read_file(const fs::path& path, std::uintmax_t max_bytes) {
+  std::error_code code;
+  UNPACT_VALIDATE(fs::is_regular_file(path, code), concat("cannot read ", path.string()),
+                  fs::exists(path, code) ? "it is not a regular file" : "there is no such file", "check the path");
+  const auto size = fs::file_size(path, code);
+  UNPACT_VALIDATE(!code && size <= max_bytes, concat("refusing to read ", path.string()),
+                  concat("it has ", size, " bytes, more than the limit of ", max_bytes), "check that this is the right file");
+  std::ifstream in(path, std::ios::binary);
+  std::string content(size, '\0');
+  in.read(content.data(), static_cast<std::streamsize>(size));
+  UNPACT_VALIDATE(in.good() || (size == 0 && in), concat("cannot read ", path.string()), "reading failed",
+                  "check the file's permissions");
+  return content;
+}
+
+}  // namespace unpact

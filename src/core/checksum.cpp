@@ -1,0 +1,60 @@
+#include "unpact/core/checksum.hpp"
+
+#include <openssl/evp.h>
+
+#include <fstream>
+#include <memory>
+#include <vector>
+
+#include "unpact/core/error.hpp"
+
+namespace unpact {
+namespace {
+
+class Sha256 {
+ public:
+  Sha256() : context_(EVP_MD_CTX_new(), EVP_MD_CTX_free) {
+    UNPACT_ASSERT(context_ && EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) == 1);
+  }
+  void update(const char* data, std::size_t size) {
+    UNPACT_ASSERT(EVP_DigestUpdate(context_.get(), data, size) == 1);
+  }
+  std::string hex() {
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned length = 0;
+    UNPACT_ASSERT(EVP_DigestFinal_ex(context_.get(), digest, &length) == 1);
+    static constexpr char digits[] = "0123456789abcdef";
+    std::string text;
+    for (unsigned i = 0; i < length; ++i) {
+      text += digits[digest[i] >> 4];
+      text += digits[digest[i] & 15];
+    }
+    return text;
+  }
+
+ private:
+  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context_;
+};
+
+}  // namespace
+
+std::string sha256_of_bytes(std::string_view bytes) {
+  Sha256 hash;
+  hash.update(bytes.data(), bytes.size());
+  return hash.hex();
+}
+
+std::string sha256_of_file(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  UNPACT_VALIDATE(in.is_open(), concat("cannot read ", path.string()), "it is missing or not readable", "check the path");
+  Sha256 hash;
+  std::vector<char> buffer(1 << 20);
+  while (in) {
+    in.read(buffer.data(), static_cast<std::streamsize>(buffer.size()));
+    hash.update(buffer.data(), static_cast<std::size_t>(in.gcount()));
+  }
+  UNPACT_VALIDATE(in.eof(), concat("cannot read ", path.string()), "reading stopped before its end", "check the disk");
+  return hash.hex();
+}
+
+}  // namespace unpact

@@ -1,0 +1,80 @@
+#include "unpact/core/log.hpp"
+
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+#include <mutex>
+
+#include "unpact/core/clock.hpp"
+#include "unpact/core/error.hpp"
+
+namespace unpact::log {
+namespace {
+
+struct State {
+  int rank = 0, world_size = 1;
+  bool stdout_is_data = false;
+  std::ofstream file;
+  std::mutex mutex;
+};
+
+State& state() {
+  static State instance;
+  return instance;
+}
+
+void write_to_file(State& s, const char* level, std::string_view message) {
+  if (s.file.is_open()) s.file << utc_now() << ' ' << level << ' ' << message << '\n' << std::flush;
+}
+
+void speak(const char* level, std::string_view message) {
+  auto& s = state();
+  const std::lock_guard lock(s.mutex);
+  std::string tag = s.world_size > 1 ? "[rank " + std::to_string(s.rank) + "] " : std::string();
+  std::cerr << tag + "unpact: " + level + ": " + std::string(message) + "\n" << std::flush;
+  write_to_file(s, level, message);
+}
+
+}  // namespace
+
+void set_rank(int rank, int world_size) {
+  state().rank = rank;
+  state().world_size = world_size;
+}
+
+void open_file(const std::filesystem::path& folder) {
+  auto& s = state();
+  std::error_code ignored;
+  std::filesystem::create_directories(folder, ignored);
+  char name[32];
+  std::snprintf(name, sizeof name, "rank-%04d.log", s.rank);
+  const std::lock_guard lock(s.mutex);
+  s.file.close();
+  s.file.clear();
+  s.file.open(folder / name, std::ios::app);
+  UNPACT_VALIDATE(s.file.is_open(), concat("cannot write the log file ", (folder / name).string()),
+                  "the folder is missing or not writable", "choose another output folder");
+}
+
+void keep_stdout_for_data() { state().stdout_is_data = true; }
+
+void info(std::string_view message) {
+  auto& s = state();
+  const std::lock_guard lock(s.mutex);
+  if (s.rank == 0) (s.stdout_is_data ? std::cerr : std::cout) << message << std::endl;
+  write_to_file(s, "info", message);
+}
+
+void detail(std::string_view message) {
+  auto& s = state();
+  const std::lock_guard lock(s.mutex);
+  write_to_file(s, "detail", message);
+}
+
+void warn(std::string_view message) { speak("warning", message); }
+void error(std::string_view message) { speak("error", message); }
+
+int rank() { return state().rank; }
+int world_size() { return state().world_size; }
+
+}  // namespace unpact::log
