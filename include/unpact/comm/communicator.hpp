@@ -24,7 +24,8 @@ class MpiSession {
   [[noreturn]] static void abort_all(int exit_code);
 };
 
-/// A group of ranks. Move-only; the null communicator is one rank that needs no MPI.
+/// A group of ranks. Move-only; the null communicator is one rank that needs no MPI. The destructor is collective;
+/// while an exception unwinds it frees nothing, since the other ranks would not be there.
 class Communicator {
  public:
   Communicator() = default;        ///< the null communicator: rank 0 of 1
@@ -40,15 +41,18 @@ class Communicator {
   /// MPI_COMM_SELF for the null communicator when MPI is running.
   MPI_Comm handle() const;
 
-  // All below are collective over this communicator.
+  // All below are collective over this communicator and throw RuntimeFailure when MPI reports an error.
+  Communicator dup() const;  ///< the same ranks, with messages that cannot mix with this communicator's
+  /// The ranks that pass the same color (>= 0), ordered by key, then by rank.
   Communicator split(int color, int key) const;
   Communicator split_by_node() const;  ///< the ranks that share this rank's memory
   void barrier() const;
   void broadcast_bytes(void* data, std::size_t bytes, int root) const;
+  /// The root's text on every rank; of any length.
   std::string broadcast(const std::string& text, int root) const;
   std::vector<std::string> all_gather(const std::string& text) const;  ///< one string a rank, in rank order
   std::vector<double> all_gather(double value) const;
-  double sum(double value) const;
+  double sum(double value) const;  ///< bit-equal on every rank, as are the other reductions
   std::int64_t sum(std::int64_t value) const;
   std::int64_t max(std::int64_t value) const;
   double max(double value) const;
