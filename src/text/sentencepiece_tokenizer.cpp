@@ -1,0 +1,149 @@
+#include "sentencepiece_tokenizer.hpp"
+
+#include <algorithm>
+
+#include "unpact/core/atomic_file.hpp"
+#include "unpact/core/checksum.hpp"
+#include "unpact/core/error.hpp"
+
+namespace unpact {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr std::uintmax_t kMaxModelBytes = 64ULL << 20;  // the largest published models have 5 MB
+constexpr std::size_t kMaxTextBytes = 1ULL << 30;       // the library counts bytes in 32 bits
+constexpr const char* kSpaceSymbol = "\xE2\x96\x81";    // U+2581, how SentencePiece writes a space
+
+/// The library puts a whole character on the last of its byte pieces; here every byte piece gets its own byte.
+void spread_bytes(std::vector<ByteSpan>& spans, std::size_t first, std::size_t last) {
+  const std::size_t begin = spans[first].begin, pieces = last - first + 1, bytes = spans[last].end - begin;
+  for (std::size_t k = 0; k < pieces; ++k)
+    spans[first + k] = bytes == pieces ? ByteSpan{begin + k, begin + k + 1} : ByteSpan{begin, begin + bytes};
+}
+
+std::optional<TokenId> optional_id(int id) { return id < 0 ? std::nullopt : std::optional<TokenId>(id); }
+
+/// How many one-character strings the bytes hold (the bytes are UTF-8).
+std::size_t characters(const std::string& text) {
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+}
+
+}  // namespace
+
+SentencePieceTokenizer::SentencePieceTokenizer(const fs::path& folder) : path_(folder / "tokenizer.model") {
+  const std::string content = read_file(path_, kMaxModelBytes);
+  const auto status = processor_.LoadFromSerializedProto(content);
+  UNPACT_VALIDATE(status.ok(), concat(path_.string(), " is not a SentencePiece model"), status.error_message(),
+                  "check that the file is complete; models of tiktoken's kind (Llama 3) are not supported");
+  vocabulary_size_ = processor_.GetPieceSize();
+  check_pieces();
+  bos_id_ = optional_id(processor_.bos_id());
+  eos_id_ = optional_id(processor_.eos_id());
+  checksum_ = sha256_of_bytes(content);
+  for (const char* name : {"tokenizer.model", "tokenizer_config.json", "special_tokens_map.json", "tokenizer.json"})
+    if (fs::is_regular_file(folder / name)) files_.push_back(folder / name);
+  choose_sentinel();
+}
+
+void SentencePieceTokenizer::check_pieces() const {
+  UNPACT_VALIDATE(vocabulary_size_ > 0, concat(path_.string(), " has no pieces"), "its vocabulary is empty",
+                  "check that the file is complete");
+  for (int id = 0; id < static_cast<int>(vocabulary_size_); ++id)
+    UNPACT_VALIDATE(is_valid_utf8(processor_.IdToPiece(id)), concat(path_.string(), " is broken"),
+                    concat("piece ", id, " is not UTF-8"), "fetch the file again");
+}
+
+Encoding SentencePieceTokenizer::encode(std::string_view text) const {
+  UNPACT_VALIDATE(text.size() <= kMaxTextBytes, "a text is too long to tokenize",
+                  concat("it has ", text.size(), " bytes, more than ", kMaxTextBytes), "split it into several texts");
+  UNPACT_VALIDATE(is_valid_utf8(text), "a text cannot be tokenized", "it is not valid UTF-8", "convert it to UTF-8");
+  sentencepiece::ImmutableSentencePieceText result;
+  const auto status = processor_.Encode(text, result.mutable_proto());
+  if (!status.ok()) throw RuntimeFailure("SentencePiece cannot encode a text", status.error_message(), "");
+  Encoding encoding;
+  encoding.ids.reserve(result.pieces_size());
+  encoding.spans.reserve(result.pieces_size());
+  std::size_t first_byte = 0;  // of the byte pieces that share one character
+  for (std::size_t i = 0; i < result.pieces_size(); ++i) {
+    const auto piece = result.pieces(static_cast<int>(i));
+    const int id = static_cast<int>(piece.id());
+    encoding.ids.push_back(id);
+    encoding.spans.push_back({piece.begin(), piece.end()});
+    if (!processor_.IsByte(id)) {
+      first_byte = i + 1;
+    } else if (piece.end() > piece.begin()) {
+      spread_bytes(encoding.spans, first_byte, i);
+      first_byte = i + 1;
+    }
+  }
+  return encoding;
+}
+
+bool SentencePieceTokenizer::stays_alone(const std::string& sentinel) const {
+  // It must be known (runs of unknown characters melt together) and part of no longer piece (else it could merge).
+  const auto alone = encode(sentinel);
+  if (alone.ids.empty() || processor_.IsUnknown(static_cast<int>(alone.ids.back()))) return false;
+  for (int id = 0; id < static_cast<int>(vocabulary_size_); ++id) {
+    const auto& piece = processor_.IdToPiece(id);
+    if (!processor_.IsControl(id) && piece != sentinel && piece.find(sentinel) != std::string::npos) return false;
+  }
+  for (const char* text : {"a", " a", "1", " 1", "\n", "  \n", "\xC3\xA9"}) {
+    const auto encoding = encode(sentinel + text);
+    std::size_t own = 0;
+    while (own < encoding.spans.size() && encoding.spans[own].end <= sentinel.size()) ++own;
+    const auto own_end = encoding.ids.begin() + static_cast<std::ptrdiff_t>(own);
+    if (!std::equal(alone.ids.begin(), alone.ids.end(), encoding.ids.begin(), own_end)) return false;
+  }
+  return true;
+}
+
+void SentencePieceTokenizer::choose_sentinel() {
+  // A line feed, which Llama-type models spell as a byte; else a character, from the end, where the rare ones are.
+  std::string candidate(1, '\n');
+  for (int id = static_cast<int>(vocabulary_size_); id >= 0; --id) {
+    if (id < static_cast<int>(vocabulary_size_)) candidate = processor_.IdToPiece(id);
+    const bool text = id == static_cast<int>(vocabulary_size_) ||
+                      !(processor_.IsControl(id) || processor_.IsUnknown(id) || processor_.IsByte(id));
+    if (!text || characters(candidate) != 1 || candidate == kSpaceSymbol || !stays_alone(candidate)) continue;
+    sentinel_ = candidate;
+    return;
+  }
+}
+
+std::vector<TokenId> SentencePieceTokenizer::encode_continuation(std::string_view text) const {
+  UNPACT_VALIDATE(!sentinel_.empty(), concat(path_.string(), " cannot encode a text that continues another one"),
+                  "no character of its vocabulary stays a token of its own", "use a model with byte fallback");
+  if (text.empty()) return {};
+  const auto encoding = encode(concat(sentinel_, text));
+  std::size_t own = 0;
+  while (own < encoding.ids.size() && encoding.spans[own].end <= sentinel_.size()) ++own;
+  UNPACT_ASSERT(own == encoding.ids.size() || encoding.spans[own].begin >= sentinel_.size());
+  return {encoding.ids.begin() + static_cast<std::ptrdiff_t>(own), encoding.ids.end()};
+}
+
+void SentencePieceTokenizer::require_known(TokenId id) const {
+  UNPACT_VALIDATE(id >= 0 && id < vocabulary_size_, concat("token id ", id, " is unknown"),
+                  concat("the vocabulary of ", path_.string(), " has ", vocabulary_size_, " pieces"),
+                  "check that model and tokenizer belong together");
+}
+
+std::string SentencePieceTokenizer::decode(const std::vector<TokenId>& ids) const {
+  std::vector<int> visible;
+  visible.reserve(ids.size());
+  for (const TokenId id : ids) {
+    require_known(id);
+    if (!processor_.IsControl(static_cast<int>(id))) visible.push_back(static_cast<int>(id));
+  }
+  std::string text;
+  const auto status = processor_.Decode(visible, &text);
+  if (!status.ok()) throw RuntimeFailure("SentencePiece cannot decode tokens", status.error_message(), "");
+  return text;
+}
+
+std::string SentencePieceTokenizer::piece(TokenId id) const {
+  require_known(id);
+  return replace_all(processor_.IdToPiece(static_cast<int>(id)), kSpaceSymbol, " ");
+}
+
+}  // namespace unpact

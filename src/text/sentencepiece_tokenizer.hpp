@@ -1,0 +1,41 @@
+#pragma once
+#include <sentencepiece_processor.h>
+
+#include "unpact/text/tokenizer.hpp"
+
+namespace unpact {
+
+/// A SentencePiece model (tokenizer.model of Llama 2, Mistral 7B v0.1 and their kin).
+class SentencePieceTokenizer final : public Tokenizer {
+ public:
+  /// @param folder holds tokenizer.model. @throws UserError when that file is broken.
+  explicit SentencePieceTokenizer(const std::filesystem::path& folder);
+
+  Encoding encode(std::string_view text) const override;
+  std::vector<TokenId> encode_continuation(std::string_view text) const override;
+  std::string decode(const std::vector<TokenId>& ids) const override;
+  std::string piece(TokenId id) const override;
+
+  std::int64_t vocabulary_size() const override { return vocabulary_size_; }
+  std::optional<TokenId> bos_id() const override { return bos_id_; }
+  std::optional<TokenId> eos_id() const override { return eos_id_; }
+  std::string kind() const override { return "SentencePiece"; }
+  std::string checksum() const override { return checksum_; }
+  std::vector<std::filesystem::path> files() const override { return files_; }
+
+ private:
+  void check_pieces() const;
+  void choose_sentinel();
+  bool stays_alone(const std::string& sentinel) const;
+  void require_known(TokenId id) const;
+
+  std::filesystem::path path_;
+  sentencepiece::SentencePieceProcessor processor_;
+  std::int64_t vocabulary_size_ = 0;
+  std::optional<TokenId> bos_id_, eos_id_;
+  std::string checksum_;
+  std::string sentinel_;  ///< put in front of a continuation, so that the dummy space falls on it; empty: none exists
+  std::vector<std::filesystem::path> files_;
+};
+
+}  // namespace unpact

@@ -1,0 +1,59 @@
+#include "unicode.hpp"
+
+#include <array>
+
+namespace unpact {
+
+CodePoint code_point_at(std::string_view text, std::size_t at) {
+  const auto byte = [&](std::size_t k) -> char32_t { return k < text.size() ? static_cast<unsigned char>(text[k]) : 0; };
+  const char32_t lead = byte(at);
+  if (lead < 0xC0) return {lead, 1};
+  if (lead < 0xE0) return {(lead & 0x1F) << 6 | (byte(at + 1) & 0x3F), 2};
+  if (lead < 0xF0) return {(lead & 0x0F) << 12 | (byte(at + 1) & 0x3F) << 6 | (byte(at + 2) & 0x3F), 3};
+  return {(lead & 0x07) << 18 | (byte(at + 1) & 0x3F) << 12 | (byte(at + 2) & 0x3F) << 6 | (byte(at + 3) & 0x3F), 4};
+}
+
+bool is_space(char32_t c) {
+  return c == ' ' || (c >= '\t' && c <= '\r') || c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) ||
+         c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
+}
+
+bool is_punctuation(char32_t c) {
+  if (c < 0x80) return std::u32string_view(U"!\"&'()*,-./:;<=>?[\\]^_`{|}~").find(c) != std::u32string_view::npos;
+  struct Range {
+    char32_t first, last;
+  };
+  static constexpr std::array<Range, 12> ranges = {{{0xA1, 0xA1}, {0xAB, 0xAB}, {0xB7, 0xB7}, {0xBB, 0xBB}, {0xBF, 0xBF},
+                                                    {0x2010, 0x2027}, {0x2039, 0x203A}, {0x3001, 0x3003},
+                                                    {0x3008, 0x3011}, {0x3014, 0x301F}, {0xFF01, 0xFF02},
+                                                    {0xFF07, 0xFF0F}}};
+  for (const auto& range : ranges)
+    if (c >= range.first && c <= range.last) return true;
+  return c == 0xFF1A || c == 0xFF1B || c == 0xFF1F || c == 0x60C || c == 0x61B || c == 0x61F || c == 0x6D4 || c == 0x964;
+}
+
+std::string_view strip_punctuation(std::string_view word) {
+  while (!word.empty()) {
+    const auto first = code_point_at(word, 0);
+    if (!is_punctuation(first.value)) break;
+    word.remove_prefix(first.bytes);
+  }
+  while (!word.empty()) {
+    std::size_t last = word.size() - 1;
+    while (last > 0 && (static_cast<unsigned char>(word[last]) & 0xC0) == 0x80) --last;
+    if (!is_punctuation(code_point_at(word, last).value)) break;
+    word = word.substr(0, last);
+  }
+  return word;
+}
+
+bool is_blank(std::string_view text) {
+  for (std::size_t at = 0; at < text.size();) {
+    const auto c = code_point_at(text, at);
+    if (!is_space(c.value)) return false;
+    at += c.bytes;
+  }
+  return true;
+}
+
+}  // namespace unpact
