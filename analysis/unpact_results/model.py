@@ -139,6 +139,11 @@ class Cell:
     beta: float
     noise_floor: float
     judge: str
+    focus_answer: str = "own"  # whose KeyTokens the focus shift compares: "own" or "gold"
+
+    def key_tokens(self, model: ModelResult) -> Ragged:
+        """KeyToken flags of a model for the answer that the focus shift is about."""
+        return getattr(model, self.focus_answer).is_key_token
 
     def pieces_of(self, question: int) -> list[str]:
         """Text pieces of the prompt tokens of a question."""

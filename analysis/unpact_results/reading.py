@@ -1,0 +1,194 @@
+"""Loads cell and campaign files (docs/results-format.md) into the classes of model.py."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from .model import Campaign, Cell, CellStatus, Contribution, ModelResult, Probe, Ragged, Rate
+from .statistics import set_cosine
+
+KNOWN_MAJOR = "1"
+STATES = ("finished", "missing", "broken")
+
+
+class ResultsError(Exception):
+    """A file that is no results file, is broken, or has a version that this package does not know."""
+
+
+def load_cell(path: str | os.PathLike[str]) -> Cell:
+    """Read a whole cell file. Raises ResultsError with the path and the reason."""
+    path = Path(path)
+    try:
+        with h5py.File(path, "r") as file:
+            _check_schema(file, "unpact-cell")
+            return _cell(file, path)
+    except ResultsError as error:
+        raise ResultsError(f"{path}: {error}") from error
+    except (OSError, KeyError, ValueError, AttributeError, IndexError, TypeError) as error:
+        raise ResultsError(f"{path}: cannot be read: {error}") from error
+
+
+def load_campaign(path: str | os.PathLike[str]) -> Campaign:
+    """Read a campaign: its campaign.h5, the folder of it, a folder of cell files, or one cell file.
+
+    Cells that are missing or cannot be read are listed in `status`, they are no error.
+    """
+    path = Path(path)
+    if path.is_dir():
+        master = path / "campaign.h5"
+        return _campaign_file(master) if master.is_file() else _loose_cells(path)
+    if not path.is_file():
+        raise ResultsError(f"{path}: no such file or folder")
+    if schema_of(path) == "unpact-cell":
+        return Campaign(path, [load_cell(path)], [])
+    return _campaign_file(path)
+
+
+def schema_of(path: str | os.PathLike[str]) -> str:
+    """Schema name of a file, empty where it has none."""
+    try:
+        with h5py.File(path, "r") as file:
+            return str(plain(file.attrs.get("schema_name", "")))
+    except OSError as error:
+        raise ResultsError(f"{path}: is no HDF5 file: {error}") from error
+
+
+def plain(value: Any) -> Any:
+    """An attribute as a plain Python value."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def strings(dataset: h5py.Dataset) -> list[str]:
+    """A string dataset of one axis as a list."""
+    return [str(value) for value in dataset.asstr(errors="replace")[:]]
+
+
+def ragged(group: h5py.Group) -> Ragged:
+    """A CSR group; refuses offsets that do not fit the values."""
+    values, offsets = group["values"][:], group["offsets"][:]
+    rising = len(offsets) > 0 and offsets[0] == 0 and bool(np.all(offsets[1:] >= offsets[:-1]))
+    if not rising or offsets[-1] != len(values):
+        raise ResultsError(f"{group.name}: offsets do not fit the values")
+    return Ragged(values, offsets)
+
+
+def _check_schema(file: h5py.File, name: str) -> None:
+    found, version = plain(file.attrs.get("schema_name", "")), str(plain(file.attrs.get("schema_version", "")))
+    if found != name:
+        raise ResultsError(f"schema is {found!r}, expected {name!r}")
+    if version.split(".")[0] != KNOWN_MAJOR:
+        raise ResultsError(f"schema version {version!r} is not known here (this package reads {KNOWN_MAJOR}.x)")
+
+
+def _contribution(group: h5py.Group) -> Contribution:
+    names = ("answer_ids", "log_probabilities", "contributions", "is_key_token")
+    return Contribution(*(ragged(group[name]) for name in names))
+
+
+def _model(group: h5py.Group) -> ModelResult:
+    return ModelResult(strings(group["answer"]), group["score"][:], group["is_right"][:].astype(bool),
+                       _contribution(group["gold"]), _contribution(group["own"]))
+
+
+def _probe(name: str, group: h5py.Group) -> Probe:
+    answers = group["answer"].asstr(errors="replace")[:]
+    return Probe(name, strings(group["attempt"]), group["probed_question"][:], [[str(a) for a in row] for row in answers],
+                 group["score"][:], group["is_right"][:].astype(bool))
+
+
+def _rates(group: h5py.Group) -> dict[str, Rate]:
+    columns = [group[name][:].tolist() for name in ("count", "total", "value", "low", "high")]
+    return {name: Rate(*row, name) for name, *row in zip(strings(group["name"]), *columns, strict=True)}
+
+
+def _columns(group: h5py.Group) -> dict[str, Any]:
+    return {name: strings(item) if h5py.check_string_dtype(item.dtype) else item[:]
+            for name, item in group.items() if isinstance(item, h5py.Dataset)}
+
+
+def _cell(file: h5py.File, path: Path) -> Cell:
+    attributes = {name: plain(value) for name, value in file.attrs.items()}
+    target, unlearned = _model(file["target"]), _model(file["unlearned"])
+    cell = Cell(
+        path=path, id=attributes["cell_id"], model=attributes["model"], dataset=attributes["dataset"], method=attributes["method"],
+        seed=int(attributes["seed"]), attributes=attributes,
+        split=file["questions/split"][:], question=strings(file["questions/text"]), gold_answer=strings(file["questions/gold_answer"]),
+        prompt=strings(file["prompts/text"]), token_ids=ragged(file["prompts/token_ids"]), is_candidate=ragged(file["prompts/is_candidate"]),
+        pieces=strings(file["prompts/pieces"]), target=target, unlearned=unlearned, outcome=file["outcome/class"][:],
+        set_cosine=file["focus_shift/set_cosine"][:], contribution_cosine=file["focus_shift/contribution_cosine"][:],
+        probes={name: _probe(name, group) for name, group in file["probes"].items()},
+        rates=_rates(file["rates"]), training=_columns(file["training"]), work=_columns(file["work"]),
+        alpha=float(attributes["alpha"]), beta=float(attributes["beta"]), noise_floor=float(attributes["noise_floor"]),
+        judge=str(attributes["judge"]), focus_answer="own",
+    )
+    _check_lengths(cell)
+    cell.focus_answer = focus_answer(cell)
+    return cell
+
+
+def _check_lengths(cell: Cell) -> None:
+    count = len(cell.question)
+    per_question = [cell.split, cell.gold_answer, cell.prompt, cell.token_ids, cell.is_candidate, cell.outcome, cell.set_cosine, cell.contribution_cosine]
+    for model in (cell.target, cell.unlearned):
+        per_question += [model.answer, model.score, model.is_right]
+        for part in (model.gold, model.own):
+            per_question += [part.answer_ids, part.log_probabilities, part.contributions, part.is_key_token]
+    if any(len(item) != count for item in per_question):
+        raise ResultsError("datasets disagree about the number of questions")
+    if len(cell.pieces) != len(cell.token_ids.values):
+        raise ResultsError("as many pieces as token ids are expected")
+
+
+def focus_answer(cell: Cell) -> str:
+    """Which answer's KeyTokens ("own" or "gold") the stored focus shift was made from."""
+    for which in ("own", "gold"):
+        before, after = getattr(cell.target, which).is_key_token, getattr(cell.unlearned, which).is_key_token
+        if any(len(a) != len(b) for a, b in zip(before, after, strict=True)):
+            continue
+        made = np.array([set_cosine(a, b) for a, b in zip(before, after, strict=True)])
+        if np.allclose(made, cell.set_cosine, atol=1e-6, equal_nan=True):
+            return which
+    return "own"
+
+
+def _loose_cells(folder: Path) -> Campaign:
+    files = sorted(folder.glob("*.h5")) or sorted((folder / "cells").glob("*.h5"))
+    if not files:
+        raise ResultsError(f"{folder}: no campaign.h5 and no cell files in it")
+    return _read_cells(folder, [CellStatus(file.stem, "", "", "", 0, "finished", str(file.relative_to(folder))) for file in files], {})
+
+
+def _campaign_file(path: Path) -> Campaign:
+    try:
+        with h5py.File(path, "r") as file:
+            _check_schema(file, "unpact-campaign")
+            table = _columns(file["status"])
+            attributes = {name: plain(value) for name, value in file.attrs.items()}
+    except ResultsError as error:
+        raise ResultsError(f"{path}: {error}") from error
+    except (OSError, KeyError, ValueError) as error:
+        raise ResultsError(f"{path}: cannot be read: {error}") from error
+    names = ("id", "model", "dataset", "method", "seed", "state", "file", "reason")
+    rows = zip(*(table[name] for name in names), strict=True)
+    status = [CellStatus(*row[:4], int(row[4]), STATES[row[5]] if row[5] < len(STATES) else "broken", *row[6:]) for row in rows]
+    return _read_cells(path.parent, status, attributes, path)
+
+
+def _read_cells(folder: Path, status: list[CellStatus], attributes: dict[str, Any], path: Path | None = None) -> Campaign:
+    cells, seen = [], []
+    for entry in status:
+        if entry.status == "finished":
+            try:
+                cells.append(load_cell(folder / entry.file))
+                entry = CellStatus(cells[-1].id, cells[-1].model, cells[-1].dataset, cells[-1].method, cells[-1].seed, "finished", entry.file)
+            except ResultsError as error:
+                entry = CellStatus(entry.id, entry.model, entry.dataset, entry.method, entry.seed, "broken", entry.file, str(error))
+        seen.append(entry)
+    return Campaign(path or folder, cells, seen, attributes)
