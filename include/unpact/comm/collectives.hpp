@@ -4,7 +4,12 @@
 ///
 /// Every call is collective over the group. Tensors are contiguous, of one dtype (float32, bfloat16 or int64) on the
 /// group's device, and of the same size on every rank; anything else is a ContractViolation. Reductions are sums,
-/// accumulated in float32 for bfloat16.
+/// accumulated in float32 for bfloat16 and rounded once. A call returns when its result is there.
+///
+/// The shard may be its own place inside the full buffer (in-place); no other overlap is allowed.
+/// @throws RuntimeFailure, naming the collective and its sequence number, when a rank does not come in time, when the
+/// ranks call different collectives, or when the network fails. The group cannot be used after that.
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -32,8 +37,18 @@ class Collectives {
   virtual void barrier() = 0;
 };
 
+struct CollectiveOptions {
+  /// Longest wait for the other ranks, in seconds. 0: the environment variable UNPACT_COLLECTIVE_TIMEOUT, or without
+  /// it 300 on GPUs and 1800 on CPUs, where ranks drift further apart.
+  double timeout_seconds = 0;
+  /// MPI only: the most elements that one call carries (its counts are int).
+  std::int64_t max_elements_per_call = std::int64_t{1} << 28;
+};
+
 /// The implementation for this device: NCCL for CUDA, MPI for the CPU, trivial for a group of one rank.
-/// `group` must outlive the result. Collective. @throws UserError when CUDA is asked for and NCCL is not built in.
-std::unique_ptr<Collectives> make_collectives(const Communicator& group, const c10::Device& device);
+/// `group` must outlive the result. Collective, and so is the result's destructor.
+/// @throws UserError when CUDA is asked for and NCCL is not built in, or when the time limit is not a number.
+std::unique_ptr<Collectives> make_collectives(const Communicator& group, const c10::Device& device,
+                                              const CollectiveOptions& options = {});
 
 }  // namespace unpact

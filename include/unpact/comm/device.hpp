@@ -1,6 +1,7 @@
 #pragma once
 /// Which device a rank computes on.
 #include <string>
+#include <vector>
 
 #include "unpact/comm/communicator.hpp"
 
@@ -10,10 +11,23 @@ namespace unpact {
 
 /// @param wanted "auto" (CUDA when this build and this machine have it, else the CPU), "cpu" or "cuda".
 /// On CUDA the device is the node-local rank (or the only visible one), and two ranks on one GPU are refused with a
-/// table before NCCL starts. Collective over `world`. @throws UserError.
+/// table before NCCL starts. The chosen GPU becomes the current one. Collective over `world`, and an error is thrown
+/// on every rank alike. @throws UserError.
 c10::Device choose_device(const Communicator& world, const std::string& wanted);
 
 /// "cpu (AMD EPYC ..., 2 threads)" or "cuda:0 (NVIDIA H200, 140 GiB)": what the results file says of this rank.
 std::string describe_device(const c10::Device& device);
+
+/// Where one rank stands in the machine.
+struct DevicePlacement {
+  std::string node;    ///< equal on ranks of one operating system instance, whatever it is called
+  std::string host;    ///< the name to show
+  int local_rank = 0;  ///< among the ranks of this node
+  int visible = 0;     ///< GPUs that the rank sees
+  std::string bus_id;  ///< PCI bus id of its GPU, empty when there is none for it
+};
+
+/// Why these ranks (in rank order) cannot have a GPU each, as a table to print; empty when they can.
+std::string placement_problem(const std::vector<DevicePlacement>& ranks);
 
 }  // namespace unpact

@@ -12,8 +12,11 @@ class SharedWorkQueue {
  public:
   /// Collective over `world`, which must outlive the queue.
   SharedWorkQueue(const Communicator& world, std::int64_t count);
-  ~SharedWorkQueue();  ///< collective
-  /// The next item, or nothing when all are dealt. Collective over `group` (every rank of it gets the same item).
+  ~SharedWorkQueue();  ///< collective over `world`; waits until every rank is there
+  SharedWorkQueue(const SharedWorkQueue&) = delete;
+  SharedWorkQueue& operator=(const SharedWorkQueue&) = delete;
+  /// The next item, or nothing when all are dealt. Collective over `group` (every rank of it gets the same item), a
+  /// part of `world`; the null communicator is a group of one rank. @throws RuntimeFailure when MPI reports an error.
   std::optional<std::int64_t> next(const Communicator& group);
 
  private:
