@@ -15,7 +15,7 @@ std::unique_ptr<Tokenizer> load_tokenizer(const fs::path& folder) {
   throw UserError(concat("cannot load a tokenizer from ", folder.string()),
                   other ? "it has a tokenizer.json only, and the supported kind is SentencePiece (tokenizer.model)"
                         : "it has no tokenizer.model; the supported kind is SentencePiece",
-                  "use a model that is published with a SentencePiece tokenizer.model, such as Llama 2 or Mistral 7B v0.1");
+                  "use a model that comes with a SentencePiece tokenizer.model, such as Llama 2 or Mistral 7B v0.1");
 }
 
 }  // namespace unpact

@@ -1,0 +1,173 @@
+#include "unpact/data/dataset.hpp"
+
+#include <algorithm>
+
+#include "unpact/core/atomic_file.hpp"
+#include "unpact/core/error.hpp"
+#include "unpact/core/json.hpp"
+
+namespace unpact {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr std::uintmax_t kMaxFileBytes = 1ULL << 30;  // MUSE's largest corpus has 14 MB
+constexpr int kMaxDepth = 8;                          // the layouts need three levels
+
+/// The first of the names that exists in the folder, or an empty path.
+fs::path first_existing(const fs::path& folder, const std::vector<std::string>& names) {
+  std::error_code ignored;
+  for (const auto& name : names)
+    if (fs::is_regular_file(folder / name, ignored)) return folder / name;
+  return {};
+}
+
+void require_text(const std::string& text, const std::string& what, const std::string& where) {
+  UNPACT_VALIDATE(!trim(text).empty(), concat(where, ": ", what, " is empty"), "it must hold text",
+                  "fill it in or remove the entry");
+  UNPACT_VALIDATE(text.find('\0') == std::string::npos, concat(where, ": ", what, " holds a NUL character"),
+                  "text must not", "remove the character");
+}
+
+std::string text_field(const Json& entry, const std::string& key, const std::string& where) {
+  auto text = require_string(entry, key, where);
+  require_text(text, concat("field '", key, "'"), where);
+  return text;
+}
+
+std::vector<std::string> keys_of(const Json& entry, const std::string& where) {
+  std::vector<std::string> keys;
+  const auto found = entry.find("keys");
+  if (found == entry.end() || found->is_null()) return keys;
+  UNPACT_VALIDATE(found->is_array(), concat(where, ": field 'keys' has the wrong type"),
+                  concat("expected a list of strings, found a ", found->type_name()), "correct that field");
+  for (const auto& key : *found) {
+    UNPACT_VALIDATE(key.is_string(), concat(where, ": field 'keys' has the wrong type"),
+                    concat("expected a list of strings, found a ", key.type_name(), " in it"), "correct that field");
+    keys.push_back(key.get<std::string>());
+    require_text(keys.back(), "a string in field 'keys'", where);
+  }
+  return keys;
+}
+
+QuestionAnswer question_of(const Json& entry, const std::string& where) {
+  QuestionAnswer pair;
+  pair.question = text_field(entry, "question", where);
+  pair.answer = text_field(entry, "answer", where);
+  pair.keys = keys_of(entry, where);
+  return pair;
+}
+
+/// Calls read(entry, where) for each entry of a JSON list; entries count from 1.
+template <class Read>
+void for_each_entry(const fs::path& path, const Read& read) {
+  const Json list = parse_json(read_file(path, kMaxFileBytes), path.string(), kMaxDepth);
+  UNPACT_VALIDATE(list.is_array(), concat(path.string(), " is not a list"),
+                  concat("found a JSON ", list.type_name(), " at its top"), "the file must be one list in brackets");
+  std::size_t number = 0;
+  for (const auto& entry : list) read(entry, concat(path.string(), ", entry ", ++number));
+}
+
+std::vector<QuestionAnswer> read_questions(const fs::path& path) {
+  std::vector<QuestionAnswer> questions;
+  if (path.empty()) return questions;
+  for_each_entry(path,
+                 [&](const Json& entry, const std::string& where) { questions.push_back(question_of(entry, where)); });
+  return questions;
+}
+
+std::vector<QuestionAnswer> require_questions(const fs::path& folder, const std::vector<std::string>& names) {
+  const auto path = first_existing(folder, names);
+  UNPACT_VALIDATE(!path.empty(), concat("the dataset has no ", join(names, " or ")),
+                  concat("there is no such file in ", folder.string()),
+                  "give the folder that holds knowmem, raw and verbmem");
+  auto questions = read_questions(path);
+  UNPACT_VALIDATE(!questions.empty(), concat(path.string(), " has no questions"), "its list is empty",
+                  "check the file");
+  return questions;
+}
+
+/// Texts of a JSON list (strings, or objects with "text") or of a plain text file, which counts as one text.
+std::vector<std::string> read_texts(const fs::path& path) {
+  std::vector<std::string> texts;
+  if (path.empty()) return texts;
+  if (path.extension() == ".txt") {
+    texts.push_back(read_file(path, kMaxFileBytes));
+    UNPACT_VALIDATE(is_valid_utf8(texts.back()), concat(path.string(), " is not valid UTF-8"),
+                    "texts are read as UTF-8", "convert the file");
+    require_text(texts.back(), "the text", path.string());
+    return texts;
+  }
+  for_each_entry(path, [&](const Json& entry, const std::string& where) {
+    if (entry.is_object()) {
+      texts.push_back(text_field(entry, "text", where));
+      return;
+    }
+    UNPACT_VALIDATE(entry.is_string(), concat(where, " has the wrong type"),
+                    concat("expected a string, found a JSON ", entry.type_name()), "correct the entry");
+    texts.push_back(entry.get<std::string>());
+    require_text(texts.back(), "the text", where);
+  });
+  return texts;
+}
+
+std::vector<Passage> read_passages(const fs::path& path) {
+  std::vector<Passage> passages;
+  if (path.empty()) return passages;
+  for_each_entry(path, [&](const Json& entry, const std::string& where) {
+    passages.push_back({text_field(entry, "prompt", where), text_field(entry, "gt", where)});
+  });
+  return passages;
+}
+
+}  // namespace
+
+Dataset read_muse(const fs::path& folder, const std::string& name) {
+  std::error_code ignored;
+  UNPACT_VALIDATE(fs::is_directory(folder, ignored), concat("cannot read the dataset ", name),
+                  concat(folder.string(), " is not a folder"), "check the path");
+  Dataset dataset;
+  dataset.name = name;
+  dataset.kind = "muse";
+  dataset.folder = folder;
+  dataset.forget_questions = require_questions(folder, {"knowmem/forget_qa.json"});
+  dataset.retain_questions = require_questions(folder, {"knowmem/retain_qa.json", "knowmem/retain2_qa.json"});
+  dataset.forget_examples = read_questions(first_existing(folder, {"knowmem/forget_qa_icl.json"}));
+  dataset.retain_examples =
+      read_questions(first_existing(folder, {"knowmem/retain_qa_icl.json", "knowmem/retain2_qa_icl.json"}));
+  dataset.forget_texts = read_texts(first_existing(folder, {"raw/forget.json", "raw/forget.txt"}));
+  dataset.retain_texts = read_texts(
+      first_existing(folder, {"raw/retain.json", "raw/retain.txt", "raw/retain1.json", "raw/retain1.txt"}));
+  dataset.passages = read_passages(first_existing(folder, {"verbmem/forget.json"}));
+  dataset.privacy_forget = read_texts(first_existing(folder, {"privleak/forget.json"}));
+  dataset.privacy_retain = read_texts(first_existing(folder, {"privleak/retain.json"}));
+  dataset.privacy_holdout = read_texts(first_existing(folder, {"privleak/holdout.json"}));
+  dataset.focus_questions = read_questions(first_existing(folder, {"focus/focus_qa.json"}));
+  return dataset;
+}
+
+std::vector<QuestionAnswer> read_question_lines(const fs::path& file) {
+  const std::string content = read_file(file, kMaxFileBytes);
+  std::vector<QuestionAnswer> questions;
+  std::size_t number = 0;
+  for (std::size_t begin = 0; begin < content.size();) {
+    const auto end = std::min(content.find('\n', begin), content.size());
+    const auto line = std::string_view(content).substr(begin, end - begin);
+    const auto where = concat(file.string(), ", line ", ++number);
+    if (!trim(line).empty()) questions.push_back(question_of(parse_json(line, where, kMaxDepth), where));
+    begin = end + 1;
+  }
+  UNPACT_VALIDATE(!questions.empty(), concat(file.string(), " has no questions"), "it is empty", "check the file");
+  return questions;
+}
+
+Dataset read_tofu(const fs::path& forget_file, const fs::path& retain_file, const std::string& name) {
+  Dataset dataset;
+  dataset.name = name;
+  dataset.kind = "tofu";
+  dataset.folder = forget_file.parent_path();
+  dataset.forget_questions = read_question_lines(forget_file);
+  dataset.retain_questions = read_question_lines(retain_file);
+  return dataset;
+}
+
+}  // namespace unpact

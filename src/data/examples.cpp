@@ -1,0 +1,82 @@
+#include "unpact/data/examples.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+#include "unpact/core/error.hpp"
+#include "unpact/core/random.hpp"
+
+namespace unpact {
+namespace {
+
+Example with_loss_behind_first(std::vector<TokenId> ids) {
+  Example example{std::move(ids), {}};
+  example.has_loss.assign(example.ids.size(), 1);
+  if (!example.has_loss.empty()) example.has_loss.front() = 0;
+  return example;
+}
+
+}  // namespace
+
+std::int64_t Example::targets() const {
+  return std::count_if(has_loss.begin(), has_loss.end(), [](std::uint8_t flag) { return flag != 0; });
+}
+
+Example make_question_example(const Tokenizer& tokenizer, const PromptTemplate& prompt_template,
+                              const QuestionAnswer& pair, LossOn loss_on) {
+  auto ids = build_prompt(tokenizer, prompt_template, pair.question).ids;
+  const std::size_t prompt_tokens = ids.size();
+  const auto answer = encode_answer(tokenizer, prompt_template, pair.answer);
+  ids.insert(ids.end(), answer.begin(), answer.end());
+  if (tokenizer.eos_id()) ids.push_back(*tokenizer.eos_id());
+  auto example = with_loss_behind_first(std::move(ids));
+  if (loss_on == LossOn::answer)
+    std::fill_n(example.has_loss.begin(), static_cast<std::ptrdiff_t>(prompt_tokens), std::uint8_t{0});
+  return example;
+}
+
+std::vector<Example> chunk_texts(const Tokenizer& tokenizer, const std::vector<std::string>& texts, std::int64_t length,
+                                 bool wrap) {
+  UNPACT_VALIDATE(length >= 2, concat("cannot cut texts into pieces of ", length, " tokens"),
+                  "a piece needs a token to start from and one to predict", "choose a length of 2 or more");
+  const auto tokens = tokenizer.encode(join(texts, "\n\n")).ids;
+  UNPACT_VALIDATE(!tokens.empty(), "cannot cut texts into pieces", "the texts hold no tokens", "check the dataset");
+  const auto bos = tokenizer.bos_id();
+  const auto size = static_cast<std::size_t>(length), step = bos ? size - 1 : size;
+  std::vector<std::vector<TokenId>> pieces;
+  for (std::size_t begin = 0; begin < tokens.size(); begin += step) {
+    auto& piece = pieces.emplace_back();
+    if (bos) piece.push_back(*bos);
+    const auto end = std::min(begin + step, tokens.size());
+    piece.insert(piece.end(), tokens.begin() + static_cast<std::ptrdiff_t>(begin),
+                 tokens.begin() + static_cast<std::ptrdiff_t>(end));
+  }
+  if (wrap && pieces.back().size() < size) {
+    const auto first = pieces.front();  // a copy: it may be the last piece itself
+    const auto missing = std::min(size - pieces.back().size(), first.size());
+    pieces.back().insert(pieces.back().end(), first.begin(), first.begin() + static_cast<std::ptrdiff_t>(missing));
+  }
+  std::vector<Example> examples;
+  examples.reserve(pieces.size());
+  for (auto& piece : pieces) examples.push_back(with_loss_behind_first(std::move(piece)));
+  return examples;
+}
+
+EpochSampler::EpochSampler(std::int64_t count, std::uint64_t seed, bool shuffle)
+    : count_(count), seed_(seed), shuffle_(shuffle) {
+  UNPACT_EXPECT(count > 0);
+}
+
+std::int64_t EpochSampler::operator[](std::int64_t global_position) const {
+  UNPACT_EXPECT(global_position >= 0);
+  const std::int64_t epoch = global_position / count_, position = global_position % count_;
+  if (!shuffle_) return position;
+  if (epoch != cached_epoch_) {
+    const auto stream = random_bits(stream_of("epoch"), 0, static_cast<std::uint64_t>(epoch));
+    order_ = random_permutation(count_, seed_, stream);
+    cached_epoch_ = epoch;
+  }
+  return order_[static_cast<std::size_t>(position)];
+}
+
+}  // namespace unpact
