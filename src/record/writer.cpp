@@ -1,0 +1,248 @@
+#include "unpact/record/writer.hpp"
+
+#include <hdf5_hl.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "unpact/core/error.hpp"
+#include "unpact/record/together.hpp"
+
+namespace unpact::hdf5 {
+namespace {
+
+constexpr unsigned kGzipLevel = 4;
+
+void write_attribute(hid_t object, const std::string& name, hid_t type, hid_t memory, hsize_t size, const void* data) {
+  const Id space(size == 0 ? UNPACT_HDF5(H5Screate(H5S_SCALAR)) : UNPACT_HDF5(H5Screate_simple(1, &size, nullptr)));
+  const Id attribute(UNPACT_HDF5(H5Acreate2(object, name.c_str(), type, space, H5P_DEFAULT, H5P_DEFAULT)));
+  UNPACT_HDF5(H5Awrite(attribute, memory, data));
+}
+
+void write_text(hid_t object, const std::string& name, const std::string& text) {
+  const Id type = text_type();
+  const std::string stored = storable_text(text);
+  const char* pointer = stored.c_str();
+  write_attribute(object, name, type, type, 0, &pointer);
+}
+
+void write_flags(hid_t dataset, const std::string& meanings) {
+  const auto words = split_list(meanings, ' ');
+  std::vector<std::uint8_t> values(words.size());
+  std::iota(values.begin(), values.end(), std::uint8_t{0});
+  write_attribute(dataset, "flag_values", H5T_STD_U8LE, H5T_NATIVE_UINT8, values.size(), values.data());
+  write_text(dataset, "flag_meanings", meanings);
+}
+
+Id make_file(const Communicator& group, const std::filesystem::path& path) {
+  const Id access = serial_access();
+  // Version 1.8 of the format has checksums on its metadata, and nothing that older readers refuse.
+  UNPACT_HDF5(H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_V18));
+  if (group.size() > 1) {
+    UNPACT_HDF5(H5Pset_fapl_mpio(access, group.handle(), MPI_INFO_NULL));
+    UNPACT_HDF5(H5Pset_all_coll_metadata_ops(access, true));
+    UNPACT_HDF5(H5Pset_coll_metadata_write(access, true));
+  }
+  return Id(UNPACT_HDF5(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access)));
+}
+
+Id link_properties() {
+  Id properties(UNPACT_HDF5(H5Pcreate(H5P_LINK_CREATE)));
+  UNPACT_HDF5(H5Pset_create_intermediate_group(properties, 1));
+  UNPACT_HDF5(H5Pset_char_encoding(properties, H5T_CSET_UTF8));
+  return properties;
+}
+
+}  // namespace
+
+std::size_t chunk_rows(std::size_t rows, std::size_t row_bytes) {
+  const std::size_t bytes = std::clamp<std::size_t>(rows * row_bytes / 16, 64 << 10, 1 << 20);
+  return std::clamp<std::size_t>(bytes / std::max<std::size_t>(row_bytes, 1), 1, std::max<std::size_t>(rows, 1));
+}
+
+RowRange share_of(RowRange rows, std::size_t chunk, int rank, int ranks) {
+  const std::size_t chunks = (rows.size() + chunk - 1) / chunk;
+  const auto bound = [&](int r) {
+    return std::min(rows.last, rows.first + chunks * static_cast<std::size_t>(r) / static_cast<std::size_t>(ranks) * chunk);
+  };
+  return {bound(rank), bound(rank + 1)};
+}
+
+Writer::Writer(const Communicator& group, const std::filesystem::path& path) : group_(group) {
+  all_or_none(group_, [&] { file_ = make_file(group_, path); });
+}
+
+void Writer::group(const std::string& path) {
+  all_or_none(group_, [&] {
+    const Id links = link_properties();
+    Id(UNPACT_HDF5(H5Gcreate2(file_, path.c_str(), links, H5P_DEFAULT, H5P_DEFAULT)));
+  });
+}
+
+void Writer::attribute(const std::string& name, const std::string& text) {
+  const std::string of_root = group_.broadcast(text, 0);
+  all_or_none(group_, [&] { write_text(file_, name, of_root); });
+}
+
+void Writer::attribute(const std::string& name, std::int64_t number) {
+  group_.broadcast_bytes(&number, sizeof number, 0);
+  all_or_none(group_, [&] { write_attribute(file_, name, H5T_STD_I64LE, H5T_NATIVE_INT64, 0, &number); });
+}
+
+void Writer::attribute(const std::string& name, double number) {
+  group_.broadcast_bytes(&number, sizeof number, 0);
+  all_or_none(group_, [&] { write_attribute(file_, name, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, 0, &number); });
+}
+
+template <class T>
+void Writer::numbers(const Description& description, std::span<const T> values, const std::vector<std::size_t>& shape) {
+  const Layout layout = layout_of(shape, sizeof(T));
+  UNPACT_EXPECT(values.size() == layout.shape[0] * layout.row_items);
+  write(description, file_type<T>(), memory_type<T>(), layout,
+        [&](RowRange rows) { return values.data() + rows.first * layout.row_items; });
+}
+template void Writer::numbers(const Description&, std::span<const std::uint8_t>, const std::vector<std::size_t>&);
+template void Writer::numbers(const Description&, std::span<const std::int32_t>, const std::vector<std::size_t>&);
+template void Writer::numbers(const Description&, std::span<const std::int64_t>, const std::vector<std::size_t>&);
+template void Writer::numbers(const Description&, std::span<const std::uint64_t>, const std::vector<std::size_t>&);
+template void Writer::numbers(const Description&, std::span<const float>, const std::vector<std::size_t>&);
+template void Writer::numbers(const Description&, std::span<const double>, const std::vector<std::size_t>&);
+
+void Writer::strings(const Description& description, const std::vector<std::string>& values,
+                     const std::vector<std::size_t>& shape) {
+  std::size_t width = 1;
+  for (const auto& text : values) width = std::max(width, storable_text(text).size());
+  const Layout layout = layout_of(shape, width);
+  UNPACT_EXPECT(values.size() == layout.shape[0] * layout.row_items);
+  const Id type = fixed_string_type(width);
+  std::string packed;
+  write(description, type, type, layout, [&](RowRange rows) {
+    packed.assign(rows.size() * layout.row_items * width, '\0');
+    for (std::size_t i = 0; i < rows.size() * layout.row_items; ++i) {
+      const std::string text = storable_text(values[rows.first * layout.row_items + i]);
+      packed.replace(i * width, text.size(), text);
+    }
+    return packed.data();
+  });
+}
+
+void Writer::index_scale(const std::string& path, std::size_t size, const std::string& long_name) {
+  std::vector<std::uint64_t> index(size);
+  std::iota(index.begin(), index.end(), std::uint64_t{0});
+  numbers<std::uint64_t>({path, {path}, "1", long_name}, index, {size});
+}
+
+void Writer::external_link(const std::string& path, const std::string& target) {
+  all_or_none(group_, [&] {
+    const Id links = link_properties();
+    UNPACT_HDF5(H5Lcreate_external(target.c_str(), "/", file_, path.c_str(), links, H5P_DEFAULT));
+  });
+}
+
+void Writer::close() {
+  all_or_none(group_, [&] { UNPACT_HDF5(H5Fflush(file_, H5F_SCOPE_GLOBAL)); });
+  all_or_none(group_, [&] { file_.close(); });
+}
+
+Writer::Layout Writer::layout_of(const std::vector<std::size_t>& shape, std::size_t item_bytes) const {
+  UNPACT_EXPECT(shape.size() == 1 || shape.size() == 2);
+  Layout layout{shape, shape.size() == 2 ? shape[1] : 1, item_bytes, 1};
+  layout.chunk = chunk_rows(shape[0], layout.row_items * item_bytes);
+  return layout;
+}
+
+void Writer::require_agreement(const Description& description, const Layout& layout) const {
+  if (group_.size() == 1) return;
+  const std::string own = concat(description.path, " ", layout.shape[0], " x ", layout.row_items, " x ", layout.item_bytes,
+                                 " bytes");
+  const auto all = group_.all_gather(own);
+  for (const auto& other : all)
+    if (other != all[0])
+      throw RuntimeFailure("the ranks of a group do not hold the same results",
+                           concat("one has ", all[0], ", another has ", other),
+                           "this is a defect of unpact; please report it with the command that led here");
+}
+
+void Writer::write(const Description& description, hid_t file_type, hid_t memory_type, const Layout& layout,
+                   const PackRows& pack) {
+  require_agreement(description, layout);
+  Id dataset;
+  all_or_none(group_, [&] {
+    dataset = create(description, file_type, layout);
+    annotate(dataset, description);
+  });
+  const std::size_t rows = layout.row_items == 0 ? 0 : layout.shape[0];
+  const std::size_t chunk_bytes = layout.chunk * layout.row_items * layout.item_bytes;
+  const std::size_t batch = std::max<std::size_t>(batch_bytes_ / std::max<std::size_t>(chunk_bytes, 1), 1) *
+                            static_cast<std::size_t>(group_.size()) * layout.chunk;
+  for (std::size_t first = 0; first < rows; first += batch)
+    all_or_none(group_, [&] {
+      const RowRange all{first, std::min(rows, first + batch)};
+      write_rows(dataset, memory_type, layout, share_of(all, layout.chunk, group_.rank(), group_.size()), pack);
+    });
+  all_or_none(group_, [&] { dataset.close(); });
+}
+
+Id Writer::create(const Description& description, hid_t type, const Layout& layout) {
+  const std::vector<hsize_t> extent(layout.shape.begin(), layout.shape.end());
+  const Id space(UNPACT_HDF5(H5Screate_simple(static_cast<int>(extent.size()), extent.data(), nullptr)));
+  const Id properties(UNPACT_HDF5(H5Pcreate(H5P_DATASET_CREATE)));
+  if (layout.shape[0] * layout.row_items > 0) {
+    std::vector<hsize_t> chunk(extent);
+    chunk[0] = layout.chunk;
+    UNPACT_HDF5(H5Pset_chunk(properties, static_cast<int>(chunk.size()), chunk.data()));
+    UNPACT_HDF5(H5Pset_fill_time(properties, H5D_FILL_TIME_NEVER));  // every chunk is written in full
+    UNPACT_HDF5(H5Pset_shuffle(properties));
+    UNPACT_HDF5(H5Pset_deflate(properties, kGzipLevel));
+    UNPACT_HDF5(H5Pset_fletcher32(properties));
+  }
+  const Id links = link_properties();
+  return Id(UNPACT_HDF5(H5Dcreate2(file_, description.path.c_str(), type, space, links, properties, H5P_DEFAULT)));
+}
+
+void Writer::annotate(hid_t dataset, const Description& description) {
+  write_text(dataset, "unit", description.unit);
+  write_text(dataset, "units", description.unit);
+  write_text(dataset, "long_name", description.long_name);
+  if (!description.flag_meanings.empty()) write_flags(dataset, description.flag_meanings);
+  for (std::size_t axis = 0; axis < description.axes.size(); ++axis) {
+    const std::string& scale_path = description.axes[axis];
+    if (scale_path == description.path) {
+      UNPACT_HDF5(H5DSset_scale(dataset, scale_path.substr(scale_path.find_last_of('/') + 1).c_str()));
+      continue;
+    }
+    const Id scale(UNPACT_HDF5(H5Dopen2(file_, scale_path.c_str(), H5P_DEFAULT)));
+    UNPACT_HDF5(H5DSattach_scale(dataset, scale, static_cast<unsigned>(axis)));
+  }
+}
+
+void Writer::write_rows(hid_t dataset, hid_t memory_type, const Layout& layout, RowRange rows, const PackRows& pack) {
+  const Id file_space(UNPACT_HDF5(H5Dget_space(dataset)));
+  std::vector<hsize_t> start(layout.shape.size(), 0), count(layout.shape.begin(), layout.shape.end());
+  start[0] = rows.first;
+  count[0] = rows.size();
+  const hsize_t items = rows.size() * layout.row_items;
+  const Id memory_space(UNPACT_HDF5(H5Screate_simple(1, &items, nullptr)));
+  if (rows.size() == 0) {
+    UNPACT_HDF5(H5Sselect_none(file_space));
+    UNPACT_HDF5(H5Sselect_none(memory_space));
+  } else {
+    UNPACT_HDF5(H5Sselect_hyperslab(file_space, H5S_SELECT_SET, start.data(), nullptr, count.data(), nullptr));
+  }
+  const Id transfer(UNPACT_HDF5(H5Pcreate(H5P_DATASET_XFER)));
+  // Compressed chunks can only be written by all ranks together, ranks without rows included.
+  if (group_.size() > 1) UNPACT_HDF5(H5Pset_dxpl_mpio(transfer, H5FD_MPIO_COLLECTIVE));
+  UNPACT_HDF5(H5Dwrite(dataset, memory_type, memory_space, file_space, transfer, pack(rows)));
+  if (group_.size() > 1) require_collective(transfer);
+}
+
+void Writer::require_collective(hid_t transfer) {
+  H5D_mpio_actual_io_mode_t mode = H5D_MPIO_NO_COLLECTIVE;
+  UNPACT_HDF5(H5Pget_mpio_actual_io_mode(transfer, &mode));
+  if (mode == H5D_MPIO_NO_COLLECTIVE)
+    throw RuntimeFailure("a collective write was done independently", "HDF5 broke it up",
+                         "use an HDF5 library of version 1.10.2 or later that was built with parallel compression");
+  ++collective_writes_;
+}
+
+}  // namespace unpact::hdf5
