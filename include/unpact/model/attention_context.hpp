@@ -1,0 +1,81 @@
+#pragma once
+/// Where attention takes its keys and values from: the new tokens alone, a shared prefix in front of them, or a cache
+/// that generation extends token by token.
+///
+/// Legend of shapes: B sequences, S new tokens, P prefix tokens, G key-value heads, d head size.
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "unpact/model/config.hpp"
+
+namespace unpact {
+
+struct KeysValues {
+  at::Tensor keys_BGSd, values_BGSd;
+};
+
+/// Asked once per layer of a forward pass.
+class AttentionContext {
+ public:
+  virtual ~AttentionContext() = default;
+  /// All keys and values that the new tokens may look at, given those of the new tokens (already rotated).
+  virtual KeysValues extend(std::int64_t layer, at::Tensor keys_BGSd, at::Tensor values_BGSd) = 0;
+  /// Boolean mask broadcastable to (B, 1, S, all keys), true = may look; undefined: causal among the new tokens.
+  virtual at::Tensor mask() const = 0;
+};
+
+/// Each token sees itself and the new tokens before it. Sequences shorter than the batch are padded on the right:
+/// their own tokens never see the padding.
+class CausalContext : public AttentionContext {
+ public:
+  KeysValues extend(std::int64_t layer, at::Tensor keys_BGSd, at::Tensor values_BGSd) override;
+  at::Tensor mask() const override { return {}; }
+};
+
+/// Causal, and keeps the keys and values of every layer.
+class RecordingContext : public CausalContext {
+ public:
+  KeysValues extend(std::int64_t layer, at::Tensor keys_BGSd, at::Tensor values_BGSd) override;
+  const std::vector<KeysValues>& layers() const { return layers_; }
+
+ private:
+  std::vector<KeysValues> layers_;
+};
+
+/// The first `length` positions of a recorded sequence (batch of one) stand in front of every new sequence.
+class PrefixContext : public AttentionContext {
+ public:
+  /// @param recorded must outlive this object.
+  PrefixContext(const std::vector<KeysValues>& recorded, std::int64_t length, std::int64_t new_tokens);
+  KeysValues extend(std::int64_t layer, at::Tensor keys_BGSd, at::Tensor values_BGSd) override;
+  at::Tensor mask() const override { return mask_; }
+
+ private:
+  const std::vector<KeysValues>& recorded_;
+  std::int64_t length_;
+  at::Tensor mask_;  // (S, P + S)
+};
+
+/// A cache with room for `capacity` positions a sequence, whose sequences grow independently, one token a pass.
+class GenerationCache : public AttentionContext {
+ public:
+  /// Takes over the keys and values of right-padded prompts. @param lengths_B tokens of each prompt (int64, on device).
+  GenerationCache(const std::vector<KeysValues>& prompts, at::Tensor lengths_B, std::int64_t capacity);
+  /// Writes the single new token of each sequence (S = 1) at its position.
+  KeysValues extend(std::int64_t layer, at::Tensor keys_B1, at::Tensor values_B1) override;
+  at::Tensor mask() const override { return mask_; }
+  /// Positions of the tokens that the next pass brings, (B, 1).
+  at::Tensor next_positions() const;
+  /// Call after each pass.
+  void advance();
+
+ private:
+  void update_mask();
+  std::vector<KeysValues> layers_;
+  at::Tensor lengths_B_, rows_B_, mask_;
+  std::int64_t capacity_;
+};
+
+}  // namespace unpact

@@ -1,0 +1,34 @@
+#pragma once
+/// Log-probabilities of given answers behind given prompts.
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "unpact/model/transformer.hpp"
+#include "unpact/text/tokenizer.hpp"
+
+namespace unpact {
+
+struct PromptAnswer {
+  std::vector<TokenId> prompt, answer;
+};
+
+/// log p(answer_k | prompt, answer_<k) for every answer token, nats. Items are batched by length under a budget of
+/// padded tokens. @throws UserError for an empty prompt or answer or a sequence longer than the model's context, and
+/// RuntimeFailure when a log-probability is not finite, naming the item.
+std::vector<std::vector<float>> score_answers(const Transformer& model, const std::vector<PromptAnswer>& items,
+                                              std::size_t token_budget = 4096);
+
+/// log softmax(logits(hidden))[target] for R rows: hidden_RD, targets_R (int64) -> (R) float32. Runs over chunks of
+/// rows so that no more than `row_chunk` rows of logits exist at once; without gradients only.
+at::Tensor target_log_probabilities(const Transformer& model, const at::Tensor& hidden_RD, const at::Tensor& targets_R,
+                                    std::int64_t row_chunk = 1024);
+
+/// LP of the design: the mean of the answer tokens' log-probabilities.
+double mean_log_probability(const std::vector<float>& log_probabilities);
+
+/// Refuses sequences that the model cannot hold or tokens outside its vocabulary.
+void check_sequence(const ModelConfig& config, const std::vector<TokenId>& ids, std::size_t extra_tokens);
+
+}  // namespace unpact

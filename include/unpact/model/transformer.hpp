@@ -1,0 +1,52 @@
+#pragma once
+/// The Llama transformer (Touvron et al., arXiv 2302.13971 and 2307.09288): pre-normalized blocks of grouped-query
+/// attention with rotary positions and a SwiGLU MLP. Same numbers as transformers' LlamaForCausalLM.
+///
+/// Legend of shapes: B sequences, S tokens, D hidden size, V vocabulary, H query heads, G key-value heads, d head size.
+#include <ATen/core/Tensor.h>
+#include <c10/core/Device.h>
+
+#include <cstdint>
+
+#include "unpact/model/attention_context.hpp"
+#include "unpact/model/config.hpp"
+#include "unpact/model/weights.hpp"
+
+namespace unpact {
+
+class Transformer {
+ public:
+  Transformer(ModelConfig config, Weights weights);
+
+  const ModelConfig& config() const { return config_; }
+  const Weights& weights() const { return weights_; }
+  Weights& weights() { return weights_; }
+  c10::Device device() const;
+
+  /// Final hidden states, normalized, ready for logits(): (B, S, D).
+  /// @param tokens_BS int64; @param positions int64, (S) or (B, S); @param context decides what is attended to.
+  at::Tensor hidden(const at::Tensor& tokens_BS, const at::Tensor& positions, AttentionContext& context) const;
+
+  /// The same for fresh sequences, positions 0..S-1, causal.
+  at::Tensor hidden(const at::Tensor& tokens_BS) const;
+
+  /// The residual stream behind block `layer` (0-based): what representation methods steer. Later blocks do not run.
+  at::Tensor block_output(const at::Tensor& tokens_BS, std::int64_t layer) const;
+
+  /// Logits of hidden rows (..., D) -> (..., V), in float32.
+  at::Tensor logits(const at::Tensor& hidden) const;
+
+ private:
+  struct Rotation;
+  Rotation rotation(const at::Tensor& positions) const;
+  at::Tensor attention(const BlockWeights& block, std::int64_t layer, const at::Tensor& x_BSD, const Rotation& rotation,
+                       AttentionContext& context) const;
+  at::Tensor mlp(const BlockWeights& block, const at::Tensor& x_BSD) const;
+  at::Tensor run_blocks(const at::Tensor& tokens_BS, const at::Tensor& positions, std::int64_t blocks,
+                        AttentionContext& context) const;
+
+  ModelConfig config_;
+  Weights weights_;
+};
+
+}  // namespace unpact

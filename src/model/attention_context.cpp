@@ -1,0 +1,68 @@
+#include "unpact/model/attention_context.hpp"
+
+#include <ATen/ATen.h>
+
+#include "unpact/core/error.hpp"
+
+namespace unpact {
+
+KeysValues CausalContext::extend(std::int64_t, at::Tensor keys_BGSd, at::Tensor values_BGSd) {
+  return {std::move(keys_BGSd), std::move(values_BGSd)};
+}
+
+KeysValues RecordingContext::extend(std::int64_t layer, at::Tensor keys_BGSd, at::Tensor values_BGSd) {
+  UNPACT_EXPECT(layer == static_cast<std::int64_t>(layers_.size()));
+  layers_.push_back({keys_BGSd, values_BGSd});
+  return {std::move(keys_BGSd), std::move(values_BGSd)};
+}
+
+PrefixContext::PrefixContext(const std::vector<KeysValues>& recorded, std::int64_t length, std::int64_t new_tokens)
+    : recorded_(recorded), length_(length) {
+  UNPACT_EXPECT(!recorded.empty() && length >= 0 && length <= recorded[0].keys_BGSd.size(2));
+  const auto options = at::TensorOptions().dtype(at::kBool).device(recorded[0].keys_BGSd.device());
+  mask_ = at::ones({new_tokens, length + new_tokens}, options).tril(length);
+}
+
+KeysValues PrefixContext::extend(std::int64_t layer, at::Tensor keys_BGSd, at::Tensor values_BGSd) {
+  const auto& prefix = recorded_[static_cast<std::size_t>(layer)];
+  const auto join = [&](const at::Tensor& recorded_1GPd, const at::Tensor& fresh_BGSd) {
+    const auto shared = recorded_1GPd.narrow(2, 0, length_).expand({fresh_BGSd.size(0), -1, -1, -1});
+    return at::cat({shared, fresh_BGSd}, 2);
+  };
+  return {join(prefix.keys_BGSd, keys_BGSd), join(prefix.values_BGSd, values_BGSd)};
+}
+
+GenerationCache::GenerationCache(const std::vector<KeysValues>& prompts, at::Tensor lengths_B, std::int64_t capacity)
+    : lengths_B_(std::move(lengths_B)), capacity_(capacity) {
+  const auto grown = [&](const at::Tensor& t_BGSd) {
+    UNPACT_EXPECT(t_BGSd.size(2) <= capacity_);
+    auto wide = at::zeros({t_BGSd.size(0), t_BGSd.size(1), capacity_, t_BGSd.size(3)}, t_BGSd.options());
+    wide.narrow(2, 0, t_BGSd.size(2)).copy_(t_BGSd);
+    return wide;
+  };
+  for (const auto& layer : prompts) layers_.push_back({grown(layer.keys_BGSd), grown(layer.values_BGSd)});
+  rows_B_ = at::arange(lengths_B_.size(0), lengths_B_.options());
+  update_mask();
+}
+
+KeysValues GenerationCache::extend(std::int64_t layer, at::Tensor keys_B1, at::Tensor values_B1) {
+  auto& cached = layers_[static_cast<std::size_t>(layer)];
+  // cached[b, :, lengths[b], :] = new[b, :, 0, :]
+  cached.keys_BGSd.transpose(1, 2).index_put_({rows_B_, lengths_B_}, keys_B1.squeeze(2));
+  cached.values_BGSd.transpose(1, 2).index_put_({rows_B_, lengths_B_}, values_B1.squeeze(2));
+  return cached;
+}
+
+at::Tensor GenerationCache::next_positions() const { return lengths_B_.unsqueeze(1); }
+
+void GenerationCache::advance() {
+  lengths_B_ = lengths_B_ + 1;
+  update_mask();
+}
+
+void GenerationCache::update_mask() {
+  const auto positions = at::arange(capacity_, lengths_B_.options());
+  mask_ = (positions.unsqueeze(0) <= lengths_B_.unsqueeze(1)).view({-1, 1, 1, capacity_});
+}
+
+}  // namespace unpact

@@ -1,0 +1,116 @@
+#include "unpact/model/transformer.hpp"
+
+#include <ATen/ATen.h>
+
+#include "unpact/core/error.hpp"
+
+namespace unpact {
+
+/// Cosines and sines of the rotary angles, broadcastable to (B, heads, S, d).
+struct Transformer::Rotation {
+  at::Tensor cosine, sine;
+};
+
+namespace {
+
+/// x / sqrt(mean(x^2) + epsilon) * weight, the mean in float32 (Zhang & Sennrich, arXiv 1910.07467).
+at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight_D, double epsilon) {
+  const auto x32 = x.to(at::kFloat);
+  const auto scale = at::rsqrt(x32.square().mean(-1, /*keepdim=*/true) + epsilon);
+  return (x32 * scale).to(x.scalar_type()) * weight_D;
+}
+
+/// Rotary position embedding (Su et al., arXiv 2104.09864) in the half-split layout of Hugging Face's Llama: channel i
+/// is paired with channel i + d/2.
+at::Tensor rotate(const at::Tensor& x_BHSd, const at::Tensor& cosine, const at::Tensor& sine) {
+  const auto halves = x_BHSd.chunk(2, -1);
+  const auto turned = at::cat({-halves[1], halves[0]}, -1);
+  return x_BHSd * cosine + turned * sine;
+}
+
+/// (B, S, heads * d) -> (B, heads, S, d)
+at::Tensor split_heads(const at::Tensor& x, std::int64_t heads) {
+  return x.view({x.size(0), x.size(1), heads, -1}).transpose(1, 2);
+}
+
+/// Repeats each key-value head for the query heads that share it: (B, G, S, d) -> (B, H, S, d).
+at::Tensor share_heads(const at::Tensor& x_BGSd, std::int64_t heads) {
+  const auto groups = x_BGSd.size(1), repeats = heads / groups;
+  if (repeats == 1) return x_BGSd;
+  return x_BGSd.unsqueeze(2)
+      .expand({-1, -1, repeats, -1, -1})
+      .reshape({x_BGSd.size(0), heads, x_BGSd.size(2), x_BGSd.size(3)});
+}
+
+}  // namespace
+
+Transformer::Transformer(ModelConfig config, Weights weights) : config_(std::move(config)), weights_(std::move(weights)) {
+  UNPACT_EXPECT(static_cast<std::int64_t>(weights_.blocks.size()) == config_.layers);
+  UNPACT_EXPECT(weights_.head_VD.defined());
+}
+
+c10::Device Transformer::device() const { return weights_.embedding_VD.device(); }
+
+Transformer::Rotation Transformer::rotation(const at::Tensor& positions) const {
+  const auto d = config_.head_dim;
+  const auto exponents = at::arange(0, d, 2, at::TensorOptions().dtype(at::kFloat).device(device())) / static_cast<double>(d);
+  const auto frequencies = at::pow(config_.rope_theta, -exponents);
+  const auto angles = positions.to(at::kFloat).unsqueeze(-1) * frequencies;  // (..., S, d/2)
+  auto both = at::cat({angles, angles}, -1);
+  if (both.dim() == 3) both = both.unsqueeze(1);  // one set of positions a sequence: leave room for the heads
+  const auto dtype = weights_.embedding_VD.scalar_type();
+  return {both.cos().to(dtype), both.sin().to(dtype)};
+}
+
+at::Tensor Transformer::attention(const BlockWeights& block, std::int64_t layer, const at::Tensor& x_BSD,
+                                  const Rotation& rotation, AttentionContext& context) const {
+  auto query = split_heads(at::linear(x_BSD, block.query_HdD), config_.heads);
+  auto key = split_heads(at::linear(x_BSD, block.key_GdD), config_.key_value_heads);
+  auto value = split_heads(at::linear(x_BSD, block.value_GdD), config_.key_value_heads);
+  query = rotate(query, rotation.cosine, rotation.sine);
+  key = rotate(key, rotation.cosine, rotation.sine);
+  const auto [keys, values] = context.extend(layer, key, value);
+  const auto mask = context.mask();
+  std::optional<at::Tensor> optional_mask;
+  if (mask.defined()) optional_mask = mask;
+  const auto mixed_BHSd = at::scaled_dot_product_attention(query, share_heads(keys, config_.heads),
+                                                           share_heads(values, config_.heads), optional_mask,
+                                                           /*dropout_p=*/0.0, /*is_causal=*/!mask.defined());
+  return at::linear(mixed_BHSd.transpose(1, 2).flatten(2), block.output_DHd);
+}
+
+at::Tensor Transformer::mlp(const BlockWeights& block, const at::Tensor& x_BSD) const {
+  return at::linear(at::silu(at::linear(x_BSD, block.gate_FD)) * at::linear(x_BSD, block.up_FD), block.down_DF);
+}
+
+at::Tensor Transformer::run_blocks(const at::Tensor& tokens_BS, const at::Tensor& positions, std::int64_t blocks,
+                                   AttentionContext& context) const {
+  UNPACT_EXPECT(tokens_BS.dim() == 2);
+  auto x_BSD = at::embedding(weights_.embedding_VD, tokens_BS);
+  const auto turns = rotation(positions);
+  for (std::int64_t layer = 0; layer < blocks; ++layer) {
+    const auto& block = weights_.blocks[static_cast<std::size_t>(layer)];
+    x_BSD = x_BSD + attention(block, layer, rms_norm(x_BSD, block.attention_norm_D, config_.norm_epsilon), turns, context);
+    x_BSD = x_BSD + mlp(block, rms_norm(x_BSD, block.mlp_norm_D, config_.norm_epsilon));
+  }
+  return x_BSD;
+}
+
+at::Tensor Transformer::hidden(const at::Tensor& tokens_BS, const at::Tensor& positions, AttentionContext& context) const {
+  return rms_norm(run_blocks(tokens_BS, positions, config_.layers, context), weights_.final_norm_D, config_.norm_epsilon);
+}
+
+at::Tensor Transformer::hidden(const at::Tensor& tokens_BS) const {
+  CausalContext context;
+  return hidden(tokens_BS, at::arange(tokens_BS.size(1), tokens_BS.options()), context);
+}
+
+at::Tensor Transformer::block_output(const at::Tensor& tokens_BS, std::int64_t layer) const {
+  UNPACT_EXPECT(layer >= 0 && layer < config_.layers);
+  CausalContext context;
+  return run_blocks(tokens_BS, at::arange(tokens_BS.size(1), tokens_BS.options()), layer + 1, context);
+}
+
+at::Tensor Transformer::logits(const at::Tensor& hidden) const { return at::linear(hidden, weights_.head_VD).to(at::kFloat); }
+
+}  // namespace unpact
