@@ -1,0 +1,112 @@
+#!/usr/bin/env python3
+"""Expected values from transformers and PyTorch for the C++ tests.
+
+    python tests/parity/make_fixtures.py --out DIR [--data DIR]
+
+DIR is `<UNPACT_FIXTURES>/parity` for the C++ tests. Everything is fp32 on the CPU with eager attention, seeds are
+fixed. Every *.safetensors holds only F32, I64 and U8 tensors. Shapes: B sequences, T positions, V vocabulary, D model
+width, L decoder blocks, P = sum of `lengths`. "Packed" means: row 0's real positions, then row 1's, ... (shape [P, ..]),
+so padding never shows. Ids are right-padded with 0 behind `lengths[b]`. Position t predicts token t + 1.
+
+A. MODELS (oracle_models.py)
+  Folders in Hugging Face layout, as save_pretrained of transformers 5 writes them (config.json has
+  `rope_parameters.rope_theta` instead of a plain `rope_theta`; norm weights are random, not 1):
+    llama_grouped/   8 heads, 2 key-value heads, untied head
+    llama_tied/      4 heads, 4 key-value heads, tied head (no lm_head.weight in the file)
+    llama_headdim/   4 heads, 2 key-value heads, head_dim 24 (4 * 24 != 64), untied, rope_theta 500000, eps 1e-6
+  each D = 64, L = 3, V = 300. Beside each, <name>.safetensors:
+    tokens   [B,T] I64     ids, row b starts with BOS (1); lengths are unequal and include 1
+    lengths  [B]   I64
+    logits   [P,V] F32     packed; every row run alone, unpadded
+    hidden.<l> [P,D] F32   packed output of decoder block l (0-based), before the final norm
+    greedy   [B,48] I64    greedy continuation of row b run alone, never stopped by EOS
+    greedy_gap [B,48] F32  best minus second-best logit at each of these steps (all > 1e-3: no near-ties)
+  With --data, for DIR/models/stories260K (plain `rope_theta`, tied, D = 64, V = 512):
+    stories260K.json         list of {prompt, ids, greedy, text, full_text}: ids = BOS + SentencePiece(prompt); greedy =
+                             64 ids, not stopped by EOS; text = decode(greedy); full_text = decode(ids[1:] + greedy)
+    stories260K.safetensors  logits.<i> [len(ids) + 64, 512] F32 over ids + greedy of entry i, in one pass
+
+B. LOSSES AND GRADIENTS (oracle_losses.py)
+  losses_theta/ (trained), losses_ref/ (frozen reference): two independent random Llamas, D = 32, L = 3, V = 97, 4 heads,
+  2 key-value heads, untied. losses_tied/: the same shape with a tied head.
+  losses.safetensors:
+    <set>.ids [B,T] I64, <set>.lengths [B] I64, <set>.has_loss [B,T] U8     for <set> = forget, retain
+             has_loss[b,t] = 1: token t is a target, scored by the logits of position t - 1; has_loss[b,0] = 0
+    forget.weight [B,T] F32    token weights w for ga_weighted; 0 where has_loss is 0
+    rmu.u [D] F32              unit control vector
+    forget.nll_theta [B], forget.nll_ref [B] F32    NLL of each sequence: sum over targets of -log p, nats
+    <loss>.value [1] F32       the loss
+    <loss>.grad.<hf name> F32  its gradient by every parameter of losses_theta; zeros where it does not depend on one
+  Losses. CE(set) = mean of -log p over all targets of the batch (pooled over sequences); NLL_i = sum over the targets
+  of sequence i, n_i their number; beta, c, alpha, layer as in losses.json; z = logits; "real" = positions t < lengths[b]:
+    ga              -CE(forget)
+    ga_weighted     -sum_t w_t (-log p_t) / sum_t w_t  on forget, sums over the batch
+    gd              CE(retain)
+    kl              mean over the retain set's targets of sum_v p_ref (log p_ref - log p_theta), at the position that
+                    predicts the target
+    kl_muse_logit   (1/B) sum over real positions and v of exp(z_ref) (z_ref - z_theta)  on retain; raw logits
+    npo             -(2/beta) mean_i log sigmoid(beta (NLL_theta,i - NLL_ref,i))  on forget
+    npo_length_norm the same with NLL_i / n_i
+    npo_token_mean  -(2/beta) log sigmoid(beta (CE_theta - CE_ref))  on forget
+    npo_muse_logit  -(2/beta) mean over real positions and v of log sigmoid(beta (z_ref - z_theta))  on forget
+    rmu             mean over real positions and dimensions of (h - c u)^2 on forget
+                    + alpha * mean of (h - h_ref)^2 on retain; h = output of decoder block `layer`
+    rmu_forget, rmu_retain   its two parts; rmu_retain without alpha
+    tied_gd         CE(retain) of losses_tied, gradients by its own parameters (the shared matrix has both parts)
+  losses.json: {beta, c, alpha, layer, pad_id, losses: {name: value}}
+
+C. OPTIMIZER (oracle_training.py): adamw.safetensors, settings in adamw.json
+    init.<p>        parameters <p> = matrix [7,5], vector [11], cube [3,2,4], scalar [1]
+    grad.<s>.<p>    gradient of step s = 0..9 (gradients of `scalar` span 1e-6 to 1e3)
+    param.<s>.<p>   parameters after step s of torch.optim.AdamW (lr 1e-3, betas 0.9/0.95, eps 1e-8, weight_decay 0.1)
+    exp_avg.<p>, exp_avg_sq.<p>   its moments after step 9
+    clip.norm [1]   2-norm over grad.0.* of all parameters together, as torch.nn.utils.clip_grad_norm_ returns it
+    clip.tight.<p>, clip.loose.<p>   grad.0.<p> after clip_grad_norm_ with max_norm from adamw.json: {clip: {tight, loose}}
+                    (scaled by min(1, max_norm / (norm + 1e-6)); loose changes nothing)
+
+D. SCHEDULES: schedules.json, list of {name, warmup, total, factor}
+    name in constant, constant_with_warmup, linear, cosine (transformers.get_scheduler); factor[s] = learning rate used
+    by optimizer step s = 0 .. min(30, total) - 1, as a fraction of the base rate; zero at step 0 of a warm-up.
+
+E. LEAVE-ONE-OUT: loo.safetensors, on llama_grouped
+    loo.<case>.ids        [N] I64   the prompt: context and candidates
+    loo.<case>.candidates [2] I64   candidates are ids[begin:end], n = end - begin
+    loo.<case>.answer     [T] I64   answer ids; scored behind the prompt
+    loo.<case>.logprob    [n+1,T] F32  log p(answer_k | prompt, answer_<k), nats. Row 0: whole prompt. Row 1 + i: with
+                          ids[begin + i] removed and later positions moved up. One full forward per row.
+    loo.<case>.contribution [n] F32  mean_k row 0 - mean_k row (1 + i), computed in fp64
+  cases: n1_t1 n1_t5 n2_t1 n2_t5 n17_t1 n17_t5 (BOS + n candidates), repeated_t5 (runs of equal ids), same_t1 (all ids
+  equal: all removals give one row), context_t5 (context before and behind the candidates). loo.json lists them.
+"""
+import argparse
+from pathlib import Path
+
+import torch
+import transformers
+
+import oracle_loo
+import oracle_losses
+import oracle_models
+import oracle_training
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Writes the expected values of the parity tests.")
+    parser.add_argument("--out", type=Path, required=True, help="folder to write to")
+    parser.add_argument("--data", type=Path, help="folder of the large test files; without it stories260K is left out")
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    torch.use_deterministic_algorithms(True)
+
+    oracle_models.write_random_models(options.out)
+    if options.data:
+        oracle_models.write_stories(options.out, options.data)
+    oracle_losses.write(options.out)
+    oracle_training.write(options.out)
+    oracle_loo.write(options.out)
+
+
+if __name__ == "__main__":
+    main()
