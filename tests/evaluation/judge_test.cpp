@@ -1,0 +1,111 @@
+#include "unpact/evaluation/judge.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+
+#include "unpact/core/error.hpp"
+#include "unpact/core/json.hpp"
+
+namespace unpact {
+namespace {
+
+using testing::HasSubstr;
+
+TEST(Judge, TakesRecallFromOneHalfOnByDefault) {
+  const Judge judge{JudgeOptions{}};
+  EXPECT_EQ(judge.describe(), "rouge_l_recall >= 0.5");
+  EXPECT_TRUE(judge.is_right("Orkney Islands", "They are the islands called Orkney, I think."));
+  EXPECT_TRUE(judge.is_right("1472", "It was in 1472."));
+  EXPECT_FALSE(judge.is_right("1472", "It was in 1572."));
+  EXPECT_FALSE(judge.is_right("one two three", "three"));
+  EXPECT_FALSE(judge.is_right("1472", ""));
+}
+
+TEST(Judge, F1PunishesLongAnswers) {
+  const Judge judge({.kind = "rouge_l_f1", .threshold = 0.5});
+  EXPECT_TRUE(judge.is_right("1472", "in 1472, yes"));
+  EXPECT_FALSE(judge.is_right("1472", "it was in 1472"));
+  EXPECT_DOUBLE_EQ(judge.score("1472", "it was in 1472"), 0.4);
+}
+
+TEST(Judge, AThresholdThatIsReachedOnPaperIsReached) {
+  for (int words = 1; words <= 40; ++words) {
+    for (int common = 1; common <= words; ++common) {
+      std::string gold, answer;
+      for (int i = 0; i < words; ++i) gold += " w" + std::to_string(i);
+      for (int i = 0; i < common; ++i) answer += " w" + std::to_string(i);
+      const double f1 = 2.0 * common / (words + common);
+      EXPECT_TRUE(Judge({.kind = "rouge_l_f1", .threshold = f1}).is_right(gold, answer)) << common << "/" << words;
+    }
+  }
+}
+
+TEST(Judge, StemsWhenAsked) {
+  EXPECT_FALSE(Judge(JudgeOptions{}).is_right("controlled", "controlling"));
+  const Judge judge({.stem = true});
+  EXPECT_TRUE(judge.is_right("controlled", "controlling"));
+  EXPECT_EQ(judge.describe(), "rouge_l_recall >= 0.5 (stemmed)");
+}
+
+TEST(Judge, ExactMatchNormalizesAndIgnoresTheThreshold) {
+  for (const double threshold : {0.0, 0.5, 1.0}) {
+    const Judge judge({.kind = "exact_match", .threshold = threshold});
+    EXPECT_EQ(judge.describe(), "exact_match");
+    EXPECT_TRUE(judge.is_right("The Orkney Islands.", "orkney   islands"));
+    EXPECT_FALSE(judge.is_right("Orkney Islands", "the islands of Orkney"));
+    EXPECT_TRUE(judge.is_right("", "the"));
+  }
+}
+
+UserError error_of(const JudgeOptions& options) {
+  try {
+    Judge judge{options};
+  } catch (const UserError& error) {
+    return error;
+  }
+  return {"no error", "", ""};
+}
+
+TEST(Judge, RefusesWhatItCannotDo) {
+  EXPECT_THAT(error_of({.kind = "rouge_l_recal"}).hint(), HasSubstr("rouge_l_recall"));
+  EXPECT_THAT(error_of({.kind = "exactmatch"}).hint(), HasSubstr("exact_match"));
+  EXPECT_THAT(error_of({.kind = "gpt"}).problem(), HasSubstr("'gpt'"));
+  EXPECT_THAT(error_of({.kind = "gpt"}).reason(), HasSubstr("rouge_l_f1"));
+  for (const double threshold : {-0.1, 1.1, std::nan("")})
+    EXPECT_THAT(error_of({.threshold = threshold}).problem(), HasSubstr("threshold")) << threshold;
+  EXPECT_THAT(error_of({.kind = "exact_match", .stem = true}).problem(), HasSubstr("stem"));
+}
+
+TEST(NormalizeAnswer, FollowsSquad) {
+  EXPECT_EQ(normalize_answer(""), "");
+  EXPECT_EQ(normalize_answer(" The cat's  a\tDog! "), "cats dog");
+  EXPECT_EQ(normalize_answer("An theatre banana"), "theatre banana");
+  EXPECT_EQ(normalize_answer("the-end"), "theend");  // punctuation goes first
+  EXPECT_EQ(normalize_answer("a b a"), "b");
+}
+
+TEST(NormalizeAnswer, KnowsCharactersOutsideAscii) {
+  EXPECT_EQ(normalize_answer("\u00c9COLE \u0141\u00f3d\u017a \u041c\u041e\u0421\u041a\u0412\u0410"),
+            "\u00e9cole \u0142\u00f3d\u017a \u043c\u043e\u0441\u043a\u0432\u0430");
+  EXPECT_EQ(normalize_answer("\u039f\u0394\u039f\u03a3"), normalize_answer("\u03bf\u03b4\u03bf\u03c2"));
+  EXPECT_EQ(normalize_answer("\u201cthe\u201d\u00a0end"), "\u201c \u201d end");
+  EXPECT_EQ(normalize_answer("th\u00e9 a\u00e9"), "th\u00e9 a\u00e9");
+}
+
+TEST(NormalizeAnswer, PassesBytesThatAreNotUtf8) {
+  EXPECT_EQ(normalize_answer("X\xFFY \xE2\x84"), "x\xFFy \xE2\x84");
+  EXPECT_EQ(normalize_answer("\xC3!\x89"), "\xC3\x89");  // invalid before, and not reread as one letter after
+}
+
+TEST(NormalizeAnswer, EqualsSquadsScript) {
+  const std::filesystem::path path = UNPACT_FIXTURES "/evaluation/normalized.json";
+  if (!std::filesystem::exists(path)) GTEST_SKIP() << path << " is missing; make_fixtures.py writes it";
+  for (const auto& row : read_json_file(path))
+    EXPECT_EQ(normalize_answer(row[0].get<std::string>()), row[1].get<std::string>()) << row[0];
+}
+
+}  // namespace
+}  // namespace unpact
