@@ -1,0 +1,265 @@
+/// Collectives over NCCL, for CUDA tensors.
+///
+/// Nothing here blocks without a time limit: the communicator is non-blocking, and each wait asks NCCL for
+/// asynchronous errors while it polls. A failure aborts the communicator, so that the kernels of this rank end.
+#ifdef UNPACT_HAS_NCCL
+#include <ATen/ATen.h>
+#include <c10/cuda/CUDAGuard.h>
+#include <c10/cuda/CUDAStream.h>
+#include <nccl.h>
+
+#include <exception>
+#include <thread>
+#include <utility>
+
+#include "backends.hpp"
+#include "cuda_check.hpp"
+#include "unpact/core/clock.hpp"
+#include "unpact/core/error.hpp"
+
+namespace unpact::backend {
+namespace {
+
+constexpr double kGoodbyeSeconds = 30;  // how long the destructor waits for the other ranks
+
+/// Spins for a moment, then leaves the core to others.
+void pause(const Stopwatch& watch) {
+  if (watch.seconds() < 0.01)
+    std::this_thread::yield();
+  else
+    std::this_thread::sleep_for(std::chrono::microseconds(50));
+}
+
+std::string version_text(int code) { return concat(code / 10000, ".", code / 100 % 100, ".", code % 100); }
+
+/// Two copies of NCCL in one process (LibTorch's and ours) are a common source of crashes.
+void require_matching_version() {
+  int running = 0;
+  const auto result = ncclGetVersion(&running);
+  if (result == ncclSuccess && running / 100 == NCCL_VERSION_CODE / 100) return;
+  throw RuntimeFailure("the NCCL library is not the one that unpact was built for",
+                       concat("built for ", version_text(NCCL_VERSION_CODE), ", loaded ", version_text(running)),
+                       "check LD_LIBRARY_PATH and loaded modules, or build again with this NCCL");
+}
+
+ncclDataType_t nccl_type(at::ScalarType dtype) {
+  if (dtype == at::kFloat) return ncclFloat32;
+  return dtype == at::kLong ? ncclInt64 : ncclBfloat16;
+}
+
+class Event {
+ public:
+  Event() { UNPACT_CUDA_CALL(cudaEventCreateWithFlags(&event_, cudaEventDisableTiming)); }
+  ~Event() { cudaEventDestroy(event_); }
+  Event(const Event&) = delete;
+  Event& operator=(const Event&) = delete;
+  void record(cudaStream_t stream) { UNPACT_CUDA_CALL(cudaEventRecord(event_, stream)); }
+  void hold_back(cudaStream_t stream) { UNPACT_CUDA_CALL(cudaStreamWaitEvent(stream, event_, 0)); }
+  bool has_passed() const {
+    const auto code = cudaEventQuery(event_);
+    if (code == cudaErrorNotReady) return false;
+    check_cuda(code, "cudaEventQuery", __FILE__, __LINE__);
+    return true;
+  }
+
+ private:
+  cudaEvent_t event_ = nullptr;
+};
+
+/// Owns the NCCL communicator. Its destructor says goodbye to the other ranks, or aborts when that takes too long or
+/// an exception is on its way.
+class NcclHandle {
+ public:
+  NcclHandle() = default;
+  ~NcclHandle() {
+    if (comm_ != nullptr && std::uncaught_exceptions() == 0 && finalize()) {
+      ncclCommDestroy(comm_);
+    } else {
+      abort();
+    }
+  }
+  NcclHandle(const NcclHandle&) = delete;
+  NcclHandle& operator=(const NcclHandle&) = delete;
+
+  ncclComm_t get() const { return comm_; }
+  ncclComm_t* address() { return &comm_; }
+  void abort() {
+    if (comm_ != nullptr) ncclCommAbort(std::exchange(comm_, nullptr));
+  }
+
+ private:
+  bool finalize() {
+    const Stopwatch watch;
+    auto state = ncclCommFinalize(comm_);
+    while (state == ncclInProgress && watch.seconds() < kGoodbyeSeconds) {
+      pause(watch);
+      if (ncclCommGetAsyncError(comm_, &state) != ncclSuccess) return false;
+    }
+    return state == ncclSuccess;
+  }
+  ncclComm_t comm_ = nullptr;
+};
+
+class NcclCollectives final : public Collectives {
+ public:
+  NcclCollectives(const Communicator& group, const at::Device& device, double timeout);
+
+  int rank() const override { return rank_; }
+  int size() const override { return size_; }
+  std::string name() const override { return "nccl"; }
+
+  void all_gather(at::Tensor& out, const at::Tensor& in) override;
+  void reduce_scatter(at::Tensor& out, const at::Tensor& in) override;
+  void all_reduce(at::Tensor& tensor) override;
+  void broadcast(at::Tensor& tensor, int root) override;
+  void barrier() override;
+
+ private:
+  template <class Enqueue>
+  void run(const char* operation, Enqueue enqueue);
+  void wait_until_accepted(ncclResult_t state, const std::string& what, const Stopwatch& watch);
+  void wait_until_done(const std::string& what, const Stopwatch& watch);
+  [[noreturn]] void fail(const std::string& what, const std::string& reason);
+  [[noreturn]] void fail_late(const std::string& what);
+
+  int rank_, size_;
+  at::Device device_;
+  double timeout_;
+  std::int64_t sequence_ = 0;
+  NcclHandle comm_;
+  c10::cuda::CUDAStream stream_;
+  Event ready_, done_;
+};
+
+at::Device with_index(const at::Device& device) {
+  int index = device.index();
+  if (index < 0) UNPACT_CUDA_CALL(cudaGetDevice(&index));
+  UNPACT_CUDA_CALL(cudaSetDevice(index));  // before NCCL and before any event or stream is made
+  return {at::kCUDA, static_cast<at::DeviceIndex>(index)};
+}
+
+NcclCollectives::NcclCollectives(const Communicator& group, const at::Device& device, double timeout)
+    : rank_(group.rank()),
+      size_(group.size()),
+      device_(with_index(device)),
+      timeout_(timeout),
+      stream_(c10::cuda::getStreamFromPool(/*isHighPriority=*/true, device_.index())) {
+  require_matching_version();
+  const std::string what = "setting up NCCL";
+  ncclUniqueId id{};
+  if (group.is_root() && ncclGetUniqueId(&id) != ncclSuccess) fail(what, ncclGetLastError(nullptr));
+  group.broadcast_bytes(&id, sizeof id, 0);
+  ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
+  config.blocking = 0;
+  const Stopwatch watch;
+  wait_until_accepted(ncclCommInitRankConfig(comm_.address(), size_, id, rank_, &config), what, watch);
+}
+
+void NcclCollectives::fail(const std::string& what, const std::string& reason) {
+  comm_.abort();
+  throw RuntimeFailure(concat(what, " failed on rank ", rank_, " of ", size_), reason,
+                       "look for an earlier error of another rank; NCCL_DEBUG=WARN makes NCCL say more");
+}
+
+void NcclCollectives::fail_late(const std::string& what) {
+  fail(what, concat("not finished within ", timeout_,
+                    " s: a rank is stuck, dead or in another collective (UNPACT_COLLECTIVE_TIMEOUT sets the limit)"));
+}
+
+void NcclCollectives::wait_until_accepted(ncclResult_t state, const std::string& what, const Stopwatch& watch) {
+  while (state == ncclInProgress) {
+    if (watch.seconds() > timeout_) fail_late(what);
+    pause(watch);
+    if (const auto asked = ncclCommGetAsyncError(comm_.get(), &state); asked != ncclSuccess) state = asked;
+  }
+  if (state != ncclSuccess) fail(what, concat(ncclGetErrorString(state), ": ", ncclGetLastError(comm_.get())));
+}
+
+void NcclCollectives::wait_until_done(const std::string& what, const Stopwatch& watch) {
+  while (!done_.has_passed()) {
+    auto state = ncclSuccess;
+    if (const auto asked = ncclCommGetAsyncError(comm_.get(), &state); asked != ncclSuccess) state = asked;
+    if (state != ncclSuccess && state != ncclInProgress)
+      fail(what, concat(ncclGetErrorString(state), ": ", ncclGetLastError(comm_.get())));
+    if (watch.seconds() > timeout_) fail_late(what);
+    pause(watch);
+  }
+}
+
+/// Enqueues on our own stream behind what the current stream has so far, and waits. As the host waits, later work on
+/// any stream sees the result and no memory is freed under NCCL's hands.
+template <class Enqueue>
+void NcclCollectives::run(const char* operation, Enqueue enqueue) {
+  UNPACT_EXPECT(comm_.get() != nullptr);  // unusable after a failure
+  const c10::cuda::CUDAGuard guard(device_);
+  const auto what = concat("collective #", ++sequence_, " (", operation, ")");
+  ready_.record(c10::cuda::getCurrentCUDAStream(device_.index()).stream());
+  ready_.hold_back(stream_.stream());
+  const Stopwatch watch;
+  wait_until_accepted(enqueue(comm_.get(), stream_.stream()), what, watch);
+  done_.record(stream_.stream());
+  wait_until_done(what, watch);
+}
+
+void NcclCollectives::all_gather(at::Tensor& out, const at::Tensor& in) {
+  check_full_and_shard(out, in, device_, rank_, size_);
+  if (in.numel() == 0) return;
+  run("all_gather", [&](ncclComm_t comm, cudaStream_t stream) {
+    return ncclAllGather(in.const_data_ptr(), out.mutable_data_ptr(), in.numel(), nccl_type(in.scalar_type()), comm,
+                         stream);
+  });
+}
+
+void NcclCollectives::reduce_scatter(at::Tensor& out, const at::Tensor& in) {
+  check_full_and_shard(in, out, device_, rank_, size_);
+  if (out.numel() == 0) return;
+  const at::NoGradGuard no_grad;
+  const bool converts = in.scalar_type() == at::kBFloat16;  // NCCL would round after every addition
+  const auto send = converts ? in.to(at::kFloat) : in;
+  const auto sum = converts ? at::empty_like(out, out.options().dtype(at::kFloat)) : out;
+  run("reduce_scatter", [&](ncclComm_t comm, cudaStream_t stream) {
+    return ncclReduceScatter(send.const_data_ptr(), sum.mutable_data_ptr(), sum.numel(), nccl_type(sum.scalar_type()),
+                             ncclSum, comm, stream);
+  });
+  if (converts) out.copy_(sum);
+}
+
+void NcclCollectives::all_reduce(at::Tensor& tensor) {
+  check_tensor(tensor, device_);
+  if (tensor.numel() == 0) return;
+  const at::NoGradGuard no_grad;
+  const bool converts = tensor.scalar_type() == at::kBFloat16;
+  const auto sum = converts ? tensor.to(at::kFloat) : tensor;
+  run("all_reduce", [&](ncclComm_t comm, cudaStream_t stream) {
+    return ncclAllReduce(sum.const_data_ptr(), sum.mutable_data_ptr(), sum.numel(), nccl_type(sum.scalar_type()),
+                         ncclSum, comm, stream);
+  });
+  if (converts) tensor.copy_(sum);
+}
+
+void NcclCollectives::broadcast(at::Tensor& tensor, int root) {
+  check_tensor(tensor, device_);
+  UNPACT_EXPECT(root >= 0 && root < size_);
+  if (tensor.numel() == 0) return;
+  run("broadcast", [&](ncclComm_t comm, cudaStream_t stream) {
+    return ncclBroadcast(tensor.const_data_ptr(), tensor.mutable_data_ptr(), tensor.numel(),
+                         nccl_type(tensor.scalar_type()), root, comm, stream);
+  });
+}
+
+void NcclCollectives::barrier() {
+  auto token = at::zeros({1}, at::TensorOptions(device_).dtype(at::kFloat));
+  run("barrier", [&](ncclComm_t comm, cudaStream_t stream) {
+    return ncclAllReduce(token.const_data_ptr(), token.mutable_data_ptr(), 1, ncclFloat32, ncclSum, comm, stream);
+  });
+}
+
+}  // namespace
+
+std::unique_ptr<Collectives> make_nccl(const Communicator& group, const at::Device& device,
+                                       const CollectiveOptions& options) {
+  return std::make_unique<NcclCollectives>(group, device, options.timeout_seconds);
+}
+
+}  // namespace unpact::backend
+#endif  // UNPACT_HAS_NCCL

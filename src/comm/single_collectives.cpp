@@ -1,0 +1,35 @@
+/// A group of one rank: every collective is a copy or nothing. The contracts are those of the other implementations,
+/// so that a program that is right on one rank is right on many.
+#include "backends.hpp"
+#include "unpact/core/error.hpp"
+
+namespace unpact::backend {
+namespace {
+
+class SingleCollectives final : public Collectives {
+ public:
+  int rank() const override { return 0; }
+  int size() const override { return 1; }
+  std::string name() const override { return "single"; }
+
+  void all_gather(at::Tensor& out, const at::Tensor& in) override { copy(out, in); }
+  void reduce_scatter(at::Tensor& out, const at::Tensor& in) override { copy(out, in); }
+  void all_reduce(at::Tensor& tensor) override { check_tensor(tensor, tensor.device()); }
+  void broadcast(at::Tensor& tensor, int root) override {
+    check_tensor(tensor, tensor.device());
+    UNPACT_EXPECT(root == 0);
+  }
+  void barrier() override {}
+
+ private:
+  static void copy(at::Tensor& out, const at::Tensor& in) {
+    const at::NoGradGuard no_grad;
+    if (!check_full_and_shard(out, in, out.device(), 0, 1)) out.view(-1).copy_(in.view(-1));
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Collectives> make_single() { return std::make_unique<SingleCollectives>(); }
+
+}  // namespace unpact::backend
