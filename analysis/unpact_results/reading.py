@@ -186,9 +186,16 @@ def _read_cells(folder: Path, status: list[CellStatus], attributes: dict[str, An
     for entry in status:
         if entry.status == "finished":
             try:
-                cells.append(load_cell(folder / entry.file))
+                cells.append(load_cell(_inside(folder, entry.file)))
                 entry = CellStatus(cells[-1].id, cells[-1].model, cells[-1].dataset, cells[-1].method, cells[-1].seed, "finished", entry.file)
             except ResultsError as error:
                 entry = CellStatus(entry.id, entry.model, entry.dataset, entry.method, entry.seed, "broken", entry.file, str(error))
         seen.append(entry)
     return Campaign(path or folder, cells, seen, attributes)
+
+
+def _inside(folder: Path, name: str) -> Path:
+    """A file that a campaign names, which must lie in the campaign's folder."""
+    if os.path.isabs(name) or os.path.normpath(name).startswith(".."):
+        raise ResultsError(f"{name!r} lies outside the campaign's folder")
+    return folder / name

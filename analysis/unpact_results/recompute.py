@@ -1,0 +1,149 @@
+"""Checks of a cell's content: everything that follows from something else is computed again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import numpy as np
+
+from . import statistics as st
+from .model import Cell, Contribution, ModelResult, Rate, Split
+from .structure import Report
+
+TOLERANCE = 1e-5  # nats per token
+
+
+def check_cell(cell: Cell, report: Report) -> None:
+    """All content checks of a cell."""
+    _check_questions(cell, report)
+    for name, model in (("target", cell.target), ("unlearned", cell.unlearned)):
+        for answer in ("gold", "own"):
+            _check_contribution(cell, f"/{name}/{answer}", getattr(model, answer), report)
+    made = st.outcomes(cell.split, cell.target.is_right, cell.unlearned.is_right)
+    _rows("/outcome/class", "class does not follow from is_right", made != cell.outcome, report)
+    _check_focus_shift(cell, report)
+    for name, probe in cell.probes.items():
+        if np.any(probe.question >= len(cell.question)):
+            report(f"/probes/{name}/probed_question", "points past the last question")
+        elif len(np.unique(probe.question)) != len(probe.question):
+            report(f"/probes/{name}/probed_question", "names a question twice")
+    _check_rates(cell, report)
+    _check_fingerprint(cell, report)
+
+
+def _rows(path: str, problem: str, bad: np.ndarray, report: Report) -> None:
+    """One fault for all bad rows of a dataset."""
+    where = np.flatnonzero(bad)
+    if len(where):
+        report(path, f"{problem} (rows {', '.join(map(str, where[:5]))}{', ...' if len(where) > 5 else ''}; {len(where)} in all)")
+
+
+def _check_questions(cell: Cell, report: Report) -> None:
+    if np.any(np.diff(cell.split.astype(int)) < 0):
+        report("/questions/split", "forget questions do not come first")
+    same = np.array_equal(cell.token_ids.offsets, cell.is_candidate.offsets)
+    if not same:
+        report("/prompts/is_candidate/offsets", "differ from those of token_ids")
+
+
+def _check_contribution(cell: Cell, path: str, part: Contribution, report: Report) -> None:
+    bad: dict[str, list[int]] = {"shape": [], "count": [], "value": [], "key": [], "positive": []}
+    for row in range(len(cell.question)):
+        entries, values, keys, tokens = (len(r[row]) for r in (part.log_probabilities, part.contributions, part.is_key_token, part.answer_ids))
+        if keys != values or entries != ((values + 1) * tokens if entries or values else 0):
+            bad["shape"].append(row)
+            continue
+        if entries and values != int(np.count_nonzero(cell.is_candidate[row])):
+            bad["count"].append(row)
+        if entries and tokens:
+            _check_values(cell, part, row, bad)
+    problems = {"shape": ("log_probabilities", "is not (n + 1) x T, with n of contributions and is_key_token and T of answer_ids"),
+                "count": ("contributions", "has not one value for each candidate of the prompt"),
+                "value": ("contributions", f"differs from log_probabilities by more than {TOLERANCE}"),
+                "key": ("is_key_token", "does not follow from contributions, alpha and beta"),
+                "positive": ("log_probabilities", "has a value that is above 0 or not finite")}
+    for kind, (name, problem) in problems.items():
+        _rows(f"{path}/{name}", problem, np.isin(np.arange(len(cell.question)), bad[kind]), report)
+
+
+def _check_values(cell: Cell, part: Contribution, row: int, bad: dict[str, list[int]]) -> None:
+    matrix, stored = part.matrix(row), part.contributions[row]
+    if not np.all(np.isfinite(matrix)) or np.any(matrix > TOLERANCE):
+        bad["positive"].append(row)
+    if not np.allclose(st.contributions(matrix), stored, rtol=1e-6, atol=TOLERANCE, equal_nan=True):
+        bad["value"].append(row)
+    values = stored.astype(np.float64)
+    largest = values.max() if len(values) else 0.0
+    near = (np.abs(values - cell.alpha * largest) < TOLERANCE) | (np.abs(values - cell.beta) < TOLERANCE)
+    if np.any((st.key_tokens(values, cell.alpha, cell.beta) != part.is_key_token[row].astype(bool)) & ~near):
+        bad["key"].append(row)
+
+
+def _cosines(cell: Cell, which: str) -> tuple[np.ndarray, np.ndarray] | None:
+    parts: list[Contribution] = [getattr(model, which) for model in _models(cell)]
+    sets, values = [], []
+    for row in range(len(cell.question)):
+        keys = [part.is_key_token[row].astype(bool) for part in parts]
+        vectors = [part.contributions[row] for part in parts]
+        if len({len(item) for item in (*keys, *vectors)}) != 1:
+            return None
+        sets.append(st.set_cosine(*keys))
+        values.append(st.contribution_cosine(*vectors, keys[0] | keys[1]))
+    return np.array(sets), np.array(values)
+
+
+def _models(cell: Cell) -> tuple[ModelResult, ModelResult]:
+    return cell.target, cell.unlearned
+
+
+def _check_focus_shift(cell: Cell, report: Report) -> None:
+    made = _cosines(cell, cell.focus_answer)
+    if made is None:
+        report("/focus_shift", "the models have different numbers of candidates")
+        return
+    for name, stored, again in (("set_cosine", cell.set_cosine, made[0]), ("contribution_cosine", cell.contribution_cosine, made[1])):
+        bad = ~np.isclose(stored, again, rtol=0, atol=1e-5, equal_nan=True)
+        _rows(f"/focus_shift/{name}", f"does not follow from the KeyTokens of the {cell.focus_answer} answers", bad, report)
+
+
+def expected_counts(cell: Cell, name: str) -> Rate | None:
+    """What a rate's counts should be, by its name; None for a name that this package does not know."""
+    lower = name.lower()
+    if "recover" in lower:
+        found = [probe for probe in cell.probes if probe in lower]
+        return st.recovery(cell, found[0]) if found else None
+    if "destr" in lower:
+        return st.destruction(cell)
+    splits = [split for split in Split if split.name in lower]
+    models = [model for model, words in {"target": ("target", "before"), "unlearned": ("unlearned", "after")}.items() if any(w in lower for w in words)]
+    if "right" in lower and len(splits) == len(models) == 1:
+        return st.right_share(cell, models[0], splits[0])
+    return None
+
+
+def _check_rates(cell: Cell, report: Report) -> None:
+    for name, stored in cell.rates.items():
+        path = f"/rates[{name}]"
+        if stored.count > stored.total:
+            report(path, f"count {stored.count} is above total {stored.total}")
+            continue
+        again = st.rate(stored.count, stored.total)
+        for field in ("value", "low", "high"):
+            have, want = getattr(stored, field), getattr(again, field)
+            if field != "value" and not stored.total:
+                continue  # the interval of 0/0 is NaN or the whole range
+            if not np.isclose(have, want, rtol=0, atol=1e-6, equal_nan=True):
+                report(path, f"{field} is {have:.6g}, but {stored.count}/{stored.total} gives {want:.6g}")
+        counts = expected_counts(cell, name)
+        if counts is not None and (counts.count, counts.total) != (stored.count, stored.total):
+            report(path, f"is {stored.count}/{stored.total}, but the questions give {counts.count}/{counts.total}")
+
+
+def _check_fingerprint(cell: Cell, report: Report) -> None:
+    parts = [str(cell.attributes.get(name, "")) for name in ("config_resolved", "model_checksum", "tokenizer_checksum")]
+    digests = {hashlib.sha256(json.dumps(parts, separators=(",", ":"), ensure_ascii=ascii).encode()).hexdigest() for ascii in (False, True)}
+    if cell.attributes.get("fingerprint") not in digests:
+        report("/", "attribute fingerprint does not follow from configuration and checksums")
+
+

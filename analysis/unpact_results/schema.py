@@ -1,0 +1,105 @@
+"""docs/results-format.md, version 1.0, as data: which attributes and datasets a file has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+STRING = "string"
+CELL, CAMPAIGN = "unpact-cell", "unpact-campaign"
+
+_COMMON = {name: STRING for name in ("schema_name", "schema_version", "software", "software_version", "git_commit", "build_type", "compiler", "hdf5_version")}
+CELL_ATTRIBUTES = _COMMON | {
+    name: STRING for name in ("config_resolved", "fingerprint", "devices", "library_versions", "started", "ended", "model_checksum", "tokenizer_checksum",
+                              "cell_id", "model", "dataset", "method", "judge")
+} | dict.fromkeys(("seed", "world_size", "group_size"), "int64") | dict.fromkeys(("alpha", "beta", "noise_floor"), "float64")
+CAMPAIGN_ATTRIBUTES = _COMMON | {"collected": STRING} | dict.fromkeys(("finished", "missing", "broken"), "int64")
+
+FLAG_MEANINGS = {
+    "right": ((0, 1), ("wrong", "right")),
+    "flag": ((0, 1), None),
+    "split": ((0, 1), ("forget", "retain")),
+    "class": ((0, 1, 2, 3, 4), ("unknown", "retained", "forgotten", "kept", "destroyed")),
+    "state": ((0, 1, 2), ("finished", "missing", "broken")),
+}
+
+
+@dataclass(frozen=True)
+class Field:
+    """One dataset: its path, type, axes (paths of scales; its own path when it is a scale) and unit."""
+
+    path: str
+    kind: str
+    axes: tuple[str, ...]
+    unit: str = "1"
+    flags: str = ""
+
+    @property
+    def is_scale(self) -> bool:
+        """Whether the dataset is the scale of its own axis."""
+        return self.axes == (self.path,)
+
+
+def _scale(path: str, kind: str = "uint64") -> Field:
+    return Field(path, kind, (path,))
+
+
+def _csr(path: str, kind: str, axis: str, unit: str = "1", flags: str = "") -> list[Field]:
+    return [Field(f"{path}/values", kind, (axis,), unit, flags), Field(f"{path}/offsets", "uint64", ("/question_bound",))]
+
+
+def _table(group: str, axis: str, axis_kind: str, columns: dict[str, str], units: dict[str, str] | None = None) -> list[Field]:
+    scale = f"{group}/{axis}"
+    return [_scale(scale, axis_kind)] + [Field(f"{group}/{name}", kind, (scale,), (units or {}).get(name, "1")) for name, kind in columns.items()]
+
+
+def _contribution(group: str) -> list[Field]:
+    token, entry, candidate = (f"{group}/{name}" for name in ("answer_token", "entry", "candidate"))
+    return [_scale(token), _scale(entry), _scale(candidate)] + _csr(f"{group}/answer_ids", "int32", token) + _csr(
+        f"{group}/log_probabilities", "float32", entry, "nat") + _csr(f"{group}/contributions", "float32", candidate, "nat/token") + _csr(
+        f"{group}/is_key_token", "uint8", candidate, "1", "flag")
+
+
+def probe_fields(group: str) -> list[Field]:
+    """Datasets of one probe."""
+    question, attempt = f"{group}/probed_question", f"{group}/attempt"
+    both = (question, attempt)
+    return [_scale(question), _scale(attempt, STRING), Field(f"{group}/answer", STRING, both), Field(f"{group}/score", "float64", both),
+            Field(f"{group}/is_right", "uint8", both, "1", "right")]
+
+
+def _model(group: str) -> list[Field]:
+    axis = ("/question",)
+    return [Field(f"{group}/answer", STRING, axis), Field(f"{group}/score", "float64", axis), Field(f"{group}/is_right", "uint8", axis, "1", "right"),
+            *_contribution(f"{group}/gold"), *_contribution(f"{group}/own")]
+
+
+CSR_GROUPS = ["/prompts/token_ids", "/prompts/is_candidate"] + [
+    f"/{model}/{answer}/{name}" for model in ("target", "unlearned") for answer in ("gold", "own")
+    for name in ("answer_ids", "log_probabilities", "contributions", "is_key_token")
+]
+
+CELL_FIELDS: list[Field] = [
+    _scale("/question"), _scale("/question_bound"),
+    Field("/questions/split", "uint8", ("/question",), "1", "split"),
+    Field("/questions/text", STRING, ("/question",)), Field("/questions/gold_answer", STRING, ("/question",)),
+    Field("/prompts/text", STRING, ("/question",)), _scale("/prompts/token"),
+    *_csr("/prompts/token_ids", "int32", "/prompts/token"), *_csr("/prompts/is_candidate", "uint8", "/prompts/token", "1", "flag"),
+    Field("/prompts/pieces", STRING, ("/prompts/token",)),
+    *_model("/target"), *_model("/unlearned"),
+    Field("/outcome/class", "uint8", ("/question",), "1", "class"),
+    Field("/focus_shift/set_cosine", "float64", ("/question",)), Field("/focus_shift/contribution_cosine", "float64", ("/question",)),
+    *_table("/rates", "name", STRING, {"count": "uint64", "total": "uint64", "value": "float64", "low": "float64", "high": "float64"}),
+    *_table("/training", "step", "int64", dict.fromkeys(("loss", "forget_loss", "retain_loss", "gradient_norm", "learning_rate"), "float64") | {"tokens": "int64"}),
+    *_table("/work", "stage", STRING, {"seconds": "float64"} | dict.fromkeys(("positions", "positions_naive", "model_calls", "logit_rows"), "uint64"), {"seconds": "s"}),
+]
+CELL_GROUPS = ("/probes",)
+
+_PARTS = {"model": STRING, "dataset": STRING, "method": STRING, "seed": "int64"}
+CAMPAIGN_FIELDS: list[Field] = [
+    *_table("/status", "id", STRING, _PARTS | {"file": STRING, "sha256": STRING, "reason": STRING}),
+    Field("/status/state", "uint8", ("/status/id",), "1", "state"),
+    *_table("/metrics", "id", STRING, _PARTS),
+]
+CAMPAIGN_GROUPS = ("/cells",)
+
+SHIFT_CLASSES = ("forget", "forgotten", "retained", "unknown", "retain", "kept", "destroyed")

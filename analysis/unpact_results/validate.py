@@ -1,0 +1,164 @@
+"""Validator of cell and campaign files; one line a fault."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from . import schema
+from .model import Cell, Outcome, Split
+from .reading import STATES, ResultsError, load_cell, plain, strings
+from .recompute import check_cell
+from .structure import Report, check_attributes, check_csr, check_field, check_groups, check_storage, check_units
+
+
+def validate_file(path: str | os.PathLike[str]) -> list[str]:
+    """Faults of a cell or campaign file, each as "PATH IN FILE: problem"; empty when it is right."""
+    faults: list[str] = []
+
+    def report(where: str, problem: str) -> None:
+        faults.append(f"{where}: {problem}")
+
+    try:
+        with h5py.File(path, "r") as file:
+            if plain(file.attrs.get("schema_name", "")) == schema.CAMPAIGN:
+                _validate_campaign(file, Path(path), report)
+                return faults
+            structure_ok = _validate_cell_structure(file, report)
+    except OSError as error:
+        return [f"/: cannot be opened or read: {error}"]
+    if structure_ok:
+        try:
+            check_cell(load_cell(path), report)
+        except ResultsError as error:
+            report("/", f"content was not checked: {error}")
+    return faults
+
+
+def validate_all(paths: Sequence[str | os.PathLike[str]]) -> list[str]:
+    """Faults of files; a folder stands for every .h5 file in it."""
+    faults = []
+    for path in map(Path, paths):
+        files = sorted(p for p in path.rglob("*.h5") if not p.name.startswith(".")) if path.is_dir() else [path]
+        if not files:
+            faults.append(f"{path}: no .h5 file in this folder")
+        for file in files:
+            faults += [f"{file}: {fault}" for fault in validate_file(file)]
+    return faults
+
+
+def _validate_cell_structure(file: h5py.File, report: Report) -> bool:
+    """Structure of a cell; returns whether its content can be loaded."""
+    check_attributes(file, schema.CELL_ATTRIBUTES, schema.CELL, report)
+    check_groups(file, schema.CELL_GROUPS, report)
+    fields = list(schema.CELL_FIELDS)
+    probes = file.get("/probes")
+    if isinstance(probes, h5py.Group):
+        fields += [field for name in probes for field in schema.probe_fields(f"/probes/{name}")]
+    usable = {field.path for field in fields if check_field(file, field, report)}
+    _check_counters(file, usable, report)
+    good = check_csr(file, usable, report)
+    return len(usable) == len(fields) and len(good) == len(schema.CSR_GROUPS)
+
+
+def _check_counters(file: h5py.File, usable: set[str], report: Report) -> None:
+    """Scales without a meaning of their own hold 0, 1, 2, ..."""
+    plain_scales = [f.path for f in schema.CELL_FIELDS if f.is_scale and f.kind == "uint64"]
+    for path in plain_scales:
+        if path in usable and not np.array_equal(file[path][:], np.arange(len(file[path]))):
+            report(path, "does not hold 0, 1, 2, ...")
+    if {"/question", "/question_bound"} <= usable and len(file["/question_bound"]) != len(file["/question"]) + 1:
+        report("/question_bound", "is not one longer than /question")
+
+
+def _validate_campaign(file: h5py.File, path: Path, report: Report) -> None:
+    check_attributes(file, schema.CAMPAIGN_ATTRIBUTES, schema.CAMPAIGN, report)
+    check_groups(file, schema.CAMPAIGN_GROUPS, report)
+    usable = {field.path for field in schema.CAMPAIGN_FIELDS if check_field(file, field, report)}
+    if len(usable) != len(schema.CAMPAIGN_FIELDS):
+        return
+    status = {name: file[f"/status/{name}"] for name in ("id", "file", "sha256")}
+    ids, files, digests = (strings(item) for item in status.values())
+    states = file["/status/state"][:]
+    if ids != sorted(ids):
+        report("/status/id", "is not sorted")
+    for number, name in enumerate(STATES):
+        stored, found = int(file.attrs.get(name, -1)), int(np.count_nonzero(states == number))
+        if stored != found:
+            report("/", f"attribute {name} is {stored}, but /status has {found}")
+    finished = {}
+    for cell_id, name, digest, state in zip(ids, files, digests, states, strict=True):
+        link = file["/cells"].get(cell_id, getlink=True) if "/cells" in file and cell_id in file["/cells"] else None
+        if state == 0:
+            cell = _check_finished(cell_id, path.parent, name, digest, link, report)
+            if cell is not None:
+                finished[cell_id] = cell
+        elif link is not None:
+            report(f"/cells/{cell_id}", "links a cell that is not finished")
+    _check_metrics(file, finished, {i for i, s in zip(ids, states, strict=True) if s == 0}, report)
+
+
+def _check_finished(cell_id: str, folder: Path, name: str, digest: str, link: object, report: Report) -> Cell | None:
+    where = f"/cells/{cell_id}"
+    if not isinstance(link, h5py.ExternalLink):
+        report(where, "external link of a finished cell is missing")
+    elif os.path.isabs(link.filename) or os.path.normpath(link.filename) != os.path.normpath(name):
+        report(where, f"links {link.filename!r}, expected the relative path {name!r}")
+    target = folder / name
+    if os.path.isabs(name) or not target.is_file():
+        report(where, f"file {name!r} is not there or not relative")
+        return None
+    if hashlib.sha256(target.read_bytes()).hexdigest() != digest:
+        report(f"/status[{cell_id}]", "sha256 is not that of the file")
+    try:
+        return load_cell(target)
+    except ResultsError as error:
+        report(where, str(error))
+        return None
+
+
+def column_name(text: str) -> str:
+    """A rate or stage as a column name of /metrics."""
+    return re.sub(r"[^A-Za-z0-9_]", "_", text)
+
+
+def expected_metrics(cell: Cell) -> dict[str, float]:
+    """The row of /metrics that follows from a cell."""
+    row: dict[str, float] = {}
+    for name, rate in cell.rates.items():
+        base = column_name(name)
+        row |= {base: rate.value, f"{base}_low": rate.low, f"{base}_high": rate.high, f"{base}_count": rate.count, f"{base}_total": rate.total}
+    for stage, seconds in zip(cell.work["stage"], cell.work["seconds"], strict=True):
+        row[f"seconds_{column_name(stage)}"] = float(seconds)
+    masks = {split.name: cell.split == split for split in Split} | {o.name: cell.outcome == o for o in Outcome}
+    masks["unknown"] = masks["unknown"] & masks["forget"]
+    for kind, cosine in (("focus", cell.set_cosine), ("contribution", cell.contribution_cosine)):
+        for name in schema.SHIFT_CLASSES:
+            values = 1 - cosine[masks[name] & ~np.isnan(cosine)]
+            row[f"{kind}_shift_{name}"] = float(values.mean()) if len(values) else np.nan
+            row[f"{kind}_shift_{name}_count"] = len(values)
+    return row
+
+
+def _check_metrics(file: h5py.File, finished: dict[str, Cell], planned: set[str], report: Report) -> None:
+    table = file["/metrics"]
+    ids = strings(table["id"])
+    if ids != sorted(ids):
+        report("/metrics/id", "is not sorted")
+    if set(ids) != planned:
+        report("/metrics/id", "is not the set of the finished cells")
+    for name, column in table.items():
+        check_units(column, "s" if name.startswith("seconds_") else "1", report)
+        check_storage(column, report)
+    for row, cell_id in enumerate(ids):
+        for name, value in (expected_metrics(finished[cell_id]) if cell_id in finished else {}).items():
+            if name not in table:
+                report(f"/metrics/{name}", "column is missing")
+            elif not np.isclose(table[name][row], value, rtol=1e-6, atol=1e-9, equal_nan=True):
+                report(f"/metrics/{name}", f"row {cell_id} is {table[name][row]:.6g}, but the cell gives {value:.6g}")
