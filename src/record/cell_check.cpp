@@ -1,0 +1,125 @@
+#include "cell_check.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "unpact/core/text.hpp"
+
+namespace unpact {
+namespace {
+
+/// Remembers the first rule that is broken.
+class Findings {
+ public:
+  explicit Findings(std::size_t questions) : questions_(questions) {}
+  const std::string& first() const { return first_; }
+
+  void require(bool holds, const std::string& finding) {
+    if (!holds && first_.empty()) first_ = finding;
+  }
+  void length(const std::string& name, std::size_t actual, std::size_t wanted) {
+    require(actual == wanted, concat(name, " has ", actual, " values instead of ", wanted));
+  }
+  void per_question(const std::string& name, std::size_t actual) { length(name, actual, questions_); }
+  void below(const std::string& name, const std::vector<std::uint8_t>& values, std::uint8_t bound) {
+    require(std::all_of(values.begin(), values.end(), [&](auto v) { return v < bound; }),
+            concat(name, " has a flag that is not below ", int{bound}));
+  }
+  /// No rows at all stand for a question without data.
+  template <class T>
+  void ragged(const std::string& name, const Ragged<T>& data) {
+    const auto& bounds = data.offsets;
+    require(bounds.size() == 1 || bounds.size() == questions_ + 1,
+            concat(name, " has ", bounds.size(), " offsets for ", questions_, " questions"));
+    require(!bounds.empty() && bounds.front() == 0 && bounds.back() == data.values.size() &&
+                std::is_sorted(bounds.begin(), bounds.end()),
+            concat(name, " has offsets that do not fit its ", data.values.size(), " values"));
+  }
+
+ private:
+  std::size_t questions_;
+  std::string first_;
+};
+
+template <class T>
+std::size_t row_size(const Ragged<T>& data, std::size_t row) {
+  return row < data.rows() ? data.offsets[row + 1] - data.offsets[row] : 0;
+}
+
+void check_contributions(Findings& findings, const std::string& name, const ContributionRecord& c, std::size_t questions) {
+  findings.ragged(name + "/answer_ids", c.answer_ids);
+  findings.ragged(name + "/log_probabilities", c.log_probabilities);
+  findings.ragged(name + "/contributions", c.contributions);
+  findings.ragged(name + "/is_key_token", c.is_key_token);
+  findings.below(name + "/is_key_token", c.is_key_token.values, 2);
+  if (!findings.first().empty()) return;
+  for (std::size_t q = 0; q < questions; ++q) {
+    const std::size_t entries = row_size(c.log_probabilities, q), candidates = row_size(c.contributions, q);
+    findings.require(entries == 0 || entries == (candidates + 1) * row_size(c.answer_ids, q),
+                     concat(name, "/log_probabilities has ", entries, " values for question ", q, " with ", candidates,
+                            " candidates and ", row_size(c.answer_ids, q), " answer tokens"));
+    findings.require(row_size(c.is_key_token, q) == candidates,
+                     concat(name, "/is_key_token and contributions differ in length at question ", q));
+  }
+}
+
+void check_questions(Findings& findings, const QuestionRecord& q) {
+  findings.below("questions/split", q.split, 2);
+  findings.require(std::is_sorted(q.split.begin(), q.split.end()), "the forget questions do not come first");
+  findings.per_question("questions/text", q.question.size());
+  findings.per_question("questions/gold_answer", q.gold_answer.size());
+  findings.per_question("prompts/text", q.prompt.size());
+  findings.ragged("prompts/token_ids", q.token_ids);
+  findings.ragged("prompts/is_candidate", q.is_candidate);
+  findings.below("prompts/is_candidate", q.is_candidate.values, 2);
+  findings.require(q.is_candidate.offsets == q.token_ids.offsets, "prompts/is_candidate and token_ids differ in length");
+  findings.length("prompts/pieces", q.pieces.size(), q.token_ids.values.size());
+}
+
+void check_model(Findings& findings, const std::string& name, const ModelRecord& model, std::size_t questions) {
+  findings.per_question(name + "/answer", model.answer.size());
+  findings.per_question(name + "/score", model.score.size());
+  findings.per_question(name + "/is_right", model.is_right.size());
+  findings.below(name + "/is_right", model.is_right, 2);
+  check_contributions(findings, name + "/gold", model.gold, questions);
+  check_contributions(findings, name + "/own", model.own, questions);
+}
+
+bool is_plain_name(const std::string& name) {
+  return !name.empty() && name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") ==
+                              std::string::npos;
+}
+
+void check_probe(Findings& findings, const ProbeRecord& probe, std::size_t questions) {
+  const std::string name = "probes/" + probe.name;
+  findings.require(is_plain_name(probe.name), concat("a probe has the name '", probe.name, "'"));
+  const std::size_t attempts = probe.question.size() * probe.attempt_labels.size();
+  findings.length(name + "/answer", probe.answer.size(), attempts);
+  findings.length(name + "/score", probe.score.size(), attempts);
+  findings.length(name + "/is_right", probe.is_right.size(), attempts);
+  findings.below(name + "/is_right", probe.is_right, 2);
+  for (const auto question : probe.question)
+    findings.require(question < questions, concat(name, " names question ", question, " of ", questions));
+}
+
+}  // namespace
+
+std::string inconsistency_of(const CellRecord& cell) {
+  const std::size_t questions = cell.questions.split.size();
+  Findings findings(questions);
+  check_questions(findings, cell.questions);
+  check_model(findings, "target", cell.target, questions);
+  check_model(findings, "unlearned", cell.unlearned, questions);
+  findings.per_question("outcome/class", cell.outcome.size());
+  findings.below("outcome/class", cell.outcome, 5);
+  findings.per_question("focus_shift/set_cosine", cell.focus_shift.set_cosine.size());
+  findings.per_question("focus_shift/contribution_cosine", cell.focus_shift.contribution_cosine.size());
+  std::set<std::string> names;
+  for (const auto& probe : cell.probes) {
+    check_probe(findings, probe, questions);
+    findings.require(names.insert(probe.name).second, concat("two probes have the name '", probe.name, "'"));
+  }
+  return findings.first();
+}
+
+}  // namespace unpact
