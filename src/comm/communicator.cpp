@@ -101,6 +101,7 @@ Communicator::Communicator(Communicator&& other) noexcept
       size_(std::exchange(other.size_, 1)) {}
 
 Communicator& Communicator::operator=(Communicator&& other) noexcept {
+  if (this == &other) return *this;
   // The old communicator is freed here and now, where every rank assigns, not when `other` happens to end.
   Communicator old(std::move(*this));
   handle_ = std::exchange(other.handle_, MPI_COMM_NULL);

@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <array>
 #include <climits>
+#include <utility>
+#include <vector>
 
 #include "backends.hpp"
 #include "unpact/core/clock.hpp"
@@ -52,15 +54,24 @@ struct Agreement {
   }
 };
 
+/// Keeps what a wait in vain leaves behind: MPI may still write to the agreement, and freeing a communicator with a
+/// pending collective crashes Open MPI.
+void leave_to_mpi(std::unique_ptr<Agreement> agreement, Communicator group) {
+  static auto& left = *new std::vector<std::pair<std::unique_ptr<Agreement>, Communicator>>;  // never destroyed
+  left.emplace_back(std::move(agreement), std::move(group));
+}
+
 class MpiCollectives final : public Collectives {
  public:
   MpiCollectives(const Communicator& group, const CollectiveOptions& options)
       : group_(group.dup()),
+        rank_(group.rank()),
+        size_(group.size()),
         timeout_(options.timeout_seconds),
         max_elements_(std::min<std::int64_t>(options.max_elements_per_call, INT_MAX)) {}
 
-  int rank() const override { return group_.rank(); }
-  int size() const override { return group_.size(); }
+  int rank() const override { return rank_; }
+  int size() const override { return size_; }
   std::string name() const override { return "mpi"; }
 
   void all_gather(at::Tensor& out, const at::Tensor& in) override;
@@ -80,7 +91,8 @@ class MpiCollectives final : public Collectives {
     return std::max<std::int64_t>(1, all / size());
   }
 
-  Communicator group_;
+  Communicator group_;  // null after a wait in vain
+  int rank_, size_;
   double timeout_;
   std::int64_t max_elements_;
   std::int64_t sequence_ = 0;
@@ -94,7 +106,7 @@ void MpiCollectives::wait_for(std::unique_ptr<Agreement>& agreement, const std::
   for (int done = 0; !done; sched_yield()) {  // ranks may share a core
     UNPACT_MPI(MPI_Test(&request, &done, MPI_STATUS_IGNORE));
     if (done || watch.seconds() <= timeout_) continue;
-    agreement.release();  // left to MPI, which may still write to it
+    leave_to_mpi(std::move(agreement), std::move(group_));
     throw RuntimeFailure(
         concat("rank ", rank(), " of ", size(), " waited in vain for the others in ", what),
         concat("not every rank came within ", timeout_, " s"),
@@ -104,6 +116,7 @@ void MpiCollectives::wait_for(std::unique_ptr<Agreement>& agreement, const std::
 
 void MpiCollectives::agree(const char* operation, std::int64_t code, at::ScalarType dtype, std::int64_t count,
                            int root) {
+  UNPACT_EXPECT(!group_.is_null());  // unusable after a wait in vain
   const auto call = concat("collective #", ++sequence_, " (", operation, " of ", count, " ", at::toString(dtype),
                            " elements, root ", root, ")");
   auto agreement = std::make_unique<Agreement>();

@@ -14,15 +14,20 @@ class SingleCollectives final : public Collectives {
 
   void all_gather(at::Tensor& out, const at::Tensor& in) override { copy(out, in); }
   void reduce_scatter(at::Tensor& out, const at::Tensor& in) override { copy(out, in); }
-  void all_reduce(at::Tensor& tensor) override { check_tensor(tensor, tensor.device()); }
+  void all_reduce(at::Tensor& tensor) override { check(tensor); }
   void broadcast(at::Tensor& tensor, int root) override {
-    check_tensor(tensor, tensor.device());
+    check(tensor);
     UNPACT_EXPECT(root == 0);
   }
   void barrier() override {}
 
  private:
+  static void check(const at::Tensor& tensor) {
+    UNPACT_EXPECT(tensor.defined());
+    check_tensor(tensor, tensor.device());
+  }
   static void copy(at::Tensor& out, const at::Tensor& in) {
+    UNPACT_EXPECT(out.defined());
     const at::NoGradGuard no_grad;
     if (!check_full_and_shard(out, in, out.device(), 0, 1)) out.view(-1).copy_(in.view(-1));
   }

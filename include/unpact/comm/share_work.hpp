@@ -1,0 +1,32 @@
+#pragma once
+/// Independent pieces of work dealt over the ranks of a group, with every result on every rank afterwards.
+#include <cstddef>
+#include <cstring>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "unpact/comm/communicator.hpp"
+
+namespace unpact {
+
+/// Runs compute(first, last) for chunks of `chunk` consecutive items of 0..count-1, chunk k on rank k mod size. It
+/// returns one encoded result an item. What is computed together does not depend on the number of ranks, so neither do
+/// the results. Collective over `group`. @return all results in order, the same on every rank.
+/// An exception on one rank is rethrown on every rank as RuntimeFailure or UserError with its message.
+std::vector<std::string> share_work(const Communicator& group, std::size_t count, std::size_t chunk,
+                                    const std::function<std::vector<std::string>(std::size_t first, std::size_t last)>& compute);
+
+/// The bytes of a vector of plain numbers, and back.
+template <class T>
+std::string to_bytes(const std::vector<T>& values) {
+  return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T)};
+}
+template <class T>
+std::vector<T> from_bytes(const std::string& bytes) {
+  std::vector<T> values(bytes.size() / sizeof(T));
+  std::memcpy(values.data(), bytes.data(), values.size() * sizeof(T));
+  return values;
+}
+
+}  // namespace unpact

@@ -1,0 +1,46 @@
+#pragma once
+/// Asking a model the questions of a dataset, and attributing its answers to the prompts' tokens.
+#include <string>
+#include <vector>
+
+#include "unpact/attribution/leave_one_out.hpp"
+#include "unpact/comm/communicator.hpp"
+#include "unpact/data/dataset.hpp"
+#include "unpact/evaluation/judge.hpp"
+#include "unpact/model/generation.hpp"
+#include "unpact/model/language_model.hpp"
+
+namespace unpact {
+
+/// A question as it is put to a model.
+struct AskedQuestion {
+  QuestionAnswer pair;
+  bool in_forget_set = true;
+  Prompt prompt;
+  std::vector<TokenId> gold_answer;  ///< the gold answer's tokens behind the prompt
+};
+
+/// The dataset's questions, forget first, then retain, each with its prompt.
+/// @param examples_shown in-context examples in front of each question (of its own set); 0: none.
+/// @param limit at most this many of each set, 0: all. @throws UserError naming the question that does not work.
+std::vector<AskedQuestion> ask_questions(const Dataset& dataset, const Tokenizer& tokenizer, const PromptTemplate& prompt_template,
+                                         std::size_t examples_shown, std::size_t limit);
+
+/// A model's own greedy answer.
+struct OwnAnswer {
+  std::vector<TokenId> ids;  ///< may be empty
+  std::string text;
+};
+
+/// Greedy answers to prompts. Collective over `group`; the prompts are dealt over its ranks, every rank gets all
+/// answers.
+std::vector<OwnAnswer> answer_prompts(const Communicator& group, const LanguageModel& model, const std::vector<std::vector<TokenId>>& prompts,
+                                      const GenerationOptions& options, const std::vector<std::uint64_t>& streams = {});
+
+/// The candidates' contributions to one answer of every question; an empty answer gives an empty result. Collective
+/// like answer_prompts. @param label what progress calls it.
+std::vector<AttributionResult> attribute_answers(const Communicator& group, const Transformer& model, const LeaveOneOutEngine& engine,
+                                                 const std::vector<AskedQuestion>& questions,
+                                                 const std::vector<std::vector<TokenId>>& answers, const std::string& label);
+
+}  // namespace unpact

@@ -1,0 +1,41 @@
+#pragma once
+/// AdamW (Loshchilov & Hutter, arXiv 1711.05101) on flat vectors, as torch.optim.AdamW computes it, and learning-rate
+/// schedules as transformers.get_scheduler does.
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <string>
+
+namespace unpact {
+
+struct AdamWOptions {
+  double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weight_decay = 0.0;
+};
+
+class AdamW {
+ public:
+  /// State for a vector like `values` (fp32), zero at first.
+  AdamW(const at::Tensor& values, AdamWOptions options);
+  /// values -= lr * (m_hat / (sqrt(v_hat) + epsilon) + weight_decay * values)
+  void step(at::Tensor& values, const at::Tensor& gradients, double learning_rate);
+
+ private:
+  AdamWOptions options_;
+  at::Tensor first_moment_, second_moment_;
+  std::int64_t steps_ = 0;
+};
+
+enum class Schedule { constant, linear, cosine };
+
+/// @throws UserError naming the known schedules.
+Schedule parse_schedule(const std::string& name);
+
+/// The factor on the learning rate of step `step` (0-based) of `total`: linear warm-up from 0 over `warmup` steps, then
+/// constant, linear to 0, or half a cosine to 0.
+double schedule_factor(Schedule schedule, std::int64_t step, std::int64_t warmup, std::int64_t total);
+
+/// Scales the gradients so that their 2-norm is at most `limit` (0: never), as torch.nn.utils.clip_grad_norm_ does.
+/// @return the norm before scaling.
+double clip_gradient_norm(at::Tensor& gradients, double limit);
+
+}  // namespace unpact

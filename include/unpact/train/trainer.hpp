@@ -1,0 +1,60 @@
+#pragma once
+/// Data-parallel training of any sum of loss terms.
+///
+/// Which examples a step sees follows from their global index alone, so the loss does not depend on the number of
+/// ranks (up to the order of floating-point sums).
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "unpact/comm/collectives.hpp"
+#include "unpact/train/loss_term.hpp"
+#include "unpact/train/optimizer.hpp"
+
+namespace unpact {
+
+struct TrainOptions {
+  std::int64_t epochs = 1;       ///< passes over the first term's examples
+  std::int64_t max_steps = 0;    ///< 0: as many as the epochs need
+  std::int64_t batch_size = 32;  ///< examples a step, over all ranks, for each term
+  std::int64_t micro_batch = 32; ///< examples that one rank runs at once; more are accumulated
+  double learning_rate = 1e-5;
+  std::string schedule = "constant";
+  std::int64_t warmup_steps = 0;
+  double clip_norm = 1.0;        ///< 0: no clipping
+  AdamWOptions adamw;
+  std::uint64_t seed = 0;
+  bool shuffle = true;
+};
+
+/// @throws UserError naming the option.
+void check_train_options(const TrainOptions& options);
+
+/// A term and its coefficient in the loss.
+struct WeightedTerm {
+  const LossTerm* term;
+  double coefficient;
+};
+
+/// What a step did. Losses are those before the update.
+struct StepReport {
+  std::int64_t step = 0, total_steps = 0;
+  double loss = 0;                 ///< sum of coefficient * term
+  std::vector<double> term_losses; ///< each term's own value, without its coefficient
+  double gradient_norm = 0, learning_rate = 0;
+  std::int64_t targets = 0;        ///< tokens with loss, over all ranks and terms
+};
+
+/// Trains the selected weights in place. Every term draws `batch_size` examples a step; an epoch is one pass over the
+/// first term's examples. Collective over the group. @throws RuntimeFailure on every rank, before any weight changes,
+/// when a loss or gradient is not finite, naming the tensor.
+/// @param selected by Hugging Face name; an empty function trains all.
+std::vector<StepReport> train(Transformer& model, const std::vector<WeightedTerm>& terms, const TrainOptions& options,
+                              Collectives& group, const std::function<bool(const std::string&)>& selected = {},
+                              const std::function<void(const StepReport&)>& on_step = {});
+
+/// Steps that train() will take for this many examples.
+std::int64_t count_steps(const TrainOptions& options, std::int64_t examples);
+
+}  // namespace unpact

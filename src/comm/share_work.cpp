@@ -1,0 +1,76 @@
+#include "unpact/comm/share_work.hpp"
+
+#include <algorithm>
+
+#include "unpact/core/error.hpp"
+
+namespace unpact {
+namespace {
+
+/// Strings with their lengths in front, so that they travel as one.
+std::string pack(const std::vector<std::string>& items) {
+  std::string packed;
+  for (const auto& item : items) {
+    const std::uint64_t size = item.size();
+    packed.append(reinterpret_cast<const char*>(&size), sizeof size);
+    packed += item;
+  }
+  return packed;
+}
+
+std::vector<std::string> unpack(const std::string& packed) {
+  std::vector<std::string> items;
+  for (std::size_t at = 0; at < packed.size();) {
+    std::uint64_t size = 0;
+    std::memcpy(&size, packed.data() + at, sizeof size);
+    items.push_back(packed.substr(at + sizeof size, size));
+    at += sizeof size + size;
+  }
+  return items;
+}
+
+/// Throws what a rank sent about its failure: the kind of error and its three parts.
+[[noreturn]] void rethrow(const std::vector<std::string>& parts) {
+  if (parts.at(0) == "user") throw UserError(parts.at(1), parts.at(2), parts.at(3));
+  throw RuntimeFailure(parts.at(1), parts.at(2), parts.at(3));
+}
+
+std::vector<std::string> run_own_chunks(const Communicator& group, std::size_t count, std::size_t chunk,
+                                        const std::function<std::vector<std::string>(std::size_t, std::size_t)>& compute) {
+  std::vector<std::string> mine;
+  for (std::size_t k = static_cast<std::size_t>(group.rank()); k * chunk < count; k += static_cast<std::size_t>(group.size())) {
+    auto results = compute(k * chunk, std::min(count, (k + 1) * chunk));
+    UNPACT_ASSERT(results.size() == std::min(count, (k + 1) * chunk) - k * chunk);
+    std::move(results.begin(), results.end(), std::back_inserter(mine));
+  }
+  return mine;
+}
+
+}  // namespace
+
+std::vector<std::string> share_work(const Communicator& group, std::size_t count, std::size_t chunk,
+                                    const std::function<std::vector<std::string>(std::size_t, std::size_t)>& compute) {
+  UNPACT_EXPECT(chunk > 0);
+  if (group.size() == 1) return run_own_chunks(group, count, chunk, compute);
+  std::vector<std::string> mine, error;
+  try {
+    mine = run_own_chunks(group, count, chunk, compute);
+  } catch (const Error& e) {
+    error = {dynamic_cast<const UserError*>(&e) != nullptr ? "user" : "run", e.problem(), e.reason(), e.hint()};
+  } catch (const std::exception& e) {
+    error = {"run", e.what(), concat("on rank ", group.rank()), ""};
+  }
+  for (const auto& packed : group.all_gather(pack(error)))
+    if (!packed.empty()) rethrow(unpack(packed));
+  std::vector<std::vector<std::string>> by_rank;
+  for (const auto& packed : group.all_gather(pack(mine))) by_rank.push_back(unpack(packed));
+  std::vector<std::string> all(count);
+  std::vector<std::size_t> next(by_rank.size(), 0);
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto owner = (i / chunk) % by_rank.size();
+    all[i] = std::move(by_rank[owner].at(next[owner]++));
+  }
+  return all;
+}
+
+}  // namespace unpact

@@ -1,0 +1,51 @@
+#include "unpact/train/optimizer.hpp"
+
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "unpact/core/error.hpp"
+
+namespace unpact {
+
+AdamW::AdamW(const at::Tensor& values, AdamWOptions options)
+    : options_(options), first_moment_(at::zeros_like(values)), second_moment_(at::zeros_like(values)) {}
+
+void AdamW::step(at::Tensor& values, const at::Tensor& gradients, double learning_rate) {
+  const c10::NoGradGuard guard;
+  ++steps_;
+  values.mul_(1.0 - learning_rate * options_.weight_decay);
+  first_moment_.lerp_(gradients, 1.0 - options_.beta1);
+  second_moment_.mul_(options_.beta2).addcmul_(gradients, gradients, 1.0 - options_.beta2);
+  const double correction1 = 1.0 - std::pow(options_.beta1, static_cast<double>(steps_));
+  const double correction2 = 1.0 - std::pow(options_.beta2, static_cast<double>(steps_));
+  const auto denominator = second_moment_.sqrt().div_(std::sqrt(correction2)).add_(options_.epsilon);
+  values.addcdiv_(first_moment_, denominator, -learning_rate / correction1);
+}
+
+Schedule parse_schedule(const std::string& name) {
+  if (name == "constant") return Schedule::constant;
+  if (name == "linear") return Schedule::linear;
+  if (name == "cosine") return Schedule::cosine;
+  throw UserError(concat("unknown schedule '", name, "'"), "it decides how the learning rate falls", "use constant, linear or cosine");
+}
+
+double schedule_factor(Schedule schedule, std::int64_t step, std::int64_t warmup, std::int64_t total) {
+  if (step < warmup) return static_cast<double>(step) / static_cast<double>(std::max<std::int64_t>(1, warmup));
+  if (schedule == Schedule::constant) return 1.0;
+  const double progress = static_cast<double>(step - warmup) / static_cast<double>(std::max<std::int64_t>(1, total - warmup));
+  if (schedule == Schedule::linear) return std::max(0.0, 1.0 - progress);
+  return std::max(0.0, 0.5 * (1.0 + std::cos(std::numbers::pi * progress)));
+}
+
+double clip_gradient_norm(at::Tensor& gradients, double limit) {
+  const c10::NoGradGuard guard;
+  const double norm = gradients.norm().item<double>();
+  if (limit > 0 && std::isfinite(norm)) gradients.mul_(std::min(1.0, limit / (norm + 1e-6)));
+  return norm;
+}
+
+}  // namespace unpact

@@ -1,0 +1,149 @@
+#include "unpact/train/trainer.hpp"
+
+#include <ATen/ATen.h>
+
+#include <cmath>
+
+#include "unpact/core/error.hpp"
+#include "unpact/core/random.hpp"
+#include "unpact/train/parameters.hpp"
+
+namespace unpact {
+namespace {
+
+/// Runs the steps; one object a training.
+class Trainer {
+ public:
+  Trainer(Transformer& model, const std::vector<WeightedTerm>& terms, const TrainOptions& options, Collectives& group,
+          const std::function<bool(const std::string&)>& selected)
+      : model_(model), terms_(terms), options_(options), group_(group), parameters_(model, selected),
+        optimizer_(parameters_.values(), options.adamw), schedule_(parse_schedule(options.schedule)) {
+    for (std::size_t k = 0; k < terms.size(); ++k)
+      samplers_.emplace_back(terms[k].term->example_count(), random_bits(options.seed, stream_of("sampler"), k), options.shuffle);
+    epoch_positions_ = options.epochs * terms.front().term->example_count();
+    total_steps_ = count_steps(options, terms.front().term->example_count());
+  }
+
+  std::int64_t total_steps() const { return total_steps_; }
+
+  StepReport step(std::int64_t index) {
+    parameters_.zero_gradients();
+    StepReport report;
+    report.step = index + 1;
+    report.total_steps = total_steps_;
+    auto losses = at::zeros({static_cast<std::int64_t>(terms_.size())}, at::TensorOptions().dtype(at::kDouble));
+    for (std::size_t k = 0; k < terms_.size(); ++k) {
+      const auto examples = step_examples(k, index);
+      report.targets += terms_[k].term->targets(examples);
+      losses[static_cast<std::int64_t>(k)] = accumulate(terms_[k], examples);
+    }
+    reduce(losses, report);
+    report.learning_rate = options_.learning_rate * schedule_factor(schedule_, index, options_.warmup_steps, total_steps_);
+    report.gradient_norm = clip_gradient_norm(parameters_.gradients(), options_.clip_norm);
+    refuse_non_finite(report);
+    optimizer_.step(parameters_.values(), parameters_.gradients(), report.learning_rate);
+    return report;
+  }
+
+ private:
+  /// The examples of one term in one step, over all ranks.
+  std::vector<std::int64_t> step_examples(std::size_t term, std::int64_t index) const {
+    std::vector<std::int64_t> examples;
+    const auto begin = index * options_.batch_size;
+    auto end = begin + options_.batch_size;
+    if (options_.max_steps == 0) end = std::min(end, epoch_positions_);
+    for (auto position = begin; position < end; ++position) examples.push_back(samplers_[term][position]);
+    return examples;
+  }
+
+  /// Adds this rank's share of coefficient * sum / normalizer to the gradients. @return the share of the term's value.
+  double accumulate(const WeightedTerm& weighted, const std::vector<std::int64_t>& examples) {
+    const double normalizer = weighted.term->normalizer(examples);
+    UNPACT_VALIDATE(normalizer > 0, concat("a training step has no token with loss in its term '", weighted.term->name(), "'"),
+                    "all its examples are empty or masked", "check the dataset and which tokens carry loss");
+    std::vector<std::int64_t> mine;
+    for (std::size_t i = static_cast<std::size_t>(group_.rank()); i < examples.size(); i += static_cast<std::size_t>(group_.size()))
+      mine.push_back(examples[i]);
+    double value = 0;
+    for (std::size_t begin = 0; begin < mine.size(); begin += static_cast<std::size_t>(options_.micro_batch)) {
+      const auto count = std::min(mine.size() - begin, static_cast<std::size_t>(options_.micro_batch));
+      const auto mean = weighted.term->sum(model_, ExampleIndices(mine).subspan(begin, count)) / normalizer;
+      value += mean.item<double>();
+      (mean * weighted.coefficient).backward();
+    }
+    return value;
+  }
+
+  void reduce(const at::Tensor& losses, StepReport& report) {
+    group_.all_reduce(parameters_.gradients());
+    auto shared = losses.to(at::TensorOptions().dtype(at::kFloat).device(model_.device()));
+    group_.all_reduce(shared);
+    const auto values = group_.size() == 1 ? losses : shared.to(at::kCPU, at::kDouble);
+    for (std::size_t k = 0; k < terms_.size(); ++k) {
+      report.term_losses.push_back(values[static_cast<std::int64_t>(k)].item<double>());
+      report.loss += terms_[k].coefficient * report.term_losses.back();
+    }
+  }
+
+  /// All ranks hold the same reduced numbers, so all of them throw together.
+  void refuse_non_finite(const StepReport& report) const {
+    if (std::isfinite(report.loss) && std::isfinite(report.gradient_norm)) return;
+    const auto tensor = parameters_.first_non_finite_gradient();
+    throw RuntimeFailure(concat("step ", report.step, " is not finite: loss ", report.loss, ", gradient norm ", report.gradient_norm),
+                         tensor.empty() ? "the loss itself overflowed" : concat("the gradient of ", tensor, " is not finite"),
+                         "lower the learning rate or the number of epochs; the weights are those of the step before");
+  }
+
+  Transformer& model_;
+  const std::vector<WeightedTerm>& terms_;
+  const TrainOptions& options_;
+  Collectives& group_;
+  ParameterBuffer parameters_;
+  AdamW optimizer_;
+  Schedule schedule_;
+  std::vector<EpochSampler> samplers_;
+  std::int64_t epoch_positions_ = 0, total_steps_ = 0;
+};
+
+}  // namespace
+
+void check_train_options(const TrainOptions& options) {
+  const auto require = [](bool good, const char* name, auto value, const char* rule) {
+    UNPACT_VALIDATE(good, concat("option '", name, "' is ", value), rule, "correct it in the configuration or on the command line");
+  };
+  require(options.epochs >= 0, "epochs", options.epochs, "it must not be negative");
+  require(options.max_steps >= 0, "max_steps", options.max_steps, "it must not be negative");
+  require(options.batch_size > 0, "batch_size", options.batch_size, "it must be positive");
+  require(options.micro_batch > 0, "micro_batch", options.micro_batch, "it must be positive");
+  require(options.learning_rate >= 0 && std::isfinite(options.learning_rate), "learning_rate", options.learning_rate,
+          "it must be a finite number >= 0");
+  require(options.warmup_steps >= 0, "warmup_steps", options.warmup_steps, "it must not be negative");
+  require(options.clip_norm >= 0, "clip_norm", options.clip_norm, "it must not be negative (0: no clipping)");
+  require(options.adamw.beta1 >= 0 && options.adamw.beta1 < 1, "beta1", options.adamw.beta1, "it must lie in [0, 1)");
+  require(options.adamw.beta2 >= 0 && options.adamw.beta2 < 1, "beta2", options.adamw.beta2, "it must lie in [0, 1)");
+  parse_schedule(options.schedule);
+}
+
+std::int64_t count_steps(const TrainOptions& options, std::int64_t examples) {
+  if (options.max_steps > 0) return options.max_steps;
+  return (options.epochs * examples + options.batch_size - 1) / options.batch_size;
+}
+
+std::vector<StepReport> train(Transformer& model, const std::vector<WeightedTerm>& terms, const TrainOptions& options,
+                              Collectives& group, const std::function<bool(const std::string&)>& selected,
+                              const std::function<void(const StepReport&)>& on_step) {
+  check_train_options(options);
+  UNPACT_EXPECT(!terms.empty());
+  for (const auto& weighted : terms)
+    UNPACT_VALIDATE(weighted.term->example_count() > 0, concat("the term '", weighted.term->name(), "' has no examples"),
+                    "its dataset is empty", "check the dataset's folder and files");
+  Trainer trainer(model, terms, options, group, selected ? selected : [](const std::string&) { return true; });
+  std::vector<StepReport> reports;
+  for (std::int64_t index = 0; index < trainer.total_steps(); ++index) {
+    reports.push_back(trainer.step(index));
+    if (on_step) on_step(reports.back());
+  }
+  return reports;
+}
+
+}  // namespace unpact
