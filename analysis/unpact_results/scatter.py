@@ -13,10 +13,10 @@ from .labels import Label, place
 from .plotting import model_style, new_figure, style
 
 CORNERS = {  # quadrant: x, y in axes coordinates, alignment, second line
-    INSUFFICIENT: (0.012, 0.985, "left", "top", "much comes back, little is wrecked"),
-    BOTH: (0.988, 0.985, "right", "top", "much comes back, much is wrecked"),
-    NEITHER: (0.012, 0.015, "left", "bottom", "the goal: little comes back, little is wrecked"),
-    DESTRUCTIVE: (0.988, 0.015, "right", "bottom", "little comes back, much is wrecked"),
+    INSUFFICIENT: (0.012, 0.985, "left", "top", "much comes back"),
+    BOTH: (0.988, 0.985, "right", "top", "much comes back, and wrecked"),
+    NEITHER: (0.012, 0.015, "left", "bottom", "the goal"),
+    DESTRUCTIVE: (0.988, 0.015, "right", "bottom", "the model is wrecked"),
 }
 
 

@@ -1,0 +1,84 @@
+"""python -m unpact_results validate | table | report"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from . import __version__, table
+from .reading import ResultsError, load_campaign
+from .report import write_report
+from .validate import validate_all
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; 0 done, 1 faults found or a file that cannot be used."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.run(options)
+    except (ResultsError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="unpact_results", description="Reads the results files of unpact.")
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    validate = commands.add_parser("validate", help="check cell and campaign files against the format")
+    validate.add_argument("files", nargs="+", metavar="FILE", help="results file, or a folder of them")
+    validate.set_defaults(run=_validate)
+
+    show = commands.add_parser("table", help="a row a cell")
+    show.add_argument("campaign", metavar="CAMPAIGN", help="campaign.h5, its folder, or a cell file")
+    show.add_argument("--format", choices=("markdown", "csv"), default="markdown")
+    show.add_argument("--out", type=Path, metavar="FILE", help="write here instead of the terminal")
+    show.set_defaults(run=_table)
+
+    report = commands.add_parser("report", help="one self-contained HTML file, with table and scatter beside it")
+    report.add_argument("campaign", metavar="CAMPAIGN", help="campaign.h5, its folder, or a cell file")
+    report.add_argument("--out", type=Path, default=Path("report.html"), metavar="FILE", help="default: report.html")
+    report.add_argument("--questions", type=_numbers, metavar="I,J,K", help="show the strips of these questions instead of chosen ones")
+    report.set_defaults(run=_report)
+    return parser
+
+
+def _numbers(text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of question numbers such as 0,4,17") from None
+
+
+def _validate(options: argparse.Namespace) -> int:
+    faults = validate_all(options.files)
+    for fault in faults:
+        print(fault)
+    if not faults:
+        print(f"no faults in {', '.join(options.files)}")
+    return 1 if faults else 0
+
+
+def _table(options: argparse.Namespace) -> int:
+    campaign = load_campaign(options.campaign)
+    text = table.markdown(campaign) if options.format == "markdown" else table.csv_text(campaign)
+    if options.out:
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        options.out.write_text(text, encoding="utf-8")
+    else:
+        print(text, end="")
+    return 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    campaign = load_campaign(options.campaign)
+    for path in write_report(campaign, options.out, options.questions):
+        print(path)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
