@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .model import Campaign, Cell, Outcome, Rate
-from .statistics import difference, focus_shift, rate, recovery
+from .statistics import difference, focus_shift, mean_rate, rate, recovery, set_cosines
 from .text import full, interval, mean_full, signed
 
 HOLDS, FAILS, OPEN = "holds", "does not hold", "cannot be said here"
@@ -65,14 +65,15 @@ def judge_claims(campaign: Campaign) -> list[Claim]:
     """The three claims with a finding for every cell."""
     claims = [
         Claim(1, "Unlearning breaks the focus on the key words of the prompt",
-              "Where knowledge counts as forgotten, the cosine of the KeyToken sets before and after drops, on average by 34.2 % (News).",
-              "The drop is the mean focus shift (1 - cosine of the KeyToken sets) of the forgotten questions. It is compared with the questions "
+              "Where knowledge counts as forgotten, the cosine of the KeyToken sets before and after drops, on average by 34.2 % (News).",
+              "The drop is the mean focus shift (1 − cosine of the KeyToken sets) of the forgotten questions. It is compared with the questions "
               "of the forget set that the same unlearned model still answers right: a shift that those show as well would not explain forgetting. "
-              "Questions where neither model has KeyTokens have no cosine and are left out.",
-              f"Holds when the 95 % interval of (mean shift of forgotten - mean shift of retained) lies above 0; does not hold when it lies below "
+              "Questions where neither model has KeyTokens have no cosine and are left out. A forgotten question has, by definition, another own answer after unlearning, "
+              "so the shift for the gold answer, the same text for both models, stands beside it.",
+              f"Holds when the 95 % interval of (mean shift of forgotten − mean shift of retained) lies above 0; does not hold when it lies below "
               f"{SHIFT_MARGIN}; otherwise it cannot be said. Intervals: Wilson on the mean of a value in [0, 1] (conservative), Newcombe for the difference."),
         Claim(2, "Much is hidden rather than erased",
-              "A phrase such as “Focus on [KeyTokens] to answer” brings back 30.7 % to 54.4 % of the forgotten answers, about twice what multinomial sampling (Probab) brings back.",
+              "A phrase such as “Focus on [KeyTokens] to answer” brings back 30.7 % to 54.4 % of the forgotten answers, about twice what multinomial sampling (Probab) brings back.",
               "A forgotten question is recovered when any attempt is right. Both probes must have the same number of attempts and the same questions, "
               "else they are not compared. “About twice” is read as: FocusOnKey recovers more than Probab; the ratio is given beside it.",
               "Much: FocusOnKey's interval reaches 30.7 % and starts above half of that (15.35 %); not much: the whole interval is below 30.7 %. More than sampling: the interval "
@@ -98,7 +99,8 @@ def _focus_breaks(cell: Cell) -> _Found:
     gap, low, high = difference(forgotten, retained)
     left_out = int(np.isnan(cell.set_cosine[cell.where(Outcome.forgotten)]).sum())
     numbers = [("shift of forgotten", mean_full(forgotten)), ("shift of retained", mean_full(retained)),
-               ("difference", _gap(gap, low, high)), ("forgotten without KeyTokens", str(left_out))]
+               ("difference", _gap(gap, low, high)), ("forgotten without KeyTokens", str(left_out)),
+               ("shift of forgotten, gold answer", mean_full(mean_rate(1 - set_cosines(cell, "gold")[cell.where(Outcome.forgotten)])))]
     if not forgotten.total or not retained.total:
         which = "forgotten" if not forgotten.total else "retained"
         return OPEN, f"no {which} question with KeyTokens", numbers

@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 
 from .model import Campaign, Cell, CellStatus, Contribution, ModelResult, Probe, Ragged, Rate
-from .statistics import set_cosine
+from .statistics import set_cosines
 
 KNOWN_MAJOR = "1"
 STATES = ("finished", "missing", "broken")
@@ -149,11 +149,7 @@ def _check_lengths(cell: Cell) -> None:
 def focus_answer(cell: Cell) -> str:
     """Which answer's KeyTokens ("own" or "gold") the stored focus shift was made from."""
     for which in ("own", "gold"):
-        before, after = getattr(cell.target, which).is_key_token, getattr(cell.unlearned, which).is_key_token
-        if any(len(a) != len(b) for a, b in zip(before, after, strict=True)):
-            continue
-        made = np.array([set_cosine(a, b) for a, b in zip(before, after, strict=True)])
-        if np.allclose(made, cell.set_cosine, atol=1e-6, equal_nan=True):
+        if np.allclose(set_cosines(cell, which), cell.set_cosine, atol=1e-6, equal_nan=True):
             return which
     return "own"
 

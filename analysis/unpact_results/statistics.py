@@ -77,6 +77,12 @@ def set_cosine(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
     return float((first & second).sum() / math.sqrt(int(first.sum()) * int(second.sum())))
 
 
+def set_cosines(cell: Cell, answer: str) -> NDArray[np.float64]:
+    """Cosine of the KeyToken sets of every question for one answer ("own" or "gold"); NaN where it does not exist."""
+    pairs = zip(getattr(cell.target, answer).is_key_token, getattr(cell.unlearned, answer).is_key_token, strict=True)
+    return np.array([set_cosine(a, b) if len(a) == len(b) else math.nan for a, b in pairs], dtype=float)
+
+
 def contribution_cosine(first: NDArray, second: NDArray, union: NDArray[np.bool_]) -> float:
     """Cosine of two contribution vectors over a union of KeyTokens; NaN where it is empty."""
     union = np.asarray(union, dtype=bool)

@@ -13,8 +13,9 @@ from .statistics import key_tokens
 from .text import signed
 
 SUPPORT, HURT, NOISE = (31, 95, 168), (201, 66, 10), "#e3e3e3"  # blue, orange-red, grey
-LINE_WIDTH = 96.0  # characters a line, padding of tokens included
+LINE_WIDTH = 128.0  # characters a line, padding of tokens included
 TOKEN_PADDING = 0.9
+TAIL_WIDTH = 20.0  # context at the end that may stick out
 CONTEXT_KEPT = 6  # context tokens kept at each end of a longer run
 ROWS = ("before", "after", "difference")
 
@@ -164,16 +165,24 @@ def _shorten(columns: list[Column]) -> list[Column]:
 def _wrap(columns: list[Column]) -> list[list[Column]]:
     lines: list[list[Column]] = [[]]
     width = 0.0
-    for column in columns:
+    for column, following in zip(columns, [*columns[1:], None], strict=True):
         if lines[-1] and width + column.width > LINE_WIDTH:
             lines.append([])
             width = 0.0
         lines[-1].append(column)
         width += column.width
-        if any(piece.text == "↵" for piece in column.pieces) and width > LINE_WIDTH / 3:
+        if _ends_line(column) and width > LINE_WIDTH / 3 and not (following and _ends_line(following)):
             lines.append([])
             width = 0.0
-    return [line for line in lines if line]
+    lines = [line for line in lines if line]
+    if len(lines) > 1 and not any(column.boxes for column in lines[-1]) and sum(column.width for column in lines[-1]) < TAIL_WIDTH:
+        tail = lines.pop()  # a line of its own would be all context
+        lines[-1] += tail
+    return lines
+
+
+def _ends_line(column: Column) -> bool:
+    return column.pieces[-1].text == "↵"
 
 
 def gradient() -> str:
