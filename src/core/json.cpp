@@ -1,5 +1,6 @@
 #include "unpact/core/json.hpp"
 
+#include <limits>
 #include <set>
 
 #include "unpact/core/atomic_file.hpp"
@@ -24,6 +25,16 @@ const Json& require(const Json& object, const std::string& key, const std::strin
   return object.at(key);
 }
 
+/// The library would wrap a number above 2^63 - 1 around to a negative one.
+std::int64_t integer_of(const Json& object, const std::string& key, const std::string& where) {
+  const Json& value = object.at(key);
+  if (!value.is_number_integer()) wrong_type(object, key, "an integer", where);
+  UNPACT_VALIDATE(!value.is_number_unsigned() || value.get<std::uint64_t>() <= std::numeric_limits<std::int64_t>::max(),
+                  concat(where, ": field '", key, "' is too large"), concat(value.dump(), " is above 2^63 - 1"),
+                  "correct that field");
+  return value.get<std::int64_t>();
+}
+
 const Json* find(const Json& object, const std::string& key) {
   const auto it = object.find(key);
   return it == object.end() || it->is_null() ? nullptr : &*it;
@@ -32,6 +43,9 @@ const Json* find(const Json& object, const std::string& key) {
 }  // namespace
 
 Json parse_json(std::string_view text, const std::string& where, int max_depth) {
+  // The library takes a NUL byte for the end of the text, whatever follows.
+  UNPACT_VALIDATE(text.find('\0') == std::string_view::npos, concat(where, " is not valid JSON"), "it holds a NUL byte",
+                  "check that this is the right file");
   std::vector<std::set<std::string>> keys;
   const auto check = [&](int depth, Json::parse_event_t event, Json& parsed) {
     UNPACT_VALIDATE(depth <= max_depth, concat(where, " is nested too deeply"),
@@ -61,8 +75,8 @@ std::string require_string(const Json& object, const std::string& key, const std
 }
 
 std::int64_t require_integer(const Json& object, const std::string& key, const std::string& where) {
-  if (!require(object, key, where).is_number_integer()) wrong_type(object, key, "an integer", where);
-  return object.at(key).get<std::int64_t>();
+  require(object, key, where);
+  return integer_of(object, key, where);
 }
 
 std::string string_or(const Json& object, const std::string& key, const std::string& fallback, const std::string& where) {
@@ -73,10 +87,7 @@ std::string string_or(const Json& object, const std::string& key, const std::str
 }
 
 std::int64_t integer_or(const Json& object, const std::string& key, std::int64_t fallback, const std::string& where) {
-  const auto* value = find(object, key);
-  if (value == nullptr) return fallback;
-  if (!value->is_number_integer()) wrong_type(object, key, "an integer", where);
-  return value->get<std::int64_t>();
+  return find(object, key) == nullptr ? fallback : integer_of(object, key, where);
 }
 
 double number_or(const Json& object, const std::string& key, double fallback, const std::string& where) {

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <exception>
@@ -25,10 +26,11 @@ std::string format_rate(double rate) {
 
 std::string format_duration(double seconds) {
   char text[48];
-  if (seconds < 60) {
+  if (seconds < 59.95) {  // what %.1f does not round to 60.0
     std::snprintf(text, sizeof text, "%.1f s", seconds);
   } else if (seconds < 3600) {
-    std::snprintf(text, sizeof text, "%d min %02d s", static_cast<int>(seconds) / 60, static_cast<int>(seconds) % 60);
+    const int whole = std::max(60, static_cast<int>(seconds));
+    std::snprintf(text, sizeof text, "%d min %02d s", whole / 60, whole % 60);
   } else {
     const auto minutes = static_cast<long>(seconds / 60);
     std::snprintf(text, sizeof text, "%ld h %02ld min", minutes / 60, minutes % 60);
