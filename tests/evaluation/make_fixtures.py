@@ -4,8 +4,9 @@
     python tests/evaluation/make_fixtures.py --out DIR [--data DIR]
 
 writes into the folder --out: rouge.json (rouge-score), stems.json (nltk), wilson.json (the score equation solved by
-bisection) and normalized.json (SQuAD's normalization). --data is a folder with MUSE-News files (knowmem/*.json,
-raw/*.json); without it every text is made up. The same arguments give the same files. Needs rouge-score and nltk.
+bisection) and normalized.json (SQuAD's normalization). --data is the folder of the large test files; its muse-news/
+(knowmem/*.json, raw/*.json) gives real texts. Without it every text is made up. The same arguments give the same
+files. Needs rouge-score and nltk.
 """
 import argparse
 import decimal
@@ -91,14 +92,14 @@ def garbled(rng, text):
 def muse_texts(folder):
     """Questions, answers and pieces of documents of a MUSE folder."""
     answers, passages = [], []
-    for path in sorted(pathlib.Path(folder).glob("knowmem/*.json")):
+    for path in sorted(folder.glob("knowmem/*.json")):
         for row in json.loads(path.read_text(encoding="utf-8")):
             answers += [row["answer"], row["question"]]
-    for path in sorted(pathlib.Path(folder).glob("raw/*.json")):
+    for path in sorted(folder.glob("raw/*.json")):
         passages += json.loads(path.read_text(encoding="utf-8"))
     if not answers or not passages:
         raise SystemExit(f"error: {folder} holds no MUSE files\n  reason: knowmem/*.json or raw/*.json is missing\n"
-                         "  hint: pass the folder of one corpus, e.g. muse-news")
+                         "  hint: --data is the folder that holds muse-news, or leave it out")
     return answers, passages
 
 
@@ -185,11 +186,11 @@ def normalized_rows(rng, answers):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=pathlib.Path, required=True, help="folder to write into")
-    parser.add_argument("--data", type=pathlib.Path, help="folder with MUSE-News")
+    parser.add_argument("--data", type=pathlib.Path, help="folder of the large test files, with muse-news in it")
     parser.add_argument("--seed", type=int, default=20240919)
     options = parser.parse_args()
     rng = random.Random(options.seed)
-    answers, passages = muse_texts(options.data) if options.data else ([], [])
+    answers, passages = muse_texts(options.data / "muse-news") if options.data else ([], [])
     files = {
         "rouge": rouge_rows(text_pairs(rng, answers, passages)),
         "stems": stem_rows(rng, passages),
