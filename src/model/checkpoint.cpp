@@ -15,6 +15,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* kWeightsFile = "model.safetensors";
+constexpr std::size_t kMostFaults = 30;  // that one message lists
 
 /// Missing, extra and misshapen tensors, a line each.
 std::vector<std::string> disagreements(const SafetensorsFile& file, const std::vector<WeightSpec>& specs, bool tied) {
@@ -49,7 +50,11 @@ Weights load_weights(const ModelConfig& config, const fs::path& folder, const c1
   const SafetensorsFile file(path);
   Weights weights;
   auto specs = weight_specs(config, weights);
-  const auto faults = disagreements(file, specs, config.tied_embeddings);
+  auto faults = disagreements(file, specs, config.tied_embeddings);
+  if (const auto count = faults.size(); count > kMostFaults) {
+    faults.resize(kMostFaults);
+    faults.push_back(concat("and ", count - kMostFaults, " more"));
+  }
   UNPACT_VALIDATE(faults.empty(), concat(path.string(), " does not fit its config.json"), join(faults, "\n          "),
                   "check that both files come from the same checkpoint");
   for (auto& spec : specs) {

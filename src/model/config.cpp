@@ -1,16 +1,30 @@
 #include "unpact/model/config.hpp"
 
+#include <cmath>
+
 #include "unpact/core/error.hpp"
 
 namespace unpact {
 namespace {
 
-constexpr std::int64_t kLargest = 1 << 28;  // far above every published model, far below an overflow of a product of two
+// Far above every published model; the number of weights still fits an int64 with room to spare.
+constexpr std::int64_t kLargest = 1 << 22, kMostLayers = 1 << 13, kMostPositions = 1 << 28;
 
-std::int64_t size_field(const Json& json, const std::string& key, const std::string& where) {
+std::int64_t size_field(const Json& json, const std::string& key, const std::string& where,
+                        std::int64_t largest = kLargest) {
   const auto value = require_integer(json, key, where);
-  UNPACT_VALIDATE(value > 0 && value <= kLargest, concat(where, ": field '", key, "' is ", value),
-                  concat("it must lie in 1..", kLargest), "check that config.json belongs to this model");
+  UNPACT_VALIDATE(value > 0 && value <= largest, concat(where, ": field '", key, "' is ", value),
+                  concat("it must lie in 1..", largest), "check that config.json belongs to this model");
+  return value;
+}
+
+/// A number that must not be smaller than 0, or not be 0 either.
+double number_field(const Json& json, const std::string& key, double fallback, bool zero_allowed,
+                    const std::string& where) {
+  const auto value = number_or(json, key, fallback, where);
+  UNPACT_VALIDATE(std::isfinite(value) && (value > 0 || (value == 0 && zero_allowed)),
+                  concat(where, ": field '", key, "' is ", value),
+                  zero_allowed ? "it must not be negative" : "it must be positive", "check config.json");
   return value;
 }
 
@@ -31,7 +45,7 @@ std::vector<std::int64_t> id_list(const Json& json, const std::string& key, cons
 
 void refuse_unsupported(const Json& json, const ModelConfig& config, const std::string& where) {
   const auto activation = string_or(json, "hidden_act", "silu", where);
-  UNPACT_VALIDATE(activation == "silu", concat(where, ": activation '", activation, "' is not supported"),
+  UNPACT_VALIDATE(activation == "silu", concat(where, ": hidden_act '", activation, "' is not supported"),
                   "Llama models use 'silu'", "use a checkpoint of a supported architecture");
   const auto scaling = json.find("rope_scaling");
   UNPACT_VALIDATE(scaling == json.end() || scaling->is_null(), concat(where, ": rope_scaling is not supported"),
@@ -47,14 +61,32 @@ void refuse_unsupported(const Json& json, const ModelConfig& config, const std::
                   "rotary positions rotate pairs", "check config.json");
 }
 
+bool is_set(const Json& json, const std::string& key) { return json.contains(key) && !json.at(key).is_null(); }
+
+/// head_dim, or without it the hidden size shared out among the heads.
+std::int64_t head_dim_of(const Json& json, const ModelConfig& config, const std::string& where) {
+  const bool given = is_set(json, "head_dim");
+  UNPACT_VALIDATE(given || config.hidden_size % config.heads == 0,
+                  concat(where, ": hidden_size (", config.hidden_size, ") is no multiple of num_attention_heads (",
+                         config.heads, ")"),
+                  "without head_dim the heads share the hidden size", "check config.json");
+  const auto head_dim = given ? size_field(json, "head_dim", where) : config.hidden_size / config.heads;
+  UNPACT_VALIDATE(head_dim <= kLargest / config.heads,
+                  concat(where, ": head_dim ", head_dim, " is too large for ", config.heads, " heads"),
+                  concat("together they must not exceed ", kLargest), "check config.json");
+  return head_dim;
+}
+
 /// transformers 5 moved rope_theta into "rope_parameters"; both places are read.
 double rope_theta_of(const Json& json, const std::string& where) {
   const auto parameters = json.find("rope_parameters");
-  if (parameters == json.end() || parameters->is_null()) return number_or(json, "rope_theta", 10000.0, where);
+  if (parameters == json.end() || parameters->is_null()) return number_field(json, "rope_theta", 10000.0, false, where);
+  UNPACT_VALIDATE(parameters->is_object(), concat(where, ": field 'rope_parameters' has the wrong type"),
+                  "expected an object", "correct that field");
   const auto type = string_or(*parameters, "rope_type", "default", where);
-  UNPACT_VALIDATE(type == "default", concat(where, ": rope type '", type, "' is not supported"),
+  UNPACT_VALIDATE(type == "default", concat(where, ": rope_type '", type, "' of rope_parameters is not supported"),
                   "only 'default' is", "use a checkpoint without rope scaling");
-  return number_or(*parameters, "rope_theta", 10000.0, where);
+  return number_field(*parameters, "rope_theta", 10000.0, false, where);
 }
 
 }  // namespace
@@ -73,21 +105,21 @@ ModelConfig read_model_config(const std::filesystem::path& folder) {
   const auto where = path.string();
   ModelConfig config;
   config.architecture = require_string(json, "model_type", where);
-  UNPACT_VALIDATE(config.architecture == "llama", concat(where, ": architecture '", config.architecture, "' is not supported"),
+  UNPACT_VALIDATE(config.architecture == "llama",
+                  concat(where, ": model_type '", config.architecture, "' is not supported"),
                   "supported: llama", "use a checkpoint of a supported architecture");
   config.vocabulary_size = size_field(json, "vocab_size", where);
   config.hidden_size = size_field(json, "hidden_size", where);
   config.intermediate_size = size_field(json, "intermediate_size", where);
-  config.layers = size_field(json, "num_hidden_layers", where);
+  config.layers = size_field(json, "num_hidden_layers", where, kMostLayers);
   config.heads = size_field(json, "num_attention_heads", where);
-  config.key_value_heads = json.contains("num_key_value_heads") ? size_field(json, "num_key_value_heads", where) : config.heads;
-  config.head_dim = integer_or(json, "head_dim", config.hidden_size / config.heads, where);
-  UNPACT_VALIDATE(config.head_dim > 0 && config.head_dim <= kLargest, concat(where, ": head_dim is ", config.head_dim),
-                  "it must be positive", "check config.json");
-  config.max_positions = size_field(json, "max_position_embeddings", where);
-  config.norm_epsilon = number_or(json, "rms_norm_eps", 1e-6, where);
+  const bool grouped = is_set(json, "num_key_value_heads");
+  config.key_value_heads = grouped ? size_field(json, "num_key_value_heads", where) : config.heads;
+  config.head_dim = head_dim_of(json, config, where);
+  config.max_positions = size_field(json, "max_position_embeddings", where, kMostPositions);
+  config.norm_epsilon = number_field(json, "rms_norm_eps", 1e-6, true, where);
   config.rope_theta = rope_theta_of(json, where);
-  config.initializer_range = number_or(json, "initializer_range", 0.02, where);
+  config.initializer_range = number_field(json, "initializer_range", 0.02, true, where);
   config.tied_embeddings = bool_or(json, "tie_word_embeddings", false, where);
   config.bos_id = integer_or(json, "bos_token_id", -1, where);
   refuse_unsupported(json, config, where);
