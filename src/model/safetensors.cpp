@@ -90,11 +90,13 @@ void write_safetensors(const std::filesystem::path& path, const std::vector<std:
   std::uint64_t offset = 0;
   for (const auto& [name, tensor] : tensors) {
     const std::uint64_t end = offset + tensor.nbytes();
+    UNPACT_EXPECT(!header.contains(name));
     header[name] = {{"dtype", name_of(tensor.scalar_type())}, {"shape", tensor.sizes().vec()}, {"data_offsets", {offset, end}}};
     offset = end;
   }
   std::string text = header.dump();
   text.append((8 - text.size() % 8) % 8, ' ');  // the data starts aligned
+  UNPACT_EXPECT(text.size() <= kMaxSafetensorsHeader);
   AtomicFile file(path);
   std::ofstream out(file.temporary_path(), std::ios::binary);
   const std::uint64_t length = text.size();

@@ -8,8 +8,6 @@
 namespace unpact {
 namespace {
 
-constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;  // the reference reader's limit
-
 std::uint64_t dtype_bytes(const std::string& dtype) {
   static const std::map<std::string, std::uint64_t> sizes = {
       {"F64", 8}, {"F32", 4}, {"F16", 2}, {"BF16", 2}, {"I64", 8}, {"I32", 4}, {"I16", 2},
@@ -82,7 +80,8 @@ SafetensorsHeader parse_safetensors_header(const char* bytes, std::uint64_t avai
   if (available < 8) broken(where, "the file is too short", "a safetensors file begins with 8 bytes of header length");
   std::uint64_t length = 0;
   std::memcpy(&length, bytes, 8);
-  if (length > kMaxHeaderBytes) broken(where, "the header is too long", concat(length, " bytes, at most ", kMaxHeaderBytes, " are allowed"));
+  if (length > kMaxSafetensorsHeader)
+    broken(where, "the header is too long", concat(length, " bytes, at most ", kMaxSafetensorsHeader, " are allowed"));
   if (length < 2 || length > file_bytes - 8 || length > available - 8)
     broken(where, "the header does not fit into the file", concat("it claims ", length, " bytes of ", file_bytes - 8));
   const auto json = parse_json(std::string_view(bytes + 8, length), where + " (header)", 8);

@@ -12,6 +12,9 @@ namespace at { class Tensor; }
 
 namespace unpact {
 
+/// The reference reader's limit, in bytes.
+inline constexpr std::uint64_t kMaxSafetensorsHeader = 100'000'000;
+
 struct TensorEntry {
   std::string dtype;                 ///< "F32", "F16", "BF16", "I64", "U8", ...
   std::vector<std::int64_t> shape;
@@ -48,7 +51,7 @@ class SafetensorsFile {
   std::filesystem::path path_;
 };
 
-/// Writes tensors (any device; made contiguous) in the given order, atomically.
+/// Writes tensors (any device; made contiguous; each name once) in the given order, atomically.
 void write_safetensors(const std::filesystem::path& path,
                        const std::vector<std::pair<std::string, at::Tensor>>& tensors,
                        const std::map<std::string, std::string>& metadata = {{"format", "pt"}});
