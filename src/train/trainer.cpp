@@ -121,6 +121,10 @@ void check_train_options(const TrainOptions& options) {
   require(options.clip_norm >= 0, "clip_norm", options.clip_norm, "it must not be negative (0: no clipping)");
   require(options.adamw.beta1 >= 0 && options.adamw.beta1 < 1, "beta1", options.adamw.beta1, "it must lie in [0, 1)");
   require(options.adamw.beta2 >= 0 && options.adamw.beta2 < 1, "beta2", options.adamw.beta2, "it must lie in [0, 1)");
+  require(options.adamw.epsilon > 0 && std::isfinite(options.adamw.epsilon), "epsilon", options.adamw.epsilon,
+          "it must be positive: weights without gradient would become NaN");
+  require(options.adamw.weight_decay >= 0 && std::isfinite(options.adamw.weight_decay), "weight_decay",
+          options.adamw.weight_decay, "it must be a finite number >= 0");
   parse_schedule(options.schedule);
 }
 

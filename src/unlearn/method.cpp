@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
+#include <algorithm>
+#include <cmath>
 #include <set>
 
 #include "unpact/core/error.hpp"
@@ -91,6 +93,9 @@ void check_method(const MethodOptions& method) {
   UNPACT_VALIDATE(method.beta > 0, concat("option 'method.beta' is ", method.beta), "it must be positive", "use 0.1");
   UNPACT_VALIDATE(method.forget_weight >= 0 && method.retain_weight >= 0, "a method's weight is negative",
                   "method.forget_weight and method.retain_weight must be >= 0", "use 1");
+  UNPACT_VALIDATE(std::isfinite(method.scale) && std::isfinite(method.steering),
+                  "options 'method.scale' and 'method.steering' must be finite",
+                  concat("they are ", method.scale, " and ", method.steering), "use 1 and 20");
 }
 
 void subtract_task_vector(Weights& weights, const Weights& reinforced, double scale) {
