@@ -1,5 +1,7 @@
 #include "unpact/evaluation/probes.hpp"
 
+#include <algorithm>
+
 #include "unpact/core/error.hpp"
 
 namespace unpact {
@@ -24,11 +26,16 @@ void check_phrasings(const std::vector<std::string>& phrasings) {
 }
 
 std::string fill_phrasing(const std::string& phrasing, const std::string& question, const std::vector<std::string>& keys) {
-  // The keys first: a question may contain braces.
-  const auto at = phrasing.find("{question}");
-  const auto before = replace_all(phrasing.substr(0, at), "{keys}", join(keys, ", "));
-  const auto after = replace_all(phrasing.substr(at + std::string("{question}").size()), "{keys}", join(keys, ", "));
-  return before + question + after;
+  // From left to right, never looking at what was filled in: a question may contain braces.
+  const std::pair<std::string, std::string> fields[] = {{"{question}", question}, {"{keys}", join(keys, ", ")}};
+  std::string text;
+  for (std::size_t at = 0; at < phrasing.size();) {
+    const auto field = std::find_if(std::begin(fields), std::end(fields),
+                                    [&](const auto& f) { return phrasing.compare(at, f.first.size(), f.first) == 0; });
+    text += field == std::end(fields) ? phrasing.substr(at, 1) : field->second;
+    at += field == std::end(fields) ? 1 : field->first.size();
+  }
+  return text;
 }
 
 std::vector<std::string> key_words(const AskedQuestion& question, const std::vector<std::uint8_t>& is_key_token) {
