@@ -133,7 +133,7 @@ def content(recipe: Recipe) -> dict:
             "outcome": st.outcomes(split, right_before, right_after)}
     data["answers"] = ([gold if ok else "I do not know." for (_, gold), ok in zip(bank, right_before)],
                        [gold if ok else ("the the the of of" if part else "It was John Smith <i>.") for (_, gold), ok, part in zip(bank, right_after, split)])
-    data["matrices"] = {(m, a): [_matrix(own, c, 3 + i % 3) for i, c in enumerate(rows)]
+    data["matrices"] = {(m, a): [_matrix(own, _of_gold(c) if a == "gold" else c, 3 + i % 3) for i, c in enumerate(rows)]
                         for m, rows in enumerate((before, after)) for a in ("gold", "own")}
     return data
 
@@ -154,6 +154,12 @@ def _faded(rng, row, broken: float, keep: float) -> np.ndarray:
     if keep > 0.5 and broken > 0.3:
         values[rng.integers(len(row))] = 0.7
     return values
+
+
+def _of_gold(row) -> np.ndarray:
+    """Contributions to the gold answer: like those to the own answer, but the last strong token counts for little."""
+    strong = np.flatnonzero(row >= 0.24)
+    return np.where(np.arange(len(row)) == strong[-1], 0.05, row) if len(strong) > 1 else row
 
 
 def _matrix(rng, target, answer_tokens: int) -> np.ndarray:

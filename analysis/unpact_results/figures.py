@@ -97,7 +97,8 @@ def _pairs(cells: list[Cell]) -> np.ndarray:
         for question, (a, b) in enumerate(zip(cell.target.gold.contributions, cell.unlearned.gold.contributions, strict=True)):
             if len(a) == len(b):
                 parts.append(np.column_stack([a, b, np.full(len(a), cell.outcome[question])]))
-    return np.concatenate(parts)
+    values = np.concatenate(parts)
+    return values[np.isfinite(values).all(axis=1)]
 
 
 def _contributions(axes: Axes, values: np.ndarray, limit: float) -> None:

@@ -85,6 +85,8 @@ def _sign(char: str) -> str | None:
 
 def colour(value: float, limit: float) -> tuple[str, bool]:
     """Background of a value, zero white, and whether the text on it must be light."""
+    if math.isnan(value):
+        return NOISE, False
     share = min(1.0, abs(value) / limit) if limit > 0 else 0.0
     end = SUPPORT if value >= 0 else HURT
     rgb = [round(255 + (part - 255) * share) for part in end]

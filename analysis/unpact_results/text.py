@@ -14,6 +14,8 @@ def signed(value: float, digits: int = 2) -> str:
     """A number with its sign; a true minus sign."""
     if math.isnan(value):
         return DASH
+    if math.isinf(value):
+        return (MINUS if value < 0 else "+") + "∞"
     text = f"{abs(value):.{digits}f}"
     if float(text) == 0:
         return text
