@@ -158,7 +158,9 @@ def _strength(cell: Cell) -> str:
     for model in (cell.target, cell.unlearned):
         rows = getattr(model, cell.focus_answer).contributions
         peaks = [np.abs(rows[q]).max() for q in questions if len(rows[q])]
-        sides.append(f"{np.median(peaks):.2f}" if peaks else "–")
+        if not peaks:
+            return "–"
+        sides.append(f"{np.median(peaks):.2f}")
     return " → ".join(sides) + " nats (median)"
 
 

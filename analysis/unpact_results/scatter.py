@@ -13,7 +13,7 @@ from .labels import Label, place
 from .plotting import model_style, new_figure, style
 
 CORNERS = {  # quadrant: x, y in axes coordinates, alignment, second line
-    INSUFFICIENT: (0.012, 0.985, "left", "top", "much comes back"),
+    INSUFFICIENT: (0.012, 0.985, "left", "top", ""),
     BOTH: (0.988, 0.985, "right", "top", "much comes back, and wrecked"),
     NEITHER: (0.012, 0.015, "left", "bottom", "the goal"),
     DESTRUCTIVE: (0.988, 0.015, "right", "bottom", "the model is wrecked"),
@@ -66,7 +66,7 @@ def _label(axes: Axes, points: list[Point], styles: dict[str, tuple[str, str]]) 
     figure.canvas.draw()
     blocked = []
     for name, (x, y, across, up, words) in CORNERS.items():
-        text = axes.text(x, y, f"{name.upper()}: {words}", transform=axes.transAxes, ha=across, va=up, fontsize=7.2, color="#5f5f5f", zorder=1.5)
+        text = axes.text(x, y, f"{name.upper()}: {words}" if words else name.upper(), transform=axes.transAxes, ha=across, va=up, fontsize=7.2, color="#5f5f5f", zorder=1.5)
         blocked.append(Bbox(text.get_window_extent()))
     labels = [Label(p.destroyed.value, p.recovered.value, p.method + (f" ×{p.seeds}" if p.seeds > 1 else ""), styles[p.model][0]) for p in points]
     place(axes, labels, blocked)
