@@ -20,8 +20,8 @@ from .model import Campaign, Cell, Outcome
 from .plotting import OUTCOME_COLOURS, to_svg
 from .scatter import dilemma_scatter
 
-OUTCOME_WORDS = {Outcome.unknown: "not known before", Outcome.retained: "right before and after (forget set)", Outcome.forgotten: "right before, wrong after (forget set)",
-                 Outcome.kept: "right before and after (retain set)", Outcome.destroyed: "right before, wrong after (retain set)"}
+OUTCOME_WORDS = {"unknown": "wrong before", "retained": "right before and after (forget set)", "forgotten": "right before, wrong after (forget set)",
+                 "kept": "right before and after (retain set)", "destroyed": "right before, wrong after (retain set)"}
 
 
 @dataclass(frozen=True)
