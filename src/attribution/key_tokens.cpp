@@ -43,13 +43,16 @@ double contribution_cosine(std::span<const float> target, std::span<const std::u
                            std::span<const float> unlearned, std::span<const std::uint8_t> unlearned_keys) {
   UNPACT_EXPECT(target.size() == unlearned.size() && target.size() == target_keys.size() && target.size() == unlearned_keys.size());
   double product = 0, target_square = 0, unlearned_square = 0;
+  bool any = false;
   for (std::size_t i = 0; i < target.size(); ++i) {
     if (!target_keys[i] && !unlearned_keys[i]) continue;
+    any = true;
     product += static_cast<double>(target[i]) * unlearned[i];
     target_square += static_cast<double>(target[i]) * target[i];
     unlearned_square += static_cast<double>(unlearned[i]) * unlearned[i];
   }
-  if (target_square == 0 || unlearned_square == 0) return kMissing;
+  if (!any) return kMissing;
+  if (target_square == 0 || unlearned_square == 0) return 0.0;
   return product / std::sqrt(target_square * unlearned_square);
 }
 

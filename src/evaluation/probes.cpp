@@ -44,10 +44,9 @@ std::vector<std::string> key_words(const AskedQuestion& question, const std::vec
 
 ProbeResult focus_on_key(const Communicator& group, const LanguageModel& model, const std::vector<AskedQuestion>& questions,
                          const std::vector<std::size_t>& probed, const std::vector<std::vector<std::string>>& keys,
-                         const std::vector<std::string>& phrasings, const GenerationOptions& options,
-                         const std::vector<std::vector<InContextExample>>& examples) {
+                         const std::vector<std::string>& phrasings, const GenerationOptions& options) {
   check_phrasings(phrasings);
-  UNPACT_EXPECT(keys.size() == questions.size() && (examples.empty() || examples.size() == questions.size()));
+  UNPACT_EXPECT(keys.size() == questions.size());
   ProbeResult result{"focus_on_key", phrasings, probed, std::vector<std::string>(probed.size() * phrasings.size())};
   std::vector<std::vector<TokenId>> prompts;
   std::vector<std::size_t> slots;
@@ -56,7 +55,8 @@ ProbeResult focus_on_key(const Communicator& group, const LanguageModel& model, 
     if (keys[q].empty()) continue;
     for (std::size_t a = 0; a < phrasings.size(); ++a) {
       const auto text = fill_phrasing(phrasings[a], questions[q].pair.question, keys[q]);
-      prompts.push_back(build_prompt(*model.tokenizer, model.prompt_template, text, examples.empty() ? std::vector<InContextExample>{} : examples[q]).ids);
+      const auto examples = questions[q].examples ? *questions[q].examples : std::vector<InContextExample>{};
+      prompts.push_back(build_prompt(*model.tokenizer, model.prompt_template, text, examples).ids);
       slots.push_back(p * phrasings.size() + a);
     }
   }

@@ -13,13 +13,13 @@ constexpr std::size_t kAnswerChunk = 32, kAttributionChunk = 4;  // items that t
 
 void add_questions(std::vector<AskedQuestion>& asked, const std::vector<QuestionAnswer>& pairs, const std::vector<QuestionAnswer>& shown,
                    bool in_forget_set, const Tokenizer& tokenizer, const PromptTemplate& prompt_template, std::size_t limit) {
-  std::vector<InContextExample> examples;
-  for (const auto& pair : shown) examples.emplace_back(pair.question, pair.answer);
+  auto examples = std::make_shared<std::vector<InContextExample>>();
+  for (const auto& pair : shown) examples->emplace_back(pair.question, pair.answer);
   const auto count = limit == 0 ? pairs.size() : std::min(limit, pairs.size());
   for (std::size_t i = 0; i < count; ++i) {
     try {
-      asked.push_back({pairs[i], in_forget_set, build_prompt(tokenizer, prompt_template, pairs[i].question, examples),
-                       encode_answer(tokenizer, prompt_template, pairs[i].answer)});
+      asked.push_back({pairs[i], in_forget_set, build_prompt(tokenizer, prompt_template, pairs[i].question, *examples),
+                       encode_answer(tokenizer, prompt_template, pairs[i].answer), examples});
     } catch (const UserError& error) {
       throw UserError(concat(in_forget_set ? "forget" : "retain", " question ", i, ": ", error.problem()), error.reason(), error.hint());
     }

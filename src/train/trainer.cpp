@@ -89,7 +89,7 @@ class Trainer {
   void refuse_non_finite(const StepReport& report) const {
     if (std::isfinite(report.loss) && std::isfinite(report.gradient_norm)) return;
     const auto tensor = parameters_.first_non_finite_gradient();
-    throw RuntimeFailure(concat("step ", report.step, " is not finite: loss ", report.loss, ", gradient norm ", report.gradient_norm),
+    throw TrainingDiverged(concat("step ", report.step, " is not finite: loss ", report.loss, ", gradient norm ", report.gradient_norm),
                          tensor.empty() ? "the loss itself overflowed" : concat("the gradient of ", tensor, " is not finite"),
                          "lower the learning rate or the number of epochs; the weights are those of the step before");
   }

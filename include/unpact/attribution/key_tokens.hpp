@@ -22,7 +22,8 @@ std::vector<std::uint8_t> find_key_tokens(std::span<const float> contributions, 
 /// |K_f n K_g| / sqrt(|K_f| |K_g|); 0 where one set is empty, NaN where both are. Focus shift is 1 minus it.
 double key_token_cosine(std::span<const std::uint8_t> target, std::span<const std::uint8_t> unlearned);
 
-/// The cosine of the two contribution vectors over K_f u K_g; NaN where the union is empty or a vector is zero there.
+/// The cosine of the two contribution vectors over K_f u K_g; NaN where the union is empty, 0 where a vector is zero
+/// there.
 double contribution_cosine(std::span<const float> target, std::span<const std::uint8_t> target_keys,
                            std::span<const float> unlearned, std::span<const std::uint8_t> unlearned_keys);
 

@@ -27,11 +27,10 @@ struct ProbeResult {
 
 /// FocusOnKey: the question with a phrase that names its key words, one greedy answer a phrasing. A question without
 /// key words cannot be emphasised: its attempts are empty answers, which no judge finds right.
-/// @param keys one list a question of `questions`. Collective over `group`.
+/// In-context examples stay in front. @param keys one list a question of `questions`. Collective over `group`.
 ProbeResult focus_on_key(const Communicator& group, const LanguageModel& model, const std::vector<AskedQuestion>& questions,
                          const std::vector<std::size_t>& probed, const std::vector<std::vector<std::string>>& keys,
-                         const std::vector<std::string>& phrasings, const GenerationOptions& options,
-                         const std::vector<std::vector<InContextExample>>& examples = {});
+                         const std::vector<std::string>& phrasings, const GenerationOptions& options);
 
 /// Probab: the plain prompt, `samples` multinomial answers. Sampling depends on seed, question and sample alone.
 /// Collective over `group`.

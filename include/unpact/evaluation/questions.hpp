@@ -1,5 +1,6 @@
 #pragma once
 /// Asking a model the questions of a dataset, and attributing its answers to the prompts' tokens.
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,7 @@ struct AskedQuestion {
   bool in_forget_set = true;
   Prompt prompt;
   std::vector<TokenId> gold_answer;  ///< the gold answer's tokens behind the prompt
+  std::shared_ptr<const std::vector<InContextExample>> examples;  ///< those in front of it; null: none
 };
 
 /// The dataset's questions, forget first, then retain, each with its prompt.

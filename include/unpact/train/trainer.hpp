@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "unpact/comm/collectives.hpp"
+#include "unpact/core/error.hpp"
 #include "unpact/train/loss_term.hpp"
 #include "unpact/train/optimizer.hpp"
 
@@ -26,6 +27,12 @@ struct TrainOptions {
   AdamWOptions adamw;
   std::uint64_t seed = 0;
   bool shuffle = true;
+};
+
+/// A loss or gradient was not finite. The weights are those of the step before.
+class TrainingDiverged : public RuntimeFailure {
+ public:
+  using RuntimeFailure::RuntimeFailure;
 };
 
 /// @throws UserError naming the option.
@@ -47,7 +54,7 @@ struct StepReport {
 };
 
 /// Trains the selected weights in place. Every term draws `batch_size` examples a step; an epoch is one pass over the
-/// first term's examples. Collective over the group. @throws RuntimeFailure on every rank, before any weight changes,
+/// first term's examples. Collective over the group. @throws TrainingDiverged on every rank, before any weight changes,
 /// when a loss or gradient is not finite, naming the tensor.
 /// @param selected by Hugging Face name; an empty function trains all.
 std::vector<StepReport> train(Transformer& model, const std::vector<WeightedTerm>& terms, const TrainOptions& options,

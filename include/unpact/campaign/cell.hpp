@@ -1,0 +1,49 @@
+#pragma once
+/// One cell of a campaign: model x dataset x method x seed.
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "unpact/campaign/configuration.hpp"
+#include "unpact/campaign/session.hpp"
+#include "unpact/evaluation/questions.hpp"
+#include "unpact/model/language_model.hpp"
+#include "unpact/record/cell_record.hpp"
+
+namespace unpact {
+
+/// What all cells of one model and dataset share: computed once.
+struct Baseline {
+  LanguageModel target;
+  Dataset dataset;
+  std::vector<AskedQuestion> questions;
+  CellRecord record;  ///< questions and target are filled in
+};
+
+/// Loads or makes the target, answers the questions with it and attributes the answers; written to
+/// `folder`/baselines and read from there when it is already done. Collective over the world.
+Baseline prepare_baseline(const Session& session, const Configuration& configuration, const std::filesystem::path& folder);
+
+/// model__dataset__method__seedN, safe as a file name.
+std::string cell_id(const Configuration& configuration);
+
+/// Whether this cell's file is there and was made with the same configuration, model and tokenizer.
+bool is_cell_done(const Baseline& baseline, const Configuration& configuration, const std::filesystem::path& file);
+
+/// Unlearns, evaluates, probes and writes the cell's file. Collective over `group`.
+/// @return the record that was written.
+CellRecord run_cell(const Session& session, const Communicator& group, const Baseline& baseline, const Configuration& configuration,
+                    const std::filesystem::path& folder);
+
+/// Compares `unlearned` with the baseline's target and fills the rest of a cell's record. Collective over `group`.
+CellRecord compare_with_baseline(const Session& session, const Communicator& group, const Baseline& baseline,
+                                 const LanguageModel& unlearned, const Configuration& configuration);
+
+/// The file of a cell below a campaign's folder.
+std::filesystem::path cell_file(const std::filesystem::path& folder, const std::string& id);
+
+/// A table of cells for the terminal: shares right, recovery, destruction.
+std::string summary_table(const std::vector<CellRecord>& records);
+
+}  // namespace unpact

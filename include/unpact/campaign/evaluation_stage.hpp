@@ -1,0 +1,27 @@
+#pragma once
+/// From models and questions to the parts of a record: answers, contributions, outcomes, probes, rates.
+#include <vector>
+
+#include "unpact/campaign/configuration.hpp"
+#include "unpact/evaluation/questions.hpp"
+#include "unpact/record/cell_record.hpp"
+
+namespace unpact {
+
+/// The questions as the file shows them.
+QuestionRecord record_questions(const std::vector<AskedQuestion>& questions, const Tokenizer& tokenizer);
+
+/// One model's greedy answers, their scores, and the contributions to gold and own answers. Appends to `work`.
+/// Collective over `group`; the same result on every rank. @param label "target" or "unlearned", for progress.
+ModelRecord evaluate_model(const Communicator& group, const LanguageModel& model, const std::vector<AskedQuestion>& questions,
+                           const Configuration& configuration, const std::string& label, std::vector<WorkRecord>& work);
+
+/// Outcomes, focus shift, probes and rates: all that needs both models. `record` holds questions, target and unlearned
+/// already. Collective over `group`.
+void compare_models(const Communicator& group, const LanguageModel& unlearned, const std::vector<AskedQuestion>& questions,
+                    const Configuration& configuration, CellRecord& record);
+
+/// The largest change of LP between equal evaluations of the first questions.
+double noise_floor_of(const Transformer& model, const std::vector<AskedQuestion>& questions);
+
+}  // namespace unpact

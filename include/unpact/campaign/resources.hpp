@@ -1,0 +1,37 @@
+#pragma once
+/// Models and data as the configuration asks for them.
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "unpact/campaign/configuration.hpp"
+#include "unpact/campaign/session.hpp"
+#include "unpact/data/dataset.hpp"
+#include "unpact/data/examples.hpp"
+#include "unpact/model/language_model.hpp"
+
+namespace unpact {
+
+/// Reads the configured dataset. @throws UserError.
+Dataset load_dataset(const DatasetOptions& options);
+
+/// What the finetune options select of a dataset, as training examples.
+std::vector<Example> finetune_examples(const FinetuneOptions& options, const Dataset& dataset, const Tokenizer& tokenizer,
+                                       const PromptTemplate& prompt_template, const std::vector<std::string>& phrasings);
+
+/// The forget and retain examples of unlearning.
+UnlearnData unlearn_examples(const UnlearnOptions& options, const Dataset& dataset, const Tokenizer& tokenizer,
+                             const PromptTemplate& prompt_template);
+
+/// The model that the configuration names, in memory on every rank. With model.make_target (or without model.path) it
+/// is first fine-tuned by all ranks and saved in `folder`; a folder that was made by the same configuration is used as
+/// it is. Collective over the session's world.
+LanguageModel prepare_model(const Session& session, const Configuration& configuration, const Dataset& dataset,
+                            const std::filesystem::path& folder);
+
+/// Fine-tunes (from model.path or random weights) and saves into `folder`. Collective over the world.
+void finetune_into(const Session& session, const Configuration& configuration, const Dataset& dataset,
+                   const std::filesystem::path& folder);
+
+}  // namespace unpact

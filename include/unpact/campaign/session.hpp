@@ -1,0 +1,38 @@
+#pragma once
+/// What a job has at hand: its ranks and its device.
+#include <c10/core/Device.h>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "unpact/campaign/configuration.hpp"
+#include "unpact/comm/collectives.hpp"
+#include "unpact/comm/communicator.hpp"
+
+namespace unpact {
+
+class Session {
+ public:
+  /// Chooses the device and sets the number of threads. Collective over `world`, which must outlive the session.
+  Session(const Communicator& world, const RunOptions& options);
+
+  const Communicator& world() const { return world_; }
+  const c10::Device& device() const { return device_; }
+  bool is_root() const { return world_.is_root(); }
+  /// One description a rank of the world.
+  const std::vector<std::string>& devices() const { return devices_; }
+  /// Opens the log file of every rank below `folder`/logs and makes sure that `folder` can be written. Collective.
+  void open_output(const std::string& folder) const;
+
+ private:
+  const Communicator& world_;
+  c10::Device device_;
+  std::vector<std::string> devices_;
+};
+
+/// Versions of the libraries that numbers depend on.
+std::map<std::string, std::string> library_versions();
+
+}  // namespace unpact

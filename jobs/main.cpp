@@ -1,0 +1,81 @@
+/// unpact JOB [--config FILE] [--section.key value ...]
+///
+/// main() starts MPI, resolves the configuration, calls the job and turns every exception into one readable message
+/// and an exit code.
+#include <algorithm>
+#include <chrono>
+#include <iostream>
+#include <thread>
+
+#include "job_table.hpp"
+#include "unpact/core/log.hpp"
+#include "unpact/core/version.hpp"
+
+namespace {
+
+using unpact::ExitCode;
+
+/// Before a job has started every rank fails alike, so that all can leave in order and only rank 0 speaks.
+int report_together(const unpact::Communicator& world, const std::exception& error) {
+  if (world.is_root()) unpact::log::error(error.what());
+  return static_cast<int>(unpact::exit_code_of(error));
+}
+
+/// Inside a job a single rank may have failed while others wait for it: the job ends everywhere at once. Ranks speak one
+/// after the other, so that an error that all of them share is printed by the first, which ends the others.
+[[noreturn]] void end_everywhere(const unpact::Communicator& world, const std::exception& error) {
+  std::this_thread::sleep_for(std::chrono::milliseconds(200) * std::min(world.rank(), 25));
+  unpact::log::error(error.what());
+  unpact::MpiSession::abort_all(static_cast<int>(unpact::exit_code_of(error)));
+}
+
+int run_job(const unpact::Communicator& world, const unpact::CommandLine& line, const unpact::Job& job) {
+  unpact::Configuration configuration;
+  try {
+    configuration = line.resolve();
+    if (line.wants_configuration()) {
+      if (world.is_root()) std::cout << unpact::to_ini(configuration);
+      return 0;
+    }
+  } catch (const std::exception& error) {
+    return report_together(world, error);
+  }
+  try {
+    return static_cast<int>(job(world, line, configuration));
+  } catch (const std::exception& error) {
+    if (world.size() == 1) return report_together(world, error);
+    end_everywhere(world, error);
+  }
+}
+
+int run(const unpact::Communicator& world, const std::vector<std::string>& arguments) {
+  const std::string name = arguments.empty() ? "" : arguments.front();
+  if (name == "--version") {
+    if (world.is_root()) std::cout << "unpact " << unpact::version() << " (commit " << unpact::git_commit() << ")\n";
+    return 0;
+  }
+  if (name.empty() || name == "--help" || name == "help") {
+    if (world.is_root()) (name.empty() ? std::cerr : std::cout) << unpact::help_text("");
+    return name.empty() ? static_cast<int>(ExitCode::user_error) : 0;
+  }
+  const unpact::CommandLine line(name, {arguments.begin() + 1, arguments.end()});
+  try {
+    const auto help = unpact::help_text(name);  // also refuses unknown jobs
+    if (line.wants_help()) {
+      if (world.is_root()) std::cout << help;
+      return 0;
+    }
+    return run_job(world, line, unpact::job_named(name));
+  } catch (const std::exception& error) {
+    return report_together(world, error);
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  unpact::MpiSession session(&argc, &argv);
+  const auto world = unpact::Communicator::world();
+  unpact::log::set_rank(world.rank(), world.size());
+  return run(world, {argv + 1, argv + argc});
+}

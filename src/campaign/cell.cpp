@@ -1,0 +1,206 @@
+#include "unpact/campaign/cell.hpp"
+
+#include <cmath>
+#include <cstdio>
+
+#include "unpact/campaign/evaluation_stage.hpp"
+#include "unpact/campaign/resources.hpp"
+#include "unpact/core/clock.hpp"
+#include "unpact/core/error.hpp"
+#include "unpact/core/log.hpp"
+#include "unpact/core/progress.hpp"
+#include "unpact/model/checkpoint.hpp"
+#include "unpact/record/cell_file.hpp"
+
+namespace unpact {
+namespace fs = std::filesystem;
+namespace {
+
+/// The configuration as far as this cell's numbers depend on it: where it is written, on what device and beside which
+/// other cells does not matter.
+Configuration relevant_to_cell(const Configuration& c) {
+  Configuration relevant = c;
+  relevant.run = RunOptions();
+  relevant.run.seed = c.run.seed;
+  relevant.model.path.clear();  // the checksum says which weights these are
+  relevant.campaign = CampaignOptions();
+  relevant.ask = AskOptions();
+  relevant.evaluate = EvaluateOptions();
+  relevant.inspect = InspectOptions();
+  return relevant;
+}
+
+Provenance provenance_of(const Session& session, const Communicator& group, const LanguageModel& target, const Configuration& c) {
+  Provenance p;
+  p.started = utc_now();
+  p.resolved_configuration = to_ini(relevant_to_cell(c));
+  p.seed = static_cast<std::int64_t>(c.run.seed);
+  p.world_size = session.world().size();
+  p.group_size = group.size();
+  p.devices = group.size() == session.world().size()
+                  ? session.devices()
+                  : group.all_gather(session.devices()[static_cast<std::size_t>(session.world().rank())]);
+  p.model_checksum = weights_checksum(target.folder);
+  p.tokenizer_checksum = target.tokenizer->checksum();
+  p.library_versions = library_versions();
+  return p;
+}
+
+CellRecord start_record(const Session& session, const Communicator& group, const LanguageModel& target, const Configuration& c) {
+  CellRecord record;
+  record.id = cell_id(c);
+  record.model = c.model.name;
+  record.dataset = c.dataset.name;
+  record.method = c.method.name;
+  record.provenance = provenance_of(session, group, target, c);
+  record.alpha = c.attribution.keys.alpha;
+  record.beta = c.attribution.keys.beta;
+  return record;
+}
+
+std::string file_safe(std::string name) {
+  for (auto& character : name)
+    if (!std::isalnum(static_cast<unsigned char>(character)) && character != '-' && character != '_' && character != '.') character = '-';
+  return name;
+}
+
+/// Settings that make a baseline; those of unlearning do not.
+Configuration baseline_configuration(const Configuration& c) {
+  Configuration base = c;
+  base.method = MethodOptions();
+  base.method.name = "none";
+  base.method_overrides = MethodOverrides();
+  base.method_use.clear();
+  base.unlearn = UnlearnOptions();
+  return base;
+}
+
+void evaluate_target(const Session& session, Baseline& baseline, const Configuration& c) {
+  auto& record = baseline.record;
+  record.questions = record_questions(baseline.questions, *baseline.target.tokenizer);
+  record.target = evaluate_model(session.world(), baseline.target, baseline.questions, c, "target", record.work);
+  record.noise_floor = noise_floor_of(baseline.target.transformer, baseline.questions);
+  record.unlearned = record.target;  // nothing was unlearned: the file says what a perfect copy looks like
+  compare_models(session.world(), baseline.target, baseline.questions, c, record);
+  record.provenance.ended = utc_now();
+}
+
+TrainingStep training_step(const StepReport& report, bool has_retain) {
+  TrainingStep step;
+  step.step = report.step;
+  step.loss = report.loss;
+  step.forget_loss = report.term_losses.at(0);
+  step.retain_loss = has_retain ? report.term_losses.at(1) : std::nan("");
+  step.gradient_norm = report.gradient_norm;
+  step.learning_rate = report.learning_rate;
+  step.tokens = report.targets;
+  return step;
+}
+
+}  // namespace
+
+std::string cell_id(const Configuration& c) {
+  return file_safe(concat(c.model.name, "__", c.dataset.name, "__", c.method.name, "__seed", c.run.seed));
+}
+
+fs::path cell_file(const fs::path& folder, const std::string& id) { return folder / "cells" / (id + ".h5"); }
+
+Baseline prepare_baseline(const Session& session, const Configuration& c, const fs::path& folder) {
+  const auto base = baseline_configuration(c);
+  auto dataset = load_dataset(c.dataset);
+  const auto name = file_safe(concat(c.model.name, "__", c.dataset.name));
+  auto target = prepare_model(session, c, dataset, folder / "models" / name);
+  auto questions = ask_questions(dataset, *target.tokenizer, target.prompt_template, static_cast<std::size_t>(c.prompt.examples),
+                                 static_cast<std::size_t>(c.dataset.limit));
+  Baseline baseline{std::move(target), std::move(dataset), std::move(questions), {}};
+  baseline.record = start_record(session, session.world(), baseline.target, base);
+  const auto file = folder / "baselines" / (name + ".h5");
+  const bool done = session.is_root() && is_finished_cell(file, fingerprint_of(baseline.record.provenance));
+  if (session.world().broadcast(done ? "yes" : "no", 0) == "yes") {
+    log::info(concat("Using the target's answers and contributions in ", file.string()));
+    baseline.record = read_cell_file(file);
+    return baseline;
+  }
+  log::info(concat("Asking the target ", baseline.questions.size(), " questions"));
+  evaluate_target(session, baseline, base);
+  write_cell_file(session.world(), file, baseline.record);
+  return baseline;
+}
+
+bool is_cell_done(const Baseline& baseline, const Configuration& c, const fs::path& file) {
+  Provenance p;
+  p.resolved_configuration = to_ini(relevant_to_cell(c));
+  p.model_checksum = baseline.record.provenance.model_checksum;
+  p.tokenizer_checksum = baseline.record.provenance.tokenizer_checksum;
+  return is_finished_cell(file, fingerprint_of(p));
+}
+
+CellRecord compare_with_baseline(const Session& session, const Communicator& group, const Baseline& baseline,
+                                 const LanguageModel& unlearned, const Configuration& c) {
+  auto record = start_record(session, group, baseline.target, c);
+  record.questions = baseline.record.questions;
+  record.target = baseline.record.target;
+  record.noise_floor = baseline.record.noise_floor;
+  record.unlearned = evaluate_model(group, unlearned, baseline.questions, c, record.method, record.work);
+  compare_models(group, unlearned, baseline.questions, c, record);
+  return record;
+}
+
+CellRecord run_cell(const Session& session, const Communicator& group, const Baseline& baseline, const Configuration& c, const fs::path& folder) {
+  const auto started = utc_now();
+  const Stopwatch unlearning;
+  const auto collectives = make_collectives(group, session.device());
+  const auto data = unlearn_examples(c.unlearn, baseline.dataset, *baseline.target.tokenizer, baseline.target.prompt_template);
+  const auto options = c.unlearn_training();
+  const bool has_retain = c.method.retain != "none" || c.method.forget == "rmu";
+  std::vector<TrainingStep> training;
+  Progress progress(concat(c.method.name, ": unlearn"), count_steps(options, static_cast<std::int64_t>(data.forget->size())), "steps");
+  auto result = unlearn(baseline.target.transformer, c.method, options, data, *collectives, [&](const StepReport& report) {
+    training.push_back(training_step(report, has_retain));
+    progress.advance(1, concat("loss ", report.loss));
+  });
+  progress.finish();
+  const double seconds = unlearning.seconds();
+  const LanguageModel unlearned{Transformer(baseline.target.transformer.config(), std::move(result.weights)), baseline.target.tokenizer,
+                                baseline.target.prompt_template, {}};
+  auto record = compare_with_baseline(session, group, baseline, unlearned, c);
+  record.training = std::move(training);
+  record.work.insert(record.work.begin(), WorkRecord{"unlearn", seconds, 0, 0, 0, 0});
+  record.provenance.started = started;
+  record.provenance.ended = utc_now();
+  if (c.campaign.save_models && group.is_root())
+    save_checkpoint(folder / "models" / record.id, unlearned.transformer.config(), unlearned.transformer.weights(), *unlearned.tokenizer);
+  write_cell_file(group, cell_file(folder, record.id), record);
+  return record;
+}
+
+std::string summary_table(const std::vector<CellRecord>& records) {
+  const auto percent = [](const CellRecord& record, const std::string& name) -> std::string {
+    for (const auto& rate : record.rates) {
+      if (rate.name != name) continue;
+      if (rate.total == 0) return "-";
+      char text[32];
+      std::snprintf(text, sizeof text, "%.1f %% (%llu/%llu)", 100 * rate.value, static_cast<unsigned long long>(rate.count),
+                    static_cast<unsigned long long>(rate.total));
+      return text;
+    }
+    return "-";
+  };
+  const std::vector<std::pair<std::string, std::string>> columns = {{"forget right", "unlearned_right_forget"},
+                                                                    {"retain right", "unlearned_right_retain"},
+                                                                    {"FocusOnKey", "recovery_focus_on_key"},
+                                                                    {"Probab", "recovery_probab"},
+                                                                    {"destructive", "destructive"}};
+  const auto cell = [](const std::string& text, std::size_t width) { return text + std::string(text.size() < width ? width - text.size() : 1, ' '); };
+  std::string table = cell("cell", 36);
+  for (const auto& [title, name] : columns) table += cell(title, 19);
+  table += "\n";
+  for (const auto& record : records) {
+    table += cell(record.id, 36);
+    for (const auto& [title, name] : columns) table += cell(percent(record, name), 19);
+    table += "\n";
+  }
+  return table;
+}
+
+}  // namespace unpact

@@ -1,0 +1,194 @@
+#include "unpact/campaign/evaluation_stage.hpp"
+
+#include <algorithm>
+
+#include "unpact/core/clock.hpp"
+#include "unpact/core/error.hpp"
+#include "unpact/core/log.hpp"
+#include "unpact/evaluation/outcome.hpp"
+#include "unpact/evaluation/probes.hpp"
+
+namespace unpact {
+namespace {
+
+WorkRecord work_record(const std::string& stage, const Stopwatch& clock, const std::vector<AttributionResult>& results = {}) {
+  AttributionWork total;
+  for (const auto& result : results) total += result.work;
+  return {stage, clock.seconds(), total.positions, total.positions_naive, total.model_calls, total.logit_rows};
+}
+
+ContributionRecord record_contributions(const std::vector<AttributionResult>& results, const std::vector<std::vector<TokenId>>& answers,
+                                        const KeyTokenOptions& keys) {
+  ContributionRecord record;
+  for (std::size_t q = 0; q < results.size(); ++q) {
+    const auto contributions = answers[q].empty() ? std::vector<float>{} : results[q].contributions();
+    record.answer_ids.add({answers[q].begin(), answers[q].end()});
+    record.log_probabilities.add(results[q].log_probabilities);
+    record.contributions.add(contributions);
+    record.is_key_token.add(find_key_tokens(contributions, keys));
+  }
+  return record;
+}
+
+const ContributionRecord& focused(const ModelRecord& model, const Configuration& c) {
+  return c.attribution.focus_of == "own" ? model.own : model.gold;
+}
+
+void judge_answers(const Judge& judge, const std::vector<AskedQuestion>& questions, ModelRecord& record) {
+  for (std::size_t q = 0; q < questions.size(); ++q) {
+    record.score.push_back(judge.score(questions[q].pair.answer, record.answer[q]));
+    record.is_right.push_back(judge.passes(record.score.back()));
+  }
+}
+
+/// Contributions of both models must be of equal length to be compared; an empty own answer has none, which counts as
+/// a model without KeyTokens.
+template <class T>
+std::vector<T> padded(std::vector<T> row, std::size_t size) {
+  row.resize(size);
+  return row;
+}
+
+FocusShiftRecord focus_shift(const CellRecord& record, const Configuration& c) {
+  FocusShiftRecord shift;
+  const auto& f = focused(record.target, c);
+  const auto& g = focused(record.unlearned, c);
+  for (std::size_t q = 0; q < record.questions.question.size(); ++q) {
+    const auto n = std::max(f.contributions.row(q).size(), g.contributions.row(q).size());
+    const auto f_keys = padded(f.is_key_token.row(q), n), g_keys = padded(g.is_key_token.row(q), n);
+    shift.set_cosine.push_back(key_token_cosine(f_keys, g_keys));
+    shift.contribution_cosine.push_back(
+        contribution_cosine(padded(f.contributions.row(q), n), f_keys, padded(g.contributions.row(q), n), g_keys));
+  }
+  return shift;
+}
+
+ProbeRecord judge_probe(const ProbeResult& result, const Judge& judge, const std::vector<AskedQuestion>& questions) {
+  ProbeRecord record{result.name, result.attempt_labels, {result.questions.begin(), result.questions.end()}, result.answers, {}, {}};
+  const auto attempts = result.attempt_labels.size();
+  for (std::size_t i = 0; i < result.answers.size(); ++i) {
+    record.score.push_back(judge.score(questions[result.questions[i / attempts]].pair.answer, result.answers[i]));
+    record.is_right.push_back(judge.passes(record.score.back()));
+  }
+  return record;
+}
+
+/// One flag a question: whether any attempt of the probe was right.
+std::vector<std::uint8_t> recovered_by(const ProbeRecord& probe, std::size_t questions) {
+  std::vector<std::uint8_t> recovered(questions, 0);
+  const auto attempts = probe.attempt_labels.size();
+  for (std::size_t i = 0; i < probe.is_right.size(); ++i)
+    if (probe.is_right[i]) recovered[probe.question[i / attempts]] = 1;
+  return recovered;
+}
+
+RateRecord record_rate(const std::string& name, const Rate& rate) { return {name, rate.count, rate.total, rate.value, rate.low, rate.high}; }
+
+void add_right_shares(const CellRecord& record, std::vector<RateRecord>& rates) {
+  for (const auto& [name, model] : {std::pair("target", &record.target), std::pair("unlearned", &record.unlearned)}) {
+    for (const auto split : {Split::forget, Split::retain}) {
+      std::uint64_t right = 0, total = 0;
+      for (std::size_t q = 0; q < record.questions.split.size(); ++q) {
+        if (record.questions.split[q] != static_cast<std::uint8_t>(split)) continue;
+        right += model->is_right[q];
+        ++total;
+      }
+      rates.push_back(record_rate(concat(name, "_right_", split == Split::forget ? "forget" : "retain"), wilson_rate(right, total)));
+    }
+  }
+}
+
+}  // namespace
+
+QuestionRecord record_questions(const std::vector<AskedQuestion>& questions, const Tokenizer& tokenizer) {
+  QuestionRecord record;
+  for (const auto& asked : questions) {
+    record.split.push_back(static_cast<std::uint8_t>(asked.in_forget_set ? Split::forget : Split::retain));
+    record.question.push_back(asked.pair.question);
+    record.gold_answer.push_back(asked.pair.answer);
+    record.prompt.push_back(asked.prompt.text);
+    record.token_ids.add({asked.prompt.ids.begin(), asked.prompt.ids.end()});
+    std::vector<std::uint8_t> candidate(asked.prompt.ids.size(), 0);
+    std::fill(candidate.begin() + static_cast<std::ptrdiff_t>(asked.prompt.candidate_begin),
+              candidate.begin() + static_cast<std::ptrdiff_t>(asked.prompt.candidate_end), 1);
+    record.is_candidate.add(candidate);
+    for (const auto id : asked.prompt.ids) record.pieces.push_back(tokenizer.piece(id));
+  }
+  return record;
+}
+
+ModelRecord evaluate_model(const Communicator& group, const LanguageModel& model, const std::vector<AskedQuestion>& questions,
+                           const Configuration& c, const std::string& label, std::vector<WorkRecord>& work) {
+  ModelRecord record;
+  std::vector<std::vector<TokenId>> prompts, gold, own;
+  for (const auto& asked : questions) {
+    prompts.push_back(asked.prompt.ids);
+    gold.push_back(asked.gold_answer);
+  }
+  const Stopwatch answering;
+  for (auto& answer : answer_prompts(group, model, prompts, c.generation)) {
+    record.answer.push_back(std::move(answer.text));
+    own.push_back(std::move(answer.ids));
+  }
+  work.push_back(work_record(label + "_answers", answering));
+  judge_answers(Judge(c.judge), questions, record);
+  const auto engine = make_engine(c.attribution.engine, static_cast<std::size_t>(c.attribution.token_budget));
+  for (const bool is_gold : {true, false}) {
+    const auto& answers = is_gold ? gold : own;
+    const Stopwatch attributing;
+    const auto results = attribute_answers(group, model.transformer, *engine, questions, answers,
+                                           concat(label, is_gold ? ": contributions to gold answers" : ": contributions to own answers"));
+    work.push_back(work_record(concat(label, is_gold ? "_attribution_gold" : "_attribution_own"), attributing, results));
+    (is_gold ? record.gold : record.own) = record_contributions(results, answers, c.attribution.keys);
+  }
+  return record;
+}
+
+void compare_models(const Communicator& group, const LanguageModel& unlearned, const std::vector<AskedQuestion>& questions,
+                    const Configuration& c, CellRecord& record) {
+  const Judge judge(c.judge);
+  std::vector<evaluation::Outcome> outcomes;
+  std::vector<std::size_t> forgotten;
+  for (std::size_t q = 0; q < questions.size(); ++q) {
+    outcomes.push_back(evaluation::classify(questions[q].in_forget_set, record.target.is_right[q], record.unlearned.is_right[q]));
+    record.outcome.push_back(static_cast<std::uint8_t>(outcomes.back()));
+    if (outcomes.back() == evaluation::Outcome::forgotten) forgotten.push_back(q);
+  }
+  record.focus_shift = focus_shift(record, c);
+
+  const auto& keys_of = focused(c.probe.keys_of == "target" ? record.target : record.unlearned, c);
+  std::vector<std::vector<std::string>> keys;
+  for (std::size_t q = 0; q < questions.size(); ++q) {
+    const auto n = questions[q].prompt.candidate_end - questions[q].prompt.candidate_begin;
+    keys.push_back(key_words(questions[q], padded(keys_of.is_key_token.row(q), n)));
+  }
+  const auto phrasings = c.probe.resolve_phrasings();
+  auto sampling = c.generation;
+  sampling.temperature = c.probe.temperature;
+  sampling.top_p = c.probe.top_p;
+  const Stopwatch probing;
+  const auto focus = focus_on_key(group, unlearned, questions, forgotten, keys, phrasings, c.generation);
+  record.work.push_back(work_record("probe_focus_on_key", probing));
+  const Stopwatch sampling_clock;
+  const auto samples = probab(group, unlearned, questions, forgotten, phrasings.size(), sampling);
+  record.work.push_back(work_record("probe_probab", sampling_clock));
+  add_right_shares(record, record.rates);
+  for (const auto& result : {focus, samples}) {
+    record.probes.push_back(judge_probe(result, judge, questions));
+    record.rates.push_back(record_rate("recovery_" + result.name, recovery_rate(outcomes, recovered_by(record.probes.back(), questions.size()))));
+  }
+  record.rates.push_back(record_rate("destructive", destructive_rate(outcomes)));
+  record.judge = judge.describe();
+}
+
+double noise_floor_of(const Transformer& model, const std::vector<AskedQuestion>& questions) {
+  constexpr std::size_t sample = 8;
+  double largest = 0;
+  for (std::size_t q = 0; q < std::min(sample, questions.size()); ++q) {
+    const auto& prompt = questions[q].prompt;
+    largest = std::max(largest, measure_noise_floor(model, {prompt.ids, prompt.candidate_begin, prompt.candidate_end, questions[q].gold_answer}));
+  }
+  return largest;
+}
+
+}  // namespace unpact

@@ -1,0 +1,177 @@
+#include "unpact/campaign/resources.hpp"
+
+#include "unpact/core/atomic_file.hpp"
+#include "unpact/core/checksum.hpp"
+#include "unpact/core/error.hpp"
+#include "unpact/core/log.hpp"
+#include "unpact/core/progress.hpp"
+#include "unpact/evaluation/probes.hpp"
+#include "unpact/model/checkpoint.hpp"
+#include "unpact/text/sentencepiece_trainer.hpp"
+
+namespace unpact {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr const char* kFingerprintFile = "unpact-fingerprint.txt";
+
+bool selects(const std::string& list, const std::string& item) {
+  const auto items = split_list(list);
+  return std::find(items.begin(), items.end(), item) != items.end();
+}
+
+void add_questions(std::vector<Example>& examples, const std::vector<QuestionAnswer>& pairs, const Tokenizer& tokenizer,
+                   const PromptTemplate& prompt_template, const std::string& loss_on) {
+  for (const auto& pair : pairs)
+    examples.push_back(make_question_example(tokenizer, prompt_template, pair, loss_on == "all" ? LossOn::all : LossOn::answer));
+}
+
+/// Each focus question plain and with two of the phrasings in turn: enough to learn what they mean.
+std::vector<QuestionAnswer> phrase_focus_questions(const std::vector<QuestionAnswer>& pairs, const std::vector<std::string>& phrasings) {
+  std::vector<QuestionAnswer> all;
+  for (std::size_t i = 0; i < pairs.size(); ++i) {
+    all.push_back(pairs[i]);
+    for (const std::size_t k : {2 * i, 2 * i + 1})
+      all.push_back({fill_phrasing(phrasings[k % phrasings.size()], pairs[i].question, pairs[i].keys), pairs[i].answer, {}});
+  }
+  return all;
+}
+
+/// Everything that the tokenizer should know: texts, questions, answers and phrasings of both sets.
+std::vector<std::string> vocabulary_texts(const Dataset& dataset, const PromptTemplate& prompt_template, const std::vector<std::string>& phrasings) {
+  std::vector<std::string> texts;
+  for (const auto* list : {&dataset.forget_texts, &dataset.retain_texts}) texts.insert(texts.end(), list->begin(), list->end());
+  auto pairs = phrase_focus_questions(dataset.focus_questions, phrasings);
+  for (const auto* list : {&dataset.forget_questions, &dataset.retain_questions}) pairs.insert(pairs.end(), list->begin(), list->end());
+  for (const auto& pair : pairs)
+    texts.push_back(prompt_template.before_question + pair.question + prompt_template.after_question + prompt_template.answer_prefix + pair.answer);
+  return texts;
+}
+
+/// Where the starting model's tokenizer lies; one is trained into `folder` when none is given. Collective.
+fs::path tokenizer_folder(const Session& session, const Configuration& c, const Dataset& dataset, const fs::path& folder) {
+  if (!c.model.tokenizer.empty()) return c.model.tokenizer;
+  if (!c.model.path.empty()) return c.model.path;
+  const fs::path trained = folder.string() + ".tokenizer";
+  if (session.is_root()) {
+    log::info(concat("Training a SentencePiece vocabulary of ", c.model.vocabulary_size, " pieces"));
+    train_sentencepiece(vocabulary_texts(dataset, c.prompt.resolve(), c.probe.resolve_phrasings()), c.model.vocabulary_size, trained);
+  }
+  session.world().barrier();
+  return trained;
+}
+
+/// The model that fine-tuning starts from.
+LanguageModel starting_model(const Session& session, const Configuration& c, const Dataset& dataset, const fs::path& folder) {
+  if (!c.model.path.empty()) return load_language_model(c.model.path, c.prompt.resolve(), session.device());
+  UNPACT_VALIDATE(!c.model.config.empty(), "no model to start from", "neither model.path nor model.config is set",
+                  "give --model DIR, or a folder with a config.json for random weights");
+  std::shared_ptr<const Tokenizer> tokenizer = load_tokenizer(tokenizer_folder(session, c, dataset, folder));
+  auto config = read_model_config(c.model.config);
+  config.vocabulary_size = tokenizer->vocabulary_size();
+  config.bos_id = tokenizer->bos_id().value_or(-1);
+  config.eos_ids.clear();
+  if (tokenizer->eos_id()) config.eos_ids.push_back(*tokenizer->eos_id());
+  Transformer transformer(config, random_weights(config, c.run.seed));
+  for (auto& spec : weight_specs(config, transformer.weights())) *spec.slot = spec.slot->to(session.device());
+  if (config.tied_embeddings) transformer.weights().head_VD = transformer.weights().embedding_VD;
+  return {std::move(transformer), std::move(tokenizer), c.prompt.resolve(), {}};
+}
+
+/// What a made target depends on.
+std::string target_fingerprint(const Configuration& c) {
+  Configuration relevant;
+  relevant.run.seed = c.run.seed;
+  relevant.model = c.model;
+  relevant.prompt = c.prompt;
+  relevant.dataset = c.dataset;
+  relevant.dataset.limit = 0;
+  relevant.finetune = c.finetune;
+  relevant.probe.phrasings = c.probe.phrasings;
+  return sha256_of_bytes(to_ini(relevant));
+}
+
+bool is_made(const fs::path& folder, const std::string& fingerprint) {
+  const auto file = folder / kFingerprintFile;
+  return fs::exists(file) && fs::exists(folder / "config.json") && trim(read_file(file)) == fingerprint;
+}
+
+}  // namespace
+
+Dataset load_dataset(const DatasetOptions& options) {
+  UNPACT_VALIDATE(!options.path.empty(), "no dataset", "dataset.path is empty", "give --dataset NAME (a file of datasets/) or --dataset.path DIR");
+  auto dataset = options.kind == "tofu" ? read_tofu(options.path, options.retain_path, options.name) : read_muse(options.path, options.name);
+  UNPACT_VALIDATE(!dataset.forget_questions.empty() && !dataset.retain_questions.empty(), concat("the dataset ", options.name, " has an empty set"),
+                  "it needs forget and retain questions", "check its folder");
+  return dataset;
+}
+
+std::vector<Example> finetune_examples(const FinetuneOptions& options, const Dataset& dataset, const Tokenizer& tokenizer,
+                                       const PromptTemplate& prompt_template, const std::vector<std::string>& phrasings) {
+  std::vector<Example> examples;
+  std::vector<std::string> texts;
+  for (const bool forget : {true, false}) {
+    if (!selects(options.sets, forget ? "forget" : "retain")) continue;
+    if (selects(options.parts, "questions"))
+      add_questions(examples, forget ? dataset.forget_questions : dataset.retain_questions, tokenizer, prompt_template, options.loss_on);
+    if (selects(options.parts, "texts")) {
+      const auto& set = forget ? dataset.forget_texts : dataset.retain_texts;
+      texts.insert(texts.end(), set.begin(), set.end());
+    }
+  }
+  if (!texts.empty())
+    for (auto& chunk : chunk_texts(tokenizer, texts, options.chunk_length, false)) examples.push_back(std::move(chunk));
+  if (selects(options.parts, "focus"))
+    add_questions(examples, phrase_focus_questions(dataset.focus_questions, phrasings), tokenizer, prompt_template, options.loss_on);
+  UNPACT_VALIDATE(!examples.empty(), "nothing to fine-tune on", concat("the dataset has no ", options.parts, " in its ", options.sets, " set"),
+                  "choose other finetune.parts");
+  return examples;
+}
+
+UnlearnData unlearn_examples(const UnlearnOptions& options, const Dataset& dataset, const Tokenizer& tokenizer,
+                             const PromptTemplate& prompt_template) {
+  const auto make = [&](const std::vector<QuestionAnswer>& pairs, const std::vector<std::string>& texts, const char* set) {
+    auto examples = std::make_shared<std::vector<Example>>();
+    if (options.form == "questions") add_questions(*examples, pairs, tokenizer, prompt_template, options.loss_on);
+    if (options.form == "texts" && !texts.empty()) *examples = chunk_texts(tokenizer, texts, options.chunk_length, options.wrap_last_chunk);
+    UNPACT_VALIDATE(!examples->empty(), concat("the ", set, " set is empty"), concat("the dataset has no ", options.form, " there"),
+                    "choose another unlearn.form or dataset");
+    return examples;
+  };
+  return {make(dataset.forget_questions, dataset.forget_texts, "forget"), make(dataset.retain_questions, dataset.retain_texts, "retain")};
+}
+
+void finetune_into(const Session& session, const Configuration& c, const Dataset& dataset, const fs::path& folder) {
+  auto model = starting_model(session, c, dataset, folder);
+  const auto examples = std::make_shared<const std::vector<Example>>(
+      finetune_examples(c.finetune, dataset, *model.tokenizer, model.prompt_template, c.probe.resolve_phrasings()));
+  const CrossEntropyTerm loss(examples);
+  const auto collectives = make_collectives(session.world(), session.device());
+  log::info(concat("Fine-tuning ", model.transformer.config().parameter_count(), " weights on ", examples->size(), " examples, ",
+                   session.world().size(), " rank(s)"));
+  Progress progress("fine-tune", count_steps(c.finetune.train, loss.example_count()), "steps");
+  train(model.transformer, {{&loss, 1.0}}, c.finetune.train, *collectives, {}, [&](const StepReport& report) {
+    log::detail(concat("step ", report.step, " loss ", report.loss, " gradient norm ", report.gradient_norm, " lr ", report.learning_rate));
+    progress.advance(1, concat("loss ", report.loss));
+  });
+  progress.finish();
+  if (session.is_root()) {
+    save_checkpoint(folder, model.transformer.config(), model.transformer.weights(), *model.tokenizer);
+    write_file_atomically(folder / kFingerprintFile, target_fingerprint(c) + "\n");
+  }
+  session.world().barrier();
+}
+
+LanguageModel prepare_model(const Session& session, const Configuration& c, const Dataset& dataset, const fs::path& folder) {
+  if (!c.model.make_target && !c.model.path.empty()) return load_language_model(c.model.path, c.prompt.resolve(), session.device());
+  // The root decides for all: another rank may see the folder late on a network file system.
+  const auto made = session.world().broadcast(session.is_root() && is_made(folder, target_fingerprint(c)) ? "yes" : "no", 0);
+  if (made == "yes") {
+    log::info(concat("Using the target model in ", folder.string()));
+  } else {
+    finetune_into(session, c, dataset, folder);
+  }
+  return load_language_model(folder, c.prompt.resolve(), session.device());
+}
+
+}  // namespace unpact

@@ -1,0 +1,40 @@
+#include "unpact/campaign/session.hpp"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <torch/headeronly/version.h>
+
+#include <filesystem>
+
+#include "unpact/comm/device.hpp"
+#include "unpact/core/atomic_file.hpp"
+#include "unpact/core/log.hpp"
+#include "unpact/core/text.hpp"
+
+namespace unpact {
+namespace {
+
+c10::Device prepare_device(const Communicator& world, const RunOptions& options) {
+  if (options.threads > 0) at::set_num_threads(static_cast<int>(options.threads));
+  return choose_device(world, options.device);
+}
+
+}  // namespace
+
+Session::Session(const Communicator& world, const RunOptions& options)
+    : world_(world), device_(prepare_device(world, options)), devices_(world.all_gather(describe_device(device_))) {}
+
+void Session::open_output(const std::string& folder) const {
+  require_writable_folder(folder);
+  log::open_file(std::filesystem::path(folder) / "logs");
+  log::detail(concat("rank ", world_.rank(), " of ", world_.size(), " on ", devices_[static_cast<std::size_t>(world_.rank())]));
+}
+
+std::map<std::string, std::string> library_versions() {
+  char mpi[MPI_MAX_LIBRARY_VERSION_STRING];
+  int length = 0;
+  UNPACT_MPI(MPI_Get_library_version(mpi, &length));
+  return {{"torch", TORCH_VERSION}, {"mpi", trim(std::string(mpi, static_cast<std::size_t>(length)).substr(0, 60))}};
+}
+
+}  // namespace unpact
