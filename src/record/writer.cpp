@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <numeric>
 
+#include "memory_file.hpp"
+#include "mpi_file_errors.hpp"
+#include "unpact/core/atomic_file.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/record/together.hpp"
 
@@ -34,7 +37,7 @@ void write_flags(hid_t dataset, const std::string& meanings) {
   write_text(dataset, "flag_meanings", meanings);
 }
 
-Id make_file(const Communicator& group, const std::filesystem::path& path) {
+Id make_file(const Communicator& group, const std::filesystem::path& path, MemoryFile* memory) {
   const Id access = serial_access();
   // Version 1.8 of the format has checksums on its metadata, and nothing that older readers refuse.
   UNPACT_HDF5(H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_V18));
@@ -42,6 +45,8 @@ Id make_file(const Communicator& group, const std::filesystem::path& path) {
     UNPACT_HDF5(H5Pset_fapl_mpio(access, group.handle(), MPI_INFO_NULL));
     UNPACT_HDF5(H5Pset_all_coll_metadata_ops(access, true));
     UNPACT_HDF5(H5Pset_coll_metadata_write(access, true));
+  } else {
+    memory->attach(access);
   }
   return Id(UNPACT_HDF5(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access)));
 }
@@ -68,12 +73,25 @@ RowRange share_of(RowRange rows, std::size_t chunk, int rank, int ranks) {
   return {bound(rank), bound(rank + 1)};
 }
 
-Writer::Writer(const Communicator& group, const std::filesystem::path& path) : group_(group) {
-  all_or_none(group_, [&] { file_ = make_file(group_, path); });
+Writer::Writer(const Communicator& group, const std::filesystem::path& path) : group_(group), path_(path) {
+  if (group_.size() > 1)
+    guard_ = std::make_unique<MpiFileGuard>();
+  else
+    memory_ = std::make_unique<MemoryFile>();
+  step([&] { file_ = make_file(group_, path_, memory_.get()); });
+}
+
+Writer::~Writer() = default;
+
+void Writer::step(const std::function<void()>& body) {
+  all_or_none(group_, [&] {
+    body();
+    if (guard_) require_no_mpi_file_failure();
+  });
 }
 
 void Writer::group(const std::string& path) {
-  all_or_none(group_, [&] {
+  step([&] {
     const Id links = link_properties();
     Id(UNPACT_HDF5(H5Gcreate2(file_, path.c_str(), links, H5P_DEFAULT, H5P_DEFAULT)));
   });
@@ -81,17 +99,17 @@ void Writer::group(const std::string& path) {
 
 void Writer::attribute(const std::string& name, const std::string& text) {
   const std::string of_root = group_.broadcast(text, 0);
-  all_or_none(group_, [&] { write_text(file_, name, of_root); });
+  step([&] { write_text(file_, name, of_root); });
 }
 
 void Writer::attribute(const std::string& name, std::int64_t number) {
   group_.broadcast_bytes(&number, sizeof number, 0);
-  all_or_none(group_, [&] { write_attribute(file_, name, H5T_STD_I64LE, H5T_NATIVE_INT64, 0, &number); });
+  step([&] { write_attribute(file_, name, H5T_STD_I64LE, H5T_NATIVE_INT64, 0, &number); });
 }
 
 void Writer::attribute(const std::string& name, double number) {
   group_.broadcast_bytes(&number, sizeof number, 0);
-  all_or_none(group_, [&] { write_attribute(file_, name, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, 0, &number); });
+  step([&] { write_attribute(file_, name, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, 0, &number); });
 }
 
 template <class T>
@@ -133,15 +151,16 @@ void Writer::index_scale(const std::string& path, std::size_t size, const std::s
 }
 
 void Writer::external_link(const std::string& path, const std::string& target) {
-  all_or_none(group_, [&] {
+  step([&] {
     const Id links = link_properties();
     UNPACT_HDF5(H5Lcreate_external(target.c_str(), "/", file_, path.c_str(), links, H5P_DEFAULT));
   });
 }
 
 void Writer::close() {
-  all_or_none(group_, [&] { UNPACT_HDF5(H5Fflush(file_, H5F_SCOPE_GLOBAL)); });
-  all_or_none(group_, [&] { file_.close(); });
+  step([&] { UNPACT_HDF5(H5Fflush(file_, H5F_SCOPE_GLOBAL)); });
+  step([&] { file_.close(); });
+  if (memory_) write_file_atomically(path_, memory_->content());
 }
 
 Writer::Layout Writer::layout_of(const std::vector<std::size_t>& shape, std::size_t item_bytes) const {
@@ -167,7 +186,7 @@ void Writer::write(const Description& description, hid_t file_type, hid_t memory
                    const PackRows& pack) {
   require_agreement(description, layout);
   Id dataset;
-  all_or_none(group_, [&] {
+  step([&] {
     dataset = create(description, file_type, layout);
     annotate(dataset, description);
   });
@@ -176,11 +195,11 @@ void Writer::write(const Description& description, hid_t file_type, hid_t memory
   const std::size_t batch = std::max<std::size_t>(batch_bytes_ / std::max<std::size_t>(chunk_bytes, 1), 1) *
                             static_cast<std::size_t>(group_.size()) * layout.chunk;
   for (std::size_t first = 0; first < rows; first += batch)
-    all_or_none(group_, [&] {
+    step([&] {
       const RowRange all{first, std::min(rows, first + batch)};
       write_rows(dataset, memory_type, layout, share_of(all, layout.chunk, group_.rank(), group_.size()), pack);
     });
-  all_or_none(group_, [&] { dataset.close(); });
+  step([&] { dataset.close(); });
 }
 
 Id Writer::create(const Description& description, hid_t type, const Layout& layout) {

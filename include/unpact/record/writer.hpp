@@ -3,9 +3,11 @@
 ///
 /// Every member is collective over the group: all ranks call the same members in the same order with the same
 /// descriptions and sizes (which is checked) and the whole data; each rank stores its share. Attributes are root's.
-/// Errors reach every rank. A group of more than one rank writes through MPI-IO, a single rank through POSIX.
+/// Errors reach every rank. A group of more than one rank writes through MPI-IO; a single rank builds the file in memory
+/// and stores it at the end. Either way a full disk is an exception after which HDF5 and the other ranks go on.
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -24,6 +26,9 @@ struct Description {
   std::string flag_meanings = {}; ///< for enumerations 0, 1, ...: the words, separated by spaces
 };
 
+class MemoryFile;
+class MpiFileGuard;
+
 /// Rows [first, last) of a dataset.
 struct RowRange {
   std::size_t first = 0, last = 0;
@@ -41,6 +46,7 @@ class Writer {
  public:
   /// Creates `path`, replacing what is there. @throws RuntimeFailure.
   Writer(const Communicator& group, const std::filesystem::path& path);
+  ~Writer();
   Writer(const Writer&) = delete;
   Writer& operator=(const Writer&) = delete;
 
@@ -60,7 +66,7 @@ class Writer {
   /// `target`, relative to this file's folder, appears as `path`.
   void external_link(const std::string& path, const std::string& target);
 
-  /// Flushes to the disk and closes. @throws RuntimeFailure on every rank.
+  /// Flushes to the disk and closes; without it the file is not usable. @throws RuntimeFailure on every rank.
   void close();
 
   /// The largest number of bytes that a rank hands to HDF5 at once (MPI counts are 32-bit).
@@ -75,6 +81,7 @@ class Writer {
   };
   using PackRows = std::function<const void*(RowRange)>;
 
+  void step(const std::function<void()>& body);
   Layout layout_of(const std::vector<std::size_t>& shape, std::size_t item_bytes) const;
   void write(const Description& description, hid_t file_type, hid_t memory_type, const Layout& layout,
              const PackRows& pack);
@@ -85,6 +92,9 @@ class Writer {
   void require_agreement(const Description& description, const Layout& layout) const;
 
   const Communicator& group_;
+  std::filesystem::path path_;
+  std::unique_ptr<MpiFileGuard> guard_;  // for several ranks; both outlive the file
+  std::unique_ptr<MemoryFile> memory_;   // for one rank
   Id file_;
   std::size_t batch_bytes_ = std::size_t{256} << 20;
   std::size_t collective_writes_ = 0;
