@@ -15,7 +15,7 @@ CELL_ATTRIBUTES = _COMMON | {
 CAMPAIGN_ATTRIBUTES = _COMMON | {"collected": STRING} | dict.fromkeys(("finished", "missing", "broken"), "int64")
 
 FLAG_MEANINGS = {
-    "right": ((0, 1), ("wrong", "right")),
+    "right": ((0, 1), None),
     "flag": ((0, 1), None),
     "split": ((0, 1), ("forget", "retain")),
     "class": ((0, 1, 2, 3, 4), ("unknown", "retained", "forgotten", "kept", "destroyed")),
