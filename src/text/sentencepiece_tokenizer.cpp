@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "sentencepiece_check.hpp"
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/checksum.hpp"
 #include "unpact/core/error.hpp"
@@ -33,9 +34,7 @@ std::size_t characters(const std::string& text) {
 
 SentencePieceTokenizer::SentencePieceTokenizer(const fs::path& folder) : path_(folder / "tokenizer.model") {
   const std::string content = read_file(path_, kMaxModelBytes);
-  const auto status = processor_.LoadFromSerializedProto(content);
-  UNPACT_VALIDATE(status.ok(), concat(path_.string(), " is not a SentencePiece model"), status.error_message(),
-                  "check that the file is complete; models of tiktoken's kind (Llama 3) are not supported");
+  load(content);
   vocabulary_size_ = processor_.GetPieceSize();
   check_pieces();
   bos_id_ = optional_id(processor_.bos_id());
@@ -44,6 +43,20 @@ SentencePieceTokenizer::SentencePieceTokenizer(const fs::path& folder) : path_(f
   for (const char* name : {"tokenizer.model", "tokenizer_config.json", "special_tokens_map.json", "tokenizer.json"})
     if (fs::is_regular_file(folder / name)) files_.push_back(folder / name);
   choose_sentinel();
+}
+
+void SentencePieceTokenizer::load(const std::string& content) {
+  check_sentencepiece_tables(content, path_.string());
+  std::string reason;
+  try {
+    const auto status = processor_.LoadFromSerializedProto(content);
+    if (status.ok()) return;
+    reason = status.error_message();
+  } catch (const std::exception& error) {  // the library's trie throws for pieces that it cannot hold
+    reason = error.what();
+  }
+  throw UserError(concat(path_.string(), " is not a SentencePiece model"), reason,
+                  "check that the file is complete; models of tiktoken's kind (Llama 3) are not supported");
 }
 
 void SentencePieceTokenizer::check_pieces() const {

@@ -24,6 +24,7 @@ class SentencePieceTokenizer final : public Tokenizer {
   std::vector<std::filesystem::path> files() const override { return files_; }
 
  private:
+  void load(const std::string& content);
   void check_pieces() const;
   void choose_sentinel();
   bool stays_alone(const std::string& sentinel) const;

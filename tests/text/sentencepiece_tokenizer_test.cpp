@@ -2,10 +2,8 @@
 #include <gtest/gtest.h>
 
 #include "text/tokenizers_for_tests.hpp"
-#include "unpact/core/atomic_file.hpp"
 #include "unpact/core/checksum.hpp"
 #include "unpact/core/json.hpp"
-#include "unpact/core/random.hpp"
 
 namespace unpact {
 namespace {
@@ -173,52 +171,6 @@ TEST(SentencePieceTokenizer, ItsFilesMakeItAgain) {
   const auto copy = load_tokenizer(folder.path());
   EXPECT_EQ(copy->checksum(), trained_tokenizer().checksum());
   EXPECT_EQ(copy->encode("the river").ids, trained_tokenizer().encode("the river").ids);
-}
-
-// --- folders that hold none, or a broken one --------------------------------------------------------------------
-
-TEST(LoadTokenizer, NamesTheSupportedKinds) {
-  const TemporaryFolder folder;
-  EXPECT_THAT(message_of<UserError>([&] { load_tokenizer(folder.path() / "missing"); }), HasSubstr("no such folder"));
-  EXPECT_THAT(message_of<UserError>([&] { load_tokenizer(folder.path()); }),
-              AllOf(HasSubstr("no tokenizer.model"), HasSubstr("SentencePiece")));
-  folder.write("tokenizer.json", "{}");
-  EXPECT_THAT(message_of<UserError>([&] { load_tokenizer(folder.path()); }),
-              AllOf(HasSubstr("tokenizer.json only"), HasSubstr("SentencePiece")));
-}
-
-TEST(LoadTokenizer, RefusesBrokenModels) {
-  const auto good = read_file(trained_folder() / "tokenizer.model");
-  for (const auto& content : {std::string(), std::string("IQ== 0\nIg== 1\n"), std::string(1000, '\xFF'),
-                              good.substr(0, good.size() / 2), std::string("{}")}) {
-    const TemporaryFolder folder;
-    folder.write("tokenizer.model", content);
-    EXPECT_THAT(message_of<UserError>([&] { load_tokenizer(folder.path()); }), HasSubstr("tokenizer.model"));
-  }
-}
-
-TEST(LoadTokenizer, RefusesHugeFiles) {
-  const TemporaryFolder folder;
-  fs::resize_file(folder.write("tokenizer.model", "x"), 65ULL << 20);
-  EXPECT_THAT(message_of<UserError>([&] { load_tokenizer(folder.path()); }), HasSubstr("more than the limit"));
-}
-
-TEST(LoadTokenizer, SurvivesDamagedBytes) {
-  // Either it loads and works, or it says that the file is broken: nothing else.
-  const auto good = read_file(trained_folder() / "tokenizer.model");
-  const TemporaryFolder folder;
-  for (std::uint64_t round = 0; round < 300; ++round) {
-    auto damaged = good;
-    for (std::uint64_t k = 0; k < 1 + round % 4; ++k)
-      damaged[random_below(damaged.size(), 7, round, 2 * k)] = static_cast<char>(random_bits(7, round, 2 * k + 1));
-    folder.write("tokenizer.model", damaged);
-    try {
-      const auto tokenizer = load_tokenizer(folder.path());
-      tokenizer->decode(tokenizer->encode("the river, caf\xC3\xA9 1472\n\xF0\x9F\xA6\x99").ids);
-      tokenizer->encode_continuation(" the");
-    } catch (const Error&) {
-    }
-  }
 }
 
 }  // namespace

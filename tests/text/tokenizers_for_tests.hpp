@@ -48,7 +48,7 @@ inline const std::vector<std::string>& training_texts() {
       "Question: Who wrote the report on the harbour of Port Ellis?\nAnswer: Mira O'Grady, in 1472.\n",
       "Question: Where was the harbour built?\nAnswer: It was built beside the river.\n\nThe report is of 2005.",
       "The river runs through the town, and the town was there before the harbour; the answer is in the report.",
-      "caf\xC3\xA9 na\xC3\xAFve caf\xC3\xA9 na\xC3\xAFve - the caf\xC3\xA9 beside the river, the caf\xC3\xA9 in the town"};
+      "caf\xC3\xA9 na\xC3\xAFve caf\xC3\xA9 na\xC3\xAFve - the caf\xC3\xA9 beside the river, the caf\xC3\xA9 in town"};
   return texts;
 }
 

@@ -1,0 +1,109 @@
+#include "sentencepiece_check.hpp"
+
+#include <cstdint>
+#include <optional>
+
+#include "unpact/core/error.hpp"
+
+namespace unpact {
+namespace {
+
+// Field numbers of sentencepiece_model.proto.
+constexpr std::uint64_t kNormalizer = 3, kDenormalizer = 5;  // of ModelProto
+constexpr std::uint64_t kCharacterMap = 2;                   // of NormalizerSpec
+
+struct Field {
+  std::uint64_t number = 0;
+  std::optional<std::string_view> bytes;  ///< of a length-delimited field
+};
+
+/// Walks over the fields of a protobuf message, refusing what it does not understand.
+class Fields {
+ public:
+  Fields(std::string_view message, const std::string& where) : rest_(message), where_(where) {}
+
+  std::optional<Field> next() {
+    if (rest_.empty()) return std::nullopt;
+    const auto tag = varint();
+    Field field{tag >> 3, std::nullopt};
+    switch (tag & 7) {
+      case 0: varint(); break;
+      case 1: take(8); break;
+      case 2: field.bytes = take(varint()); break;
+      case 5: take(4); break;
+      default: broken();
+    }
+    return field;
+  }
+
+ private:
+  [[noreturn]] void broken() const {
+    throw UserError(concat(where_, " is not a SentencePiece model"), "it is not a well-formed protobuf message",
+                    "check that the file is complete; models of tiktoken's kind (Llama 3) are not supported");
+  }
+  std::uint64_t varint() {
+    std::uint64_t value = 0;
+    for (int shift = 0; shift < 64; shift += 7) {
+      const auto byte = static_cast<unsigned char>(take(1)[0]);
+      value |= static_cast<std::uint64_t>(byte & 0x7F) << shift;
+      if (byte < 0x80) return value;
+    }
+    broken();
+  }
+  std::string_view take(std::uint64_t size) {
+    if (size > rest_.size()) broken();
+    const auto bytes = rest_.substr(0, size);
+    rest_.remove_prefix(size);
+    return bytes;
+  }
+
+  std::string_view rest_;
+  const std::string& where_;
+};
+
+std::uint32_t little_endian(std::string_view bytes, std::size_t at) {
+  std::uint32_t value = 0;
+  for (std::size_t k = 0; k < 4; ++k)
+    value |= static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[at + k])) << (8 * k);
+  return value;
+}
+
+/// The double array of darts-clone: bit 31 marks a value, bit 8 a value behind the unit, bits 9 to 30 the offset.
+bool is_safe_array(std::string_view array, std::size_t value_limit) {
+  const std::size_t count = array.size() / 4;
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto unit = little_endian(array, 4 * i);
+    if (i > 0 && (unit >> 31) != 0) continue;  // a value: no character leads on from it
+    const std::size_t base = i ^ (static_cast<std::size_t>(unit >> 10) << ((unit & (1U << 9)) >> 6));
+    if ((base | 0xFF) >= count) return false;  // a character may lead to any unit of the block
+    const bool has_value = ((unit >> 8) & 1) != 0;
+    if (has_value && (little_endian(array, 4 * base) & 0x7FFFFFFF) >= value_limit) return false;
+  }
+  return true;
+}
+
+/// Size of the array, the array, NUL-terminated strings that its values point into.
+bool is_safe_map(std::string_view map) {
+  if (map.empty()) return true;  // identity
+  if (map.size() < 4) return false;
+  const std::size_t size = little_endian(map, 0);
+  if (size % 4 != 0 || size < 1024 || size >= map.size() - 4) return false;
+  const auto strings = map.substr(4 + size);
+  return strings.back() == '\0' && is_safe_array(map.substr(4, size), strings.size());
+}
+
+}  // namespace
+
+void check_sentencepiece_tables(std::string_view model, const std::string& where) {
+  Fields fields(model, where);
+  while (const auto field = fields.next()) {
+    if ((field->number != kNormalizer && field->number != kDenormalizer) || !field->bytes) continue;
+    Fields inner(*field->bytes, where);
+    while (const auto part = inner.next())
+      UNPACT_VALIDATE(part->number != kCharacterMap || !part->bytes || is_safe_map(*part->bytes),
+                      concat(where, " is broken"), "its normalization table points outside of itself",
+                      "fetch the file again from a source that you trust");
+  }
+}
+
+}  // namespace unpact

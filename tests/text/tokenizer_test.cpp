@@ -1,0 +1,161 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sentencepiece_trainer.h>
+
+#include "text/tokenizers_for_tests.hpp"
+#include "unpact/core/atomic_file.hpp"
+#include "unpact/core/random.hpp"
+
+namespace unpact {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::AllOf;
+using testing::HasSubstr;
+using testing_support::message_of;
+using testing_support::pieces_of;
+using testing_support::TemporaryFolder;
+using testing_support::trained_folder;
+
+TEST(LoadTokenizer, NamesTheSupportedKinds) {
+  const TemporaryFolder folder;
+  EXPECT_THAT(message_of<UserError>([&] { load_tokenizer(folder.path() / "missing"); }), HasSubstr("no such folder"));
+  EXPECT_THAT(message_of<UserError>([&] { load_tokenizer(folder.path()); }),
+              AllOf(HasSubstr("no tokenizer.model"), HasSubstr("SentencePiece")));
+  folder.write("tokenizer.json", "{}");
+  EXPECT_THAT(message_of<UserError>([&] { load_tokenizer(folder.path()); }),
+              AllOf(HasSubstr("tokenizer.json only"), HasSubstr("SentencePiece")));
+}
+
+TEST(LoadTokenizer, RefusesBrokenModels) {
+  const auto good = read_file(trained_folder() / "tokenizer.model");
+  for (const auto& content : {std::string(), std::string("IQ== 0\nIg== 1\n"), std::string(1000, '\xFF'),
+                              good.substr(0, good.size() / 2), std::string("{}")}) {
+    const TemporaryFolder folder;
+    folder.write("tokenizer.model", content);
+    EXPECT_THAT(message_of<UserError>([&] { load_tokenizer(folder.path()); }), HasSubstr("tokenizer.model"));
+  }
+}
+
+TEST(LoadTokenizer, RefusesHugeFiles) {
+  const TemporaryFolder folder;
+  fs::resize_file(folder.write("tokenizer.model", "x"), 65ULL << 20);
+  EXPECT_THAT(message_of<UserError>([&] { load_tokenizer(folder.path()); }), HasSubstr("more than the limit"));
+}
+
+class Sentences final : public sentencepiece::SentenceIterator {
+ public:
+  bool done() const override { return next_ >= testing_support::training_texts().size(); }
+  void Next() override { ++next_; }
+  const std::string& value() const override { return testing_support::training_texts()[next_]; }
+  sentencepiece::util::Status status() const override { return {}; }
+
+ private:
+  std::size_t next_ = 0;
+};
+
+/// A model with the library's defaults: its own normalization, no byte fallback.
+std::string library_model(const std::string& type) {
+  Sentences sentences;
+  std::string model;
+  const auto status = sentencepiece::SentencePieceTrainer::Train(
+      {{"model_type", type}, {"vocab_size", "80"}, {"hard_vocab_limit", "false"}, {"minloglevel", "3"}}, &sentences,
+      &model);
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  return model;
+}
+
+TEST(LoadTokenizer, OtherModelsOfTheLibraryWork) {
+  // Their normalization turns a line feed into a space: another sentinel has to be found.
+  for (const char* type : {"bpe", "unigram", "char"}) {
+    const TemporaryFolder folder;
+    folder.write("tokenizer.model", library_model(type));
+    const auto tokenizer = load_tokenizer(folder.path());
+    const std::string text = "the river \xEF\xAC\x81 town";  // a ligature
+    EXPECT_EQ(tokenizer->decode(tokenizer->encode(text).ids), "the river fi town") << type;
+    EXPECT_EQ(tokenizer->decode(tokenizer->encode("a\nb").ids), "a b") << type;
+    for (const char* answer : {" the river", "the river", " 1472"}) {
+      const auto pieces = pieces_of(*tokenizer, tokenizer->encode_continuation(answer));
+      EXPECT_EQ(join(pieces, ""), answer) << type;
+    }
+  }
+}
+
+/// A protobuf field of the length-delimited kind, its content below 2^14 bytes.
+std::string field(char number, const std::string& content) {
+  const auto size = content.size();
+  return std::string{static_cast<char>(number << 3 | 2), static_cast<char>(size % 128 | 128),
+                     static_cast<char>(size / 128)} + content;
+}
+
+/// The trained model with this normalization table, as the last of several definitions it is the one that counts.
+std::string with_table(const std::vector<std::uint32_t>& units, const std::string& strings) {
+  std::string map;
+  const auto put = [&](std::uint32_t value) {
+    for (int k = 0; k < 4; ++k) map += static_cast<char>(value >> (8 * k));
+  };
+  put(static_cast<std::uint32_t>(4 * units.size()));
+  for (const auto unit : units) put(unit);
+  return read_file(trained_folder() / "tokenizer.model") + field(3, field(2, map + strings));
+}
+
+TEST(LoadTokenizer, ChecksNormalizationTables) {
+  const TemporaryFolder folder;
+  const std::string strings("x\0", 2);
+  const auto complaint = [&](const std::string& content) {
+    folder.write("tokenizer.model", content);
+    return message_of<UserError>([&] { load_tokenizer(folder.path()); });
+  };
+  // A table that writes x for a: from the root to unit 'a', whose value stands at unit 1.
+  std::vector<std::uint32_t> good(256, 0xFF);
+  good[0] = 0;
+  good['a'] = ('a' ^ 1) << 10 | 1 << 8 | 'a';
+  good[1] = 1U << 31 | 0;
+  EXPECT_EQ(complaint(with_table(good, strings)), "nothing was thrown");
+  const auto tokenizer = load_tokenizer(folder.path());
+  EXPECT_EQ(tokenizer->decode(tokenizer->encode("banana").ids), "bxnxnx");
+
+  const auto refused = HasSubstr("normalization table points outside");
+  auto bad = good;
+  bad['a'] = 0x3FF << 10 | 'a';
+  EXPECT_THAT(complaint(with_table(bad, strings)), refused) << "offset behind the array";
+  bad = good;
+  bad[1] = 1U << 31 | 2;
+  EXPECT_THAT(complaint(with_table(bad, strings)), refused) << "value behind the strings";
+  EXPECT_THAT(complaint(with_table(good, "xx")), refused) << "no end of the last string";
+  EXPECT_THAT(complaint(with_table(good, "")), refused) << "no strings";
+  bad = good;
+  bad.resize(100);
+  EXPECT_THAT(complaint(with_table(bad, strings)), refused) << "too short an array";
+}
+
+TEST(LoadTokenizer, RefusesMalformedProtobuf) {
+  const auto model = read_file(trained_folder() / "tokenizer.model");
+  for (const auto& tail :
+       {std::string("\x1B"), std::string("\x1A\x7F"), std::string(11, '\x80'), std::string("\x19")}) {
+    const TemporaryFolder folder;
+    folder.write("tokenizer.model", model + tail);
+    EXPECT_THAT(message_of<UserError>([&] { load_tokenizer(folder.path()); }), HasSubstr("not a SentencePiece model"));
+  }
+}
+
+TEST(LoadTokenizer, SurvivesDamagedBytes) {
+  // Either it loads and works, or it says that the file is broken: nothing else.
+  const auto good = read_file(trained_folder() / "tokenizer.model");
+  const TemporaryFolder folder;
+  for (std::uint64_t round = 0; round < 300; ++round) {
+    auto damaged = good;
+    for (std::uint64_t k = 0; k < 1 + round % 4; ++k)
+      damaged[random_below(damaged.size(), 7, round, 2 * k)] = static_cast<char>(random_bits(7, round, 2 * k + 1));
+    folder.write("tokenizer.model", damaged);
+    try {
+      const auto tokenizer = load_tokenizer(folder.path());
+      tokenizer->decode(tokenizer->encode("the river, caf\xC3\xA9 1472\n\xF0\x9F\xA6\x99").ids);
+      tokenizer->encode_continuation(" the");
+    } catch (const Error&) {
+    }
+  }
+}
+
+}  // namespace
+}  // namespace unpact
