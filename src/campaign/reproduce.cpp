@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <set>
 
 #include "unpact/campaign/cell.hpp"
 #include "unpact/campaign/jobs.hpp"
@@ -46,22 +47,51 @@ std::vector<Configuration> plan_cells(const CommandLine& line, const Configurati
   return cells;
 }
 
+/// One model and dataset with the cells that share their target.
+struct Pair {
+  Configuration configuration;
+  std::vector<Configuration> cells;
+};
+
 /// Refuses a plan in which two cells would write the same file.
-void check_plan(const std::vector<Configuration>& cells, std::vector<std::string>& seen) {
-  UNPACT_VALIDATE(!cells.empty(), "the campaign has no cells", "campaign.seeds is empty", "name at least one seed");
-  for (const auto& cell : cells) {
-    const auto id = cell_id(cell);
-    UNPACT_VALIDATE(std::find(seen.begin(), seen.end(), id) == seen.end(), concat("two cells are called ", id),
-                    "their results would overwrite each other", "give each choice file its own name (model.name, dataset.name, method.name)");
-    seen.push_back(id);
+void check_plan(const std::vector<Pair>& plan) {
+  std::set<std::string> seen;
+  for (const auto& pair : plan) {
+    UNPACT_VALIDATE(!pair.cells.empty(), "the campaign has no cells", "campaign.seeds is empty", "name at least one seed");
+    for (const auto& cell : pair.cells)
+      UNPACT_VALIDATE(seen.insert(cell_id(cell)).second, concat("two cells are called ", cell_id(cell)),
+                      "their results would overwrite each other", "give each choice file its own name (model.name, dataset.name, method.name)");
   }
+}
+
+/// Every cell's configuration, resolved and checked before a device is touched or a file is written.
+std::vector<Pair> make_plan(const CommandLine& line, const Configuration& campaign) {
+  std::vector<Pair> plan;
+  for (const auto& model : choices(campaign.campaign.models)) {
+    for (const auto& dataset : choices(campaign.campaign.datasets)) {
+      std::vector<std::string> forced;
+      if (!model.empty()) forced.push_back("model.use=" + model);
+      if (!dataset.empty()) forced.push_back("dataset.use=" + dataset);
+      plan.push_back({line.resolve(forced), plan_cells(line, campaign, forced)});
+    }
+  }
+  check_plan(plan);
+  return plan;
+}
+
+Communicator split_groups(const Communicator& world, std::int64_t ranks_per_cell) {
+  const auto width = static_cast<int>(ranks_per_cell);
+  UNPACT_VALIDATE(world.size() % width == 0, concat("option 'campaign.ranks_per_cell' is ", width),
+                  concat("the job has ", world.size(), " ranks, which cannot be cut into equal groups"), "choose a divisor of the number of ranks");
+  return world.split(world.rank() / width, world.rank());
 }
 
 class Campaign {
  public:
   Campaign(const Communicator& world, const CommandLine& line)
-      : line_(line), configuration_(line.resolve()), session_(world, configuration_.run), folder_(configuration_.run.output),
-        group_(split_groups(world)) {
+      : configuration_(line.resolve()), plan_(make_plan(line, configuration_)),
+        group_(split_groups(world, configuration_.campaign.ranks_per_cell)), session_(world, configuration_.run),
+        folder_(configuration_.run.output) {
     session_.open_output(configuration_.run.output);
   }
 
@@ -70,36 +100,21 @@ class Campaign {
     log::info(concat("unpact campaign in ", folder_.string(), ": ", session_.world().size(), " rank(s), ",
                      configuration_.campaign.ranks_per_cell, " a cell, on ", session_.devices().front()));
     if (session_.is_root()) write_file_atomically(folder_ / "campaign.ini", to_ini(configuration_));
-    for (const auto& model : choices(configuration_.campaign.models))
-      for (const auto& dataset : choices(configuration_.campaign.datasets)) run_pair(model, dataset);
+    for (const auto& pair : plan_) run_pair(pair);
     finish(clock.seconds());
     const auto failed = session_.world().sum(failed_);
     return failed > 0 ? ExitCode::failure : ExitCode::done;
   }
 
  private:
-  Communicator split_groups(const Communicator& world) const {
-    const auto width = static_cast<int>(configuration_.campaign.ranks_per_cell);
-    UNPACT_VALIDATE(world.size() % width == 0, concat("option 'campaign.ranks_per_cell' is ", width),
-                    concat("the job has ", world.size(), " ranks, which cannot be cut into equal groups"), "choose a divisor of the number of ranks");
-    return world.split(world.rank() / width, world.rank());
-  }
-
   /// All cells of one model and dataset: the baseline by everybody, then the cells by groups.
-  void run_pair(const std::string& model, const std::string& dataset) {
-    std::vector<std::string> forced;
-    if (!model.empty()) forced.push_back("model.use=" + model);
-    if (!dataset.empty()) forced.push_back("dataset.use=" + dataset);
-    const auto cells = plan_cells(line_, configuration_, forced);
-    std::vector<std::string> ids;
-    for (const auto& cell : planned_) ids.push_back(cell.id);
-    check_plan(cells, ids);
-    const auto baseline = prepare_baseline(session_, line_.resolve(forced), folder_);
-    for (const auto& cell : cells)
+  void run_pair(const Pair& pair) {
+    for (const auto& cell : pair.cells)
       planned_.push_back({cell_id(cell), cell.model.name, cell.dataset.name, cell.method.name, static_cast<std::int64_t>(cell.run.seed),
                           cell_file(folder_, cell_id(cell))});
-    SharedWorkQueue queue(session_.world(), static_cast<std::int64_t>(cells.size()));
-    while (const auto next = queue.next(group_)) run_one(baseline, cells[static_cast<std::size_t>(*next)]);
+    const auto baseline = prepare_baseline(session_, pair.configuration, folder_);
+    SharedWorkQueue queue(session_.world(), static_cast<std::int64_t>(pair.cells.size()));
+    while (const auto next = queue.next(group_)) run_one(baseline, pair.cells[static_cast<std::size_t>(*next)]);
     session_.world().barrier();
   }
 
@@ -135,11 +150,11 @@ class Campaign {
                      (folder_ / "report.html").string(), ")"));
   }
 
-  const CommandLine& line_;
   Configuration configuration_;
+  std::vector<Pair> plan_;
+  Communicator group_;
   Session session_;
   fs::path folder_;
-  Communicator group_;
   std::vector<PlannedCell> planned_;
   std::int64_t failed_ = 0;
 };
