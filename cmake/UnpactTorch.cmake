@@ -23,6 +23,9 @@ if(NOT UNPACT_CUDA STREQUAL "OFF")
 endif()
 
 add_library(unpact_torch INTERFACE)
+# Published LibTorch libraries export parts of another libstdc++ (std::filesystem::remove_all of libtorch.so calls a
+# function that is not there). The compiler's own must be searched first.
+target_link_options(unpact_torch INTERFACE "LINKER:--push-state,--no-as-needed" "SHELL:-lstdc++" "LINKER:--pop-state")
 if(UNPACT_HAS_CUDA)
   # Torch's package asks for the architectures of the GPUs that it sees; a build machine may have none.
   if(NOT TORCH_CUDA_ARCH_LIST AND NOT DEFINED ENV{TORCH_CUDA_ARCH_LIST})
