@@ -1,0 +1,71 @@
+#include "unpact/model/language_model.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "support/tiny_models.hpp"
+#include "text/tokenizers_for_tests.hpp"
+#include "unpact/model/checkpoint.hpp"
+
+namespace unpact {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing_support::ByteTokenizer;
+using testing_support::message_of;
+using testing_support::TemporaryFolder;
+using testing_support::tiny_config;
+using testing_support::trained_tokenizer;
+
+ModelConfig config_for(std::int64_t vocabulary) {
+  auto config = tiny_config();
+  config.vocabulary_size = vocabulary;
+  return config;
+}
+
+void save(const TemporaryFolder& folder, const ModelConfig& config) {
+  save_checkpoint(folder.path() / "model", config, random_weights(config, 1), trained_tokenizer());
+}
+
+TEST(LanguageModel, LoadsModelAndTokenizerOfAFolder) {
+  const TemporaryFolder folder;
+  save(folder, config_for(trained_tokenizer().vocabulary_size() + 4));
+  const auto model = load_language_model(folder.path() / "model", {}, at::kCPU);
+  EXPECT_EQ(model.tokenizer->checksum(), trained_tokenizer().checksum());
+  EXPECT_EQ(model.transformer.config().vocabulary_size, trained_tokenizer().vocabulary_size() + 4);
+  EXPECT_EQ(model.folder, folder.path() / "model");
+}
+
+TEST(LanguageModel, RefusesATokenizerWithMoreTokensThanTheModel) {
+  const TemporaryFolder folder;
+  const auto size = trained_tokenizer().vocabulary_size();
+  save(folder, config_for(size - 1));
+  EXPECT_THAT(message_of<UserError>([&] { load_language_model(folder.path() / "model", {}, at::kCPU); }),
+              AllOf(HasSubstr("disagree"), HasSubstr(concat(size, " tokens")), HasSubstr(concat("only ", size - 1)),
+                    HasSubstr("hint")));
+}
+
+TEST(LanguageModel, RefusesAnotherBos) {
+  auto config = config_for(300);
+  config.bos_id = 9;
+  const ByteTokenizer tokenizer;
+  EXPECT_THAT(message_of<UserError>([&] { check_vocabulary(config, tokenizer, "here"); }),
+              AllOf(HasSubstr("here"), HasSubstr("BOS is 1"), HasSubstr("9 for the model")));
+  config.bos_id = -1;
+  EXPECT_NO_THROW(check_vocabulary(config, tokenizer, "here"));
+  ByteTokenizer without_specials;
+  without_specials.has_specials = false;
+  EXPECT_NO_THROW(check_vocabulary(config_for(259), without_specials, "here"));
+}
+
+TEST(LanguageModel, LeavesPaddingOfTheVocabularyOutOfAnswers) {
+  const LanguageModel model{
+      testing_support::tiny_transformer(1, config_for(264)), std::make_shared<ByteTokenizer>(), {}, {}};
+  EXPECT_EQ(model.text_of({3 + ' ', 3 + 'P', 263, 3 + 'o', 259, 3 + 't', 2}), "Pot");
+  EXPECT_EQ(model.text_of({3 + 'a', 3 + '\n', 3 + '\n', 3 + 'b'}), "a");
+  EXPECT_EQ(model.text_of({}), "");
+}
+
+}  // namespace
+}  // namespace unpact
