@@ -13,8 +13,9 @@ namespace unpact {
 inline void check_cuda(cudaError_t code, const char* call, std::string_view file, int line) {
   if (code == cudaSuccess) [[likely]]
     return;
+  const auto name = file.substr(file.find_last_of('/') + 1);
   throw RuntimeFailure(concat("a CUDA call failed on rank ", log::rank(), ": ", call),
-                       concat(cudaGetErrorString(code), " (at ", file.substr(file.find_last_of('/') + 1), ":", line, ")"),
+                       concat(cudaGetErrorString(code), " (at ", name, ":", line, ")"),
                        "look for an earlier error of this rank, and check the GPU and its driver with nvidia-smi");
 }
 #define UNPACT_CUDA_CALL(call) ::unpact::check_cuda(call, #call, __FILE__, __LINE__)

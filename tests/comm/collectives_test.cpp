@@ -30,23 +30,27 @@ class Guarded {
 };
 
 /// Small integers: the sum of up to 16 of them is exact in bfloat16.
-at::Tensor values_of(int rank, std::int64_t count, const at::Tensor& like) {
-  return ((at::arange(count, at::kLong) * 3 + rank * 5) % 13 - 6).to(like.options());
+at::Tensor values_of(int rank, std::int64_t count, const at::Tensor& like, std::int64_t start = 0) {
+  return ((at::arange(start, start + count, at::kLong) * 3 + rank * 5) % 13 - 6).to(like.options());
 }
 
-at::Tensor sum_of_values(int size, std::int64_t count, const at::Tensor& like) {
+at::Tensor sum_of_values(int size, std::int64_t count, const at::Tensor& like, std::int64_t start = 0) {
   auto sum = at::zeros({count}, at::kLong);
-  for (int r = 0; r < size; ++r) sum += values_of(r, count, sum);
+  for (int r = 0; r < size; ++r) sum += values_of(r, count, sum, start);
   return sum.to(like.options());
 }
-
-std::set<std::int64_t> counts_to_test(int size) { return {0, 1, 3, 4, 5, size - 1, (1 << 20) + 1}; }
 
 struct Case {
   at::ScalarType dtype;
   at::DeviceType device;
   std::int64_t max_elements;  // when small, a collective takes several MPI calls
+  std::int64_t large;         // the largest count
+
+  std::set<std::int64_t> counts(int size) const { return {0, 1, 3, 4, 5, size - 1, large}; }
 };
+
+constexpr Case whole(at::ScalarType dtype, at::DeviceType device) { return {dtype, device, 1 << 28, (1 << 20) + 1}; }
+constexpr Case chunked(at::ScalarType dtype) { return {dtype, at::kCPU, 97, 1001}; }
 
 class CollectivesTest : public testing::TestWithParam<Case> {
  protected:
@@ -72,7 +76,7 @@ class CollectivesTest : public testing::TestWithParam<Case> {
 
 TEST_P(CollectivesTest, AllGatherIsExact) {
   const int size = world_.size();
-  for (const auto count : counts_to_test(size)) {
+  for (const auto count : GetParam().counts(size)) {
     auto in = buffer(count), out = buffer(count * size);
     auto source = in.tensor(), target = out.tensor();
     source.copy_(values_of(world_.rank(), count, source));
@@ -86,7 +90,7 @@ TEST_P(CollectivesTest, AllGatherIsExact) {
 
 TEST_P(CollectivesTest, AllGatherInPlaceIsExact) {
   const int size = world_.size();
-  for (const auto count : counts_to_test(size)) {
+  for (const auto count : GetParam().counts(size)) {
     auto out = buffer(count * size);
     auto target = out.tensor();
     const auto source = target.narrow(0, world_.rank() * count, count);
@@ -100,13 +104,12 @@ TEST_P(CollectivesTest, AllGatherInPlaceIsExact) {
 
 TEST_P(CollectivesTest, ReduceScatterIsExact) {
   const int size = world_.size();
-  for (const auto count : counts_to_test(size)) {
+  for (const auto count : GetParam().counts(size)) {
     auto in = buffer(count * size), out = buffer(count);
     auto source = in.tensor(), target = out.tensor();
     source.copy_(values_of(world_.rank(), count * size, source));
     collectives_->reduce_scatter(target, source);
-    const auto sum = sum_of_values(size, count * size, target);
-    EXPECT_TRUE(at::equal(target, sum.narrow(0, world_.rank() * count, count))) << count;
+    EXPECT_TRUE(at::equal(target, sum_of_values(size, count, target, world_.rank() * count))) << count;
     EXPECT_TRUE(in.intact() && out.intact());
     EXPECT_TRUE(at::equal(source, values_of(world_.rank(), count * size, source)));
   }
@@ -114,20 +117,19 @@ TEST_P(CollectivesTest, ReduceScatterIsExact) {
 
 TEST_P(CollectivesTest, ReduceScatterInPlaceIsExact) {
   const int size = world_.size();
-  for (const auto count : counts_to_test(size)) {
+  for (const auto count : GetParam().counts(size)) {
     auto in = buffer(count * size);
     auto source = in.tensor();
     source.copy_(values_of(world_.rank(), count * size, source));
     auto target = source.narrow(0, world_.rank() * count, count);
     collectives_->reduce_scatter(target, source);
-    const auto sum = sum_of_values(size, count * size, target);
-    EXPECT_TRUE(at::equal(target, sum.narrow(0, world_.rank() * count, count))) << count;
+    EXPECT_TRUE(at::equal(target, sum_of_values(size, count, target, world_.rank() * count))) << count;
     EXPECT_TRUE(in.intact());
   }
 }
 
 TEST_P(CollectivesTest, AllReduceIsExact) {
-  for (const auto count : counts_to_test(world_.size())) {
+  for (const auto count : GetParam().counts(world_.size())) {
     auto both = buffer(count);
     auto tensor = both.tensor();
     tensor.copy_(values_of(world_.rank(), count, tensor));
@@ -139,7 +141,7 @@ TEST_P(CollectivesTest, AllReduceIsExact) {
 
 TEST_P(CollectivesTest, BroadcastFromEveryRoot) {
   for (int root = 0; root < world_.size(); ++root)
-    for (const auto count : counts_to_test(world_.size())) {
+    for (const auto count : GetParam().counts(world_.size())) {
       auto both = buffer(count);
       auto tensor = both.tensor();
       tensor.copy_(values_of(world_.rank(), count, tensor));
@@ -184,18 +186,16 @@ TEST_P(CollectivesTest, AnOverlapThatIsNotInPlaceThrows) {
 }
 
 std::string name_of(const testing::TestParamInfo<Case>& tested) {
-  const auto& [dtype, device, max_elements] = tested.param;
-  return concat(at::toString(dtype), device == at::kCPU ? "Cpu" : "Gpu", max_elements < 1 << 28 ? "Chunked" : "");
+  const auto& [dtype, device, max_elements, large] = tested.param;
+  return concat(at::toString(dtype), device == at::kCPU ? "Cpu" : "Gpu", max_elements < large ? "Chunked" : "");
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Comm, CollectivesTest,
-    testing::Values(Case{at::kFloat, at::kCPU, 1 << 28}, Case{at::kBFloat16, at::kCPU, 1 << 28},
-                    Case{at::kLong, at::kCPU, 1 << 28}, Case{at::kFloat, at::kCPU, 100'003},
-                    Case{at::kBFloat16, at::kCPU, 100'003}, Case{at::kLong, at::kCPU, 100'003},
-                    Case{at::kFloat, at::kCUDA, 1 << 28}, Case{at::kBFloat16, at::kCUDA, 1 << 28},
-                    Case{at::kLong, at::kCUDA, 1 << 28}),
-    name_of);
+INSTANTIATE_TEST_SUITE_P(Comm, CollectivesTest,
+                         testing::Values(whole(at::kFloat, at::kCPU), whole(at::kBFloat16, at::kCPU),
+                                         whole(at::kLong, at::kCPU), chunked(at::kFloat), chunked(at::kBFloat16),
+                                         chunked(at::kLong), whole(at::kFloat, at::kCUDA),
+                                         whole(at::kBFloat16, at::kCUDA), whole(at::kLong, at::kCUDA)),
+                         name_of);
 
 }  // namespace
 }  // namespace unpact
