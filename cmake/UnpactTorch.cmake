@@ -23,9 +23,6 @@ if(NOT UNPACT_CUDA STREQUAL "OFF")
 endif()
 
 add_library(unpact_torch INTERFACE)
-# PyTorch's libraries export pieces of an older std::filesystem; without the system's libstdc++ first in line, calls such
-# as remove_all() bind to them and crash.
-target_link_options(unpact_torch INTERFACE "SHELL:-Wl,--push-state,--no-as-needed -lstdc++ -Wl,--pop-state")
 # Published LibTorch libraries export parts of another libstdc++ (std::filesystem::remove_all of libtorch.so calls a
 # function that is not there). The compiler's own must be searched first.
 target_link_options(unpact_torch INTERFACE "LINKER:--push-state,--no-as-needed" "SHELL:-lstdc++" "LINKER:--pop-state")
