@@ -108,7 +108,7 @@ std::int64_t count(const std::vector<CellStatus>& states, CellState state) {
 void write_campaign_content(const std::filesystem::path& path, const std::vector<CellStatus>& states,
                             const std::vector<CellMetrics>& metrics) {
   const Communicator alone;
-  hdf5::Writer file(alone, path);
+  hdf5::Writer file(alone, path, 0);
   write_schema(file, kCampaignSchema);
   file.attribute("collected", utc_now());
   file.attribute("finished", count(states, CellState::finished));

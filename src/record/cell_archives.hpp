@@ -11,10 +11,11 @@
 
 namespace unpact {
 
-/// Stores a record. Collective, as hdf5::Writer is.
+/// Stores a record in a hdf5::Writer (collective, as that is) or measures it with a LayoutSketch.
+template <class File>
 class CellWriter {
  public:
-  CellWriter(hdf5::Writer& file, std::size_t questions) : file_(file), questions_(questions) {}
+  CellWriter(File& file, std::size_t questions) : file_(file), questions_(questions) {}
 
   template <class T>
   void attribute(const std::string& name, const T& value) {
@@ -33,7 +34,7 @@ class CellWriter {
   }
   template <class T>
   void matrix(const hdf5::Description& description, const std::vector<std::size_t>& shape, const std::vector<T>& values) {
-    file_.numbers<T>(description, values, shape);
+    file_.template numbers<T>(description, values, shape);
   }
   void matrix(const hdf5::Description& description, const std::vector<std::size_t>& shape,
               const std::vector<std::string>& values) {
@@ -56,7 +57,7 @@ class CellWriter {
   void name_probes(const std::string& group, const std::vector<ProbeRecord>&) { file_.group(group); }
 
  private:
-  hdf5::Writer& file_;
+  File& file_;
   std::size_t questions_;
 };
 

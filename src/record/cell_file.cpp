@@ -1,10 +1,12 @@
 #include "unpact/record/cell_file.hpp"
 
+#include <algorithm>
 #include <optional>
 
 #include "cell_archives.hpp"
 #include "cell_check.hpp"
 #include "cell_layout.hpp"
+#include "layout_sketch.hpp"
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/checksum.hpp"
 #include "unpact/core/log.hpp"
@@ -23,11 +25,28 @@ void require_consistent(const CellRecord& record) {
                          "this is a defect of unpact; please report it with the command that led here");
 }
 
+/// Refuses ranks whose records differ in layout: together they would write a broken file. @return space to reserve.
+std::size_t require_agreement(const Communicator& group, const CellRecord& record) {
+  LayoutSketch sketch;
+  CellWriter<LayoutSketch> archive(sketch, record.questions.split.size());
+  visit_cell(archive, record);
+  const std::string of_root = group.broadcast(sketch.text(), 0);
+  all_or_none(group, [&] {
+    const auto [own, other] = std::mismatch(sketch.text().begin(), sketch.text().end(), of_root.begin(), of_root.end());
+    const auto line = static_cast<std::size_t>(std::count(sketch.text().begin(), own, '\n'));
+    if (own != sketch.text().end() || other != of_root.end())
+      throw RuntimeFailure(concat("the ranks of a group do not hold the same results for the cell ", record.id),
+                           concat("dataset number ", line + 1, " differs in name or size from that of the first rank"),
+                           "this is a defect of unpact; please report it with the command that led here");
+  });
+  return sketch.most_bytes();
+}
+
 void write_content(const Communicator& group, const fs::path& path, const CellRecord& record) {
-  hdf5::Writer file(group, path);
+  hdf5::Writer file(group, path, require_agreement(group, record));
   write_schema(file, kCellSchema);
   file.attribute("fingerprint", fingerprint_of(record.provenance));
-  CellWriter archive(file, record.questions.split.size());
+  CellWriter<hdf5::Writer> archive(file, record.questions.split.size());
   visit_cell(archive, record);
   file.close();
 }

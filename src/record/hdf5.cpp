@@ -104,6 +104,12 @@ std::string storable_text(std::string_view text) {
   return result;
 }
 
+std::size_t stored_width(const std::vector<std::string>& texts) {
+  std::size_t width = 1;
+  for (const auto& text : texts) width = std::max(width, storable_text(text).size());
+  return width;
+}
+
 std::string library_version() {
   unsigned major = 0, minor = 0, release = 0;
   UNPACT_HDF5(H5get_libversion(&major, &minor, &release));

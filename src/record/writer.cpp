@@ -6,9 +6,10 @@
 #include <numeric>
 
 #include "memory_file.hpp"
-#include "mpi_file_errors.hpp"
+#include "reserved_file.hpp"
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/error.hpp"
+#include "unpact/core/log.hpp"
 #include "unpact/record/together.hpp"
 
 namespace unpact::hdf5 {
@@ -37,18 +38,32 @@ void write_flags(hid_t dataset, const std::string& meanings) {
   write_text(dataset, "flag_meanings", meanings);
 }
 
-Id make_file(const Communicator& group, const std::filesystem::path& path, MemoryFile* memory) {
-  const Id access = serial_access();
+Id file_access() {
+  Id access = serial_access();
   // Version 1.8 of the format has checksums on its metadata, and nothing that older readers refuse.
   UNPACT_HDF5(H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_V18));
-  if (group.size() > 1) {
-    UNPACT_HDF5(H5Pset_fapl_mpio(access, group.handle(), MPI_INFO_NULL));
-    UNPACT_HDF5(H5Pset_all_coll_metadata_ops(access, true));
-    UNPACT_HDF5(H5Pset_coll_metadata_write(access, true));
-  } else {
-    memory->attach(access);
-  }
+  return access;
+}
+
+Id create_in(MemoryFile& memory, const std::filesystem::path& path) {
+  const Id access = file_access();
+  memory.attach(access);
   return Id(UNPACT_HDF5(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access)));
+}
+
+/// An empty HDF5 file with room behind it: opening it for MPI-IO keeps that room, creating one would not.
+void make_room(const std::filesystem::path& path, std::size_t bytes) {
+  MemoryFile memory;
+  create_in(memory, path).close();
+  write_reserved_file(path, memory.content(), bytes);
+}
+
+Id open_together(const Communicator& group, const std::filesystem::path& path) {
+  const Id access = file_access();
+  UNPACT_HDF5(H5Pset_fapl_mpio(access, group.handle(), MPI_INFO_NULL));
+  UNPACT_HDF5(H5Pset_all_coll_metadata_ops(access, true));
+  UNPACT_HDF5(H5Pset_coll_metadata_write(access, true));
+  return Id(UNPACT_HDF5(H5Fopen(path.c_str(), H5F_ACC_RDWR, access)));
 }
 
 Id link_properties() {
@@ -73,21 +88,29 @@ RowRange share_of(RowRange rows, std::size_t chunk, int rank, int ranks) {
   return {bound(rank), bound(rank + 1)};
 }
 
-Writer::Writer(const Communicator& group, const std::filesystem::path& path) : group_(group), path_(path) {
-  if (group_.size() > 1)
-    guard_ = std::make_unique<MpiFileGuard>();
-  else
+Writer::Writer(const Communicator& group, const std::filesystem::path& path, std::size_t reserved_bytes)
+    : group_(group), path_(path) {
+  if (group_.size() == 1) {
     memory_ = std::make_unique<MemoryFile>();
-  step([&] { file_ = make_file(group_, path_, memory_.get()); });
+    file_ = create_in(*memory_, path_);
+    return;
+  }
+  all_or_none(group_, [&] {
+    if (group_.is_root()) make_room(path_, reserved_bytes);
+  });
+  step([&] { file_ = open_together(group_, path_); });
 }
 
 Writer::~Writer() = default;
 
 void Writer::step(const std::function<void()>& body) {
-  all_or_none(group_, [&] {
+  if (group_.size() == 1) return body();
+  try {
     body();
-    if (guard_) require_no_mpi_file_failure();
-  });
+  } catch (const std::exception& error) {
+    log::error(error.what());
+    MpiSession::abort_all(static_cast<int>(exit_code_of(error)));
+  }
 }
 
 void Writer::group(const std::string& path) {
@@ -128,8 +151,7 @@ template void Writer::numbers(const Description&, std::span<const double>, const
 
 void Writer::strings(const Description& description, const std::vector<std::string>& values,
                      const std::vector<std::size_t>& shape) {
-  std::size_t width = 1;
-  for (const auto& text : values) width = std::max(width, storable_text(text).size());
+  const std::size_t width = stored_width(values);
   const Layout layout = layout_of(shape, width);
   UNPACT_EXPECT(values.size() == layout.shape[0] * layout.row_items);
   const Id type = fixed_string_type(width);
@@ -170,21 +192,8 @@ Writer::Layout Writer::layout_of(const std::vector<std::size_t>& shape, std::siz
   return layout;
 }
 
-void Writer::require_agreement(const Description& description, const Layout& layout) const {
-  if (group_.size() == 1) return;
-  const std::string own = concat(description.path, " ", layout.shape[0], " x ", layout.row_items, " x ", layout.item_bytes,
-                                 " bytes");
-  const auto all = group_.all_gather(own);
-  for (const auto& other : all)
-    if (other != all[0])
-      throw RuntimeFailure("the ranks of a group do not hold the same results",
-                           concat("one has ", all[0], ", another has ", other),
-                           "this is a defect of unpact; please report it with the command that led here");
-}
-
 void Writer::write(const Description& description, hid_t file_type, hid_t memory_type, const Layout& layout,
                    const PackRows& pack) {
-  require_agreement(description, layout);
   Id dataset;
   step([&] {
     dataset = create(description, file_type, layout);

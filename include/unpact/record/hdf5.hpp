@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace unpact::hdf5 {
 
@@ -72,6 +73,9 @@ Id text_type();
 
 /// `text` with ill-formed UTF-8 and NUL characters replaced by U+FFFD, as the format stores it.
 std::string storable_text(std::string_view text);
+
+/// The width of a dataset of these strings: that of the longest, at least 1.
+std::size_t stored_width(const std::vector<std::string>& texts);
 
 /// The version of the HDF5 library in use, e.g. 1.10.8.
 std::string library_version();

@@ -1,10 +1,13 @@
 #pragma once
 /// Writes the groups, tables and columns of a results file, alone or by all ranks of a group.
 ///
-/// Every member is collective over the group: all ranks call the same members in the same order with the same
-/// descriptions and sizes (which is checked) and the whole data; each rank stores its share. Attributes are root's.
-/// Errors reach every rank. A group of more than one rank writes through MPI-IO; a single rank builds the file in memory
-/// and stores it at the end. Either way a full disk is an exception after which HDF5 and the other ranks go on.
+/// One rank builds the file in memory and stores it at the end; any failure is an exception and leaves HDF5 usable.
+///
+/// Several ranks write through MPI-IO. Then every member is collective: all ranks call the same members in the same order
+/// with the same descriptions and sizes and the whole data; each rank stores its share; attributes are root's. HDF5 does
+/// not survive a failed MPI write: the other ranks wait for ever inside a collective call. So the space is reserved
+/// before (a full disk is an exception on every rank), and a later failure inside HDF5 ends the job on every rank
+/// with one message.
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -27,7 +30,6 @@ struct Description {
 };
 
 class MemoryFile;
-class MpiFileGuard;
 
 /// Rows [first, last) of a dataset.
 struct RowRange {
@@ -44,8 +46,9 @@ RowRange share_of(RowRange rows, std::size_t chunk, int rank, int ranks);
 
 class Writer {
  public:
-  /// Creates `path`, replacing what is there. @throws RuntimeFailure.
-  Writer(const Communicator& group, const std::filesystem::path& path);
+  /// Creates `path`, replacing what is there. @param reserved_bytes the space that several ranks need at most.
+  /// @throws RuntimeFailure on every rank when there is not that much.
+  Writer(const Communicator& group, const std::filesystem::path& path, std::size_t reserved_bytes);
   ~Writer();
   Writer(const Writer&) = delete;
   Writer& operator=(const Writer&) = delete;
@@ -66,7 +69,7 @@ class Writer {
   /// `target`, relative to this file's folder, appears as `path`.
   void external_link(const std::string& path, const std::string& target);
 
-  /// Flushes to the disk and closes; without it the file is not usable. @throws RuntimeFailure on every rank.
+  /// Flushes to the disk and closes; without it the file is not usable. @throws RuntimeFailure.
   void close();
 
   /// The largest number of bytes that a rank hands to HDF5 at once (MPI counts are 32-bit).
@@ -89,12 +92,10 @@ class Writer {
   void annotate(hid_t dataset, const Description& description);
   void write_rows(hid_t dataset, hid_t memory_type, const Layout& layout, RowRange rows, const PackRows& pack);
   void require_collective(hid_t transfer);
-  void require_agreement(const Description& description, const Layout& layout) const;
 
   const Communicator& group_;
   std::filesystem::path path_;
-  std::unique_ptr<MpiFileGuard> guard_;  // for several ranks; both outlive the file
-  std::unique_ptr<MemoryFile> memory_;   // for one rank
+  std::unique_ptr<MemoryFile> memory_;  // for one rank; outlives the file
   Id file_;
   std::size_t batch_bytes_ = std::size_t{256} << 20;
   std::size_t collective_writes_ = 0;
