@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <limits>
 #include <string>
 #include <vector>
@@ -70,16 +71,16 @@ inline std::string first_difference(const Weights& a, const Weights& b) {
   return {};
 }
 
-/// max |a - b| over all weights.
-inline double largest_difference(const Weights& a, const Weights& b) {
+/// |a - b| / |b| of all weights together.
+inline double relative_difference(const Weights& a, const Weights& b) {
   const auto left = named_tensors(a), right = named_tensors(b);
   UNPACT_EXPECT(left.size() == right.size());
-  double largest = 0;
+  double difference = 0, size = 0;
   for (std::size_t i = 0; i < left.size(); ++i) {
-    const double difference = (left[i].second.detach() - right[i].second.detach()).abs().max().item<double>();
-    if (!(difference <= largest)) largest = difference;  // NaN wins
+    difference += (left[i].second - right[i].second).square().sum().item<double>();
+    size += right[i].second.square().sum().item<double>();
   }
-  return largest;
+  return std::sqrt(difference / size);
 }
 
 /// Puts NaN into one element of the named weight.
