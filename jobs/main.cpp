@@ -34,7 +34,7 @@ int run_job(const unpact::Communicator& world, const unpact::CommandLine& line, 
   try {
     configuration = line.resolve();
     if (line.wants_configuration()) {
-      if (world.is_root()) std::cout << unpact::to_ini(configuration);
+      if (world.is_root()) std::cout << unpact::to_ini(unpact::with_absolute_paths(configuration));
       return 0;
     }
   } catch (const std::exception& error) {
@@ -77,5 +77,11 @@ int main(int argc, char** argv) {
   unpact::MpiSession session(&argc, &argv);
   const auto world = unpact::Communicator::world();
   unpact::log::set_rank(world.rank(), world.size());
-  return run(world, {argv + 1, argv + argc});
+  const int status = run(world, {argv + 1, argv + argc});
+  if (status == 0 && !std::cout.flush()) {
+    unpact::log::error("standard output cannot be written\n  reason: the disk is full or the reader has gone\n"
+                       "  hint:   send it elsewhere");
+    return static_cast<int>(ExitCode::failure);
+  }
+  return status;
 }

@@ -184,7 +184,8 @@ ExitCode run_ask(const Communicator& world, const Configuration& c) {
     });
     if (!world.is_root()) continue;
     for (const auto& text : lines) std::cout << text;
-    std::cout << std::flush;
+    if (!std::cout.flush())
+      throw RuntimeFailure("the answers cannot be written", "standard output is full or its reader has gone", "send it elsewhere");
   }
   return ExitCode::done;
 }

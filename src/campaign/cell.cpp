@@ -141,7 +141,7 @@ CellRecord compare_with_baseline(const Session& session, const Communicator& gro
   record.questions = baseline.record.questions;
   record.target = baseline.record.target;
   record.noise_floor = baseline.record.noise_floor;
-  record.unlearned = evaluate_model(group, unlearned, baseline.questions, c, record.method, record.work);
+  record.unlearned = evaluate_model(group, unlearned, baseline.questions, c, "unlearned", record.work);
   compare_models(group, unlearned, baseline.questions, c, record);
   return record;
 }

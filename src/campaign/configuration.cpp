@@ -64,11 +64,13 @@ po::options_description description(bool for_command_line) {
 }
 
 void store(Values& values, const po::parsed_options& parsed, const std::string& origin, const fs::path& base) {
+  std::set<std::string> seen;
   for (const auto& option : parsed.options) {
     const auto alias = aliases().find(option.string_key);
+    const auto& key = alias == aliases().end() ? option.string_key : alias->second;
+    UNPACT_VALIDATE(seen.insert(key).second, concat("option '", key, "' appears twice"), origin, "remove one of the two");
     // A switch carries no value.
-    values.try_emplace(alias == aliases().end() ? option.string_key : alias->second,
-                       Value{option.value.empty() ? "true" : option.value.back(), origin, base});
+    values.try_emplace(key, Value{option.value.empty() ? "true" : option.value.back(), origin, base});
   }
 }
 
@@ -101,10 +103,6 @@ void store_file(Values& values, const fs::path& path, const std::string& hint) {
   auto described = description(false);
   const auto origin = concat("in ", path.string());
   const auto parsed = checked(origin, [&] { return po::parse_config_file(in, described, /*allow_unregistered=*/false); });
-  std::set<std::string> seen;
-  for (const auto& option : parsed.options)
-    UNPACT_VALIDATE(seen.insert(option.string_key).second, concat("option '", option.string_key, "' appears twice"), origin,
-                    "remove one of the two");
   store(values, parsed, origin, path.parent_path());
 }
 
@@ -127,7 +125,24 @@ void check_lists(const char* key, const std::string& value, const std::vector<st
   for (const auto& item : items) check_choice(key, item, known);
 }
 
+/// Refuses text that an INI file would give back changed: a configuration must say the same when it is read again.
+/// Questions, answers and files that a single call is about are no settings and may be any text.
+void check_text(const Configuration& c) {
+  Configuration copy = c;
+  for (const auto& option : option_table(copy)) {
+    const auto* const* text = std::get_if<std::string*>(&option.value);
+    const bool is_input = option.key.rfind("ask.", 0) == 0 || option.key.rfind("inspect.", 0) == 0;
+    if (text == nullptr || is_input) continue;
+    UNPACT_VALIDATE((*text)->find_first_of("#\n\r") == std::string::npos && trim(**text) == **text,
+                    concat("option '", option.key, "' holds text that a configuration file cannot"),
+                    "a # starts a comment there, line ends and spaces at an end are lost",
+                    option.key.rfind("prompt.", 0) == 0 ? "write \\x23 for a #, \\n for a line end, \\s for a space at an end"
+                                                         : "choose text without them");
+  }
+}
+
 void check(const Configuration& c) {
+  check_text(c);
   check_train_options(c.finetune.train);
   check_train_options(c.unlearn_training());
   check_method(c.method);
@@ -153,6 +168,9 @@ void check(const Configuration& c) {
   positive("campaign.ranks_per_cell", c.campaign.ranks_per_cell);
   UNPACT_VALIDATE(c.prompt.examples >= 0 && c.dataset.limit >= 0 && c.run.threads >= 0, "a count is negative",
                   "prompt.examples, dataset.limit and run.threads must be >= 0", "correct the value");
+  constexpr std::int64_t kMostThreads = 4096;  // more are a mistake, and LibTorch would die on them
+  UNPACT_VALIDATE(c.run.threads <= kMostThreads, concat("option 'run.threads' is ", c.run.threads),
+                  concat("it must be at most ", kMostThreads), "use the number of cores of a rank");
   UNPACT_VALIDATE(c.unlearn.chunk_length > 1 && c.finetune.chunk_length > 1, "option 'chunk_length' is too small",
                   "a piece holds BOS and at least one token", "use 2048");
   UNPACT_VALIDATE(c.probe.temperature > 0 && c.probe.top_p > 0 && c.probe.top_p <= 1, "options 'probe.temperature' or 'probe.top_p' are out of range",
@@ -222,6 +240,10 @@ Configuration CommandLine::resolve(const std::vector<std::string>& forced) const
     const bool relative = option.is_path && !it->second.text.empty() && !it->second.base.empty() && fs::path(it->second.text).is_relative();
     assign(option, relative ? (it->second.base / it->second.text).lexically_normal().string() : it->second.text, it->second.origin);
   }
+  // What the choice files say is merged in: the configuration stands for itself.
+  configuration.model.use.clear();
+  configuration.dataset.use.clear();
+  configuration.method_use.clear();
   configuration.finetune.train.seed = configuration.run.seed;
   configuration.generation.seed = configuration.run.seed;
   check(configuration);
@@ -232,6 +254,15 @@ bool CommandLine::wants_help() const { return std::find(arguments_.begin(), argu
 
 bool CommandLine::wants_configuration() const {
   return std::find(arguments_.begin(), arguments_.end(), "--print-config") != arguments_.end();
+}
+
+Configuration with_absolute_paths(Configuration configuration) {
+  for (const auto& option : option_table(configuration)) {
+    if (!option.is_path) continue;
+    auto& path = *std::get<std::string*>(option.value);
+    if (!path.empty()) path = fs::absolute(path).lexically_normal().string();
+  }
+  return configuration;
 }
 
 std::string to_ini(const Configuration& configuration) {

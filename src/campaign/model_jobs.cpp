@@ -3,6 +3,7 @@
 #include "unpact/campaign/cell.hpp"
 #include "unpact/campaign/jobs.hpp"
 #include "unpact/campaign/resources.hpp"
+#include "unpact/core/clock.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/core/log.hpp"
 #include "unpact/core/progress.hpp"
@@ -70,7 +71,8 @@ ExitCode run_evaluate(const Communicator& world, const Configuration& c) {
   const auto baseline = prepare_baseline(session, c, c.run.output);
   UNPACT_VALIDATE(unlearned.tokenizer->checksum() == baseline.target.tokenizer->checksum(), "the two models have different tokenizers",
                   "their contributions belong to different tokens", "give the unlearned model that came from this target");
-  const auto record = compare_with_baseline(session, world, baseline, unlearned, c);
+  auto record = compare_with_baseline(session, world, baseline, unlearned, c);
+  record.provenance.ended = utc_now();
   write_cell_file(world, cell_file(c.run.output, record.id), record);
   if (session.is_root()) {
     collect_campaign(c.run.output, find_cells(c.run.output));

@@ -80,10 +80,9 @@ std::vector<Pair> make_plan(const CommandLine& line, const Configuration& campai
 }
 
 Communicator split_groups(const Communicator& world, std::int64_t ranks_per_cell) {
-  const auto width = static_cast<int>(ranks_per_cell);
-  UNPACT_VALIDATE(world.size() % width == 0, concat("option 'campaign.ranks_per_cell' is ", width),
+  UNPACT_VALIDATE(world.size() % ranks_per_cell == 0, concat("option 'campaign.ranks_per_cell' is ", ranks_per_cell),
                   concat("the job has ", world.size(), " ranks, which cannot be cut into equal groups"), "choose a divisor of the number of ranks");
-  return world.split(world.rank() / width, world.rank());
+  return world.split(static_cast<int>(world.rank() / ranks_per_cell), world.rank());
 }
 
 class Campaign {
@@ -99,7 +98,7 @@ class Campaign {
     const Stopwatch clock;
     log::info(concat("unpact campaign in ", folder_.string(), ": ", session_.world().size(), " rank(s), ",
                      configuration_.campaign.ranks_per_cell, " a cell, on ", session_.devices().front()));
-    if (session_.is_root()) write_file_atomically(folder_ / "campaign.ini", to_ini(configuration_));
+    if (session_.is_root()) write_file_atomically(folder_ / "campaign.ini", to_ini(with_absolute_paths(configuration_)));
     for (const auto& pair : plan_) run_pair(pair);
     finish(clock.seconds());
     const auto failed = session_.world().sum(failed_);

@@ -158,6 +158,9 @@ class CommandLine {
 /// The configuration as INI text that --config takes; equal configurations give equal text.
 std::string to_ini(const Configuration& configuration);
 
+/// The same with absolute input paths: its text says the same wherever it is stored.
+Configuration with_absolute_paths(Configuration configuration);
+
 /// Help of one job: what it does and the options that it uses.
 std::string help_text(const std::string& job);
 
