@@ -44,6 +44,10 @@ std::int64_t count_targets(const std::vector<Example>& examples, ExampleIndices 
   return count;
 }
 
+std::int64_t example_length(const std::vector<Example>& examples, std::int64_t index) {
+  return static_cast<std::int64_t>(examples[static_cast<std::size_t>(index)].ids.size());
+}
+
 at::Tensor CrossEntropyTerm::sum(const Transformer& model, ExampleIndices indices) const {
   return -target_log_probabilities(model, make_batch(*examples_, indices, model.device())).sum();
 }

@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "unpact/core/error.hpp"
@@ -64,6 +65,7 @@ class Trainer {
     std::vector<std::int64_t> mine;
     for (std::size_t i = static_cast<std::size_t>(group_.rank()); i < examples.size(); i += static_cast<std::size_t>(group_.size()))
       mine.push_back(examples[i]);
+    std::stable_sort(mine.begin(), mine.end(), [&](auto a, auto b) { return weighted.term->length(a) > weighted.term->length(b); });
     double value = 0;
     for (std::size_t begin = 0; begin < mine.size(); begin += static_cast<std::size_t>(options_.micro_batch)) {
       const auto count = std::min(mine.size() - begin, static_cast<std::size_t>(options_.micro_batch));

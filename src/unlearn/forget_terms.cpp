@@ -60,7 +60,7 @@ NpoTerm::NpoTerm(Examples examples, const Transformer& reference, double beta, b
   UNPACT_VALIDATE(beta > 0, concat("option 'method.beta' is ", beta), "NPO's inverse temperature must be positive", "use 0.1");
   std::vector<at::Tensor> parts;
   for_each_batch(example_count(), [&](ExampleIndices indices) { parts.push_back(sequence_nll(reference, indices)); });
-  reference_nll_ = at::cat(parts);
+  reference_nll_ = parts.empty() ? at::zeros({0}) : at::cat(parts);  // train() refuses terms without examples
 }
 
 at::Tensor NpoTerm::sequence_nll(const Transformer& model, ExampleIndices indices) const {

@@ -32,6 +32,8 @@ class LossTerm {
   virtual double normalizer(ExampleIndices indices) const = 0;
   /// Targets among these examples, for throughput.
   virtual std::int64_t targets(ExampleIndices indices) const = 0;
+  /// Tokens of one example: the trainer batches examples of similar length, so that little is padded. 0: unknown.
+  virtual std::int64_t length(std::int64_t) const { return 0; }
 };
 
 /// Examples as a right-padded batch with the rows that predict a target.
@@ -55,6 +57,9 @@ at::Tensor target_log_probabilities(const Transformer& model, const ExampleBatch
 /// Number of targets in these examples.
 std::int64_t count_targets(const std::vector<Example>& examples, ExampleIndices indices);
 
+/// Tokens of one example.
+std::int64_t example_length(const std::vector<Example>& examples, std::int64_t index);
+
 /// Cross-entropy, the token mean of -log p: fine-tuning, and the retain term `gd`.
 class CrossEntropyTerm : public LossTerm {
  public:
@@ -64,6 +69,7 @@ class CrossEntropyTerm : public LossTerm {
   at::Tensor sum(const Transformer& model, ExampleIndices indices) const override;
   double normalizer(ExampleIndices indices) const override;
   std::int64_t targets(ExampleIndices indices) const override { return count_targets(*examples_, indices); }
+  std::int64_t length(std::int64_t index) const override { return example_length(*examples_, index); }
 
  private:
   std::shared_ptr<const std::vector<Example>> examples_;

@@ -25,6 +25,7 @@ class GradientAscentTerm : public LossTerm {
   at::Tensor sum(const Transformer& model, ExampleIndices indices) const override;
   double normalizer(ExampleIndices indices) const override;
   std::int64_t targets(ExampleIndices indices) const override { return count_targets(*examples_, indices); }
+  std::int64_t length(std::int64_t index) const override { return example_length(*examples_, index); }
 
  private:
   std::vector<float> target_weights(ExampleIndices indices) const;
@@ -43,6 +44,7 @@ class NpoTerm : public LossTerm {
   at::Tensor sum(const Transformer& model, ExampleIndices indices) const override;
   double normalizer(ExampleIndices indices) const override { return static_cast<double>(indices.size()); }
   std::int64_t targets(ExampleIndices indices) const override { return count_targets(*examples_, indices); }
+  std::int64_t length(std::int64_t index) const override { return example_length(*examples_, index); }
 
  private:
   at::Tensor sequence_nll(const Transformer& model, ExampleIndices indices) const;
@@ -66,6 +68,7 @@ class RepresentationTerm : public LossTerm {
   at::Tensor sum(const Transformer& model, ExampleIndices indices) const override;
   double normalizer(ExampleIndices indices) const override { return static_cast<double>(targets(indices)); }
   std::int64_t targets(ExampleIndices indices) const override;  ///< all tokens: this term needs no labels
+  std::int64_t length(std::int64_t index) const override { return example_length(*examples_, index); }
 
  private:
   Examples examples_;

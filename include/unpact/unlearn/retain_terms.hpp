@@ -15,6 +15,7 @@ class KlTerm : public LossTerm {
   at::Tensor sum(const Transformer& model, ExampleIndices indices) const override;
   double normalizer(ExampleIndices indices) const override { return static_cast<double>(targets(indices)); }
   std::int64_t targets(ExampleIndices indices) const override { return count_targets(*examples_, indices); }
+  std::int64_t length(std::int64_t index) const override { return example_length(*examples_, index); }
 
  private:
   Examples examples_;
