@@ -1,0 +1,69 @@
+#include "unpact/unlearn/retain_terms.hpp"
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include "support/training_examples.hpp"
+
+namespace unpact {
+namespace {
+
+using testing_support::differentiate;
+using testing_support::Expected;
+using testing_support::load_transformer;
+using testing_support::log_probabilities;
+using testing_support::parity;
+using testing_support::random_examples;
+using testing_support::tiny_transformer;
+using testing_support::value_of;
+
+TEST(KlTerm, ValueAndGradientsAreThoseOfPyTorch) {
+  UNPACT_NEED_PARITY("losses.safetensors");
+  const Expected fixture("losses.safetensors");
+  auto theta = load_transformer(parity("losses_theta"));
+  const auto reference = load_transformer(parity("losses_ref"));
+  const KlTerm term(testing_support::read_examples(fixture, "retain"), reference);
+  // float32 on both sides, sums in another order; see forget_terms_test.cpp
+  testing_support::expect_parity(differentiate(theta, {{&term, 1.0}}), fixture, "kl", 1e-5, 1e-4);
+}
+
+TEST(KlTerm, CachedStatesGiveTheReferencesProbabilities) {
+  const auto examples = random_examples(9, 1);
+  const auto theta = tiny_transformer(1), reference = tiny_transformer(2);
+  const KlTerm term(examples, reference);
+  const std::vector<std::int64_t> chosen = {8, 2, 2, 0};
+  double expected = 0, targets = 0;
+  for (const auto index : chosen) {
+    const auto& example = (*examples)[static_cast<std::size_t>(index)];
+    const auto p = log_probabilities(reference, example.ids), q = log_probabilities(theta, example.ids);
+    const auto divergence_S = (p.exp() * (p - q)).sum(1);
+    for (std::size_t t = 1; t < example.ids.size(); ++t) {
+      if (!example.has_loss[t]) continue;
+      expected += divergence_S[static_cast<std::int64_t>(t) - 1].item<double>();
+      ++targets;
+    }
+  }
+  EXPECT_NEAR(term.sum(theta, chosen).item<double>(), expected, 1e-4);
+  EXPECT_EQ(term.normalizer(chosen), targets);
+  EXPECT_GT(expected, 0.1);
+}
+
+TEST(KlTerm, VanishesAtTheReference) {
+  auto model = tiny_transformer(1);
+  const auto reference = tiny_transformer(1);
+  const KlTerm term(random_examples(5, 1), reference);
+  EXPECT_NEAR(value_of(term, model), 0.0, 1e-6);
+  for (const auto& [name, gradient] : differentiate(model, {{&term, 1.0}}).gradients)
+    EXPECT_LT(gradient.abs().max().item<double>(), 1e-6) << name;
+}
+
+TEST(KlTerm, LeavesTheReferenceWithoutGradient) {
+  auto theta = tiny_transformer(1);
+  const auto reference = tiny_transformer(2);
+  const KlTerm term(random_examples(5, 1), reference);
+  differentiate(theta, {{&term, 1.0}});
+  for (const auto& [name, tensor] : named_tensors(reference.weights())) EXPECT_FALSE(tensor.grad().defined()) << name;
+}
+
+}  // namespace
+}  // namespace unpact
