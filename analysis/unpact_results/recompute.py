@@ -80,12 +80,18 @@ def _check_values(cell: Cell, part: Contribution, row: int, bad: dict[str, list[
         bad["key"].append(row)
 
 
+def _or_none(values: np.ndarray, size: int) -> np.ndarray:
+    """A row as it is; the empty row of an empty answer counts as no contribution and no KeyToken."""
+    return values if len(values) else np.zeros(size, dtype=values.dtype)
+
+
 def _cosines(cell: Cell, which: str) -> tuple[np.ndarray, np.ndarray] | None:
     parts: list[Contribution] = [getattr(model, which) for model in _models(cell)]
     sets, values = [], []
     for row in range(len(cell.question)):
-        keys = [part.is_key_token[row].astype(bool) for part in parts]
-        vectors = [part.contributions[row] for part in parts]
+        size = max(len(part.contributions[row]) for part in parts)
+        keys = [_or_none(part.is_key_token[row], size).astype(bool) for part in parts]
+        vectors = [_or_none(part.contributions[row], size) for part in parts]
         if len({len(item) for item in (*keys, *vectors)}) != 1:
             return None
         sets.append(st.set_cosine(*keys))
