@@ -75,11 +75,14 @@ class CellReader {
     try {
       value = json.get<T>();
     } catch (const Json::exception& error) {
-      throw UserError(concat("cannot use the results file ", name_), concat("attribute ", name, ": ", error.what()),
-                      "it was not written by unpact; make it again");
+      refuse(concat("attribute ", name, ": ", error.what()));
     }
   }
-  void index_scale(const std::string&, std::size_t, const std::string&) {}
+  void index_scale(const std::string& path, std::size_t, const std::string&) {
+    const auto index = file_.numbers<std::uint64_t>(path);  // read for its checksum, too
+    for (std::size_t i = 0; i < index.size(); ++i)
+      if (index[i] != i) refuse(concat("the scale ", path, " does not count from 0"));
+  }
   template <class T>
   void column(const hdf5::Description& description, std::vector<T>& values) {
     values = file_.numbers<T>(description.path);
@@ -103,9 +106,7 @@ class CellReader {
     column(description, values);
     if (rows.empty()) rows.resize(values.size());  // the table's first column decides
     if (rows.size() != values.size())
-      throw UserError(concat("cannot use the results file ", name_),
-                      concat("column ", description.path, " has ", values.size(), " rows, the others ", rows.size()),
-                      "it was not written by unpact; make it again");
+      refuse(concat("column ", description.path, " has ", values.size(), " rows, the others ", rows.size()));
     for (std::size_t i = 0; i < rows.size(); ++i) rows[i].*member = values[i];
   }
   void name_probes(const std::string& group, std::vector<ProbeRecord>& probes) {
@@ -113,6 +114,10 @@ class CellReader {
   }
 
  private:
+  [[noreturn]] void refuse(const std::string& reason) const {
+    throw UserError(concat("cannot use the results file ", name_), reason, "it was not written by unpact; make it again");
+  }
+
   const hdf5::Reader& file_;
   std::string name_;
 };

@@ -11,6 +11,7 @@
 #include "unpact/core/checksum.hpp"
 #include "unpact/core/log.hpp"
 #include "unpact/record/schema.hpp"
+#include "unpact/record/seal.hpp"
 #include "unpact/record/together.hpp"
 
 namespace unpact {
@@ -76,12 +77,14 @@ void write_cell_file(const Communicator& group, const fs::path& path, const Cell
   write_content(group, temporary, record);
   all_or_none(group, [&] {
     if (!group.is_root()) return;
-    read_content(temporary);  // every byte is checked before the file gets its name
+    read_content(temporary);  // every value is checked before the file gets its name
+    append_seal(temporary);
     file->commit();
   });
 }
 
 CellRecord read_cell_file(const fs::path& path) {
+  require_seal(path);
   try {
     return read_content(path);
   } catch (const RuntimeFailure& failure) {
@@ -94,6 +97,7 @@ bool is_finished_cell(const fs::path& path, const std::string& fingerprint) {
   std::error_code code;
   if (!fs::exists(path, code)) return false;
   try {
+    require_seal(path);
     const hdf5::Reader file(path);
     require_schema(file, path.string(), kCellSchema);
     return file.text("fingerprint") == fingerprint && file.has("/work/logit_rows");

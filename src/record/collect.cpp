@@ -10,6 +10,7 @@
 #include "unpact/record/cell_file.hpp"
 #include "unpact/record/reader.hpp"
 #include "unpact/record/schema.hpp"
+#include "unpact/record/seal.hpp"
 
 namespace unpact {
 namespace {
@@ -63,6 +64,7 @@ PlannedCell describe(const fs::path& path, const fs::path& cells) {
   cell.file = path;
   cell.id = path.lexically_relative(cells).replace_extension().generic_string();
   try {
+    require_seal(path);
     const hdf5::Reader file(path);
     require_schema(file, path.string(), kCellSchema);
     cell.model = file.text("model");
@@ -87,6 +89,7 @@ CollectSummary collect_campaign(const fs::path& folder, const std::vector<Planne
   for (const auto& cell : sorted) states.push_back(examine(cell, folder, metrics));
   AtomicFile file(folder / "campaign.h5");
   write_campaign_content(file.temporary_path(), states, metrics);
+  append_seal(file.temporary_path());
   file.commit();
   CollectSummary summary;
   for (const auto& status : states) {

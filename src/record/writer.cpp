@@ -40,8 +40,8 @@ void write_flags(hid_t dataset, const std::string& meanings) {
 
 Id file_access() {
   Id access = serial_access();
-  // Version 1.8 of the format has checksums on its metadata, and nothing that older readers refuse.
-  UNPACT_HDF5(H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_V18));
+  // The oldest format whose chunk indexes have checksums: before, a flipped bit there can read as zeros.
+  UNPACT_HDF5(H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110));
   return access;
 }
 
