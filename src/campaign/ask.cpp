@@ -51,8 +51,6 @@ std::vector<Asked> read_lines(std::istream& in) {
 }
 
 std::vector<Asked> read_input(const AskOptions& options) {
-  UNPACT_VALIDATE(options.prompt.empty() != options.input.empty(), "nothing to ask, or two things at once",
-                  "exactly one of --prompt and --input is needed", "unpact ask --model DIR --prompt \"...\"");
   if (options.input.empty()) return {{options.prompt, options.answer, "", 0}};
   if (options.input == "-") return read_lines(std::cin);
   std::ifstream in(options.input);
@@ -153,6 +151,8 @@ std::string answer_item(const Asked& asked, const std::vector<LanguageModel>& mo
 
 ExitCode run_ask(const Communicator& world, const Configuration& c) {
   UNPACT_VALIDATE(!c.model.path.empty(), "no model was given", "somebody has to answer", "add --model DIR");
+  UNPACT_VALIDATE(c.ask.prompt.empty() != c.ask.input.empty(), "nothing to ask, or two things at once",
+                  "exactly one of --prompt and --input is needed", "unpact ask --model DIR --prompt \"...\"");
   if (c.ask.json) log::keep_stdout_for_data();
   const Session session(world, c.run);
   std::vector<LanguageModel> models;

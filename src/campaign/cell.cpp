@@ -1,5 +1,6 @@
 #include "unpact/campaign/cell.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 
@@ -192,11 +193,14 @@ std::string summary_table(const std::vector<CellRecord>& records) {
                                                                     {"Probab", "recovery_probab"},
                                                                     {"destructive", "destructive"}};
   const auto cell = [](const std::string& text, std::size_t width) { return text + std::string(text.size() < width ? width - text.size() : 1, ' '); };
-  std::string table = cell("cell", 36);
+  std::size_t width = 34;
+  for (const auto& record : records) width = std::max(width, record.id.size());
+  width += 2;
+  std::string table = cell("cell", width);
   for (const auto& [title, name] : columns) table += cell(title, 19);
   table += "\n";
   for (const auto& record : records) {
-    table += cell(record.id, 36);
+    table += cell(record.id, width);
     for (const auto& [title, name] : columns) table += cell(percent(record, name), 19);
     table += "\n";
   }

@@ -1,0 +1,44 @@
+#include "../../src/campaign/token_strip.hpp"  // private to the layer
+
+#include <gmock/gmock.h>
+
+namespace unpact {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+
+const std::vector<StripToken> kTokens = {{"<s>", 0, false, false}, {" Who", 0.5, true, true}, {" is", -0.25, true, false}};
+
+TEST(TokenStrip, WithoutColourPutsKeyTokensInBrackets) {
+  EXPECT_EQ(render_strip(kTokens, 0.5, false), "<s>[ Who +0.50] is");
+}
+
+TEST(TokenStrip, WithColourMarksSupportHarmContextAndKeys) {
+  const auto line = render_strip(kTokens, 0.5, true);
+  EXPECT_THAT(line, HasSubstr("\033[2m<s>\033[0m")) << "context is dim";
+  EXPECT_THAT(line, HasSubstr("\033[30;48;2;68;119;235m\033[1;4m Who\033[0m")) << "full blue, bold, underlined";
+  EXPECT_THAT(line, HasSubstr("\033[30;48;2;250;202;152m is\033[0m")) << "half orange, no key";
+}
+
+TEST(TokenStrip, ColoursStayInTheirRangeBeyondTheScale) {
+  EXPECT_THAT(render_strip({{"x", 100, true, false}}, 0.1, true), HasSubstr("48;2;68;119;235m"));
+  EXPECT_THAT(render_strip({{"x", -100, true, false}}, 0.1, true), HasSubstr("48;2;245;150;50m"));
+}
+
+TEST(TokenStrip, APromptCannotMoveTheCursorOrColourTheTerminal) {
+  for (const bool colour : {false, true}) {
+    const auto line = render_strip({{"a\n\033[2J\r\x7F", 0, false, false}}, 1, colour);
+    EXPECT_THAT(line, AllOf(Not(HasSubstr("\n")), Not(HasSubstr("\033[2J")), Not(HasSubstr("\r")), HasSubstr("a\u21B5\u00B7[2J")));
+  }
+}
+
+TEST(TokenStrip, ScaleIsTheLargestMagnitudeAndNeverZero) {
+  EXPECT_EQ(strip_scale(kTokens), 0.5);
+  EXPECT_EQ(strip_scale({{"x", -3, true, false}, {"y", 2, true, false}}), 3);
+  EXPECT_GT(strip_scale({}), 0);
+}
+
+}  // namespace
+}  // namespace unpact
