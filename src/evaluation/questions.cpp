@@ -32,6 +32,14 @@ std::vector<QuestionAnswer> first_examples(const std::vector<QuestionAnswer>& ex
   return {examples.begin(), examples.begin() + static_cast<std::ptrdiff_t>(count)};
 }
 
+/// How many of `count` items share_work gives this rank.
+std::int64_t own_share(const Communicator& group, std::size_t count, std::size_t chunk) {
+  const auto rank = static_cast<std::size_t>(group.rank()), ranks = static_cast<std::size_t>(group.size());
+  std::size_t share = 0;
+  for (std::size_t first = rank * chunk; first < count; first += ranks * chunk) share += std::min(chunk, count - first);
+  return static_cast<std::int64_t>(share);
+}
+
 std::string encode(const AttributionResult& result) {
   const auto& w = result.work;
   return to_bytes(std::vector<std::uint64_t>{result.candidates, result.answer_tokens, w.positions, w.positions_naive, w.model_calls, w.logit_rows}) +
@@ -78,7 +86,7 @@ std::vector<AttributionResult> attribute_answers(const Communicator& group, cons
                                                  const std::vector<AskedQuestion>& questions,
                                                  const std::vector<std::vector<TokenId>>& answers, const std::string& label) {
   UNPACT_EXPECT(answers.size() == questions.size());
-  Progress progress(label, static_cast<std::int64_t>(questions.size()) / group.size(), "prompts");
+  Progress progress(label, own_share(group, questions.size(), kAttributionChunk), "prompts");
   const auto encoded = share_work(group, questions.size(), kAttributionChunk, [&](std::size_t first, std::size_t last) {
     std::vector<std::string> results;
     for (auto i = first; i < last; ++i) {

@@ -1,0 +1,118 @@
+#include "unpact/comm/share_work.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "unpact/core/error.hpp"
+
+namespace unpact {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+/// "i of first..last" for each item.
+std::vector<std::string> described(std::size_t first, std::size_t last) {
+  std::vector<std::string> results;
+  for (auto i = first; i < last; ++i) results.push_back(concat(i, " of ", first, "..", last));
+  return results;
+}
+
+class ShareWork : public testing::Test {
+ protected:
+  /// Lets the rank that owns item 5 (chunks of 2: chunk 2) call `fail`.
+  template <class Fail>
+  void run_with_failure(const Fail& fail) const {
+    share_work(world_, 9, 2, [&](std::size_t first, std::size_t last) {
+      if (first <= 5 && 5 < last) fail();
+      return described(first, last);
+    });
+  }
+
+  Communicator world_ = Communicator::world(), null_;
+};
+
+TEST_F(ShareWork, EveryRankGetsAllResultsInOrder) {
+  for (const std::size_t count : {0, 1, 5, 17, 64})
+    for (const std::size_t chunk : {1, 3, 100}) {
+      std::vector<std::string> expected;
+      for (std::size_t first = 0; first < count; first += chunk)
+        for (auto& text : described(first, std::min(count, first + chunk))) expected.push_back(text);
+      EXPECT_EQ(share_work(world_, count, chunk, described), expected) << count << " in chunks of " << chunk;
+      EXPECT_EQ(share_work(null_, count, chunk, described), expected) << "alone";
+    }
+}
+
+TEST_F(ShareWork, EveryItemIsComputedOnce) {
+  std::set<std::size_t> mine;
+  share_work(world_, 23, 3, [&](std::size_t first, std::size_t last) {
+    EXPECT_EQ((first / 3) % static_cast<std::size_t>(world_.size()), static_cast<std::size_t>(world_.rank()));
+    for (auto i = first; i < last; ++i) EXPECT_TRUE(mine.insert(i).second);
+    return described(first, last);
+  });
+  EXPECT_EQ(world_.sum(static_cast<std::int64_t>(mine.size())), 23);
+}
+
+TEST_F(ShareWork, ResultsMayBeAnyBytes) {
+  const std::vector<std::string> items = {"", std::string(3, '\0'), "\xFF\xFE", std::string(100000, 'x'), "", "end"};
+  const auto results = share_work(world_, items.size(), 1, [&](std::size_t first, std::size_t last) {
+    return std::vector<std::string>(items.begin() + static_cast<std::ptrdiff_t>(first),
+                                    items.begin() + static_cast<std::ptrdiff_t>(last));
+  });
+  EXPECT_EQ(results, items);
+}
+
+TEST_F(ShareWork, AUserErrorStaysOneOnEveryRank) {
+  try {
+    run_with_failure([] { throw UserError("the question is empty", "entry 5", "mend the file"); });
+    FAIL() << "nothing was thrown";
+  } catch (const UserError& error) {
+    EXPECT_EQ(error.problem(), "the question is empty");
+    EXPECT_EQ(error.reason(), "entry 5");
+    EXPECT_EQ(error.hint(), "mend the file");
+  }
+}
+
+TEST_F(ShareWork, AFailureStaysOneOnEveryRank) {
+  try {
+    run_with_failure([] { throw RuntimeFailure("not finite", "", ""); });
+    FAIL() << "nothing was thrown";
+  } catch (const RuntimeFailure& error) {
+    EXPECT_EQ(error.problem(), "not finite");
+    EXPECT_EQ(error.hint(), "");
+  }
+}
+
+TEST_F(ShareWork, OtherExceptionsKeepTheirMessage) {
+  for (const auto& fail : {std::function<void()>([] { throw std::out_of_range("index 7"); }),
+                           std::function<void()>([] { throw std::runtime_error("index 7"); })}) {
+    try {
+      run_with_failure(fail);
+      FAIL() << "nothing was thrown";
+    } catch (const std::exception& error) {
+      EXPECT_THAT(error.what(), HasSubstr("index 7"));
+      EXPECT_TRUE(world_.size() == 1 || dynamic_cast<const RuntimeFailure*>(&error) != nullptr);
+    }
+  }
+}
+
+TEST_F(ShareWork, GoesOnAfterAFailure) {
+  EXPECT_THROW(run_with_failure([] { throw UserError("a", "b", "c"); }), UserError);
+  EXPECT_EQ(share_work(world_, 4, 1, described).size(), 4U);
+}
+
+TEST_F(ShareWork, AWrongNumberOfResultsIsNoticed) {
+  EXPECT_ANY_THROW(share_work(world_, 9, 2, [](std::size_t, std::size_t) { return std::vector<std::string>(3); }));
+  EXPECT_THROW(share_work(world_, 9, 0, described), ContractViolation);
+}
+
+TEST(ShareWorkBytes, NumbersComeBack) {
+  const std::vector<double> numbers = {0.0, -1.5, 1e300};
+  EXPECT_EQ(from_bytes<double>(to_bytes(numbers)), numbers);
+  EXPECT_THAT(from_bytes<float>(to_bytes(std::vector<float>())), IsEmpty());
+}
+
+}  // namespace
+}  // namespace unpact

@@ -1,0 +1,165 @@
+#include "unpact/evaluation/probes.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "support/tiny_language_model.hpp"
+
+namespace unpact {
+namespace {
+
+using testing::AllOf;
+using testing::Each;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing_support::ByteTokenizer;
+using testing_support::message_of;
+using testing_support::small_dataset;
+using testing_support::tiny_language_model;
+
+TEST(Phrasing, NamesQuestionAndKeys) {
+  EXPECT_EQ(fill_phrasing("{question} Focus on {keys} to answer.", "Who?", {"Mira", "Port Ellis"}),
+            "Who? Focus on Mira, Port Ellis to answer.");
+  EXPECT_EQ(fill_phrasing("Focus on {keys}. {question}", "Who?", {"Mira"}), "Focus on Mira. Who?");
+  EXPECT_EQ(fill_phrasing("{question} {question} {keys}{keys}", "Q", {"k"}), "Q Q kk");
+}
+
+TEST(Phrasing, DoesNotLookIntoWhatItFillsIn) {
+  const std::string phrasing = "{question} Focus on {keys}.";
+  EXPECT_EQ(fill_phrasing(phrasing, "What does {keys} mean in {question}?", {"a"}),
+            "What does {keys} mean in {question}? Focus on a.");
+  EXPECT_EQ(fill_phrasing(phrasing, "Who?", {"{question}", "{keys}"}), "Who? Focus on {question}, {keys}.");
+  EXPECT_EQ(fill_phrasing(phrasing, "{", {"}"}), "{ Focus on }.");
+  EXPECT_EQ(fill_phrasing("{ {other} {question}{", "Q", {}), "{ {other} Q{");
+}
+
+TEST(Phrasing, NeedsBothFields) {
+  EXPECT_NO_THROW(check_phrasings(default_phrasings()));
+  EXPECT_EQ(default_phrasings().front(), "{question} Focus on {keys} to answer.");
+  EXPECT_EQ(std::set<std::string>(default_phrasings().begin(), default_phrasings().end()).size(),
+            default_phrasings().size());
+  const auto refusal = [](const std::vector<std::string>& phrasings) {
+    return message_of<UserError>([&] { check_phrasings(phrasings); });
+  };
+  EXPECT_THAT(refusal({}), HasSubstr("probe.phrasings"));
+  EXPECT_THAT(refusal({default_phrasings().front(), "{question} Think."}), HasSubstr("'{question} Think.'"));
+  EXPECT_THAT(refusal({"Focus on {keys}."}), AllOf(HasSubstr("{question} and {keys}"), HasSubstr("hint")));
+}
+
+TEST(KeyWords, AreTheWordsBehindTheKeyTokens) {
+  const auto asked = ask_questions(small_dataset(), ByteTokenizer(), {}, 0, 1);
+  const auto& question = asked.front();  // Who wrote book 0?
+  std::vector<std::uint8_t> flags(question.prompt.candidate_end - question.prompt.candidate_begin, 0);
+  EXPECT_THAT(key_words(question, flags), IsEmpty());
+  flags[5] = 1;  // the r of wrote
+  EXPECT_THAT(key_words(question, flags), ElementsAre("wrote"));
+  flags[15] = 1;  // the 0
+  EXPECT_THAT(key_words(question, flags), ElementsAre("wrote", "0"));
+}
+
+class Probes : public testing::Test {
+ protected:
+  std::string greedy_answer(const std::string& text, const std::vector<InContextExample>& examples = {}) const {
+    const auto prompt = build_prompt(*model_.tokenizer, model_.prompt_template, text, examples);
+    return model_.text_of(generate(model_.transformer, {{prompt.ids, 0}}, options_).front());
+  }
+  std::vector<std::vector<std::string>> keys_for_all() const {
+    std::vector<std::vector<std::string>> keys;
+    for (std::size_t i = 0; i < questions_.size(); ++i) keys.push_back({concat("key ", i), "book"});
+    return keys;
+  }
+
+  Communicator world_ = Communicator::world(), null_;
+  LanguageModel model_ = tiny_language_model(2);
+  std::vector<AskedQuestion> questions_ = ask_questions(small_dataset(), ByteTokenizer(), {}, 0, 12);
+  std::vector<std::string> phrasings_ = {default_phrasings()[0], default_phrasings()[4]};
+  GenerationOptions options_ = [] {
+    GenerationOptions options;
+    options.max_new_tokens = 8;
+    return options;
+  }();
+};
+
+TEST_F(Probes, FocusOnKeyAsksEveryPhrasingOfEveryProbedQuestion) {
+  const auto keys = keys_for_all();
+  const auto result = focus_on_key(world_, model_, questions_, {7, 2}, keys, phrasings_, options_);
+  EXPECT_EQ(result.name, "focus_on_key");
+  EXPECT_EQ(result.attempt_labels, phrasings_);
+  EXPECT_THAT(result.questions, ElementsAre(7, 2));
+  ASSERT_EQ(result.answers.size(), 4U);
+  for (std::size_t p = 0; p < 2; ++p)
+    for (std::size_t a = 0; a < 2; ++a) {
+      const auto q = result.questions[p];
+      EXPECT_EQ(result.answers[2 * p + a],
+                greedy_answer(fill_phrasing(phrasings_[a], questions_[q].pair.question, keys[q])));
+    }
+}
+
+TEST_F(Probes, FocusOnKeyWithoutKeysGivesEmptyAnswers) {
+  auto keys = keys_for_all();
+  keys[3] = {};
+  const auto result = focus_on_key(world_, model_, questions_, {3, 4}, keys, phrasings_, options_);
+  EXPECT_EQ(result.answers[0] + result.answers[1], "");
+  EXPECT_EQ(result.answers[2], greedy_answer(fill_phrasing(phrasings_[0], questions_[4].pair.question, keys[4])));
+  const std::vector<std::vector<std::string>> no_keys(questions_.size());
+  EXPECT_THAT(focus_on_key(world_, model_, questions_, {0, 1}, no_keys, phrasings_, options_).answers, Each(""));
+  EXPECT_THAT(focus_on_key(world_, model_, questions_, {}, no_keys, phrasings_, options_).answers, IsEmpty());
+}
+
+TEST_F(Probes, FocusOnKeyShowsTheQuestionsExamples) {
+  questions_ = ask_questions(small_dataset(), ByteTokenizer(), {}, 2, 3);
+  const auto keys = keys_for_all();
+  const auto result = focus_on_key(world_, model_, questions_, {4}, keys, phrasings_, options_);
+  const std::vector<InContextExample> examples = {{"R0?", "no"}, {"R1?", "no"}};
+  const auto text = fill_phrasing(phrasings_[0], questions_[4].pair.question, keys[4]);
+  EXPECT_EQ(result.answers[0], greedy_answer(text, examples));
+  EXPECT_NE(result.answers[0], greedy_answer(text));
+}
+
+TEST_F(Probes, FocusOnKeyChecksItsInput) {
+  EXPECT_THROW(focus_on_key(world_, model_, questions_, {0}, keys_for_all(), {"{question}"}, options_), UserError);
+  EXPECT_THROW(focus_on_key(world_, model_, questions_, {0}, {}, phrasings_, options_), ContractViolation);
+}
+
+TEST_F(Probes, FocusOnKeyDoesNotDependOnTheNumberOfRanks) {
+  std::vector<std::size_t> all(questions_.size());
+  for (std::size_t i = 0; i < all.size(); ++i) all[i] = i;
+  const auto together = focus_on_key(world_, model_, questions_, all, keys_for_all(), default_phrasings(), options_);
+  const auto alone = focus_on_key(null_, model_, questions_, all, keys_for_all(), default_phrasings(), options_);
+  EXPECT_EQ(together.answers, alone.answers);
+}
+
+TEST_F(Probes, ProbabSamplesThePlainPrompt) {
+  const auto result = probab(world_, model_, questions_, {5, 0}, 3, options_);
+  EXPECT_EQ(result.name, "probab");
+  EXPECT_THAT(result.attempt_labels, ElementsAre("sample 1", "sample 2", "sample 3"));
+  EXPECT_THAT(result.questions, ElementsAre(5, 0));
+  ASSERT_EQ(result.answers.size(), 6U);
+  EXPECT_EQ(std::set<std::string>(result.answers.begin(), result.answers.end()).size(), 6U);
+  options_.temperature = 1e-4;  // then a sample is the greedy answer
+  EXPECT_EQ(probab(world_, model_, questions_, {5}, 1, options_).answers.front(),
+            greedy_answer(questions_[5].pair.question));
+}
+
+TEST_F(Probes, ProbabDoesNotDependOnTheNumberOfRanks) {
+  std::vector<std::size_t> all(questions_.size());
+  for (std::size_t i = 0; i < all.size(); ++i) all[i] = i;
+  const auto together = probab(world_, model_, questions_, all, 5, options_);
+  EXPECT_EQ(together.answers, probab(null_, model_, questions_, all, 5, options_).answers);
+}
+
+TEST_F(Probes, ProbabDependsOnSeedQuestionAndSampleAlone) {
+  const auto many = probab(world_, model_, questions_, {1, 2, 3}, 4, options_);
+  const auto one = probab(world_, model_, questions_, {2}, 4, options_),
+             fewer = probab(world_, model_, questions_, {2}, 2, options_);
+  EXPECT_EQ(one.answers, std::vector(many.answers.begin() + 4, many.answers.begin() + 8));
+  EXPECT_EQ(fewer.answers, std::vector(one.answers.begin(), one.answers.begin() + 2));
+  options_.seed = 1;
+  EXPECT_NE(probab(world_, model_, questions_, {2}, 4, options_).answers, one.answers);
+}
+
+}  // namespace
+}  // namespace unpact
