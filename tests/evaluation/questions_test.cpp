@@ -138,9 +138,9 @@ TEST_F(Answers, AttributionIsThatOfTheEngine) {
 TEST_F(Answers, AttributionsProgressEndsAtItsTotal) {
   questions_.resize(9);  // chunks of 4, 4 and 1
   const std::vector<std::vector<TokenId>> answers(9);
-  testing::internal::CaptureStderr();
+  testing::internal::CaptureStdout();
   attribute_answers(world_, model_.transformer, ReferenceEngine(), questions_, answers, "test");
-  const auto shown = testing::internal::GetCapturedStderr();
+  const auto shown = testing::internal::GetCapturedStdout();
   const std::map<int, std::string> of_rank_0 = {{1, "9/9 prompts"}, {2, "5/5 prompts"}, {4, "4/4 prompts"}};
   if (!world_.is_root() || of_rank_0.count(world_.size()) == 0) return;
   EXPECT_THAT(shown, HasSubstr(of_rank_0.at(world_.size())));
