@@ -20,12 +20,12 @@ class StepTogether : public testing::EmptyTestEventListener {
   void OnTestStart(const testing::TestInfo&) override { MPI_Barrier(MPI_COMM_WORLD); }
 
   void OnTestEnd(const testing::TestInfo& test) override {
+    MPI_Request request = MPI_REQUEST_NULL;
+    MPI_Ibarrier(MPI_COMM_WORLD, &request);  // on every rank: it does not meet another rank's MPI_Barrier
     if (!test.result()->Failed()) {
-      MPI_Barrier(MPI_COMM_WORLD);
+      MPI_Wait(&request, MPI_STATUS_IGNORE);
       return;
     }
-    MPI_Request request = MPI_REQUEST_NULL;
-    MPI_Ibarrier(MPI_COMM_WORLD, &request);
     const auto end = std::chrono::steady_clock::now() + kPatienceAfterFailure;
     for (int done = 0; !done; std::this_thread::sleep_for(std::chrono::milliseconds(1))) {
       MPI_Test(&request, &done, MPI_STATUS_IGNORE);
