@@ -1,0 +1,127 @@
+"""The jobs beside the campaign do what their help says."""
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import pytest
+from unpact_program import Program, cells_of, differing
+
+Tool = Callable[..., subprocess.CompletedProcess]
+
+
+def said(text: str) -> dict[str, str]:
+    """name: value lines."""
+    return {name: value.strip() for name, value in (line.split(":", 1) for line in text.splitlines())}
+
+
+def test_unlearn_writes_a_model_in_the_target_s_layout(unlearned: Path, target: Path) -> None:
+    files = {"config.json", "generation_config.json", "model.safetensors", "tokenizer.model", "tokenizer_config.json"}
+    assert {path.name for path in unlearned.iterdir()} == files
+    assert (unlearned / "tokenizer.model").read_bytes() == (target / "tokenizer.model").read_bytes()
+    assert (unlearned / "model.safetensors").read_bytes() != (target / "model.safetensors").read_bytes()
+    assert (unlearned.parent / "logs/rank-0001.log").exists()
+
+
+def test_unlearning_on_two_ranks_is_what_the_campaign_does(unlearned: Path, campaign: Path, unpact: Program, home: Path, target: Path,
+                                                           tmp_path: Path, results_tool: Tool) -> None:
+    """evaluate says of the unlearned model what the campaign's cell of the same method says."""
+    unpact.well("evaluate", "--config", home / "configs/tiny.ini", "--method", "ga_gd", "--unlearned", unlearned, "--output", tmp_path / "out",
+                ranks=2)
+    name = "tiny__tiny__ga_gd__seed3.h5"
+    assert list(cells_of(tmp_path / "out")) == [name]
+    checked = results_tool("validate", tmp_path / "out/campaign.h5", tmp_path / "out/cells" / name)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    with h5py.File(campaign / "cells" / name) as one, h5py.File(tmp_path / "out/cells" / name) as other:
+        for key in ("target/answer", "unlearned/answer", "outcome/class", "rates/count"):
+            assert list(one[key][:]) == list(other[key][:]), key
+
+
+def test_attribute_writes_the_target_s_answers_and_contributions(unpact: Program, home: Path, campaign: Path, tmp_path: Path,
+                                                                 results_tool: Tool) -> None:
+    text = unpact.well("attribute", "--config", home / "configs/tiny.ini", "--output", tmp_path / "out", ranks=2).out
+    file = tmp_path / "out/baselines/tiny__tiny.h5"
+    assert str(tmp_path / "out/baselines") in text
+    assert results_tool("validate", file).returncode == 0
+    assert differing(file, campaign / "baselines/tiny__tiny.h5") == []
+
+
+def test_engines_agree(unpact: Program, home: Path, campaign: Path, tmp_path: Path) -> None:
+    unpact.well("attribute", "--config", home / "configs/tiny.ini", "--attribution.engine", "reference", "--output", tmp_path / "out")
+    with h5py.File(campaign / "baselines/tiny__tiny.h5") as one, h5py.File(tmp_path / "out/baselines/tiny__tiny.h5") as other:
+        for answer in ("gold", "own"):
+            key = f"target/{answer}/contributions/values"
+            assert abs(one[key][:] - other[key][:]).max() < 1e-4
+        spent, naive = (int(sum(one[f"work/{column}"][:])) for column in ("positions", "positions_naive"))
+        assert 0 < spent < naive, "the shared prefix must save positions"
+
+
+def test_finetune_starts_from_a_given_model(unpact: Program, home: Path, target: Path, tmp_path: Path) -> None:
+    """A reinforced model: the target, further on the forget set alone."""
+    (home / "configs/reinforce.ini").write_text("[run]\ndevice = cpu\nthreads = 1\n[dataset]\npath = ../tiny\n[finetune]\nsets = forget\nepochs = 1\n")
+    text = unpact.well("finetune", "--config", home / "configs/reinforce.ini", "--model", target, "--output", tmp_path / "out", ranks=2).out
+    assert "on 6 examples, 2 rank(s)" in text
+    assert (tmp_path / "out/model/tokenizer.model").read_bytes() == (target / "tokenizer.model").read_bytes()
+
+
+def test_collect_builds_the_master_file_again(unpact: Program, campaign: Path, tmp_path: Path, results_tool: Tool) -> None:
+    folder = Path(shutil.copytree(campaign, tmp_path / "copy"))
+    (folder / "campaign.h5").unlink()
+    for _ in range(2):  # again is harmless
+        assert "8 cell(s) finished, 0 missing, 0 broken" in unpact.well("collect", "--output", folder, ranks=2).out
+        assert results_tool("validate", folder / "campaign.h5").returncode == 0
+        assert differing(campaign / "campaign.h5", folder / "campaign.h5") == []
+
+
+def test_collect_lists_a_broken_cell_and_goes_on(unpact: Program, campaign: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(campaign, tmp_path / "copy"))
+    torn = cells_of(folder)["tiny__tiny__ga__seed3.h5"]
+    torn.write_bytes(torn.read_bytes()[:30000])
+    assert "7 cell(s) finished, 0 missing, 1 broken" in unpact.well("collect", "--output", folder).out
+    with h5py.File(folder / "campaign.h5") as file:
+        state = dict(zip(file["status/id"].asstr()[:], file["status/state"][:], strict=True))
+        assert state["tiny__tiny__ga__seed3"] == 2 and "tiny__tiny__ga__seed3" not in file["cells"]
+        assert len(file["metrics/id"]) == 7
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_inspect_model(unpact: Program, target: Path, ranks: int) -> None:
+    text = said(unpact.well("inspect", "model", target, ranks=ranks).out)
+    assert text["architecture"].lower().startswith("llama") and text["parameters"].startswith("44192")
+    assert text["verdict"].startswith("complete") and "400 pieces" in text["tokenizer"]
+
+
+def test_inspect_tokenizer_dataset_and_machine(unpact: Program, home: Path, target: Path) -> None:
+    text = said(unpact.well("inspect", "tokenizer", target).out)
+    assert text["vocabulary"] == "400 pieces" and text["BOS"].startswith("1 ") and text["EOS"].startswith("2 ")
+    text = said(unpact.well("inspect", "dataset", home / "tiny").out)
+    assert text["forget questions"].startswith("6,") and text["retain texts"] == "6" and text["focus questions"] == "1"
+    text = said(unpact.well("inspect", "machine", ranks=2).out)
+    assert text["ranks"] == "2" and "rank 1" in text and text["torch"].startswith("2.")
+
+
+def test_inspect_results(unpact: Program, campaign: Path, tmp_path: Path) -> None:
+    cell = cells_of(campaign)["tiny__tiny__npo_gd__seed3.h5"]
+    text = said(unpact.well("inspect", "results", cell).out)
+    assert text["cell"] == "tiny__tiny__npo_gd__seed3" and text["questions"] == "12" and text["target_right_forget"].startswith("6/6")
+    for broken in (tmp_path / "none.h5", home_file(tmp_path), tmp_path):
+        ended = unpact("inspect", "results", broken)
+        assert ended.code == 1 and str(broken) in ended.message()
+
+
+def home_file(folder: Path) -> Path:
+    path = folder / "text.h5"
+    path.write_text("no results")
+    return path
+
+
+def test_configuration_in_a_results_file_runs_again(unpact: Program, home: Path, campaign: Path, target: Path, tmp_path: Path) -> None:
+    """config_resolved is INI text that --config takes; it leaves out only where the model lies, which its checksum says."""
+    name = "tiny__tiny__npo_kl__seed3.h5"
+    with h5py.File(campaign / "cells" / name) as file:
+        text = file.attrs["config_resolved"]
+    (tmp_path / "again.ini").write_text(text)
+    unpact.well("reproduce", "--config", tmp_path / "again.ini", "--model", target, "--campaign.seeds", "3", "--run.threads", "1",
+                "--device", "cpu", "--output", tmp_path / "out")
+    assert differing(campaign / "cells" / name, tmp_path / "out/cells" / name) == []
