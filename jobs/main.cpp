@@ -24,7 +24,7 @@ int report_together(const unpact::Communicator& world, const std::exception& err
 /// Inside a job a single rank may have failed while others wait for it: the job ends everywhere at once. Ranks speak one
 /// after the other, so that an error that all of them share is printed by the first, which ends the others.
 [[noreturn]] void end_everywhere(const unpact::Communicator& world, const std::exception& error) {
-  std::this_thread::sleep_for(std::chrono::milliseconds(200) * std::min(world.rank(), 25));
+  if (!world.is_root()) std::this_thread::sleep_for(std::chrono::milliseconds(800 + 200 * std::min(world.rank(), 25)));
   unpact::log::error(error.what());
   unpact::MpiSession::abort_all(static_cast<int>(unpact::exit_code_of(error)));
 }

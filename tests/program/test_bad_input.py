@@ -126,22 +126,26 @@ def test_broken_model_ends_a_campaign_of_two_ranks(unpact: Program, home: Path, 
     assert not list((tmp_path / "out").rglob("*.h5"))
 
 
-@RANKS
-def test_tokenizer_with_more_pieces_than_the_model_has_rows(unpact: Program, copied_model: Path, home: Path, tmp_path: Path,
-                                                            ranks: int) -> None:
+@pytest.fixture(scope="module")
+def larger_vocabulary(unpact: Program, home: Path) -> Path:
     unpact.well("finetune", "--config", home / "configs/finetune.ini", "--model.vocabulary_size", "420", "--finetune.max_steps", "1",
-                "--output", tmp_path / "larger")
-    shutil.copy(tmp_path / "larger/model/tokenizer.model", copied_model)
+                "--output", home / "larger")
+    return home / "larger" / "model"
+
+
+@RANKS
+def test_tokenizer_with_more_pieces_than_the_model_has_rows(unpact: Program, copied_model: Path, larger_vocabulary: Path,
+                                                            ranks: int) -> None:
+    shutil.copy(larger_vocabulary / "tokenizer.model", copied_model)
     ended = unpact("ask", "--model", copied_model, "--prompt", "Who?", ranks=ranks)
     assert ended.code == 1
     assert "420" in ended.message() and "400" in ended.message() and str(copied_model) in ended.message()
 
 
-def test_models_with_different_tokenizers_are_not_compared(unpact: Program, target: Path, home: Path, tmp_path: Path) -> None:
-    unpact.well("finetune", "--config", home / "configs/finetune.ini", "--model.vocabulary_size", "420", "--finetune.max_steps", "1",
-                "--output", tmp_path / "other")
+def test_models_with_different_tokenizers_are_not_compared(unpact: Program, target: Path, larger_vocabulary: Path, home: Path,
+                                                           tmp_path: Path) -> None:
     for job in (["ask", "--prompt", "Who?"], ["evaluate", "--config", home / "configs/tiny.ini", "--output", tmp_path / "out"]):
-        ended = unpact(*job, "--model", target, "--unlearned", tmp_path / "other/model")
+        ended = unpact(*job, "--model", target, "--unlearned", larger_vocabulary)
         assert ended.code == 1 and "different tokenizers" in ended.message()
     assert not (tmp_path / "out/cells").exists()
 
