@@ -1,4 +1,5 @@
-# Everything that unpact links, as interface targets: unpact_torch, unpact_nccl, unpact_hdf5, unpact_sentencepiece.
+# Everything that unpact links, as interface targets: unpact_torch, unpact_nccl, unpact_hdf5, unpact_sentencepiece,
+# unpact_unicode.
 include(UnpactTorch)
 
 find_package(MPI REQUIRED COMPONENTS CXX)
@@ -31,3 +32,12 @@ find_library(SENTENCEPIECE_TRAIN_LIBRARY sentencepiece_train REQUIRED)
 add_library(unpact_sentencepiece INTERFACE)
 target_include_directories(unpact_sentencepiece SYSTEM INTERFACE ${SENTENCEPIECE_INCLUDE_DIR})
 target_link_libraries(unpact_sentencepiece INTERFACE ${SENTENCEPIECE_TRAIN_LIBRARY} ${SENTENCEPIECE_LIBRARY})
+
+# Regular expressions with Unicode properties and Unicode normalization, for the tokenizers.
+find_path(PCRE2_INCLUDE_DIR pcre2.h REQUIRED)
+find_library(PCRE2_LIBRARY pcre2-8 REQUIRED)
+find_path(UTF8PROC_INCLUDE_DIR utf8proc.h REQUIRED)
+find_library(UTF8PROC_LIBRARY utf8proc REQUIRED)
+add_library(unpact_unicode INTERFACE)
+target_include_directories(unpact_unicode SYSTEM INTERFACE ${PCRE2_INCLUDE_DIR} ${UTF8PROC_INCLUDE_DIR})
+target_link_libraries(unpact_unicode INTERFACE ${PCRE2_LIBRARY} ${UTF8PROC_LIBRARY})

@@ -1,21 +1,88 @@
 #include "unpact/text/tokenizer.hpp"
 
+#include <algorithm>
+#include <cctype>
+#include <fstream>
+
+#include "bpe_tokenizer.hpp"
 #include "sentencepiece_tokenizer.hpp"
 #include "unpact/core/error.hpp"
 
 namespace unpact {
 namespace fs = std::filesystem;
+namespace {
+
+bool is_file(const fs::path& path) {
+  std::error_code ignored;
+  return fs::is_regular_file(path, ignored);
+}
+
+/// Whether the file begins with a token in base64 and its rank.
+bool looks_like_tiktoken(const fs::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  std::string head(512, '\0');
+  in.read(head.data(), static_cast<std::streamsize>(head.size()));
+  head.resize(static_cast<std::size_t>(in.gcount()));
+  const auto line = std::string_view(head).substr(0, head.find('\n'));
+  const auto space = line.find(' ');
+  const auto is_base64 = [](unsigned char c) { return std::isalnum(c) != 0 || c == '+' || c == '/' || c == '='; };
+  return space != std::string_view::npos && space > 0 && space + 1 < line.size() &&
+         std::all_of(line.begin(), line.begin() + static_cast<std::ptrdiff_t>(space), is_base64) &&
+         std::isdigit(static_cast<unsigned char>(line[space + 1])) != 0;
+}
+
+/// Whether tokenizer.json knows tokens that a SentencePiece model does not find in a text, such as [INST].
+bool has_tokens_of_its_own(const BpeParts& parts) {
+  return std::any_of(parts.added.begin(), parts.added.end(), [](const AddedToken& token) {
+    return token.content != "<unk>" && token.content != "<s>" && token.content != "</s>" && token.content != "<pad>";
+  });
+}
+
+std::unique_ptr<Tokenizer> make_bpe(BpeParts parts, const fs::path& folder) {
+  for (const char* name : {"tokenizer.json", "tokenizer.model", "vocab.json", "merges.txt", "tokenizer_config.json",
+                           "special_tokens_map.json"})
+    if (is_file(folder / name)) parts.files.push_back(folder / name);
+  return std::make_unique<BpeTokenizer>(std::move(parts), read_tokenizer_config(folder));
+}
+
+std::unique_ptr<Tokenizer> load_beside_json(const fs::path& folder) {
+  try {
+    auto parts = read_tokenizer_json(folder / "tokenizer.json");
+    if (has_tokens_of_its_own(parts)) return make_bpe(std::move(parts), folder);
+  } catch (const UserError&) {
+    // A Unigram tokenizer.json, say, made from the same model: that one is at hand.
+  }
+  return std::make_unique<SentencePieceTokenizer>(folder);
+}
+
+}  // namespace
+
+Encoding Tokenizer::encode_with_special(std::string_view text) const {
+  auto encoding = encode(text);
+  if (const auto bos = bos_id()) {
+    encoding.ids.insert(encoding.ids.begin(), *bos);
+    encoding.spans.insert(encoding.spans.begin(), ByteSpan{});
+  }
+  return encoding;
+}
 
 std::unique_ptr<Tokenizer> load_tokenizer(const fs::path& folder) {
   std::error_code ignored;
   UNPACT_VALIDATE(fs::is_directory(folder, ignored), concat("cannot load a tokenizer from ", folder.string()),
                   "there is no such folder", "give the folder of a checkpoint");
-  if (fs::is_regular_file(folder / "tokenizer.model", ignored)) return std::make_unique<SentencePieceTokenizer>(folder);
-  const bool other = fs::is_regular_file(folder / "tokenizer.json", ignored);
+  const auto json = folder / "tokenizer.json", model = folder / "tokenizer.model";
+  const bool has_model = is_file(model), is_tiktoken = has_model && looks_like_tiktoken(model);
+  if (has_model && !is_tiktoken) {
+    if (is_file(json)) return load_beside_json(folder);
+    return std::make_unique<SentencePieceTokenizer>(folder);
+  }
+  if (is_file(json)) return make_bpe(read_tokenizer_json(json), folder);
+  if (is_tiktoken) return make_bpe(read_tiktoken_model(model), folder);
+  if (is_file(folder / "vocab.json") && is_file(folder / "merges.txt"))
+    return make_bpe(read_vocabulary_and_merges(folder), folder);
   throw UserError(concat("cannot load a tokenizer from ", folder.string()),
-                  other ? "it has a tokenizer.json only, and the supported kind is SentencePiece (tokenizer.model)"
-                        : "it has no tokenizer.model; the supported kind is SentencePiece",
-                  "use a model that comes with a SentencePiece tokenizer.model, such as Llama 2 or Mistral 7B v0.1");
+                  "it has no tokenizer.model, no tokenizer.json, and not both of vocab.json and merges.txt",
+                  "use a model that comes with a SentencePiece or BPE tokenizer");
 }
 
 }  // namespace unpact

@@ -1,6 +1,7 @@
 #pragma once
 /// What the text layer needs to know of characters. The strings are valid UTF-8.
 #include <cstddef>
+#include <string>
 #include <string_view>
 
 namespace unpact {
@@ -11,6 +12,16 @@ struct CodePoint {
   std::size_t bytes = 1;
 };
 CodePoint code_point_at(std::string_view text, std::size_t at);
+
+/// Whether the byte is inside of a character, not its first.
+inline bool is_continuation_byte(char byte) { return (static_cast<unsigned char>(byte) & 0xC0) == 0x80; }
+
+void append_utf8(std::string& text, char32_t c);
+
+/// Any bytes as UTF-8: each longest broken part becomes one U+FFFD, as the Unicode Standard (3.9) recommends.
+std::string to_valid_utf8(std::string_view bytes);
+/// Any bytes for a person: each byte that is no part of a character becomes <0xHH>.
+std::string escape_broken_utf8(std::string_view bytes);
 
 bool is_space(char32_t c);
 /// Punctuation that may surround a word. Signs that carry meaning (% $ # @ +) do not count.

@@ -1,98 +1,43 @@
-"""Writes what the Python sentencepiece package makes of a few thousand strings, for sentencepiece_tokenizer_test.cpp.
+"""Writes what the Python packages tokenizers, sentencepiece and tiktoken make of many strings, for the C++ tests.
 
 Usage: python tests/text/make_fixtures.py --out DIR --data DIR
-Writes DIR/text/<name>.json: {"tokenizer": folder below --data, "cases": [{"text", "ids", "pieces", "decoded"}],
-"raw_decodes": [{"ids", "decoded"}]}.
+
+DIR/text/<name>.json, for sentencepiece_tokenizer_test.cpp: {"tokenizer": folder below --data, "cases": [{"text", "ids",
+"pieces", "decoded"}], "raw_decodes": [{"ids", "decoded"}]}.
+DIR/text/bpe.json, for bpe_oracle_test.cpp: a list of {"name", "strings": file of strings, "offsets": whether there are
+some, "data": {file name: path below --data}, "made": {file name: path below DIR/text}}, and beside it the files of strings
+and <name>.cases. All numbers in these are 32 bits, little-endian. Strings: a count, then length and bytes of each. Cases,
+one a string: count of ids, the ids, the length of the decoded text and its bytes, and with offsets begin and end of each
+id, in characters.
 """
 
 import argparse
+import base64
 import json
+import os
 import random
+import struct
+from array import array
 from pathlib import Path
 
-import sentencepiece
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+import sentencepiece  # noqa: E402
+import tiktoken  # noqa: E402
+from fixture_strings import strings  # noqa: E402
+from made_tokenizers import BYTE_LEVEL, LLAMA3, made_tokenizers  # noqa: E402
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers  # noqa: E402
 
-TOKENIZERS = {"llama2": "tokenizers/llama2", "stories260K": "models/stories260K"}
-
-SCRIPTS = {
-    "latin": "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ",
-    "accents": "àâäçéèêëîïôöùûüÿñßøåæœłžšđğıİşțăõþð",
-    "greek": "αβγδεζηθικλμνξοπρστυφχψωΆΈΉΊΌΎΏ",
-    "cyrillic": "абвгдежзийклмнопрстуфхцчшщъыьэюяіїєґ",
-    "hebrew": "אבגדהוזחטיכלמנסעפצקרשת",
-    "arabic": "ابتثجحخدذرزسشصضطظعغفقكلمنهويءةى",
-    "devanagari": "अआइईउऊएऐओऔकखगघचछजझटठडढतथदधनपफबभमयरलवशषसहािीुूेैोौ्ं",
-    "thai": "กขคงจฉชซญฎฏฐฑฒณดตถทธนบปผฝพฟภมยรลวศษสหอฮะาิีึืุู่้",
-    "han": "的一是不了人我在有他这为之大来以个中上们到说国和地也子时道出而要于就下得可你年生",
-    "kana": "あいうえおかきくけこさしすせそたちつてとアイウエオカキクケコサシスセソタチツテト",
-    "hangul": "가나다라마바사아자차카타파하각난닫랄맘밥",
-    "georgian": "აბგდევზთიკლმნოპჟრსტუფქღყშჩცძწჭხჯჰ",
-    "amharic": "ሀለሐመሠረሰሸቀበተቸኀነኘአከኸወዐዘዠየደጀገጠጨጰጸፀፈፐ",
-    "digits": "0123456789",
-    "other digits": "٠١٢٣٤٥٦٧٨٩०१२३四五六½²③Ⅷ",
-    "signs": "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~€£¥§±×÷…–—‘’“”«»•°¿¡",
-    "emoji": "😀😂🤖🦙🚀❤🔥👍🎉🌍🐱",
-    "combined": "e\u0301a\u0308\u200d\ufe0f\u20e3\U0001f1eb\U0001f1f7\U0001f3fd",
-    "rare": "𓀀𝔘𝕏𐍈ꙮ\u2581\u2585\ufffd\ufeff\u00ad\U0010ffff",
-}
-SPACES = [" ", "  ", "   ", "\n", "\n\n", "\t", "\r\n", "\u00a0", "\u3000", "\u2009", "\u200b", "\u2028", "\v", "\f"]
-CODE = [
-    "for (int i = 0; i < n; ++i) sum += a[i];",
-    "def f(x):\n    return x ** 2 + 1\n",
-    "#include <vector>\nint main() { return 0; }\n",
-    "SELECT * FROM t WHERE id = 42 AND name LIKE '%x%';",
-    "<div class=\"a\">text</div>",
-    '{"key": [1, 2.5e-3, null, true]}',
-    "git commit -m 'fix' && git push --force",
-    "\\frac{a}{b} = \\sum_{i=1}^{n} x_i",
-    "http://example.org/a/b?c=d&e=f#g",
-    "C:\\Windows\\System32\\cmd.exe",
-]
-CORNERS = ["", " ", "  ", "\n", "\n\n", "\t", "▁", "▁▁a", " ▁", "<s>", "</s>", "<unk>", "<0x0A>", "a<0x41>b", "<s>a</s>",
-           "\x00", "a\x00b", "\x01", "\x7f", "\u0085", "0", "00000", "1472", " 1472", "1,000,000.50", "19%", "O'Grady",
-           "a" * 300, " " * 40, "\n" * 20, "🦙" * 20, "ab " * 60, "é" * 50]
+SENTENCEPIECE = {"llama2": "tokenizers/llama2", "stories260K": "models/stories260K"}
+JSON_FOLDERS = {"llama2-json": "tokenizers/llama2", "llama3": "tokenizers/llama3", "qwen3": "tokenizers/qwen3",
+                "mistral": "tokenizers/mistral-7b-v0.3", "stories260K-json": "models/stories260K"}
+COUNT = 20000
+WRONG_OFFSETS = {"dropped"}  # the package counts characters that vanish to the token behind them
+LLAMA3_SPECIAL = ["<|begin_of_text|>", "<|end_of_text|>", "<|reserved_special_token_0|>", "<|reserved_special_token_1|>",
+                  "<|finetune_right_pad_id|>", "<|step_id|>", "<|start_header_id|>", "<|end_header_id|>", "<|eom_id|>",
+                  "<|eot_id|>", "<|python_tag|>", "<|image|>"]
 
 
-def words(rng, letters, count):
-    return " ".join("".join(rng.choices(letters, k=rng.randint(1, 9))) for _ in range(count))
-
-
-def generated(rng):
-    yield from CORNERS
-    yield from CODE
-    for letters in SCRIPTS.values():
-        yield from letters
-        for _ in range(25):
-            yield words(rng, letters, rng.randint(1, 8))
-    everything = "".join(SCRIPTS.values())
-    for _ in range(300):  # mixed scripts and odd white space
-        parts = []
-        for _ in range(rng.randint(1, 12)):
-            letters = rng.choice(list(SCRIPTS.values()))
-            parts.append(rng.choice(SPACES) if rng.random() < 0.4 else words(rng, letters, 1))
-        yield "".join(parts)
-    for _ in range(150):
-        yield "".join(rng.choices(everything + "".join(SPACES), k=rng.randint(1, 40)))
-    for _ in range(150):  # any scalar value
-        points = (rng.choice([rng.randint(0, 0x7F), rng.randint(0, 0xD7FF), rng.randint(0xE000, 0x10FFFF)])
-                  for _ in range(rng.randint(1, 20)))
-        yield "".join(map(chr, points))
-
-
-def published(rng, data):
-    folder = data / "muse-news"
-    for name in ("forget_qa", "retain_qa"):
-        for pair in json.loads((folder / "knowmem" / f"{name}.json").read_text(encoding="utf-8")):
-            yield pair["question"]
-            yield pair["answer"]
-            yield f"Question: {pair['question']}\nAnswer: {pair['answer']}\n\n"
-    for name in ("forget", "retain"):
-        for text in json.loads((folder / "raw" / f"{name}.json").read_text(encoding="utf-8")):
-            begin = rng.randrange(max(1, len(text) - 400))
-            yield text[begin : begin + rng.randint(20, 400)]
-
-
-def fixture(folder, data, texts, rng):
+def sentencepiece_fixture(folder, data, texts, rng):
     model = sentencepiece.SentencePieceProcessor(model_file=str(data / folder / "tokenizer.model"))
     cases = []
     for text in texts:
@@ -108,20 +53,107 @@ def fixture(folder, data, texts, rng):
     return {"tokenizer": folder, "cases": cases, "raw_decodes": raw}
 
 
+def write_strings(file, texts):
+    with open(file, "wb") as out:
+        out.write(struct.pack("<I", len(texts)))
+        for text in texts:
+            content = text.encode("utf-8")
+            out.write(struct.pack("<I", len(content)) + content)
+
+
+def write_cases(file, cases, with_offsets):
+    with open(file, "wb") as out:
+        for ids, decoded, offsets in cases:
+            content = decoded.encode("utf-8")
+            out.write(array("I", [len(ids), *ids, len(content)]).tobytes() + content)
+            if with_offsets:
+                out.write(array("I", [bound for pair in offsets for bound in pair]).tobytes())
+
+
+def package_cases(tokenizer, texts):
+    encodings = tokenizer.encode_batch(texts, add_special_tokens=False)
+    # The package itself forgets that a special token is one when normalization changes its text (Llama 2's <s>).
+    special = {i for i, token in tokenizer.get_added_tokens_decoder().items() if token.special}
+    decoded = tokenizer.decode_batch([[i for i in e.ids if i not in special] for e in encodings])
+    return [(e.ids, text, e.offsets) for e, text in zip(encodings, decoded, strict=True)]
+
+
+def sentencepiece_cases(folder, data, texts):
+    model = sentencepiece.SentencePieceProcessor(model_file=str(data / folder / "tokenizer.model"))
+    ids = model.encode(texts)
+    return [(i, text, None) for i, text in zip(ids, model.decode(ids), strict=True)]
+
+
+def gpt2_tokenizer(folder):
+    tokenizer = Tokenizer(models.BPE.from_file(str(folder / "vocab.json"), str(folder / "merges.txt")))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens(["<|endoftext|>"])
+    return tokenizer
+
+
+def tiktoken_cases(file, texts):
+    ranks = {base64.b64decode(token): int(rank) for token, rank in (line.split() for line in file.read_bytes().splitlines())}
+    names = LLAMA3_SPECIAL + [f"<|reserved_special_token_{2 + i}|>" for i in range(256 - len(LLAMA3_SPECIAL))]
+    special = {name: len(ranks) + i for i, name in enumerate(names)}
+    encoding = tiktoken.Encoding("llama3", pat_str=LLAMA3, mergeable_ranks=ranks, special_tokens=special)
+    for ids in encoding.encode_batch(texts, num_threads=2, allowed_special="all"):
+        yield ids, encoding.decode([i for i in ids if i < len(ranks)]), None
+
+
+class Fixtures:
+    def __init__(self, out):
+        self.out = out
+        self.index = []
+
+    def add(self, name, strings_file, cases, offsets, data=None, made=None):
+        write_cases(self.out / f"{name}.cases", cases, offsets)
+        self.index.append({"name": name, "strings": strings_file, "offsets": offsets, "data": data or {}, "made": made or {}})
+
+    def real(self, data, texts):
+        for name, folder in JSON_FOLDERS.items():
+            file = f"{folder}/tokenizer.json"
+            self.add(name, "real.strings", package_cases(Tokenizer.from_file(str(data / file)), texts), True,
+                     {"tokenizer.json": file})
+        gpt2 = {name: f"tokenizers/gpt2/{name}" for name in ("vocab.json", "merges.txt")}
+        self.add("gpt2", "real.strings", package_cases(gpt2_tokenizer(data / "tokenizers/gpt2"), texts), True, gpt2)
+        file = "tokenizers/llama3/tokenizer.model"
+        self.add("llama3-tiktoken", "real.strings", tiktoken_cases(data / file, texts), False, {"tokenizer.model": file})
+        for name, folder in SENTENCEPIECE.items():
+            self.add(f"{name}-model", "real.strings", sentencepiece_cases(folder, data, texts), False,
+                     {"tokenizer.model": f"{folder}/tokenizer.model"})
+
+    def made(self, texts):
+        for name, content in made_tokenizers():
+            text = json.dumps(content)
+            file = Path("made") / f"{name}.json"
+            (self.out / file).write_text(text, encoding="utf-8")
+            self.add(f"made-{name}", "made.strings", package_cases(Tokenizer.from_str(text), texts),
+                     name not in WRONG_OFFSETS, made={"tokenizer.json": str(file)})
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="folder for the fixtures")
     parser.add_argument("--data", type=Path, required=True, help="folder of the test data")
     options = parser.parse_args()
-    rng = random.Random(20240917)
-    texts = list(dict.fromkeys([*generated(rng), *published(rng, options.data)]))
-    assert len(texts) >= 2000, f"only {len(texts)} strings"
     out = options.out / "text"
-    out.mkdir(parents=True, exist_ok=True)
-    for name, folder in TOKENIZERS.items():
-        content = fixture(folder, options.data, texts, rng)
+    (out / "made").mkdir(parents=True, exist_ok=True)
+
+    few = strings(options.data, 800, 20240917)
+    for name, folder in SENTENCEPIECE.items():
+        content = sentencepiece_fixture(folder, options.data, few, random.Random(1))
         (out / f"{name}.json").write_text(json.dumps(content, ensure_ascii=True), encoding="utf-8")
-        print(f"{name}: {len(content['cases'])} strings, {len(content['raw_decodes'])} id lists")
+    many = strings(options.data, COUNT, 7)
+    assert len(few) >= 2000 and len(many) >= COUNT, f"only {len(few)} and {len(many)} strings"
+    write_strings(out / "real.strings", many)
+    write_strings(out / "made.strings", few)
+    fixtures = Fixtures(out)
+    fixtures.real(options.data, many)
+    fixtures.made(few)
+    (out / "bpe.json").write_text(json.dumps(fixtures.index), encoding="utf-8")
+    print(f"{len(many)} strings for each published tokenizer, {len(few)} for each of "
+          f"{sum(1 for entry in fixtures.index if entry['made'])} made ones")
 
 
 if __name__ == "__main__":
