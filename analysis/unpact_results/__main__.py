@@ -40,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
 
     report = commands.add_parser("report", help="one self-contained HTML file, with table and scatter beside it")
     report.add_argument("campaign", metavar="CAMPAIGN", help="campaign.h5, its folder, or a cell file")
-    report.add_argument("--out", type=Path, default=Path("report.html"), metavar="FILE", help="default: report.html")
+    report.add_argument("--out", type=Path, metavar="FILE", help="default: report.html beside the campaign")
     report.add_argument("--questions", type=_numbers, metavar="I,J,K", help="show the strips of these questions instead of chosen ones")
     report.set_defaults(run=_report)
     return parser
@@ -75,7 +75,8 @@ def _table(options: argparse.Namespace) -> int:
 
 def _report(options: argparse.Namespace) -> int:
     campaign = load_campaign(options.campaign)
-    for path in write_report(campaign, options.out, options.questions):
+    folder = Path(options.campaign) if Path(options.campaign).is_dir() else Path(options.campaign).parent
+    for path in write_report(campaign, options.out or folder / "report.html", options.questions):
         print(path)
     return 0
 
