@@ -18,9 +18,10 @@ namespace fs = std::filesystem;
 namespace {
 
 /// The configuration as far as this cell's numbers depend on it: where it is written, on what device and beside which
-/// other cells does not matter.
-Configuration relevant_to_cell(const Configuration& c) {
+/// other cells does not matter; what the dataset says does.
+Configuration relevant_to_cell(const Baseline& baseline, const Configuration& c) {
   Configuration relevant = c;
+  relevant.dataset.checksum = baseline.dataset_checksum;
   relevant.run = RunOptions();
   relevant.run.seed = c.run.seed;
   relevant.model.path.clear();  // the checksum says which weights these are
@@ -31,10 +32,11 @@ Configuration relevant_to_cell(const Configuration& c) {
   return relevant;
 }
 
-Provenance provenance_of(const Session& session, const Communicator& group, const LanguageModel& target, const Configuration& c) {
+Provenance provenance_of(const Session& session, const Communicator& group, const Baseline& baseline, const Configuration& c) {
+  const auto& target = baseline.target;
   Provenance p;
   p.started = utc_now();
-  p.resolved_configuration = to_ini(relevant_to_cell(c));
+  p.resolved_configuration = to_ini(relevant_to_cell(baseline, c));
   p.seed = static_cast<std::int64_t>(c.run.seed);
   p.world_size = session.world().size();
   p.group_size = group.size();
@@ -47,13 +49,13 @@ Provenance provenance_of(const Session& session, const Communicator& group, cons
   return p;
 }
 
-CellRecord start_record(const Session& session, const Communicator& group, const LanguageModel& target, const Configuration& c) {
+CellRecord start_record(const Session& session, const Communicator& group, const Baseline& baseline, const Configuration& c) {
   CellRecord record;
   record.id = cell_id(c);
   record.model = c.model.name;
   record.dataset = c.dataset.name;
   record.method = c.method.name;
-  record.provenance = provenance_of(session, group, target, c);
+  record.provenance = provenance_of(session, group, baseline, c);
   record.alpha = c.attribution.keys.alpha;
   record.beta = c.attribution.keys.beta;
   return record;
@@ -63,6 +65,12 @@ std::string file_safe(std::string name) {
   for (auto& character : name)
     if (!std::isalnum(static_cast<unsigned char>(character)) && character != '-' && character != '_' && character != '.') character = '-';
   return name;
+}
+
+/// A target that is made depends on what the dataset says, too.
+Configuration with_dataset(Configuration c, const std::string& checksum) {
+  c.dataset.checksum = checksum;
+  return c;
 }
 
 /// Settings that make a baseline; those of unlearning do not.
@@ -109,12 +117,13 @@ fs::path cell_file(const fs::path& folder, const std::string& id) { return folde
 Baseline prepare_baseline(const Session& session, const Configuration& c, const fs::path& folder) {
   const auto base = baseline_configuration(c);
   auto dataset = load_dataset(c.dataset);
+  auto checksum = dataset_checksum(dataset);
   const auto name = file_safe(concat(c.model.name, "__", c.dataset.name));
-  auto target = prepare_model(session, c, dataset, folder / "models" / name);
+  auto target = prepare_model(session, with_dataset(c, checksum), dataset, folder / "models" / name);
   auto questions = ask_questions(dataset, *target.tokenizer, target.prompt_template, static_cast<std::size_t>(c.prompt.examples),
                                  static_cast<std::size_t>(c.dataset.limit));
-  Baseline baseline{std::move(target), std::move(dataset), std::move(questions), {}};
-  baseline.record = start_record(session, session.world(), baseline.target, base);
+  Baseline baseline{std::move(target), std::move(dataset), std::move(questions), std::move(checksum), {}};
+  baseline.record = start_record(session, session.world(), baseline, base);
   const auto file = folder / "baselines" / (name + ".h5");
   const bool done = session.is_root() && is_finished_cell(file, fingerprint_of(baseline.record.provenance));
   if (session.world().broadcast(done ? "yes" : "no", 0) == "yes") {
@@ -130,7 +139,7 @@ Baseline prepare_baseline(const Session& session, const Configuration& c, const 
 
 bool is_cell_done(const Baseline& baseline, const Configuration& c, const fs::path& file) {
   Provenance p;
-  p.resolved_configuration = to_ini(relevant_to_cell(c));
+  p.resolved_configuration = to_ini(relevant_to_cell(baseline, c));
   p.model_checksum = baseline.record.provenance.model_checksum;
   p.tokenizer_checksum = baseline.record.provenance.tokenizer_checksum;
   return is_finished_cell(file, fingerprint_of(p));
@@ -138,7 +147,7 @@ bool is_cell_done(const Baseline& baseline, const Configuration& c, const fs::pa
 
 CellRecord compare_with_baseline(const Session& session, const Communicator& group, const Baseline& baseline,
                                  const LanguageModel& unlearned, const Configuration& c) {
-  auto record = start_record(session, group, baseline.target, c);
+  auto record = start_record(session, group, baseline, c);
   record.questions = baseline.record.questions;
   record.target = baseline.record.target;
   record.noise_floor = baseline.record.noise_floor;

@@ -47,6 +47,7 @@ void add_dataset(Table& t, Configuration& c) {
   t.push_back({"dataset.path", "muse: its folder; tofu: the file of the forget set", &d.path, true});
   t.push_back({"dataset.retain_path", "tofu: the file of the retain set", &d.retain_path, true});
   t.push_back({"dataset.limit", "questions of each set; 0: all", &d.limit});
+  t.push_back({"dataset.checksum", "SHA-256 that the content must have, as results name it; empty: any", &d.checksum});
 }
 
 void add_training(Table& t, const std::string& section, TrainOptions& o) {

@@ -101,6 +101,9 @@ bool is_made(const fs::path& folder, const std::string& fingerprint) {
 Dataset load_dataset(const DatasetOptions& options) {
   UNPACT_VALIDATE(!options.path.empty(), "no dataset", "dataset.path is empty", "give --dataset NAME (a file of datasets/) or --dataset.path DIR");
   auto dataset = options.kind == "tofu" ? read_tofu(options.path, options.retain_path, options.name) : read_muse(options.path, options.name);
+  UNPACT_VALIDATE(options.checksum.empty() || options.checksum == dataset_checksum(dataset),
+                  concat("the dataset ", options.name, " in ", options.path, " has another content than dataset.checksum says"),
+                  concat("it is ", dataset_checksum(dataset)), "find the data that were meant, or remove dataset.checksum");
   UNPACT_VALIDATE(!dataset.forget_questions.empty() && !dataset.retain_questions.empty(), concat("the dataset ", options.name, " has an empty set"),
                   "it needs forget and retain questions", "check its folder");
   return dataset;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "unpact/core/atomic_file.hpp"
+#include "unpact/core/checksum.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/core/json.hpp"
 
@@ -158,6 +159,33 @@ std::vector<QuestionAnswer> read_question_lines(const fs::path& file) {
   }
   UNPACT_VALIDATE(!questions.empty(), concat(file.string(), " has no questions"), "it is empty", "check the file");
   return questions;
+}
+
+std::string dataset_checksum(const Dataset& dataset) {
+  std::string all;
+  // Lengths in front keep texts apart: "ab", "c" is not "a", "bc".
+  const auto add = [&](const std::string& text) { all += concat(text.size(), ":", text); };
+  const auto add_texts = [&](const std::vector<std::string>& texts) {
+    all += concat("[", texts.size(), "]");
+    for (const auto& text : texts) add(text);
+  };
+  for (const auto* pairs : {&dataset.forget_questions, &dataset.retain_questions, &dataset.forget_examples, &dataset.retain_examples,
+                            &dataset.focus_questions}) {
+    all += concat("[", pairs->size(), "]");
+    for (const auto& pair : *pairs) {
+      add(pair.question);
+      add(pair.answer);
+      add_texts(pair.keys);
+    }
+  }
+  for (const auto* texts : {&dataset.forget_texts, &dataset.retain_texts, &dataset.privacy_forget, &dataset.privacy_retain,
+                            &dataset.privacy_holdout})
+    add_texts(*texts);
+  for (const auto& passage : dataset.passages) {
+    add(passage.prompt);
+    add(passage.continuation);
+  }
+  return sha256_of_bytes(all);
 }
 
 Dataset read_tofu(const fs::path& forget_file, const fs::path& retain_file, const std::string& name) {

@@ -1,4 +1,5 @@
 """A tiny campaign: its files, its numbers at several rank counts, resuming, and what a change of options does."""
+import re
 import shutil
 import subprocess
 import time
@@ -111,6 +112,22 @@ def test_a_changed_option_makes_cells_run_anew(campaign: Path, longer: Path, met
         assert len(datasets_of(path)["training/step"]) == 60, name
     same = "baselines/tiny__tiny.h5"
     assert (longer / same).stat().st_mtime_ns == (campaign / same).stat().st_mtime_ns, "the target does not depend on how it is unlearned"
+
+
+def test_changed_data_make_a_campaign_run_anew_unless_they_are_pinned(campaign: Path, home: Path, reproduce: Reproduce, unpact: Program,
+                                                                      tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(campaign, tmp_path / "copy"))
+    data = Path(shutil.copytree(home / "tiny", tmp_path / "tiny"))
+    chosen = ("--campaign.methods", "ga", "--dataset.path", data)
+    questions = data / "knowmem/forget_qa.json"
+    questions.write_text(questions.read_text().replace("Mira Holt", "Nobody"))
+    assert "is finished already" not in reproduce(folder, *chosen).out
+    with h5py.File(cells_of(folder)["tiny__tiny__ga__seed3.h5"]) as file:
+        assert "Nobody" in file["questions/gold_answer"].asstr()[:]
+    with h5py.File(cells_of(campaign)["tiny__tiny__ga__seed3.h5"]) as file:
+        pinned = re.search(r"^checksum = ([0-9a-f]{64})$", file.attrs["config_resolved"], re.MULTILINE)
+    ended = unpact("reproduce", "--config", home / "configs/tiny.ini", *chosen, "--dataset.checksum", pinned[1], "--output", folder)
+    assert ended.code == 1 and "another content than dataset.checksum" in ended.message()
 
 
 def kill_in_the_middle(command: list[str], folder: Path) -> dict[str, Path]:

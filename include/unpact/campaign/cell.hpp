@@ -18,6 +18,7 @@ struct Baseline {
   LanguageModel target;
   Dataset dataset;
   std::vector<AskedQuestion> questions;
+  std::string dataset_checksum;
   CellRecord record;  ///< questions and target are filled in
 };
 

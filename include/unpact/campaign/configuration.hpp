@@ -51,6 +51,7 @@ struct DatasetOptions {
   std::string path;           ///< muse: its folder; tofu: the forget file
   std::string retain_path;    ///< tofu: the retain file
   std::int64_t limit = 0;     ///< questions of each set; 0: all
+  std::string checksum;       ///< dataset_checksum() that the content must have; empty: any
 };
 
 struct FinetuneOptions {

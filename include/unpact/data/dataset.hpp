@@ -38,6 +38,9 @@ Dataset read_muse(const std::filesystem::path& folder, const std::string& name);
 Dataset read_tofu(const std::filesystem::path& forget_file, const std::filesystem::path& retain_file,
                   const std::string& name);
 
+/// SHA-256 of everything that the dataset says, hex: equal content gives equal text, whatever its name and folder.
+std::string dataset_checksum(const Dataset& dataset);
+
 /// JSON lines of objects with string fields "question" and "answer".
 std::vector<QuestionAnswer> read_question_lines(const std::filesystem::path& file);
 
