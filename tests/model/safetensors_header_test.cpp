@@ -92,6 +92,12 @@ TEST(SafetensorsHeader, RefusesMoreThanTheReferenceReader) {
   }
 }
 
+TEST(SafetensorsHeader, RefusesMoreTensorsThanItCanReadInTime) {
+  std::vector<std::string> entries;
+  for (int i = 0; i < 40000; ++i) entries.push_back(tensor(std::to_string(i), "U8", "[0]", "[0,0]"));
+  EXPECT_THAT(refusal(file_of(concat("{", join(entries, ","), "}"), 0)), HasSubstr("too many tensors"));
+}
+
 TEST(SafetensorsHeader, TellsFaultyOffsetsApart) {
   EXPECT_NO_THROW(parse(two_tensors("[0,4]", "[4,12]")));
   EXPECT_NO_THROW(parse(two_tensors("[8,12]", "[0,8]")));  // the order of names does not matter
