@@ -33,6 +33,7 @@ TEST(KeyTokens, NeedBothFloors) {
 TEST(KeyTokens, FloorsThemselvesCount) {
   EXPECT_THAT(keys({2.0F, 1.0F, 0.5F}, 0.25, 0.25), ElementsAre(1, 1, 1));
   EXPECT_THAT(keys({2.0F, 1.0F, 0.499F}, 0.25, 0.25), ElementsAre(1, 1, 0));
+  EXPECT_THAT(keys({1.0F, 0.25F, 0.249F}, 0.0, 0.25), ElementsAre(1, 1, 0));
 }
 
 TEST(KeyTokens, AModelThatIgnoresItsPromptHasNone) {
