@@ -5,15 +5,35 @@
 #include "unpact/core/error.hpp"
 
 namespace unpact {
+namespace {
+
+/// The mask of one window, made once: layers with the same window share it.
+template <typename Make>
+at::Tensor remembered(std::map<std::int64_t, at::Tensor>& masks, std::int64_t window, const Make& make) {
+  auto& mask = masks[window];
+  if (!mask.defined()) mask = make();
+  return mask;
+}
+
+}  // namespace
 
 KeysValues CausalContext::extend(std::int64_t, at::Tensor keys_BGSd, at::Tensor values_BGSd) {
+  if (tokens_ != keys_BGSd.size(2)) masks_.clear();
+  tokens_ = keys_BGSd.size(2);
+  options_ = at::TensorOptions().dtype(at::kBool).device(keys_BGSd.device());
   return {std::move(keys_BGSd), std::move(values_BGSd)};
+}
+
+at::Tensor CausalContext::mask(std::int64_t window) const {
+  // Without a mask the causal kernel skips half of the work.
+  if (window == 0 || window >= tokens_) return {};
+  return remembered(masks_, window, [&] { return at::ones({tokens_, tokens_}, options_).tril().triu(1 - window); });
 }
 
 KeysValues RecordingContext::extend(std::int64_t layer, at::Tensor keys_BGSd, at::Tensor values_BGSd) {
   UNPACT_EXPECT(layer == static_cast<std::int64_t>(layers_.size()));
   layers_.push_back({keys_BGSd, values_BGSd});
-  return {std::move(keys_BGSd), std::move(values_BGSd)};
+  return CausalContext::extend(layer, std::move(keys_BGSd), std::move(values_BGSd));
 }
 
 PrefixContext::PrefixContext(const std::vector<KeysValues>& recorded, std::int64_t length, std::int64_t new_tokens)
@@ -32,6 +52,11 @@ KeysValues PrefixContext::extend(std::int64_t layer, at::Tensor keys_BGSd, at::T
   return {join(prefix.keys_BGSd, keys_BGSd), join(prefix.values_BGSd, values_BGSd)};
 }
 
+at::Tensor PrefixContext::mask(std::int64_t window) const {
+  if (window == 0 || window >= mask_.size(1)) return mask_;
+  return remembered(masks_, window, [&] { return mask_.triu(length_ + 1 - window); });
+}
+
 GenerationCache::GenerationCache(const std::vector<KeysValues>& prompts, at::Tensor lengths_B, std::int64_t capacity)
     : lengths_B_(std::move(lengths_B)), capacity_(capacity) {
   const auto grown = [&](const at::Tensor& t_BGSd) {
@@ -42,7 +67,6 @@ GenerationCache::GenerationCache(const std::vector<KeysValues>& prompts, at::Ten
   };
   for (const auto& layer : prompts) layers_.push_back({grown(layer.keys_BGSd), grown(layer.values_BGSd)});
   rows_B_ = at::arange(lengths_B_.size(0), lengths_B_.options());
-  update_mask();
 }
 
 KeysValues GenerationCache::extend(std::int64_t layer, at::Tensor keys_B1, at::Tensor values_B1) {
@@ -57,12 +81,16 @@ at::Tensor GenerationCache::next_positions() const { return lengths_B_.unsqueeze
 
 void GenerationCache::advance() {
   lengths_B_ = lengths_B_ + 1;
-  update_mask();
+  masks_.clear();
 }
 
-void GenerationCache::update_mask() {
-  const auto positions = at::arange(capacity_, lengths_B_.options());
-  mask_ = (positions.unsqueeze(0) <= lengths_B_.unsqueeze(1)).view({-1, 1, 1, capacity_});
+at::Tensor GenerationCache::mask(std::int64_t window) const {
+  return remembered(masks_, window, [&] {
+    const auto positions = at::arange(capacity_, lengths_B_.options()).unsqueeze(0), newest = lengths_B_.unsqueeze(1);
+    auto seen = positions <= newest;
+    if (window > 0) seen = seen & (positions > newest - window);
+    return seen.view({-1, 1, 1, capacity_});
+  });
 }
 
 }  // namespace unpact

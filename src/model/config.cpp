@@ -1,100 +1,150 @@
 #include "unpact/model/config.hpp"
 
-#include <cmath>
-
+#include "config_fields.hpp"
+#include "rope.hpp"
+#include "sliding_window.hpp"
 #include "unpact/core/error.hpp"
+#include "unpact/model/weights.hpp"
 
 namespace unpact {
 namespace {
 
-// Far above every published model; the number of weights still fits an int64 with room to spare.
-constexpr std::int64_t kLargest = 1 << 22, kMostLayers = 1 << 13, kMostPositions = 1 << 28;
-
-std::int64_t size_field(const Json& json, const std::string& key, const std::string& where,
-                        std::int64_t largest = kLargest) {
-  const auto value = require_integer(json, key, where);
-  UNPACT_VALIDATE(value > 0 && value <= largest, concat(where, ": field '", key, "' is ", value),
-                  concat("it must lie in 1..", largest), "check that config.json belongs to this model");
-  return value;
-}
-
-/// A number that must not be smaller than 0, or not be 0 either.
-double number_field(const Json& json, const std::string& key, double fallback, bool zero_allowed,
-                    const std::string& where) {
-  const auto value = number_or(json, key, fallback, where);
-  UNPACT_VALIDATE(std::isfinite(value) && (value > 0 || (value == 0 && zero_allowed)),
-                  concat(where, ": field '", key, "' is ", value),
-                  zero_allowed ? "it must not be negative" : "it must be positive", "check config.json");
-  return value;
-}
-
-std::vector<std::int64_t> id_list(const Json& json, const std::string& key, const std::string& where) {
-  const auto it = json.find(key);
-  if (it == json.end() || it->is_null()) return {};
-  if (it->is_number_integer()) return {it->get<std::int64_t>()};
-  std::vector<std::int64_t> ids;
-  UNPACT_VALIDATE(it->is_array(), concat(where, ": field '", key, "' has the wrong type"),
-                  "expected an integer or a list of integers", "correct that field");
-  for (const auto& id : *it) {
-    UNPACT_VALIDATE(id.is_number_integer(), concat(where, ": field '", key, "' has the wrong type"),
-                    "its list holds something other than integers", "correct that field");
-    ids.push_back(id.get<std::int64_t>());
-  }
-  return ids;
-}
-
-void refuse_unsupported(const Json& json, const ModelConfig& config, const std::string& where) {
-  const auto activation = string_or(json, "hidden_act", "silu", where);
-  UNPACT_VALIDATE(activation == "silu", concat(where, ": hidden_act '", activation, "' is not supported"),
-                  "Llama models use 'silu'", "use a checkpoint of a supported architecture");
-  const auto scaling = json.find("rope_scaling");
-  UNPACT_VALIDATE(scaling == json.end() || scaling->is_null(), concat(where, ": rope_scaling is not supported"),
-                  "positions would be rotated wrongly", "use a checkpoint without rope_scaling");
-  UNPACT_VALIDATE(!bool_or(json, "attention_bias", false, where) && !bool_or(json, "mlp_bias", false, where),
-                  concat(where, ": biases are not supported"), "attention_bias or mlp_bias is true",
-                  "use a checkpoint without biases");
+void check_heads(const ModelConfig& config, const Architecture& architecture, const std::string& where) {
   UNPACT_VALIDATE(config.heads % config.key_value_heads == 0,
-                  concat(where, ": num_attention_heads (", config.heads, ") is no multiple of num_key_value_heads (",
-                         config.key_value_heads, ")"),
+                  concat(where, ": ", architecture.keys.heads, " (", config.heads,
+                         ") is no multiple of num_key_value_heads (", config.key_value_heads, ")"),
                   "grouped-query attention shares each key head among equally many query heads", "check config.json");
-  UNPACT_VALIDATE(config.head_dim % 2 == 0, concat(where, ": head_dim ", config.head_dim, " is odd"),
-                  "rotary positions rotate pairs", "check config.json");
+  UNPACT_VALIDATE(config.block.positions != PositionKind::rotary || config.head_dim % 2 == 0,
+                  concat(where, ": head_dim ", config.head_dim, " is odd"), "rotary positions rotate pairs",
+                  "check config.json");
 }
 
-bool is_set(const Json& json, const std::string& key) { return json.contains(key) && !json.at(key).is_null(); }
-
-/// head_dim, or without it the hidden size shared out among the heads.
-std::int64_t head_dim_of(const Json& json, const ModelConfig& config, const std::string& where) {
+/// head_dim, or without it the architecture's default or the hidden size shared out among the heads.
+std::int64_t head_dim_of(const Json& json, const ModelConfig& config, const Architecture& architecture,
+                         const std::string& where) {
   const bool given = is_set(json, "head_dim");
-  UNPACT_VALIDATE(given || config.hidden_size % config.heads == 0,
-                  concat(where, ": hidden_size (", config.hidden_size, ") is no multiple of num_attention_heads (",
-                         config.heads, ")"),
+  const auto fallback = json.contains("head_dim") ? 0 : architecture.default_head_dim;
+  UNPACT_VALIDATE(given || fallback > 0 || config.hidden_size % config.heads == 0,
+                  concat(where, ": ", architecture.keys.hidden, " (", config.hidden_size, ") is no multiple of ",
+                         architecture.keys.heads, " (", config.heads, ")"),
                   "without head_dim the heads share the hidden size", "check config.json");
-  const auto head_dim = given ? size_field(json, "head_dim", where) : config.hidden_size / config.heads;
-  UNPACT_VALIDATE(head_dim <= kLargest / config.heads,
+  const auto head_dim = given          ? size_field(json, "head_dim", where)
+                        : fallback > 0 ? fallback
+                                       : config.hidden_size / config.heads;
+  UNPACT_VALIDATE(head_dim <= kLargestSize / config.heads,
                   concat(where, ": head_dim ", head_dim, " is too large for ", config.heads, " heads"),
-                  concat("together they must not exceed ", kLargest), "check config.json");
+                  concat("together they must not exceed ", kLargestSize), "check config.json");
   return head_dim;
 }
 
-/// transformers 5 moved rope_theta into "rope_parameters"; both places are read.
-double rope_theta_of(const Json& json, const std::string& where) {
-  const auto parameters = json.find("rope_parameters");
-  if (parameters == json.end() || parameters->is_null()) return number_field(json, "rope_theta", 10000.0, false, where);
-  UNPACT_VALIDATE(parameters->is_object(), concat(where, ": field 'rope_parameters' has the wrong type"),
-                  "expected an object", "correct that field");
-  const auto type = string_or(*parameters, "rope_type", "default", where);
-  UNPACT_VALIDATE(type == "default", concat(where, ": rope_type '", type, "' of rope_parameters is not supported"),
-                  "only 'default' is", "use a checkpoint without rope scaling");
-  return number_field(*parameters, "rope_theta", 10000.0, false, where);
+std::int64_t key_value_heads_of(const Json& json, const ModelConfig& config, const Architecture& architecture,
+                                const std::string& where) {
+  if (is_set(json, "num_key_value_heads")) return size_field(json, "num_key_value_heads", where);
+  const bool absent = !json.contains("num_key_value_heads");
+  return absent && architecture.default_key_value_heads > 0 ? architecture.default_key_value_heads : config.heads;
+}
+
+/// GPT-2 leaves its MLP's width out when it is the usual four times the hidden size.
+std::int64_t intermediate_size_of(const Json& json, const ModelConfig& config, const Architecture& architecture,
+                                  const std::string& where) {
+  const auto* key = architecture.keys.intermediate;
+  if (architecture.storage == StorageLayout::gpt2 && !is_set(json, key)) return 4 * config.hidden_size;
+  return size_field(json, key, where);
+}
+
+Activation activation_of(const Json& json, const Architecture& architecture, const std::string& where) {
+  const auto* key = architecture.keys.activation;
+  const auto name = string_or(json, key, architecture.default_activation, where);
+  if (name == "silu" || name == "swish") return Activation::silu;
+  if (name == "gelu_new") return Activation::gelu_new;
+  throw UserError(concat(where, ": ", key, " '", name, "' is not supported"), "known: silu, gelu_new",
+                  "use a checkpoint of a supported architecture");
+}
+
+BlockDescription block_of(const Json& json, const Architecture& architecture, const std::string& where) {
+  auto block = architecture.block;
+  block.activation = activation_of(json, architecture, where);
+  const auto switched_on = [&](const char* key, bool allowed) { return allowed && bool_or(json, key, false, where); };
+  if (switched_on("attention_bias", architecture.attention_bias))
+    block.query_key_value_bias = block.output_bias = true;
+  if (switched_on("mlp_bias", architecture.mlp_bias)) block.mlp_bias = true;
+  return block;
+}
+
+/// Settings that would change what the model computes.
+void refuse_unsupported(const Json& json, const Architecture& architecture, const std::string& where) {
+  UNPACT_VALIDATE(!is_set(json, "quantization_config"), concat(where, ": quantization_config is not supported"),
+                  "the weights are packed in fewer bits", "use the checkpoint in F32, F16 or BF16");
+  if (architecture.storage != StorageLayout::gpt2) return;
+  for (const auto* key : {"add_cross_attention", "scale_attn_by_inverse_layer_idx"})
+    UNPACT_VALIDATE(!bool_or(json, key, false, where), concat(where, ": ", key, " is not supported"), "it is true",
+                    "use a plain GPT-2");
+  UNPACT_VALIDATE(bool_or(json, "scale_attn_weights", true, where),
+                  concat(where, ": scale_attn_weights = false is not supported"),
+                  "scores are divided by sqrt(head size) here", "use a plain GPT-2");
+}
+
+void read_sizes(const Json& json, const Architecture& architecture, ModelConfig& config, const std::string& where) {
+  const auto& keys = architecture.keys;
+  config.vocabulary_size = size_field(json, "vocab_size", where);
+  config.hidden_size = size_field(json, keys.hidden, where);
+  config.intermediate_size = intermediate_size_of(json, config, architecture, where);
+  config.layers = size_field(json, keys.layers, where, kMostLayers);
+  config.heads = size_field(json, keys.heads, where);
+  config.key_value_heads = key_value_heads_of(json, config, architecture, where);
+  config.head_dim = head_dim_of(json, config, architecture, where);
+  config.max_positions = size_field(json, keys.positions, where, kMostPositions);
+}
+
+void read_generation_config(const std::filesystem::path& path, ModelConfig& config) {
+  if (!std::filesystem::exists(path)) return;
+  auto json = read_json_file(path);
+  UNPACT_VALIDATE(json.is_object(), concat(path.string(), " is not a JSON object"), "it maps names to settings",
+                  "fetch that file again, or remove it");
+  if (auto ids = id_list(json, "eos_token_id", path.string()); !ids.empty()) config.eos_ids = std::move(ids);
+  config.original_generation = std::move(json);
+}
+
+/// Null where the model has no such id, but only if the file had the key.
+void write_ids(const ModelConfig& config, Json& json) {
+  const auto write = [&](const char* key, const Json& value) {
+    if (!value.is_null() || json.contains(key)) json[key] = value;
+  };
+  write("bos_token_id", config.bos_id >= 0 ? Json(config.bos_id) : Json());
+  write("eos_token_id", config.eos_ids.empty()       ? Json()
+                        : config.eos_ids.size() == 1 ? Json(config.eos_ids.front())
+                                                     : Json(config.eos_ids));
+}
+
+void write_sizes(const ModelConfig& config, const Architecture& architecture, Json& json) {
+  const auto& keys = architecture.keys;
+  const bool gpt2 = architecture.storage == StorageLayout::gpt2;
+  json["vocab_size"] = config.vocabulary_size;
+  json[keys.hidden] = config.hidden_size;
+  if (!gpt2 || config.intermediate_size != 4 * config.hidden_size || is_set(json, keys.intermediate))
+    json[keys.intermediate] = config.intermediate_size;
+  json[keys.layers] = config.layers;
+  json[keys.heads] = config.heads;
+  if (!gpt2) json["num_key_value_heads"] = config.key_value_heads;
+  if (!gpt2) json["head_dim"] = config.head_dim;
+  json[keys.positions] = config.max_positions;
 }
 
 }  // namespace
 
+std::int64_t ModelConfig::window_of(std::int64_t layer) const {
+  return windows.empty() ? 0 : windows.at(static_cast<std::size_t>(layer));
+}
+
 std::int64_t ModelConfig::parameter_count() const {
-  const std::int64_t attention = hidden_size * head_dim * (2 * heads + 2 * key_value_heads);
-  const std::int64_t block = attention + 3 * hidden_size * intermediate_size + 2 * hidden_size;
-  return vocabulary_size * hidden_size * (tied_embeddings ? 1 : 2) + layers * block + hidden_size;
+  Weights shape_only;
+  std::int64_t count = 0;
+  for (const auto& spec : weight_specs(*this, shape_only)) {
+    std::int64_t size = 1;
+    for (const auto extent : spec.shape) size *= extent;
+    count += size;
+  }
+  return count;
 }
 
 ModelConfig read_model_config(const std::filesystem::path& folder) {
@@ -105,56 +155,45 @@ ModelConfig read_model_config(const std::filesystem::path& folder) {
   const auto where = path.string();
   ModelConfig config;
   config.architecture = require_string(json, "model_type", where);
-  UNPACT_VALIDATE(config.architecture == "llama",
-                  concat(where, ": model_type '", config.architecture, "' is not supported"),
-                  "supported: llama", "use a checkpoint of a supported architecture");
-  config.vocabulary_size = size_field(json, "vocab_size", where);
-  config.hidden_size = size_field(json, "hidden_size", where);
-  config.intermediate_size = size_field(json, "intermediate_size", where);
-  config.layers = size_field(json, "num_hidden_layers", where, kMostLayers);
-  config.heads = size_field(json, "num_attention_heads", where);
-  const bool grouped = is_set(json, "num_key_value_heads");
-  config.key_value_heads = grouped ? size_field(json, "num_key_value_heads", where) : config.heads;
-  config.head_dim = head_dim_of(json, config, where);
-  config.max_positions = size_field(json, "max_position_embeddings", where, kMostPositions);
-  config.norm_epsilon = number_field(json, "rms_norm_eps", 1e-6, true, where);
-  config.rope_theta = rope_theta_of(json, where);
+  const auto& architecture = architecture_of(config.architecture, where);
+  refuse_unsupported(json, architecture, where);
+  read_sizes(json, architecture, config, where);
+  config.block = block_of(json, architecture, where);
+  check_heads(config, architecture, where);
+  if (config.block.positions == PositionKind::rotary) read_rope(json, config, where);
+  read_windows(json, architecture, config, where);
+  config.norm_epsilon = number_field(json, architecture.keys.epsilon, architecture.default_epsilon, true, where);
   config.initializer_range = number_field(json, "initializer_range", 0.02, true, where);
-  config.tied_embeddings = bool_or(json, "tie_word_embeddings", false, where);
+  config.tied_embeddings = bool_or(json, "tie_word_embeddings", architecture.tied_embeddings, where);
   config.bos_id = integer_or(json, "bos_token_id", -1, where);
-  refuse_unsupported(json, config, where);
   config.eos_ids = id_list(json, "eos_token_id", where);
-  if (const auto generation = folder / "generation_config.json"; std::filesystem::exists(generation)) {
-    const auto ids = id_list(read_json_file(generation), "eos_token_id", generation.string());
-    if (!ids.empty()) config.eos_ids = ids;
-  }
+  config.original = json;
+  read_generation_config(folder / "generation_config.json", config);
   return config;
 }
 
 Json model_config_json(const ModelConfig& config, const std::string& dtype) {
-  Json json;
-  json["architectures"] = {"LlamaForCausalLM"};
+  const auto& architecture = architecture_of(config.architecture, "this model");
+  Json json = config.original.is_object() ? config.original : Json::object();
+  json["architectures"] = {architecture.transformers_class};
   json["model_type"] = config.architecture;
-  json["vocab_size"] = config.vocabulary_size;
-  json["hidden_size"] = config.hidden_size;
-  json["intermediate_size"] = config.intermediate_size;
-  json["num_hidden_layers"] = config.layers;
-  json["num_attention_heads"] = config.heads;
-  json["num_key_value_heads"] = config.key_value_heads;
-  json["head_dim"] = config.head_dim;
-  json["hidden_act"] = "silu";
-  json["max_position_embeddings"] = config.max_positions;
-  json["rms_norm_eps"] = config.norm_epsilon;
-  json["rope_theta"] = config.rope_theta;
-  json["rope_scaling"] = nullptr;
-  json["attention_bias"] = false;
-  json["mlp_bias"] = false;
+  write_sizes(config, architecture, json);
+  json[architecture.keys.activation] = config.block.activation == Activation::silu ? "silu" : "gelu_new";
+  json[architecture.keys.epsilon] = config.norm_epsilon;
+  if (config.block.positions == PositionKind::rotary) write_rope(config, json);
+  write_windows(config, architecture, json);
+  if (architecture.attention_bias) json["attention_bias"] = config.block.output_bias;
+  if (architecture.mlp_bias) json["mlp_bias"] = config.block.mlp_bias;
   json["initializer_range"] = config.initializer_range;
   json["tie_word_embeddings"] = config.tied_embeddings;
-  if (config.bos_id >= 0) json["bos_token_id"] = config.bos_id;
-  if (config.eos_ids.size() == 1) json["eos_token_id"] = config.eos_ids.front();
-  if (config.eos_ids.size() > 1) json["eos_token_id"] = config.eos_ids;
-  json["torch_dtype"] = dtype;
+  write_ids(config, json);
+  json[json.contains("dtype") ? "dtype" : "torch_dtype"] = dtype;
+  return json;
+}
+
+Json generation_config_json(const ModelConfig& config) {
+  Json json = config.original_generation.is_object() ? config.original_generation : Json::object();
+  write_ids(config, json);
   return json;
 }
 

@@ -2,11 +2,12 @@
 
 #include <ATen/ATen.h>
 
+#include "rope.hpp"
 #include "unpact/core/error.hpp"
 
 namespace unpact {
 
-/// Cosines and sines of the rotary angles, broadcastable to (B, heads, S, d).
+/// Cosines and sines of the rotary angles, broadcastable to (B, heads, S, d); undefined without rotary positions.
 struct Transformer::Rotation {
   at::Tensor cosine, sine;
 };
@@ -26,6 +27,15 @@ at::Tensor rotate(const at::Tensor& x_BHSd, const at::Tensor& cosine, const at::
   const auto halves = x_BHSd.chunk(2, -1);
   const auto turned = at::cat({-halves[1], halves[0]}, -1);
   return x_BHSd * cosine + turned * sine;
+}
+
+/// x W^T + b; an undefined bias is none.
+at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+  return bias.defined() ? at::linear(x, weight, bias) : at::linear(x, weight);
+}
+
+at::Tensor activate(Activation activation, const at::Tensor& x) {
+  return activation == Activation::silu ? at::silu(x) : at::gelu(x, "tanh");
 }
 
 /// (B, S, heads * d) -> (B, heads, S, d)
@@ -52,52 +62,78 @@ Transformer::Transformer(ModelConfig config, Weights weights) : config_(std::mov
 c10::Device Transformer::device() const { return weights_.embedding_VD.device(); }
 
 Transformer::Rotation Transformer::rotation(const at::Tensor& positions) const {
-  const auto d = config_.head_dim;
-  const auto exponents = at::arange(0, d, 2, at::TensorOptions().dtype(at::kFloat).device(device())) / static_cast<double>(d);
-  const auto frequencies = at::pow(config_.rope_theta, -exponents);
-  const auto angles = positions.to(at::kFloat).unsqueeze(-1) * frequencies;  // (..., S, d/2)
+  if (config_.block.positions != PositionKind::rotary) return {};
+  const auto angles = positions.to(at::kFloat).unsqueeze(-1) * rotary_frequencies(config_, device());  // (..., S, d/2)
   auto both = at::cat({angles, angles}, -1);
   if (both.dim() == 3) both = both.unsqueeze(1);  // one set of positions a sequence: leave room for the heads
   const auto dtype = weights_.embedding_VD.scalar_type();
   return {both.cos().to(dtype), both.sin().to(dtype)};
 }
 
+at::Tensor Transformer::normalized(const at::Tensor& x, const at::Tensor& weight_D, const at::Tensor& bias_D) const {
+  if (config_.block.norm == NormKind::rms) return rms_norm(x, weight_D, config_.norm_epsilon);
+  return at::layer_norm(x, {x.size(-1)}, weight_D, bias_D, config_.norm_epsilon);
+}
+
+at::Tensor Transformer::head_normalized(const at::Tensor& x_BHSd, const at::Tensor& weight_d) const {
+  return weight_d.defined() ? rms_norm(x_BHSd, weight_d, config_.norm_epsilon) : x_BHSd;
+}
+
+at::Tensor Transformer::embedded(const at::Tensor& tokens_BS, const at::Tensor& positions) const {
+  const auto x_BSD = at::embedding(weights_.embedding_VD, tokens_BS);
+  if (config_.block.positions != PositionKind::learned) return x_BSD;
+  return x_BSD + at::embedding(weights_.position_embedding_PD, positions);
+}
+
 at::Tensor Transformer::attention(const BlockWeights& block, std::int64_t layer, const at::Tensor& x_BSD,
                                   const Rotation& rotation, AttentionContext& context) const {
-  auto query = split_heads(at::linear(x_BSD, block.query_HdD), config_.heads);
-  auto key = split_heads(at::linear(x_BSD, block.key_GdD), config_.key_value_heads);
-  auto value = split_heads(at::linear(x_BSD, block.value_GdD), config_.key_value_heads);
-  query = rotate(query, rotation.cosine, rotation.sine);
-  key = rotate(key, rotation.cosine, rotation.sine);
+  const auto heads = config_.heads, groups = config_.key_value_heads;
+  auto query = head_normalized(split_heads(linear(x_BSD, block.query_HdD, block.query_bias_Hd), heads),
+                               block.query_norm_d);
+  auto key = head_normalized(split_heads(linear(x_BSD, block.key_GdD, block.key_bias_Gd), groups), block.key_norm_d);
+  const auto value = split_heads(linear(x_BSD, block.value_GdD, block.value_bias_Gd), groups);
+  if (rotation.cosine.defined()) {
+    query = rotate(query, rotation.cosine, rotation.sine);
+    key = rotate(key, rotation.cosine, rotation.sine);
+  }
   const auto [keys, values] = context.extend(layer, key, value);
-  const auto mask = context.mask();
+  const auto mask = context.mask(config_.window_of(layer));
   std::optional<at::Tensor> optional_mask;
   if (mask.defined()) optional_mask = mask;
-  const auto mixed_BHSd = at::scaled_dot_product_attention(query, share_heads(keys, config_.heads),
-                                                           share_heads(values, config_.heads), optional_mask,
-                                                           /*dropout_p=*/0.0, /*is_causal=*/!mask.defined());
-  return at::linear(mixed_BHSd.transpose(1, 2).flatten(2), block.output_DHd);
+  const auto mixed_BHSd = at::scaled_dot_product_attention(query, share_heads(keys, heads), share_heads(values, heads),
+                                                           optional_mask, /*dropout_p=*/0.0,
+                                                           /*is_causal=*/!mask.defined());
+  return linear(mixed_BHSd.transpose(1, 2).flatten(2), block.output_DHd, block.output_bias_D);
 }
 
 at::Tensor Transformer::mlp(const BlockWeights& block, const at::Tensor& x_BSD) const {
-  return at::linear(at::silu(at::linear(x_BSD, block.gate_FD)) * at::linear(x_BSD, block.up_FD), block.down_DF);
+  auto inner_BSF = linear(x_BSD, block.up_FD, block.up_bias_F);
+  const auto activation = config_.block.activation;
+  if (config_.block.mlp == MlpKind::plain) {
+    inner_BSF = activate(activation, inner_BSF);
+  } else {
+    inner_BSF = activate(activation, linear(x_BSD, block.gate_FD, block.gate_bias_F)) * inner_BSF;
+  }
+  return linear(inner_BSF, block.down_DF, block.down_bias_D);
 }
 
 at::Tensor Transformer::run_blocks(const at::Tensor& tokens_BS, const at::Tensor& positions, std::int64_t blocks,
                                    AttentionContext& context) const {
   UNPACT_EXPECT(tokens_BS.dim() == 2);
-  auto x_BSD = at::embedding(weights_.embedding_VD, tokens_BS);
+  auto x_BSD = embedded(tokens_BS, positions);
   const auto turns = rotation(positions);
   for (std::int64_t layer = 0; layer < blocks; ++layer) {
     const auto& block = weights_.blocks[static_cast<std::size_t>(layer)];
-    x_BSD = x_BSD + attention(block, layer, rms_norm(x_BSD, block.attention_norm_D, config_.norm_epsilon), turns, context);
-    x_BSD = x_BSD + mlp(block, rms_norm(x_BSD, block.mlp_norm_D, config_.norm_epsilon));
+    const auto normed_BSD = normalized(x_BSD, block.attention_norm_D, block.attention_norm_bias_D);
+    x_BSD = x_BSD + attention(block, layer, normed_BSD, turns, context);
+    x_BSD = x_BSD + mlp(block, normalized(x_BSD, block.mlp_norm_D, block.mlp_norm_bias_D));
   }
   return x_BSD;
 }
 
 at::Tensor Transformer::hidden(const at::Tensor& tokens_BS, const at::Tensor& positions, AttentionContext& context) const {
-  return rms_norm(run_blocks(tokens_BS, positions, config_.layers, context), weights_.final_norm_D, config_.norm_epsilon);
+  return normalized(run_blocks(tokens_BS, positions, config_.layers, context), weights_.final_norm_D,
+                    weights_.final_norm_bias_D);
 }
 
 at::Tensor Transformer::hidden(const at::Tensor& tokens_BS) const {

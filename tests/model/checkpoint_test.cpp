@@ -169,8 +169,10 @@ TEST(Checkpoint, DISABLED_CopyForTransformers) {
   const char* from = std::getenv("UNPACT_COPY_FROM");
   const char* to = std::getenv("UNPACT_COPY_TO");
   ASSERT_TRUE(from != nullptr && to != nullptr);
+  SaveOptions options;
+  if (const char* bytes = std::getenv("UNPACT_COPY_SHARD_BYTES")) options.max_shard_bytes = std::stoull(bytes);
   const auto config = read_model_config(from);
-  save_checkpoint(to, config, load_weights(config, from, at::kCPU), ByteTokenizer());
+  save_checkpoint(to, config, load_weights(config, from, at::kCPU), ByteTokenizer(), options);
 }
 
 }  // namespace

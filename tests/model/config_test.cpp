@@ -117,13 +117,13 @@ TEST(ModelConfig, StopIdsOfGenerationConfigCount) {
 }
 
 TEST(ModelConfig, RefusesWhatItWouldComputeWrongly) {
-  EXPECT_THAT(refusal("model_type", "gpt2"), AllOf(HasSubstr("model_type 'gpt2'"), HasSubstr("hint")));
+  EXPECT_THAT(refusal("model_type", "gpt_neox"), AllOf(HasSubstr("model_type 'gpt_neox'"), HasSubstr("qwen3"), HasSubstr("hint")));
   EXPECT_THAT(refusal("hidden_act", "gelu"), AllOf(HasSubstr("hidden_act 'gelu'"), HasSubstr("hint")));
-  EXPECT_THAT(refusal("rope_scaling", {{"type", "linear"}, {"factor", 2.0}}), HasSubstr("rope_scaling"));
-  EXPECT_THAT(refusal("rope_parameters", {{"rope_type", "llama3"}, {"rope_theta", 1e4}}),
-              AllOf(HasSubstr("rope_parameters"), HasSubstr("llama3")));
-  EXPECT_THAT(refusal("attention_bias", true), HasSubstr("attention_bias"));
-  EXPECT_THAT(refusal("mlp_bias", true), HasSubstr("mlp_bias"));
+  EXPECT_THAT(refusal("rope_scaling", {{"type", "dynamic"}, {"factor", 2.0}}),
+              AllOf(HasSubstr("'dynamic' of rope_scaling"), HasSubstr("llama3")));
+  EXPECT_THAT(refusal("rope_parameters", {{"rope_type", "yarn"}, {"rope_theta", 1e4}}),
+              HasSubstr("'yarn' of rope_parameters"));
+  EXPECT_THAT(refusal("quantization_config", {{"bits", 4}}), HasSubstr("quantization_config"));
 }
 
 TEST(ModelConfig, RefusesSizesThatDoNotFitTogether) {

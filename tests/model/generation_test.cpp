@@ -5,7 +5,7 @@
 
 #include "core/temporary_folder.hpp"
 #include "support/parity.hpp"
-#include "support/tiny_models.hpp"
+#include "support/tiny_architectures.hpp"
 
 namespace unpact {
 namespace {
@@ -43,7 +43,7 @@ std::vector<TokenId> without_cache(const Transformer& model, std::vector<TokenId
   return answer;
 }
 
-class GreedyParity : public testing::TestWithParam<const char*> {
+class GreedyParity : public testing::TestWithParam<std::string> {
  protected:
   void SetUp() override { UNPACT_NEED_PARITY(concat(GetParam(), ".safetensors")); }
 };
@@ -63,12 +63,12 @@ TEST_P(GreedyParity, IsTheTextOfTransformers) {
     requests.push_back({{row, row + lengths[b]}, 0});
     expected.emplace_back(more, more + continuations.size(1));
   }
-  EXPECT_EQ(alone(model, requests, greedy(48)), expected);
-  EXPECT_EQ(generate(model, requests, greedy(48)), expected);
+  EXPECT_EQ(alone(model, requests, greedy(64)), expected);
+  EXPECT_EQ(generate(model, requests, greedy(64)), expected);
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, GreedyParity, testing::Values("llama_grouped", "llama_tied", "llama_headdim"),
-                         [](const auto& test) { return std::string(test.param); });
+INSTANTIATE_TEST_SUITE_P(Models, GreedyParity, testing::ValuesIn(testing_support::parity_models()),
+                         [](const auto& test) { return test.param; });
 
 TEST(Generation, TellsThePublishedModelsStories) {
   UNPACT_NEED_PARITY("stories260K.json");

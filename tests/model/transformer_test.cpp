@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "support/parity.hpp"
-#include "support/tiny_models.hpp"
+#include "support/tiny_architectures.hpp"
 #include "unpact/model/sequences.hpp"
 
 namespace unpact {
@@ -21,7 +21,7 @@ using testing_support::tiny_transformer;
 // Measured: below 3e-5 on logits of about 20. A wrong convention (rotation, head order, norm) shows at 1e-1 and more.
 constexpr double kTolerance = 1e-4;
 
-class TransformerParity : public testing::TestWithParam<const char*> {
+class TransformerParity : public testing::TestWithParam<std::string> {
  protected:
   void SetUp() override { UNPACT_NEED_PARITY(concat(GetParam(), ".safetensors")); }
   Transformer model() const { return load_transformer(parity(GetParam())); }
@@ -64,8 +64,8 @@ TEST_P(TransformerParity, HiddenStatesBehindEveryBlock) {
                  fixture[concat("hidden.", layer)], kTolerance, concat("hidden.", layer));
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, TransformerParity, testing::Values("llama_grouped", "llama_tied", "llama_headdim"),
-                         [](const auto& test) { return std::string(test.param); });
+INSTANTIATE_TEST_SUITE_P(Models, TransformerParity, testing::ValuesIn(testing_support::parity_models()),
+                         [](const auto& test) { return test.param; });
 
 TEST(Transformer, LogitsOfAPublishedModel) {
   UNPACT_NEED_PARITY("stories260K.safetensors");

@@ -10,17 +10,24 @@ so padding never shows. Ids are right-padded with 0 behind `lengths[b]`. Positio
 
 A. MODELS (oracle_models.py)
   Folders in Hugging Face layout, as save_pretrained of transformers 5 writes them (config.json has
-  `rope_parameters.rope_theta` instead of a plain `rope_theta`; norm weights are random, not 1):
-    llama_grouped/   8 heads, 2 key-value heads, untied head
-    llama_tied/      4 heads, 4 key-value heads, tied head (no lm_head.weight in the file)
-    llama_headdim/   4 heads, 2 key-value heads, head_dim 24 (4 * 24 != 64), untied, rope_theta 500000, eps 1e-6
-  each D = 64, L = 3, V = 300. Beside each, <name>.safetensors:
+  `rope_parameters.rope_theta` instead of a plain `rope_theta`; norm weights are random, not 1, biases not 0), D = 64,
+  L = 3, V = 300; random_models() in oracle_models.py lists their settings:
+    llama_grouped, llama_tied, llama_headdim     grouped heads; tied head; head_dim 24 (4 * 24 != 64), rope_theta 500000
+    llama_llama3, llama_linear (and _old)        rope scaling; _old: respelled as transformers 4 wrote it
+    llama_biases, llama_attention_bias, llama_mlp_bias
+    qwen2, qwen2_tied_window                     biases of query, key, value; a window of 9 from block 1 on, tied head
+    qwen3, qwen3_bias_window                     norms of query and key heads; layer_types with a window of 6, all biases
+    mistral, mistral_two, mistral_full           windows of 9, 2, none
+    gpt2, gpt2_untied                            tied head; untied, n_inner not 4 n_embd
+  Beside each, <name>.safetensors:
     tokens   [B,T] I64     ids, row b starts with BOS (1); lengths are unequal and include 1
     lengths  [B]   I64
     logits   [P,V] F32     packed; every row run alone, unpadded
     hidden.<l> [P,D] F32   packed output of decoder block l (0-based), before the final norm
-    greedy   [B,48] I64    greedy continuation of row b run alone, never stopped by EOS
-    greedy_gap [B,48] F32  best minus second-best logit at each of these steps (all > 1e-3: no near-ties)
+    greedy   [B,64] I64    greedy continuation of row b run alone, never stopped by EOS
+    greedy_gap [B,64] F32  best minus second-best logit at each of these steps (all > 1e-3: no near-ties)
+    bf16_difference [1]    |z16 - z| / |z| of the last row's logits when transformers itself computes in bf16
+    loss [1], grad.<name>  mean cross-entropy of all next tokens of all rows, its gradient by every tensor of the file
   With --data, for DIR/models/stories260K (plain `rope_theta`, tied, D = 64, V = 512):
     stories260K.json         list of {prompt, ids, greedy, text, full_text}: ids = BOS + SentencePiece(prompt); greedy =
                              64 ids, not stopped by EOS; text = decode(greedy); full_text = decode(ids[1:] + greedy)

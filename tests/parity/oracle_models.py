@@ -1,33 +1,51 @@
-"""Random Llamas and stories260K: logits, hidden states and greedy text by transformers (make_fixtures.py, A)."""
+"""Random models of every architecture and stories260K: logits, hidden states, greedy text, gradients by transformers
+(make_fixtures.py, A)."""
+import copy
 import json
 from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
-from transformers import LlamaConfig, LlamaForCausalLM
+from torch.nn.functional import cross_entropy
+from transformers import (AutoModelForCausalLM, GPT2Config, LlamaConfig, LlamaForCausalLM, MistralConfig,
+                          PretrainedConfig, PreTrainedModel, Qwen2Config, Qwen3Config)
 
 BOS, EOS = 1, 2
 LENGTHS = [1, 7, 19, 32]
-GREEDY = 48
+GREEDY = 64
 
 
-def random_llama(seed: int, **shape) -> LlamaForCausalLM:
-    settings = dict(vocab_size=300, hidden_size=64, intermediate_size=172, num_hidden_layers=3, num_attention_heads=8,
-                    num_key_value_heads=2, max_position_embeddings=256, rms_norm_eps=1e-5, tie_word_embeddings=False,
-                    initializer_range=0.1, bos_token_id=BOS, eos_token_id=EOS, attn_implementation="eager")
-    settings.update(shape)
+USUAL = dict(vocab_size=300, hidden_size=64, intermediate_size=172, num_hidden_layers=3, num_attention_heads=8,
+             num_key_value_heads=2, max_position_embeddings=256, rms_norm_eps=1e-5, tie_word_embeddings=False,
+             initializer_range=0.1, bos_token_id=BOS, eos_token_id=EOS, attn_implementation="eager")
+GPT2 = dict(vocab_size=300, n_embd=64, n_layer=3, n_head=4, n_positions=256, initializer_range=0.2, bos_token_id=BOS,
+            eos_token_id=EOS, attn_implementation="eager")
+
+
+def random_model(seed: int, config: PretrainedConfig) -> PreTrainedModel:
     torch.manual_seed(seed)
-    model = LlamaForCausalLM(LlamaConfig(**settings)).float().eval()
-    with torch.no_grad():  # norm weights of 1 would hide one that is not applied
-        for name, parameter in model.named_parameters():
-            if "norm" in name:
+    model = AutoModelForCausalLM.from_config(config, attn_implementation="eager").float().eval()
+    with torch.no_grad():  # norm weights of 1 and biases of 0 would hide one that is not applied
+        for parameter in model.parameters():
+            if parameter.dim() == 1:
                 parameter.add_(0.2 * torch.randn_like(parameter))
     return model
 
 
+def random_llama(seed: int, **shape) -> LlamaForCausalLM:
+    return random_model(seed, LlamaConfig(**{**USUAL, **shape}))
+
+
+def load_model(folder: Path) -> PreTrainedModel:
+    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
+
+
 def load_llama(folder: Path) -> LlamaForCausalLM:
-    model = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager")
-    return model.eval()
+    return load_model(folder)
+
+
+def blocks(model: PreTrainedModel) -> torch.nn.ModuleList:
+    return model.transformer.h if hasattr(model, "transformer") else model.model.layers
 
 
 def random_rows(seed: int, vocabulary: int, lengths: list[int]) -> torch.Tensor:
@@ -40,7 +58,7 @@ def random_rows(seed: int, vocabulary: int, lengths: list[int]) -> torch.Tensor:
 
 
 @torch.no_grad()
-def greedy(model: LlamaForCausalLM, ids: list[int], count: int) -> list[int]:
+def greedy(model: PreTrainedModel, ids: list[int], count: int) -> list[int]:
     out = model.generate(torch.tensor([ids]), do_sample=False, max_new_tokens=count, min_new_tokens=count,
                          eos_token_id=None, pad_token_id=0)
     assert out.shape[1] == len(ids) + count
@@ -48,7 +66,7 @@ def greedy(model: LlamaForCausalLM, ids: list[int], count: int) -> list[int]:
 
 
 @torch.no_grad()
-def greedy_gaps(model: LlamaForCausalLM, ids: list[int], continuation: list[int]) -> torch.Tensor:
+def greedy_gaps(model: PreTrainedModel, ids: list[int], continuation: list[int]) -> torch.Tensor:
     """Distance of the best logit to the second best at every step, recomputed without a cache."""
     logits = model(torch.tensor([ids + continuation]), use_cache=False).logits[0, len(ids) - 1:-1]
     best = logits.topk(2).values
@@ -57,11 +75,11 @@ def greedy_gaps(model: LlamaForCausalLM, ids: list[int], continuation: list[int]
 
 
 @torch.no_grad()
-def describe(model: LlamaForCausalLM, tokens: torch.Tensor, lengths: list[int]) -> dict[str, torch.Tensor]:
-    logits, hidden = [], [[] for _ in model.model.layers]
+def describe(model: PreTrainedModel, tokens: torch.Tensor, lengths: list[int]) -> dict[str, torch.Tensor]:
+    logits, hidden = [], [[] for _ in blocks(model)]
     hooks = [layer.register_forward_hook(lambda _m, _i, out, at=at: hidden[at].append(
         (out[0] if isinstance(out, tuple) else out).reshape(-1, model.config.hidden_size)))
-        for at, layer in enumerate(model.model.layers)]
+        for at, layer in enumerate(blocks(model))]
     for row, length in zip(tokens, lengths):
         logits.append(model(row[None, :length], use_cache=False).logits[0])
     for hook in hooks:
@@ -75,19 +93,83 @@ def describe(model: LlamaForCausalLM, tokens: torch.Tensor, lengths: list[int]) 
             "greedy": torch.tensor(continuations), "greedy_gap": gaps}
 
 
-def write_random_models(out: Path) -> None:
-    shapes = {
-        "llama_grouped": dict(seed=15),
-        "llama_tied": dict(seed=14, num_attention_heads=4, num_key_value_heads=4, tie_word_embeddings=True),
-        "llama_headdim": dict(seed=11, num_attention_heads=4, num_key_value_heads=2, head_dim=24, rms_norm_eps=1e-6,
+def gradients(model: PreTrainedModel, tokens: torch.Tensor, lengths: list[int]) -> dict[str, torch.Tensor]:
+    """Mean cross-entropy over all next tokens of all rows, and its gradient by every parameter."""
+    model.zero_grad(set_to_none=True)
+    rows = [row[:length] for row, length in zip(tokens, lengths) if length > 1]
+    logits = torch.cat([model(row[None], use_cache=False).logits[0, :-1] for row in rows])
+    loss = cross_entropy(logits, torch.cat([row[1:] for row in rows]))
+    loss.backward()
+    return {"loss": loss.detach().reshape(1),
+            **{f"grad.{name}": parameter.grad.clone() for name, parameter in model.named_parameters()}}
+
+
+@torch.no_grad()
+def bf16_difference(model: PreTrainedModel, ids: torch.Tensor) -> dict[str, torch.Tensor]:
+    exact = model(ids[None], use_cache=False).logits[0]
+    rounded = copy.deepcopy(model).bfloat16()(ids[None], use_cache=False).logits[0].float()
+    return {"bf16_difference": ((rounded - exact).norm() / exact.norm()).reshape(1)}
+
+
+LLAMA3 = {"rope_type": "llama3", "rope_theta": 10000.0, "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+          "original_max_position_embeddings": 64}
+SLIDING = ["sliding_attention", "full_attention", "sliding_attention"]
+
+
+def random_models() -> dict[str, tuple[int, PretrainedConfig]]:
+    def like(kind: type, seed: int, **shape) -> tuple[int, PretrainedConfig]:
+        return seed, kind(**{**(GPT2 if kind is GPT2Config else USUAL), **shape})
+
+    return {
+        "llama_grouped": like(LlamaConfig, 15),
+        "llama_tied": like(LlamaConfig, 14, num_attention_heads=4, num_key_value_heads=4, tie_word_embeddings=True),
+        "llama_headdim": like(LlamaConfig, 11, num_attention_heads=4, num_key_value_heads=2, head_dim=24,
+                              rms_norm_eps=1e-6,
                               rope_parameters={"rope_type": "default", "rope_theta": 500000.0}),
+        "llama_llama3": like(LlamaConfig, 6100, num_attention_heads=4, rope_parameters=LLAMA3),
+        "llama_llama3_old": like(LlamaConfig, 6204, num_attention_heads=4, rope_parameters=LLAMA3),
+        "llama_linear": like(LlamaConfig, 63, rope_parameters={"rope_type": "linear", "rope_theta": 10000.0,
+                                                               "factor": 4.0}),
+        "llama_linear_old": like(LlamaConfig, 6401, rope_parameters={"rope_type": "linear", "rope_theta": 10000.0,
+                                                                   "factor": 2.0}),
+        "llama_biases": like(LlamaConfig, 6500, attention_bias=True, mlp_bias=True),
+        "llama_attention_bias": like(LlamaConfig, 66, attention_bias=True),
+        "llama_mlp_bias": like(LlamaConfig, 6700, mlp_bias=True),
+        "qwen2": like(Qwen2Config, 7101),
+        "qwen2_tied_window": like(Qwen2Config, 72, tie_word_embeddings=True, use_sliding_window=True, sliding_window=9,
+                                  max_window_layers=1),
+        "qwen3": like(Qwen3Config, 7302, head_dim=24),
+        "qwen3_bias_window": like(Qwen3Config, 7400, head_dim=8, attention_bias=True, use_sliding_window=True,
+                                  sliding_window=6, layer_types=SLIDING),
+        "mistral": like(MistralConfig, 75, sliding_window=9),
+        "mistral_two": like(MistralConfig, 76, sliding_window=2, head_dim=12),
+        "mistral_full": like(MistralConfig, 7704, sliding_window=None),
+        "gpt2": like(GPT2Config, 7800),
+        "gpt2_untied": like(GPT2Config, 79, tie_word_embeddings=False, n_inner=100),
     }
-    for name, shape in shapes.items():
-        model = random_llama(**shape)
-        model.save_pretrained(out / name)
-        model = load_llama(out / name)  # what the files say is what counts
-        tokens = random_rows(shape["seed"], model.config.vocab_size, LENGTHS)
-        save_file(describe(model, tokens, LENGTHS), out / f"{name}.safetensors")
+
+
+def respell(folder: Path) -> None:
+    """Rope settings as transformers 4 wrote them."""
+    path = folder / "config.json"
+    config = json.loads(path.read_text())
+    parameters = config.pop("rope_parameters")
+    config["rope_theta"] = parameters.pop("rope_theta")
+    if folder.name == "llama_linear_old":  # older still
+        parameters["type"] = parameters.pop("rope_type")
+    config["rope_scaling"] = parameters
+    path.write_text(json.dumps(config, indent=2))
+
+
+def write_random_models(out: Path) -> None:
+    for name, (seed, config) in random_models().items():
+        random_model(seed, config).save_pretrained(out / name)
+        if name.endswith("_old"):
+            respell(out / name)
+        model = load_model(out / name)  # what the files say is what counts
+        tokens = random_rows(seed, model.config.vocab_size, LENGTHS)
+        save_file({**describe(model, tokens, LENGTHS), **gradients(model, tokens, LENGTHS),
+                   **bf16_difference(model, tokens[-1])}, out / f"{name}.safetensors")
 
 
 PROMPTS = ["Once upon a time", "Lily and Tom went to the park.", "The dog was very big and", "One day, a little girl",

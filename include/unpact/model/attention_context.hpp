@@ -6,6 +6,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <map>
 #include <vector>
 
 #include "unpact/model/config.hpp"
@@ -16,14 +17,16 @@ struct KeysValues {
   at::Tensor keys_BGSd, values_BGSd;
 };
 
-/// Asked once per layer of a forward pass.
+/// Asked once per layer of a forward pass: extend(), then mask().
 class AttentionContext {
  public:
   virtual ~AttentionContext() = default;
   /// All keys and values that the new tokens may look at, given those of the new tokens (already rotated).
   virtual KeysValues extend(std::int64_t layer, at::Tensor keys_BGSd, at::Tensor values_BGSd) = 0;
   /// Boolean mask broadcastable to (B, 1, S, all keys), true = may look; undefined: causal among the new tokens.
-  virtual at::Tensor mask() const = 0;
+  /// @param window positions that a token looks back over, itself included (0: all): the token at position q sees
+  /// those at q - window < k <= q, as in transformers (masking_utils.py, sliding_window_causal_mask_function).
+  virtual at::Tensor mask(std::int64_t window = 0) const = 0;
 };
 
 /// Each token sees itself and the new tokens before it. Sequences shorter than the batch are padded on the right:
@@ -31,7 +34,12 @@ class AttentionContext {
 class CausalContext : public AttentionContext {
  public:
   KeysValues extend(std::int64_t layer, at::Tensor keys_BGSd, at::Tensor values_BGSd) override;
-  at::Tensor mask() const override { return {}; }
+  at::Tensor mask(std::int64_t window = 0) const override;
+
+ private:
+  at::TensorOptions options_;
+  std::int64_t tokens_ = 0;
+  mutable std::map<std::int64_t, at::Tensor> masks_;  // by window: layers share them
 };
 
 /// Causal, and keeps the keys and values of every layer.
@@ -50,12 +58,13 @@ class PrefixContext : public AttentionContext {
   /// @param recorded must outlive this object.
   PrefixContext(const std::vector<KeysValues>& recorded, std::int64_t length, std::int64_t new_tokens);
   KeysValues extend(std::int64_t layer, at::Tensor keys_BGSd, at::Tensor values_BGSd) override;
-  at::Tensor mask() const override { return mask_; }
+  at::Tensor mask(std::int64_t window = 0) const override;
 
  private:
   const std::vector<KeysValues>& recorded_;
   std::int64_t length_;
   at::Tensor mask_;  // (S, P + S)
+  mutable std::map<std::int64_t, at::Tensor> masks_;
 };
 
 /// A cache with room for `capacity` positions a sequence, whose sequences grow independently, one token a pass.
@@ -65,17 +74,17 @@ class GenerationCache : public AttentionContext {
   GenerationCache(const std::vector<KeysValues>& prompts, at::Tensor lengths_B, std::int64_t capacity);
   /// Writes the single new token of each sequence (S = 1) at its position.
   KeysValues extend(std::int64_t layer, at::Tensor keys_B1, at::Tensor values_B1) override;
-  at::Tensor mask() const override { return mask_; }
+  at::Tensor mask(std::int64_t window = 0) const override;
   /// Positions of the tokens that the next pass brings, (B, 1).
   at::Tensor next_positions() const;
   /// Call after each pass.
   void advance();
 
  private:
-  void update_mask();
   std::vector<KeysValues> layers_;
-  at::Tensor lengths_B_, rows_B_, mask_;
+  at::Tensor lengths_B_, rows_B_;
   std::int64_t capacity_;
+  mutable std::map<std::int64_t, at::Tensor> masks_;
 };
 
 }  // namespace unpact

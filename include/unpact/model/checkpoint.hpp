@@ -1,8 +1,11 @@
 #pragma once
 /// Checkpoint folders in Hugging Face's layout.
 #include <c10/core/Device.h>
+#include <c10/core/ScalarType.h>
 
+#include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 
 #include "unpact/model/weights.hpp"
@@ -10,16 +13,31 @@
 
 namespace unpact {
 
-/// Reads model.safetensors into fp32 tensors on `device`. Independent: every rank reads for itself.
-/// @throws UserError that lists missing, extra and misshapen tensors together.
-Weights load_weights(const ModelConfig& config, const std::filesystem::path& folder, const c10::Device& device);
+struct LoadOptions {
+  /// What the weights become: kFloat, kBFloat16 or kHalf.
+  c10::ScalarType dtype = c10::ScalarType::Float;
+  /// Which weights to read, by the names of weight_specs; the others stay undefined and their bytes are not touched.
+  /// Unset: all.
+  std::function<bool(const std::string&)> selected;
+};
 
-/// Writes config.json, generation_config.json, model.safetensors and the tokenizer's files; the folder appears under
-/// its final name only when all are complete. Called by one rank.
+/// Reads model.safetensors, or the shards of its index, into new tensors on `device`. Independent: every rank reads for
+/// itself, through a mapping whose pages are given back on the way, so that memory peaks at little more than the weights.
+/// @throws UserError that lists missing, extra and misshapen tensors together, or names a tensor that is not finite.
+Weights load_weights(const ModelConfig& config, const std::filesystem::path& folder, const c10::Device& device,
+                     const LoadOptions& options = {});
+
+struct SaveOptions {
+  /// Weights beyond this many bytes go into several files with an index; a single tensor is never cut.
+  std::uint64_t max_shard_bytes = 5'000'000'000;
+};
+
+/// Writes config.json, generation_config.json, the weights (in their own dtype) and the tokenizer's files; the folder
+/// appears under its final name only when all are complete. Called by one rank.
 void save_checkpoint(const std::filesystem::path& folder, const ModelConfig& config, const Weights& weights,
-                     const Tokenizer& tokenizer);
+                     const Tokenizer& tokenizer, const SaveOptions& options = {});
 
-/// SHA-256 of the weights file.
+/// SHA-256 of the weights file; of several files, that of their `sha256sum` lines in the order of their names.
 std::string weights_checksum(const std::filesystem::path& folder);
 
 }  // namespace unpact

@@ -6,8 +6,20 @@
 #include <vector>
 
 #include "unpact/core/json.hpp"
+#include "unpact/model/architecture.hpp"
 
 namespace unpact {
+
+/// How rotary frequencies are stretched for contexts longer than those of pretraining.
+struct RopeScaling {
+  std::string type = "default";           ///< default (none), linear or llama3
+  double factor = 1.0;                    ///< linear, llama3
+  double low_frequency_factor = 1.0;      ///< llama3
+  double high_frequency_factor = 4.0;     ///< llama3
+  std::int64_t original_positions = 8192; ///< llama3: context of pretraining
+
+  bool operator==(const RopeScaling&) const = default;
+};
 
 struct ModelConfig {
   std::string architecture = "llama";  ///< config.json's model_type
@@ -19,6 +31,16 @@ struct ModelConfig {
   std::int64_t bos_id = -1;            ///< -1: none
   std::vector<std::int64_t> eos_ids;   ///< of generation_config.json where present, else of config.json
 
+  BlockDescription block;
+  RopeScaling rope_scaling;
+  /// For each block, how many positions its tokens look back, themselves included; 0: all. Empty: all, everywhere.
+  std::vector<std::int64_t> windows;
+
+  /// The files as they were read, so that what is not understood here is not lost on saving; null: none.
+  Json original, original_generation;
+
+  std::int64_t window_of(std::int64_t layer) const;
+
   /// Number of weights, a tied head counted once.
   std::int64_t parameter_count() const;
 };
@@ -28,7 +50,11 @@ struct ModelConfig {
 /// that do not fit together.
 ModelConfig read_model_config(const std::filesystem::path& folder);
 
-/// The config.json that describes this model to transformers.
+/// The config.json that describes this model to transformers, with the fields of `original` that are not ours.
+/// @param dtype of the weights: "float32", "bfloat16" or "float16".
 Json model_config_json(const ModelConfig& config, const std::string& dtype);
+
+/// The generation_config.json: the original's settings with this config's BOS and stop ids.
+Json generation_config_json(const ModelConfig& config);
 
 }  // namespace unpact

@@ -43,6 +43,11 @@ class SafetensorsFile {
   bool contains(const std::string& name) const { return header_.tensors.count(name) != 0; }
   /// A read-only view. @throws UserError when there is no such tensor.
   at::Tensor tensor(const std::string& name) const;
+  /// Asks the kernel to read the bytes of a contiguous view, or part of one, before they are touched.
+  void prefetch(const at::Tensor& view) const;
+  /// Gives the pages under a view back: reading them again would read the file again. For views that are read once, so
+  /// that a large file does not stay in this process's memory.
+  void release(const at::Tensor& view) const;
 
  private:
   struct Mapping;

@@ -1,6 +1,7 @@
 #pragma once
-/// The Llama transformer (Touvron et al., arXiv 2302.13971 and 2307.09288): pre-normalized blocks of grouped-query
-/// attention with rotary positions and a SwiGLU MLP. Same numbers as transformers' LlamaForCausalLM.
+/// A decoder of pre-normalized blocks, grouped-query attention and then an MLP, each added to the residual stream. Norms,
+/// biases, positions, MLP and attention windows follow the config's description (architecture.hpp); the numbers are those
+/// of transformers' class of the same model_type.
 ///
 /// Legend of shapes: B sequences, S tokens, D hidden size, V vocabulary, H query heads, G key-value heads, d head size.
 #include <ATen/core/Tensor.h>
@@ -39,6 +40,9 @@ class Transformer {
  private:
   struct Rotation;
   Rotation rotation(const at::Tensor& positions) const;
+  at::Tensor normalized(const at::Tensor& x, const at::Tensor& weight_D, const at::Tensor& bias_D) const;
+  at::Tensor head_normalized(const at::Tensor& x_BHSd, const at::Tensor& weight_d) const;
+  at::Tensor embedded(const at::Tensor& tokens_BS, const at::Tensor& positions) const;
   at::Tensor attention(const BlockWeights& block, std::int64_t layer, const at::Tensor& x_BSD, const Rotation& rotation,
                        AttentionContext& context) const;
   at::Tensor mlp(const BlockWeights& block, const at::Tensor& x_BSD) const;

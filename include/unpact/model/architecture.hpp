@@ -1,0 +1,57 @@
+#pragma once
+/// What tells one transformer from another, as data: a block description that the forward pass and the table of weights
+/// follow, and a row for each of transformers' model_types that says how config.json and the weights file spell it.
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace unpact {
+
+enum class NormKind { rms, layer };           ///< arXiv 1910.07467; arXiv 1607.06450, with bias
+enum class MlpKind { gated, plain };          ///< down(act(gate x) * up x), arXiv 2002.05202; down(act(up x))
+enum class Activation { silu, gelu_new };     ///< arXiv 1702.03118; arXiv 1606.08415 in its tanh form
+enum class PositionKind { rotary, learned };  ///< arXiv 2104.09864; a table that is added to the embedding
+enum class WindowRule { none, every_block, chosen_blocks };
+enum class StorageLayout { plain, gpt2 };     ///< gpt2: (inputs, outputs) matrices, query, key and value in one
+
+struct BlockDescription {
+  NormKind norm = NormKind::rms;
+  MlpKind mlp = MlpKind::gated;
+  Activation activation = Activation::silu;
+  PositionKind positions = PositionKind::rotary;
+  bool query_key_value_bias = false, output_bias = false, mlp_bias = false;
+  bool query_key_norm = false;          ///< an RMS norm on every query and key head, before the rotation
+  bool small_residual_init = false;     ///< random output projections are divided by sqrt(2 * blocks)
+
+  bool operator==(const BlockDescription&) const = default;
+};
+
+/// The keys of config.json that are not spelled alike everywhere.
+struct ConfigKeys {
+  const char *hidden, *intermediate, *layers, *heads, *positions, *epsilon, *activation;
+};
+
+/// A row of the table of architectures. Defaults are those of transformers' configuration classes.
+struct Architecture {
+  const char* model_type;
+  const char* transformers_class;
+  const char* prefix;  ///< of all tensors but the head's; files of the bare model lack it
+  ConfigKeys keys;
+  BlockDescription block;              ///< what the architecture always has
+  bool attention_bias, mlp_bias;       ///< config.json may switch these biases on
+  bool tied_embeddings;                ///< default of tie_word_embeddings
+  const char* default_activation;
+  double default_epsilon;
+  std::int64_t default_key_value_heads;///< when the key is absent; 0: as many as query heads
+  std::int64_t default_head_dim;       ///< when the key is absent; 0: hidden size / heads
+  WindowRule windows;
+  StorageLayout storage;
+  std::vector<const char*> ignored;    ///< endings of tensors that follow from the config and need not be read
+};
+
+const std::vector<Architecture>& architectures();
+
+/// @throws UserError naming the model_type. @param where what the message should name.
+const Architecture& architecture_of(const std::string& model_type, const std::string& where);
+
+}  // namespace unpact
