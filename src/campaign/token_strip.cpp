@@ -12,6 +12,7 @@ namespace {
 
 /// Control characters shown, so that a prompt cannot move the cursor.
 std::string visible(const std::string& piece) {
+  if (piece == "<0x0A>") return "\u21B5";  // how tokenizers with byte fallback name a line feed
   std::string text;
   for (const char c : piece) {
     if (c == '\n') text += "\u21B5";

@@ -34,6 +34,10 @@ TEST(TokenStrip, APromptCannotMoveTheCursorOrColourTheTerminal) {
   }
 }
 
+TEST(TokenStrip, AByteTokenOfALineFeedLooksLikeOne) {
+  EXPECT_EQ(render_strip({{"<0x0A>", 0, false, false}}, 1, false), "\u21B5");
+}
+
 TEST(TokenStrip, ScaleIsTheLargestMagnitudeAndNeverZero) {
   EXPECT_EQ(strip_scale(kTokens), 0.5);
   EXPECT_EQ(strip_scale({{"x", -3, true, false}, {"y", 2, true, false}}), 3);
