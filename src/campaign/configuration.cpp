@@ -181,9 +181,13 @@ void check(const Configuration& c) {
 
 PromptTemplate PromptOptions::resolve() const {
   PromptTemplate result;
+  result.system = unescape(system);
+  result.before_system = unescape(before_system);
+  result.after_system = unescape(after_system);
   result.before_question = unescape(before_question);
   result.after_question = unescape(after_question);
   result.answer_prefix = unescape(answer_prefix);
+  result.generation_prefix = unescape(generation_prefix);
   result.between_examples = unescape(between_examples);
   result.add_bos = add_bos;
   result.stop_strings.clear();

@@ -30,9 +30,13 @@ void add_model(Table& t, Configuration& c) {
 
 void add_prompt(Table& t, Configuration& c) {
   auto& p = c.prompt;
-  t.push_back({"prompt.before_question", "template; \\n is a line feed, \\s a space", &p.before_question});
+  t.push_back({"prompt.system", "text in front of everything; \\n is a line feed, \\s a space", &p.system});
+  t.push_back({"prompt.before_system", "template in front of the system text, where there is one", &p.before_system});
+  t.push_back({"prompt.after_system", "template behind the system text, where there is one", &p.after_system});
+  t.push_back({"prompt.before_question", "template in front of each question", &p.before_question});
   t.push_back({"prompt.after_question", "template behind the question", &p.after_question});
   t.push_back({"prompt.answer_prefix", "between prompt and answer", &p.answer_prefix});
+  t.push_back({"prompt.generation_prefix", "template behind the prompt, but not in the examples", &p.generation_prefix});
   t.push_back({"prompt.between_examples", "behind each in-context example", &p.between_examples});
   t.push_back({"prompt.stop", "strings that end an answer, separated by |", &p.stop});
   t.push_back({"prompt.add_bos", "put BOS in front", &p.add_bos});

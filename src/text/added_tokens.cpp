@@ -116,6 +116,34 @@ std::vector<Section> AddedTokens::split(const std::string& text, bool normalized
   return sections;
 }
 
+std::vector<Section> AddedTokens::split_around(const std::string& text, bool normalized,
+                                               const std::vector<ByteSpan>& literals) const {
+  if (literals.empty()) return split(text, normalized);
+  std::vector<Section> sections;
+  const auto add = [&](const Section& section) {
+    if (section.span.begin == section.span.end) return;
+    const bool joins = !section.id && !sections.empty() && !sections.back().id;
+    if (joins) sections.back().span.end = section.span.end;
+    else sections.push_back(section);
+  };
+  std::size_t done = 0;
+  const auto add_between = [&](std::size_t end) {
+    UNPACT_EXPECT(done <= end && end <= text.size());
+    for (auto section : split(text.substr(done, end - done), normalized)) {
+      section.span.begin += done;
+      section.span.end += done;
+      add(section);
+    }
+  };
+  for (const auto& literal : literals) {
+    add_between(literal.begin);
+    add({literal, std::nullopt});
+    done = literal.end;
+  }
+  add_between(text.size());
+  return sections;
+}
+
 const AddedToken* AddedTokens::find(TokenId id) const {
   const auto it = by_id_.find(id);
   return it == by_id_.end() ? nullptr : &tokens_[it->second];

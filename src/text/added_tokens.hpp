@@ -35,6 +35,9 @@ class AddedTokens {
   /// Cuts a text at the tokens that are looked for before (false) or after (true) normalization. Of several that begin
   /// at one place the longest counts.
   std::vector<Section> split(const std::string& text, bool normalized) const;
+  /// The same, looking only between the literals: ranges of `text`, ascending and apart.
+  std::vector<Section> split_around(const std::string& text, bool normalized,
+                                    const std::vector<ByteSpan>& literals) const;
 
   bool has_normalized() const { return !normalized_.empty(); }
   const std::vector<AddedToken>& all() const { return tokens_; }

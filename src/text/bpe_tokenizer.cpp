@@ -25,6 +25,20 @@ bool reads_bytes(const BpeParts& parts) {
   return ends_in_byte_level(parts.pre_tokenizer) && !parts.vocabulary.byte_fallback;
 }
 
+/// The bytes of a rewritten section that stand for bytes of the ranges of the original text.
+std::vector<ByteSpan> ranges_within(const AlignedText& section, const std::vector<ByteSpan>& ranges) {
+  std::vector<ByteSpan> found;
+  const std::size_t size = section.bytes().size();
+  std::size_t at = 0;
+  for (const auto& range : ranges) {
+    while (at < size && section.original(at, at + 1).end <= range.begin) ++at;
+    const std::size_t begin = at;
+    while (at < size && section.original(at, at + 1).begin < range.end) ++at;
+    if (begin < at) found.push_back({begin, at});
+  }
+  return found;
+}
+
 BpeVocabulary with_bytes(BpeVocabulary vocabulary, bool bytes) {
   vocabulary.bytes = bytes;
   return vocabulary;
@@ -87,10 +101,14 @@ void BpeTokenizer::choose_special_tokens(const TokenizerConfig& config) {
   eos_id_ = first_known({"<|end_of_text|>", "</s>", "<|endoftext|>"});
 }
 
-Encoding BpeTokenizer::encode(std::string_view text) const { return run(text, Beginning::own); }
+Encoding BpeTokenizer::encode(std::string_view text) const { return run(text, Beginning::own, {}); }
+
+Encoding BpeTokenizer::encode_around(std::string_view text, const std::vector<ByteSpan>& literals) const {
+  return run(text, Beginning::own, literals);
+}
 
 Encoding BpeTokenizer::encode_with_special(std::string_view text) const {
-  auto encoding = run(text, Beginning::own);
+  auto encoding = run(text, Beginning::own, {});
   encoding.ids.insert(encoding.ids.begin(), prefix_.begin(), prefix_.end());
   encoding.spans.insert(encoding.spans.begin(), prefix_.size(), ByteSpan{});
   encoding.ids.insert(encoding.ids.end(), suffix_.begin(), suffix_.end());
@@ -99,52 +117,57 @@ Encoding BpeTokenizer::encode_with_special(std::string_view text) const {
 }
 
 std::vector<TokenId> BpeTokenizer::encode_continuation(std::string_view text) const {
-  return run(text, Beginning::continuation).ids;
+  return run(text, Beginning::continuation, {}).ids;
 }
 
-Encoding BpeTokenizer::run(std::string_view text, Beginning beginning) const {
+std::vector<TokenId> BpeTokenizer::encode_continuation_around(std::string_view text,
+                                                              const std::vector<ByteSpan>& literals) const {
+  return run(text, Beginning::continuation, literals).ids;
+}
+
+Encoding BpeTokenizer::run(std::string_view text, Beginning beginning, const std::vector<ByteSpan>& literals) const {
   UNPACT_VALIDATE(text.size() <= kMaxTextBytes, "a text is too long to tokenize",
                   concat("it has ", text.size(), " bytes, more than ", kMaxTextBytes), "split it into several texts");
   UNPACT_VALIDATE(is_valid_utf8(text), "a text cannot be tokenized", "it is not valid UTF-8", "convert it to UTF-8");
   const std::unique_lock lock(cache_mutex_, std::try_to_lock);
-  WordCache* const cache = lock.owns_lock() ? &cache_ : nullptr;
+  const Run run{beginning, literals, lock.owns_lock() ? &cache_ : nullptr};
   Encoding encoding;
   encoding.ids.reserve(text.size() / 4 + 4);
   encoding.spans.reserve(text.size() / 4 + 4);
-  for (const auto& section : added_.split(std::string(text), false)) {
+  for (const auto& section : added_.split_around(std::string(text), false, literals)) {
     if (section.id) {
       encoding.ids.push_back(*section.id);
       encoding.spans.push_back(section.span);
     } else {
       const auto part = text.substr(section.span.begin, section.span.end - section.span.begin);
-      encode_section(AlignedText(part, section.span.begin), beginning, cache, encoding);
+      encode_section(AlignedText(part, section.span.begin), run, encoding);
     }
   }
   return encoding;
 }
 
-void BpeTokenizer::encode_section(AlignedText section, Beginning beginning, WordCache* cache, Encoding& encoding) const {
-  if (normalizer_) normalizer_->apply(section, beginning);
-  if (!added_.has_normalized()) return encode_words(std::move(section), beginning, cache, encoding);
-  for (const auto& part : added_.split(section.bytes(), true)) {
+void BpeTokenizer::encode_section(AlignedText section, const Run& run, Encoding& encoding) const {
+  if (normalizer_) normalizer_->apply(section, run.beginning);
+  if (!added_.has_normalized()) return encode_words(std::move(section), run, encoding);
+  for (const auto& part : added_.split_around(section.bytes(), true, ranges_within(section, run.literals))) {
     if (part.id) {
       encoding.ids.push_back(*part.id);
       encoding.spans.push_back(section.original(part.span.begin, part.span.end));
     } else {
-      encode_words(section.slice(part.span), beginning, cache, encoding);
+      encode_words(section.slice(part.span), run, encoding);
     }
   }
 }
 
-void BpeTokenizer::encode_words(AlignedText section, Beginning beginning, WordCache* cache, Encoding& encoding) const {
+void BpeTokenizer::encode_words(AlignedText section, const Run& run, Encoding& encoding) const {
   if (section.bytes().empty()) return;
-  if (pre_tokenizer_) pre_tokenizer_->apply(section, beginning);
+  if (pre_tokenizer_) pre_tokenizer_->apply(section, run.beginning);
   UNPACT_VALIDATE(section.bytes().size() < (1ULL << 32), "a text is too long to tokenize",
                   "its normalized form has more than 2^32 bytes", "split it into several texts");
   std::vector<Symbol> symbols;
   for (const auto& word : section.words) {
     symbols.clear();
-    model_.encode(section.view(word), static_cast<std::uint32_t>(word.begin), cache, symbols);
+    model_.encode(section.view(word), static_cast<std::uint32_t>(word.begin), run.cache, symbols);
     for (const auto& symbol : symbols) {
       encoding.ids.push_back(symbol.id);
       encoding.spans.push_back(section.original(symbol.begin, symbol.end));

@@ -34,8 +34,11 @@ class BpeTokenizer final : public Tokenizer {
   BpeTokenizer(BpeParts parts, const TokenizerConfig& config);
 
   Encoding encode(std::string_view text) const override;
+  Encoding encode_around(std::string_view text, const std::vector<ByteSpan>& literals) const override;
   Encoding encode_with_special(std::string_view text) const override;
   std::vector<TokenId> encode_continuation(std::string_view text) const override;
+  std::vector<TokenId> encode_continuation_around(std::string_view text,
+                                                  const std::vector<ByteSpan>& literals) const override;
   std::string decode(const std::vector<TokenId>& ids) const override;
   std::string piece(TokenId id) const override;
 
@@ -49,9 +52,15 @@ class BpeTokenizer final : public Tokenizer {
   std::vector<std::pair<std::string, std::string>> describe() const override;
 
  private:
-  Encoding run(std::string_view text, Beginning beginning) const;
-  void encode_section(AlignedText section, Beginning beginning, WordCache* cache, Encoding& encoding) const;
-  void encode_words(AlignedText section, Beginning beginning, WordCache* cache, Encoding& encoding) const;
+  /// What a run over one text needs: where it begins, what is literal in it, the cache (null: none).
+  struct Run {
+    Beginning beginning;
+    const std::vector<ByteSpan>& literals;
+    WordCache* cache;
+  };
+  Encoding run(std::string_view text, Beginning beginning, const std::vector<ByteSpan>& literals) const;
+  void encode_section(AlignedText section, const Run& run, Encoding& encoding) const;
+  void encode_words(AlignedText section, const Run& run, Encoding& encoding) const;
   void choose_special_tokens(const TokenizerConfig& config);
   std::optional<TokenId> id_of(const std::string& content) const;
   /// Empty for an id that is not used. @throws UserError for an id outside the vocabulary.

@@ -17,6 +17,37 @@ std::string quoted(const std::string& text) {
   return concat('"', text.substr(0, cut), "...\"");
 }
 
+/// A text in the making, of a template's own parts and of what these are filled with.
+struct Draft {
+  std::string text;
+  std::vector<ByteSpan> literals;
+
+  void add(const std::string& part) { text += part; }
+  void fill(const std::string& content) {
+    if (!content.empty()) literals.push_back({text.size(), text.size() + content.size()});
+    text += content;
+  }
+};
+
+/// Everything up to the question that is asked.
+Draft draft_of(const PromptTemplate& prompt_template, const std::vector<InContextExample>& examples) {
+  Draft draft;
+  if (!prompt_template.system.empty()) {
+    draft.add(prompt_template.before_system);
+    draft.fill(prompt_template.system);
+    draft.add(prompt_template.after_system);
+  }
+  for (const auto& [question, answer] : examples) {
+    draft.add(prompt_template.before_question);
+    draft.fill(question);
+    draft.add(prompt_template.after_question + prompt_template.answer_prefix);
+    draft.fill(answer);
+    draft.add(prompt_template.between_examples);
+  }
+  draft.add(prompt_template.before_question);
+  return draft;
+}
+
 /// Whether the bytes hold something that can be seen. Pieces may end inside a character: its bytes can all be seen.
 bool has_visible_byte(std::string_view bytes) {
   if (!bytes.empty() && (static_cast<unsigned char>(bytes.front()) & 0xC0) == 0x80) return true;
@@ -71,17 +102,14 @@ bool belongs_to(const ByteSpan& token, const ByteSpan& word, const std::string& 
 Prompt build_prompt(const Tokenizer& tokenizer, const PromptTemplate& prompt_template, const std::string& question,
                     const std::vector<InContextExample>& examples) {
   UNPACT_VALIDATE(!is_blank(question), "a prompt cannot be built", "the question is empty", "check the dataset");
-  Prompt prompt;
-  for (const auto& [example_question, example_answer] : examples)
-    prompt.text += prompt_template.before_question + example_question + prompt_template.after_question +
-                   prompt_template.answer_prefix + example_answer + prompt_template.between_examples;
-  prompt.text += prompt_template.before_question;
-  const std::size_t question_begin = prompt.text.size();
-  prompt.text += question;
-  const std::size_t question_end = prompt.text.size();
-  prompt.text += prompt_template.after_question;
+  auto draft = draft_of(prompt_template, examples);
+  const std::size_t question_begin = draft.text.size(), question_end = question_begin + question.size();
+  draft.fill(question);
+  draft.add(prompt_template.after_question + prompt_template.generation_prefix);
 
-  auto encoding = tokenizer.encode(prompt.text);
+  Prompt prompt;
+  prompt.text = std::move(draft.text);
+  auto encoding = tokenizer.encode_around(prompt.text, draft.literals);
   prompt.ids = std::move(encoding.ids);
   prompt.spans = std::move(encoding.spans);
   if (prompt_template.add_bos) {
@@ -97,7 +125,10 @@ Prompt build_prompt(const Tokenizer& tokenizer, const PromptTemplate& prompt_tem
 std::vector<TokenId> encode_answer(const Tokenizer& tokenizer, const PromptTemplate& prompt_template,
                                    const std::string& answer) {
   UNPACT_VALIDATE(!is_blank(answer), "an answer cannot be encoded", "it is empty", "check the dataset");
-  return tokenizer.encode_continuation(prompt_template.answer_prefix + answer);
+  Draft draft;
+  draft.add(prompt_template.answer_prefix);
+  draft.fill(answer);
+  return tokenizer.encode_continuation_around(draft.text, draft.literals);
 }
 
 std::string readable_answer(const Tokenizer& tokenizer, const PromptTemplate& prompt_template,

@@ -57,6 +57,16 @@ std::unique_ptr<Tokenizer> load_beside_json(const fs::path& folder) {
 
 }  // namespace
 
+// For tokenizers that know no special token by name.
+Encoding Tokenizer::encode_around(std::string_view text, const std::vector<ByteSpan>& /*literals*/) const {
+  return encode(text);
+}
+
+std::vector<TokenId> Tokenizer::encode_continuation_around(std::string_view text,
+                                                           const std::vector<ByteSpan>& /*literals*/) const {
+  return encode_continuation(text);
+}
+
 Encoding Tokenizer::encode_with_special(std::string_view text) const {
   auto encoding = encode(text);
   if (const auto bos = bos_id()) {

@@ -86,6 +86,25 @@ TEST(UnknownOption, IsNamedWithTheNearestOne) {
   EXPECT_THAT(refusal({"--qqqqqqqqqqqqqqqq", "1"}), AllOf(HasSubstr("unknown option"), Not(HasSubstr("did you mean"))));
 }
 
+TEST(PromptOptions, OfThePublishedTemplatesResolve) {
+  const auto models = std::filesystem::path(UNPACT_SOURCE_DIR) / "configs/models";
+  const auto prompt = [&](const char* name) { return resolve({"--config", (models / name).string()}).prompt.resolve(); };
+  const auto qwen = prompt("qwen3.ini");
+  EXPECT_EQ(qwen.system, "");
+  EXPECT_EQ(qwen.after_question + qwen.generation_prefix,
+            "<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n");
+  EXPECT_TRUE(qwen.stop_strings.empty());
+  EXPECT_FALSE(qwen.add_bos);
+  const auto llama = prompt("llama3.1-instruct.ini");
+  EXPECT_EQ(llama.before_system + llama.system + llama.after_system,
+            "<|start_header_id|>system<|end_header_id|>\n\nCutting Knowledge Date: December 2023\n"
+            "Today Date: 26 Jul 2024\n\n<|eot_id|>");
+  EXPECT_EQ(prompt("mistral-instruct.ini").before_question, "[INST] ");
+  EXPECT_EQ(prompt("qwen2.5-instruct.ini").between_examples, "<|im_end|>\n");
+  EXPECT_EQ(prompt("muse.ini").after_question, "\nAnswer: ");
+  EXPECT_EQ(prompt("muse.ini").stop_strings, PromptTemplate().stop_strings);
+}
+
 TEST(UnknownOption, InAFileNamesTheFile) {
   const TemporaryFolder folder;
   const auto config = folder.write("c.ini", "[run]\nsede = 1\n").string();

@@ -73,6 +73,17 @@ TEST(BuildPrompt, MuseTemplateEndsWithASpace) {
   EXPECT_EQ(prompt.text, "Question: When?\nAnswer: 1472\n\nQuestion: Who?\nAnswer: ");
 }
 
+TEST(BuildPrompt, SystemTextAndGenerationPrefixAppearOnce) {
+  PromptTemplate chat;
+  chat.before_system = "<";
+  chat.after_system = ">";
+  chat.generation_prefix = "!";
+  EXPECT_EQ(build_prompt(ByteTokenizer(), chat, "Who?").text, "Question: Who?\nAnswer:!");
+  chat.system = "Be kind.";
+  EXPECT_EQ(build_prompt(ByteTokenizer(), chat, "Who?", {{"When?", "1472"}}).text,
+            "<Be kind.>Question: When?\nAnswer: 1472\n\nQuestion: Who?\nAnswer:!");
+}
+
 TEST(BuildPrompt, BosIsOptional) {
   ByteTokenizer tokenizer;
   PromptTemplate plain;

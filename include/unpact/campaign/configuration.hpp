@@ -36,8 +36,9 @@ struct ModelOptions {
 
 /// A prompt template as configuration text, with escapes (\n, \s for a space at an end).
 struct PromptOptions {
+  std::string system, before_system, after_system;
   std::string before_question = "Question:\\s", after_question = "\\nAnswer:", answer_prefix = "\\s";
-  std::string between_examples = "\\n\\n";
+  std::string generation_prefix, between_examples = "\\n\\n";
   std::string stop = "\\n\\n | \\nQuestion | Question:";  ///< separated by |
   bool add_bos = true;
   std::int64_t examples = 0;  ///< in-context examples in front of each question

@@ -10,10 +10,16 @@ namespace unpact {
 
 /// How a model is asked. The defaults are the demonstration's; MUSE's own has a space behind "Answer:" and an empty
 /// `answer_prefix` (configs/models/muse.ini).
+///
+/// The template's text may name special tokens (<|eot_id|>, [INST]), which become these tokens. What the template is
+/// filled with, the system text, questions and answers, cannot: its tokens are those of plain text.
 struct PromptTemplate {
+  std::string system;                        ///< in front of everything, between the next two; empty: none of the three
+  std::string before_system, after_system;
   std::string before_question = "Question: ";
   std::string after_question = "\nAnswer:";
   std::string answer_prefix = " ";           ///< between prompt and answer
+  std::string generation_prefix;             ///< ends the prompt, but is not in the examples (Qwen3: an empty thought)
   std::string between_examples = "\n\n";     ///< behind each in-context example's answer
   bool add_bos = true;
   std::vector<std::string> stop_strings = {"\n\n", "\nQuestion", "Question:"};

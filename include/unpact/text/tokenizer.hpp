@@ -32,10 +32,17 @@ class Tokenizer {
   /// become these tokens, except in SentencePiece models, which know none by name.
   /// @throws UserError for text that is not UTF-8: it is refused, not mended, as the Python packages take none either.
   virtual Encoding encode(std::string_view text) const = 0;
-  /// The same with the special tokens that the tokenizer's own rules put around a text (BOS, say).
+  /// The same, but special and added tokens that are named inside of `literals`, or across their bounds, stay plain
+  /// text: what others wrote cannot leave the turn of a chat that it is put into. Words still form across the bounds.
+  /// @param literals ranges of `text`, ascending and apart.
+  virtual Encoding encode_around(std::string_view text, const std::vector<ByteSpan>& literals) const;
+  /// encode() with the special tokens that the tokenizer's own rules put around a text (BOS, say).
   virtual Encoding encode_with_special(std::string_view text) const;
   /// The tokens of a text that continues another one: no space is put in front of it.
   virtual std::vector<TokenId> encode_continuation(std::string_view text) const = 0;
+  /// The same, with literals as above.
+  virtual std::vector<TokenId> encode_continuation_around(std::string_view text,
+                                                          const std::vector<ByteSpan>& literals) const;
   /// The text of the ids; special tokens (BOS, EOS, padding) are left out, and so are ids that belong to no token.
   /// Broken UTF-8 becomes U+FFFD. Spaces are not cleaned up, as transformers 5 cleans up no BPE tokenizer's.
   /// @throws UserError for an id outside the vocabulary.
