@@ -13,7 +13,7 @@ class Asset:
     layout: str  # of a dataset: muse, wmdp or tofu
     about: str
     tokenizer: str = ""  # the model whose tokenizer serves a repository that brings none
-    template: str = ""  # configs/models/TEMPLATE.ini, whose [prompt] section suits the model
+    template: str = ""  # of a model: configs/models/TEMPLATE.ini, whose [prompt] section suits it
 
     @property
     def folder(self) -> str:

@@ -8,8 +8,8 @@ from .catalogue import Asset
 from .convert import convert
 from .errors import AssetError
 from .hub import Hub
-from .manifest import Entry, Manifest, digests, read_manifest
-from .selection import wanted_files
+from .manifest import Entry, Manifest, digests, read_manifest, write_atomically
+from .selection import TOKENIZER_FILES, TOKENIZERS, wanted_files
 
 _PARTS = ".partial"  # folder of what is not complete yet, by checksum
 _MARGIN = 64 << 20  # bytes that stay free
@@ -22,7 +22,7 @@ def fetch(asset: Asset, out: Path, hub: Hub, revision: str | None, say: Say) -> 
     """Brings the asset's folder below `out` to what its manifest says, or to the hub's state where it has none."""
     folder = out / asset.folder
     manifest = _usable_manifest(folder, asset, revision)
-    if manifest and manifest.complete:
+    if manifest and manifest.complete and not _wants_tokenizer(asset, manifest):
         damaged = manifest.damaged(folder)
         if not damaged:
             say(f"{len(manifest.files)} files are here and intact (commit {manifest.commit[:12]})")
@@ -36,6 +36,8 @@ def fetch(asset: Asset, out: Path, hub: Hub, revision: str | None, say: Say) -> 
     _download_missing(asset, manifest, folder, source, hub, say)
     if asset.kind == "dataset":
         _convert(asset, manifest, folder, source, say)
+    else:
+        _borrow_tokenizer(asset, manifest, folder, out, say)
     manifest.complete = True
     manifest.write(folder)
     shutil.rmtree(folder / _PARTS, ignore_errors=True)
@@ -113,8 +115,28 @@ def _convert(asset: Asset, manifest: Manifest, folder: Path, source: Path, say: 
     paths = [entry.path.removeprefix("hub/") for entry in manifest.hub_files()]
     written = convert(asset.layout, source, paths, folder)
     say(f"converted to {len(written)} JSON files")
-    entries = []
-    for name in written:
-        file = folder / name
-        entries.append(Entry(name, file.stat().st_size, digests(file)[0], converted=True))
-    manifest.files = manifest.hub_files() + entries
+    manifest.files = manifest.hub_files() + [_entry_of(folder, name) for name in written]
+
+
+def _entry_of(folder: Path, name: str) -> Entry:
+    return Entry(name, (folder / name).stat().st_size, digests(folder / name)[0], converted=True)
+
+
+def _wants_tokenizer(asset: Asset, manifest: Manifest) -> bool:
+    return bool(asset.tokenizer) and not any(entry.path in TOKENIZERS for entry in manifest.files)
+
+
+def _borrow_tokenizer(asset: Asset, manifest: Manifest, folder: Path, out: Path, say: Say) -> None:
+    """Copies the base model's tokenizer beside weights that came without one, if that model is here."""
+    manifest.files = manifest.hub_files()
+    if not _wants_tokenizer(asset, manifest):
+        return
+    base = out / f"models/{asset.tokenizer}"
+    names = [name for name in TOKENIZER_FILES if (base / name).is_file()]
+    if not set(names) & TOKENIZERS:
+        say(f"its repository has no tokenizer: run scripts/fetch-assets {asset.tokenizer} {asset.name} to take one")
+        return
+    for name in names:
+        write_atomically(folder / name, (base / name).read_bytes())
+    manifest.files += [_entry_of(folder, name) for name in names]
+    say(f"tokenizer of {asset.tokenizer} put beside it")

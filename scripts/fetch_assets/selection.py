@@ -22,6 +22,10 @@ _DATASET_FILE = {
         r"(\.json|/.+\.parquet)"
     ),
 }
+TOKENIZERS = {"tokenizer.json", "tokenizer.model", "vocab.json"}  # one of them makes a tokenizer
+TOKENIZER_FILES = (
+    "tokenizer.json", "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
+)
 INDEX = "model.safetensors.index.json"
 SINGLE = "model.safetensors"
 

@@ -39,7 +39,8 @@ def test_a_model_is_fetched_whole_and_without_pickles(hub: HubServer, tmp_path: 
     assert {entry["path"]: entry["size"] for entry in manifest["files"]} == {name: len(files[name]) for name in wanted}
     assert all(re.fullmatch("[0-9a-f]{64}", entry["sha256"]) for entry in manifest["files"])
     choice = (tmp_path / "models/qwen3-14b.ini").read_text()
-    assert "[model]\nname = qwen3-14b\npath = qwen3-14b\n" in choice and "tokenizer =" not in choice
+    assert "[model]\nname = qwen3-14b\npath = qwen3-14b\n\n[prompt]\n" in choice
+    assert "generation_prefix = <think>\\n\\n</think>\\n\\n\n" in choice
 
 
 def test_the_script_itself_says_what_to_configure(hub: HubServer, tmp_path: Path) -> None:
@@ -209,9 +210,19 @@ def test_one_failure_does_not_keep_the_others(hub: HubServer, tmp_path: Path) ->
     assert (tmp_path / "datasets/muse-news/knowmem/forget_qa.json").exists()
 
 
-def test_a_model_without_a_tokenizer_is_given_its_base_models(hub: HubServer, tmp_path: Path) -> None:
+def test_a_model_without_a_tokenizer_is_given_its_base_models(
+    hub: HubServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     files = dict(hub.state.repos[MODEL].files)
+    hub.state.repos["model", "meta-llama/Llama-2-7b-hf"] = Repo(dict(files))
     del files["tokenizer.json"]
     hub.state.repos["model", "muse-bench/MUSE-News_target"] = Repo(files)
     assert run(tmp_path, "muse-news-target") == 0
-    assert "tokenizer = llama2-7b\n" in (tmp_path / "models/muse-news-target.ini").read_text()
+    assert "run scripts/fetch-assets llama2-7b muse-news-target" in capsys.readouterr().out
+    assert run(tmp_path, "llama2-7b", "muse-news-target") == 0
+    borrowed = tmp_path / "models/muse-news-target/tokenizer.json"
+    assert borrowed.read_bytes() == b"{}"
+    borrowed.write_bytes(b"[]")
+    hub.state.requests.clear()
+    assert run(tmp_path, "muse-news-target") == 0
+    assert borrowed.read_bytes() == b"{}" and hub.state.requests == []
