@@ -27,7 +27,9 @@ class AlignedText {
   }
   AlignedText slice(const ByteSpan& range) const;
   /// Whether the range begins where the whole original text does.
-  bool at_start(const ByteSpan& range) const { return !bytes_.empty() && original(range.begin, range.begin + 1).begin == 0; }
+  bool at_start(const ByteSpan& range) const {
+    return !bytes_.empty() && original(range.begin, range.begin + 1).begin == 0;
+  }
 
  private:
   friend class Rewriter;

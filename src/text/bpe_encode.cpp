@@ -13,7 +13,8 @@ constexpr std::string_view kSpaceSymbol = "\xE2\x96\x81";
 
 }  // namespace
 
-void BpeModel::encode(std::string_view word, std::uint32_t offset, WordCache* cache, std::vector<Symbol>& symbols) const {
+void BpeModel::encode(std::string_view word, std::uint32_t offset, WordCache* cache,
+                      std::vector<Symbol>& symbols) const {
   if (!cuts_at_spaces_ || word.size() <= kSpaceSymbol.size()) return encode_chunk(word, offset, cache, symbols);
   if (options_.ignore_merges && find(word) != kNone) {
     symbols.push_back({find(word), offset, offset + static_cast<std::uint32_t>(word.size())});
@@ -83,7 +84,8 @@ void BpeModel::merge_few(std::vector<Symbol>& symbols, std::size_t first) const 
   Symbol* const s = symbols.data() + first;
   for (std::size_t i = 0; i + 1 < count; ++i) merges[i] = merges_.get(s[i].id, s[i + 1].id);
   while (count > 1) {
-    const auto best = static_cast<std::size_t>(std::min_element(merges.begin(), merges.begin() + count - 1) - merges.begin());
+    const auto* const lowest = std::min_element(merges.data(), merges.data() + count - 1);
+    const auto best = static_cast<std::size_t>(lowest - merges.data());
     if (merges[best] == kNoMerge) break;
     s[best].id = static_cast<Id>(merges[best]);
     s[best].end = s[best + 1].end;
@@ -133,7 +135,8 @@ void BpeModel::merge_many(std::vector<Symbol>& symbols, std::size_t first) const
     if (previous[at] < count) consider(previous[at], [&](const Candidate& c) { queue.push(c); });
   }
   const auto begin = symbols.begin() + static_cast<std::ptrdiff_t>(first);
-  symbols.erase(std::remove_if(begin, symbols.end(), [](const Symbol& symbol) { return symbol.id == kNone; }), symbols.end());
+  const auto is_gone = [](const Symbol& symbol) { return symbol.id == kNone; };
+  symbols.erase(std::remove_if(begin, symbols.end(), is_gone), symbols.end());
 }
 
 }  // namespace unpact

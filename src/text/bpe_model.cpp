@@ -71,7 +71,7 @@ void BpeModel::add_merges(const std::vector<std::pair<std::string, std::string>>
     const auto& [left, right] = merges[rank];
     const auto a = id_of(left), b = id_of(right), both = id_of(left + right);
     UNPACT_VALIDATE(a && b && both, concat(where_, " is broken"),
-                    concat("merge ", rank + 1, ", ", left, " and ", right, ", names a piece that is not in the vocabulary"),
+                    concat("merge ", rank + 1, ", ", left, " and ", right, ", names an unknown piece"),
                     "fetch the file again");
     merges_.set(static_cast<Id>(*a), static_cast<Id>(*b), Merge{rank} << 32 | static_cast<Id>(*both));
     if (right.starts_with(kSpaceSymbol) && !left.ends_with(kSpaceSymbol)) cuts_at_spaces_ = false;
@@ -103,7 +103,8 @@ void BpeModel::prepare_first_symbols() {
   if (options_.unknown_piece.empty()) return;
   unknown_ = static_cast<Id>(id_of(options_.unknown_piece).value_or(TokenId{kNone}));
   UNPACT_VALIDATE(unknown_ != kNone, concat(where_, " is broken"),
-                  concat("its unknown token ", options_.unknown_piece, " is not in the vocabulary"), "fetch the file again");
+                  concat("its unknown token ", options_.unknown_piece, " is not in the vocabulary"),
+                  "fetch the file again");
 }
 
 std::optional<TokenId> BpeModel::id_of(const std::string& piece) const {

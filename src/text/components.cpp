@@ -46,7 +46,8 @@ Regex read_pattern(const Json& object, const std::string& where) {
 
 std::string require_character(const Json& object, const std::string& key, const std::string& where) {
   const auto text = require_string(object, key, where);
-  UNPACT_VALIDATE(!text.empty() && code_point_at(text, 0).bytes == text.size(), concat(where, ": field '", key, "' is broken"),
+  UNPACT_VALIDATE(!text.empty() && code_point_at(text, 0).bytes == text.size(),
+                  concat(where, ": field '", key, "' is broken"),
                   concat("expected one character, found ", text.size(), " bytes"), "fetch the file again");
   return text;
 }

@@ -1,6 +1,6 @@
 #pragma once
 /// The parts of a tokenizer.json as the tokenizers package (Hugging Face) defines them: normalizers, pre-tokenizers,
-/// decoders. Each is made from its JSON object; the makers throw UserError for a kind that is not supported and name it.
+/// decoders. Each is made from its JSON object; the makers throw UserError that names a kind that is not supported.
 #include <memory>
 #include <string>
 #include <vector>

@@ -144,8 +144,8 @@ std::unique_ptr<Decoder> make_step(const Json& json, const std::string& where) {
                                    count_of(json, "stop", where));
   if (type == "Metaspace") {
     const bool prefix = bool_or(json, "add_prefix_space", true, where);
-    return std::make_unique<Metaspace>(require_character(json, "replacement", where),
-                                       string_or(json, "prepend_scheme", prefix ? "always" : "never", where) != "never");
+    const auto scheme = string_or(json, "prepend_scheme", prefix ? "always" : "never", where);
+    return std::make_unique<Metaspace>(require_character(json, "replacement", where), scheme != "never");
   }
   refuse_component("decoder", type, where);
 }

@@ -44,7 +44,8 @@ void decompose(std::string_view part, bool compatibly, std::vector<Change>& resu
   for (auto begin = result.begin(); begin != result.end();) {  // marks between two starters go by their class
     const auto end = std::find_if(begin + 1, result.end(), [](const Change& x) { return combining_class(x.c) == 0; });
     const auto marks = combining_class(begin->c) == 0 ? begin + 1 : begin;
-    std::stable_sort(marks, end, [](const Change& a, const Change& b) { return combining_class(a.c) < combining_class(b.c); });
+    const auto by_class = [](const Change& a, const Change& b) { return combining_class(a.c) < combining_class(b.c); };
+    std::stable_sort(marks, end, by_class);
     begin = end;
   }
 }

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "regex.hpp"
+#include "unicode.hpp"
 #include "unpact/core/error.hpp"
 
 namespace unpact {
@@ -33,7 +34,8 @@ class Translation {
 
  private:
   [[noreturn]] void refuse(const std::string& what) const {
-    throw UserError(concat(where_, ": a regular expression is not supported"), concat(what, " in ", pattern_.substr(0, 200)),
+    throw UserError(concat(where_, ": a regular expression is not supported"),
+                    concat(what, " in ", escape_broken_utf8(pattern_.substr(0, 200))),
                     "use the model's original tokenizer");
   }
   void copy(std::size_t count) {
@@ -172,7 +174,8 @@ class Translation {
          {"whitespace", "White_Space"}, {"upper", "Uppercase"}, {"lower", "Lowercase"}, {"any", "Any"}}};
     for (const auto& [from, to] : names)
       if (key == from) return to;
-    for (const char* binary : {"emoji", "extendedpictographic", "ideographic", "uppercase", "lowercase", "emojipresentation"})
+    for (const char* binary :
+         {"emoji", "extendedpictographic", "ideographic", "uppercase", "lowercase", "emojipresentation"})
       if (key == binary) return name;
     return concat("sc:", name);
   }

@@ -159,8 +159,8 @@ std::unique_ptr<PreTokenizer> make_metaspace(const Json& json, const std::string
   // Files of older versions say add_prefix_space instead of a scheme.
   const bool prefix = bool_or(json, "add_prefix_space", true, where);
   const auto name = string_or(json, "prepend_scheme", prefix ? "always" : "never", where);
-  UNPACT_VALIDATE(name == "always" || name == "first" || name == "never", concat(where, ": field 'prepend_scheme' is broken"),
-                  concat("it is ", name), "fetch the file again");
+  UNPACT_VALIDATE(name == "always" || name == "first" || name == "never",
+                  concat(where, ": field 'prepend_scheme' is broken"), concat("it is ", name), "fetch the file again");
   const auto scheme = name == "always" ? Metaspace::Scheme::always
                       : name == "first" ? Metaspace::Scheme::first
                                         : Metaspace::Scheme::never;
@@ -192,7 +192,8 @@ std::unique_ptr<PreTokenizer> make_step(const Json& json, const std::string& whe
 
 std::unique_ptr<PreTokenizer> make_pre_tokenizer(const Json& json, const std::string& where, bool spells_bytes) {
   std::vector<std::unique_ptr<PreTokenizer>> steps;
-  for (const Json* step : steps_of(json, "pretokenizers", where)) steps.push_back(make_step(*step, where, spells_bytes));
+  for (const Json* step : steps_of(json, "pretokenizers", where))
+    steps.push_back(make_step(*step, where, spells_bytes));
   if (steps.empty()) return nullptr;
   return std::make_unique<Steps>(std::move(steps));
 }

@@ -18,7 +18,8 @@ constexpr std::size_t kRanks = 128'000;  // of Llama 3; its special tokens follo
 constexpr std::size_t kSpecialTokens = 256;
 // Llama 3's expression, as Meta's llama-models has it.
 constexpr const char* kPattern =
-    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
+    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*)"
+    R"(|\s*[\r\n]+|\s+(?!\S)|\s+)";
 
 [[noreturn]] void broken(const std::string& where, std::size_t line, const char* reason) {
   throw UserError(concat(where, " is broken"), concat("line ", line, ": ", reason), "fetch the file again");
@@ -38,7 +39,8 @@ std::string decode_base64(std::string_view text, const std::string& where, std::
 
 std::pair<std::string, TokenId> parse_line(std::string_view line, const std::string& where, std::size_t number) {
   const auto space = line.find(' ');
-  if (space == std::string_view::npos || line.size() > kMaxLineBytes) broken(where, number, "expected a token and its rank");
+  if (space == std::string_view::npos || line.size() > kMaxLineBytes)
+    broken(where, number, "expected a token and its rank");
   const auto bytes = decode_base64(line.substr(0, space), where, number);
   const auto rank = line.substr(space + 1);
   TokenId id = -1;

@@ -105,14 +105,16 @@ TEST_P(Oracle, IdsDecodedTextAndOffsets) {
 std::vector<std::string> names() {
   std::vector<std::string> result;
   if (!fixtures().empty() && fs::exists(fixtures() / "bpe.json"))
-    for (const auto& entry : read_json_file(fixtures() / "bpe.json")) result.push_back(entry["name"].get<std::string>());
+    for (const auto& entry : read_json_file(fixtures() / "bpe.json"))
+      result.push_back(entry["name"].get<std::string>());
   if (result.empty()) result.push_back("none");
   return result;
 }
 
 INSTANTIATE_TEST_SUITE_P(Tokenizers, Oracle, testing::ValuesIn(names()), [](const auto& named) {
   std::string name = named.param;
-  std::replace_if(name.begin(), name.end(), [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; }, '_');
+  const auto is_sign = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; };
+  std::replace_if(name.begin(), name.end(), is_sign, '_');
   return name;
 });
 

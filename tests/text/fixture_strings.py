@@ -1,4 +1,4 @@
-"""The strings on which the tokenizers are compared: scripts, emoji, odd white space, code, special tokens, long words."""
+"""The strings on which the tokenizers are compared: scripts, emoji, odd white space, code, special tokens."""
 
 import json
 import random
@@ -31,7 +31,8 @@ SCRIPTS = {
 }
 SPACES = [" ", "  ", "   ", "\n", "\n\n", "\t", "\r\n", "\u00a0", "\u3000", "\u2009", "\u200b", "\u2028", "\v", "\f",
           "\r", "\x85", "\u180e", "\n ", " \n", "\t\t", " " * 9]
-EMOJI = ["👩‍👩‍👧‍👦", "🏳️‍🌈", "🇫🇷🇩🇪", "👍🏽", "1️⃣", "❤️‍🔥", "🧑🏿‍🚀", "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"]
+EMOJI = ["👩‍👩‍👧‍👦", "🏳️‍🌈", "🇫🇷🇩🇪", "👍🏽", "1️⃣", "❤️‍🔥", "🧑🏿‍🚀",
+         "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"]
 CODE = [
     "for (int i = 0; i < n; ++i) sum += a[i];",
     "def f(x):\n    return x ** 2 + 1\n",
@@ -51,11 +52,14 @@ SPECIAL = ["<s>", "</s>", "<unk>", "<|endoftext|>", "<|im_start|>", "<|im_end|>"
            "<|eot_id|>", "<|start_header_id|>", "<|end_header_id|>", "[INST]", "[/INST]", "[TOOL_CALLS]", "<think>",
            "</think>", "<tool_call>", "<|fim_prefix|>", "<|python_tag|>", "<|image|>", "<|reserved_special_token_9|>",
            "<|step_id|>", "[control_8]", "<0x0A>", "<|im_start", "|>", "[INS", "<|"]
-CORNERS = ["", " ", "  ", "\n", "\n\n", "\t", "▁", "▁▁a", " ▁", "<s>", "</s>", "<unk>", "<0x0A>", "a<0x41>b", "<s>a</s>",
-           "\x00", "a\x00b", "\x01", "\x7f", "\u0085", "0", "00000", "1472", " 1472", "1,000,000.50", "19%", "O'Grady",
+CORNERS = ["", " ", "  ", "\n", "\n\n", "\t", "▁", "▁▁a", " ▁", "<s>", "</s>", "<unk>", "<0x0A>",
+           "a<0x41>b", "<s>a</s>",
+           "\x00", "a\x00b", "\x01", "\x7f", "\u0085", "0", "00000", "1472", " 1472", "1,000,000.50", "19%",
+           "O'Grady",
            "a" * 300, " " * 40, "\n" * 20, "🦙" * 20, "ab " * 60, "é" * 50, "it's IT'S I'LL you'Re 'ſ 'SS ‘s", "don’t",
            "a" * 5000, "ab" * 3000, "的" * 2000, " " * 3000, "1" * 1000, "\u0301" * 500, "🦙" * 700, "xy z" * 900,
-           "e\u0301", "\u1e69", "s\u0323\u0307", "s\u0307\u0323", "\u0344", "\u0958", "\u212b", "\uac01", "\u1100\u1161\u11a8"]
+           "e\u0301", "\u1e69", "s\u0323\u0307", "s\u0307\u0323", "\u0344", "\u0958", "\u212b", "\uac01",
+           "\u1100\u1161\u11a8"]
 
 
 def words(rng, letters, count):

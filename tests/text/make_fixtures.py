@@ -2,13 +2,13 @@
 
 Usage: python tests/text/make_fixtures.py --out DIR --data DIR
 
-DIR/text/<name>.json, for sentencepiece_tokenizer_test.cpp: {"tokenizer": folder below --data, "cases": [{"text", "ids",
-"pieces", "decoded"}], "raw_decodes": [{"ids", "decoded"}]}.
+DIR/text/<name>.json, for sentencepiece_tokenizer_test.cpp: {"tokenizer": folder below --data, "cases": [{"text",
+"ids", "pieces", "decoded"}], "raw_decodes": [{"ids", "decoded"}]}.
 DIR/text/bpe.json, for bpe_oracle_test.cpp: a list of {"name", "strings": file of strings, "offsets": whether there are
-some, "data": {file name: path below --data}, "made": {file name: path below DIR/text}}, and beside it the files of strings
-and <name>.cases. All numbers in these are 32 bits, little-endian. Strings: a count, then length and bytes of each. Cases,
-one a string: count of ids, the ids, the length of the decoded text and its bytes, and with offsets begin and end of each
-id, in characters.
+some, "data": {file name: path below --data}, "made": {file name: path below DIR/text}}, and beside it the files of
+strings and <name>.cases. All numbers in these are 32 bits, little-endian. Strings: a count, then length and bytes of
+each. Cases, one a string: count of ids, the ids, the length of the decoded text and its bytes, and with offsets begin
+and end of each id, in characters.
 """
 
 import argparse
@@ -32,8 +32,9 @@ JSON_FOLDERS = {"llama2-json": "tokenizers/llama2", "llama3": "tokenizers/llama3
                 "mistral": "tokenizers/mistral-7b-v0.3", "stories260K-json": "models/stories260K"}
 COUNT = 20000
 WRONG_OFFSETS = {"dropped"}  # the package counts characters that vanish to the token behind them
-LLAMA3_SPECIAL = ["<|begin_of_text|>", "<|end_of_text|>", "<|reserved_special_token_0|>", "<|reserved_special_token_1|>",
-                  "<|finetune_right_pad_id|>", "<|step_id|>", "<|start_header_id|>", "<|end_header_id|>", "<|eom_id|>",
+LLAMA3_SPECIAL = ["<|begin_of_text|>", "<|end_of_text|>", "<|reserved_special_token_0|>",
+                  "<|reserved_special_token_1|>", "<|finetune_right_pad_id|>", "<|step_id|>",
+                  "<|start_header_id|>", "<|end_header_id|>", "<|eom_id|>",
                   "<|eot_id|>", "<|python_tag|>", "<|image|>"]
 
 
@@ -93,7 +94,8 @@ def gpt2_tokenizer(folder):
 
 
 def tiktoken_cases(file, texts):
-    ranks = {base64.b64decode(token): int(rank) for token, rank in (line.split() for line in file.read_bytes().splitlines())}
+    lines = (line.split() for line in file.read_bytes().splitlines())
+    ranks = {base64.b64decode(token): int(rank) for token, rank in lines}
     names = LLAMA3_SPECIAL + [f"<|reserved_special_token_{2 + i}|>" for i in range(256 - len(LLAMA3_SPECIAL))]
     special = {name: len(ranks) + i for i, name in enumerate(names)}
     encoding = tiktoken.Encoding("llama3", pat_str=LLAMA3, mergeable_ranks=ranks, special_tokens=special)
@@ -108,17 +110,19 @@ class Fixtures:
 
     def add(self, name, strings_file, cases, offsets, data=None, made=None):
         write_cases(self.out / f"{name}.cases", cases, offsets)
-        self.index.append({"name": name, "strings": strings_file, "offsets": offsets, "data": data or {}, "made": made or {}})
+        self.index.append({"name": name, "strings": strings_file, "offsets": offsets, "data": data or {},
+                           "made": made or {}})
 
     def real(self, data, texts):
         for name, folder in JSON_FOLDERS.items():
             file = f"{folder}/tokenizer.json"
-            self.add(name, "real.strings", package_cases(Tokenizer.from_file(str(data / file)), texts), True,
-                     {"tokenizer.json": file})
+            cases = package_cases(Tokenizer.from_file(str(data / file)), texts)
+            self.add(name, "real.strings", cases, True, {"tokenizer.json": file})
         gpt2 = {name: f"tokenizers/gpt2/{name}" for name in ("vocab.json", "merges.txt")}
         self.add("gpt2", "real.strings", package_cases(gpt2_tokenizer(data / "tokenizers/gpt2"), texts), True, gpt2)
         file = "tokenizers/llama3/tokenizer.model"
-        self.add("llama3-tiktoken", "real.strings", tiktoken_cases(data / file, texts), False, {"tokenizer.model": file})
+        self.add("llama3-tiktoken", "real.strings", tiktoken_cases(data / file, texts), False,
+                 {"tokenizer.model": file})
         for name, folder in SENTENCEPIECE.items():
             self.add(f"{name}-model", "real.strings", sentencepiece_cases(folder, data, texts), False,
                      {"tokenizer.model": f"{folder}/tokenizer.model"})
