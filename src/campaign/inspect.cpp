@@ -1,5 +1,6 @@
 #include <iostream>
 
+#include "inspect_parts.hpp"
 #include "unpact/campaign/jobs.hpp"
 #include "unpact/campaign/resources.hpp"
 #include "unpact/comm/device.hpp"
@@ -12,23 +13,6 @@
 namespace unpact {
 namespace fs = std::filesystem;
 namespace {
-
-void line(const std::string& name, const std::string& value) {
-  std::cout << name << ":" << std::string(name.size() < 22 ? 22 - name.size() : 1, ' ') << value << "\n";
-}
-
-std::string id_text(const std::optional<TokenId>& id, const Tokenizer& tokenizer) {
-  return id ? concat(*id, " ", tokenizer.piece(*id)) : std::string("none");
-}
-
-void inspect_tokenizer(const fs::path& folder) {
-  const auto tokenizer = load_tokenizer(folder);
-  line("kind", tokenizer->kind());
-  line("vocabulary", concat(tokenizer->vocabulary_size(), " pieces"));
-  line("BOS", id_text(tokenizer->bos_id(), *tokenizer));
-  line("EOS", id_text(tokenizer->eos_id(), *tokenizer));
-  line("SHA-256", tokenizer->checksum());
-}
 
 void inspect_model(const fs::path& folder) {
   const auto config = read_model_config(folder);
@@ -89,6 +73,10 @@ void inspect_machine(const Session& session) {
 
 }  // namespace
 
+void line(const std::string& name, const std::string& value) {
+  std::cout << name << ":" << std::string(name.size() < 22 ? 22 - name.size() : 1, ' ') << value << "\n";
+}
+
 ExitCode run_inspect(const Communicator& world, const Configuration& c) {
   const auto& [what, path] = c.inspect;
   if (what == "machine") {
@@ -100,7 +88,7 @@ ExitCode run_inspect(const Communicator& world, const Configuration& c) {
   UNPACT_VALIDATE(what == "dataset" || !path.empty(), "nothing to inspect", "inspect needs a kind and a path",
                   "unpact inspect model|tokenizer|dataset|results PATH, or unpact inspect machine");
   if (what == "model") inspect_model(path);
-  else if (what == "tokenizer") inspect_tokenizer(path);
+  else if (what == "tokenizer") inspect_tokenizer(path, c.ask.input);
   else if (what == "dataset") inspect_dataset(c);
   else if (what == "results") inspect_results(path);
   else
