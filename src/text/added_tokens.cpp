@@ -65,7 +65,8 @@ AddedTokens::AddedTokens(std::vector<AddedToken> tokens, const Normalizer* norma
       word_(Regex::of_pattern(R"(\A\w\z)", "a built-in expression")) {
   for (std::size_t i = 0; i < tokens_.size(); ++i) {
     auto& token = tokens_[i];
-    UNPACT_VALIDATE(!token.content.empty() && token.content.size() <= kMaxContentBytes, concat(where, ": an added token is broken"),
+    UNPACT_VALIDATE(!token.content.empty() && token.content.size() <= kMaxContentBytes,
+                    concat(where, ": an added token is broken"),
                     concat("token ", token.id, " has ", token.content.size(), " bytes"), "fetch the file again");
     const bool is_new = by_id_.emplace(token.id, i).second && by_content_.emplace(token.content, i).second;
     UNPACT_VALIDATE(is_new, concat(where, ": an added token appears twice"), concat(token.id, " ", token.content),

@@ -71,7 +71,8 @@ BpeTokenizer::BpeTokenizer(BpeParts parts, const TokenizerConfig& config)
     for (const auto& name : *names) {
       const auto id = id_of(name);
       UNPACT_VALIDATE(id.has_value(), concat(path_.string(), " is broken"),
-                      concat("its post-processor names the token ", name, ", which does not exist"), "fetch the files again");
+                      concat("its post-processor names the token ", name, ", which does not exist"),
+                      "fetch the files again");
       ids->push_back(*id);
     }
   choose_special_tokens(config);
