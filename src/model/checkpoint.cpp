@@ -57,13 +57,14 @@ void write_weights(const fs::path& folder, const NamedTensors& tensors, std::uin
 }
 
 std::string dtype_name(const at::Tensor& tensor) {
-  return tensor.scalar_type() == at::kBFloat16 ? "bfloat16" : tensor.scalar_type() == at::kHalf ? "float16" : "float32";
+  if (tensor.scalar_type() == at::kBFloat16) return "bfloat16";
+  return tensor.scalar_type() == at::kHalf ? "float16" : "float32";
 }
 
 }  // namespace
 
-void save_checkpoint(const fs::path& folder, const ModelConfig& config, const Weights& weights, const Tokenizer& tokenizer,
-                     const SaveOptions& options) {
+void save_checkpoint(const fs::path& folder, const ModelConfig& config, const Weights& weights,
+                     const Tokenizer& tokenizer, const SaveOptions& options) {
   UNPACT_EXPECT(options.max_shard_bytes > 0);
   const fs::path temporary = folder.string() + concat(".tmp.", ::getpid());
   std::error_code ignored;

@@ -17,8 +17,8 @@ using WeightMap = std::map<std::string, std::string>;  // tensor -> file
 
 /// A name that stays inside the folder, whatever the index says.
 bool is_plain_file_name(const std::string& name) {
-  return name.find('/') == std::string::npos && name.find('\0') == std::string::npos && name.ends_with(".safetensors") &&
-         name != ".safetensors";
+  return name.find('/') == std::string::npos && name.find('\0') == std::string::npos &&
+         name.ends_with(".safetensors") && name != ".safetensors";
 }
 
 WeightMap read_index(const fs::path& path) {

@@ -149,8 +149,8 @@ std::int64_t ModelConfig::parameter_count() const {
 
 ModelConfig read_model_config(const std::filesystem::path& folder) {
   const auto path = folder / "config.json";
-  UNPACT_VALIDATE(std::filesystem::exists(path), concat("no model in ", folder.string()), "config.json is missing there",
-                  "give the folder of a Hugging Face checkpoint");
+  UNPACT_VALIDATE(std::filesystem::exists(path), concat("no model in ", folder.string()),
+                  "config.json is missing there", "give the folder of a Hugging Face checkpoint");
   const auto json = read_json_file(path);
   const auto where = path.string();
   ModelConfig config;

@@ -21,11 +21,13 @@ bool no_exponent_full(const Bits* values, std::int64_t count, Bits exponent) {
 bool all_finite(const at::Tensor& values) {
   UNPACT_EXPECT(values.is_contiguous() && values.is_cpu());
   const void* data = values.const_data_ptr();
+  const auto* words = static_cast<const std::uint32_t*>(data);
+  const auto* halves = static_cast<const std::uint16_t*>(data);
   const auto count = values.numel();
   switch (values.scalar_type()) {
-    case at::kFloat: return no_exponent_full<std::uint32_t>(static_cast<const std::uint32_t*>(data), count, 0x7F800000U);
-    case at::kHalf: return no_exponent_full<std::uint16_t>(static_cast<const std::uint16_t*>(data), count, 0x7C00U);
-    case at::kBFloat16: return no_exponent_full<std::uint16_t>(static_cast<const std::uint16_t*>(data), count, 0x7F80U);
+    case at::kFloat: return no_exponent_full<std::uint32_t>(words, count, 0x7F800000U);
+    case at::kHalf: return no_exponent_full<std::uint16_t>(halves, count, 0x7C00U);
+    case at::kBFloat16: return no_exponent_full<std::uint16_t>(halves, count, 0x7F80U);
     default: throw ContractViolation("precondition", "a floating-point dtype of weights", __FILE__, __LINE__);
   }
 }

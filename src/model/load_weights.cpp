@@ -1,6 +1,10 @@
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <future>
 #include <set>
 
 #include "finite.hpp"
@@ -13,7 +17,8 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::size_t kMostFaults = 30;             // that one message lists
-constexpr std::int64_t kChunkBytes = 4 * (1 << 20); // stays in the processor's cache between check and copy
+constexpr std::int64_t kChunkBytes = 1 << 20;  // stays in the processor's cache between check and copy
+constexpr std::int64_t kBlockBytes = 8 << 20;  // is read while the one before it is copied
 
 bool is_ignored(const std::string& name, const Architecture& architecture, bool tied) {
   if (tied && name == "lm_head.weight") return true;  // some exporters repeat the tied head
@@ -22,7 +27,8 @@ bool is_ignored(const std::string& name, const Architecture& architecture, bool 
 }
 
 /// Files of the bare model, GPT-2's original ones among them, lack the prefix.
-void drop_missing_prefix(std::vector<StoredTensor>& tensors, const std::string& prefix, const CheckpointReader& reader) {
+void drop_missing_prefix(std::vector<StoredTensor>& tensors, const std::string& prefix,
+                         const CheckpointReader& reader) {
   const bool prefixed = std::any_of(reader.tensors().begin(), reader.tensors().end(),
                                     [&](const auto& entry) { return entry.first.starts_with(prefix); });
   const auto& first = tensors.front().name;
@@ -68,19 +74,77 @@ void refuse_not_finite(const fs::path& folder, const std::string& name) {
                   "every answer of this model would be meaningless", "use an intact checkpoint");
 }
 
-/// Copies and converts a contiguous view chunk by chunk, giving the file's pages back behind each. @return finite?
-bool copy_through(const SafetensorsFile& file, const at::Tensor& view, const at::Tensor& target) {
-  const auto from = view.view({-1});
-  const auto to = target.view({-1});
+/// Calls use.template operator()<T>() with the C++ type of a dtype of weights.
+template <typename Use>
+void with_type(at::ScalarType type, const Use& use) {
+  if (type == at::kBFloat16) return use.template operator()<at::BFloat16>();
+  if (type == at::kHalf) return use.template operator()<at::Half>();
+  UNPACT_EXPECT(type == at::kFloat);
+  use.template operator()<float>();
+}
+
+/// A loop of our own: copy_() of so few numbers spends its time on waking threads and waiting for them.
+void convert(const at::Tensor& from, const at::Tensor& to) {
+  with_type(from.scalar_type(), [&]<typename From>() {
+    with_type(to.scalar_type(), [&]<typename To>() {
+      const auto* source = from.const_data_ptr<From>();
+      auto* target = to.mutable_data_ptr<To>();
+      const auto count = from.numel();
+      for (std::int64_t i = 0; i < count; ++i) target[i] = static_cast<To>(static_cast<float>(source[i]));
+    });
+  });
+}
+
+/// Checks, copies and converts one block. @return finite?
+bool copy_block(const at::Tensor& from, const at::Tensor& to) {
   const auto chunk = kChunkBytes / static_cast<std::int64_t>(from.element_size());
   bool finite = true;
   for (std::int64_t begin = 0; begin < from.numel(); begin += chunk) {
     const auto part = from.narrow(0, begin, std::min(chunk, from.numel() - begin));
-    file.prefetch(part);
+    const auto place = to.narrow(0, begin, part.numel());
     finite = all_finite(part) && finite;
-    to.narrow(0, begin, part.numel()).copy_(part);
-    file.release(part);
+    if (!place.is_cpu()) {
+      place.copy_(part);
+    } else if (place.scalar_type() == part.scalar_type()) {
+      std::memcpy(place.mutable_data_ptr(), part.const_data_ptr(), part.nbytes());
+    } else {
+      convert(part, place);
+    }
   }
+  return finite;
+}
+
+/// Copies part of a flat view block by block, the next one being read from the disk meanwhile, and gives the file's
+/// pages back behind each. @return finite?
+bool copy_range(const SafetensorsFile& file, const at::Tensor& from, const at::Tensor& to) {
+  const auto size = kBlockBytes / static_cast<std::int64_t>(from.element_size());
+  const auto block_at = [&](std::int64_t begin) { return from.narrow(0, begin, std::min(size, from.numel() - begin)); };
+  bool finite = true;
+  auto block = block_at(0);
+  file.prefetch(block);
+  for (std::int64_t begin = 0; begin < from.numel(); begin += size) {
+    std::future<void> reading;
+    at::Tensor next;
+    if (begin + size < from.numel()) {
+      next = block_at(begin + size);
+      reading = std::async(std::launch::async, [&file, next] { file.prefetch(next); });
+    }
+    finite = copy_block(block, to.narrow(0, begin, block.numel())) && finite;
+    file.release(block);
+    if (reading.valid()) reading.get();
+    block = next;
+  }
+  return finite;
+}
+
+/// Copies a contiguous view, each thread a part of it: handing out new memory takes the longest. @return finite?
+bool copy_through(const SafetensorsFile& file, const at::Tensor& view, const at::Tensor& target) {
+  const auto from = view.view({-1}), to = target.view({-1});
+  const auto grain = 4 * kBlockBytes / static_cast<std::int64_t>(from.element_size());
+  std::atomic<bool> finite = true;
+  at::parallel_for(0, from.numel(), grain, [&](std::int64_t begin, std::int64_t end) {
+    if (!copy_range(file, from.narrow(0, begin, end - begin), to.narrow(0, begin, end - begin))) finite = false;
+  });
   return finite;
 }
 

@@ -22,7 +22,8 @@ struct LoadOptions {
 };
 
 /// Reads model.safetensors, or the shards of its index, into new tensors on `device`. Independent: every rank reads for
-/// itself, through a mapping whose pages are given back on the way, so that memory peaks at little more than the weights.
+/// itself, through a mapping whose pages are given back on the way, so that memory peaks at little more than the
+/// weights.
 /// @throws UserError that lists missing, extra and misshapen tensors together, or names a tensor that is not finite.
 Weights load_weights(const ModelConfig& config, const std::filesystem::path& folder, const c10::Device& device,
                      const LoadOptions& options = {});

@@ -12,7 +12,7 @@ namespace unpact {
 
 /// The weight files of a folder, checked against its index, in the order of their names: model.safetensors, or the
 /// files that model.safetensors.index.json lists.
-/// @throws UserError when there are none, when the index is broken, names files outside the folder, or files are missing.
+/// @throws UserError when there are none, the index is broken or names files outside the folder, or files are missing.
 std::vector<std::filesystem::path> weight_files(const std::filesystem::path& folder);
 
 /// Memory-maps the files; nothing but their headers is read before it is asked for.

@@ -1,7 +1,7 @@
 #pragma once
-/// A decoder of pre-normalized blocks, grouped-query attention and then an MLP, each added to the residual stream. Norms,
-/// biases, positions, MLP and attention windows follow the config's description (architecture.hpp); the numbers are those
-/// of transformers' class of the same model_type.
+/// A decoder of pre-normalized blocks, grouped-query attention and then an MLP, each added to the residual stream.
+/// Norms, biases, positions, MLP and attention windows follow the config's description (architecture.hpp); the numbers
+/// are those of transformers' class of the same model_type.
 ///
 /// Legend of shapes: B sequences, S tokens, D hidden size, V vocabulary, H query heads, G key-value heads, d head size.
 #include <ATen/core/Tensor.h>
