@@ -19,6 +19,13 @@ namespace {
                                                         : "check the disk, the folder and its permissions");
 }
 
+/// No two processes of a shared file system have the same: process ids repeat from host to host.
+std::string process_name() {
+  char host[256] = {};
+  if (::gethostname(host, sizeof(host) - 1) != 0) return concat(::getpid());
+  return concat(host, ".", ::getpid());
+}
+
 fs::path parent_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
 
 }  // namespace
@@ -38,7 +45,7 @@ void require_writable_folder(const fs::path& folder) {
   fs::create_directories(folder, code);
   UNPACT_VALIDATE(!code && fs::is_directory(folder), concat("cannot create the folder ", folder.string()),
                   code ? code.message() : "a file of that name is in the way", "choose another folder or fix its permissions");
-  const fs::path probe = folder / concat(".unpact-write-test.", ::getpid());
+  const fs::path probe = folder / concat(".unpact-write-test.", process_name());
   const int descriptor = ::open(probe.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
   UNPACT_VALIDATE(descriptor >= 0, concat("cannot write into the folder ", folder.string()), std::strerror(errno),
                   "choose another folder or fix its permissions");
@@ -48,7 +55,7 @@ void require_writable_folder(const fs::path& folder) {
 
 AtomicFile::AtomicFile(fs::path target) : target_(std::move(target)) {
   require_writable_folder(parent_of(target_));
-  temporary_ = parent_of(target_) / concat(".", target_.filename().string(), ".tmp.", ::getpid());
+  temporary_ = parent_of(target_) / concat(".", target_.filename().string(), ".tmp.", process_name());
 }
 
 AtomicFile::~AtomicFile() {

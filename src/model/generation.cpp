@@ -56,7 +56,11 @@ class BatchGenerator {
 
   /// Picks the next token of every sequence, notes it, and returns what the next pass must be fed with.
   std::vector<std::int64_t> choose(const at::Tensor& logits_BV) {
-    const auto greedy = logits_BV.argmax(1).to(at::kCPU);
+    const auto [largest_B, greedy_B] = logits_BV.max(1);  // NaN counts as largest
+    if (!largest_B.isfinite().all().item<bool>())
+      throw RuntimeFailure("the model gives logits that are not finite", "its answers would mean nothing",
+                           "inspect the checkpoint; an unlearned model may have diverged");
+    const auto greedy = greedy_B.to(at::kCPU);
     const auto host_BV = options_.sample ? logits_BV.to(at::kCPU) : at::Tensor();
     std::vector<std::int64_t> next(batch_.size(), 0);
     for (std::size_t b = 0; b < batch_.size(); ++b) {

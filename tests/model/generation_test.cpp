@@ -174,5 +174,11 @@ TEST(Generation, RefusesBadOptions) {
     EXPECT_THAT(refusal([&](auto& o) { o.top_p = value; }), HasSubstr("top_p"));
 }
 
+TEST(Generation, LogitsThatAreNotFiniteAreRefused) {
+  auto model = tiny_transformer(1);
+  model.weights().head_VD[5].fill_(std::nanf(""));
+  EXPECT_THAT(message_of<RuntimeFailure>([&] { generate(model, {{random_ids(6, 1)}}, greedy(3)); }), HasSubstr("not finite"));
+}
+
 }  // namespace
 }  // namespace unpact

@@ -24,7 +24,8 @@ struct GenerationRequest {
 };
 
 /// The new tokens of each request, without the stop token; stops at any of the config's eos ids.
-/// @throws UserError for bad options, an empty prompt or one that leaves no room in the context.
+/// @throws UserError for bad options, an empty prompt or one that leaves no room in the context;
+/// RuntimeFailure when logits are not finite.
 std::vector<std::vector<TokenId>> generate(const Transformer& model, const std::vector<GenerationRequest>& requests,
                                            const GenerationOptions& options);
 
