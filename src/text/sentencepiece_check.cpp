@@ -1,8 +1,8 @@
 #include "sentencepiece_check.hpp"
 
 #include <cstdint>
-#include <optional>
 
+#include "protobuf_fields.hpp"
 #include "unpact/core/error.hpp"
 
 namespace unpact {
@@ -11,55 +11,6 @@ namespace {
 // Field numbers of sentencepiece_model.proto.
 constexpr std::uint64_t kNormalizer = 3, kDenormalizer = 5;  // of ModelProto
 constexpr std::uint64_t kCharacterMap = 2;                   // of NormalizerSpec
-
-struct Field {
-  std::uint64_t number = 0;
-  std::optional<std::string_view> bytes;  ///< of a length-delimited field
-};
-
-/// Walks over the fields of a protobuf message, refusing what it does not understand.
-class Fields {
- public:
-  Fields(std::string_view message, const std::string& where) : rest_(message), where_(where) {}
-
-  std::optional<Field> next() {
-    if (rest_.empty()) return std::nullopt;
-    const auto tag = varint();
-    Field field{tag >> 3, std::nullopt};
-    switch (tag & 7) {
-      case 0: varint(); break;
-      case 1: take(8); break;
-      case 2: field.bytes = take(varint()); break;
-      case 5: take(4); break;
-      default: broken();
-    }
-    return field;
-  }
-
- private:
-  [[noreturn]] void broken() const {
-    throw UserError(concat(where_, " is not a SentencePiece model"), "it is not a well-formed protobuf message",
-                    "check that the file is complete; models of tiktoken's kind (Llama 3) are not supported");
-  }
-  std::uint64_t varint() {
-    std::uint64_t value = 0;
-    for (int shift = 0; shift < 64; shift += 7) {
-      const auto byte = static_cast<unsigned char>(take(1)[0]);
-      value |= static_cast<std::uint64_t>(byte & 0x7F) << shift;
-      if (byte < 0x80) return value;
-    }
-    broken();
-  }
-  std::string_view take(std::uint64_t size) {
-    if (size > rest_.size()) broken();
-    const auto bytes = rest_.substr(0, size);
-    rest_.remove_prefix(size);
-    return bytes;
-  }
-
-  std::string_view rest_;
-  const std::string& where_;
-};
 
 std::uint32_t little_endian(std::string_view bytes, std::size_t at) {
   std::uint32_t value = 0;
@@ -95,10 +46,10 @@ bool is_safe_map(std::string_view map) {
 }  // namespace
 
 void check_sentencepiece_tables(std::string_view model, const std::string& where) {
-  Fields fields(model, where);
+  ProtobufFields fields(model, where);
   while (const auto field = fields.next()) {
     if ((field->number != kNormalizer && field->number != kDenormalizer) || !field->bytes) continue;
-    Fields inner(*field->bytes, where);
+    ProtobufFields inner(*field->bytes, where);
     while (const auto part = inner.next())
       UNPACT_VALIDATE(part->number != kCharacterMap || !part->bytes || is_safe_map(*part->bytes),
                       concat(where, " is broken"), "its normalization table points outside of itself",

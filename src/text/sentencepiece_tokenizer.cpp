@@ -13,7 +13,6 @@ namespace {
 
 constexpr std::uintmax_t kMaxModelBytes = 64ULL << 20;  // the largest published models have 5 MB
 constexpr std::size_t kMaxTextBytes = 1ULL << 30;       // the library counts bytes in 32 bits
-constexpr const char* kSpaceSymbol = "\xE2\x96\x81";    // U+2581, how SentencePiece writes a space
 
 /// The library puts a whole character on the last of its byte pieces; here every byte piece gets its own byte.
 void spread_bytes(std::vector<ByteSpan>& spans, std::size_t first, std::size_t last) {
@@ -30,11 +29,33 @@ std::size_t characters(const std::string& text) {
       std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
 }
 
+bool is_space(std::string_view text, std::size_t at) {
+  return text[at] == ' ' || text.substr(at, kSpaceSymbol.size()) == kSpaceSymbol;
+}
+
+std::size_t space_bytes(std::string_view text, std::size_t at) { return text[at] == ' ' ? 1 : kSpaceSymbol.size(); }
+
+/// The end of the word at `begin`: behind its run of spaces, up to the next one.
+std::size_t word_end(std::string_view text, std::size_t begin) {
+  std::size_t end = begin;
+  while (end < text.size() && is_space(text, end)) end += space_bytes(text, end);
+  while (end < text.size() && !is_space(text, end)) ++end;
+  return end;
+}
+
+void append(const Encoding& encoding, std::uint32_t offset, std::vector<Symbol>& symbols) {
+  for (std::size_t k = 0; k < encoding.ids.size(); ++k)
+    symbols.push_back({static_cast<std::uint32_t>(encoding.ids[k]),
+                       static_cast<std::uint32_t>(encoding.spans[k].begin) + offset,
+                       static_cast<std::uint32_t>(encoding.spans[k].end) + offset});
+}
+
 }  // namespace
 
 SentencePieceTokenizer::SentencePieceTokenizer(const fs::path& folder) : path_(folder / "tokenizer.model") {
   const std::string content = read_file(path_, kMaxModelBytes);
   load(content);
+  rules_ = read_sentencepiece_rules(content, path_.string());
   vocabulary_size_ = processor_.GetPieceSize();
   check_pieces();
   bos_id_ = optional_id(processor_.bos_id());
@@ -71,6 +92,49 @@ Encoding SentencePieceTokenizer::encode(std::string_view text) const {
   UNPACT_VALIDATE(text.size() <= kMaxTextBytes, "a text is too long to tokenize",
                   concat("it has ", text.size(), " bytes, more than ", kMaxTextBytes), "split it into several texts");
   UNPACT_VALIDATE(is_valid_utf8(text), "a text cannot be tokenized", "it is not valid UTF-8", "convert it to UTF-8");
+  return rules_.words_stand_alone ? encode_words(text) : encode_whole(text);
+}
+
+Encoding SentencePieceTokenizer::encode_words(std::string_view text) const {
+  const std::unique_lock lock(cache_mutex_, std::try_to_lock);
+  auto* cache = lock.owns_lock() ? &cache_ : nullptr;
+  std::vector<Symbol> symbols;
+  symbols.reserve(text.size() / 3 + 4);
+  const auto first = word_end(text, 0);
+  append(encode_whole(text.substr(0, first)), 0, symbols);  // the library puts its space in front of this one as of a text
+  for (std::size_t begin = first; begin < text.size();) {
+    const auto end = word_end(text, begin);
+    encode_word(text.substr(begin, end - begin), static_cast<std::uint32_t>(begin), cache, symbols);
+    begin = end;
+  }
+  Encoding encoding;
+  encoding.ids.reserve(symbols.size());
+  encoding.spans.reserve(symbols.size());
+  for (const auto& symbol : symbols) {
+    encoding.ids.push_back(symbol.id);
+    encoding.spans.push_back({symbol.begin, symbol.end});
+  }
+  return encoding;
+}
+
+/// A word that begins with a space. Where the library puts a space in front of a text, that one stands for the word's.
+void SentencePieceTokenizer::encode_word(std::string_view word, std::uint32_t offset, WordCache* cache,
+                                         std::vector<Symbol>& symbols) const {
+  if (word.size() > WordCache::kMaxWordBytes) cache = nullptr;
+  if (cache != nullptr && cache->append(word, offset, symbols)) return;
+  const auto first = symbols.size();
+  const auto space = static_cast<std::uint32_t>(rules_.dummy_prefix ? space_bytes(word, 0) : 0);
+  if (space == word.size()) {  // the library puts nothing in front of an empty text
+    const auto id = static_cast<std::uint32_t>(processor_.PieceToId(std::string(kSpaceSymbol)));
+    symbols.push_back({id, offset, offset + space});
+  } else {
+    append(encode_whole(word.substr(space)), offset + space, symbols);
+    symbols[first].begin = offset;
+  }
+  if (cache != nullptr) cache->insert(word, offset, symbols, first);
+}
+
+Encoding SentencePieceTokenizer::encode_whole(std::string_view text) const {
   sentencepiece::ImmutableSentencePieceText result;
   const auto status = processor_.Encode(text, result.mutable_proto());
   if (!status.ok()) throw RuntimeFailure("SentencePiece cannot encode a text", status.error_message(), "");

@@ -1,7 +1,11 @@
 #pragma once
 #include <sentencepiece_processor.h>
 
+#include <mutex>
+
+#include "sentencepiece_rules.hpp"
 #include "unpact/text/tokenizer.hpp"
+#include "word_cache.hpp"
 
 namespace unpact {
 
@@ -11,7 +15,11 @@ class SentencePieceTokenizer final : public Tokenizer {
   /// @param folder holds tokenizer.model. @throws UserError when that file is broken.
   explicit SentencePieceTokenizer(const std::filesystem::path& folder);
 
+  /// Word by word where the model allows it, each distinct word once, else as encode_whole().
   Encoding encode(std::string_view text) const override;
+  /// The same from one call of the library for the whole text: slower, and the reference of encode().
+  Encoding encode_whole(std::string_view text) const;
+  bool encodes_words() const { return rules_.words_stand_alone; }
   std::vector<TokenId> encode_continuation(std::string_view text) const override;
   std::string decode(const std::vector<TokenId>& ids) const override;
   std::string piece(TokenId id) const override;
@@ -25,6 +33,8 @@ class SentencePieceTokenizer final : public Tokenizer {
 
  private:
   void load(const std::string& content);
+  Encoding encode_words(std::string_view text) const;
+  void encode_word(std::string_view word, std::uint32_t offset, WordCache* cache, std::vector<Symbol>& symbols) const;
   void check_pieces() const;
   void choose_sentinel();
   bool stays_alone(const std::string& sentinel) const;
@@ -32,11 +42,14 @@ class SentencePieceTokenizer final : public Tokenizer {
 
   std::filesystem::path path_;
   sentencepiece::SentencePieceProcessor processor_;
+  SentencePieceRules rules_;
   std::int64_t vocabulary_size_ = 0;
   std::optional<TokenId> bos_id_, eos_id_;
   std::string checksum_;
   std::string sentinel_;  ///< put in front of a continuation, so that the dummy space falls on it; empty: none exists
   std::vector<std::filesystem::path> files_;
+  mutable std::mutex cache_mutex_;  ///< a second thread works without the cache
+  mutable WordCache cache_;
 };
 
 }  // namespace unpact

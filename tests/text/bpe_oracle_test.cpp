@@ -2,43 +2,21 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstring>
 
+#include "text/fixture_reader.hpp"
 #include "text/tokenizers_for_tests.hpp"
-#include "unpact/core/atomic_file.hpp"
 #include "unpact/core/json.hpp"
 
 namespace unpact {
 namespace {
 
 namespace fs = std::filesystem;
+using testing_support::FixtureReader;
 using testing_support::TemporaryFolder;
 
 fs::path fixtures() {
   return std::string(UNPACT_FIXTURES).empty() ? fs::path() : fs::path(UNPACT_FIXTURES) / "text";
 }
-
-/// Reads numbers and strings one after the other.
-class Reader {
- public:
-  explicit Reader(const fs::path& file) : content_(read_file(file)) {}
-  std::uint32_t number() {
-    std::uint32_t value = 0;
-    std::memcpy(&value, take(4).data(), 4);
-    return value;
-  }
-  std::string_view text() { return take(number()); }
-  bool at_end() const { return at_ == content_.size(); }
-
- private:
-  std::string_view take(std::size_t size) {
-    if (size > content_.size() - at_) throw std::runtime_error("a fixture is cut short");
-    at_ += size;
-    return std::string_view(content_).substr(at_ - size, size);
-  }
-  std::string content_;
-  std::size_t at_ = 0;
-};
 
 /// The span in characters, widened to whole ones.
 std::pair<std::size_t, std::size_t> in_characters(std::string_view text, const ByteSpan& span) {
@@ -70,7 +48,7 @@ class Oracle : public testing::TestWithParam<std::string> {
   TemporaryFolder folder_;
 };
 
-void expect_spans(std::string_view text, const std::vector<ByteSpan>& spans, Reader& cases) {
+void expect_spans(std::string_view text, const std::vector<ByteSpan>& spans, FixtureReader& cases) {
   for (const auto& span : spans) {
     const auto begin = cases.number(), end = cases.number();
     if (testing::Test::HasFailure()) continue;
@@ -82,8 +60,8 @@ void expect_spans(std::string_view text, const std::vector<ByteSpan>& spans, Rea
 
 TEST_P(Oracle, IdsDecodedTextAndOffsets) {
   const auto tokenizer = load_tokenizer(folder_.path());
-  Reader strings(fixtures() / entry_["strings"].get<std::string>());
-  Reader cases(fixtures() / (GetParam() + ".cases"));
+  FixtureReader strings(fixtures() / entry_["strings"].get<std::string>());
+  FixtureReader cases(fixtures() / (GetParam() + ".cases"));
   const auto count = strings.number();
   ASSERT_GE(count, entry_["made"].empty() ? 20000u : 2000u);
   for (std::uint32_t k = 0; k < count; ++k) {
