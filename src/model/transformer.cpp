@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include "block_math.hpp"
 #include "rope.hpp"
 #include "unpact/core/error.hpp"
 
@@ -14,29 +15,8 @@ struct Transformer::Rotation {
 
 namespace {
 
-/// x / sqrt(mean(x^2) + epsilon) * weight, the mean in float32 (Zhang & Sennrich, arXiv 1910.07467).
-at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight_D, double epsilon) {
-  const auto x32 = x.to(at::kFloat);
-  const auto scale = at::rsqrt(x32.square().mean(-1, /*keepdim=*/true) + epsilon);
-  return (x32 * scale).to(x.scalar_type()) * weight_D;
-}
-
-/// Rotary position embedding (Su et al., arXiv 2104.09864) in the half-split layout of Hugging Face's Llama: channel i
-/// is paired with channel i + d/2.
-at::Tensor rotate(const at::Tensor& x_BHSd, const at::Tensor& cosine, const at::Tensor& sine) {
-  const auto halves = x_BHSd.chunk(2, -1);
-  const auto turned = at::cat({-halves[1], halves[0]}, -1);
-  return x_BHSd * cosine + turned * sine;
-}
-
-/// x W^T + b; an undefined bias is none.
-at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
-  return bias.defined() ? at::linear(x, weight, bias) : at::linear(x, weight);
-}
-
-at::Tensor activate(Activation activation, const at::Tensor& x) {
-  return activation == Activation::silu ? at::silu(x) : at::gelu(x, "tanh");
-}
+using block_math::linear;
+using block_math::rotate;
 
 /// (B, S, heads * d) -> (B, heads, S, d)
 at::Tensor split_heads(const at::Tensor& x, std::int64_t heads) {
@@ -71,12 +51,11 @@ Transformer::Rotation Transformer::rotation(const at::Tensor& positions) const {
 }
 
 at::Tensor Transformer::normalized(const at::Tensor& x, const at::Tensor& weight_D, const at::Tensor& bias_D) const {
-  if (config_.block.norm == NormKind::rms) return rms_norm(x, weight_D, config_.norm_epsilon);
-  return at::layer_norm(x, {x.size(-1)}, weight_D, bias_D, config_.norm_epsilon);
+  return block_math::normalized(config_, x, weight_D, bias_D);
 }
 
 at::Tensor Transformer::head_normalized(const at::Tensor& x_BHSd, const at::Tensor& weight_d) const {
-  return weight_d.defined() ? rms_norm(x_BHSd, weight_d, config_.norm_epsilon) : x_BHSd;
+  return weight_d.defined() ? block_math::rms_norm(x_BHSd, weight_d, config_.norm_epsilon) : x_BHSd;
 }
 
 at::Tensor Transformer::embedded(const at::Tensor& tokens_BS, const at::Tensor& positions) const {
@@ -106,17 +85,6 @@ at::Tensor Transformer::attention(const BlockWeights& block, std::int64_t layer,
   return linear(mixed_BHSd.transpose(1, 2).flatten(2), block.output_DHd, block.output_bias_D);
 }
 
-at::Tensor Transformer::mlp(const BlockWeights& block, const at::Tensor& x_BSD) const {
-  auto inner_BSF = linear(x_BSD, block.up_FD, block.up_bias_F);
-  const auto activation = config_.block.activation;
-  if (config_.block.mlp == MlpKind::plain) {
-    inner_BSF = activate(activation, inner_BSF);
-  } else {
-    inner_BSF = activate(activation, linear(x_BSD, block.gate_FD, block.gate_bias_F)) * inner_BSF;
-  }
-  return linear(inner_BSF, block.down_DF, block.down_bias_D);
-}
-
 at::Tensor Transformer::run_blocks(const at::Tensor& tokens_BS, const at::Tensor& positions, std::int64_t blocks,
                                    AttentionContext& context) const {
   UNPACT_EXPECT(tokens_BS.dim() == 2);
@@ -126,7 +94,7 @@ at::Tensor Transformer::run_blocks(const at::Tensor& tokens_BS, const at::Tensor
     const auto& block = weights_.blocks[static_cast<std::size_t>(layer)];
     const auto normed_BSD = normalized(x_BSD, block.attention_norm_D, block.attention_norm_bias_D);
     x_BSD = x_BSD + attention(block, layer, normed_BSD, turns, context);
-    x_BSD = x_BSD + mlp(block, normalized(x_BSD, block.mlp_norm_D, block.mlp_norm_bias_D));
+    x_BSD = x_BSD + block_math::mlp(config_, block, normalized(x_BSD, block.mlp_norm_D, block.mlp_norm_bias_D));
   }
   return x_BSD;
 }

@@ -21,9 +21,16 @@ std::vector<std::vector<float>> score_answers(const Transformer& model, const st
                                               std::size_t token_budget = 4096);
 
 /// log softmax(logits(hidden))[target] for R rows: hidden_RD, targets_R (int64) -> (R) float32. Runs over chunks of
-/// rows so that no more than `row_chunk` rows of logits exist at once; without gradients only.
+/// rows, so that the logits never exist all at once; without gradients only.
+/// @param row_chunk rows of logits at a time; 0: as many as take 32 MiB (CPU) or 256 MiB (CUDA).
 at::Tensor target_log_probabilities(const Transformer& model, const at::Tensor& hidden_RD, const at::Tensor& targets_R,
-                                    std::int64_t row_chunk = 1024);
+                                    std::int64_t row_chunk = 0);
+
+/// The same where a row may be asked for several targets, or for none: value i belongs to hidden row rows[i] and
+/// targets[i]. Each row's logits are computed once. On the host.
+std::vector<float> target_log_probabilities(const Transformer& model, const at::Tensor& hidden_RD,
+                                            const std::vector<std::int64_t>& rows, const std::vector<TokenId>& targets,
+                                            std::int64_t row_chunk = 0);
 
 /// LP of the design: the mean of the answer tokens' log-probabilities.
 double mean_log_probability(const std::vector<float>& log_probabilities);

@@ -45,7 +45,6 @@ class Transformer {
   at::Tensor embedded(const at::Tensor& tokens_BS, const at::Tensor& positions) const;
   at::Tensor attention(const BlockWeights& block, std::int64_t layer, const at::Tensor& x_BSD, const Rotation& rotation,
                        AttentionContext& context) const;
-  at::Tensor mlp(const BlockWeights& block, const at::Tensor& x_BSD) const;
   at::Tensor run_blocks(const at::Tensor& tokens_BS, const at::Tensor& positions, std::int64_t blocks,
                         AttentionContext& context) const;
 

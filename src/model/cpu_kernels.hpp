@@ -1,0 +1,35 @@
+#pragma once
+/// Row-wise kernels of the forward pass for float32 on the CPU, each in one pass over memory where a composition of
+/// tensor operations takes several. They know no gradients. Beside each stands the composition that it equals, which
+/// its test compares it with.
+///
+/// Legend of shapes: R rows, D width of a row, d head size, F MLP width, V vocabulary.
+#include <cstdint>
+#include <span>
+
+namespace unpact::cpu {
+
+/// out = x / sqrt(mean(x^2) + epsilon) * weight, row by row; `out` may be `x`.
+void rms_norm(const float* x_RD, const float* weight_D, float* out_RD, std::int64_t rows, std::int64_t width, double epsilon);
+
+/// Rotates every head of every row in place, channel i with channel i + d/2: a' = a cos - b sin, b' = b cos + a sin.
+/// Row r uses the angles of row positions[r] of the tables.
+void rotate(float* x_RHd, const float* cosine_Pd, const float* sine_Pd, const std::int64_t* positions_R, std::int64_t rows,
+            std::int64_t heads, std::int64_t head_dim);
+
+/// gate = gate * sigmoid(gate) * up, element by element.
+void silu_product(float* gate, const float* up, std::int64_t count);
+
+/// log sum exp of each row.
+void log_sum_exp(const float* x_RV, float* out_R, std::int64_t rows, std::int64_t width);
+
+/// A row of attention scores that lies in two pieces, with the columns [begin, end) of each that the query may see.
+struct ScoreRow {
+  float* values[2];
+  std::int64_t width[2], begin[2], end[2];
+};
+
+/// softmax(scale * scores) over the visible columns of both pieces together, in place; the other columns become 0.
+void softmax(const ScoreRow& row, float scale);
+
+}  // namespace unpact::cpu

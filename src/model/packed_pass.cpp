@@ -1,0 +1,211 @@
+#include "unpact/model/packed_pass.hpp"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+#include "block_math.hpp"
+#include "cpu_kernels.hpp"
+#include "packed_attention.hpp"
+#include "unpact/core/error.hpp"
+#include "unpact/model/sequences.hpp"
+
+namespace unpact {
+namespace {
+
+constexpr std::int64_t kMlpRows = 1024;  // the MLP's inner activations are its widest: they exist for so many rows at once
+
+std::int64_t scored_rows(const std::vector<PackedSegment>& segments) {
+  std::int64_t count = 0;
+  for (const auto& segment : segments) count += segment.scored;
+  return count;
+}
+
+/// x += input W^T + b
+void add_linear(at::Tensor x, const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias) {
+  x.addmm_(input, weight.t());
+  if (bias.defined()) x.add_(bias);
+}
+
+}  // namespace
+
+KeyValueStore::KeyValueStore(const Transformer& model)
+    : layers_(static_cast<std::size_t>(model.config().layers)), options_(model.weights().embedding_VD.options().requires_grad(false)),
+      heads_(model.config().key_value_heads), head_dim_(model.config().head_dim) {}
+
+void KeyValueStore::truncate(std::int64_t length) {
+  UNPACT_EXPECT(length >= 0 && length <= length_);
+  length_ = length;
+}
+
+void KeyValueStore::reserve(std::int64_t capacity) {
+  if (capacity <= capacity_) return;
+  for (auto& layer : layers_) {
+    for (auto* tensor : {&layer.keys_CGd, &layer.values_CGd}) {
+      auto larger = at::empty({capacity, heads_, head_dim_}, options_);
+      if (length_ > 0) larger.narrow(0, 0, length_).copy_(tensor->narrow(0, 0, length_));
+      *tensor = larger;
+    }
+  }
+  capacity_ = capacity;
+}
+
+std::int64_t KeyValueStore::bytes() const {
+  return 2 * static_cast<std::int64_t>(layers_.size()) * capacity_ * heads_ * head_dim_ * static_cast<std::int64_t>(options_.dtype().itemsize());
+}
+
+/// The rows of a pass as tensors, and who attends to whom.
+struct PackedPass::Inputs {
+  Inputs(const PackedRows& rows, const c10::Device& device)
+      : tokens_R(to_tensor(rows.tokens, device)), all(plan_attention(rows.segments, true)), scored(plan_attention(rows.segments, false)) {
+    std::vector<std::int64_t> positions, scored_index;
+    for (const auto& segment : rows.segments) {
+      UNPACT_EXPECT(segment.begin == static_cast<std::int64_t>(positions.size()) && segment.rows > 0 && segment.scored <= segment.rows);
+      for (std::int64_t row = 0; row < segment.rows; ++row) {
+        if (row >= segment.rows - segment.scored) scored_index.push_back(segment.begin + row);
+        positions.push_back(segment.position(row));
+      }
+    }
+    UNPACT_EXPECT(positions.size() == rows.tokens.size());
+    positions_R = to_tensor(positions, device);
+    scored_U = to_tensor(scored_index, device);
+    if (!rows.first_index.empty()) first_R = to_tensor(rows.first_index, device);
+  }
+  at::Tensor tokens_R, positions_R, scored_U, first_R;
+  AttentionPlan all, scored;
+};
+
+PackedPass::PackedPass(const Transformer& model, PackedAttention attention) : model_(model), attention_(attention) {}
+
+std::int64_t PackedPass::bytes_a_row(const Transformer& model) {
+  const auto& c = model.config();
+  const auto numbers = 3 * c.hidden_size + 3 * c.heads * c.head_dim + 4 * c.key_value_heads * c.head_dim;
+  return numbers * static_cast<std::int64_t>(model.weights().embedding_VD.element_size());
+}
+
+void PackedPass::prepare_angles(const std::vector<PackedSegment>& segments) {
+  if (model_.config().block.positions != PositionKind::rotary) return;
+  std::int64_t count = 0;
+  for (const auto& segment : segments) count = std::max(count, segment.position(segment.rows));
+  if (cosine_Pd_.defined() && cosine_Pd_.size(0) >= count) return;
+  const auto angles = block_math::rotary_angles(model_.config(), count, model_.weights().embedding_VD.options());
+  cosine_Pd_ = angles.cosine_Pd;
+  sine_Pd_ = angles.sine_Pd;
+}
+
+at::Tensor PackedPass::embedded(const Inputs& in) const {
+  const auto& weights = model_.weights();
+  auto x_RD = at::embedding(weights.embedding_VD, in.tokens_R);
+  if (model_.config().block.positions == PositionKind::learned) x_RD.add_(at::embedding(weights.position_embedding_PD, in.positions_R));
+  return x_RD;
+}
+
+at::Tensor PackedPass::project(const at::Tensor& normed_nD, const at::Tensor& weight, const at::Tensor& bias, std::int64_t heads,
+                               const at::Tensor& norm_d) const {
+  const auto x_nHd = block_math::linear(normed_nD, weight, bias).view({normed_nD.size(0), heads, model_.config().head_dim});
+  return norm_d.defined() ? block_math::rms_norm(x_nHd, norm_d, model_.config().norm_epsilon) : x_nHd;
+}
+
+at::Tensor PackedPass::rotated(at::Tensor x_nHd, const at::Tensor& positions_n) const {
+  if (!cosine_Pd_.defined()) return x_nHd;
+  if (block_math::fusable(x_nHd)) {
+    cpu::rotate(x_nHd.mutable_data_ptr<float>(), cosine_Pd_.const_data_ptr<float>(), sine_Pd_.const_data_ptr<float>(),
+                positions_n.const_data_ptr<std::int64_t>(), x_nHd.size(0), x_nHd.size(1), x_nHd.size(2));
+    return x_nHd;
+  }
+  return block_math::rotate(x_nHd, cosine_Pd_.index_select(0, positions_n).unsqueeze(1), sine_Pd_.index_select(0, positions_n).unsqueeze(1));
+}
+
+at::Tensor PackedPass::attend(const at::Tensor& query_QHd, const KeyValueStore& store, std::int64_t layer, const at::Tensor& keys_RGd,
+                              const at::Tensor& values_RGd, const AttentionPlan& plan) const {
+  const auto& stored = store.layers_[static_cast<std::size_t>(layer)];
+  const PackedKeys keys{stored.keys_CGd, stored.values_CGd, keys_RGd, values_RGd};
+  const auto window = model_.config().window_of(layer);
+  if (attention_ == PackedAttention::fast) {
+    if (block_math::fusable(query_QHd)) return attend_cpu(query_QHd, keys, plan, window);
+    if (cuda_kernel_fits(query_QHd)) return attend_cuda(query_QHd, keys, plan, window);
+  }
+  return attend_plain(query_QHd, keys, plan, window);
+}
+
+void PackedPass::add_mlp(const BlockWeights& block, at::Tensor& x_nD) const {
+  const auto& config = model_.config();
+  for (std::int64_t begin = 0; begin < x_nD.size(0); begin += kMlpRows) {
+    auto part = x_nD.narrow(0, begin, std::min(kMlpRows, x_nD.size(0) - begin));
+    const auto normed = block_math::normalized(config, part, block.mlp_norm_D, block.mlp_norm_bias_D);
+    add_linear(part, block_math::mlp_inner(config, block, normed), block.down_DF, block.down_bias_D);
+  }
+}
+
+at::Tensor PackedPass::forward(const PackedRows& rows, const KeyValueStore& store, KeyValueStore* keep, const FirstProjections& first) {
+  const c10::InferenceMode guard;
+  const auto& config = model_.config();
+  const Inputs in(rows, model_.device());
+  UNPACT_EXPECT(in.all.longest_prefix() <= store.length());
+  const auto scored = scored_rows(rows.segments), kept_from = store.length();
+  prepare_angles(rows.segments);
+  auto x_RD = embedded(in);
+  for (std::int64_t layer = 0; layer < config.layers; ++layer) {
+    const auto& block = model_.weights().blocks[static_cast<std::size_t>(layer)];
+    const bool last = layer + 1 == config.layers, reused = layer == 0 && in.first_R.defined();
+    at::Tensor normed_RD, key_RGd, value_RGd, query_QHd;
+    if (!reused) normed_RD = block_math::normalized(config, x_RD, block.attention_norm_D, block.attention_norm_bias_D);
+    key_RGd = reused ? first.key_MGd.index_select(0, in.first_R)
+                     : project(normed_RD, block.key_GdD, block.key_bias_Gd, config.key_value_heads, block.key_norm_d);
+    value_RGd = reused ? first.value_MGd.index_select(0, in.first_R)
+                       : project(normed_RD, block.value_GdD, block.value_bias_Gd, config.key_value_heads, {});
+    key_RGd = rotated(key_RGd, in.positions_R);
+    if (keep != nullptr) {
+      auto& kept = keep->layers_[static_cast<std::size_t>(layer)];
+      kept.keys_CGd.narrow(0, kept_from, x_RD.size(0)).copy_(key_RGd);
+      kept.values_CGd.narrow(0, kept_from, x_RD.size(0)).copy_(value_RGd);
+    }
+    if (last && scored == 0) return {};
+    auto positions_Q = in.positions_R;
+    if (last) {
+      x_RD = x_RD.index_select(0, in.scored_U);
+      positions_Q = positions_Q.index_select(0, in.scored_U);
+      if (!reused) normed_RD = normed_RD.index_select(0, in.scored_U);
+    }
+    query_QHd = reused ? first.query_MHd.index_select(0, last ? in.first_R.index_select(0, in.scored_U) : in.first_R)
+                       : project(normed_RD, block.query_HdD, block.query_bias_Hd, config.heads, block.query_norm_d);
+    const auto mixed_QHd = attend(rotated(query_QHd, positions_Q), store, layer, key_RGd, value_RGd, last ? in.scored : in.all);
+    add_linear(x_RD, mixed_QHd.flatten(1), block.output_DHd, block.output_bias_D);
+    add_mlp(block, x_RD);
+  }
+  return block_math::normalized(config, x_RD, model_.weights().final_norm_D, model_.weights().final_norm_bias_D);
+}
+
+at::Tensor PackedPass::run(const PackedRows& rows, const KeyValueStore& store, const FirstProjections& first) {
+  UNPACT_EXPECT(scored_rows(rows.segments) > 0);
+  return forward(rows, store, nullptr, first);
+}
+
+void PackedPass::extend(KeyValueStore& store, const std::vector<TokenId>& tokens, std::int64_t row_budget, const FirstProjections& first,
+                        const std::vector<std::int64_t>& first_index) {
+  UNPACT_EXPECT(row_budget > 0 && (first_index.empty() || first_index.size() == tokens.size()));
+  const auto total = static_cast<std::int64_t>(tokens.size());
+  const c10::InferenceMode guard;
+  store.reserve(store.length() + total);
+  for (std::int64_t begin = 0; begin < total; begin += row_budget) {
+    const auto count = std::min(row_budget, total - begin);
+    PackedRows rows{{tokens.begin() + begin, tokens.begin() + begin + count}, {{0, count, store.length()}}, {}};
+    if (!first_index.empty()) rows.first_index.assign(first_index.begin() + begin, first_index.begin() + begin + count);
+    forward(rows, store, &store, first);
+    store.length_ += count;
+  }
+}
+
+FirstProjections PackedPass::project_first(const std::vector<TokenId>& tokens) {
+  const auto& config = model_.config();
+  if (config.block.positions != PositionKind::rotary) return {};
+  const c10::InferenceMode guard;
+  const auto& block = model_.weights().blocks.front();
+  const auto x_MD = at::embedding(model_.weights().embedding_VD, to_tensor(tokens, model_.device()));
+  const auto normed_MD = block_math::normalized(config, x_MD, block.attention_norm_D, block.attention_norm_bias_D);
+  return {project(normed_MD, block.query_HdD, block.query_bias_Hd, config.heads, block.query_norm_d),
+          project(normed_MD, block.key_GdD, block.key_bias_Gd, config.key_value_heads, block.key_norm_d),
+          project(normed_MD, block.value_GdD, block.value_bias_Gd, config.key_value_heads, {})};
+}
+
+}  // namespace unpact
