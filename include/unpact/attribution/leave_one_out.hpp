@@ -1,10 +1,12 @@
 #pragma once
-/// Contributions by exact removal: C(x_i, y) = LP(x, y) - LP(x without x_i, y), where removing takes the id out of the
-/// sequence and re-indexes every later position (design 2.1).
+/// Contributions by exact removal: C(x_i, y) = LP(x, y) - LP(x without x_i, y), where removing takes the ids out of the
+/// sequence and re-indexes every later position (design 2.1). What is removed at once is a span of the prompt: one
+/// token, or a word or sentence of several.
 ///
-/// Legend: n candidates, T answer tokens, B removals of a wave, S recomputed positions, P shared prefix positions.
+/// Legend: n removals, T answer tokens.
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "unpact/model/transformer.hpp"
@@ -20,6 +22,25 @@ struct AttributionTask {
   std::size_t candidates() const { return candidate_end - candidate_begin; }
 };
 
+/// Tokens begin..end-1 of a prompt.
+struct TokenSpan {
+  std::size_t begin = 0, end = 0;
+  std::size_t size() const { return end - begin; }
+};
+
+/// The general question: remove each span once, and score several answers each time.
+struct AttributionRequest {
+  std::vector<TokenId> prompt;
+  std::vector<TokenSpan> removals;            ///< ascending, none empty; they need not touch each other
+  std::vector<std::vector<TokenId>> answers;
+  AttributionRequest() = default;
+  /// One removal a candidate, one answer.
+  explicit AttributionRequest(const AttributionTask& task);
+};
+
+/// One span a candidate.
+std::vector<TokenSpan> single_tokens(std::size_t begin, std::size_t end);
+
 /// What it cost. `positions_naive` is what one full pass per removal would have run.
 struct AttributionWork {
   std::uint64_t positions = 0, positions_naive = 0, model_calls = 0, logit_rows = 0;
@@ -32,33 +53,57 @@ struct AttributionResult {
   std::vector<float> log_probabilities;
   AttributionWork work;
 
-  /// C of every candidate, nats per answer token; recomputable from the matrix alone.
+  /// C of every removal, nats per answer token; recomputable from the matrix alone.
   std::vector<float> contributions() const;
   /// LP(x, y).
   double mean_log_probability() const;
 };
 
-/// Computes one task at a time. @throws UserError for an empty answer, no candidates, a prompt of one token alone, or
-/// a sequence longer than the context; RuntimeFailure when a log-probability is not finite.
+/// Consecutive rows of the (n+1) x T matrices that are computed together: row 0 is the unablated prompt, row i + 1
+/// removal i. How a request is cut does not depend on who computes it, so neither do the numbers.
+struct AttributionPart {
+  std::size_t first_row = 0, last_row = 0;  ///< [first, last)
+  std::uint64_t positions = 0;              ///< what it costs beside the positions in front of the removals
+};
+
+/// An engine at work on one model, whose weights must not change meanwhile. What requests have in common, such as
+/// in-context examples in front of the question, may be kept from one to the next.
+/// All calls: @throws UserError for an empty answer or none, no removals, a prompt of which nothing would remain, an
+/// unknown id or a sequence longer than the context; RuntimeFailure when a log-probability is not finite.
+class AttributionSession {
+ public:
+  virtual ~AttributionSession() = default;
+  virtual std::vector<AttributionPart> parts(const AttributionRequest& request) const = 0;
+  /// One result an answer, holding the part's rows alone.
+  virtual std::vector<AttributionResult> run_part(const AttributionRequest& request, const AttributionPart& part) = 0;
+  /// All parts together: one result an answer. Work that answers share is counted for the first one.
+  std::vector<AttributionResult> run(const AttributionRequest& request);
+};
+
 class LeaveOneOutEngine {
  public:
   virtual ~LeaveOneOutEngine() = default;
-  virtual AttributionResult run(const Transformer& model, const AttributionTask& task) const = 0;
+  /// @param model must outlive the session.
+  virtual std::unique_ptr<AttributionSession> open(const Transformer& model) const = 0;
+  /// One task alone.
+  AttributionResult run(const Transformer& model, const AttributionTask& task) const;
 };
 
 /// One full forward pass per removal: the definition, and the oracle of every other engine.
 class ReferenceEngine : public LeaveOneOutEngine {
  public:
-  AttributionResult run(const Transformer& model, const AttributionTask& task) const override;
+  std::unique_ptr<AttributionSession> open(const Transformer& model) const override;
 };
 
-/// Runs the unablated sequence once and keeps its keys and values. A removal leaves the positions before it untouched,
-/// so only those behind it run again. Removals are taken in waves of neighbours under a token budget; a wave
-/// recomputes from its earliest removal on, so its sequences are equally long and nothing is padded.
+/// Runs the tokens in front of the removals once and keeps their keys and values; a removal leaves them untouched, so
+/// only the positions behind it run again, many removals in one packed pass (packed_pass.hpp) under a token budget.
+/// Several answers share the prompt's part of each removal; equal neighbours are scored once. The unablated prompt is
+/// scored in the same passes as the removals, so that rounding hits both alike. All of this is exact.
 class SharedPrefixEngine : public LeaveOneOutEngine {
  public:
-  explicit SharedPrefixEngine(std::size_t token_budget = 4096) : token_budget_(token_budget) {}
-  AttributionResult run(const Transformer& model, const AttributionTask& task) const override;
+  /// @param token_budget rows of a pass, though never less than one removal; 0: chosen_token_budget().
+  explicit SharedPrefixEngine(std::size_t token_budget = 0) : token_budget_(token_budget) {}
+  std::unique_ptr<AttributionSession> open(const Transformer& model) const override;
 
  private:
   std::size_t token_budget_;
@@ -67,7 +112,14 @@ class SharedPrefixEngine : public LeaveOneOutEngine {
 /// @param name "shared_prefix" or "reference". @throws UserError for another name.
 std::unique_ptr<LeaveOneOutEngine> make_engine(const std::string& name, std::size_t token_budget);
 
-/// Positions that one full pass per removal runs: (N+T-1) + n (N-1 + T-1), N prompt tokens.
+/// Rows that a pass may have: a quarter of the memory that is free (CUDA), or a sixteenth of what the machine has
+/// available (CPU, where ranks share it), divided by PackedPass::bytes_a_row; at most 32768 (CUDA) or 4096 (CPU), beyond
+/// which nothing becomes faster. @throws UserError when less than 16 rows fit.
+std::size_t chosen_token_budget(const Transformer& model);
+
+/// Positions that one full pass per removal runs for one answer: the sum of all sequences' lengths, each without its
+/// last token; (N+T-1) + n (N-1 + T-1) for single tokens, N prompt tokens.
+std::uint64_t naive_positions(const AttributionRequest& request, std::size_t answer);
 std::uint64_t naive_positions(const AttributionTask& task);
 
 /// The largest change of LP when the same prompt is scored alone and at other places of a batch: what a contribution

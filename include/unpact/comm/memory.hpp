@@ -1,0 +1,21 @@
+#pragma once
+/// How much memory a device has left, and how much of it this process has used at most.
+#include <cstdint>
+
+namespace c10 { struct Device; }
+
+namespace unpact {
+
+/// Bytes that could be allocated now: of a GPU, what the driver has free and LibTorch's allocator holds unused; of the
+/// CPU, what the operating system calls available to the whole machine.
+std::uint64_t free_memory(const c10::Device& device);
+
+/// The largest number of bytes held since the last reset: of a GPU, by LibTorch's allocator; of the CPU, resident in
+/// this process. 0: unknown.
+std::uint64_t peak_memory(const c10::Device& device);
+
+/// Starts a new measurement of peak_memory. Where the system does not let the CPU's be reset, it stays that of the
+/// process's whole life.
+void reset_peak_memory(const c10::Device& device);
+
+}  // namespace unpact

@@ -1,0 +1,163 @@
+#include <ATen/core/Tensor.h>
+#include <c10/core/InferenceMode.h>
+
+#include <algorithm>
+#include <list>
+#include <optional>
+
+#include "removal_plan.hpp"
+#include "requests.hpp"
+#include "unpact/comm/memory.hpp"
+#include "unpact/core/error.hpp"
+#include "unpact/model/scoring.hpp"
+
+namespace unpact {
+namespace {
+
+constexpr std::size_t kContexts = 2;  // those of a forget and of a retain set
+
+/// Keys and values of prompts' beginnings. The tokens in front of the removals (in-context examples, a system text) are
+/// run by themselves, so that prompts that share them find them here, with the same bits whoever came first.
+class PrefixCache {
+ public:
+  PrefixCache(const Transformer& model, PackedPass& pass, std::size_t budget)
+      : model_(model), pass_(pass), budget_(static_cast<std::int64_t>(budget)) {}
+
+  /// A store of prompt[0, length). @param context tokens that may be shared. Adds to `work` what was not there.
+  const KeyValueStore& prepare(const AttributionRequest& request, std::size_t context, std::size_t length, const FirstProjections& first,
+                               AttributionWork& work) {
+    const auto& prompt = request.prompt;
+    const auto at = [&](std::size_t i) { return prompt.begin() + static_cast<std::ptrdiff_t>(i); };
+    auto entry = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& e) {
+      return e.context == context && e.tokens.size() >= context && std::equal(at(0), at(context), e.tokens.begin());
+    });
+    if (entry == entries_.end()) {
+      if (entries_.size() == kContexts) entries_.pop_back();
+      entries_.push_front({context, {at(0), at(context)}, KeyValueStore(model_)});
+      entry = entries_.begin();
+      append(*entry, entry->tokens, {}, {}, work);
+    }
+    entries_.splice(entries_.begin(), entries_, entry);
+    if (entry->tokens.size() == length && std::equal(at(0), at(length), entry->tokens.begin())) return entry->store;
+    entry->store.truncate(static_cast<std::int64_t>(context));
+    entry->tokens.assign(at(0), at(length));
+    std::vector<std::int64_t> index;
+    for (auto i = context; first.query_MHd.defined() && i < length; ++i)
+      index.push_back(static_cast<std::int64_t>(i - table_begin(request)));
+    append(*entry, {at(context), at(length)}, first, index, work);
+    return entry->store;
+  }
+
+ private:
+  struct Entry {
+    std::size_t context;
+    std::vector<TokenId> tokens;  ///< of the store; the first `context` are kept
+    KeyValueStore store;
+  };
+
+  void append(Entry& entry, const std::vector<TokenId>& tokens, const FirstProjections& first, const std::vector<std::int64_t>& index,
+              AttributionWork& work) {
+    pass_.extend(entry.store, tokens, budget_, first, index);
+    work.positions += tokens.size();
+    work.model_calls += (tokens.size() + static_cast<std::size_t>(budget_) - 1) / static_cast<std::size_t>(budget_);
+  }
+
+  const Transformer& model_;
+  PackedPass& pass_;
+  std::int64_t budget_;
+  std::list<Entry> entries_;  // the last used first
+};
+
+class SharedPrefixSession : public AttributionSession {
+ public:
+  SharedPrefixSession(const Transformer& model, std::size_t budget)
+      : model_(model), budget_(budget), pass_(model), cache_(model, pass_, budget) {}
+
+  std::vector<AttributionPart> parts(const AttributionRequest& request) const override {
+    check_request(model_.config(), request);
+    return plan_parts(request, plan_rows(request), budget_);
+  }
+
+  std::vector<AttributionResult> run_part(const AttributionRequest& request, const AttributionPart& part) override {
+    const c10::InferenceMode guard;
+    const auto rows = plan_rows(request);
+    const auto planned = plan_pass(request, rows, part, uses_table());
+    auto results = empty_results(request, part);
+    auto& work = results.front().work;
+    project_first(request);
+    const auto context = request.removals.front().begin;
+    const auto length = std::max(context, rows.front().prefix);
+    const auto& store = cache_.prepare(request, context, length, first_, work);
+    const auto hidden_UD = pass_.run(planned.rows, store, first_);
+    work.positions += planned.rows.tokens.size();
+    work.model_calls += 1;
+    work.logit_rows += static_cast<std::uint64_t>(hidden_UD.size(0));
+    score(request, rows, part, planned, hidden_UD, results);
+    check_finite(model_, request, part, results);
+    return results;
+  }
+
+ private:
+  bool uses_table() const { return model_.config().block.positions == PositionKind::rotary; }
+
+  /// The table of the request's tokens, kept while its parts follow each other.
+  void project_first(const AttributionRequest& request) {
+    if (!uses_table()) return;
+    auto tokens = table_tokens(request);
+    if (tokens == table_tokens_) return;
+    first_ = pass_.project_first(tokens);
+    table_tokens_ = std::move(tokens);
+  }
+
+  void score(const AttributionRequest& request, const std::vector<PlannedRow>& rows, const AttributionPart& part,
+             const PlannedPass& planned, const at::Tensor& hidden_UD, std::vector<AttributionResult>& results) const {
+    std::vector<std::int64_t> hidden_rows, targets;
+    for (const auto& scored : planned.scored) {
+      for (const auto& token : scored) {
+        hidden_rows.push_back(token.hidden_row);
+        targets.push_back(token.target);
+      }
+    }
+    const auto values = target_log_probabilities(model_, hidden_UD, hidden_rows, targets);
+    auto next = values.begin();
+    for (std::size_t a = 0; a < results.size(); ++a) {
+      auto& out = results[a].log_probabilities;
+      const auto T = static_cast<std::ptrdiff_t>(request.answers[a].size());
+      for (auto r = part.first_row; r < part.last_row; ++r) {
+        if (rows[r].same_as_previous) {
+          const std::vector<float> same(out.end() - T, out.end());
+          out.insert(out.end(), same.begin(), same.end());
+        } else {
+          out.insert(out.end(), next, next + T);
+          next += T;
+        }
+      }
+    }
+  }
+
+  const Transformer& model_;
+  std::size_t budget_;
+  PackedPass pass_;
+  PrefixCache cache_;
+  std::vector<TokenId> table_tokens_;
+  FirstProjections first_;
+};
+
+}  // namespace
+
+std::unique_ptr<AttributionSession> SharedPrefixEngine::open(const Transformer& model) const {
+  return std::make_unique<SharedPrefixSession>(model, token_budget_ > 0 ? token_budget_ : chosen_token_budget(model));
+}
+
+std::size_t chosen_token_budget(const Transformer& model) {
+  constexpr std::uint64_t fewest = 16;
+  const auto device = model.device();
+  const std::uint64_t most = device.is_cpu() ? 4096 : 32768, share = device.is_cpu() ? 16 : 4;
+  const auto rows = free_memory(device) / share / static_cast<std::uint64_t>(PackedPass::bytes_a_row(model));
+  UNPACT_VALIDATE(rows >= fewest, "there is no memory left to attribute in",
+                  concat(free_memory(device) >> 20, " MiB are free, one position of this model needs ", PackedPass::bytes_a_row(model), " bytes"),
+                  "use fewer ranks a node or a smaller model, or set attribution.token_budget");
+  return static_cast<std::size_t>(std::min(rows, most));
+}
+
+}  // namespace unpact
