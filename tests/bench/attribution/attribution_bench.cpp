@@ -1,0 +1,246 @@
+// Speed of the attribution engines, beside the machine's own rate of matrix products. One JSON object a line.
+//
+//   attribution_bench MODEL DTYPE DEVICE N T CONTEXT ENGINES ROUNDS [--save DIR] [--batched-budget ROWS]
+//
+//   MODEL    25m 110m 1b 7b 8b (random weights), or a folder
+//   DTYPE    fp32 bf16          DEVICE  cpu cuda
+//   N T      removals and answer tokens; CONTEXT tokens in front of the removals
+//   ENGINES  comma-separated: shared batched reference gemm
+//   --save   writes weights, prompt and answer for the Python competitors, and stops
+//
+// Rounds alternate the engines; every round has another prompt behind the same context. The first round warms up and
+// is not reported. With CONTEXT > 1, the shared engine finds the context of the round before in its cache: what a
+// dataset gives it.
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+
+#include <time.h>
+
+#include <algorithm>
+#include <fstream>
+#include <iostream>
+#include <map>
+
+#include "batched_engine.hpp"
+#include "text/tokenizers_for_tests.hpp"
+#include "unpact/attribution/leave_one_out.hpp"
+#include "unpact/comm/memory.hpp"
+#include "unpact/core/clock.hpp"
+#include "unpact/core/error.hpp"
+#include "unpact/core/json.hpp"
+#include "unpact/core/random.hpp"
+#include "unpact/core/text.hpp"
+#include "unpact/model/checkpoint.hpp"
+
+namespace unpact {
+namespace {
+
+struct Case {
+  std::string model, dtype, device, save;
+  std::size_t n = 0, T = 0, context = 0, rounds = 0, batched_budget = 4096;
+  std::vector<std::string> engines;
+};
+
+ModelConfig shape(std::int64_t hidden, std::int64_t inner, std::int64_t layers, std::int64_t heads, std::int64_t groups, std::int64_t vocabulary) {
+  ModelConfig c;
+  c.vocabulary_size = vocabulary;
+  c.hidden_size = hidden;
+  c.intermediate_size = inner;
+  c.layers = layers;
+  c.heads = heads;
+  c.key_value_heads = groups;
+  c.head_dim = hidden / heads;
+  c.max_positions = 4096;
+  c.bos_id = 1;
+  c.tied_embeddings = false;
+  return c;
+}
+
+/// 25m and 110m: small Llamas; 1b, 7b, 8b: the shapes of Llama-3.2-1B, Llama-2-7B and Llama-3.1-8B.
+ModelConfig config_of(const std::string& name) {
+  if (name == "25m") return shape(384, 1024, 6, 6, 6, 20000);
+  if (name == "110m") return shape(768, 2048, 12, 12, 12, 16000);
+  if (name == "1b") {
+    auto c = shape(2048, 8192, 16, 32, 8, 128256);
+    c.tied_embeddings = true;
+    return c;
+  }
+  if (name == "7b") return shape(4096, 11008, 32, 32, 32, 32000);
+  if (name == "8b") return shape(4096, 14336, 32, 32, 8, 128256);
+  return read_model_config(name);
+}
+
+Transformer make_model(const Case& c) {
+  const auto config = config_of(c.model);
+  const auto dtype = c.dtype == "bf16" ? at::kBFloat16 : at::kFloat;
+  const c10::Device device(c.device);
+  if (c.model.find('/') != std::string::npos) {
+    LoadOptions options;
+    options.dtype = dtype;
+    return {config, load_weights(config, c.model, device, options)};
+  }
+  auto generator = at::globalContext().defaultGenerator(device);
+  generator.set_current_seed(1);
+  Weights weights;
+  for (auto& spec : weight_specs(config, weights)) {
+    const auto options = at::TensorOptions().dtype(dtype).device(device);
+    *spec.slot = spec.shape.size() == 1 ? at::ones(spec.shape, options) : at::empty(spec.shape, options).normal_(0.0, 0.02);
+  }
+  if (config.tied_embeddings) weights.head_VD = weights.embedding_VD;
+  return {config, std::move(weights)};
+}
+
+std::vector<TokenId> ids_of(std::size_t count, std::uint64_t seed, std::int64_t vocabulary) {
+  std::vector<TokenId> ids;
+  for (std::size_t i = 0; i < count; ++i)
+    ids.push_back(3 + static_cast<TokenId>(random_below(static_cast<std::uint64_t>(vocabulary - 3), seed, 7, i)));
+  return ids;
+}
+
+AttributionRequest request_of(const Case& c, std::uint64_t round, std::int64_t vocabulary) {
+  AttributionRequest request;
+  request.prompt = ids_of(c.context, 1, vocabulary);
+  const auto question = ids_of(c.n, 100 + round, vocabulary);
+  request.prompt.insert(request.prompt.end(), question.begin(), question.end());
+  request.removals = single_tokens(c.context, c.context + c.n);
+  request.answers = {ids_of(c.T, 200 + round, vocabulary)};
+  return request;
+}
+
+/// CPU time of all threads: what other programs on the machine take does not count.
+double cpu_seconds() {
+  timespec now{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
+void synchronize(const c10::Device& device) {
+  if (!device.is_cpu()) at::zeros({1}, at::TensorOptions().device(device)).item<float>();
+}
+
+/// Operations of the least work that gives the same numbers: shared prefix, logits of scored rows, the last block beyond
+/// keys and values for scored rows alone, the first block's projections once a token. One multiply-add counts two.
+double bound_operations(const ModelConfig& m, const Case& c, bool context_is_known) {
+  const double D = m.hidden_size, Hd = m.heads * m.head_dim, Gd = m.key_value_heads * m.head_dim, F = m.intermediate_size;
+  const double queries = D * Hd, keys_values = 2 * D * Gd, rest = Hd * D + (m.block.mlp == MlpKind::gated ? 3 : 2) * D * F;
+  const double n = c.n, T = c.T, C = c.context, L = m.layers;
+  const double base = (context_is_known ? 0 : C) + n + T - 1, removals = n * (n - 1) / 2 + n * (T - 1), rows = base + removals;
+  const double scored = T * (n + 1), tokens = (context_is_known ? 0 : C) + n + T - 1;
+  const double inner_layers = (L - 1) * rows * (queries + keys_values + rest) - (rows - tokens) * (queries + keys_values);
+  const double last_layer = rows * keys_values + scored * (queries + rest);
+  double pairs = 0;  // (query, key) pairs of one block
+  const auto run = [&](double first, double count) { return count * first + count * (count + 1) / 2; };
+  pairs += context_is_known ? run(C, n + T - 1) : run(0, C + n + T - 1);
+  for (double i = 1; i <= n; ++i) pairs += run(C + i - 1, n - i + T - 1);
+  const double scored_pairs = scored * (C + n + T / 2);
+  return 2 * (inner_layers + last_layer + D * static_cast<double>(m.vocabulary_size) * scored) + 4 * Hd * ((L - 1) * pairs + scored_pairs);
+}
+
+/// Multiply-add operations a second of X W^T for X of `rows` rows, best of several.
+double gemm_rate(const Transformer& model, std::int64_t rows, std::int64_t outputs, std::int64_t inputs) {
+  const c10::InferenceMode guard;
+  const auto options = model.weights().embedding_VD.options();
+  const auto x = at::randn({rows, inputs}, options), w = at::randn({outputs, inputs}, options);
+  double best = 0;
+  for (int repeat = 0; repeat < 6; ++repeat) {
+    const int times = std::max<int>(1, static_cast<int>(4e9 / (2.0 * rows * outputs * inputs)));
+    synchronize(model.device());
+    const Stopwatch clock;
+    for (int i = 0; i < times; ++i) at::linear(x, w);
+    synchronize(model.device());
+    best = std::max(best, 2.0 * rows * outputs * inputs * times / clock.seconds());
+  }
+  return best;
+}
+
+void report_gemm(const Case& c, const Transformer& model) {
+  const auto& m = model.config();
+  const std::int64_t rows = 2048;
+  Json json = {{"what", "gemm"}, {"model", c.model}, {"dtype", c.dtype}, {"threads", at::get_num_threads()}, {"rows", rows}};
+  json["rates"] = {{"projection", gemm_rate(model, rows, m.heads * m.head_dim, m.hidden_size)},
+                   {"up", gemm_rate(model, rows, m.intermediate_size, m.hidden_size)},
+                   {"down", gemm_rate(model, rows, m.hidden_size, m.intermediate_size)},
+                   {"square", gemm_rate(model, 2048, 2048, 2048)}};
+  std::cout << json.dump() << std::endl;
+}
+
+void save_case(const Case& c, const Transformer& model) {
+  SaveOptions options;
+  save_checkpoint(c.save, model.config(), model.weights(), testing_support::ByteTokenizer(), options);
+  Json json = {{"removals_begin", c.context}, {"requests", Json::array()}};
+  for (std::uint64_t round = 0; round <= c.rounds; ++round) {
+    const auto request = request_of(c, round, model.config().vocabulary_size);
+    json["requests"].push_back({{"prompt", request.prompt}, {"answer", request.answers[0]}});
+  }
+  std::ofstream(c.save + "/requests.json") << json.dump();
+}
+
+std::unique_ptr<LeaveOneOutEngine> engine_of(const std::string& name, const Case& c) {
+  if (name == "batched") return std::make_unique<BatchedEngine>(c.batched_budget);
+  return make_engine(name == "shared" ? "shared_prefix" : name, 0);
+}
+
+void run_case(const Case& c) {
+  const auto model = make_model(c);
+  if (!c.save.empty()) return save_case(c, model);
+  std::map<std::string, std::unique_ptr<AttributionSession>> sessions;
+  for (const auto& name : c.engines) {
+    if (name == "gemm") {
+      report_gemm(c, model);
+    } else {
+      sessions[name] = engine_of(name, c)->open(model);
+    }
+  }
+  for (std::uint64_t round = 0; round <= c.rounds; ++round) {
+    const auto request = request_of(c, round, model.config().vocabulary_size);
+    for (auto& [name, session] : sessions) {
+      const bool known = name == "shared" && round > 0;
+      reset_peak_memory(model.device());
+      synchronize(model.device());
+      const auto held = peak_memory(model.device());
+      const double cpu_before = cpu_seconds();
+      const Stopwatch clock;
+      const auto result = session->run(request).front();
+      const double seconds = clock.seconds();
+      Json json = {{"what", "run"}, {"engine", name}, {"model", c.model}, {"dtype", c.dtype}, {"device", c.device}, {"n", c.n},
+                   {"T", c.T}, {"context", c.context}, {"threads", at::get_num_threads()}, {"round", round}, {"seconds", seconds}, {"cpu_seconds", cpu_seconds() - cpu_before},
+                   {"positions", result.work.positions}, {"positions_naive", result.work.positions_naive},
+                   {"model_calls", result.work.model_calls}, {"logit_rows", result.work.logit_rows},
+                   {"peak_bytes_beyond", peak_memory(model.device()) - held},
+                   {"bound_operations", bound_operations(model.config(), c, known)}, {"contributions", result.contributions()}};
+      if (c.n > 256) json.erase("contributions");
+      std::cout << json.dump() << std::endl;
+    }
+  }
+}
+
+int bench_main(int count, char** arguments) {
+  const std::vector<std::string> a(arguments + 1, arguments + count);
+  if (a.size() < 8) {
+    std::cerr << "usage: attribution_bench MODEL DTYPE DEVICE N T CONTEXT ENGINES ROUNDS [--save DIR] [--batched-budget ROWS]\n";
+    return 1;
+  }
+  Case c;
+  c.model = a[0], c.dtype = a[1], c.device = a[2];
+  c.n = std::stoul(a[3]), c.T = std::stoul(a[4]), c.context = std::stoul(a[5]);
+  c.engines = split_list(a[6]);
+  c.rounds = std::stoul(a[7]);
+  for (std::size_t i = 8; i + 1 < a.size(); i += 2) {
+    if (a[i] == "--save") c.save = a[i + 1];
+    if (a[i] == "--batched-budget") c.batched_budget = std::stoul(a[i + 1]);
+  }
+  run_case(c);
+  return 0;
+}
+
+}  // namespace
+}  // namespace unpact
+
+int main(int count, char** arguments) {
+  try {
+    return unpact::bench_main(count, arguments);
+  } catch (const std::exception& error) {
+    std::cerr << error.what() << '\n';
+    return 2;
+  }
+}
