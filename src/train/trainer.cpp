@@ -19,6 +19,7 @@ class Trainer {
           const std::function<bool(const std::string&)>& selected)
       : model_(model), terms_(terms), options_(options), group_(group), parameters_(model, selected),
         optimizer_(parameters_.values(), options.adamw), schedule_(parse_schedule(options.schedule)) {
+    for (const auto& weighted : terms) coefficients_.push_back(weighted.coefficient);
     for (std::size_t k = 0; k < terms.size(); ++k)
       samplers_.emplace_back(terms[k].term->example_count(), random_bits(options.seed, stream_of("sampler"), k), options.shuffle);
     epoch_positions_ = options.epochs * terms.front().term->example_count();
@@ -36,13 +37,14 @@ class Trainer {
     for (std::size_t k = 0; k < terms_.size(); ++k) {
       const auto examples = step_examples(k, index);
       report.targets += terms_[k].term->targets(examples);
-      losses[static_cast<std::int64_t>(k)] = accumulate(terms_[k], examples);
+      losses[static_cast<std::int64_t>(k)] = accumulate(*terms_[k].term, coefficients_[k], examples);
     }
     reduce(losses, report);
     report.learning_rate = options_.learning_rate * schedule_factor(schedule_, index, options_.warmup_steps, total_steps_);
     report.gradient_norm = clip_gradient_norm(parameters_.gradients(), options_.clip_norm);
     refuse_non_finite(report);
     optimizer_.step(parameters_.values(), parameters_.gradients(), report.learning_rate);
+    follow_rules(report);
     return report;
   }
 
@@ -53,25 +55,43 @@ class Trainer {
     const auto begin = index * options_.batch_size;
     auto end = begin + options_.batch_size;
     if (options_.max_steps == 0) end = std::min(end, epoch_positions_);
-    for (auto position = begin; position < end; ++position) examples.push_back(samplers_[term][position]);
+    for (auto position = begin; position < end; ++position) examples.push_back(example_at(term, position));
     return examples;
   }
 
+  std::int64_t example_at(std::size_t term, std::int64_t position) const {
+    const auto count = terms_[term].term->example_count();
+    switch (terms_[term].sampling) {
+      case Sampling::paired: return samplers_.front()[position] % count;
+      case Sampling::uniform:
+        return static_cast<std::int64_t>(random_below(static_cast<std::uint64_t>(count), options_.seed,
+                                                      random_bits(stream_of("uniform"), 0, term), static_cast<std::uint64_t>(position)));
+      case Sampling::epoch: break;
+    }
+    return samplers_[term][position];
+  }
+
+  /// The coefficients of the next step.
+  void follow_rules(const StepReport& report) {
+    for (std::size_t k = 0; k < terms_.size(); ++k)
+      if (terms_[k].rule) coefficients_[k] = terms_[k].rule(coefficients_[k], report.term_losses[k], report.step);
+  }
+
   /// Adds this rank's share of coefficient * sum / normalizer to the gradients. @return the share of the term's value.
-  double accumulate(const WeightedTerm& weighted, const std::vector<std::int64_t>& examples) {
-    const double normalizer = weighted.term->normalizer(examples);
-    UNPACT_VALIDATE(normalizer > 0, concat("a training step has no token with loss in its term '", weighted.term->name(), "'"),
+  double accumulate(const LossTerm& term, double coefficient, const std::vector<std::int64_t>& examples) {
+    const double normalizer = term.normalizer(examples);
+    UNPACT_VALIDATE(normalizer > 0, concat("a training step has no token with loss in its term '", term.name(), "'"),
                     "all its examples are empty or masked", "check the dataset and which tokens carry loss");
     std::vector<std::int64_t> mine;
     for (std::size_t i = static_cast<std::size_t>(group_.rank()); i < examples.size(); i += static_cast<std::size_t>(group_.size()))
       mine.push_back(examples[i]);
-    std::stable_sort(mine.begin(), mine.end(), [&](auto a, auto b) { return weighted.term->length(a) > weighted.term->length(b); });
+    std::stable_sort(mine.begin(), mine.end(), [&](auto a, auto b) { return term.length(a) > term.length(b); });
     double value = 0;
     for (std::size_t begin = 0; begin < mine.size(); begin += static_cast<std::size_t>(options_.micro_batch)) {
       const auto count = std::min(mine.size() - begin, static_cast<std::size_t>(options_.micro_batch));
-      const auto mean = weighted.term->sum(model_, ExampleIndices(mine).subspan(begin, count)) / normalizer;
+      const auto mean = term.sum(model_, ExampleIndices(mine).subspan(begin, count)) / normalizer;
       value += mean.item<double>();
-      (mean * weighted.coefficient).backward();
+      (mean * coefficient).backward();
     }
     return value;
   }
@@ -83,8 +103,9 @@ class Trainer {
     const auto values = group_.size() == 1 ? losses : shared.to(at::kCPU, at::kDouble);
     for (std::size_t k = 0; k < terms_.size(); ++k) {
       report.term_losses.push_back(values[static_cast<std::int64_t>(k)].item<double>());
-      report.loss += terms_[k].coefficient * report.term_losses.back();
+      report.loss += coefficients_[k] * report.term_losses.back();
     }
+    report.coefficients = coefficients_;
   }
 
   /// All ranks hold the same reduced numbers, so all of them throw together.
@@ -104,6 +125,7 @@ class Trainer {
   AdamW optimizer_;
   Schedule schedule_;
   std::vector<EpochSampler> samplers_;
+  std::vector<double> coefficients_;  ///< of the next step; a rule may change them
   std::int64_t epoch_positions_ = 0, total_steps_ = 0;
 };
 
@@ -128,6 +150,13 @@ void check_train_options(const TrainOptions& options) {
   require(options.adamw.weight_decay >= 0 && std::isfinite(options.adamw.weight_decay), "weight_decay",
           options.adamw.weight_decay, "it must be a finite number >= 0");
   parse_schedule(options.schedule);
+}
+
+Sampling parse_sampling(const std::string& name) {
+  if (name == "epoch") return Sampling::epoch;
+  if (name == "uniform") return Sampling::uniform;
+  if (name == "paired") return Sampling::paired;
+  throw UserError(concat("unknown sampling '", name, "'"), "known: epoch, uniform, paired", "choose one of these");
 }
 
 std::int64_t count_steps(const TrainOptions& options, std::int64_t examples) {

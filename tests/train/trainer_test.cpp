@@ -109,6 +109,66 @@ TEST_F(TrainerAlone, EveryExampleOnceAnEpoch) {
   EXPECT_THAT(term.calls[1], testing::SizeIs(1));
 }
 
+std::vector<std::int64_t> joined(const std::vector<std::vector<std::int64_t>>& calls) {
+  std::vector<std::int64_t> all;
+  for (const auto& call : calls) all.insert(all.end(), call.begin(), call.end());
+  return all;
+}
+
+TEST_F(TrainerAlone, PairedTermsFollowTheFirst) {
+  const RecordingTerm forget(7), retain(3);
+  TrainOptions options;
+  options.epochs = 2;
+  options.batch_size = 4;
+  run({{&forget, 1.0}, {&retain, 1.0, Sampling::paired}}, options);
+  auto expected = joined(forget.calls);
+  for (auto& index : expected) index %= 3;
+  EXPECT_EQ(joined(retain.calls), expected);
+}
+
+TEST_F(TrainerAlone, UniformDrawsDoNotCareAboutEpochs) {
+  const RecordingTerm forget(50), retain(50), again(50);
+  TrainOptions options;
+  options.epochs = 20;
+  options.batch_size = 10;
+  options.seed = 5;
+  run({{&forget, 1.0}, {&retain, 1.0, Sampling::uniform}}, options);
+  const auto drawn = joined(retain.calls);
+  ASSERT_EQ(drawn.size(), 1000U);
+  const std::set<std::int64_t> first_epoch(drawn.begin(), drawn.begin() + 50), all(drawn.begin(), drawn.end());
+  // 50 draws of 50 give 50 (1 - 1/e) = 32 different ones on average, with a deviation of 2; 1000 leave none out but with
+  // probability 50 (49/50)^1000 = 1e-7.
+  EXPECT_GT(first_epoch.size(), 20U);
+  EXPECT_LT(first_epoch.size(), 44U);
+  EXPECT_EQ(all.size(), 50U);
+  options.micro_batch = 3;
+  run({{&forget, 1.0}, {&again, 1.0, Sampling::uniform}}, options);
+  EXPECT_EQ(joined(again.calls), drawn);
+}
+
+TEST_F(TrainerAlone, SamplingsHaveNames) {
+  EXPECT_EQ(parse_sampling("paired"), Sampling::paired);
+  EXPECT_THAT(message_of<UserError>([] { parse_sampling("random"); }), HasSubstr("epoch, uniform, paired"));
+}
+
+TEST_F(TrainerAlone, ARuleSetsTheCoefficientOfTheNextStep) {
+  const CrossEntropyTerm term(random_examples(11, 1));
+  std::vector<double> losses;
+  const CoefficientRule rule = [&](double coefficient, double loss, std::int64_t step) {
+    losses.push_back(loss);
+    return step < 4 ? coefficient : coefficient + 0.5 * loss;
+  };
+  const auto reports = run({{&term, 1.0}, {&term, 2.0, Sampling::epoch, rule}}, ten_steps());
+  ASSERT_EQ(losses.size(), 10U);
+  double coefficient = 2.0;
+  for (std::size_t i = 0; i < reports.size(); ++i) {
+    EXPECT_THAT(reports[i].coefficients, ElementsAre(1.0, coefficient)) << i;
+    EXPECT_NEAR(reports[i].loss, reports[i].term_losses[0] + coefficient * reports[i].term_losses[1], 1e-9) << i;
+    EXPECT_EQ(losses[i], reports[i].term_losses[1]);
+    if (i >= 3) coefficient += 0.5 * losses[i];
+  }
+}
+
 TEST_F(TrainerAlone, WithoutShufflingTheOrderIsThatOfTheFile) {
   const RecordingTerm term(3);
   TrainOptions options;

@@ -38,10 +38,26 @@ class TrainingDiverged : public RuntimeFailure {
 /// @throws UserError naming the option.
 void check_train_options(const TrainOptions& options);
 
+/// How a term draws the examples of a step. All follow from the global position alone.
+enum class Sampling {
+  epoch,    ///< passes over all its examples, each in a random order
+  uniform,  ///< every position any example, with equal chance (open-unlearning's retain set)
+  paired,   ///< position i: example i mod count of the one that the first term draws there (muse_bench's retain set)
+};
+
+/// @throws UserError naming the known ones.
+Sampling parse_sampling(const std::string& name);
+
+/// A coefficient that follows the training (a dual variable, say): its value for the next step.
+/// @param loss the term's value in step `step` (1-based) over all ranks, so that all ranks compute the same.
+using CoefficientRule = std::function<double(double coefficient, double loss, std::int64_t step)>;
+
 /// A term and its coefficient in the loss.
 struct WeightedTerm {
   const LossTerm* term;
   double coefficient;
+  Sampling sampling = Sampling::epoch;
+  CoefficientRule rule = {};  ///< empty: the coefficient stays. Its current value belongs to the training's state.
 };
 
 /// What a step did. Losses are those before the update.
@@ -49,6 +65,7 @@ struct StepReport {
   std::int64_t step = 0, total_steps = 0;
   double loss = 0;                 ///< sum of coefficient * term
   std::vector<double> term_losses; ///< each term's own value, without its coefficient
+  std::vector<double> coefficients;///< those of this step
   double gradient_norm = 0, learning_rate = 0;
   std::int64_t targets = 0;        ///< tokens with loss, over all ranks and terms
 };
