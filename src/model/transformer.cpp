@@ -2,6 +2,10 @@
 
 #include <ATen/ATen.h>
 
+#include <cmath>
+#include <limits>
+#include <optional>
+
 #include "block_math.hpp"
 #include "rope.hpp"
 #include "unpact/core/error.hpp"
@@ -32,6 +36,14 @@ at::Tensor share_heads(const at::Tensor& x_BGSd, std::int64_t heads) {
       .reshape({x_BGSd.size(0), heads, x_BGSd.size(2), x_BGSd.size(3)});
 }
 
+/// softmax(q k^T / sqrt(d)), spelled out: the fused kernels do not give their weights away. Of every query head.
+at::Tensor attention_weights(const at::Tensor& query_BHSd, const at::Tensor& keys_BHKd, const at::Tensor& mask) {
+  const auto tokens = query_BHSd.size(2), all = keys_BHKd.size(2);
+  const auto seen = mask.defined() ? mask : at::ones({tokens, all}, query_BHSd.options().dtype(at::kBool)).tril(all - tokens);
+  const auto scores = at::matmul(query_BHSd, keys_BHKd.transpose(2, 3)).to(at::kFloat) / std::sqrt(static_cast<double>(query_BHSd.size(3)));
+  return scores.masked_fill(seen.logical_not(), -std::numeric_limits<double>::infinity()).softmax(-1);
+}
+
 }  // namespace
 
 Transformer::Transformer(ModelConfig config, Weights weights) : config_(std::move(config)), weights_(std::move(weights)) {
@@ -58,10 +70,14 @@ at::Tensor Transformer::head_normalized(const at::Tensor& x_BHSd, const at::Tens
   return weight_d.defined() ? block_math::rms_norm(x_BHSd, weight_d, config_.norm_epsilon) : x_BHSd;
 }
 
-at::Tensor Transformer::embedded(const at::Tensor& tokens_BS, const at::Tensor& positions) const {
-  const auto x_BSD = at::embedding(weights_.embedding_VD, tokens_BS);
-  if (config_.block.positions != PositionKind::learned) return x_BSD;
-  return x_BSD + at::embedding(weights_.position_embedding_PD, positions);
+at::Tensor Transformer::embed(const at::Tensor& tokens_BS) const {
+  UNPACT_EXPECT(tokens_BS.dim() == 2);
+  return at::embedding(weights_.embedding_VD, tokens_BS);
+}
+
+at::Tensor Transformer::positioned(const at::Tensor& embeddings_BSD, const at::Tensor& positions) const {
+  if (config_.block.positions != PositionKind::learned) return embeddings_BSD;
+  return embeddings_BSD + at::embedding(weights_.position_embedding_PD, positions);
 }
 
 at::Tensor Transformer::attention(const BlockWeights& block, std::int64_t layer, const at::Tensor& x_BSD,
@@ -77,6 +93,12 @@ at::Tensor Transformer::attention(const BlockWeights& block, std::int64_t layer,
   }
   const auto [keys, values] = context.extend(layer, key, value);
   const auto mask = context.mask(config_.window_of(layer));
+  if (context.wants_weights()) {
+    const auto weights_BHSK = attention_weights(query, share_heads(keys, heads), mask);
+    context.receive_weights(layer, weights_BHSK);
+    const auto mixed = at::matmul(weights_BHSK.to(x_BSD.scalar_type()), share_heads(values, heads));
+    return linear(mixed.transpose(1, 2).flatten(2), block.output_DHd, block.output_bias_D);
+  }
   std::optional<at::Tensor> optional_mask;
   if (mask.defined()) optional_mask = mask;
   const auto mixed_BHSd = at::scaled_dot_product_attention(query, share_heads(keys, heads), share_heads(values, heads),
@@ -85,10 +107,10 @@ at::Tensor Transformer::attention(const BlockWeights& block, std::int64_t layer,
   return linear(mixed_BHSd.transpose(1, 2).flatten(2), block.output_DHd, block.output_bias_D);
 }
 
-at::Tensor Transformer::run_blocks(const at::Tensor& tokens_BS, const at::Tensor& positions, std::int64_t blocks,
+at::Tensor Transformer::run_blocks(const at::Tensor& embeddings_BSD, const at::Tensor& positions, std::int64_t blocks,
                                    AttentionContext& context) const {
-  UNPACT_EXPECT(tokens_BS.dim() == 2);
-  auto x_BSD = embedded(tokens_BS, positions);
+  UNPACT_EXPECT(embeddings_BSD.dim() == 3);
+  auto x_BSD = positioned(embeddings_BSD, positions);
   const auto turns = rotation(positions);
   for (std::int64_t layer = 0; layer < blocks; ++layer) {
     const auto& block = weights_.blocks[static_cast<std::size_t>(layer)];
@@ -99,9 +121,13 @@ at::Tensor Transformer::run_blocks(const at::Tensor& tokens_BS, const at::Tensor
   return x_BSD;
 }
 
-at::Tensor Transformer::hidden(const at::Tensor& tokens_BS, const at::Tensor& positions, AttentionContext& context) const {
-  return normalized(run_blocks(tokens_BS, positions, config_.layers, context), weights_.final_norm_D,
+at::Tensor Transformer::hidden_of(const at::Tensor& embeddings_BSD, const at::Tensor& positions, AttentionContext& context) const {
+  return normalized(run_blocks(embeddings_BSD, positions, config_.layers, context), weights_.final_norm_D,
                     weights_.final_norm_bias_D);
+}
+
+at::Tensor Transformer::hidden(const at::Tensor& tokens_BS, const at::Tensor& positions, AttentionContext& context) const {
+  return hidden_of(embed(tokens_BS), positions, context);
 }
 
 at::Tensor Transformer::hidden(const at::Tensor& tokens_BS) const {
@@ -112,7 +138,7 @@ at::Tensor Transformer::hidden(const at::Tensor& tokens_BS) const {
 at::Tensor Transformer::block_output(const at::Tensor& tokens_BS, std::int64_t layer) const {
   UNPACT_EXPECT(layer >= 0 && layer < config_.layers);
   CausalContext context;
-  return run_blocks(tokens_BS, at::arange(tokens_BS.size(1), tokens_BS.options()), layer + 1, context);
+  return run_blocks(embed(tokens_BS), at::arange(tokens_BS.size(1), tokens_BS.options()), layer + 1, context);
 }
 
 at::Tensor Transformer::logits(const at::Tensor& hidden) const { return at::linear(hidden, weights_.head_VD).to(at::kFloat); }

@@ -27,6 +27,10 @@ class AttentionContext {
   /// @param window positions that a token looks back over, itself included (0: all): the token at position q sees
   /// those at q - window < k <= q, as in transformers (masking_utils.py, sliding_window_causal_mask_function).
   virtual at::Tensor mask(std::int64_t window = 0) const = 0;
+  /// Whether attention is to be computed with explicit weights (slower, and B x H x S x all keys of memory), which
+  /// receive_weights() then gets once a layer: (B, H, S, all keys) float32, a row sums to 1.
+  virtual bool wants_weights() const { return false; }
+  virtual void receive_weights(std::int64_t /*layer*/, const at::Tensor& /*weights_BHSK*/) {}
 };
 
 /// Each token sees itself and the new tokens before it. Sequences shorter than the batch are padded on the right:

@@ -31,6 +31,12 @@ class Transformer {
   /// The same for fresh sequences, positions 0..S-1, causal.
   at::Tensor hidden(const at::Tensor& tokens_BS) const;
 
+  /// Embeddings of tokens, without positions: (B, S) -> (B, S, D).
+  at::Tensor embed(const at::Tensor& tokens_BS) const;
+
+  /// hidden() of embeddings that stand in for those of tokens; gradients flow through.
+  at::Tensor hidden_of(const at::Tensor& embeddings_BSD, const at::Tensor& positions, AttentionContext& context) const;
+
   /// The residual stream behind block `layer` (0-based): what representation methods steer. Later blocks do not run.
   at::Tensor block_output(const at::Tensor& tokens_BS, std::int64_t layer) const;
 
@@ -42,10 +48,10 @@ class Transformer {
   Rotation rotation(const at::Tensor& positions) const;
   at::Tensor normalized(const at::Tensor& x, const at::Tensor& weight_D, const at::Tensor& bias_D) const;
   at::Tensor head_normalized(const at::Tensor& x_BHSd, const at::Tensor& weight_d) const;
-  at::Tensor embedded(const at::Tensor& tokens_BS, const at::Tensor& positions) const;
+  at::Tensor positioned(const at::Tensor& embeddings_BSD, const at::Tensor& positions) const;
   at::Tensor attention(const BlockWeights& block, std::int64_t layer, const at::Tensor& x_BSD, const Rotation& rotation,
                        AttentionContext& context) const;
-  at::Tensor run_blocks(const at::Tensor& tokens_BS, const at::Tensor& positions, std::int64_t blocks,
+  at::Tensor run_blocks(const at::Tensor& embeddings_BSD, const at::Tensor& positions, std::int64_t blocks,
                         AttentionContext& context) const;
 
   ModelConfig config_;
