@@ -1,18 +1,13 @@
 /// Collectives over MPI, for CPU tensors.
 ///
-/// Before data moves, the ranks agree on what they are about to do (operation, dtype, count, root) with a wait that
-/// has a time limit. So a missing rank or a mismatched order of calls becomes an error on every rank instead of a hang
-/// or wrong numbers.
-#include <sched.h>
-
+/// Every call goes through the queue of mpi_queue.hpp, where the ranks agree on what they do before data moves.
 #include <algorithm>
-#include <array>
 #include <climits>
 #include <utility>
 #include <vector>
 
 #include "backends.hpp"
-#include "unpact/core/clock.hpp"
+#include "mpi_queue.hpp"
 #include "unpact/core/error.hpp"
 
 namespace unpact::backend {
@@ -44,30 +39,25 @@ class StridedType {
   MPI_Datatype type_ = MPI_DATATYPE_NULL;
 };
 
-/// What a rank is about to do, and its negative: the maximum over ranks then tells whether all are equal.
-struct Agreement {
-  std::array<std::int64_t, 8> mine{}, highest{};
-  bool all_equal() const {
-    for (std::size_t i = 0; i < mine.size() / 2; ++i)
-      if (highest[i] != -highest[i + mine.size() / 2]) return false;
-    return true;
+class MpiPending final : public PendingCollective {
+ public:
+  MpiPending(MpiQueue& queue, std::shared_ptr<MpiOperation> operation) : queue_(queue), operation_(std::move(operation)) {}
+  void wait() override {
+    if (operation_) queue_.finish(*operation_);
+    operation_.reset();
   }
-};
 
-/// Keeps what a wait in vain leaves behind: MPI may still write to the agreement, and freeing a communicator with a
-/// pending collective crashes Open MPI.
-void leave_to_mpi(std::unique_ptr<Agreement> agreement, Communicator group) {
-  static auto& left = *new std::vector<std::pair<std::unique_ptr<Agreement>, Communicator>>;  // never destroyed
-  left.emplace_back(std::move(agreement), std::move(group));
-}
+ private:
+  MpiQueue& queue_;
+  std::shared_ptr<MpiOperation> operation_;
+};
 
 class MpiCollectives final : public Collectives {
  public:
   MpiCollectives(const Communicator& group, const CollectiveOptions& options)
-      : group_(group.dup()),
+      : queue_(group, options.timeout_seconds),
         rank_(group.rank()),
         size_(group.size()),
-        timeout_(options.timeout_seconds),
         max_elements_(std::min<std::int64_t>(options.max_elements_per_call, INT_MAX)) {}
 
   int rank() const override { return rank_; }
@@ -79,10 +69,14 @@ class MpiCollectives final : public Collectives {
   void all_reduce(at::Tensor& tensor) override;
   void broadcast(at::Tensor& tensor, int root) override;
   void barrier() override { agree("barrier", 5, at::kFloat, 0, 0); }
+  std::unique_ptr<PendingCollective> start_all_gather(at::Tensor out, at::Tensor in) override;
+  std::unique_ptr<PendingCollective> start_reduce_scatter(at::Tensor out, at::Tensor in) override;
 
  private:
-  void agree(const char* operation, std::int64_t code, at::ScalarType dtype, std::int64_t count, int root);
-  void wait_for(std::unique_ptr<Agreement>& agreement, const std::string& what);
+  void agree(const char* name, std::int64_t code, at::ScalarType dtype, std::int64_t count, int root) {
+    queue_.agree(name, {code, static_cast<std::int64_t>(dtype), count, root});
+  }
+  MPI_Comm data() const { return queue_.data_handle(); }
   void all_reduce_part(at::Tensor part);
 
   /// How many elements a rank may contribute to one call, so that no count of all ranks together overflows.
@@ -91,46 +85,10 @@ class MpiCollectives final : public Collectives {
     return std::max<std::int64_t>(1, all / size());
   }
 
-  Communicator group_;  // null after a wait in vain
+  MpiQueue queue_;
   int rank_, size_;
-  double timeout_;
   std::int64_t max_elements_;
-  std::int64_t sequence_ = 0;
 };
-
-void MpiCollectives::wait_for(std::unique_ptr<Agreement>& agreement, const std::string& what) {
-  MPI_Request request = MPI_REQUEST_NULL;
-  UNPACT_MPI(MPI_Iallreduce(agreement->mine.data(), agreement->highest.data(),
-                            static_cast<int>(agreement->mine.size()), MPI_INT64_T, MPI_MAX, group_.handle(), &request));
-  const Stopwatch watch;
-  for (int done = 0; !done; sched_yield()) {  // ranks may share a core
-    UNPACT_MPI(MPI_Test(&request, &done, MPI_STATUS_IGNORE));
-    if (done || watch.seconds() <= timeout_) continue;
-    leave_to_mpi(std::move(agreement), std::move(group_));
-    throw RuntimeFailure(
-        concat("rank ", rank(), " of ", size(), " waited in vain for the others in ", what),
-        concat("not every rank came within ", timeout_, " s"),
-        "look for an earlier error or a stuck rank; raise UNPACT_COLLECTIVE_TIMEOUT if the work is merely uneven");
-  }
-}
-
-void MpiCollectives::agree(const char* operation, std::int64_t code, at::ScalarType dtype, std::int64_t count,
-                           int root) {
-  UNPACT_EXPECT(!group_.is_null());  // unusable after a wait in vain
-  const auto call = concat("collective #", ++sequence_, " (", operation, " of ", count, " ", at::toString(dtype),
-                           " elements, root ", root, ")");
-  auto agreement = std::make_unique<Agreement>();
-  const auto type = static_cast<std::int64_t>(dtype);
-  agreement->mine = {code, type, count, root, -code, -type, -count, -root};
-  wait_for(agreement, call);
-  if (agreement->all_equal()) [[likely]]
-    return;
-  std::string table;
-  const auto calls = group_.all_gather(call);
-  for (std::size_t r = 0; r < calls.size(); ++r) table += concat(r == 0 ? "" : "\n    ", "rank ", r, ": ", calls[r]);
-  throw RuntimeFailure(concat("the ranks do different things (seen on rank ", rank(), ")"), table,
-                       "this is a defect of unpact; please report it with the command that led here");
-}
 
 void MpiCollectives::all_gather(at::Tensor& out, const at::Tensor& in) {
   const at::NoGradGuard no_grad;
@@ -145,7 +103,7 @@ void MpiCollectives::all_gather(at::Tensor& out, const at::Tensor& in) {
     const auto offset = start * static_cast<std::int64_t>(in.element_size());
     auto* target = static_cast<char*>(out.mutable_data_ptr()) + offset;
     const void* source = in_place ? MPI_IN_PLACE : static_cast<const char*>(in.const_data_ptr()) + offset;
-    UNPACT_MPI(MPI_Allgather(source, static_cast<int>(now), type, target, 1, place.get(), group_.handle()));
+    UNPACT_MPI(MPI_Allgather(source, static_cast<int>(now), type, target, 1, place.get(), data()));
   }
 }
 
@@ -166,7 +124,7 @@ void MpiCollectives::reduce_scatter(at::Tensor& out, const at::Tensor& in) {
     auto piece = out.view(-1).narrow(0, start, now);
     const auto sum = converts || in_place ? at::empty({now}, send.options()) : piece;
     UNPACT_MPI(MPI_Reduce_scatter_block(send.const_data_ptr(), sum.mutable_data_ptr(), static_cast<int>(now),
-                                        mpi_type(sum_type), MPI_SUM, group_.handle()));
+                                        mpi_type(sum_type), MPI_SUM, data()));
     if (!sum.is_same(piece)) piece.copy_(sum);
   }
 }
@@ -182,11 +140,11 @@ void MpiCollectives::all_reduce_part(at::Tensor part) {
   }
   const auto sum = at::empty({counts[rank()]}, send.options());
   UNPACT_MPI(MPI_Reduce_scatter(send.const_data_ptr(), sum.mutable_data_ptr(), counts.data(),
-                                mpi_type(send.scalar_type()), MPI_SUM, group_.handle()));
+                                mpi_type(send.scalar_type()), MPI_SUM, data()));
   const auto rounded = sum.to(part.scalar_type());
   UNPACT_MPI(MPI_Allgatherv(rounded.const_data_ptr(), counts[rank()], mpi_type(part.scalar_type()),
                             part.mutable_data_ptr(), counts.data(), starts.data(), mpi_type(part.scalar_type()),
-                            group_.handle()));
+                            data()));
 }
 
 void MpiCollectives::all_reduce(at::Tensor& tensor) {
@@ -203,7 +161,47 @@ void MpiCollectives::broadcast(at::Tensor& tensor, int root) {
   check_tensor(tensor, at::kCPU);
   UNPACT_EXPECT(root >= 0 && root < size());
   agree("broadcast", 4, tensor.scalar_type(), tensor.numel(), root);
-  group_.broadcast_bytes(tensor.mutable_data_ptr(), tensor.nbytes(), root);
+  queue_.data_group().broadcast_bytes(tensor.mutable_data_ptr(), tensor.nbytes(), root);
+}
+
+std::unique_ptr<PendingCollective> MpiCollectives::start_all_gather(at::Tensor out, at::Tensor in) {
+  const bool in_place = check_full_and_shard(out, in, at::kCPU, rank(), size());
+  const auto post = [this, out, in, in_place](MpiOperation& operation) {
+    const auto type = mpi_type(in.scalar_type());
+    const auto limit = shard_limit(in.scalar_type(), false), count = in.numel();
+    for (std::int64_t start = 0; start < count; start += limit) {
+      const auto now = std::min(limit, count - start);
+      const StridedType place(type, now, in.nbytes());  // MPI keeps a type for as long as a request needs it
+      const auto offset = start * static_cast<std::int64_t>(in.element_size());
+      auto* target = static_cast<char*>(out.mutable_data_ptr()) + offset;
+      const void* source = in_place ? MPI_IN_PLACE : static_cast<const char*>(in.const_data_ptr()) + offset;
+      UNPACT_MPI(MPI_Iallgather(source, static_cast<int>(now), type, target, 1, place.get(), data(), operation.request()));
+    }
+  };
+  return std::make_unique<MpiPending>(
+      queue_, queue_.start("all_gather", {1, static_cast<std::int64_t>(in.scalar_type()), in.numel(), 0}, post));
+}
+
+std::unique_ptr<PendingCollective> MpiCollectives::start_reduce_scatter(at::Tensor out, at::Tensor in) {
+  const bool in_place = check_full_and_shard(in, out, at::kCPU, rank(), size());
+  const auto post = [this, out, in, in_place](MpiOperation& operation) {
+    const at::NoGradGuard no_grad;
+    const bool converts = out.scalar_type() == at::kBFloat16;
+    const auto sum_type = converts ? at::kFloat : out.scalar_type();
+    const auto limit = shard_limit(out.scalar_type(), true), count = out.numel();
+    for (std::int64_t start = 0; start < count; start += limit) {
+      const auto now = std::min(limit, count - start);
+      const bool whole = now == count && !converts;
+      const auto send = whole ? in : in.view({size(), count}).narrow(1, start, now).to(sum_type).contiguous();
+      const auto piece = out.view(-1).narrow(0, start, now);
+      const auto sum = converts || in_place ? at::empty({now}, send.options()) : piece;
+      operation.keep(send, sum, sum.is_same(piece) ? at::Tensor() : piece);
+      UNPACT_MPI(MPI_Ireduce_scatter_block(send.const_data_ptr(), sum.mutable_data_ptr(), static_cast<int>(now),
+                                           mpi_type(sum_type), MPI_SUM, data(), operation.request()));
+    }
+  };
+  return std::make_unique<MpiPending>(
+      queue_, queue_.start("reduce_scatter", {2, static_cast<std::int64_t>(out.scalar_type()), out.numel(), 0}, post));
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <c10/cuda/CUDAStream.h>
 #include <nccl.h>
 
+#include <array>
 #include <exception>
 #include <thread>
 #include <utility>
@@ -100,6 +101,25 @@ class NcclHandle {
   ncclComm_t comm_ = nullptr;
 };
 
+class NcclCollectives;
+
+/// A collective on the communication stream; the event behind it tells when it is over.
+class NcclPending final : public PendingCollective {
+ public:
+  NcclPending(NcclCollectives& group, at::Tensor out, at::Tensor in, at::Tensor sum)
+      : group_(group), out_(std::move(out)), in_(std::move(in)), sum_(std::move(sum)) {}
+  ~NcclPending() override;
+  void wait() override;
+  Event done;
+  std::string what;
+
+ private:
+  NcclCollectives& group_;
+  at::Tensor out_, in_, sum_;  // `sum_`, where it is defined, is rounded into `out_` at the end
+  Stopwatch watch_;
+  bool finished_ = false;
+};
+
 class NcclCollectives final : public Collectives {
  public:
   NcclCollectives(const Communicator& group, const at::Device& device, double timeout);
@@ -113,12 +133,16 @@ class NcclCollectives final : public Collectives {
   void all_reduce(at::Tensor& tensor) override;
   void broadcast(at::Tensor& tensor, int root) override;
   void barrier() override;
+  std::unique_ptr<PendingCollective> start_all_gather(at::Tensor out, at::Tensor in) override;
+  std::unique_ptr<PendingCollective> start_reduce_scatter(at::Tensor out, at::Tensor in) override;
+  void wait_for(const Event& done, const std::string& what, const Stopwatch& watch);
 
  private:
   template <class Enqueue>
+  std::string enqueue_behind_current(const char* operation, Event& done, Enqueue enqueue);
+  template <class Enqueue>
   void run(const char* operation, Enqueue enqueue);
   void wait_until_accepted(ncclResult_t state, const std::string& what, const Stopwatch& watch);
-  void wait_until_done(const std::string& what, const Stopwatch& watch);
   [[noreturn]] void fail(const std::string& what, const std::string& reason);
   [[noreturn]] void fail_late(const std::string& what);
 
@@ -175,8 +199,9 @@ void NcclCollectives::wait_until_accepted(ncclResult_t state, const std::string&
   if (state != ncclSuccess) fail(what, concat(ncclGetErrorString(state), ": ", ncclGetLastError(comm_.get())));
 }
 
-void NcclCollectives::wait_until_done(const std::string& what, const Stopwatch& watch) {
-  while (!done_.has_passed()) {
+void NcclCollectives::wait_for(const Event& done, const std::string& what, const Stopwatch& watch) {
+  UNPACT_EXPECT(comm_.get() != nullptr);
+  while (!done.has_passed()) {
     auto state = ncclSuccess;
     if (const auto asked = ncclCommGetAsyncError(comm_.get(), &state); asked != ncclSuccess) state = asked;
     if (state != ncclSuccess && state != ncclInProgress)
@@ -186,19 +211,68 @@ void NcclCollectives::wait_until_done(const std::string& what, const Stopwatch& 
   }
 }
 
-/// Enqueues on our own stream behind what the current stream has so far, and waits. As the host waits, later work on
-/// any stream sees the result and no memory is freed under NCCL's hands.
+/// Enqueues on our own stream behind what the current stream has so far. @return what this call is, for messages.
 template <class Enqueue>
-void NcclCollectives::run(const char* operation, Enqueue enqueue) {
+std::string NcclCollectives::enqueue_behind_current(const char* operation, Event& done, Enqueue enqueue) {
   UNPACT_EXPECT(comm_.get() != nullptr);  // unusable after a failure
   const c10::cuda::CUDAGuard guard(device_);
-  const auto what = concat("collective #", ++sequence_, " (", operation, ")");
+  auto what = concat("collective #", ++sequence_, " (", operation, ")");
   ready_.record(c10::cuda::getCurrentCUDAStream(device_.index()).stream());
   ready_.hold_back(stream_.stream());
+  wait_until_accepted(enqueue(comm_.get(), stream_.stream()), what, Stopwatch());
+  done.record(stream_.stream());
+  return what;
+}
+
+/// Enqueues and waits. As the host waits, later work on any stream sees the result and no memory is freed under NCCL's
+/// hands.
+template <class Enqueue>
+void NcclCollectives::run(const char* operation, Enqueue enqueue) {
   const Stopwatch watch;
-  wait_until_accepted(enqueue(comm_.get(), stream_.stream()), what, watch);
-  done_.record(stream_.stream());
-  wait_until_done(what, watch);
+  const auto what = enqueue_behind_current(operation, done_, enqueue);
+  wait_for(done_, what, watch);
+}
+
+/// The host waits here, too: one collective ahead of the computation keeps the device busy, and a wait on the host is
+/// what gives a lost rank its time limit.
+void NcclPending::wait() {
+  if (finished_) return;
+  group_.wait_for(done, what, watch_);
+  finished_ = true;
+  const at::NoGradGuard no_grad;
+  if (sum_.defined()) out_.copy_(sum_);
+  out_ = in_ = sum_ = at::Tensor();
+}
+
+/// Nobody waited: NCCL may still use the tensors, so they stay for good.
+NcclPending::~NcclPending() {
+  if (!finished_) new std::array<at::Tensor, 3>{out_, in_, sum_};
+}
+
+std::unique_ptr<PendingCollective> NcclCollectives::start_all_gather(at::Tensor out, at::Tensor in) {
+  check_full_and_shard(out, in, device_, rank_, size_);
+  auto pending = std::make_unique<NcclPending>(*this, out, in, at::Tensor());
+  pending->what = enqueue_behind_current("all_gather", pending->done, [&](ncclComm_t comm, cudaStream_t stream) {
+    return in.numel() == 0 ? ncclSuccess
+                           : ncclAllGather(in.const_data_ptr(), out.mutable_data_ptr(), in.numel(),
+                                           nccl_type(in.scalar_type()), comm, stream);
+  });
+  return pending;
+}
+
+std::unique_ptr<PendingCollective> NcclCollectives::start_reduce_scatter(at::Tensor out, at::Tensor in) {
+  check_full_and_shard(in, out, device_, rank_, size_);
+  const at::NoGradGuard no_grad;
+  const bool converts = in.scalar_type() == at::kBFloat16;
+  const auto send = converts ? in.to(at::kFloat) : in;
+  const auto sum = converts ? at::empty_like(out, out.options().dtype(at::kFloat)) : out;
+  auto pending = std::make_unique<NcclPending>(*this, out, send, converts ? sum : at::Tensor());
+  pending->what = enqueue_behind_current("reduce_scatter", pending->done, [&](ncclComm_t comm, cudaStream_t stream) {
+    return sum.numel() == 0 ? ncclSuccess
+                            : ncclReduceScatter(send.const_data_ptr(), sum.mutable_data_ptr(), sum.numel(),
+                                                nccl_type(sum.scalar_type()), ncclSum, comm, stream);
+  });
+  return pending;
 }
 
 void NcclCollectives::all_gather(at::Tensor& out, const at::Tensor& in) {

@@ -20,8 +20,17 @@ class SingleCollectives final : public Collectives {
     UNPACT_EXPECT(root == 0);
   }
   void barrier() override {}
+  std::unique_ptr<PendingCollective> start_all_gather(at::Tensor out, at::Tensor in) override { return done(out, in); }
+  std::unique_ptr<PendingCollective> start_reduce_scatter(at::Tensor out, at::Tensor in) override { return done(out, in); }
 
  private:
+  struct Done final : PendingCollective {
+    void wait() override {}
+  };
+  static std::unique_ptr<PendingCollective> done(at::Tensor& out, const at::Tensor& in) {
+    copy(out, in);
+    return std::make_unique<Done>();
+  }
   static void check(const at::Tensor& tensor) {
     UNPACT_EXPECT(tensor.defined());
     check_tensor(tensor, tensor.device());

@@ -107,21 +107,41 @@ at::Tensor Transformer::attention(const BlockWeights& block, std::int64_t layer,
   return linear(mixed_BHSd.transpose(1, 2).flatten(2), block.output_DHd, block.output_bias_D);
 }
 
+at::Tensor Transformer::block_forward(std::int64_t layer, const at::Tensor& x_BSD, const Rotation& rotation,
+                                      AttentionContext& context) const {
+  const auto& block = weights_.blocks[static_cast<std::size_t>(layer)];
+  const auto normed_BSD = normalized(x_BSD, block.attention_norm_D, block.attention_norm_bias_D);
+  const auto mixed_BSD = x_BSD + attention(block, layer, normed_BSD, rotation, context);
+  return mixed_BSD + block_math::mlp(config_, block, normalized(mixed_BSD, block.mlp_norm_D, block.mlp_norm_bias_D));
+}
+
 at::Tensor Transformer::run_blocks(const at::Tensor& embeddings_BSD, const at::Tensor& positions, std::int64_t blocks,
                                    AttentionContext& context) const {
   UNPACT_EXPECT(embeddings_BSD.dim() == 3);
   auto x_BSD = positioned(embeddings_BSD, positions);
   const auto turns = rotation(positions);
-  for (std::int64_t layer = 0; layer < blocks; ++layer) {
-    const auto& block = weights_.blocks[static_cast<std::size_t>(layer)];
-    const auto normed_BSD = normalized(x_BSD, block.attention_norm_D, block.attention_norm_bias_D);
-    x_BSD = x_BSD + attention(block, layer, normed_BSD, turns, context);
-    x_BSD = x_BSD + block_math::mlp(config_, block, normalized(x_BSD, block.mlp_norm_D, block.mlp_norm_bias_D));
-  }
+  for (std::int64_t layer = 0; layer < blocks; ++layer) x_BSD = block_forward(layer, x_BSD, turns, context);
+  return x_BSD;
+}
+
+/// What the runner is given lives on in the graph: it holds positions, angles and context itself.
+at::Tensor Transformer::run_parts(const at::Tensor& tokens_BS, std::int64_t blocks, std::int64_t last) const {
+  UNPACT_EXPECT(tokens_BS.dim() == 2);
+  const auto positions = at::arange(tokens_BS.size(1), tokens_BS.options());
+  auto x_BSD = runner_->run(0, last, tokens_BS, [this, positions](const at::Tensor& tokens) {
+    return positioned(embed(tokens), positions);
+  });
+  const auto turns = rotation(positions);
+  const auto context = std::make_shared<CausalContext>();
+  for (std::int64_t layer = 0; layer < blocks; ++layer)
+    x_BSD = runner_->run(1 + layer, last, x_BSD, [this, layer, turns, context](const at::Tensor& x) {
+      return block_forward(layer, x, turns, *context);
+    });
   return x_BSD;
 }
 
 at::Tensor Transformer::hidden_of(const at::Tensor& embeddings_BSD, const at::Tensor& positions, AttentionContext& context) const {
+  UNPACT_EXPECT(runner_ == nullptr);
   return normalized(run_blocks(embeddings_BSD, positions, config_.layers, context), weights_.final_norm_D,
                     weights_.final_norm_bias_D);
 }
@@ -131,12 +151,19 @@ at::Tensor Transformer::hidden(const at::Tensor& tokens_BS, const at::Tensor& po
 }
 
 at::Tensor Transformer::hidden(const at::Tensor& tokens_BS) const {
+  if (runner_ != nullptr) {
+    const auto last = config_.layers + 1;
+    return runner_->run(last, last, run_parts(tokens_BS, config_.layers, last), [this](const at::Tensor& x_BSD) {
+      return normalized(x_BSD, weights_.final_norm_D, weights_.final_norm_bias_D);
+    });
+  }
   CausalContext context;
   return hidden(tokens_BS, at::arange(tokens_BS.size(1), tokens_BS.options()), context);
 }
 
 at::Tensor Transformer::block_output(const at::Tensor& tokens_BS, std::int64_t layer) const {
   UNPACT_EXPECT(layer >= 0 && layer < config_.layers);
+  if (runner_ != nullptr) return run_parts(tokens_BS, layer + 1, layer + 1);
   CausalContext context;
   return run_blocks(embed(tokens_BS), at::arange(tokens_BS.size(1), tokens_BS.options()), layer + 1, context);
 }

@@ -20,6 +20,14 @@ namespace c10 { struct Device; }
 
 namespace unpact {
 
+/// A collective under way.
+class PendingCollective {
+ public:
+  virtual ~PendingCollective() = default;
+  /// Returns when the result is there (on a GPU: for all work that is enqueued afterwards); again: at once.
+  virtual void wait() = 0;
+};
+
 class Collectives {
  public:
   virtual ~Collectives() = default;
@@ -35,6 +43,12 @@ class Collectives {
   virtual void all_reduce(at::Tensor& tensor) = 0;
   virtual void broadcast(at::Tensor& tensor, int root) = 0;
   virtual void barrier() = 0;
+
+  /// The same, begun now and finished by wait(). The tensors are kept alive; until then `in` must not be written and
+  /// `out` not be touched. All ranks begin all collectives in the same order; they may wait in any. One that is never
+  /// waited for keeps its tensors for as long as it may still use them.
+  virtual std::unique_ptr<PendingCollective> start_all_gather(at::Tensor out, at::Tensor in) = 0;
+  virtual std::unique_ptr<PendingCollective> start_reduce_scatter(at::Tensor out, at::Tensor in) = 0;
 };
 
 struct CollectiveOptions {

@@ -8,6 +8,7 @@
 #include <c10/core/Device.h>
 
 #include <cstdint>
+#include <functional>
 
 #include "unpact/model/attention_context.hpp"
 #include "unpact/model/config.hpp"
@@ -15,9 +16,24 @@
 
 namespace unpact {
 
+/// Stands between a Transformer and its forward pass while its weights are not all in memory (train/sharded_model.hpp).
+/// Parts in the order in which they run: 0 the embedding, 1 + l block l, layers + 1 the final norm with the head.
+class PartRunner {
+ public:
+  using Compute = std::function<at::Tensor(const at::Tensor& input)>;
+  virtual ~PartRunner() = default;
+  /// compute(input) with the part's weights at hand; it may be called again in the backward pass.
+  /// @param last the part that ends this forward pass. The head's weights stay until that part's backward pass.
+  virtual at::Tensor run(std::int64_t part, std::int64_t last, const at::Tensor& input, const Compute& compute) = 0;
+};
+
 class Transformer {
  public:
   Transformer(ModelConfig config, Weights weights);
+
+  /// Fresh sequences run part by part through `runner` from now on, other contexts do not run at all; null: as usual.
+  /// Not owned.
+  void set_runner(PartRunner* runner) { runner_ = runner; }
 
   const ModelConfig& config() const { return config_; }
   const Weights& weights() const { return weights_; }
@@ -51,11 +67,15 @@ class Transformer {
   at::Tensor positioned(const at::Tensor& embeddings_BSD, const at::Tensor& positions) const;
   at::Tensor attention(const BlockWeights& block, std::int64_t layer, const at::Tensor& x_BSD, const Rotation& rotation,
                        AttentionContext& context) const;
+  at::Tensor block_forward(std::int64_t layer, const at::Tensor& x_BSD, const Rotation& rotation,
+                           AttentionContext& context) const;
   at::Tensor run_blocks(const at::Tensor& embeddings_BSD, const at::Tensor& positions, std::int64_t blocks,
                         AttentionContext& context) const;
+  at::Tensor run_parts(const at::Tensor& tokens_BS, std::int64_t blocks, std::int64_t last) const;
 
   ModelConfig config_;
   Weights weights_;
+  PartRunner* runner_ = nullptr;
 };
 
 }  // namespace unpact
