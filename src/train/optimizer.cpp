@@ -11,12 +11,13 @@
 
 namespace unpact {
 
-AdamW::AdamW(const at::Tensor& values, AdamWOptions options)
-    : options_(options), first_moment_(at::zeros_like(values)), second_moment_(at::zeros_like(values)) {}
+AdamW::AdamW(const at::Tensor& values, AdamWOptions options, AdamWKernel kernel)
+    : options_(options), kernel_(kernel), first_moment_(at::zeros_like(values)), second_moment_(at::zeros_like(values)) {}
 
 void AdamW::step(at::Tensor& values, const at::Tensor& gradients, double learning_rate) {
   const c10::NoGradGuard guard;
   ++steps_;
+  if (kernel_ == AdamWKernel::fused) return step_fused(values, gradients, learning_rate);
   values.mul_(1.0 - learning_rate * options_.weight_decay);
   first_moment_.lerp_(gradients, 1.0 - options_.beta1);
   second_moment_.mul_(options_.beta2).addcmul_(gradients, gradients, 1.0 - options_.beta2);
@@ -24,6 +25,14 @@ void AdamW::step(at::Tensor& values, const at::Tensor& gradients, double learnin
   const double correction2 = 1.0 - std::pow(options_.beta2, static_cast<double>(steps_));
   const auto denominator = second_moment_.sqrt().div_(std::sqrt(correction2)).add_(options_.epsilon);
   values.addcdiv_(first_moment_, denominator, -learning_rate / correction1);
+}
+
+void AdamW::step_fused(at::Tensor& values, const at::Tensor& gradients, double learning_rate) {
+  if (values.numel() == 0) return;  // a rank may hold padding alone
+  const auto steps = at::full({}, static_cast<double>(steps_), values.options().dtype(at::kFloat));
+  at::_fused_adamw_({values}, {gradients.to(values.scalar_type())}, {first_moment_}, {second_moment_}, {}, {steps}, learning_rate,
+                    options_.beta1, options_.beta2, options_.weight_decay, options_.epsilon, /*amsgrad=*/false,
+                    /*maximize=*/false);
 }
 
 Schedule parse_schedule(const std::string& name) {
@@ -44,8 +53,14 @@ double schedule_factor(Schedule schedule, std::int64_t step, std::int64_t warmup
 double clip_gradient_norm(at::Tensor& gradients, double limit) {
   const c10::NoGradGuard guard;
   const double norm = gradients.norm().item<double>();
-  if (limit > 0 && std::isfinite(norm)) gradients.mul_(std::min(1.0, limit / (norm + 1e-6)));
+  limit_norm(gradients, norm, limit);
   return norm;
+}
+
+void limit_norm(at::Tensor& gradients, double norm, double limit) {
+  const c10::NoGradGuard guard;
+  const double factor = limit / (norm + 1e-6);
+  if (limit > 0 && std::isfinite(norm) && factor < 1.0) gradients.mul_(factor);
 }
 
 }  // namespace unpact

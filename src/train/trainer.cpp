@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "trained_weights.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/core/random.hpp"
-#include "unpact/train/parameters.hpp"
 
 namespace unpact {
 namespace {
@@ -17,8 +17,9 @@ class Trainer {
  public:
   Trainer(Transformer& model, const std::vector<WeightedTerm>& terms, const TrainOptions& options, Collectives& group,
           const std::function<bool(const std::string&)>& selected)
-      : model_(model), terms_(terms), options_(options), group_(group), parameters_(model, selected),
-        optimizer_(parameters_.values(), options.adamw), schedule_(parse_schedule(options.schedule)) {
+      : model_(model), terms_(terms), options_(options), group_(group),
+        weights_(make_trained_weights(model, selected, group, options.execution)),
+        optimizer_(weights_->values(), options.adamw), schedule_(parse_schedule(options.schedule)) {
     for (const auto& weighted : terms) coefficients_.push_back(weighted.coefficient);
     for (std::size_t k = 0; k < terms.size(); ++k)
       samplers_.emplace_back(terms[k].term->example_count(), random_bits(options.seed, stream_of("sampler"), k), options.shuffle);
@@ -29,24 +30,29 @@ class Trainer {
   std::int64_t total_steps() const { return total_steps_; }
 
   StepReport step(std::int64_t index) {
-    parameters_.zero_gradients();
+    weights_->gradients().zero_();
     StepReport report;
     report.step = index + 1;
     report.total_steps = total_steps_;
-    auto losses = at::zeros({static_cast<std::int64_t>(terms_.size())}, at::TensorOptions().dtype(at::kDouble));
+    std::vector<double> shares;
     for (std::size_t k = 0; k < terms_.size(); ++k) {
       const auto examples = step_examples(k, index);
       report.targets += terms_[k].term->targets(examples);
-      losses[static_cast<std::int64_t>(k)] = accumulate(*terms_[k].term, coefficients_[k], examples);
+      shares.push_back(accumulate(*terms_[k].term, coefficients_[k], examples, report));
     }
-    reduce(losses, report);
+    weights_->finish_gradients();
+    reduce(shares, report);
     report.learning_rate = options_.learning_rate * schedule_factor(schedule_, index, options_.warmup_steps, total_steps_);
-    report.gradient_norm = clip_gradient_norm(parameters_.gradients(), options_.clip_norm);
+    report.gradient_norm = weights_->gradient_norm();
     refuse_non_finite(report);
-    optimizer_.step(parameters_.values(), parameters_.gradients(), report.learning_rate);
+    limit_norm(weights_->gradients(), report.gradient_norm, options_.clip_norm);
+    optimizer_.step(weights_->values(), weights_->gradients(), report.learning_rate);
+    weights_->finish_step();
     follow_rules(report);
     return report;
   }
+
+  void restore() { weights_->restore(-1); }
 
  private:
   /// The examples of one term in one step, over all ranks.
@@ -78,40 +84,71 @@ class Trainer {
   }
 
   /// Adds this rank's share of coefficient * sum / normalizer to the gradients. @return the share of the term's value.
-  double accumulate(const LossTerm& term, double coefficient, const std::vector<std::int64_t>& examples) {
+  double accumulate(const LossTerm& term, double coefficient, const std::vector<std::int64_t>& examples, StepReport& report) {
     const double normalizer = term.normalizer(examples);
     UNPACT_VALIDATE(normalizer > 0, concat("a training step has no token with loss in its term '", term.name(), "'"),
                     "all its examples are empty or masked", "check the dataset and which tokens carry loss");
-    std::vector<std::int64_t> mine;
-    for (std::size_t i = static_cast<std::size_t>(group_.rank()); i < examples.size(); i += static_cast<std::size_t>(group_.size()))
-      mine.push_back(examples[i]);
-    std::stable_sort(mine.begin(), mine.end(), [&](auto a, auto b) { return term.length(a) > term.length(b); });
     double value = 0;
-    for (std::size_t begin = 0; begin < mine.size(); begin += static_cast<std::size_t>(options_.micro_batch)) {
-      const auto count = std::min(mine.size() - begin, static_cast<std::size_t>(options_.micro_batch));
-      const auto mean = term.sum(model_, ExampleIndices(mine).subspan(begin, count)) / normalizer;
-      value += mean.item<double>();
-      (mean * coefficient).backward();
+    for (const auto& batch : micro_batches(term, examples)) {
+      const auto mean = term.sum(model_, batch.examples) / normalizer;
+      if (batch.counts) value += mean.item<double>();
+      (mean * (batch.counts ? coefficient : 0.0)).backward();
+      weights_->finish_pass();
+      if (batch.counts) count_tokens(term, batch.examples, report);
     }
     return value;
   }
 
-  void reduce(const at::Tensor& losses, StepReport& report) {
-    group_.all_reduce(parameters_.gradients());
-    auto shared = losses.to(at::TensorOptions().dtype(at::kFloat).device(model_.device()));
-    group_.all_reduce(shared);
-    const auto values = group_.size() == 1 ? losses : shared.to(at::kCPU, at::kDouble);
-    for (std::size_t k = 0; k < terms_.size(); ++k) {
-      report.term_losses.push_back(values[static_cast<std::int64_t>(k)].item<double>());
-      report.loss += coefficients_[k] * report.term_losses.back();
+  struct MicroBatch {
+    std::vector<std::int64_t> examples;
+    bool counts = true;  // false: runs along with weight 0, because every rank must take part in each pass's collectives
+  };
+
+  /// This rank's share of a step's examples, similar lengths together; as many batches on every rank.
+  std::vector<MicroBatch> micro_batches(const LossTerm& term, const std::vector<std::int64_t>& examples) const {
+    const auto ranks = static_cast<std::size_t>(group_.size()), size = static_cast<std::size_t>(options_.micro_batch);
+    std::vector<std::int64_t> mine;
+    for (std::size_t i = static_cast<std::size_t>(group_.rank()); i < examples.size(); i += ranks) mine.push_back(examples[i]);
+    std::stable_sort(mine.begin(), mine.end(), [&](auto a, auto b) { return term.length(a) > term.length(b); });
+    std::vector<MicroBatch> batches;
+    for (std::size_t begin = 0; begin < mine.size(); begin += size) {
+      const auto first = mine.begin() + static_cast<std::ptrdiff_t>(begin);
+      batches.push_back({{first, first + static_cast<std::ptrdiff_t>(std::min(size, mine.size() - begin))}, true});
     }
+    if (options_.execution.shard == "none") return batches;
+    const auto most = (examples.size() + ranks - 1) / ranks;  // of rank 0
+    const auto shortest = *std::min_element(examples.begin(), examples.end(),
+                                            [&](auto a, auto b) { return term.length(a) < term.length(b); });
+    while (batches.size() < (most + size - 1) / size) batches.push_back({{shortest}, false});
+    return batches;
+  }
+
+  static void count_tokens(const LossTerm& term, const std::vector<std::int64_t>& examples, StepReport& report) {
+    std::int64_t tokens = 0, longest = 0;
+    for (const auto index : examples) {
+      tokens += term.length(index);
+      longest = std::max(longest, term.length(index));
+    }
+    report.tokens += tokens;
+    report.padding += longest * static_cast<std::int64_t>(examples.size()) - tokens;
+  }
+
+  void reduce(const std::vector<double>& shares, StepReport& report) {
+    report.term_losses = shares;
+    if (group_.size() > 1) {
+      auto shared = at::tensor(shares, at::kDouble).to(model_.device(), at::kFloat);
+      group_.all_reduce(shared);
+      const auto sums = shared.to(at::kCPU, at::kDouble);
+      for (std::size_t k = 0; k < shares.size(); ++k) report.term_losses[k] = sums[static_cast<std::int64_t>(k)].item<double>();
+    }
+    for (std::size_t k = 0; k < shares.size(); ++k) report.loss += coefficients_[k] * report.term_losses[k];
     report.coefficients = coefficients_;
   }
 
   /// All ranks hold the same reduced numbers, so all of them throw together.
-  void refuse_non_finite(const StepReport& report) const {
+  void refuse_non_finite(const StepReport& report) {
     if (std::isfinite(report.loss) && std::isfinite(report.gradient_norm)) return;
-    const auto tensor = parameters_.first_non_finite_gradient();
+    const auto tensor = weights_->first_non_finite_gradient();
     throw TrainingDiverged(concat("step ", report.step, " is not finite: loss ", report.loss, ", gradient norm ", report.gradient_norm),
                          tensor.empty() ? "the loss itself overflowed" : concat("the gradient of ", tensor, " is not finite"),
                          "lower the learning rate or the number of epochs; the weights are those of the step before");
@@ -121,7 +158,7 @@ class Trainer {
   const std::vector<WeightedTerm>& terms_;
   const TrainOptions& options_;
   Collectives& group_;
-  ParameterBuffer parameters_;
+  std::unique_ptr<TrainedWeights> weights_;
   AdamW optimizer_;
   Schedule schedule_;
   std::vector<EpochSampler> samplers_;
@@ -130,6 +167,21 @@ class Trainer {
 };
 
 }  // namespace
+
+void check_execution(const TrainExecution& execution) {
+  const auto choose = [](const char* name, const std::string& value, const std::vector<std::string>& known) {
+    UNPACT_VALIDATE(std::find(known.begin(), known.end(), value) != known.end(), concat("option 'train.", name, "' is '", value, "'"),
+                    "it is not one of the known values", concat("use ", join(known, ", ")));
+  };
+  choose("shard", execution.shard, {"auto", "parameters", "gradients", "none"});
+  choose("dtype", execution.dtype, {"fp32", "bf16"});
+  choose("master_weights", execution.master_weights, {"fp32", "none"});
+  UNPACT_VALIDATE(execution.shard != "none" || (execution.dtype == "fp32" && !execution.recompute),
+                  "option 'train.shard = none' contradicts train.dtype or train.recompute",
+                  "the reference trainer computes in fp32 and keeps all activations", "use train.shard = auto");
+  UNPACT_VALIDATE(execution.master_weights != "none" || execution.dtype == "bf16", "option 'train.master_weights' is 'none'",
+                  "in fp32 the weights are their own masters", "use it with train.dtype = bf16, or leave it away");
+}
 
 void check_train_options(const TrainOptions& options) {
   const auto require = [](bool good, const char* name, auto value, const char* rule) {
@@ -150,6 +202,7 @@ void check_train_options(const TrainOptions& options) {
   require(options.adamw.weight_decay >= 0 && std::isfinite(options.adamw.weight_decay), "weight_decay",
           options.adamw.weight_decay, "it must be a finite number >= 0");
   parse_schedule(options.schedule);
+  check_execution(options.execution);
 }
 
 Sampling parse_sampling(const std::string& name) {
@@ -175,9 +228,15 @@ std::vector<StepReport> train(Transformer& model, const std::vector<WeightedTerm
   Trainer trainer(model, terms, options, group, selected ? selected : [](const std::string&) { return true; });
   std::vector<StepReport> reports;
   for (std::int64_t index = 0; index < trainer.total_steps(); ++index) {
-    reports.push_back(trainer.step(index));
+    try {
+      reports.push_back(trainer.step(index));
+    } catch (const TrainingDiverged&) {
+      trainer.restore();  // all ranks are here
+      throw;
+    }
     if (on_step) on_step(reports.back());
   }
+  trainer.restore();
   return reports;
 }
 

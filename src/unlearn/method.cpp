@@ -109,7 +109,7 @@ void subtract_task_vector(Weights& weights, const Weights& reinforced, double sc
 UnlearnResult unlearn(const Transformer& target, const MethodOptions& method, const TrainOptions& options, const UnlearnData& data,
                       Collectives& group, const std::function<void(const StepReport&)>& on_step) {
   check_method(method);
-  Transformer model(target.config(), clone_weights(target.weights()));
+  Transformer model(target.config(), target.weights());  // training takes copies of what it changes
   if (method.forget == "rmu") return run_rmu(model, target, method, options, data, group, on_step);
   if (method.forget == "tv") return run_task_vector(model, target, method, options, data, group, on_step);
   const auto forget = make_forget_term(method, target, data);

@@ -32,6 +32,7 @@ TrainOptions ten_steps(std::int64_t batch_size) {
   options.schedule = "cosine";
   options.warmup_steps = 2;
   options.adamw.weight_decay = 0.1;
+  options.execution.shard = "none";
   return options;
 }
 

@@ -12,15 +12,26 @@ struct AdamWOptions {
   double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weight_decay = 0.0;
 };
 
+/// One pass over memory (PyTorch's fused kernel), or one operation after the other: the reference.
+enum class AdamWKernel { fused, composed };
+
 class AdamW {
  public:
-  /// State for a vector like `values` (fp32), zero at first.
-  AdamW(const at::Tensor& values, AdamWOptions options);
+  /// State for a vector like `values` and of its dtype, zero at first.
+  AdamW(const at::Tensor& values, AdamWOptions options, AdamWKernel kernel = AdamWKernel::fused);
   /// values -= lr * (m_hat / (sqrt(v_hat) + epsilon) + weight_decay * values)
   void step(at::Tensor& values, const at::Tensor& gradients, double learning_rate);
 
+  at::Tensor& first_moment() { return first_moment_; }
+  at::Tensor& second_moment() { return second_moment_; }
+  std::int64_t steps() const { return steps_; }
+  void set_steps(std::int64_t steps) { steps_ = steps; }
+
  private:
+  void step_fused(at::Tensor& values, const at::Tensor& gradients, double learning_rate);
+
   AdamWOptions options_;
+  AdamWKernel kernel_;
   at::Tensor first_moment_, second_moment_;
   std::int64_t steps_ = 0;
 };
@@ -37,5 +48,8 @@ double schedule_factor(Schedule schedule, std::int64_t step, std::int64_t warmup
 /// Scales the gradients so that their 2-norm is at most `limit` (0: never), as torch.nn.utils.clip_grad_norm_ does.
 /// @return the norm before scaling.
 double clip_gradient_norm(at::Tensor& gradients, double limit);
+
+/// The same for gradients whose norm is known, e.g. pieces of a longer vector.
+void limit_norm(at::Tensor& gradients, double norm, double limit);
 
 }  // namespace unpact

@@ -15,6 +15,16 @@
 
 namespace unpact {
 
+/// How a training runs; nothing here but dtype and master_weights changes its numbers beyond the order of sums.
+struct TrainExecution {
+  /// auto, parameters: weights, gradients and optimizer state are cut over the ranks (ZeRO-3); gradients: the weights
+  /// stay whole between the passes of a step (ZeRO-2); none: every rank holds everything, in fp32 (the reference).
+  std::string shard = "auto";
+  bool recompute = false;                ///< blocks run again in the backward pass instead of keeping their activations
+  std::string dtype = "fp32";            ///< of the computation: fp32 or bf16
+  std::string master_weights = "fp32";   ///< none: bf16 weights are updated as they are, as published code does
+};
+
 struct TrainOptions {
   std::int64_t epochs = 1;       ///< passes over the first term's examples
   std::int64_t max_steps = 0;    ///< 0: as many as the epochs need
@@ -27,6 +37,7 @@ struct TrainOptions {
   AdamWOptions adamw;
   std::uint64_t seed = 0;
   bool shuffle = true;
+  TrainExecution execution;
 };
 
 /// A loss or gradient was not finite. The weights are those of the step before.
@@ -68,6 +79,7 @@ struct StepReport {
   std::vector<double> coefficients;///< those of this step
   double gradient_norm = 0, learning_rate = 0;
   std::int64_t targets = 0;        ///< tokens with loss, over all ranks and terms
+  std::int64_t tokens = 0, padding = 0;  ///< that this rank ran; terms that know their lengths
 };
 
 /// Trains the selected weights in place. Every term draws `batch_size` examples a step; an epoch is one pass over the

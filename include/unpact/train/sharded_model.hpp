@@ -1,0 +1,84 @@
+#pragma once
+/// A model whose weights, gradients and optimizer state are spread over the ranks of a group (ZeRO-3, Rajbhandari et
+/// al., arXiv 1910.02054). A unit - a transformer block, the embedding, or the final norm with the head; with tied
+/// embeddings the first and the last are one - is gathered before it runs and released behind it, while the next one is
+/// fetched in the background. In the backward pass its gradient is summed over ranks and cut while the unit before
+/// computes. docs/training.md has the memory that this takes.
+#include <ATen/core/Tensor.h>
+#include <c10/core/ScalarType.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "unpact/comm/collectives.hpp"
+#include "unpact/model/transformer.hpp"
+
+namespace unpact {
+
+struct PartPass;
+
+struct ShardOptions {
+  bool keep_gathered = false;  ///< ZeRO-2: weights stay whole between the passes of a step
+  bool recompute = false;      ///< blocks keep their input alone and run again in the backward pass
+  c10::ScalarType compute = c10::ScalarType::Float;
+  c10::ScalarType master = c10::ScalarType::Float;  ///< dtype of values()
+};
+
+/// Where a piece of values() belongs in the model, for checkpoints.
+struct ShardPiece {
+  std::string unit;           ///< e.g. "block 3"
+  std::int64_t unit_size;     ///< trained weights of the unit
+  std::int64_t shard;         ///< elements a rank; rank r has [r * shard, (r + 1) * shard) of the unit, then padding
+  std::int64_t begin;         ///< in values()
+};
+
+class ShardedModel final : public PartRunner {
+ public:
+  /// Spreads the model's weights, which all ranks hold, and becomes its runner. Those `selected` by name are trained.
+  /// @throws UserError when nothing is selected.
+  ShardedModel(Transformer& model, const std::function<bool(const std::string&)>& selected, Collectives& group,
+               const ShardOptions& options);
+  /// Without restore() the model is left without weights.
+  ~ShardedModel() override;
+
+  at::Tensor& values() { return values_; }        ///< this rank's trained weights, `master`
+  at::Tensor& gradients() { return gradients_; }  ///< and the sums of their gradients over ranks, float32
+  const std::vector<ShardPiece>& pieces() const { return pieces_; }
+
+  /// Call after the backward pass of each micro-batch. Collective: every rank has as many.
+  void finish_pass();
+  /// Call when values() have changed.
+  void finish_step();
+  /// The name of the first weight whose gradient is not finite on any rank, or an empty string. Collective.
+  std::string first_non_finite_gradient();
+  /// Whole weights into the model again, unit by unit: on every rank, or on rank `keeper` alone (then on the CPU).
+  /// Trained ones become float32. Collective.
+  void restore(int keeper = -1);
+
+  at::Tensor run(std::int64_t part, std::int64_t last, const at::Tensor& input, const Compute& compute) override;
+
+ private:
+  struct Unit;
+  Unit& unit_of(std::int64_t part);
+  void hold(Unit& unit);
+  void fetch_ahead(std::int64_t part);
+  void release(Unit& unit);
+  void reduce(Unit& unit);
+  void prepare(Unit& unit);
+  bool is_plain() const;
+  at::Tensor backward(PartPass& pass, const at::Tensor& output_gradient);
+
+  Transformer& model_;
+  Collectives& group_;
+  ShardOptions options_;
+  std::int64_t layers_;
+  at::Tensor values_, gradients_;
+  std::vector<std::unique_ptr<Unit>> units_;
+  std::vector<ShardPiece> pieces_;
+  Unit* reducing_ = nullptr;  // the unit whose gradient is on its way
+};
+
+}  // namespace unpact

@@ -1,0 +1,175 @@
+#include "flat_shard.hpp"
+
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "unpact/core/error.hpp"
+
+namespace unpact {
+namespace {
+
+/// Elements [begin, begin + count) of the slices' tensors laid end to end, zeros behind them.
+void copy_range(const FlatLayout& layout, std::int64_t begin, const at::Tensor& out) {
+  out.zero_();
+  const auto end = begin + out.numel();
+  for (const auto& slice : layout.slices) {
+    const auto first = std::max(begin, slice.begin), last = std::min(end, slice.begin + slice.size);
+    if (first >= last) continue;
+    out.narrow(0, first - begin, last - first).copy_(slice.slot->detach().reshape(-1).narrow(0, first - slice.begin, last - first));
+  }
+}
+
+void give_memory_back(const at::Tensor& tensor) {
+  tensor.storage().set_data_ptr_noswap(at::DataPtr(nullptr, tensor.device()));
+}
+
+/// `to` gets the memory of `from`, which must not be used again.
+void hand_over_memory(const at::Tensor& to, const at::Tensor& from) {
+  to.storage().set_data_ptr_noswap(from.storage().set_data_ptr(at::DataPtr(nullptr, from.device())));
+}
+
+}  // namespace
+
+FlatLayout lay_out(const std::vector<WeightSpec>& specs, int ranks) {
+  FlatLayout layout;
+  for (const auto& spec : specs) {
+    std::int64_t size = 1;
+    for (const auto extent : spec.shape) size *= extent;
+    layout.slices.push_back({spec.name, spec.shape, layout.size, size, spec.slot});
+    layout.size += size;
+  }
+  layout.shard = (layout.size + ranks - 1) / ranks;
+  return layout;
+}
+
+FlatShard::FlatShard(FlatLayout layout, Collectives& group, c10::ScalarType compute, at::Tensor values, at::Tensor gradients)
+    : layout_(std::move(layout)), group_(group), compute_(compute), shard_(std::move(values)), gradient_shard_(std::move(gradients)) {
+  const c10::NoGradGuard guard;
+  const auto& first = *layout_.slices.front().slot;
+  if (!trained()) shard_ = at::empty({layout_.shard}, first.options());
+  copy_range(layout_, group_.rank() * layout_.shard, shard_);
+  if (is_direct()) {
+    full_ = shard_;
+    present_ = true;
+  } else {
+    full_ = at::empty({group_.size() * layout_.shard}, first.options().dtype(compute_));
+    give_memory_back(full_);
+  }
+  make_views();
+}
+
+/// The model must not keep tensors without memory.
+FlatShard::~FlatShard() {
+  for (const auto& slice : layout_.slices)
+    if (std::any_of(views_.begin(), views_.end(), [&](const auto& view) { return view.is_same(*slice.slot); }))
+      *slice.slot = is_direct() ? slice.slot->detach() : at::Tensor();
+}
+
+bool FlatShard::is_direct() const { return group_.size() == 1 && shard_.scalar_type() == compute_; }
+
+at::Tensor FlatShard::gradient_of(const WeightSlice& slice) const {
+  const auto begin = group_.rank() * layout_.shard, end = begin + layout_.shard;
+  const auto first = std::clamp(slice.begin, begin, end), last = std::clamp(slice.begin + slice.size, begin, end);
+  return gradient_shard_.narrow(0, first - begin, last - first);
+}
+
+void FlatShard::make_views() {
+  for (const auto& slice : layout_.slices) {
+    auto view = full_.narrow(0, slice.begin, slice.size).view(slice.shape).detach();
+    view.set_requires_grad(trained());
+    views_.push_back(view);
+    *slice.slot = view;
+  }
+}
+
+void FlatShard::start_gather() {
+  if (present_ || fresh_.defined()) return;
+  const c10::NoGradGuard guard;
+  sent_ = shard_.to(compute_);
+  if (group_.size() == 1) {
+    fresh_ = sent_;
+    return;
+  }
+  fresh_ = at::empty({group_.size() * layout_.shard}, full_.options());
+  gathering_ = group_.start_all_gather(fresh_, sent_);
+}
+
+void FlatShard::gather() {
+  if (present_) return;
+  start_gather();
+  if (gathering_) gathering_->wait();
+  gathering_.reset();
+  hand_over_memory(full_, fresh_);
+  fresh_ = sent_ = at::Tensor();
+  present_ = true;
+}
+
+void FlatShard::release() {
+  if (is_direct()) return;
+  if (fresh_.defined()) gather();  // one that was fetched ahead and not needed
+  if (std::exchange(present_, false)) give_memory_back(full_);
+}
+
+void FlatShard::prepare_gradients() {
+  if (!trained() || gradients_.defined()) return;
+  gradients_ = group_.size() == 1 ? gradient_shard_ : at::zeros({group_.size() * layout_.shard}, gradient_shard_.options());
+  if (compute_ != at::kFloat) return;
+  for (std::size_t i = 0; i < views_.size(); ++i) {
+    const auto& slice = layout_.slices[i];
+    views_[i].mutable_grad() = gradients_.narrow(0, slice.begin, slice.size).view(slice.shape);
+  }
+}
+
+/// Gradients that autograd keeps in tensors of their own (those of bfloat16 weights) are added up in float32.
+void FlatShard::collect() {
+  const c10::NoGradGuard guard;
+  for (std::size_t i = 0; i < views_.size(); ++i) {
+    const auto& slice = layout_.slices[i];
+    auto& gradient = views_[i].mutable_grad();
+    if (!gradient.defined()) continue;
+    if (!gradient.is_alias_of(gradients_)) gradients_.narrow(0, slice.begin, slice.size).view(slice.shape).add_(gradient);
+    gradient = at::Tensor();
+  }
+}
+
+void FlatShard::start_reduce() {
+  if (!trained() || !gradients_.defined()) return;
+  finish_reduce();
+  collect();
+  if (group_.size() == 1) {
+    gradients_ = at::Tensor();
+    return;
+  }
+  received_ = at::empty_like(gradient_shard_);
+  reducing_ = group_.start_reduce_scatter(received_, std::exchange(gradients_, at::Tensor()));
+}
+
+void FlatShard::finish_reduce() {
+  if (!reducing_) return;
+  reducing_->wait();
+  reducing_.reset();
+  const c10::NoGradGuard guard;
+  gradient_shard_.add_(received_);
+  received_ = at::Tensor();
+}
+
+void FlatShard::restore(int keeper) {
+  const c10::NoGradGuard guard;
+  release();
+  const auto wanted = trained() ? at::kFloat : shard_.scalar_type();
+  auto whole = shard_;
+  if (group_.size() > 1) {
+    whole = at::empty({group_.size() * layout_.shard}, shard_.options());
+    group_.all_gather(whole, shard_);
+  }
+  const bool keeps = keeper < 0 || keeper == group_.rank();
+  if (keeps) whole = keeper < 0 ? whole.to(wanted) : whole.to(at::kCPU, wanted);
+  views_.clear();
+  for (const auto& slice : layout_.slices)
+    *slice.slot = keeps ? whole.narrow(0, slice.begin, slice.size).view(slice.shape) : at::Tensor();
+}
+
+}  // namespace unpact

@@ -1,0 +1,72 @@
+#pragma once
+/// Weights of one part of the model as one flat vector, padded to a multiple of the number of ranks and cut evenly over
+/// them. The whole vector exists only between gather and release: the model's tensors are views of a storage whose
+/// memory comes and goes.
+#include <ATen/core/Tensor.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "unpact/comm/collectives.hpp"
+#include "unpact/model/weights.hpp"
+
+namespace unpact {
+
+struct WeightSlice {
+  std::string name;
+  std::vector<std::int64_t> shape;
+  std::int64_t begin, size;  ///< within the flat vector
+  at::Tensor* slot;
+};
+
+struct FlatLayout {
+  std::vector<WeightSlice> slices;
+  std::int64_t size = 0;   ///< without padding
+  std::int64_t shard = 0;  ///< elements a rank, padding included
+};
+
+FlatLayout lay_out(const std::vector<WeightSpec>& specs, int ranks);
+
+class FlatShard {
+ public:
+  /// Cuts this rank's piece out of the model's tensors and replaces those by views. Not collective: every rank holds
+  /// the same tensors. @param values, gradients this rank's pieces for trained weights, (shard); undefined for frozen
+  /// ones, which keep their dtype.
+  FlatShard(FlatLayout layout, Collectives& group, c10::ScalarType compute, at::Tensor values, at::Tensor gradients);
+  ~FlatShard();
+  FlatShard(const FlatShard&) = delete;
+  FlatShard& operator=(const FlatShard&) = delete;
+
+  const FlatLayout& layout() const { return layout_; }
+  bool trained() const { return gradient_shard_.defined(); }
+
+  /// What this rank holds of the gradient of a slice; often nothing.
+  at::Tensor gradient_of(const WeightSlice& slice) const;
+
+  void start_gather();   ///< in the background; nothing when the weights are there or on their way
+  void gather();         ///< the weights are there when this returns
+  void release();        ///< gives their memory back
+  void prepare_gradients();  ///< the tensors collect gradients from now on
+  void start_reduce();   ///< begins to add the gradients to this rank's piece of their sum over ranks
+  void finish_reduce();
+  /// The stored weights, whole, into the model: on every rank, or only on `keeper` (>= 0), on the CPU. Collective.
+  void restore(int keeper);
+
+ private:
+  bool is_direct() const;  // the piece is the whole and needs no conversion
+  void make_views();
+  void collect();
+
+  FlatLayout layout_;
+  Collectives& group_;
+  c10::ScalarType compute_;
+  at::Tensor shard_, gradient_shard_;
+  at::Tensor full_, fresh_, sent_;                  // (ranks * shard), compute dtype; `full_` has memory while present_
+  at::Tensor gradients_, received_;                 // float32
+  std::vector<at::Tensor> views_;
+  std::unique_ptr<PendingCollective> gathering_, reducing_;
+  bool present_ = false;
+};
+
+}  // namespace unpact

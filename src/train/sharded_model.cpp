@@ -1,0 +1,222 @@
+#include "unpact/train/sharded_model.hpp"
+
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+
+#include <algorithm>
+#include <limits>
+#include <map>
+
+#include "flat_shard.hpp"
+#include "part_node.hpp"
+#include "unpact/core/error.hpp"
+
+namespace unpact {
+
+struct ShardedModel::Unit {
+  std::string name;
+  std::vector<std::unique_ptr<FlatShard>> flats;  // trained weights, frozen ones
+  std::vector<std::int64_t> orders;               // of the trained weights, among all of the model
+  int open = 0;                                   // forward passes whose backward pass is to come
+  bool trained() const {
+    return std::any_of(flats.begin(), flats.end(), [](const auto& flat) { return flat->trained(); });
+  }
+};
+
+namespace {
+
+constexpr const char* kBlockPrefix = "model.layers.";
+
+/// The unit that a weight belongs to: 0 the embedding, 1 + l block l, layers + 1 the rest.
+std::size_t unit_index(const ModelConfig& config, const std::string& name) {
+  if (name.starts_with("model.embed_")) return 0;
+  if (name.starts_with(kBlockPrefix)) return 1 + std::stoul(name.substr(std::string(kBlockPrefix).size()));
+  return config.tied_embeddings ? 0 : static_cast<std::size_t>(config.layers) + 1;
+}
+
+std::string unit_name(const ModelConfig& config, std::size_t index) {
+  if (index == 0) return config.tied_embeddings ? "embedding and head" : "embedding";
+  return index <= static_cast<std::size_t>(config.layers) ? concat("block ", index - 1) : "head";
+}
+
+struct UnitSpecs {
+  std::vector<WeightSpec> trained, frozen;
+  std::vector<std::int64_t> orders;
+};
+
+std::vector<UnitSpecs> group_by_unit(Transformer& model, const std::function<bool(const std::string&)>& selected) {
+  const auto& config = model.config();
+  std::vector<UnitSpecs> units(static_cast<std::size_t>(config.layers) + (config.tied_embeddings ? 1 : 2));
+  std::int64_t order = 0;
+  for (auto& spec : weight_specs(config, model.weights())) {
+    auto& unit = units[unit_index(config, spec.name)];
+    (selected(spec.name) ? unit.trained : unit.frozen).push_back(spec);
+    if (selected(spec.name)) unit.orders.push_back(order);
+    ++order;
+  }
+  return units;
+}
+
+void tie_head(Transformer& model) {
+  if (model.config().tied_embeddings) model.weights().head_VD = model.weights().embedding_VD;
+}
+
+}  // namespace
+
+ShardedModel::ShardedModel(Transformer& model, const std::function<bool(const std::string&)>& selected, Collectives& group,
+                           const ShardOptions& options)
+    : model_(model), group_(group), options_(options), layers_(model.config().layers) {
+  const auto units = group_by_unit(model, selected);
+  std::int64_t total = 0;
+  for (const auto& unit : units) total += lay_out(unit.trained, group.size()).shard;
+  UNPACT_VALIDATE(total > 0, "no weight is trained", "the selection by name matches none of the model's weights",
+                  "check the names of the trained weights and the model's number of layers");
+  const auto device = at::TensorOptions().device(model.device());
+  values_ = at::empty({total}, device.dtype(options.master));
+  gradients_ = at::zeros({total}, device.dtype(at::kFloat));
+  std::int64_t begin = 0;
+  for (std::size_t u = 0; u < units.size(); ++u) {
+    auto unit = std::make_unique<Unit>();
+    unit->name = unit_name(model.config(), u);
+    unit->orders = units[u].orders;
+    if (!units[u].trained.empty()) {
+      auto layout = lay_out(units[u].trained, group.size());
+      pieces_.push_back({unit->name, layout.size, layout.shard, begin});
+      unit->flats.push_back(std::make_unique<FlatShard>(layout, group, options.compute, values_.narrow(0, begin, layout.shard),
+                                                        gradients_.narrow(0, begin, layout.shard)));
+      begin += layout.shard;
+    }
+    if (!units[u].frozen.empty())
+      unit->flats.push_back(
+          std::make_unique<FlatShard>(lay_out(units[u].frozen, group.size()), group, options.compute, at::Tensor(), at::Tensor()));
+    units_.push_back(std::move(unit));
+  }
+  tie_head(model);
+  if (is_plain())
+    for (auto& unit : units_)
+      for (auto& flat : unit->flats) flat->prepare_gradients();
+  else
+    model.set_runner(this);
+}
+
+ShardedModel::~ShardedModel() {
+  model_.set_runner(nullptr);
+  units_.clear();
+  tie_head(model_);
+}
+
+/// One rank with its weights as they are needs neither gathering nor nodes: autograd adds to gradients() by itself.
+bool ShardedModel::is_plain() const {
+  return group_.size() == 1 && !options_.recompute && options_.compute == at::kFloat && options_.master == at::kFloat;
+}
+
+ShardedModel::Unit& ShardedModel::unit_of(std::int64_t part) {
+  const auto index = static_cast<std::size_t>(part);
+  return *units_[index < units_.size() ? index : 0];  // a tied head lives with the embedding
+}
+
+void ShardedModel::hold(Unit& unit) {
+  for (auto& flat : unit.flats) flat->start_gather();
+  for (auto& flat : unit.flats) flat->gather();
+}
+
+void ShardedModel::fetch_ahead(std::int64_t part) {
+  for (auto& flat : unit_of(part).flats) flat->start_gather();
+}
+
+void ShardedModel::release(Unit& unit) {
+  if (options_.keep_gathered) return;
+  for (auto& flat : unit.flats) flat->release();
+}
+
+void ShardedModel::reduce(Unit& unit) {
+  if (reducing_ != nullptr)
+    for (auto& flat : reducing_->flats) flat->finish_reduce();
+  for (auto& flat : unit.flats) flat->start_reduce();
+  reducing_ = &unit;
+}
+
+at::Tensor ShardedModel::run(std::int64_t part, std::int64_t last, const at::Tensor& input, const Compute& compute) {
+  auto& unit = unit_of(part);
+  const bool is_block = part >= 1 && part <= layers_, is_head = part == layers_ + 1;
+  const bool stays = is_head || (part == 0 && last == layers_ + 1 && &unit_of(last) == &unit);
+  hold(unit);
+  if (part < last) fetch_ahead(part + 1);
+  at::Tensor output;
+  if (c10::GradMode::is_enabled() && (input.requires_grad() || unit.trained())) {
+    ++unit.open;
+    if (is_head) prepare(unit);  // the logits' gradients come first
+    output = run_as_node(part, input, compute, !is_block || !options_.recompute,
+                         [this](PartPass& pass, const at::Tensor& gradient) { return backward(pass, gradient); });
+  } else {
+    const c10::NoGradGuard guard;
+    output = compute(input);
+  }
+  if (!stays) release(unit);
+  return output;
+}
+
+void ShardedModel::prepare(Unit& unit) {
+  for (auto& flat : unit.flats) flat->prepare_gradients();
+}
+
+at::Tensor ShardedModel::backward(PartPass& pass, const at::Tensor& output_gradient) {
+  auto& unit = unit_of(pass.part);
+  const bool is_block = pass.part >= 1 && pass.part <= layers_;
+  if (pass.part != 0) hold(unit);  // the embedding's gradient does not need its weights
+  if (pass.part >= 2 && pass.input.requires_grad()) fetch_ahead(pass.part - 1);
+  if (!pass.output.defined()) pass.recompute();
+  prepare(unit);
+  auto input_gradient = pass.differentiate(output_gradient);
+  --unit.open;
+  if (is_block || unit.open == 0) {
+    reduce(unit);
+    release(unit);
+  }
+  return input_gradient;
+}
+
+void ShardedModel::finish_pass() {
+  if (is_plain()) return;
+  for (auto unit = units_.rbegin(); unit != units_.rend(); ++unit) {
+    reduce(**unit);
+    release(**unit);
+    (*unit)->open = 0;
+  }
+  for (auto& flat : reducing_->flats) flat->finish_reduce();
+  reducing_ = nullptr;
+}
+
+void ShardedModel::finish_step() {
+  for (auto& unit : units_)
+    for (auto& flat : unit->flats) flat->release();
+}
+
+std::string ShardedModel::first_non_finite_gradient() {
+  auto first = std::numeric_limits<std::int64_t>::max();
+  std::map<std::int64_t, std::string> names;
+  for (auto& unit : units_) {
+    for (auto& flat : unit->flats) {
+      if (!flat->trained()) continue;
+      for (std::size_t i = 0; i < unit->orders.size(); ++i) {
+        const auto& slice = flat->layout().slices[i];
+        names[unit->orders[i]] = slice.name;
+        if (!flat->gradient_of(slice).isfinite().all().item<bool>()) first = std::min(first, unit->orders[i]);
+      }
+    }
+  }
+  const auto mine = at::full({1}, first, at::TensorOptions().dtype(at::kLong).device(gradients_.device()));
+  auto all = at::empty({group_.size()}, mine.options());
+  group_.all_gather(all, mine);
+  const auto found = names.find(all.min().item<std::int64_t>());
+  return found == names.end() ? std::string() : found->second;
+}
+
+void ShardedModel::restore(int keeper) {
+  model_.set_runner(nullptr);
+  for (auto& unit : units_)
+    for (auto& flat : unit->flats) flat->restore(keeper);
+  tie_head(model_);
+}
+
+}  // namespace unpact
