@@ -34,7 +34,7 @@ int run_job(const unpact::Communicator& world, const unpact::CommandLine& line, 
   try {
     configuration = line.resolve();
     if (line.wants_configuration()) {
-      if (world.is_root()) std::cout << unpact::to_ini(unpact::with_absolute_paths(configuration));
+      if (world.is_root()) std::cout << line.printed();
       return 0;
     }
   } catch (const std::exception& error) {

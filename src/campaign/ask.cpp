@@ -38,7 +38,7 @@ std::vector<Asked> read_lines(std::istream& in) {
     item.line = number;
     try {
       UNPACT_VALIDATE(text.size() <= max_line, "the line is too long", concat(text.size(), " bytes"), "one JSON object a line");
-      const auto where = concat("line ", number);
+      const std::string where = "the input";  // its number is said with every message
       const auto json = parse_json(text, where, 8);
       item.prompt = require_string(json, "prompt", where);
       item.answer = string_or(json, "answer", "", where);
@@ -130,6 +130,9 @@ std::string readable(const Asked& asked, const Prompt& prompt, const std::vector
   return text + concat("\n(", colour ? "blue supports the answer, orange hurts it; " : "", "full scale ", scale, " nats per answer token)\n");
 }
 
+/// What is printed, behind a byte that says whether it is an answer: the strings of share_work carry both.
+constexpr char kAnswered = '+', kFailed = '-';
+
 std::string answer_item(const Asked& asked, const std::vector<LanguageModel>& models, const LeaveOneOutEngine& engine, const Configuration& c,
                         bool colour) {
   const auto& tokenizer = *models.front().tokenizer;
@@ -138,12 +141,12 @@ std::string answer_item(const Asked& asked, const std::vector<LanguageModel>& mo
     const auto prompt = build_prompt(tokenizer, models.front().prompt_template, asked.prompt);
     std::vector<Reply> replies;
     for (const auto& model : models) replies.push_back(ask_one(model, prompt, asked.answer, engine, c));
-    return c.ask.json ? json_line(asked, prompt, replies, tokenizer) : readable(asked, prompt, replies, tokenizer, colour);
+    return kAnswered + (c.ask.json ? json_line(asked, prompt, replies, tokenizer) : readable(asked, prompt, replies, tokenizer, colour));
   } catch (const UserError& error) {
     if (asked.line == 0) throw;  // a single question on the command line: its error is the program's
     const auto reason = error.reason().empty() ? error.problem() : concat(error.problem(), ": ", error.reason());
-    if (!c.ask.json) return concat("line ", asked.line, ": ", reason, "\n");
-    return Json({{"line", asked.line}, {"error", reason}}).dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+    if (!c.ask.json) return concat(kFailed, "line ", asked.line, ": ", reason, "\n");
+    return kFailed + Json({{"line", asked.line}, {"error", reason}}).dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
   }
 }
 
@@ -174,6 +177,7 @@ ExitCode run_ask(const Communicator& world, const Configuration& c) {
   }
   const auto engine = make_engine(c.attribution.engine, static_cast<std::size_t>(c.attribution.token_budget));
   const bool colour = stdout_wants_colour();
+  std::size_t failed = 0;
   constexpr std::size_t page = 256;  // printed as they come, so that a long input shows results early
   for (std::size_t first = 0; first < asked.size(); first += page) {
     const auto count = std::min(page, asked.size() - first);
@@ -182,12 +186,15 @@ ExitCode run_ask(const Communicator& world, const Configuration& c) {
       for (auto i = begin; i < end; ++i) out.push_back(answer_item(asked[first + i], models, *engine, c, colour));
       return out;
     });
+    for (const auto& text : lines) failed += text.front() == kFailed;
     if (!world.is_root()) continue;
-    for (const auto& text : lines) std::cout << text;
+    for (const auto& text : lines) std::cout << std::string_view(text).substr(1);
     if (!std::cout.flush())
       throw RuntimeFailure("the answers cannot be written", "standard output is full or its reader has gone", "send it elsewhere");
   }
-  return ExitCode::done;
+  if (failed == 0) return ExitCode::done;
+  if (world.is_root()) log::warn(concat(failed, " of ", asked.size(), " lines could not be answered"));
+  return ExitCode::user_error;
 }
 
 }  // namespace unpact

@@ -1,118 +1,17 @@
 #include "unpact/campaign/configuration.hpp"
 
-#include <boost/program_options.hpp>
-#include <fstream>
-#include <map>
-#include <optional>
+#include <algorithm>
 #include <set>
+#include <tuple>
 
+#include "option_sources.hpp"
 #include "option_table.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/evaluation/probes.hpp"
 
 namespace unpact {
-namespace po = boost::program_options;
 namespace fs = std::filesystem;
 namespace {
-
-/// Short names on the command line.
-const std::map<std::string, std::string>& aliases() {
-  static const std::map<std::string, std::string> names = {
-      {"model", "model.path"}, {"dataset", "dataset.use"}, {"method", "method.use"}, {"output", "run.output"},
-      {"seed", "run.seed"},    {"prompt", "ask.prompt"},   {"answer", "ask.answer"}, {"input", "ask.input"},
-      {"device", "run.device"}};
-  return names;
-}
-
-/// Options that are no settings: what the program itself shall do.
-const std::vector<std::string> kSwitches = {"help", "print-config", "json"};
-
-struct Value {
-  std::string text, origin;
-  fs::path base;  ///< folder that a relative input path is meant from
-};
-
-/// The first value that a source gives for a key counts; sources are stored from the strongest to the weakest.
-using Values = std::map<std::string, Value>;
-
-std::vector<std::string> known_keys() {
-  Configuration scratch;
-  std::vector<std::string> keys;
-  for (const auto& option : option_table(scratch)) keys.push_back(option.key);
-  return keys;
-}
-
-[[noreturn]] void unknown_key(const std::string& key, const std::string& origin) {
-  auto candidates = known_keys();
-  for (const auto& [alias, target] : aliases()) candidates.push_back(alias);
-  for (const auto& name : kSwitches) candidates.push_back(name);
-  candidates.push_back("config");
-  const auto near = closest_match(key, candidates);
-  throw UserError(concat("unknown option '", key, "'"), concat("it was given ", origin),
-                  near.empty() ? std::string("see `unpact JOB --help`") : concat("did you mean '", near, "'?"));
-}
-
-po::options_description description(bool for_command_line) {
-  po::options_description all;
-  for (const auto& key : known_keys()) all.add_options()(key.c_str(), po::value<std::string>());
-  if (!for_command_line) return all;
-  for (const auto& [alias, target] : aliases()) all.add_options()(alias.c_str(), po::value<std::string>());
-  for (const auto& name : kSwitches) all.add_options()(name.c_str(), po::bool_switch());
-  all.add_options()("config", po::value<std::string>());
-  all.add_options()("unlearned", po::value<std::string>());
-  return all;
-}
-
-void store(Values& values, const po::parsed_options& parsed, const std::string& origin, const fs::path& base) {
-  std::set<std::string> seen;
-  for (const auto& option : parsed.options) {
-    const auto alias = aliases().find(option.string_key);
-    const auto& key = alias == aliases().end() ? option.string_key : alias->second;
-    UNPACT_VALIDATE(seen.insert(key).second, concat("option '", key, "' appears twice"), origin, "remove one of the two");
-    // A switch carries no value.
-    values.try_emplace(key, Value{option.value.empty() ? "true" : option.value.back(), origin, base});
-  }
-}
-
-/// Boost's messages in our grammar.
-template <class Parse>
-po::parsed_options checked(const std::string& origin, const Parse& parse) {
-  try {
-    return parse();
-  } catch (const po::unknown_option& error) {
-    std::string key = error.get_option_name();
-    key.erase(0, key.find_first_not_of('-'));
-    unknown_key(key, origin);
-  } catch (const po::error& error) {
-    throw UserError(concat("the options cannot be read: ", error.what()), origin, "see `unpact JOB --help`");
-  }
-}
-
-po::parsed_options parse_command_line(const std::string& job, const std::vector<std::string>& arguments) {
-  const int style = po::command_line_style::unix_style & ~po::command_line_style::allow_guessing;
-  po::positional_options_description positional;
-  if (job == "inspect") positional.add("inspect.what", 1).add("inspect.path", 1);
-  auto described = description(true);
-  return checked("on the command line",
-                 [&] { return po::command_line_parser(arguments).options(described).positional(positional).style(style).run(); });
-}
-
-void store_file(Values& values, const fs::path& path, const std::string& hint) {
-  std::ifstream in(path);
-  UNPACT_VALIDATE(in.is_open(), concat("cannot read the configuration ", path.string()), "there is no such file", hint);
-  auto described = description(false);
-  const auto origin = concat("in ", path.string());
-  const auto parsed = checked(origin, [&] { return po::parse_config_file(in, described, /*allow_unregistered=*/false); });
-  store(values, parsed, origin, path.parent_path());
-}
-
-/// Adds the choice file that `key` names, if any.
-void store_choice(Values& values, const std::string& key, const std::string& folder, const fs::path& root) {
-  const auto it = values.find(key);
-  if (it == values.end() || it->second.text.empty()) return;
-  const auto path = root / folder / (it->second.text + ".ini");
-  store_file(values, path, concat("'", key, "' names a file of that folder without its .ini"));
-}
 
 void check_choice(const char* key, const std::string& value, const std::vector<std::string>& known) {
   if (std::find(known.begin(), known.end(), value) != known.end()) return;
@@ -166,6 +65,7 @@ void check(const Configuration& c) {
   positive("generation.max_new_tokens", c.generation.max_new_tokens);
   positive("attribution.token_budget", c.attribution.token_budget);
   positive("campaign.ranks_per_cell", c.campaign.ranks_per_cell);
+  positive("inspect.ranks", c.inspect.ranks);
   UNPACT_VALIDATE(c.prompt.examples >= 0 && c.dataset.limit >= 0 && c.run.threads >= 0, "a count is negative",
                   "prompt.examples, dataset.limit and run.threads must be >= 0", "correct the value");
   constexpr std::int64_t kMostThreads = 4096;  // more are a mistake, and LibTorch would die on them
@@ -213,37 +113,10 @@ TrainOptions Configuration::unlearn_training() const {
 CommandLine::CommandLine(std::string job, std::vector<std::string> arguments) : job_(std::move(job)), arguments_(std::move(arguments)) {}
 
 Configuration CommandLine::resolve(const std::vector<std::string>& forced) const {
-  const auto current = fs::path();
-  Values values;
-  for (const auto& setting : forced) {
-    const auto equals = setting.find('=');
-    values.try_emplace(setting.substr(0, equals), Value{setting.substr(equals + 1), "by the campaign", current});
-  }
-  store(values, parse_command_line(job_, arguments_), "on the command line", current);
-  const auto take = [&](const std::string& key) -> std::optional<std::string> {
-    const auto node = values.extract(key);
-    return node.empty() ? std::nullopt : std::optional(node.mapped().text);
-  };
-  for (const auto& name : {"help", "print-config"}) take(name);
-  if (const auto json = take("json")) values.try_emplace("ask.json", Value{*json, "on the command line", current});
-  if (const auto folder = take("unlearned"))
-    values.try_emplace(job_ == "ask" ? "ask.unlearned" : "evaluate.unlearned", Value{*folder, "on the command line", current});
-  fs::path root = "configs";
-  if (const auto config = take("config")) {
-    store_file(values, *config, "check the path behind --config");
-    root = fs::path(*config).parent_path();
-  }
-  store_choice(values, "model.use", "models", root);
-  store_choice(values, "dataset.use", "datasets", root);
-  store_choice(values, "method.use", "methods", root);
-
+  const auto values = OptionSources(job_, arguments_, forced).merged();
   Configuration configuration;
-  for (const auto& option : option_table(configuration)) {
-    const auto it = values.find(option.key);
-    if (it == values.end()) continue;
-    const bool relative = option.is_path && !it->second.text.empty() && !it->second.base.empty() && fs::path(it->second.text).is_relative();
-    assign(option, relative ? (it->second.base / it->second.text).lexically_normal().string() : it->second.text, it->second.origin);
-  }
+  for (const auto& option : option_table(configuration))
+    if (const auto it = values.find(option.key); it != values.end()) assign(option, it->second.resolved(option.is_path), it->second.origin);
   // What the choice files say is merged in: the configuration stands for itself.
   configuration.model.use.clear();
   configuration.dataset.use.clear();
@@ -252,6 +125,55 @@ Configuration CommandLine::resolve(const std::vector<std::string>& forced) const
   configuration.generation.seed = configuration.run.seed;
   check(configuration);
   return configuration;
+}
+
+namespace {
+
+bool is_path_option(const std::string& key) {
+  Configuration scratch;
+  for (const auto& option : option_table(scratch))
+    if (option.key == key) return option.is_path;
+  return false;
+}
+
+/// A campaign's keys that only its choices set must not stand in its own sections, whose values would win.
+std::string to_ini(const Configuration& configuration, const std::set<std::string>& left_out) {
+  Configuration copy = configuration;
+  std::string text, section;
+  for (const auto& option : option_table(copy)) {
+    if (left_out.count(option.key) != 0) continue;
+    const auto dot = option.key.find('.');
+    if (option.key.substr(0, dot) != section) {
+      section = option.key.substr(0, dot);
+      text += concat(text.empty() ? "" : "\n", "[", section, "]\n");
+    }
+    text += concat(option.key.substr(dot + 1), " = ", value_text(option), "\n");
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string CommandLine::printed() const {
+  if (job_ != "reproduce") return to_ini(with_absolute_paths(resolve()));
+  // A single choice is a campaign's list of one. Without `use` what is resolved here is what all cells share.
+  auto configuration = with_absolute_paths(resolve({"model.use=", "dataset.use=", "method.use="}));
+  auto& campaign = configuration.campaign;
+  const OptionSources sources(job_, arguments_, {});
+  std::string choices;
+  std::set<std::string> left_to_choices;
+  for (const auto& [kind, names, use] : {std::tuple("models", &campaign.models, "model.use"), std::tuple("datasets", &campaign.datasets, "dataset.use"),
+                                         std::tuple("methods", &campaign.methods, "method.use")}) {
+    if (names->empty()) *names = sources.given(use);
+    for (const auto& name : split_list(*names)) {
+      choices += concat("\n[choice.", kind, ".", name, "]\n");
+      for (const auto& [key, value] : sources.choice(kind, name)) {
+        choices += concat(key, " = ", value.absolute(is_path_option(key)), "\n");
+        if (!sources.is_given(key)) left_to_choices.insert(key);
+      }
+    }
+  }
+  return to_ini(configuration, left_to_choices) + choices;
 }
 
 bool CommandLine::wants_help() const { return std::find(arguments_.begin(), arguments_.end(), "--help") != arguments_.end(); }
@@ -269,18 +191,6 @@ Configuration with_absolute_paths(Configuration configuration) {
   return configuration;
 }
 
-std::string to_ini(const Configuration& configuration) {
-  Configuration copy = configuration;
-  std::string text, section;
-  for (const auto& option : option_table(copy)) {
-    const auto dot = option.key.find('.');
-    if (option.key.substr(0, dot) != section) {
-      section = option.key.substr(0, dot);
-      text += concat(text.empty() ? "" : "\n", "[", section, "]\n");
-    }
-    text += concat(option.key.substr(dot + 1), " = ", value_text(option), "\n");
-  }
-  return text;
-}
+std::string to_ini(const Configuration& configuration) { return to_ini(configuration, {}); }
 
 }  // namespace unpact

@@ -31,7 +31,8 @@ const std::map<std::string, JobHelp>& jobs() {
                       "judge", "probe"}}},
       {"collect", {"Builds campaign.h5 from the cells of a campaign's folder.", "unpact collect --output DIR", {"run"}}},
       {"inspect", {"Says what a model, tokenizer, dataset, results file or this machine is.",
-                   "unpact inspect model|tokenizer|dataset|results|machine [PATH]", {"inspect", "dataset", "prompt"}}},
+                   "unpact inspect model DIR [--inspect.quick true] [--inspect.ranks W] [--json]\n"
+                   "       unpact inspect tokenizer|dataset|results|machine [PATH]", {"inspect", "dataset", "prompt"}}},
       {"ask", {"Asks one or two models a question and shows which words of it decided.",
                "unpact ask --model DIR [--unlearned DIR] --prompt \"...\" [--answer \"...\"] [--json]\n"
                "       unpact ask --model DIR [--unlearned DIR] --input FILE|- [--json]",

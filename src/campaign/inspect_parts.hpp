@@ -5,11 +5,14 @@
 
 namespace unpact {
 
-/// Prints "name:   value".
+/// Prints "name:   value"; without a name the value under the one above.
 void line(const std::string& name, const std::string& value);
 
 /// Says what the tokenizer of a folder is. With an input it prints instead what the tokenizer makes of each JSON line.
-/// @param input a file, "-" for standard input, or empty.
-void inspect_tokenizer(const std::filesystem::path& folder, const std::string& input);
+/// @param input a file, "-" for standard input, or empty. @return whether every line could be encoded.
+bool inspect_tokenizer(const std::filesystem::path& folder, const std::string& input);
+
+/// Says what a cell's file holds, or prints the table of a campaign's. @throws UserError for any other file.
+void inspect_results(const std::filesystem::path& file);
 
 }  // namespace unpact

@@ -50,7 +50,7 @@ Json encoded(const Tokenizer& tokenizer, const std::string& text, bool add_speci
 
 /// What the tokenizer makes of one line: a string, or an object with `text` and perhaps `add_special`.
 Json answer(const Tokenizer& tokenizer, const std::string& line, std::size_t number) {
-  const auto where = concat("line ", number);
+  const std::string where = "the input";
   try {
     UNPACT_VALIDATE(line.size() <= kMaxLineBytes, concat(where, " is too long"), concat(line.size(), " bytes"),
                     "one JSON value a line");
@@ -62,11 +62,15 @@ Json answer(const Tokenizer& tokenizer, const std::string& line, std::size_t num
   }
 }
 
-void answer_lines(const Tokenizer& tokenizer, std::istream& in) {
+/// @return whether every line could be encoded.
+bool answer_lines(const Tokenizer& tokenizer, std::istream& in) {
+  bool all = true;
   std::string line;
   for (std::size_t number = 1; std::getline(in, line); ++number) {
     if (trim(line).empty()) continue;
-    std::cout << answer(tokenizer, line, number).dump(-1, ' ', false, Json::error_handler_t::replace) << '\n';
+    const auto reply = answer(tokenizer, line, number);
+    all = all && !reply.contains("error");
+    std::cout << reply.dump(-1, ' ', false, Json::error_handler_t::replace) << '\n';
     if (!std::cout)
       throw RuntimeFailure("the answers cannot be written", "standard output is full or its reader has gone",
                            "send it elsewhere");
@@ -74,19 +78,23 @@ void answer_lines(const Tokenizer& tokenizer, std::istream& in) {
   if (!std::cout.flush())
     throw RuntimeFailure("the answers cannot be written", "standard output is full or its reader has gone",
                          "send it elsewhere");
+  return all;
 }
 
 }  // namespace
 
-void inspect_tokenizer(const fs::path& folder, const std::string& input) {
+bool inspect_tokenizer(const fs::path& folder, const std::string& input) {
   if (!input.empty()) log::keep_stdout_for_data();
   const auto tokenizer = load_tokenizer(folder);
-  if (input.empty()) return print_properties(*tokenizer);
+  if (input.empty()) {
+    print_properties(*tokenizer);
+    return true;
+  }
   if (input == "-") return answer_lines(*tokenizer, std::cin);
   std::ifstream in(input);
   UNPACT_VALIDATE(in.is_open() && !fs::is_directory(input), concat("cannot read ", input), "there is no such file",
                   "check the path, or use - for standard input");
-  answer_lines(*tokenizer, in);
+  return answer_lines(*tokenizer, in);
 }
 
 }  // namespace unpact

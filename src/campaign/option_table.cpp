@@ -145,6 +145,9 @@ void add_job_inputs(Table& t, Configuration& c) {
   t.push_back({"evaluate.unlearned", "folder of the unlearned model", &c.evaluate.unlearned, true});
   t.push_back({"inspect.what", "model, tokenizer, dataset, results or machine", &c.inspect.what});
   t.push_back({"inspect.path", "where it lies", &c.inspect.path});
+  t.push_back({"inspect.ranks", "model: number of ranks that memory is asked for", &c.inspect.ranks});
+  t.push_back({"inspect.quick", "model: leave out the weights' values and checksum", &c.inspect.quick});
+  t.push_back({"inspect.json", "model: print one JSON object", &c.inspect.json});
 }
 
 [[noreturn]] void wrong_type(const std::string& key, const std::string& text, const std::string& origin, const char* expected) {

@@ -88,7 +88,7 @@ Communicator split_groups(const Communicator& world, std::int64_t ranks_per_cell
 class Campaign {
  public:
   Campaign(const Communicator& world, const CommandLine& line)
-      : configuration_(line.resolve()), plan_(make_plan(line, configuration_)),
+      : configuration_(line.resolve()), configuration_text_(line.printed()), plan_(make_plan(line, configuration_)),
         group_(split_groups(world, configuration_.campaign.ranks_per_cell)), session_(world, configuration_.run),
         folder_(configuration_.run.output) {
     session_.open_output(configuration_.run.output);
@@ -98,7 +98,7 @@ class Campaign {
     const Stopwatch clock;
     log::info(concat("unpact campaign in ", folder_.string(), ": ", session_.world().size(), " rank(s), ",
                      configuration_.campaign.ranks_per_cell, " a cell, on ", session_.devices().front()));
-    if (session_.is_root()) write_file_atomically(folder_ / "campaign.ini", to_ini(with_absolute_paths(configuration_)));
+    if (session_.is_root()) write_file_atomically(folder_ / "campaign.ini", configuration_text_);
     for (const auto& pair : plan_) run_pair(pair);
     finish(clock.seconds());
     const auto failed = session_.world().sum(failed_);
@@ -150,6 +150,7 @@ class Campaign {
   }
 
   Configuration configuration_;
+  std::string configuration_text_;
   std::vector<Pair> plan_;
   Communicator group_;
   Session session_;

@@ -14,13 +14,19 @@ std::string LanguageModel::text_of(const std::vector<TokenId>& generated) const 
   return readable_answer(*tokenizer, prompt_template, known);
 }
 
-void check_vocabulary(const ModelConfig& config, const Tokenizer& tokenizer, const std::string& where) {
-  UNPACT_VALIDATE(tokenizer.vocabulary_size() <= config.vocabulary_size, concat(where, ": tokenizer and model disagree"),
-                  concat("the tokenizer has ", tokenizer.vocabulary_size(), " tokens, the model only ", config.vocabulary_size),
-                  "put the tokenizer files that belong to this checkpoint into its folder");
+std::vector<std::string> vocabulary_disagreements(const ModelConfig& config, const Tokenizer& tokenizer) {
+  std::vector<std::string> faults;
+  if (tokenizer.vocabulary_size() > config.vocabulary_size)
+    faults.push_back(concat("the tokenizer has ", tokenizer.vocabulary_size(), " tokens, the model only ", config.vocabulary_size));
   const auto bos = tokenizer.bos_id();
-  UNPACT_VALIDATE(config.bos_id < 0 || !bos || *bos == config.bos_id, concat(where, ": tokenizer and model disagree"),
-                  concat("BOS is ", bos.value_or(-1), " for the tokenizer and ", config.bos_id, " for the model"),
+  if (config.bos_id >= 0 && bos && *bos != config.bos_id)
+    faults.push_back(concat("BOS is ", *bos, " for the tokenizer and ", config.bos_id, " for the model"));
+  return faults;
+}
+
+void check_vocabulary(const ModelConfig& config, const Tokenizer& tokenizer, const std::string& where) {
+  const auto faults = vocabulary_disagreements(config, tokenizer);
+  UNPACT_VALIDATE(faults.empty(), concat(where, ": tokenizer and model disagree"), join(faults, "; "),
                   "put the tokenizer files that belong to this checkpoint into its folder");
 }
 

@@ -5,8 +5,8 @@
 #include <atomic>
 #include <cstring>
 #include <future>
-#include <set>
 
+#include "checkpoint_fit.hpp"
 #include "finite.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/model/checkpoint.hpp"
@@ -19,46 +19,6 @@ namespace {
 constexpr std::size_t kMostFaults = 30;             // that one message lists
 constexpr std::int64_t kChunkBytes = 1 << 20;  // stays in the processor's cache between check and copy
 constexpr std::int64_t kBlockBytes = 8 << 20;  // is read while the one before it is copied
-
-bool is_ignored(const std::string& name, const Architecture& architecture, bool tied) {
-  if (tied && name == "lm_head.weight") return true;  // some exporters repeat the tied head
-  return std::any_of(architecture.ignored.begin(), architecture.ignored.end(),
-                     [&](const char* ending) { return name.ends_with(ending); });
-}
-
-/// Files of the bare model, GPT-2's original ones among them, lack the prefix.
-void drop_missing_prefix(std::vector<StoredTensor>& tensors, const std::string& prefix,
-                         const CheckpointReader& reader) {
-  const bool prefixed = std::any_of(reader.tensors().begin(), reader.tensors().end(),
-                                    [&](const auto& entry) { return entry.first.starts_with(prefix); });
-  const auto& first = tensors.front().name;
-  if (prefixed || !reader.contains(first.substr(prefix.size()))) return;
-  for (auto& tensor : tensors)
-    if (tensor.name.starts_with(prefix)) tensor.name.erase(0, prefix.size());
-}
-
-/// Missing, extra and misshapen tensors, a line each.
-std::vector<std::string> disagreements(const CheckpointReader& reader, const std::vector<StoredTensor>& tensors,
-                                       const Architecture& architecture, bool tied) {
-  std::vector<std::string> faults;
-  std::set<std::string> expected;
-  for (const auto& tensor : tensors) {
-    expected.insert(tensor.name);
-    const auto it = reader.tensors().find(tensor.name);
-    if (it == reader.tensors().end()) {
-      faults.push_back(concat("missing: ", tensor.name));
-    } else if (it->second.shape != tensor.shape) {
-      faults.push_back(concat("shape of ", tensor.name, ": ", at::IntArrayRef(it->second.shape), " in the file, ",
-                              at::IntArrayRef(tensor.shape), " by config.json"));
-    } else if (it->second.dtype != "F32" && it->second.dtype != "F16" && it->second.dtype != "BF16") {
-      faults.push_back(concat("dtype of ", tensor.name, ": ", it->second.dtype, ", need F32, F16 or BF16"));
-    }
-  }
-  for (const auto& [name, entry] : reader.tensors())
-    if (expected.count(name) == 0 && !is_ignored(name, architecture, tied))
-      faults.push_back(concat("unexpected: ", name));
-  return faults;
-}
 
 void refuse(std::vector<std::string> faults, const fs::path& folder) {
   if (const auto count = faults.size(); count > kMostFaults) {
@@ -200,8 +160,8 @@ Weights load_weights(const ModelConfig& config, const fs::path& folder, const c1
   const auto& architecture = architecture_of(config.architecture, folder.string());
   Weights weights;
   auto tensors = stored_tensors(config, weights);
-  drop_missing_prefix(tensors, architecture.prefix, reader);
-  refuse(disagreements(reader, tensors, architecture, config.tied_embeddings), folder);
+  drop_missing_prefix(tensors, architecture.prefix, reader.tensors());
+  refuse(disagreements(reader.tensors(), tensors, architecture, config.tied_embeddings), folder);
   std::sort(tensors.begin(), tensors.end(),
             [&](const auto& a, const auto& b) { return reader.place_of(a.name) < reader.place_of(b.name); });
   const StoredReader parts(reader, folder, device, options);

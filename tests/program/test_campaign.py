@@ -1,4 +1,5 @@
 """A tiny campaign: its files, its numbers at several rank counts, resuming, and what a change of options does."""
+import os
 import re
 import shutil
 import subprocess
@@ -194,3 +195,44 @@ def test_several_models_and_seeds_from_choice_files(unpact: Program, home: Path,
     again = unpact.well("reproduce", "--config", configs / "c.ini", "--output", out, ranks=2).out
     assert weights.stat().st_mtime_ns == made and "Using the target model" in again
     assert "is finished already" in again and "Cell given__news__mild__seed1\n" not in again
+
+
+def test_the_printed_configuration_of_a_campaign_runs_alone(unpact: Program, home: Path, target: Path, tmp_path: Path) -> None:
+    """Choice files, given keys and relative paths: the text that --print-config and campaign.ini hold says all of it anywhere."""
+    configs = tmp_path / "configs"
+    for kind, name, text in (
+            ("models", "given-1.5", f"[model]\nname = given\npath = {os.path.relpath(target, configs / 'models')}\n[prompt]\nbefore_question = Q:\\s\n"),
+            ("datasets", "news", f"[dataset]\nname = news\npath = {os.path.relpath(home / 'tiny', configs / 'datasets')}\n"),
+            ("methods", "mild", "[method]\nname = mild\nforget = npo\nretain = gd\nmax_steps = 1\n"),
+            ("methods", "wild", "[method]\nname = wild\nlearning_rate = 2e-3\nmax_steps = 2\n")):
+        (configs / kind).mkdir(parents=True, exist_ok=True)
+        (configs / kind / f"{name}.ini").write_text(text)
+    (configs / "c.ini").write_text("[campaign]\nmodels = given-1.5\nmethods = mild, wild\nseeds = 1\n[run]\ndevice = cpu\nthreads = 1\n"
+                                   "[method]\nmax_steps = 3\n[generation]\nmax_new_tokens = 4\n[dataset]\nlimit = 2\n")
+    arguments = ("reproduce", "--config", configs / "c.ini", "--dataset", "news", "--output", "out")
+    printed = unpact.well(*arguments, "--print-config", cwd=tmp_path).out
+    alone = tmp_path / "elsewhere" / "alone.ini"
+    alone.parent.mkdir()
+    alone.write_text(printed)
+    assert unpact.well("reproduce", "--config", alone, "--print-config", cwd=alone.parent).out == printed
+    unpact.well(*arguments, cwd=tmp_path)
+    assert (tmp_path / "out/campaign.ini").read_text() == printed
+    shutil.rmtree(configs)
+    unpact.well("reproduce", "--config", alone, "--output", tmp_path / "again", cwd=alone.parent)
+    one, two = cells_of(tmp_path / "out"), cells_of(tmp_path / "again")
+    assert list(one) == list(two) == ["given__news__mild__seed1.h5", "given__news__wild__seed1.h5"]
+    for name in one:
+        with h5py.File(one[name]) as a, h5py.File(two[name]) as b:
+            assert a.attrs["config_resolved"] == b.attrs["config_resolved"] and a.attrs["fingerprint"] == b.attrs["fingerprint"]
+            assert "before_question = Q:" in a.attrs["config_resolved"] and len(a["training/step"]) == 3, "what is given wins over a choice"
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    ("[choice.models.a]\nmodel.nam = x\n", "unknown option 'model.nam'"), ("[choice.modls.a]\nmodel.name = x\n", "unknown option 'choice.modls.a.model.name'"),
+    ("[choice.models]\nname = x\n", "unknown option"), ("[choice.models.a]\nmodel.name = x\nmodel.name = y\n", "'model.name' appears twice"),
+    ("[campaign]\nmodels = b\n[choice.models.a]\nmodel.name = x\n", "no section [choice.models.b]"),
+])
+def test_choices_inside_of_a_configuration_are_checked(unpact: Program, tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "c.ini").write_text(text)
+    ended = unpact("reproduce", "--config", tmp_path / "c.ini", "--print-config")
+    assert ended.code == 1 and said in ended.message()

@@ -1,4 +1,5 @@
 """The jobs beside the campaign do what their help says."""
+import json
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -12,8 +13,8 @@ Tool = Callable[..., subprocess.CompletedProcess]
 
 
 def said(text: str) -> dict[str, str]:
-    """name: value lines."""
-    return {name: value.strip() for name, value in (line.split(":", 1) for line in text.splitlines())}
+    """name: value lines; what is indented goes on from the line above."""
+    return {name: value.strip() for name, value in (line.split(":", 1) for line in text.splitlines() if not line.startswith(" "))}
 
 
 def test_unlearn_writes_a_model_in_the_target_s_layout(unlearned: Path, target: Path) -> None:
@@ -108,6 +109,61 @@ def test_inspect_results(unpact: Program, campaign: Path, tmp_path: Path) -> Non
     for broken in (tmp_path / "none.h5", home_file(tmp_path), tmp_path):
         ended = unpact("inspect", "results", broken)
         assert ended.code == 1 and str(broken) in ended.message()
+
+
+def test_inspect_a_campaign_s_results(unpact: Program, campaign: Path, methods: list[str], tmp_path: Path) -> None:
+    """The table that the campaign itself printed, from its master file."""
+    text = unpact.well("inspect", "results", campaign / "campaign.h5").out
+    head, table = text.split("\n\n", 1)
+    assert "8 finished, 0 missing or broken" in head
+    rows = table.splitlines()
+    assert rows[0].split()[:3] == ["cell", "forget", "right"] and [row.split()[0] for row in rows[1:]] == [
+        f"tiny__tiny__{method}__seed3" for method in sorted(methods)]
+    with h5py.File(campaign / "campaign.h5") as file:
+        for row, count, total in zip(rows[1:], file["metrics/destructive_count"], file["metrics/destructive_total"], strict=True):
+            assert row.rstrip().endswith(f"({count}/{total})" if total else "-")
+    folder = Path(shutil.copytree(campaign, tmp_path / "copy"))
+    cells_of(folder)["tiny__tiny__ga__seed3.h5"].write_bytes(b"torn")
+    unpact.well("collect", "--output", folder)
+    text = unpact.well("inspect", "results", folder / "campaign.h5").out
+    assert "7 finished, 1 missing or broken" in text and "not finished:          tiny__tiny__ga__seed3, broken: " in text
+    torn = folder / "campaign.h5"
+    torn.write_bytes(torn.read_bytes()[:-200])
+    ended = unpact("inspect", "results", torn)
+    assert ended.code == 1 and str(torn) in ended.message()
+
+
+def test_inspect_tokenizer_encodes_lines(unpact: Program, target: Path, tmp_path: Path) -> None:
+    """Ids as sentencepiece gives them, byte offsets, the text again; a bad line is said to be one and the rest goes on."""
+    sentencepiece = pytest.importorskip("sentencepiece")
+    processor = sentencepiece.SentencePieceProcessor(model_file=str(target / "tokenizer.model"))
+    texts = ["Who bakes the bread of Amber Lane?", "Jörg – 東京 \n", "", "  two  spaces ", "<s> a\u2581b"]
+    lines = [json.dumps(texts[0]), "garbage", json.dumps({"text": texts[1]}), '{"txt": "x"}', "", '{"text": 7}', json.dumps(texts[2]),
+             json.dumps({"text": texts[3], "add_special": True}), '"\\ud800"', "[" * 100, '{"text": "a", "add_special": "yes"}', json.dumps(texts[4])]
+    bad = [2, 4, 6, 9, 10, 11]
+    file = tmp_path / "lines.jsonl"
+    file.write_text("\n".join(lines), encoding="utf-8")
+    ended = unpact("inspect", "tokenizer", target, "--input", file)
+    assert ended.code == 1
+    assert (again := unpact("inspect", "tokenizer", target, "--input", "-", stdin=file.read_text(encoding="utf-8"))).out == ended.out and again.code == 1
+    replies = ended.json_lines()
+    errors = [reply for reply in replies if "error" in reply]
+    assert [reply["line"] for reply in errors] == bad and all(reply.keys() == {"line", "error"} and reply["error"] for reply in errors)
+    assert not any(reply["error"].startswith("line") for reply in errors), "the number is said once"
+    assert "'text'" in errors[1]["error"] and "'add_special'" in errors[-1]["error"]
+    for text, reply in zip(texts, (reply for reply in replies if "ids" in reply), strict=True):
+        special = text == texts[3]
+        expected = [1] * special + processor.encode(text)
+        assert reply["ids"] == expected and reply["decoded"] == text.replace("\u2581", " ")
+        assert len(reply["pieces"]) == len(reply["offsets"]) == len(expected)
+        spans = reply["offsets"][special:]
+        assert [end for _, end in spans] == [begin for begin, _ in spans[1:]] + [len(text.encode())] * bool(spans), "the spans tile the text"
+        for (begin, end), piece in zip(spans, reply["pieces"][special:], strict=True):
+            covered = text.encode()[begin:end]
+            assert piece == f"<0x{covered[0]:02X}>" if piece.startswith("<0x") else piece.strip() == covered.decode().strip().replace("\u2581", " ").strip()
+    good = tmp_path / "good.jsonl"
+    good.write_text('"a"\n')
+    assert unpact.well("inspect", "tokenizer", target, "--input", good).json_lines()[0]["decoded"] == "a"
 
 
 def home_file(folder: Path) -> Path:

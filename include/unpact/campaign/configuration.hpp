@@ -2,7 +2,8 @@
 /// Everything that can be configured, in one place: one struct a section, read from the command line and INI files.
 ///
 /// Precedence: command line, then the --config file, then the choice files it names (model.use, dataset.use,
-/// method.use: configs/models/NAME.ini and so on), then the defaults below.
+/// method.use: configs/models/NAME.ini and so on; or the sections [choice.models.NAME] of the --config file), then the
+/// defaults below.
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -113,6 +114,9 @@ struct EvaluateOptions {
 
 struct InspectOptions {
   std::string what, path;  ///< positional: model | tokenizer | dataset | results | machine, and where it lies
+  std::int64_t ranks = 1;  ///< model: how many ranks memory is asked for
+  bool quick = false;      ///< model: do not read the weights' values
+  bool json = false;       ///< model: one JSON object
 };
 
 struct Configuration {
@@ -147,6 +151,10 @@ class CommandLine {
   /// model.use, dataset.use, method.use and run.seed of a cell.
   /// @throws UserError naming the key, the reason and a hint: unknown key, wrong type, missing file, contradiction.
   Configuration resolve(const std::vector<std::string>& forced = {}) const;
+
+  /// The resolved configuration as INI text with absolute input paths, which says the same wherever it is stored. That
+  /// of a campaign holds the choices that it names as sections [choice.models.NAME] and so on.
+  std::string printed() const;
 
   bool wants_help() const;
   bool wants_configuration() const;  ///< --print-config

@@ -16,6 +16,7 @@ ExitCode run_evaluate(const Communicator& world, const Configuration& configurat
 ExitCode run_reproduce(const Communicator& world, const CommandLine& command_line);
 ExitCode run_collect(const Communicator& world, const Configuration& configuration);
 ExitCode run_inspect(const Communicator& world, const Configuration& configuration);
+/// Of many lines those that cannot be answered are said to be so; the rest goes on, and then the job ends as user_error.
 ExitCode run_ask(const Communicator& world, const Configuration& configuration);
 
 }  // namespace unpact

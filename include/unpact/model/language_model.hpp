@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "unpact/model/transformer.hpp"
 #include "unpact/text/prompt.hpp"
@@ -21,11 +22,14 @@ struct LanguageModel {
 };
 
 /// Loads a Hugging Face folder. Independent: each rank reads for itself.
-/// @throws UserError also when the tokenizer knows more tokens than the model, or BOS/EOS of both disagree.
+/// @throws UserError also when the tokenizer knows more tokens than the model, or BOS of both disagrees.
 LanguageModel load_language_model(const std::filesystem::path& folder, const PromptTemplate& prompt_template,
                                   const c10::Device& device);
 
-/// Refuses a tokenizer whose ids the model cannot embed.
+/// What stands against using a tokenizer with a model, a line each: ids that the model cannot embed, another BOS.
+std::vector<std::string> vocabulary_disagreements(const ModelConfig& config, const Tokenizer& tokenizer);
+
+/// Refuses a tokenizer that disagrees with the model. @throws UserError listing all disagreements.
 void check_vocabulary(const ModelConfig& config, const Tokenizer& tokenizer, const std::string& where);
 
 }  // namespace unpact

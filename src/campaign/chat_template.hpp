@@ -1,0 +1,20 @@
+#pragma once
+#include <filesystem>
+#include <string>
+
+namespace unpact {
+
+/// The chat template that a checkpoint brings, and the prompt of configs/models that says the same.
+struct ChatTemplate {
+  std::string file;  ///< where it stands; empty: there is none
+  std::string use;   ///< name of a file in configs/models; empty: none of them fits
+};
+
+/// Looks into chat_template.jinja and tokenizer_config.json. A base model is asked as MUSE asks.
+/// @throws UserError when a file is broken.
+ChatTemplate find_chat_template(const std::filesystem::path& folder);
+
+/// The choice for a template's text, by the marks that it puts around a turn; empty: none.
+std::string prompt_for_template(const std::string& text);
+
+}  // namespace unpact

@@ -1,0 +1,54 @@
+#include "checkpoint_fit.hpp"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <set>
+
+#include "unpact/core/text.hpp"
+
+namespace unpact {
+namespace {
+
+bool is_ignored(const std::string& name, const Architecture& architecture, bool tied) {
+  if (tied && name == "lm_head.weight") return true;  // some exporters repeat the tied head
+  return std::any_of(architecture.ignored.begin(), architecture.ignored.end(),
+                     [&](const char* ending) { return name.ends_with(ending); });
+}
+
+}  // namespace
+
+void drop_missing_prefix(std::vector<StoredTensor>& tensors, const std::string& prefix,
+                         const std::map<std::string, TensorEntry>& in_files) {
+  const bool prefixed = std::any_of(in_files.begin(), in_files.end(),
+                                    [&](const auto& entry) { return entry.first.starts_with(prefix); });
+  const auto& first = tensors.front().name;
+  if (prefixed || in_files.count(first.substr(prefix.size())) == 0) return;
+  for (auto& tensor : tensors)
+    if (tensor.name.starts_with(prefix)) tensor.name.erase(0, prefix.size());
+}
+
+std::vector<std::string> disagreements(const std::map<std::string, TensorEntry>& in_files,
+                                       const std::vector<StoredTensor>& tensors, const Architecture& architecture,
+                                       bool tied) {
+  std::vector<std::string> faults;
+  std::set<std::string> expected;
+  for (const auto& tensor : tensors) {
+    expected.insert(tensor.name);
+    const auto it = in_files.find(tensor.name);
+    if (it == in_files.end()) {
+      faults.push_back(concat("missing: ", tensor.name));
+    } else if (it->second.shape != tensor.shape) {
+      faults.push_back(concat("shape of ", tensor.name, ": ", at::IntArrayRef(it->second.shape), " in the file, ",
+                              at::IntArrayRef(tensor.shape), " by config.json"));
+    } else if (it->second.dtype != "F32" && it->second.dtype != "F16" && it->second.dtype != "BF16") {
+      faults.push_back(concat("dtype of ", tensor.name, ": ", it->second.dtype, ", need F32, F16 or BF16"));
+    }
+  }
+  for (const auto& [name, entry] : in_files)
+    if (expected.count(name) == 0 && !is_ignored(name, architecture, tied))
+      faults.push_back(concat("unexpected: ", name));
+  return faults;
+}
+
+}  // namespace unpact
