@@ -22,7 +22,7 @@ def write_choice_files(asset: Asset, out: Path) -> list[str]:
     if asset.layout == "tofu":
         return [line for percent in ("01", "05", "10") for line in _tofu_lines(asset, out, percent)]
     files = sorted((out / asset.folder).glob("*.json"))
-    return [f"questions = {file}" for file in files if file.name != MANIFEST]
+    return ["dataset.kind = wmdp", *(f"dataset.path = {file}" for file in files if file.name != MANIFEST)]
 
 
 def _write(file: Path, asset: Asset, section: str) -> str:

@@ -50,7 +50,7 @@ void check(const Configuration& c) {
   const Judge judge(c.judge);
   c.prompt.resolve();
   check_choice("run.device", c.run.device, {"auto", "cpu", "cuda"});
-  check_choice("dataset.kind", c.dataset.kind, {"muse", "tofu"});
+  check_choice("dataset.kind", c.dataset.kind, {"muse", "tofu", "wmdp", "mmlu"});
   check_choice("unlearn.form", c.unlearn.form, {"questions", "texts"});
   check_choice("unlearn.loss_on", c.unlearn.loss_on, {"answer", "all"});
   check_choice("finetune.loss_on", c.finetune.loss_on, {"answer", "all"});

@@ -5,6 +5,7 @@
 #include "unpact/core/clock.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/core/log.hpp"
+#include "unpact/evaluation/choices.hpp"
 #include "unpact/evaluation/outcome.hpp"
 #include "unpact/evaluation/probes.hpp"
 
@@ -32,6 +33,15 @@ ContributionRecord record_contributions(const std::vector<AttributionResult>& re
 
 const ContributionRecord& focused(const ModelRecord& model, const Configuration& c) {
   return c.attribution.focus_of == "own" ? model.own : model.gold;
+}
+
+/// The judge 'choice' wants letters, the others texts.
+AnswerStyle style_of(const Configuration& c, const std::vector<AskedQuestion>& questions) {
+  if (c.judge.kind != "choice") return AnswerStyle::text;
+  for (const auto& asked : questions)
+    UNPACT_VALIDATE(!asked.pair.choices.empty(), "option 'judge.kind' is 'choice'",
+                    concat("the question \"", asked.pair.question, "\" has no choices"), "use it with multiple-choice datasets (wmdp, mmlu)");
+  return AnswerStyle::choice;
 }
 
 void judge_answers(const Judge& judge, const std::vector<AskedQuestion>& questions, ModelRecord& record) {
@@ -120,13 +130,16 @@ QuestionRecord record_questions(const std::vector<AskedQuestion>& questions, con
 ModelRecord evaluate_model(const Communicator& group, const LanguageModel& model, const std::vector<AskedQuestion>& questions,
                            const Configuration& c, const std::string& label, std::vector<WorkRecord>& work) {
   ModelRecord record;
+  const auto style = style_of(c, questions);
   std::vector<std::vector<TokenId>> prompts, gold, own;
+  std::vector<std::size_t> choices;
   for (const auto& asked : questions) {
     prompts.push_back(asked.prompt.ids);
     gold.push_back(asked.gold_answer);
+    choices.push_back(asked.pair.choices.size());
   }
   const Stopwatch answering;
-  for (auto& answer : answer_prompts(group, model, prompts, c.generation)) {
+  for (auto& answer : answer_in_style(group, model, prompts, choices, c.generation, style)) {
     record.answer.push_back(std::move(answer.text));
     own.push_back(std::move(answer.ids));
   }
@@ -167,10 +180,11 @@ void compare_models(const Communicator& group, const LanguageModel& unlearned, c
   sampling.temperature = c.probe.temperature;
   sampling.top_p = c.probe.top_p;
   const Stopwatch probing;
-  const auto focus = focus_on_key(group, unlearned, questions, forgotten, keys, phrasings, c.generation);
+  const auto style = style_of(c, questions);
+  const auto focus = focus_on_key(group, unlearned, questions, forgotten, keys, phrasings, c.generation, style);
   record.work.push_back(work_record("probe_focus_on_key", probing));
   const Stopwatch sampling_clock;
-  const auto samples = probab(group, unlearned, questions, forgotten, phrasings.size(), sampling);
+  const auto samples = probab(group, unlearned, questions, forgotten, phrasings.size(), sampling, style);
   record.work.push_back(work_record("probe_probab", sampling_clock));
   add_right_shares(record, record.rates);
   for (const auto& result : {focus, samples}) {

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <iostream>
 
 #include "inspect_parts.hpp"
@@ -20,13 +21,18 @@ bool inspect_model(const InspectOptions& options) {
   return found.usable();
 }
 
+std::string questions_text(const std::vector<QuestionAnswer>& questions, std::size_t examples) {
+  const auto with_choices = std::count_if(questions.begin(), questions.end(), [](const auto& pair) { return !pair.choices.empty(); });
+  return concat(questions.size(), with_choices > 0 ? concat(", ", with_choices, " with choices") : std::string(), ", ", examples, " in-context examples");
+}
+
 void inspect_dataset(const Configuration& c) {
   auto options = c.dataset;
   if (!c.inspect.path.empty()) options.path = c.inspect.path;
   const auto dataset = load_dataset(options);
   line("dataset", concat(dataset.name, " (", dataset.kind, ")"));
-  line("forget questions", concat(dataset.forget_questions.size(), ", ", dataset.forget_examples.size(), " in-context examples"));
-  line("retain questions", concat(dataset.retain_questions.size(), ", ", dataset.retain_examples.size(), " in-context examples"));
+  line("forget questions", questions_text(dataset.forget_questions, dataset.forget_examples.size()));
+  line("retain questions", questions_text(dataset.retain_questions, dataset.retain_examples.size()));
   line("forget texts", concat(dataset.forget_texts.size()));
   line("retain texts", concat(dataset.retain_texts.size()));
   line("verbatim passages", concat(dataset.passages.size()));

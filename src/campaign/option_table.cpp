@@ -47,9 +47,11 @@ void add_dataset(Table& t, Configuration& c) {
   auto& d = c.dataset;
   t.push_back({"dataset.use", "choice file datasets/NAME.ini beside the configuration", &d.use});
   t.push_back({"dataset.name", "name in results", &d.name});
-  t.push_back({"dataset.kind", "muse or tofu", &d.kind});
-  t.push_back({"dataset.path", "muse: its folder; tofu: the file of the forget set", &d.path, true});
-  t.push_back({"dataset.retain_path", "tofu: the file of the retain set", &d.retain_path, true});
+  t.push_back({"dataset.kind", "muse, tofu, wmdp or mmlu", &d.kind});
+  t.push_back({"dataset.path", "muse: its folder; else the file of the forget questions", &d.path, true});
+  t.push_back({"dataset.retain_path", "not muse: the file (mmlu: or folder) of the retain questions", &d.retain_path, true});
+  t.push_back({"dataset.forget_texts", "wmdp, mmlu: the forget corpus, .jsonl, .json or .txt; empty: none", &d.forget_texts, true});
+  t.push_back({"dataset.retain_texts", "wmdp, mmlu: the retain corpus", &d.retain_texts, true});
   t.push_back({"dataset.limit", "questions of each set; 0: all", &d.limit});
   t.push_back({"dataset.checksum", "SHA-256 that the content must have, as results name it; empty: any", &d.checksum});
 }
@@ -118,7 +120,7 @@ void add_evaluation(Table& t, Configuration& c) {
   t.push_back({"attribution.alpha", "KeyTokens: share of the largest contribution", &c.attribution.keys.alpha});
   t.push_back({"attribution.beta", "KeyTokens: nats per answer token", &c.attribution.keys.beta});
   t.push_back({"attribution.focus_of", "answers whose KeyTokens are compared and named: own or gold", &c.attribution.focus_of});
-  t.push_back({"judge.kind", "rouge_l_recall, rouge_l_f1 or exact_match", &c.judge.kind});
+  t.push_back({"judge.kind", "rouge_l_recall, rouge_l_f1, exact_match, or choice: the likeliest letter", &c.judge.kind});
   t.push_back({"judge.threshold", "score from which an answer is right", &c.judge.threshold});
   t.push_back({"judge.stem", "compare Porter stems", &c.judge.stem});
   t.push_back({"probe.phrasings", "of FocusOnKey, separated by |, with {question} and {keys}; empty: five built-in ones", &c.probe.phrasings});

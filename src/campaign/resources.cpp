@@ -44,7 +44,7 @@ std::vector<std::string> vocabulary_texts(const Dataset& dataset, const PromptTe
   auto pairs = phrase_focus_questions(dataset.focus_questions, phrasings);
   for (const auto* list : {&dataset.forget_questions, &dataset.retain_questions}) pairs.insert(pairs.end(), list->begin(), list->end());
   for (const auto& pair : pairs)
-    texts.push_back(prompt_template.before_question + pair.question + prompt_template.after_question + prompt_template.answer_prefix + pair.answer);
+    texts.push_back(pair.introduction + prompt_template.before_question + question_text(pair.question, pair.choices) + prompt_template.after_question + prompt_template.answer_prefix + pair.answer);
   return texts;
 }
 
@@ -98,9 +98,20 @@ bool is_made(const fs::path& folder, const std::string& fingerprint) {
 
 }  // namespace
 
+namespace {
+
+Dataset read_dataset(const DatasetOptions& options) {
+  if (options.kind == "tofu") return read_tofu(options.path, options.retain_path, options.name);
+  if (options.kind == "wmdp" || options.kind == "mmlu")
+    return read_multiple_choice({options.path, options.retain_path, options.forget_texts, options.retain_texts}, options.kind, options.name);
+  return read_muse(options.path, options.name);
+}
+
+}  // namespace
+
 Dataset load_dataset(const DatasetOptions& options) {
   UNPACT_VALIDATE(!options.path.empty(), "no dataset", "dataset.path is empty", "give --dataset NAME (a file of datasets/) or --dataset.path DIR");
-  auto dataset = options.kind == "tofu" ? read_tofu(options.path, options.retain_path, options.name) : read_muse(options.path, options.name);
+  auto dataset = read_dataset(options);
   UNPACT_VALIDATE(options.checksum.empty() || options.checksum == dataset_checksum(dataset),
                   concat("the dataset ", options.name, " in ", options.path, " has another content than dataset.checksum says"),
                   concat("it is ", dataset_checksum(dataset)), "find the data that were meant, or remove dataset.checksum");

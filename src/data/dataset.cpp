@@ -1,18 +1,12 @@
 #include "unpact/data/dataset.hpp"
 
-#include <algorithm>
-
-#include "unpact/core/atomic_file.hpp"
+#include "entries.hpp"
 #include "unpact/core/checksum.hpp"
 #include "unpact/core/error.hpp"
-#include "unpact/core/json.hpp"
 
 namespace unpact {
 namespace fs = std::filesystem;
 namespace {
-
-constexpr std::uintmax_t kMaxFileBytes = 1ULL << 30;  // MUSE's largest corpus has 14 MB
-constexpr int kMaxDepth = 8;                          // the layouts need three levels
 
 /// The first of the names that exists in the folder, or an empty path.
 fs::path first_existing(const fs::path& folder, const std::vector<std::string>& names) {
@@ -20,19 +14,6 @@ fs::path first_existing(const fs::path& folder, const std::vector<std::string>& 
   for (const auto& name : names)
     if (fs::is_regular_file(folder / name, ignored)) return folder / name;
   return {};
-}
-
-void require_text(const std::string& text, const std::string& what, const std::string& where) {
-  UNPACT_VALIDATE(!trim(text).empty(), concat(where, ": ", what, " is empty"), "it must hold text",
-                  "fill it in or remove the entry");
-  UNPACT_VALIDATE(text.find('\0') == std::string::npos, concat(where, ": ", what, " holds a NUL character"),
-                  "text must not", "remove the character");
-}
-
-std::string text_field(const Json& entry, const std::string& key, const std::string& where) {
-  auto text = require_string(entry, key, where);
-  require_text(text, concat("field '", key, "'"), where);
-  return text;
 }
 
 std::vector<std::string> keys_of(const Json& entry, const std::string& where) {
@@ -58,16 +39,6 @@ QuestionAnswer question_of(const Json& entry, const std::string& where) {
   return pair;
 }
 
-/// Calls read(entry, where) for each entry of a JSON list; entries count from 1.
-template <class Read>
-void for_each_entry(const fs::path& path, const Read& read) {
-  const Json list = parse_json(read_file(path, kMaxFileBytes), path.string(), kMaxDepth);
-  UNPACT_VALIDATE(list.is_array(), concat(path.string(), " is not a list"),
-                  concat("found a JSON ", list.type_name(), " at its top"), "the file must be one list in brackets");
-  std::size_t number = 0;
-  for (const auto& entry : list) read(entry, concat(path.string(), ", entry ", ++number));
-}
-
 std::vector<QuestionAnswer> read_questions(const fs::path& path) {
   std::vector<QuestionAnswer> questions;
   if (path.empty()) return questions;
@@ -85,30 +56,6 @@ std::vector<QuestionAnswer> require_questions(const fs::path& folder, const std:
   UNPACT_VALIDATE(!questions.empty(), concat(path.string(), " has no questions"), "its list is empty",
                   "check the file");
   return questions;
-}
-
-/// Texts of a JSON list (strings, or objects with "text") or of a plain text file, which counts as one text.
-std::vector<std::string> read_texts(const fs::path& path) {
-  std::vector<std::string> texts;
-  if (path.empty()) return texts;
-  if (path.extension() == ".txt") {
-    texts.push_back(read_file(path, kMaxFileBytes));
-    UNPACT_VALIDATE(is_valid_utf8(texts.back()), concat(path.string(), " is not valid UTF-8"),
-                    "texts are read as UTF-8", "convert the file");
-    require_text(texts.back(), "the text", path.string());
-    return texts;
-  }
-  for_each_entry(path, [&](const Json& entry, const std::string& where) {
-    if (entry.is_object()) {
-      texts.push_back(text_field(entry, "text", where));
-      return;
-    }
-    UNPACT_VALIDATE(entry.is_string(), concat(where, " has the wrong type"),
-                    concat("expected a string, found a JSON ", entry.type_name()), "correct the entry");
-    texts.push_back(entry.get<std::string>());
-    require_text(texts.back(), "the text", where);
-  });
-  return texts;
 }
 
 std::vector<Passage> read_passages(const fs::path& path) {
@@ -147,16 +94,8 @@ Dataset read_muse(const fs::path& folder, const std::string& name) {
 }
 
 std::vector<QuestionAnswer> read_question_lines(const fs::path& file) {
-  const std::string content = read_file(file, kMaxFileBytes);
   std::vector<QuestionAnswer> questions;
-  std::size_t number = 0;
-  for (std::size_t begin = 0; begin < content.size();) {
-    const auto end = std::min(content.find('\n', begin), content.size());
-    const auto line = std::string_view(content).substr(begin, end - begin);
-    const auto where = concat(file.string(), ", line ", ++number);
-    if (!trim(line).empty()) questions.push_back(question_of(parse_json(line, where, kMaxDepth), where));
-    begin = end + 1;
-  }
+  for_each_line(file, [&](const Json& entry, const std::string& where) { questions.push_back(question_of(entry, where)); });
   UNPACT_VALIDATE(!questions.empty(), concat(file.string(), " has no questions"), "it is empty", "check the file");
   return questions;
 }
@@ -176,6 +115,10 @@ std::string dataset_checksum(const Dataset& dataset) {
       add(pair.question);
       add(pair.answer);
       add_texts(pair.keys);
+      if (pair.choices.empty()) continue;
+      all += "choices";
+      add_texts(pair.choices);
+      add(pair.introduction);
     }
   }
   for (const auto* texts : {&dataset.forget_texts, &dataset.retain_texts, &dataset.privacy_forget, &dataset.privacy_retain,

@@ -24,7 +24,7 @@ std::int64_t Example::targets() const {
 
 Example make_question_example(const Tokenizer& tokenizer, const PromptTemplate& prompt_template,
                               const QuestionAnswer& pair, LossOn loss_on) {
-  auto ids = build_prompt(tokenizer, prompt_template, pair.question).ids;
+  auto ids = build_prompt(tokenizer, prompt_template, question_text(pair.question, pair.choices), {}, pair.introduction).ids;
   const std::size_t prompt_tokens = ids.size();
   const auto answer = encode_answer(tokenizer, prompt_template, pair.answer);
   ids.insert(ids.end(), answer.begin(), answer.end());

@@ -161,7 +161,7 @@ class WordSqueezer {
 };
 
 /// In the order of Judge::Kind.
-const std::vector<std::string> kKinds = {"rouge_l_recall", "rouge_l_f1", "exact_match"};
+const std::vector<std::string> kKinds = {"rouge_l_recall", "rouge_l_f1", "exact_match", "choice"};
 
 /// Scores are quotients, and an F1 that is 1/2 on paper may come out one rounding below it.
 constexpr double kRounding = 1e-12;
@@ -189,23 +189,24 @@ Judge::Judge(JudgeOptions options) : options_(std::move(options)), kind_(Kind::r
                   concat("the judge's threshold is ", options_.threshold), "scores lie between 0 and 1",
                   "choose a threshold in [0, 1], e.g. 0.5");
   kind_ = static_cast<Kind>(found - kKinds.begin());
-  UNPACT_VALIDATE(!(options_.stem && kind_ == Kind::exact_match), "the judge 'exact_match' cannot stem",
+  UNPACT_VALIDATE(!(options_.stem && compares_whole()), concat("the judge '", options_.kind, "' cannot stem"),
                   "it compares whole texts, not words", "turn stemming off or choose a judge by ROUGE-L");
 }
 
 double Judge::score(std::string_view gold, std::string_view answer) const {
+  if (kind_ == Kind::choice) return gold == answer ? 1 : 0;
   if (kind_ == Kind::exact_match) return normalize_answer(gold) == normalize_answer(answer) ? 1 : 0;
   const auto rouge = rouge_l(gold, answer, options_.stem ? Stemming::porter : Stemming::off);
   return kind_ == Kind::rouge_l_recall ? rouge.recall : rouge.f1;
 }
 
 bool Judge::passes(double score) const {
-  if (kind_ == Kind::exact_match) return score == 1;
+  if (compares_whole()) return score == 1;
   return score >= options_.threshold - kRounding;
 }
 
 std::string Judge::describe() const {
-  if (kind_ == Kind::exact_match) return options_.kind;
+  if (compares_whole()) return options_.kind;
   return concat(options_.kind, " >= ", options_.threshold, options_.stem ? " (stemmed)" : "");
 }
 

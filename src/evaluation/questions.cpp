@@ -18,7 +18,8 @@ void add_questions(std::vector<AskedQuestion>& asked, const std::vector<Question
   const auto count = limit == 0 ? pairs.size() : std::min(limit, pairs.size());
   for (std::size_t i = 0; i < count; ++i) {
     try {
-      asked.push_back({pairs[i], in_forget_set, build_prompt(tokenizer, prompt_template, pairs[i].question, *examples),
+      const auto text = question_text(pairs[i].question, pairs[i].choices);
+      asked.push_back({pairs[i], in_forget_set, build_prompt(tokenizer, prompt_template, text, *examples, pairs[i].introduction),
                        encode_answer(tokenizer, prompt_template, pairs[i].answer), examples});
     } catch (const UserError& error) {
       throw UserError(concat(in_forget_set ? "forget" : "retain", " question ", i, ": ", error.problem()), error.reason(), error.hint());

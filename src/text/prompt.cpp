@@ -1,6 +1,7 @@
 #include "unpact/text/prompt.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "unicode.hpp"
 #include "unpact/core/error.hpp"
@@ -30,21 +31,27 @@ struct Draft {
 };
 
 /// Everything up to the question that is asked.
-Draft draft_of(const PromptTemplate& prompt_template, const std::vector<InContextExample>& examples) {
+Draft draft_of(const PromptTemplate& prompt_template, const std::vector<InContextExample>& examples,
+               const std::string& introduction) {
   Draft draft;
+  bool introduced = false;
+  const auto begin_turn = [&] {
+    draft.add(prompt_template.before_question);
+    if (!std::exchange(introduced, true)) draft.fill(introduction);
+  };
   if (!prompt_template.system.empty()) {
     draft.add(prompt_template.before_system);
     draft.fill(prompt_template.system);
     draft.add(prompt_template.after_system);
   }
   for (const auto& [question, answer] : examples) {
-    draft.add(prompt_template.before_question);
+    begin_turn();
     draft.fill(question);
     draft.add(prompt_template.after_question + prompt_template.answer_prefix);
     draft.fill(answer);
     draft.add(prompt_template.between_examples);
   }
-  draft.add(prompt_template.before_question);
+  begin_turn();
   return draft;
 }
 
@@ -100,9 +107,9 @@ bool belongs_to(const ByteSpan& token, const ByteSpan& word, const std::string& 
 }  // namespace
 
 Prompt build_prompt(const Tokenizer& tokenizer, const PromptTemplate& prompt_template, const std::string& question,
-                    const std::vector<InContextExample>& examples) {
+                    const std::vector<InContextExample>& examples, const std::string& introduction) {
   UNPACT_VALIDATE(!is_blank(question), "a prompt cannot be built", "the question is empty", "check the dataset");
-  auto draft = draft_of(prompt_template, examples);
+  auto draft = draft_of(prompt_template, examples, introduction);
   const std::size_t question_begin = draft.text.size(), question_end = question_begin + question.size();
   draft.fill(question);
   draft.add(prompt_template.after_question + prompt_template.generation_prefix);

@@ -84,7 +84,7 @@ def test_wmdp_becomes_a_list_per_subject(hub: HubServer, tmp_path: Path, capsys:
     files = {f"wmdp-{name}/test-00000-of-00001.parquet": parquet_bytes(rows) for name in ("bio", "chem", "cyber")}
     hub.state.repos["dataset", "cais/wmdp"] = Repo(files)
     assert run(tmp_path, "wmdp") == 0
-    assert f"questions = {tmp_path}/datasets/wmdp/bio.json" in capsys.readouterr().out
+    assert f"dataset.path = {tmp_path}/datasets/wmdp/bio.json" in capsys.readouterr().out
     written = json.loads((tmp_path / "datasets/wmdp/cyber.json").read_text())
     assert written == [{key: row[key] for key in ("question", "choices", "answer")} for row in rows]
 

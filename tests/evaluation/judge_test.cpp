@@ -60,6 +60,14 @@ TEST(Judge, ExactMatchNormalizesAndIgnoresTheThreshold) {
   }
 }
 
+TEST(Judge, ChoiceComparesLetters) {
+  const Judge judge({.kind = "choice", .threshold = 0.2});
+  EXPECT_EQ(judge.describe(), "choice");
+  EXPECT_TRUE(judge.is_right("B", "B"));
+  for (const char* other : {"A", "b", "B.", " B", ""}) EXPECT_FALSE(judge.is_right("B", other)) << other;
+  EXPECT_EQ(judge.score("A", "A"), 1);
+}
+
 UserError error_of(const JudgeOptions& options) {
   try {
     Judge judge{options};
@@ -77,6 +85,7 @@ TEST(Judge, RefusesWhatItCannotDo) {
   for (const double threshold : {-0.1, 1.1, std::nan("")})
     EXPECT_THAT(error_of({.threshold = threshold}).problem(), HasSubstr("threshold")) << threshold;
   EXPECT_THAT(error_of({.kind = "exact_match", .stem = true}).problem(), HasSubstr("stem"));
+  EXPECT_THAT(error_of({.kind = "choice", .stem = true}).problem(), HasSubstr("'choice' cannot stem"));
 }
 
 TEST(NormalizeAnswer, FollowsSquad) {

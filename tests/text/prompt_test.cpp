@@ -217,5 +217,15 @@ TEST(WordsBehind, WantsOneMarkACandidate) {
   EXPECT_THROW(words_behind(prompt, {true}), ContractViolation);
 }
 
+TEST(BuildPrompt, IntroductionStandsOnceInFrontAndIsContext) {
+  const ByteTokenizer tokenizer;
+  const auto alone = build_prompt(tokenizer, {}, "Who?", {}, "About it.\n\n");
+  EXPECT_EQ(alone.text, "Question: About it.\n\nWho?\nAnswer:");
+  EXPECT_EQ(candidate_text(alone), "Who?");
+  const auto shown = build_prompt(tokenizer, {}, "Who?", {{"When?", "1472"}}, "About it.\n\n");
+  EXPECT_EQ(shown.text, "Question: About it.\n\nWhen?\nAnswer: 1472\n\nQuestion: Who?\nAnswer:");
+  EXPECT_EQ(candidate_text(shown), "Who?");
+}
+
 }  // namespace
 }  // namespace unpact

@@ -49,9 +49,10 @@ struct PromptOptions {
 struct DatasetOptions {
   std::string use;  ///< choice file
   std::string name = "dataset";
-  std::string kind = "muse";  ///< muse or tofu
-  std::string path;           ///< muse: its folder; tofu: the forget file
-  std::string retain_path;    ///< tofu: the retain file
+  std::string kind = "muse";  ///< muse, tofu, wmdp or mmlu
+  std::string path;           ///< muse: its folder; else the forget questions
+  std::string retain_path;    ///< not muse: the retain questions
+  std::string forget_texts, retain_texts;  ///< wmdp, mmlu: corpora
   std::int64_t limit = 0;     ///< questions of each set; 0: all
   std::string checksum;       ///< dataset_checksum() that the content must have; empty: any
 };

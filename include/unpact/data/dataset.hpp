@@ -9,7 +9,16 @@ namespace unpact {
 struct QuestionAnswer {
   std::string question, answer;
   std::vector<std::string> keys;  ///< key words, where the file has them (focus material), else empty
+  /// Of a multiple-choice question, whose answer is then the letter of one of them; else empty.
+  std::vector<std::string> choices = {};
+  std::string introduction = {};  ///< stands in front of the question, as context
 };
+
+/// The letter of a choice: A, B, ... @pre index < 26.
+std::string choice_letter(std::size_t index);
+
+/// A question as it is put: with a line "A. ..." for each of the choices below it, where there are some.
+std::string question_text(const std::string& question, const std::vector<std::string>& choices);
 
 /// A text that a model may have memorized: it is prompted with the start and compared with the rest.
 struct Passage {
@@ -37,6 +46,19 @@ Dataset read_muse(const std::filesystem::path& folder, const std::string& name);
 /// TOFU's JSON lines of {question, answer}. @throws UserError naming file and line.
 Dataset read_tofu(const std::filesystem::path& forget_file, const std::filesystem::path& retain_file,
                   const std::string& name);
+
+/// Where a multiple-choice dataset lies; an empty path of texts: none.
+struct MultipleChoicePaths {
+  std::filesystem::path forget, retain;  ///< a file of questions, or a folder with files *_test.json
+  std::filesystem::path forget_texts, retain_texts;  ///< corpora: .jsonl, .json or .txt
+};
+
+/// Multiple-choice questions as WMDP and MMLU have them: JSON lists of {question, choices (4 strings), answer (0 to 3)}
+/// and, in MMLU, subject. The introduction is lm-evaluation-harness': "The following are multiple choice questions (with
+/// answers) about SUBJECT." and an empty line, the subject being the entry's, or else that of the file's name (bio.json:
+/// biology). Of a folder the files take turns, so that the first questions are of all subjects.
+/// @param kind "wmdp" or "mmlu", for the results. @throws UserError naming file, entry and field.
+Dataset read_multiple_choice(const MultipleChoicePaths& paths, const std::string& kind, const std::string& name);
 
 /// SHA-256 of everything that the dataset says, hex: equal content gives equal text, whatever its name and folder.
 std::string dataset_checksum(const Dataset& dataset);

@@ -1,12 +1,12 @@
 #pragma once
-/// Judges that compare two texts. Those that ask a model (choice, yes or no) are elsewhere in this layer.
+/// Judges that compare two texts. Letters of choices are compared like texts; how a model chooses one says choices.hpp.
 #include <string>
 #include <string_view>
 
 namespace unpact {
 
 struct JudgeOptions {
-  std::string kind = "rouge_l_recall";  ///< "rouge_l_recall", "rouge_l_f1" or "exact_match"
+  std::string kind = "rouge_l_recall";  ///< "rouge_l_recall", "rouge_l_f1", "exact_match" or "choice"
   double threshold = 0.5;               ///< an answer is right from this ROUGE score on; in [0, 1]
   bool stem = false;                    ///< ROUGE on Porter stems
 };
@@ -14,13 +14,14 @@ struct JudgeOptions {
 /// Says how good an answer is and whether it counts as right. Immutable, so it may be shared between threads.
 class Judge {
  public:
-  /// @throws UserError for an unknown kind, a threshold outside [0, 1] (or NaN), or stemming with exact_match.
+  /// @throws UserError for an unknown kind, a threshold outside [0, 1] (or NaN), or stemming with exact_match or choice.
   explicit Judge(JudgeOptions options);
 
-  /// In [0, 1]. ROUGE-L with `gold` as the reference (0 where either has no word), or 1 for an exact match, else 0.
+  /// In [0, 1]. ROUGE-L with `gold` as the reference (0 where either has no word), or 1 for an exact match of the
+  /// normalized texts (choice: of the letters), else 0.
   double score(std::string_view gold, std::string_view answer) const;
 
-  /// Whether the score reaches the threshold (for exact_match: whether the texts match).
+  /// Whether the score reaches the threshold (for exact_match and choice: whether the texts match).
   bool is_right(std::string_view gold, std::string_view answer) const { return passes(score(gold, answer)); }
 
   /// The same for a score that is already known.
@@ -30,7 +31,8 @@ class Judge {
   std::string describe() const;
 
  private:
-  enum class Kind { rouge_l_recall, rouge_l_f1, exact_match };
+  enum class Kind { rouge_l_recall, rouge_l_f1, exact_match, choice };
+  bool compares_whole() const { return kind_ == Kind::exact_match || kind_ == Kind::choice; }
   JudgeOptions options_;
   Kind kind_;
 };

@@ -27,15 +27,17 @@ struct ProbeResult {
 
 /// FocusOnKey: the question with a phrase that names its key words, one greedy answer a phrasing. A question without
 /// key words cannot be emphasised: its attempts are empty answers, which no judge finds right.
-/// In-context examples stay in front. @param keys one list a question of `questions`. Collective over `group`.
+/// In-context examples stay in front, choices behind. @param keys one list a question of `questions`. @param style choice:
+/// the likeliest letter instead of a greedy text. Collective over `group`.
 ProbeResult focus_on_key(const Communicator& group, const LanguageModel& model, const std::vector<AskedQuestion>& questions,
                          const std::vector<std::size_t>& probed, const std::vector<std::vector<std::string>>& keys,
-                         const std::vector<std::string>& phrasings, const GenerationOptions& options);
+                         const std::vector<std::string>& phrasings, const GenerationOptions& options, AnswerStyle style = AnswerStyle::text);
 
-/// Probab: the plain prompt, `samples` multinomial answers. Sampling depends on seed, question and sample alone.
+/// Probab: the plain prompt, `samples` multinomial answers (style choice: letters drawn from the letters' probabilities).
+/// Sampling depends on seed, question and sample alone.
 /// Collective over `group`.
 ProbeResult probab(const Communicator& group, const LanguageModel& model, const std::vector<AskedQuestion>& questions,
-                   const std::vector<std::size_t>& probed, std::size_t samples, GenerationOptions options);
+                   const std::vector<std::size_t>& probed, std::size_t samples, GenerationOptions options, AnswerStyle style = AnswerStyle::text);
 
 /// The words behind a question's KeyTokens.
 std::vector<std::string> key_words(const AskedQuestion& question, const std::vector<std::uint8_t>& is_key_token);

@@ -22,6 +22,9 @@ struct AskedQuestion {
   std::shared_ptr<const std::vector<InContextExample>> examples;  ///< those in front of it; null: none
 };
 
+/// How a question is answered: with a text of the model's own, or with the letter of one of its choices.
+enum class AnswerStyle { text, choice };
+
 /// The dataset's questions, forget first, then retain, each with its prompt.
 /// @param examples_shown in-context examples in front of each question (of its own set); 0: none.
 /// @param limit at most this many of each set, 0: all. @throws UserError naming the question that does not work.

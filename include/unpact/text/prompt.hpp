@@ -37,9 +37,10 @@ struct Prompt {
   std::size_t candidate_begin = 0, candidate_end = 0;  ///< token range of the question
 };
 
+/// @param introduction text in front of the first question, examples included; context, not a candidate.
 /// @throws UserError for an empty question or one whose tokens cannot be told from the template's.
 Prompt build_prompt(const Tokenizer& tokenizer, const PromptTemplate& prompt_template, const std::string& question,
-                    const std::vector<InContextExample>& examples = {});
+                    const std::vector<InContextExample>& examples = {}, const std::string& introduction = "");
 
 /// The answer's tokens behind that prompt. @throws UserError for an empty answer.
 std::vector<TokenId> encode_answer(const Tokenizer& tokenizer, const PromptTemplate& prompt_template,

@@ -1,0 +1,31 @@
+#pragma once
+/// What the readers of datasets share: files of entries, checked one by one.
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "unpact/core/json.hpp"
+
+namespace unpact {
+
+/// Called with an entry and what a message should name: file and entry, counted from 1.
+using ReadEntry = std::function<void(const Json& entry, const std::string& where)>;
+
+/// The entries of a JSON list. @throws UserError.
+void for_each_entry(const std::filesystem::path& path, const ReadEntry& read);
+
+/// The values of a file of JSON lines; blank lines are passed over. @throws UserError.
+void for_each_line(const std::filesystem::path& path, const ReadEntry& read);
+
+/// Refuses text without anything in it and NUL characters.
+void require_text(const std::string& text, const std::string& what, const std::string& where);
+
+/// A field with text in it. @throws UserError naming `where` and the key.
+std::string text_field(const Json& entry, const std::string& key, const std::string& where);
+
+/// Texts of a JSON list or of JSON lines (.jsonl): strings, or objects with "text"; or of a plain text file (.txt), which
+/// counts as one text. An empty path has none. @throws UserError.
+std::vector<std::string> read_texts(const std::filesystem::path& path);
+
+}  // namespace unpact

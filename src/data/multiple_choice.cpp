@@ -1,0 +1,113 @@
+#include <algorithm>
+#include <map>
+
+#include "entries.hpp"
+#include "unpact/core/error.hpp"
+#include "unpact/data/dataset.hpp"
+
+namespace unpact {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr std::size_t kChoices = 4;
+constexpr const char* kTestEnding = "_test";
+
+/// What a file is about, by its name: bio.json, high_school_geography_test.json.
+std::string subject_of_file(const fs::path& file) {
+  static const std::map<std::string, std::string> wmdp = {
+      {"bio", "biology"}, {"chem", "chemistry"}, {"cyber", "cybersecurity"}};
+  auto name = file.stem().string();
+  for (const char* ending : {kTestEnding, "_dev", "_val"})
+    if (name.ends_with(ending)) name.erase(name.rfind('_'));
+  const auto known = wmdp.find(name);
+  return known == wmdp.end() ? name : known->second;
+}
+
+std::vector<std::string> choices_of(const Json& entry, const std::string& where) {
+  const auto found = entry.find("choices");
+  const auto problem = concat(where, ": field 'choices' is not a list of ", kChoices);
+  UNPACT_VALIDATE(found != entry.end(), problem, "it is missing", "add the field or correct its name");
+  UNPACT_VALIDATE(found->is_array(), problem, concat("found a JSON ", found->type_name()), "correct that field");
+  UNPACT_VALIDATE(found->size() == kChoices, problem, concat("found a list of ", found->size()), "correct that field");
+  std::vector<std::string> choices;
+  for (const auto& choice : *found) {
+    UNPACT_VALIDATE(choice.is_string(), concat(where, ": field 'choices' has the wrong type"),
+                    concat("expected a list of strings, found a JSON ", choice.type_name(), " in it"), "correct that field");
+    choices.push_back(choice.get<std::string>());
+    require_text(choices.back(), concat("choice ", choice_letter(choices.size() - 1)), where);
+  }
+  return choices;
+}
+
+QuestionAnswer choice_question(const Json& entry, const std::string& where, const std::string& subject_of_name) {
+  QuestionAnswer pair;
+  pair.question = trim(text_field(entry, "question", where));
+  pair.choices = choices_of(entry, where);
+  const auto answer = require_integer(entry, "answer", where);
+  UNPACT_VALIDATE(answer >= 0 && answer < static_cast<std::int64_t>(kChoices), concat(where, ": field 'answer' is ", answer),
+                  concat("it is the number of a choice, 0 to ", kChoices - 1), "correct that field");
+  pair.answer = choice_letter(static_cast<std::size_t>(answer));
+  const auto subject = replace_all(string_or(entry, "subject", subject_of_name, where), "_", " ");
+  require_text(subject, "field 'subject'", where);
+  pair.introduction = concat("The following are multiple choice questions (with answers) about ", subject, ".\n\n");
+  return pair;
+}
+
+std::vector<fs::path> question_files(const fs::path& path, const char* set) {
+  std::error_code ignored;
+  if (!fs::is_directory(path, ignored)) return {path};
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(path, ignored))
+    if (entry.path().extension() == ".json" && entry.path().stem().string().ends_with(kTestEnding)) files.push_back(entry.path());
+  std::sort(files.begin(), files.end());
+  UNPACT_VALIDATE(!files.empty(), concat("no ", set, " questions in ", path.string()), "the folder has no files *_test.json",
+                  "give one file of questions, or MMLU's folder");
+  return files;
+}
+
+std::vector<QuestionAnswer> read_questions(const fs::path& path, const char* set) {
+  UNPACT_VALIDATE(!path.empty(), concat("no ", set, " questions"), "multiple-choice datasets have two paths",
+                  concat("set ", std::string(set) == "forget" ? "dataset.path" : "dataset.retain_path", " to a file or folder of questions"));
+  std::vector<std::vector<QuestionAnswer>> by_file;
+  std::size_t longest = 0;
+  for (const auto& file : question_files(path, set)) {
+    auto& questions = by_file.emplace_back();
+    for_each_entry(file, [&](const Json& entry, const std::string& where) {
+      questions.push_back(choice_question(entry, where, subject_of_file(file)));
+    });
+    UNPACT_VALIDATE(!questions.empty(), concat(file.string(), " has no questions"), "its list is empty", "check the file");
+    longest = std::max(longest, questions.size());
+  }
+  std::vector<QuestionAnswer> all;
+  for (std::size_t i = 0; i < longest; ++i)
+    for (auto& questions : by_file)
+      if (i < questions.size()) all.push_back(std::move(questions[i]));
+  return all;
+}
+
+}  // namespace
+
+std::string choice_letter(std::size_t index) {
+  UNPACT_EXPECT(index < 26);
+  return std::string(1, static_cast<char>('A' + index));
+}
+
+std::string question_text(const std::string& question, const std::vector<std::string>& choices) {
+  auto text = question;
+  for (std::size_t i = 0; i < choices.size(); ++i) text += concat("\n", choice_letter(i), ". ", choices[i]);
+  return text;
+}
+
+Dataset read_multiple_choice(const MultipleChoicePaths& paths, const std::string& kind, const std::string& name) {
+  Dataset dataset;
+  dataset.name = name;
+  dataset.kind = kind;
+  dataset.folder = paths.forget.parent_path();
+  dataset.forget_questions = read_questions(paths.forget, "forget");
+  dataset.retain_questions = read_questions(paths.retain, "retain");
+  dataset.forget_texts = read_texts(paths.forget_texts);
+  dataset.retain_texts = read_texts(paths.retain_texts);
+  return dataset;
+}
+
+}  // namespace unpact

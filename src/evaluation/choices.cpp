@@ -1,0 +1,105 @@
+#include "unpact/evaluation/choices.hpp"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+#include "unpact/comm/share_work.hpp"
+#include "unpact/core/error.hpp"
+#include "unpact/core/random.hpp"
+#include "unpact/model/next_token_scores.hpp"
+#include "unpact/model/scoring.hpp"
+
+namespace unpact {
+namespace {
+
+constexpr std::size_t kChunk = 32;  // prompts that travel together; fixed, so that results are too
+
+using Letters = std::vector<std::vector<TokenId>>;
+
+Letters letters_of(const LanguageModel& model, const std::vector<std::size_t>& counts) {
+  Letters letters;
+  const auto most = counts.empty() ? 0 : *std::max_element(counts.begin(), counts.end());
+  for (std::size_t i = 0; i < most; ++i)
+    letters.push_back(encode_answer(*model.tokenizer, model.prompt_template, choice_letter(i)));
+  return letters;
+}
+
+/// One pass a prompt.
+std::vector<std::vector<double>> by_next_token(const Transformer& model, const std::vector<std::vector<TokenId>>& prompts,
+                                               const Letters& letters, const std::vector<std::size_t>& counts) {
+  std::vector<std::vector<TokenId>> candidates(prompts.size());
+  for (std::size_t i = 0; i < prompts.size(); ++i)
+    for (std::size_t k = 0; k < counts[i]; ++k) candidates[i].push_back(letters[k].front());
+  std::vector<std::vector<double>> values;
+  for (const auto& row : score_next_tokens(model, prompts, candidates)) values.emplace_back(row.begin(), row.end());
+  return values;
+}
+
+/// One pass a letter, for tokenizers that spell one in several tokens.
+std::vector<std::vector<double>> by_answer(const Transformer& model, const std::vector<std::vector<TokenId>>& prompts,
+                                           const Letters& letters, const std::vector<std::size_t>& counts) {
+  std::vector<PromptAnswer> items;
+  for (std::size_t i = 0; i < prompts.size(); ++i)
+    for (std::size_t k = 0; k < counts[i]; ++k) items.push_back({prompts[i], letters[k]});
+  const auto scores = score_answers(model, items);
+  std::vector<std::vector<double>> values(prompts.size());
+  auto next = scores.begin();
+  for (std::size_t i = 0; i < prompts.size(); ++i)
+    for (std::size_t k = 0; k < counts[i]; ++k, ++next)
+      values[i].push_back(mean_log_probability(*next) * static_cast<double>(next->size()));
+  return values;
+}
+
+std::size_t pick(const std::vector<double>& log_probabilities, const GenerationOptions& options, std::uint64_t stream) {
+  if (!options.sample)
+    return static_cast<std::size_t>(std::max_element(log_probabilities.begin(), log_probabilities.end()) - log_probabilities.begin());
+  const auto values = at::tensor(log_probabilities, at::kDouble);
+  return static_cast<std::size_t>(sample_token(values, options.temperature, options.top_p, random_uniform(options.seed, stream, 0)));
+}
+
+}  // namespace
+
+std::vector<std::vector<double>> choice_log_probabilities(const Communicator& group, const LanguageModel& model,
+                                                          const std::vector<std::vector<TokenId>>& prompts,
+                                                          const std::vector<std::size_t>& counts) {
+  UNPACT_EXPECT(counts.size() == prompts.size());
+  const auto letters = letters_of(model, counts);
+  const bool single = std::all_of(letters.begin(), letters.end(), [](const auto& ids) { return ids.size() == 1; });
+  const auto encoded = share_work(group, prompts.size(), kChunk, [&](std::size_t first, std::size_t last) {
+    const auto begin = static_cast<std::ptrdiff_t>(first), end = static_cast<std::ptrdiff_t>(last);
+    const std::vector<std::vector<TokenId>> own(prompts.begin() + begin, prompts.begin() + end);
+    const std::vector<std::size_t> own_counts(counts.begin() + begin, counts.begin() + end);
+    std::vector<std::string> results;
+    for (const auto& row : (single ? by_next_token : by_answer)(model.transformer, own, letters, own_counts)) results.push_back(to_bytes(row));
+    return results;
+  });
+  std::vector<std::vector<double>> values;
+  for (const auto& bytes : encoded) values.push_back(from_bytes<double>(bytes));
+  return values;
+}
+
+std::vector<OwnAnswer> choose_answers(const Communicator& group, const LanguageModel& model,
+                                      const std::vector<std::vector<TokenId>>& prompts, const std::vector<std::size_t>& counts,
+                                      const GenerationOptions& options, const std::vector<std::uint64_t>& streams) {
+  UNPACT_EXPECT(streams.empty() || streams.size() == prompts.size());
+  const auto letters = letters_of(model, counts);
+  const auto values = choice_log_probabilities(group, model, prompts, counts);
+  std::vector<OwnAnswer> answers;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    UNPACT_EXPECT(!values[i].empty());
+    const auto choice = pick(values[i], options, streams.empty() ? 0 : streams[i]);
+    answers.push_back({letters[choice], choice_letter(choice)});
+  }
+  return answers;
+}
+
+std::vector<OwnAnswer> answer_in_style(const Communicator& group, const LanguageModel& model,
+                                       const std::vector<std::vector<TokenId>>& prompts, const std::vector<std::size_t>& counts,
+                                       const GenerationOptions& options, AnswerStyle style,
+                                       const std::vector<std::uint64_t>& streams) {
+  if (style == AnswerStyle::choice) return choose_answers(group, model, prompts, counts, options, streams);
+  return answer_prompts(group, model, prompts, options, streams);
+}
+
+}  // namespace unpact
