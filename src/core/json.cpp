@@ -2,12 +2,15 @@
 
 #include <limits>
 #include <set>
+#include <vector>
 
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/error.hpp"
 
 namespace unpact {
 namespace {
+
+constexpr std::uintmax_t kMaxJsonFileBytes = 256ULL << 20;  // published indexes of weights have up to 10 MB
 
 /// The type as a JSON author names it.
 std::string type_name(const Json& value) { return value.is_number_float() ? "a fraction" : concat("a ", value.type_name()); }
@@ -40,33 +43,87 @@ const Json* find(const Json& object, const std::string& key) {
   return it == object.end() || it->is_null() ? nullptr : &*it;
 }
 
+/// Builds the tree that the library's own parser builds, but without searching an object for each of its keys: an
+/// ordered object is a list, and hostile ones are long.
+class TreeBuilder final : public nlohmann::json_sax<Json> {
+ public:
+  TreeBuilder(const std::string& where, std::size_t max_depth) : where_(where), max_depth_(max_depth) {}
+
+  Json root;
+
+  bool null() override { return value(nullptr); }
+  bool boolean(bool v) override { return value(v); }
+  bool number_integer(std::int64_t v) override { return value(v); }
+  bool number_unsigned(std::uint64_t v) override { return value(v); }
+  bool number_float(double v, const std::string& /*text*/) override { return value(v); }
+  bool string(std::string& v) override { return value(std::move(v)); }
+  bool binary(Json::binary_t& /*unused*/) override { return false; }  // JSON has none
+  bool start_object(std::size_t /*size*/) override { return open(Json::object()); }
+  bool start_array(std::size_t /*size*/) override { return open(Json::array()); }
+  bool end_object() override { return close(); }
+  bool end_array() override { return close(); }
+  bool key(std::string& name) override {
+    auto& level = levels_.back();
+    UNPACT_VALIDATE(level.keys.insert(name).second,
+                    concat(where_, ": key '", shortened(name), "' appears twice in one object"),
+                    "it is unclear which one counts", "remove one of them");
+    level.key = std::move(name);
+    return true;
+  }
+  bool parse_error(std::size_t /*at*/, const std::string& /*token*/, const nlohmann::detail::exception& error) override {
+    throw UserError(concat(where_, " is not valid JSON"), shortened(error.what(), 400),
+                    "check that the file is complete");
+  }
+
+ private:
+  struct Level {
+    Json* node;  ///< stays in its place: its parent grows again only after it is closed
+    std::string key;
+    std::set<std::string> keys;
+  };
+
+  Json* add(Json&& v) {
+    if (levels_.empty()) return &(root = std::move(v));
+    auto& level = levels_.back();
+    if (level.node->is_array()) return &level.node->emplace_back(std::move(v));
+    auto& members = level.node->get_ref<Json::object_t&>();
+    return &members.emplace_back(std::move(level.key), std::move(v)).second;  // the list's, which does not search
+  }
+  template <class T>
+  bool value(T&& v) {
+    add(Json(std::forward<T>(v)));
+    return true;
+  }
+  bool open(Json&& empty) {
+    UNPACT_VALIDATE(levels_.size() < max_depth_, concat(where_, " is nested too deeply"),
+                    concat("more than ", max_depth_, " levels"), "check that this is the right file");
+    auto* const node = add(std::move(empty));
+    levels_.push_back({node, {}, {}});
+    return true;
+  }
+  bool close() {
+    levels_.pop_back();
+    return true;
+  }
+
+  const std::string& where_;
+  const std::size_t max_depth_;
+  std::vector<Level> levels_;
+};
+
 }  // namespace
 
 Json parse_json(std::string_view text, const std::string& where, int max_depth) {
   // The library takes a NUL byte for the end of the text, whatever follows.
   UNPACT_VALIDATE(text.find('\0') == std::string_view::npos, concat(where, " is not valid JSON"), "it holds a NUL byte",
                   "check that this is the right file");
-  std::vector<std::set<std::string>> keys;
-  const auto check = [&](int depth, Json::parse_event_t event, Json& parsed) {
-    UNPACT_VALIDATE(depth <= max_depth, concat(where, " is nested too deeply"),
-                    concat("more than ", max_depth, " levels"), "check that this is the right file");
-    if (event == Json::parse_event_t::object_start) keys.emplace_back();
-    if (event == Json::parse_event_t::object_end) keys.pop_back();
-    if (event == Json::parse_event_t::key)
-      UNPACT_VALIDATE(keys.back().insert(parsed.get<std::string>()).second,
-                      concat(where, ": key '", parsed.get<std::string>(), "' appears twice in one object"),
-                      "it is unclear which one counts", "remove one of them");
-    return true;
-  };
-  try {
-    return Json::parse(text, check);
-  } catch (const Json::exception& error) {
-    throw UserError(concat(where, " is not valid JSON"), error.what(), "check that the file is complete");
-  }
+  TreeBuilder builder(where, static_cast<std::size_t>(max_depth));
+  Json::sax_parse(text, &builder);
+  return std::move(builder.root);
 }
 
 Json read_json_file(const std::filesystem::path& path, int max_depth) {
-  return parse_json(read_file(path), path.string(), max_depth);
+  return parse_json(read_file(path, kMaxJsonFileBytes), path.string(), max_depth);
 }
 
 std::string require_string(const Json& object, const std::string& key, const std::string& where) {

@@ -35,9 +35,22 @@ std::vector<std::string> split_list(std::string_view text, char separator) {
 
 std::string replace_all(std::string text, std::string_view from, std::string_view to) {
   UNPACT_EXPECT(!from.empty());
-  for (auto at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
-    text.replace(at, from.size(), to);
-  return text;
+  auto at = text.find(from);
+  if (at == std::string::npos) return text;
+  std::string out;
+  std::size_t done = 0;
+  for (; at != std::string::npos; at = text.find(from, done)) {
+    out.append(text, done, at - done).append(to);
+    done = at + from.size();
+  }
+  return out.append(text, done);
+}
+
+std::string shortened(std::string_view text, std::size_t most) {
+  if (text.size() <= most) return std::string(text);
+  std::size_t cut = most;
+  while (cut > 0 && (static_cast<unsigned char>(text[cut]) & 0xC0) == 0x80) --cut;
+  return concat(text.substr(0, cut), "...");
 }
 
 bool is_valid_utf8(std::string_view bytes) {

@@ -45,6 +45,17 @@ TEST(ParseJson, LimitsTheDepth) {
   EXPECT_THAT(complaint(std::string(1000000, '[')), HasSubstr("nested too deeply"));
 }
 
+TEST(ParseJson, ReadsManyKeysOfOneObject) {  // searching the object for each would take minutes
+  std::string text = "{\"k\":0";
+  for (int i = 0; i < 300000; ++i) text += concat(",\"", i, "\":0");
+  EXPECT_EQ(parse_json(text + "}", "config").size(), 300001U);
+  EXPECT_THAT(complaint(text + ",\"299999\":0}"), HasSubstr("key '299999' appears twice"));
+}
+
+TEST(ParseJson, MessagesStayShort) {
+  EXPECT_LT(complaint("[\"" + std::string(100000, 'a')).size(), 1000U);
+}
+
 TEST(ReadJsonFile, NamesTheFile) {
   const TemporaryFolder folder;
   EXPECT_EQ(read_json_file(folder.write("good.json", "[1]"))[0], 1);

@@ -39,7 +39,15 @@ TEST(Text, ReplaceAll) {
   EXPECT_EQ(replace_all("aaa", "a", "aa"), "aaaaaa");
   EXPECT_EQ(replace_all("x.y.z", ".", ""), "xyz");
   EXPECT_EQ(replace_all("xyz", "q", "r"), "xyz");
+  EXPECT_EQ(replace_all("aabb", "ab", ""), "ab");  // what comes together is not looked at again
+  EXPECT_EQ(replace_all(std::string(1 << 20, ' '), " ", ""), "");
   EXPECT_THROW(replace_all("xyz", "", "r"), ContractViolation);
+}
+
+TEST(Text, Shortened) {
+  EXPECT_EQ(shortened("four", 4), "four");
+  EXPECT_EQ(shortened("fives", 4), "five...");
+  EXPECT_EQ(shortened("ab\xC3\xA9", 3), "ab...");
 }
 
 TEST(Text, WellFormedUtf8) {

@@ -13,7 +13,7 @@ using Json = nlohmann::ordered_json;
 /// bad UTF-8 or nesting deeper than `max_depth`.
 Json parse_json(std::string_view text, const std::string& where, int max_depth = 64);
 
-/// Reads and parses a file. @throws UserError.
+/// Reads and parses a file of at most 256 MiB. @throws UserError.
 Json read_json_file(const std::filesystem::path& path, int max_depth = 64);
 
 /// Field `key` of an object as a string / integer / number / bool. @throws UserError naming `where` and the key.

@@ -27,6 +27,9 @@ std::string trim(std::string_view text);
 /// The text with every occurrence of `from` replaced.
 std::string replace_all(std::string text, std::string_view from, std::string_view to);
 
+/// The text, or its beginning and "..." when it has more than `most` bytes; no character is cut in two.
+std::string shortened(std::string_view text, std::size_t most = 200);
+
 /// Whether the bytes are well-formed UTF-8 (no surrogates, no overlong forms).
 bool is_valid_utf8(std::string_view bytes);
 
