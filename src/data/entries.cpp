@@ -25,20 +25,27 @@ std::string text_of(const Json& entry, const std::string& where) {
 }  // namespace
 
 void for_each_entry(const fs::path& path, const ReadEntry& read) {
-  const Json list = parse_json(read_file(path, kMaxFileBytes), path.string(), kMaxDepth);
-  UNPACT_VALIDATE(list.is_array(), concat(path.string(), " is not a list"),
+  for_each_entry_of(read_file(path, kMaxFileBytes), path.string(), read);
+}
+
+void for_each_entry_of(std::string_view content, const std::string& where, const ReadEntry& read) {
+  const Json list = parse_json(content, where, kMaxDepth);
+  UNPACT_VALIDATE(list.is_array(), concat(where, " is not a list"),
                   concat("found a JSON ", list.type_name(), " at its top"), "the file must be one list in brackets");
   std::size_t number = 0;
-  for (const auto& entry : list) read(entry, concat(path.string(), ", entry ", ++number));
+  for (const auto& entry : list) read(entry, concat(where, ", entry ", ++number));
 }
 
 void for_each_line(const fs::path& path, const ReadEntry& read) {
-  const std::string content = read_file(path, kMaxFileBytes);
+  for_each_line_of(read_file(path, kMaxFileBytes), path.string(), read);
+}
+
+void for_each_line_of(std::string_view content, const std::string& file, const ReadEntry& read) {
   std::size_t number = 0;
   for (std::size_t begin = 0; begin < content.size();) {
     const auto end = std::min(content.find('\n', begin), content.size());
-    const auto line = std::string_view(content).substr(begin, end - begin);
-    const auto where = concat(path.string(), ", line ", ++number);
+    const auto line = content.substr(begin, end - begin);
+    const auto where = concat(file, ", line ", ++number);
     if (!trim(line).empty()) read(parse_json(line, where, kMaxDepth), where);
     begin = end + 1;
   }

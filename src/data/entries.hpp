@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "unpact/core/json.hpp"
@@ -17,6 +18,10 @@ void for_each_entry(const std::filesystem::path& path, const ReadEntry& read);
 
 /// The values of a file of JSON lines; blank lines are passed over. @throws UserError.
 void for_each_line(const std::filesystem::path& path, const ReadEntry& read);
+
+/// The same from a file's content; `where` names it.
+void for_each_entry_of(std::string_view content, const std::string& where, const ReadEntry& read);
+void for_each_line_of(std::string_view content, const std::string& where, const ReadEntry& read);
 
 /// Refuses text without anything in it and NUL characters.
 void require_text(const std::string& text, const std::string& what, const std::string& where);

@@ -2,8 +2,9 @@
 
 #include <set>
 
+#include "weight_index.hpp"
+#include "unpact/core/atomic_file.hpp"
 #include "unpact/core/error.hpp"
-#include "unpact/core/json.hpp"
 
 namespace unpact {
 namespace fs = std::filesystem;
@@ -11,34 +12,8 @@ namespace {
 
 constexpr const char* kSingleFile = "model.safetensors";
 constexpr const char* kIndexFile = "model.safetensors.index.json";
+constexpr std::uintmax_t kMaxIndexBytes = 256ULL << 20;  // published ones have up to 10 MB
 constexpr std::size_t kMostFaults = 30;  // that one message lists
-
-using WeightMap = std::map<std::string, std::string>;  // tensor -> file
-
-/// A name that stays inside the folder, whatever the index says.
-bool is_plain_file_name(const std::string& name) {
-  return name.find('/') == std::string::npos && name.find('\0') == std::string::npos &&
-         name.ends_with(".safetensors") && name != ".safetensors";
-}
-
-WeightMap read_index(const fs::path& path) {
-  const auto json = read_json_file(path);
-  const auto where = path.string();
-  UNPACT_VALIDATE(json.is_object() && json.contains("weight_map") && json["weight_map"].is_object() &&
-                      !json["weight_map"].empty(),
-                  concat(where, " lists no weights"), "it needs an object 'weight_map' from tensor to file",
-                  "fetch that file again");
-  WeightMap map;
-  for (const auto& [tensor, file] : json["weight_map"].items()) {
-    UNPACT_VALIDATE(file.is_string(), concat(where, ": the file of tensor '", tensor, "' is not a string"),
-                    "weight_map maps tensors to file names", "fetch that file again");
-    const auto name = file.get<std::string>();
-    UNPACT_VALIDATE(is_plain_file_name(name), concat(where, ": tensor '", tensor, "' is said to lie in '", name, "'"),
-                    "the index may only name .safetensors files of its own folder", "do not trust this checkpoint");
-    map.emplace(tensor, name);
-  }
-  return map;
-}
 
 std::set<std::string> files_of(const WeightMap& map) {
   std::set<std::string> files;
@@ -52,7 +27,8 @@ WeightMap weight_map(const fs::path& folder) {
   UNPACT_VALIDATE(fs::exists(folder / kIndexFile), concat("no weights in ", folder.string()),
                   concat(kSingleFile, " is missing there, and so is ", kIndexFile),
                   "give the folder of a Hugging Face checkpoint in safetensors format");
-  return read_index(folder / kIndexFile);
+  const auto index = folder / kIndexFile;
+  return parse_weight_index(read_file(index, kMaxIndexBytes), index.string());
 }
 
 std::vector<fs::path> paths_of(const WeightMap& map, const fs::path& folder) {

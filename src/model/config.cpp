@@ -1,13 +1,15 @@
 #include "unpact/model/config.hpp"
 
 #include "config_fields.hpp"
-#include "rope.hpp"
+#include "rope_config.hpp"
 #include "sliding_window.hpp"
+#include "unpact/core/atomic_file.hpp"
 #include "unpact/core/error.hpp"
-#include "unpact/model/weights.hpp"
 
 namespace unpact {
 namespace {
+
+constexpr std::uintmax_t kMaxConfigBytes = 16ULL << 20;
 
 void check_heads(const ModelConfig& config, const Architecture& architecture, const std::string& where) {
   UNPACT_VALIDATE(config.heads % config.key_value_heads == 0,
@@ -96,15 +98,6 @@ void read_sizes(const Json& json, const Architecture& architecture, ModelConfig&
   config.max_positions = size_field(json, keys.positions, where, kMostPositions);
 }
 
-void read_generation_config(const std::filesystem::path& path, ModelConfig& config) {
-  if (!std::filesystem::exists(path)) return;
-  auto json = read_json_file(path);
-  UNPACT_VALIDATE(json.is_object(), concat(path.string(), " is not a JSON object"), "it maps names to settings",
-                  "fetch that file again, or remove it");
-  if (auto ids = id_list(json, "eos_token_id", path.string()); !ids.empty()) config.eos_ids = std::move(ids);
-  config.original_generation = std::move(json);
-}
-
 /// Null where the model has no such id, but only if the file had the key.
 void write_ids(const ModelConfig& config, Json& json) {
   const auto write = [&](const char* key, const Json& value) {
@@ -136,23 +129,19 @@ std::int64_t ModelConfig::window_of(std::int64_t layer) const {
   return windows.empty() ? 0 : windows.at(static_cast<std::size_t>(layer));
 }
 
-std::int64_t ModelConfig::parameter_count() const {
-  Weights shape_only;
-  std::int64_t count = 0;
-  for (const auto& spec : weight_specs(*this, shape_only)) {
-    std::int64_t size = 1;
-    for (const auto extent : spec.shape) size *= extent;
-    count += size;
-  }
-  return count;
-}
-
 ModelConfig read_model_config(const std::filesystem::path& folder) {
   const auto path = folder / "config.json";
   UNPACT_VALIDATE(std::filesystem::exists(path), concat("no model in ", folder.string()),
                   "config.json is missing there", "give the folder of a Hugging Face checkpoint");
-  const auto json = read_json_file(path);
-  const auto where = path.string();
+  auto config = parse_model_config(read_file(path, kMaxConfigBytes), path.string());
+  const auto generation = folder / "generation_config.json";
+  if (std::filesystem::exists(generation))
+    parse_generation_config(read_file(generation, kMaxConfigBytes), generation.string(), config);
+  return config;
+}
+
+ModelConfig parse_model_config(std::string_view text, const std::string& where) {
+  const auto json = parse_json(text, where);
   ModelConfig config;
   config.architecture = require_string(json, "model_type", where);
   const auto& architecture = architecture_of(config.architecture, where);
@@ -168,8 +157,15 @@ ModelConfig read_model_config(const std::filesystem::path& folder) {
   config.bos_id = integer_or(json, "bos_token_id", -1, where);
   config.eos_ids = id_list(json, "eos_token_id", where);
   config.original = json;
-  read_generation_config(folder / "generation_config.json", config);
   return config;
+}
+
+void parse_generation_config(std::string_view text, const std::string& where, ModelConfig& config) {
+  auto json = parse_json(text, where);
+  UNPACT_VALIDATE(json.is_object(), concat(where, " is not a JSON object"), "it maps names to settings",
+                  "fetch that file again, or remove it");
+  if (auto ids = id_list(json, "eos_token_id", where); !ids.empty()) config.eos_ids = std::move(ids);
+  config.original_generation = std::move(json);
 }
 
 Json model_config_json(const ModelConfig& config, const std::string& dtype) {

@@ -33,7 +33,7 @@ double positive_field(const Json& json, const std::string& key, const std::strin
 std::vector<std::int64_t> id_list(const Json& json, const std::string& key, const std::string& where) {
   const auto it = json.find(key);
   if (it == json.end() || it->is_null()) return {};
-  if (it->is_number_integer()) return {it->get<std::int64_t>()};
+  if (it->is_number_integer()) return {require_integer(json, key, where)};
   std::vector<std::int64_t> ids;
   UNPACT_VALIDATE(it->is_array(), concat(where, ": field '", key, "' has the wrong type"),
                   "expected an integer or a list of integers", "correct that field");
@@ -41,6 +41,8 @@ std::vector<std::int64_t> id_list(const Json& json, const std::string& key, cons
     UNPACT_VALIDATE(id.is_number_integer(), concat(where, ": field '", key, "' has the wrong type"),
                     "its list holds something other than integers", "correct that field");
     ids.push_back(id.get<std::int64_t>());
+    UNPACT_VALIDATE(!id.is_number_unsigned() || ids.back() >= 0, concat(where, ": field '", key, "' is too large"),
+                    concat(id.dump(), " is above 2^63 - 1"), "correct that field");
   }
   return ids;
 }

@@ -141,4 +141,15 @@ Weights clone_weights(const Weights& weights) {
   return copy;
 }
 
+std::int64_t ModelConfig::parameter_count() const {
+  Weights shape_only;
+  std::int64_t count = 0;
+  for (const auto& spec : weight_specs(*this, shape_only)) {
+    std::int64_t size = 1;
+    for (const auto extent : spec.shape) size *= extent;
+    count += size;
+  }
+  return count;
+}
+
 }  // namespace unpact

@@ -9,6 +9,8 @@ namespace unpact {
 namespace {
 
 constexpr std::size_t kMaxContentBytes = 4096;
+constexpr std::size_t kMaxTokens = 1 << 16;       // published tokenizers have some thousands
+constexpr std::size_t kMaxAllBytes = 1 << 22;     // of all of them, normalized: every byte may cost a node of the trie
 
 std::size_t previous_character(const std::string& text, std::size_t end) {
   std::size_t at = end - 1;
@@ -63,6 +65,9 @@ std::optional<std::pair<std::size_t, std::size_t>> AddedTokens::Trie::longest(co
 AddedTokens::AddedTokens(std::vector<AddedToken> tokens, const Normalizer* normalizer, const std::string& where)
     : tokens_(std::move(tokens)),
       word_(Regex::of_pattern(R"(\A\w\z)", "a built-in expression")) {
+  UNPACT_VALIDATE(tokens_.size() <= kMaxTokens, concat(where, " has too many added tokens"),
+                  concat(tokens_.size(), " are more than ", kMaxTokens), "use the model's original tokenizer");
+  std::size_t all_bytes = 0;
   for (std::size_t i = 0; i < tokens_.size(); ++i) {
     auto& token = tokens_[i];
     UNPACT_VALIDATE(!token.content.empty() && token.content.size() <= kMaxContentBytes,
@@ -74,6 +79,10 @@ AddedTokens::AddedTokens(std::vector<AddedToken> tokens, const Normalizer* norma
     AlignedText content(token.content, 0);
     if (token.normalized && normalizer != nullptr) normalizer->apply(content, Beginning::own);
     token.decoded = content.bytes();
+    all_bytes += token.decoded.size();
+    UNPACT_VALIDATE(all_bytes <= kMaxAllBytes, concat(where, " has too many added tokens"),
+                    concat("together they have more than ", kMaxAllBytes, " bytes"),
+                    "use the model's original tokenizer");
     if (content.bytes().empty()) continue;
     (token.normalized ? normalized_ : plain_).add(content.bytes(), i);
     first_bytes_[token.normalized ? 1 : 0][static_cast<unsigned char>(content.bytes()[0])] = true;

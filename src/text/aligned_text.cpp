@@ -1,8 +1,15 @@
 #include "aligned_text.hpp"
 
 #include "unicode.hpp"
+#include "unpact/core/error.hpp"
 
 namespace unpact {
+
+void check_growth(std::size_t bytes, std::size_t most) {
+  UNPACT_VALIDATE(bytes <= most, "a text cannot be tokenized",
+                  concat("the tokenizer's own rules make it longer than ", most, " bytes"),
+                  "use the model's original tokenizer, or split the text");
+}
 
 AlignedText AlignedText::slice(const ByteSpan& range) const {
   AlignedText part(view(range), base_ + range.begin);
@@ -12,7 +19,10 @@ AlignedText AlignedText::slice(const ByteSpan& range) const {
   return part;
 }
 
-Rewriter::Rewriter(AlignedText& text) : text_(text) {}
+Rewriter::Rewriter(AlignedText& text) : text_(text) {
+  const auto all = text.bytes_.empty() ? ByteSpan() : text.original(0, text.bytes_.size());
+  most_ = most_bytes(all.end - std::min(all.begin, all.end));
+}
 
 void Rewriter::copy_to(std::size_t end) {
   out_.append(text_.bytes_, cursor_, end - cursor_);
@@ -21,6 +31,7 @@ void Rewriter::copy_to(std::size_t end) {
 
 void Rewriter::put(char32_t c, const ByteSpan& origin) {
   append_utf8(out_, c);
+  check_growth(out_.size(), most_);
   origins_.resize(out_.size(), origin);
 }
 
@@ -42,11 +53,13 @@ void Rewriter::insert(char32_t c) { put(c, before_cursor()); }
 
 void Rewriter::replace_to(std::size_t end, std::string_view bytes) {
   cursor_ = end;
+  check_growth(out_.size() + bytes.size(), most_);
   out_ += bytes;
   origins_.resize(out_.size(), before_cursor());
 }
 
 void Rewriter::map_byte(std::string_view bytes) {
+  check_growth(out_.size() + bytes.size(), most_);
   out_ += bytes;
   origins_.resize(out_.size(), text_.original(cursor_, cursor_ + 1));
   ++cursor_;

@@ -1,5 +1,6 @@
 #pragma once
 /// A text on its way to tokens: rewritten bytes that remember which bytes of the original text they stand for.
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -7,6 +8,12 @@
 #include "unpact/text/tokenizer.hpp"
 
 namespace unpact {
+
+/// How many bytes a text of so many may become. No published tokenizer makes it more than a few times as long; steps of
+/// a hostile one could each multiply its length.
+constexpr std::size_t most_bytes(std::size_t original) { return std::max<std::size_t>(1 << 14, 64 * original); }
+/// @throws UserError for more bytes than that.
+void check_growth(std::size_t bytes, std::size_t most);
 
 class AlignedText {
  public:
@@ -43,6 +50,7 @@ class AlignedText {
 
 /// Rewrites a text from left to right. Which original bytes a new character stands for follows the tokenizers package:
 /// a replacement stands for what it replaces, an insertion for the character in front of it.
+/// Writing throws UserError when the text grows beyond most_bytes().
 class Rewriter {
  public:
   explicit Rewriter(AlignedText& text);
@@ -66,6 +74,7 @@ class Rewriter {
   void put(char32_t c, const ByteSpan& origin);
 
   AlignedText& text_;
+  std::size_t most_;  ///< bytes that may be written
   std::size_t cursor_ = 0;
   std::string out_;
   std::vector<ByteSpan> origins_;

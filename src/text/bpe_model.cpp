@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::string_view kSpaceSymbol = "\xE2\x96\x81";  // U+2581
 constexpr std::size_t kMaxPieceBytes = 1 << 16;
+constexpr std::size_t kMaxUnusedIds = 1 << 14;
 
 std::string fallback_piece(unsigned byte) {
   std::string piece = "<0x00>";
@@ -33,7 +34,10 @@ BpeModel::BpeModel(BpeVocabulary vocabulary, const std::string& where) : where_(
     std::string_view text = pieces_[id];
     if (options_.bytes) {
       auto bytes = byte_level_bytes(text);
-      if (!bytes) continue;  // no text can ever become this piece
+      if (!bytes) {  // no text can ever become this piece
+        odd_.emplace(text, static_cast<Id>(id));
+        continue;
+      }
       text = texts_.emplace_back(std::move(*bytes));
     }
     UNPACT_VALIDATE(ids_.emplace(text, static_cast<Id>(id)).second, concat(where_, " is broken"),
@@ -54,6 +58,9 @@ void BpeModel::add_pieces(std::vector<std::pair<std::string, TokenId>>&& pieces)
                     concat("the piece with id ", id, " has ", piece.size(), " bytes"), "fetch the file again");
     largest = std::max(largest, id);
   }
+  // Ids far beyond the number of pieces would make a small file take much memory.
+  UNPACT_VALIDATE(static_cast<std::size_t>(largest) < 2 * pieces.size() + kMaxUnusedIds, concat(where_, " is broken"),
+                  concat("one of its ", pieces.size(), " pieces has the id ", largest), "fetch the file again");
   pieces_.resize(static_cast<std::size_t>(largest) + 1);
   ids_.reserve(pieces.size());
   for (auto& [piece, id] : pieces) {
@@ -113,9 +120,8 @@ std::optional<TokenId> BpeModel::id_of(const std::string& piece) const {
     id = find(piece);
   } else if (const auto bytes = byte_level_bytes(piece)) {
     id = find(*bytes);
-  } else {  // a piece that no text becomes
-    const auto it = std::find(pieces_.begin(), pieces_.end(), piece);
-    if (it != pieces_.end() && !piece.empty()) id = static_cast<Id>(it - pieces_.begin());
+  } else if (const auto it = odd_.find(piece); it != odd_.end()) {
+    id = it->second;
   }
   return id == kNone ? std::nullopt : std::optional<TokenId>(id);
 }

@@ -66,6 +66,7 @@ class BpeModel {
   std::vector<std::string> pieces_;               ///< by id
   std::deque<std::string> texts_;                 ///< what the keys below point into, where words are bytes
   std::unordered_map<std::string_view, Id> ids_;  ///< by text: bytes, or the piece itself
+  std::unordered_map<std::string_view, Id> odd_;  ///< pieces that no text becomes, where words are bytes
   PairTable merges_;
   std::array<Id, 256> bytes_;      ///< of one-byte texts
   std::array<Id, 256> fallback_;   ///< of <0xHH>

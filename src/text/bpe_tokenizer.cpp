@@ -194,7 +194,9 @@ std::string BpeTokenizer::decode(const std::vector<TokenId>& ids) const {
     if (!content.empty() && (added == nullptr || !added->special)) tokens.push_back(added ? added->decoded : content);
   }
   if (!decoder_) return join(tokens, " ");
-  decoder_->apply(tokens);
+  std::size_t bytes = 0;
+  for (const auto& token : tokens) bytes += token.size();
+  decoder_->apply(tokens, most_bytes(bytes));
   return join(tokens, "");
 }
 

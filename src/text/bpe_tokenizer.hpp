@@ -21,12 +21,19 @@ struct BpeParts {
   std::vector<std::filesystem::path> files;
 };
 
+constexpr std::size_t kLlama3Ranks = 128'000;  // its special tokens follow
+
 /// tokenizer.json. @throws UserError for a kind that is not supported, which it names, and for a broken file.
 BpeParts read_tokenizer_json(const std::filesystem::path& file);
+BpeParts tokenizer_json_parts(std::string_view content, const std::filesystem::path& file);
 /// tokenizer.model in tiktoken's format, with Llama 3's expression and special tokens.
 BpeParts read_tiktoken_model(const std::filesystem::path& file);
+/// @param ranks how many lines with tokens the file must have.
+BpeParts tiktoken_parts(std::string_view content, const std::filesystem::path& file, std::size_t ranks = kLlama3Ranks);
 /// vocab.json and merges.txt of GPT-2.
 BpeParts read_vocabulary_and_merges(const std::filesystem::path& folder);
+BpeParts vocabulary_and_merges_parts(const std::string& vocabulary, const std::string& merges,
+                                     const std::filesystem::path& folder);
 
 class BpeTokenizer final : public Tokenizer {
  public:

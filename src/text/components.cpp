@@ -6,8 +6,12 @@
 namespace unpact {
 namespace {
 
+constexpr std::size_t kMaxSteps = 64;  // published tokenizers have at most some ten
+
 void collect_steps(const Json& json, const char* list, const std::string& where, std::vector<const Json*>& steps) {
   if (require_string(json, "type", where) != "Sequence") {
+    UNPACT_VALIDATE(steps.size() < kMaxSteps, concat(where, ": the tokenizer is not supported"),
+                    concat("it has more than ", kMaxSteps, " ", list), "use the model's original tokenizer");
     steps.push_back(&json);
     return;
   }

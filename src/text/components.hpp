@@ -30,7 +30,8 @@ class PreTokenizer {
 class Decoder {
  public:
   virtual ~Decoder() = default;
-  virtual void apply(std::vector<std::string>& tokens) const = 0;
+  /// @param most bytes that it may make of the tokens. @throws UserError when it would make more.
+  virtual void apply(std::vector<std::string>& tokens, std::size_t most) const = 0;
 };
 
 std::unique_ptr<Normalizer> make_normalizer(const Json& json, const std::string& where);
@@ -45,7 +46,8 @@ bool ends_in_byte_level(const Json& pre_tokenizer);
 /// A component for a person, e.g. "Split(\s+, Isolated) > ByteLevel"; "none" for null.
 std::string describe_component(const Json& json);
 
-/// The steps of a Sequence, or the component itself; nothing for null. @throws UserError for what is no component.
+/// The steps of a Sequence, or the component itself; nothing for null. @throws UserError for what is no component and
+/// for more steps than any tokenizer has.
 std::vector<const Json*> steps_of(const Json& json, const char* list, const std::string& where);
 
 [[noreturn]] void refuse_component(const std::string& role, const std::string& kind, const std::string& where);

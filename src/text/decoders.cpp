@@ -11,7 +11,7 @@ namespace {
 
 class ByteLevel final : public Decoder {
  public:
-  void apply(std::vector<std::string>& tokens) const override {
+  void apply(std::vector<std::string>& tokens, std::size_t /*most*/) const override {
     std::string bytes;
     for (const auto& token : tokens) bytes += byte_level_bytes(token).value_or(token);
     tokens = {to_valid_utf8(bytes)};
@@ -21,19 +21,21 @@ class ByteLevel final : public Decoder {
 class Replace final : public Decoder {
  public:
   Replace(Regex pattern, std::string content) : pattern_(std::move(pattern)), content_(std::move(content)) {}
-  void apply(std::vector<std::string>& tokens) const override {
+  void apply(std::vector<std::string>& tokens, std::size_t most) const override {
     std::vector<ByteSpan> matches;
+    std::size_t written = 0;  // of the tokens before
     for (auto& token : tokens) {
       pattern_.find_all(token, matches);
-      if (matches.empty()) continue;
       std::string text;
       std::size_t at = 0;
       for (const auto& match : matches) {
         text.append(token, at, match.begin - at);
+        check_growth(written + text.size() + content_.size(), most);
         text += content_;
         at = match.end;
       }
-      token = text.append(token, at);
+      if (!matches.empty()) token = text.append(token, at);
+      written += token.size();
     }
   }
 
@@ -45,7 +47,7 @@ class Replace final : public Decoder {
 /// <0xHH> tokens become bytes; bytes that are no UTF-8 become one U+FFFD each, good ones beside them too.
 class ByteFallback final : public Decoder {
  public:
-  void apply(std::vector<std::string>& tokens) const override {
+  void apply(std::vector<std::string>& tokens, std::size_t /*most*/) const override {
     std::vector<std::string> result;
     std::string bytes;
     const auto flush = [&] {
@@ -76,14 +78,14 @@ class ByteFallback final : public Decoder {
 
 class Fuse final : public Decoder {
  public:
-  void apply(std::vector<std::string>& tokens) const override { tokens = {join(tokens, "")}; }
+  void apply(std::vector<std::string>& tokens, std::size_t /*most*/) const override { tokens = {join(tokens, "")}; }
 };
 
 class Strip final : public Decoder {
  public:
   Strip(std::string content, std::size_t start, std::size_t stop)
       : content_(std::move(content)), start_(start), stop_(stop) {}
-  void apply(std::vector<std::string>& tokens) const override {
+  void apply(std::vector<std::string>& tokens, std::size_t /*most*/) const override {
     for (auto& token : tokens) {
       std::string_view rest = token;
       for (std::size_t k = 0; k < start_ && !rest.empty() && rest.substr(0, content_.size()) == content_; ++k)
@@ -105,7 +107,7 @@ class Metaspace final : public Decoder {
  public:
   Metaspace(std::string replacement, bool strips_first)
       : replacement_(std::move(replacement)), strips_first_(strips_first) {}
-  void apply(std::vector<std::string>& tokens) const override {
+  void apply(std::vector<std::string>& tokens, std::size_t /*most*/) const override {
     for (std::size_t i = 0; i < tokens.size(); ++i)
       tokens[i] = replace_all(tokens[i], replacement_, i == 0 && strips_first_ ? "" : " ");
   }
@@ -118,8 +120,8 @@ class Metaspace final : public Decoder {
 class Steps final : public Decoder {
  public:
   explicit Steps(std::vector<std::unique_ptr<Decoder>> steps) : steps_(std::move(steps)) {}
-  void apply(std::vector<std::string>& tokens) const override {
-    for (const auto& step : steps_) step->apply(tokens);
+  void apply(std::vector<std::string>& tokens, std::size_t most) const override {
+    for (const auto& step : steps_) step->apply(tokens, most);
   }
 
  private:

@@ -26,9 +26,12 @@ std::vector<std::pair<std::string, std::string>> parse_merges(const std::string&
 }  // namespace
 
 BpeParts read_vocabulary_and_merges(const fs::path& folder) {
+  return vocabulary_and_merges_parts(read_file(folder / "vocab.json", kMaxFileBytes),
+                                     read_file(folder / "merges.txt", kMaxFileBytes), folder);
+}
+
+BpeParts vocabulary_and_merges_parts(const std::string& vocabulary, const std::string& merges, const fs::path& folder) {
   const auto vocabulary_file = folder / "vocab.json", merges_file = folder / "merges.txt";
-  const std::string vocabulary = read_file(vocabulary_file, kMaxFileBytes);
-  const std::string merges = read_file(merges_file, kMaxFileBytes);
   BpeParts parts;
   parts.kind = "byte-level BPE (vocab.json and merges.txt)";
   parts.path = vocabulary_file;

@@ -58,8 +58,6 @@ class Replace final : public Normalizer {
     for (const auto& match : matches) {
       rewriter.copy_to(match.begin);
       rewriter.replace_to(match.end, content_);
-      UNPACT_VALIDATE(rewriter.written() <= (1ULL << 32), "a text is too long to tokenize",
-                      "its normalized form has more than 2^32 bytes", "split it into several texts");
     }
     rewriter.finish();
     text.words = {{0, text.bytes().size()}};

@@ -9,14 +9,7 @@
 namespace unpact {
 namespace {
 
-constexpr std::size_t kShownBytes = 200;  // of a question in a message
-
-std::string quoted(const std::string& text) {
-  if (text.size() <= kShownBytes) return concat('"', text, '"');
-  std::size_t cut = kShownBytes;
-  while (cut > 0 && (static_cast<unsigned char>(text[cut]) & 0xC0) == 0x80) --cut;
-  return concat('"', text.substr(0, cut), "...\"");
-}
+std::string quoted(const std::string& text) { return concat('"', shortened(text), '"'); }
 
 /// A text in the making, of a template's own parts and of what these are filled with.
 struct Draft {

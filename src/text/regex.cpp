@@ -3,6 +3,10 @@
 
 #include <pcre2.h>
 
+#include <algorithm>
+#include <map>
+#include <mutex>
+
 #include "unicode.hpp"
 #include "unpact/core/error.hpp"
 
@@ -10,7 +14,8 @@ namespace unpact {
 namespace {
 
 constexpr std::size_t kMaxPatternBytes = 1 << 16;
-constexpr std::uint32_t kMatchLimit = 20'000'000;  // steps; a tokenizer's own patterns need a few a character
+// Steps of matching at one place of a text. A tokenizer's own patterns need a few for each character that they look at.
+constexpr std::size_t kStepsAtLeast = 5'000, kStepsPerByte = 16, kStepsAtMost = 20'000'000;
 constexpr std::uint32_t kHeapLimitKib = 256 * 1024;
 constexpr std::size_t kJitStackBytes = 8 << 20;
 
@@ -29,7 +34,6 @@ struct Workspace {
 
   Workspace() {
     if (!data || !context) throw RuntimeFailure("regular expressions cannot be matched", "out of memory", "");
-    pcre2_set_match_limit(context.get(), kMatchLimit);
     pcre2_set_heap_limit(context.get(), kHeapLimitKib);
     if (stack) pcre2_jit_stack_assign(context.get(), nullptr, stack.get());
   }
@@ -41,11 +45,31 @@ std::string message_of(int code) {
   return reinterpret_cast<const char*>(buffer);
 }
 
-std::string shortened(const std::string& text) {
-  if (text.size() <= 200) return text;
-  std::size_t cut = 200;
-  while (cut > 0 && is_continuation_byte(text[cut])) --cut;
-  return text.substr(0, cut) + "...";
+/// The code of patterns compiled before: tokenizers share most of theirs, and compiling for the machine takes longer
+/// than reading a small file.
+class CompiledPatterns {
+ public:
+  using Key = std::pair<unsigned, std::string>;  // options, pattern
+  std::shared_ptr<void> find(const Key& key) {
+    const std::lock_guard lock(mutex_);
+    const auto it = codes_.find(key);
+    return it == codes_.end() ? nullptr : it->second;
+  }
+  void add(const Key& key, std::shared_ptr<void> code) {
+    const std::lock_guard lock(mutex_);
+    if (codes_.size() >= kMost) codes_.clear();
+    codes_.emplace(key, std::move(code));
+  }
+
+ private:
+  static constexpr std::size_t kMost = 64;
+  std::mutex mutex_;
+  std::map<Key, std::shared_ptr<void>> codes_;
+};
+
+CompiledPatterns& compiled_patterns() {
+  static CompiledPatterns patterns;
+  return patterns;
 }
 
 }  // namespace
@@ -54,6 +78,8 @@ Regex::Regex(const std::string& pattern, unsigned options, const std::string& sh
     : shown_(shortened(shown)), where_(where) {
   UNPACT_VALIDATE(pattern.size() <= kMaxPatternBytes, concat(where, ": a regular expression is too long"),
                   concat("it has ", pattern.size(), " bytes"), "use the model's original tokenizer");
+  const CompiledPatterns::Key key{options, pattern};
+  if ((code_ = compiled_patterns().find(key))) return;
   Owned<pcre2_compile_context, pcre2_compile_context_free> context{pcre2_compile_context_create(nullptr)};
   pcre2_set_newline(context.get(), PCRE2_NEWLINE_LF);
   pcre2_set_bsr(context.get(), PCRE2_BSR_UNICODE);
@@ -65,6 +91,7 @@ Regex::Regex(const std::string& pattern, unsigned options, const std::string& sh
                   concat(message_of(error), " (at byte ", at, ")"), "use the model's original tokenizer");
   code_ = std::shared_ptr<void>(code, [](void* pointer) { pcre2_code_free(static_cast<pcre2_code*>(pointer)); });
   pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);  // where it fails, the interpreter does the work
+  compiled_patterns().add(key, code_);
 }
 
 Regex Regex::of_pattern(const std::string& pattern, const std::string& where) {
@@ -82,6 +109,8 @@ Regex Regex::of_pcre2(const std::string& pattern) {
 
 bool Regex::search(std::string_view subject, std::size_t from, ByteSpan& match) const {
   thread_local Workspace workspace;
+  const auto steps = std::min(kStepsAtLeast + kStepsPerByte * subject.size(), kStepsAtMost);
+  pcre2_set_match_limit(workspace.context.get(), static_cast<std::uint32_t>(steps));
   const auto* const code = static_cast<const pcre2_code*>(code_.get());
   const auto* const text = reinterpret_cast<PCRE2_SPTR>(subject.data());
   int found = pcre2_match(code, text, subject.size(), from, PCRE2_NO_UTF_CHECK, workspace.data.get(),

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "sentencepiece_check.hpp"
+#include "unicode.hpp"
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/checksum.hpp"
 #include "unpact/core/error.hpp"
@@ -13,6 +14,7 @@ namespace {
 
 constexpr std::uintmax_t kMaxModelBytes = 64ULL << 20;  // the largest published models have 5 MB
 constexpr std::size_t kMaxTextBytes = 1ULL << 30;       // the library counts bytes in 32 bits
+constexpr int kMostCandidates = 1000;                   // for a sentinel; each is compared with the whole vocabulary
 
 /// The library puts a whole character on the last of its byte pieces; here every byte piece gets its own byte.
 void spread_bytes(std::vector<ByteSpan>& spans, std::size_t first, std::size_t last) {
@@ -52,8 +54,13 @@ void append(const Encoding& encoding, std::uint32_t offset, std::vector<Symbol>&
 
 }  // namespace
 
-SentencePieceTokenizer::SentencePieceTokenizer(const fs::path& folder) : path_(folder / "tokenizer.model") {
-  const std::string content = read_file(path_, kMaxModelBytes);
+SentencePieceTokenizer::SentencePieceTokenizer(const fs::path& folder)
+    : SentencePieceTokenizer(read_file(folder / "tokenizer.model", kMaxModelBytes), folder / "tokenizer.model") {
+  for (const char* name : {"tokenizer.model", "tokenizer_config.json", "special_tokens_map.json", "tokenizer.json"})
+    if (fs::is_regular_file(folder / name)) files_.push_back(folder / name);
+}
+
+SentencePieceTokenizer::SentencePieceTokenizer(const std::string& content, fs::path path) : path_(std::move(path)) {
   load(content);
   rules_ = read_sentencepiece_rules(content, path_.string());
   vocabulary_size_ = processor_.GetPieceSize();
@@ -61,8 +68,6 @@ SentencePieceTokenizer::SentencePieceTokenizer(const fs::path& folder) : path_(f
   bos_id_ = optional_id(processor_.bos_id());
   eos_id_ = optional_id(processor_.eos_id());
   checksum_ = sha256_of_bytes(content);
-  for (const char* name : {"tokenizer.model", "tokenizer_config.json", "special_tokens_map.json", "tokenizer.json"})
-    if (fs::is_regular_file(folder / name)) files_.push_back(folder / name);
   choose_sentinel();
 }
 
@@ -178,11 +183,14 @@ bool SentencePieceTokenizer::stays_alone(const std::string& sentinel) const {
 void SentencePieceTokenizer::choose_sentinel() {
   // A line feed, which Llama-type models spell as a byte; else a character, from the end, where the rare ones are.
   std::string candidate(1, '\n');
-  for (int id = static_cast<int>(vocabulary_size_); id >= 0; --id) {
+  int tried = 0;
+  for (int id = static_cast<int>(vocabulary_size_); id >= 0 && tried < kMostCandidates; --id) {
     if (id < static_cast<int>(vocabulary_size_)) candidate = processor_.IdToPiece(id);
     const bool text = id == static_cast<int>(vocabulary_size_) ||
                       !(processor_.IsControl(id) || processor_.IsUnknown(id) || processor_.IsByte(id));
-    if (!text || characters(candidate) != 1 || candidate == kSpaceSymbol || !stays_alone(candidate)) continue;
+    if (!text || characters(candidate) != 1 || candidate == kSpaceSymbol) continue;
+    ++tried;
+    if (!stays_alone(candidate)) continue;
     sentinel_ = candidate;
     return;
   }
@@ -195,7 +203,10 @@ std::vector<TokenId> SentencePieceTokenizer::encode_continuation(std::string_vie
   const auto encoding = encode(concat(sentinel_, text));
   std::size_t own = 0;
   while (own < encoding.ids.size() && encoding.spans[own].end <= sentinel_.size()) ++own;
-  UNPACT_ASSERT(own == encoding.ids.size() || encoding.spans[own].begin >= sentinel_.size());
+  UNPACT_VALIDATE(own == encoding.ids.size() || encoding.spans[own].begin >= sentinel_.size(),
+                  concat(path_.string(), " cannot encode a text that continues another one"),
+                  concat("its rules join the text's beginning with what stands in front: ", shortened(text)),
+                  "use the model's original tokenizer");
   return {encoding.ids.begin() + static_cast<std::ptrdiff_t>(own), encoding.ids.end()};
 }
 
@@ -215,7 +226,7 @@ std::string SentencePieceTokenizer::decode(const std::vector<TokenId>& ids) cons
   std::string text;
   const auto status = processor_.Decode(visible, &text);
   if (!status.ok()) throw RuntimeFailure("SentencePiece cannot decode tokens", status.error_message(), "");
-  return text;
+  return is_valid_utf8(text) ? text : to_valid_utf8(text);  // what it writes for <unk> comes from the model
 }
 
 std::string SentencePieceTokenizer::piece(TokenId id) const {

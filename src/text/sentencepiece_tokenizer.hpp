@@ -14,6 +14,8 @@ class SentencePieceTokenizer final : public Tokenizer {
  public:
   /// @param folder holds tokenizer.model. @throws UserError when that file is broken.
   explicit SentencePieceTokenizer(const std::filesystem::path& folder);
+  /// @param content of a tokenizer.model; @param path for messages.
+  SentencePieceTokenizer(const std::string& content, std::filesystem::path path);
 
   /// Word by word where the model allows it, each distinct word once, else as encode_whole().
   Encoding encode(std::string_view text) const override;

@@ -48,18 +48,21 @@ TokenizerConfig read_tokenizer_config(const fs::path& folder) {
   for (const char* name : {"tokenizer_config.json", "special_tokens_map.json"}) {
     const auto file = folder / name;
     if (!fs::is_regular_file(file)) continue;
-    const auto where = file.string();
-    const auto config = parse_tokenizer_json(read_file(file, kMaxConfigBytes), where).rest;
-    result.exists = true;
-    if (!result.bos) result.bos = token_text(config, "bos_token", where);
-    if (!result.eos) result.eos = token_text(config, "eos_token", where);
-    if (!result.pad) result.pad = token_text(config, "pad_token", where);
-    const auto added = config.find("added_tokens_decoder");
-    if (added == config.end() || !added->is_object()) continue;
-    for (const auto& [key, value] : added->items())
-      result.added.push_back(read_added_token(value, parse_id(key, where), where));
+    add_tokenizer_config(read_file(file, kMaxConfigBytes), file.string(), result);
   }
   return result;
+}
+
+void add_tokenizer_config(std::string_view content, const std::string& where, TokenizerConfig& result) {
+  const auto config = parse_tokenizer_json(content, where).rest;
+  result.exists = true;
+  if (!result.bos) result.bos = token_text(config, "bos_token", where);
+  if (!result.eos) result.eos = token_text(config, "eos_token", where);
+  if (!result.pad) result.pad = token_text(config, "pad_token", where);
+  const auto added = config.find("added_tokens_decoder");
+  if (added == config.end() || !added->is_object()) return;
+  for (const auto& [key, value] : added->items())
+    result.added.push_back(read_added_token(value, parse_id(key, where), where));
 }
 
 }  // namespace unpact

@@ -14,7 +14,6 @@ namespace {
 
 constexpr std::uintmax_t kMaxFileBytes = 64ULL << 20;
 constexpr std::size_t kMaxLineBytes = 4096;
-constexpr std::size_t kRanks = 128'000;  // of Llama 3; its special tokens follow
 constexpr std::size_t kSpecialTokens = 256;
 // Llama 3's expression, as Meta's llama-models has it.
 constexpr const char* kPattern =
@@ -69,8 +68,9 @@ std::vector<AddedToken> llama3_tokens(TokenId first) {
 
 }  // namespace
 
-BpeParts read_tiktoken_model(const fs::path& file) {
-  const std::string content = read_file(file, kMaxFileBytes);
+BpeParts read_tiktoken_model(const fs::path& file) { return tiktoken_parts(read_file(file, kMaxFileBytes), file); }
+
+BpeParts tiktoken_parts(std::string_view content, const fs::path& file, std::size_t ranks) {
   const auto where = file.string();
   BpeParts parts;
   parts.kind = "byte-level BPE (tiktoken, Llama 3)";
@@ -78,14 +78,14 @@ BpeParts read_tiktoken_model(const fs::path& file) {
   std::size_t number = 0;
   for (std::size_t begin = 0; begin < content.size();) {
     auto end = std::min(content.find('\n', begin), content.size());
-    auto line = std::string_view(content).substr(begin, end - begin);
+    auto line = content.substr(begin, end - begin);
     begin = end + 1;
     ++number;
     if (line.ends_with('\r')) line.remove_suffix(1);
     if (!line.empty()) parts.vocabulary.pieces.push_back(parse_line(line, where, number));
   }
-  UNPACT_VALIDATE(parts.vocabulary.pieces.size() == kRanks, concat(where, " is not Llama 3's tokenizer.model"),
-                  concat("it has ", parts.vocabulary.pieces.size(), " tokens in tiktoken's format, not ", kRanks),
+  UNPACT_VALIDATE(parts.vocabulary.pieces.size() == ranks, concat(where, " is not Llama 3's tokenizer.model"),
+                  concat("it has ", parts.vocabulary.pieces.size(), " tokens in tiktoken's format, not ", ranks),
                   "check that the file is complete; for other models use their tokenizer.json");
   parts.vocabulary.ignore_merges = true;
   parts.vocabulary.merges_by_rank = true;
@@ -93,7 +93,7 @@ BpeParts read_tiktoken_model(const fs::path& file) {
   const Json split = {{"type", "Split"}, {"pattern", {{"Regex", kPattern}}}, {"behavior", "Isolated"}};
   parts.pre_tokenizer = {{"type", "Sequence"}, {"pretokenizers", Json::array({split, byte_level})}};
   parts.decoder = byte_level;
-  parts.added = llama3_tokens(static_cast<TokenId>(kRanks));
+  parts.added = llama3_tokens(static_cast<TokenId>(ranks));
   parts.prefix = {"<|begin_of_text|>"};
   parts.checksum = sha256_of_bytes(content);
   return parts;

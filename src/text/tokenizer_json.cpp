@@ -71,8 +71,9 @@ void read_template(const Json& step, BpeParts& parts, const std::string& where) 
 
 }  // namespace
 
-BpeParts read_tokenizer_json(const fs::path& file) {
-  const std::string content = read_file(file, kMaxFileBytes);
+BpeParts read_tokenizer_json(const fs::path& file) { return tokenizer_json_parts(read_file(file, kMaxFileBytes), file); }
+
+BpeParts tokenizer_json_parts(std::string_view content, const fs::path& file) {
   const auto where = file.string();
   auto json = parse_tokenizer_json(content, where);
   BpeParts parts;

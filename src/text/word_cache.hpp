@@ -1,5 +1,6 @@
 #pragma once
 /// The tokens of words seen before.
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -44,18 +45,20 @@ class WordCache {
   struct Slot {
     std::uint32_t key = 0, size = 0, first = 0, count = 0;
   };
-  static constexpr std::size_t kSlots = 1 << 16;
+  static constexpr std::size_t kFewSlots = 1 << 9, kMostSlots = 1 << 16;
 
+  /// Forgets everything; the next time there is room for more, so that a tokenizer of few texts stays small.
   void clear() {
-    slots_.assign(kSlots, Slot{});
+    slots_.assign(slots_.empty() ? kFewSlots : std::min(4 * slots_.size(), kMostSlots), Slot{});
     keys_.clear();
     symbols_.clear();
     words_ = 0;
   }
   std::size_t find(std::string_view word) const {
-    std::size_t at = std::hash<std::string_view>{}(word) & (kSlots - 1);
+    const std::size_t mask = slots_.size() - 1;
+    std::size_t at = std::hash<std::string_view>{}(word) & mask;
     while (slots_[at].size != 0 && std::string_view(keys_).substr(slots_[at].key, slots_[at].size) != word)
-      at = (at + 1) & (kSlots - 1);
+      at = (at + 1) & mask;
     return at;
   }
   std::vector<Slot> slots_;

@@ -120,6 +120,7 @@ TEST(BpeTokenizer, RefusesBrokenVocabularies) {
   EXPECT_THAT(with("c", 4), HasSubstr("two pieces"));
   EXPECT_THAT(with("c", -1), HasSubstr("id -1"));
   EXPECT_THAT(with("c", 1LL << 40), HasSubstr("has the id"));
+  EXPECT_THAT(with("c", 1LL << 20), HasSubstr("has the id"));  // far beyond the number of pieces
   EXPECT_THAT(with("c", "x"), HasSubstr("'c' is no integer"));
   EXPECT_THAT(with("", 6), HasSubstr("0 bytes"));
   EXPECT_THAT(with("c", 8), HasSubstr("disagree about id 8"));
@@ -167,6 +168,32 @@ TEST(BpeTokenizer, RefusesPatternsThatItCannotFollow) {
   const auto tokenizer = load(with_pattern("(a+)+$x|b"));
   EXPECT_THAT(message_of<UserError>([&] { tokenizer->encode(std::string(60, 'a') + "b"); }),
               HasSubstr("cannot be matched"));
+}
+
+/// Steps that each make ten characters of one.
+Json growing(const char* list) {
+  const Json step = {{"type", "Replace"}, {"pattern", {{"String", "a"}}}, {"content", std::string(10, 'a')}};
+  Json steps = {{"type", "Sequence"}};
+  steps[list] = Json(12, step);
+  return steps;
+}
+
+TEST(BpeTokenizer, RefusesToGrowATextWithoutBounds) {
+  auto json = small();
+  json["normalizer"] = growing("normalizers");
+  EXPECT_THAT(message_of<UserError>([&] { load(json)->encode("a"); }), HasSubstr("make it longer than"));
+  EXPECT_NO_THROW(load(json)->encode("b"));
+  json = small();
+  json["decoder"] = growing("decoders");
+  const auto tokenizer = load(json);
+  EXPECT_THAT(message_of<UserError>([&] { tokenizer->decode(tokenizer->encode("a").ids); }),
+              HasSubstr("make it longer than"));
+}
+
+TEST(BpeTokenizer, RefusesMoreStepsThanAnyTokenizerHas) {
+  auto json = small();
+  json["normalizer"] = {{"type", "Sequence"}, {"normalizers", Json(65, Json{{"type", "NFC"}})}};
+  EXPECT_THAT(complaint(json), HasSubstr("more than 64 normalizers"));
 }
 
 TEST(LoadTokenizer, PrefersTheModelUnlessTheJsonKnowsMore) {

@@ -129,6 +129,22 @@ TEST(LoadTokenizer, ChecksNormalizationTables) {
   EXPECT_THAT(complaint(with_table(bad, strings)), refused) << "too short an array";
 }
 
+TEST(LoadTokenizer, RefusesModelsThatMakeLongTextsOfShortOnes) {
+  const TemporaryFolder folder;
+  const auto complaint = [&](const std::string& content) {
+    folder.write("tokenizer.model", content);
+    return message_of<UserError>([&] { load_tokenizer(folder.path()); });
+  };
+  std::vector<std::uint32_t> units(256, 0xFF);
+  units[0] = 0;
+  units['a'] = ('a' ^ 1) << 10 | 1 << 8 | 'a';
+  units[1] = 1U << 31 | 0;
+  EXPECT_THAT(complaint(with_table(units, std::string(2000, 'x') + '\0')), HasSubstr("very long texts"));
+  const auto trained = read_file(trained_folder() / "tokenizer.model");
+  const std::string surface = std::string("\xE2\x02\xD0\x0F", 4) + std::string(2000, '?');  // field 44, 2000 bytes
+  EXPECT_THAT(complaint(trained + field(2, surface)), HasSubstr("2000 bytes for an unknown token"));
+}
+
 TEST(LoadTokenizer, RefusesMalformedProtobuf) {
   const auto model = read_file(trained_folder() / "tokenizer.model");
   for (const auto& tail :

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "unpact/core/json.hpp"
@@ -49,6 +50,11 @@ struct ModelConfig {
 /// @throws UserError naming the key, for a missing file, an unknown architecture, activation or rope type, or sizes
 /// that do not fit together.
 ModelConfig read_model_config(const std::filesystem::path& folder);
+
+/// The same from the text of a config.json; `where` names it in messages.
+ModelConfig parse_model_config(std::string_view text, const std::string& where);
+/// Takes the stop ids from the text of a generation_config.json, and keeps its settings.
+void parse_generation_config(std::string_view text, const std::string& where, ModelConfig& config);
 
 /// The config.json that describes this model to transformers, with the fields of `original` that are not ours.
 /// @param dtype of the weights: "float32", "bfloat16" or "float16".
