@@ -12,6 +12,9 @@ if(UNPACT_SANITIZE)
   target_compile_options(unpact_flags INTERFACE -fsanitize=${UNPACT_SANITIZE} -fno-omit-frame-pointer)
   target_link_options(unpact_flags INTERFACE -fsanitize=${UNPACT_SANITIZE})
 endif()
+if(UNPACT_FUZZ)
+  target_compile_options(unpact_flags INTERFACE -fno-sanitize-recover=all)  # undefined behaviour ends a run
+endif()
 
 add_custom_target(unpact_build_info
   COMMAND ${CMAKE_COMMAND} -DSOURCE_DIR=${PROJECT_SOURCE_DIR} -DVERSION=${PROJECT_VERSION}
@@ -21,10 +24,12 @@ add_custom_target(unpact_build_info
   BYPRODUCTS ${PROJECT_BINARY_DIR}/include/unpact/build_info.hpp VERBATIM)
 
 # LibTorch's headers cost seconds a file: they are compiled once here and reused by every target that links Torch.
-add_library(unpact_pch OBJECT ${PROJECT_SOURCE_DIR}/cmake/pch.cpp)
-target_link_libraries(unpact_pch PRIVATE unpact_flags unpact_torch)
-target_precompile_headers(unpact_pch PRIVATE <ATen/ATen.h> <filesystem> <map> <memory> <optional> <string> <vector>)
-target_compile_options(unpact_pch PRIVATE -fpch-preprocess)
+if(TARGET unpact_torch)
+  add_library(unpact_pch OBJECT ${PROJECT_SOURCE_DIR}/cmake/pch.cpp)
+  target_link_libraries(unpact_pch PRIVATE unpact_flags unpact_torch)
+  target_precompile_headers(unpact_pch PRIVATE <ATen/ATen.h> <filesystem> <map> <memory> <optional> <string> <vector>)
+  target_compile_options(unpact_pch PRIVATE -fpch-preprocess)
+endif()
 
 function(_unpact_use_pch target libraries)
   if("unpact_torch" IN_LIST libraries)
