@@ -14,8 +14,14 @@ double scoring_bytes(const ModelConfig& config, double bytes, std::int64_t token
   return weights + keys_values + block + std::min(8 * real(config.vocabulary_size) * real(tokens), most_logits);
 }
 
-double unlearning_bytes(const ModelConfig& config) { return 16 * static_cast<double>(config.parameter_count()); }
+double unlearning_bytes_whole(const ModelConfig& config) { return 20 * static_cast<double>(config.parameter_count()); }
 
-double unlearning_bytes_with_copies(const ModelConfig& config) { return 24 * static_cast<double>(config.parameter_count()); }
+double unlearning_bytes(const ModelConfig& config, std::int64_t ranks) {
+  const auto count = static_cast<double>(config.parameter_count());
+  const auto embedding = static_cast<double>(config.vocabulary_size) * static_cast<double>(config.hidden_size);
+  const double blocks = count - embedding * (config.tied_embeddings ? 1 : 2);
+  const double unit = std::max(embedding, blocks / static_cast<double>(config.layers));
+  return 4 * count + 16 * count / static_cast<double>(ranks) + 12 * unit;
+}
 
 }  // namespace unpact

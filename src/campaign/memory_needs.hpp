@@ -2,7 +2,7 @@
 /// How much memory a rank needs for a model, estimated from its shape.
 ///
 /// Legend: N weights, L blocks, D hidden size, F MLP width, H query heads, G key-value heads, d head size, V vocabulary,
-/// T tokens that run at once, b bytes a number.
+/// T tokens that run at once, b bytes a number, W ranks.
 #include <cstdint>
 
 #include "unpact/model/config.hpp"
@@ -15,10 +15,12 @@ namespace unpact {
 /// @param bytes b: 4 for fp32, 2 for bf16.
 double scoring_bytes(const ModelConfig& config, double bytes, std::int64_t tokens);
 
-/// Unlearning on every rank, fp32, without the micro-batch's activations: 4 N weights + 4 N gradients + 8 N AdamW.
-double unlearning_bytes(const ModelConfig& config);
+/// Unlearning in fp32 without the micro-batch's activations: 4 N for the target, which every rank keeps whole (npo and kl
+/// look at it), and 16 N for weights, gradients and AdamW's two moments of what is trained.
+double unlearning_bytes_whole(const ModelConfig& config);
 
-/// The same for npo, kl and tv: the target stays in memory (4 N) beside a frozen or reinforced copy (4 N).
-double unlearning_bytes_with_copies(const ModelConfig& config);
+/// The same with the 16 N cut over the ranks, as they are by default: 4 N + 16 N / W + 12 U, where U is the number of
+/// weights of the largest unit (a block, or the embedding): two units are gathered at a time, and one has a gradient.
+double unlearning_bytes(const ModelConfig& config, std::int64_t ranks);
 
 }  // namespace unpact

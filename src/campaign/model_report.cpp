@@ -106,15 +106,16 @@ void print_memory(const ModelInspection& found) {
                                  in_gib(scoring_bytes(config, 2, kTokensAtOnce)), " in bf16"));
   line("", "= b N weights + 2 b L G d T keys and values + b T (4 D + 2 H d + 2 G d + 3 F) of a block + min(8 V T, 512 MiB) of logits");
   line("", concat("with b = 4 or 2 bytes, T = ", kTokensAtOnce, " tokens at once; every rank holds the whole model"));
-  line("memory to unlearn", concat(in_gib(unlearning_bytes(config)), " GiB a rank (fp32 weights, gradients, AdamW: 16 bytes a weight); ",
-                                   in_gib(unlearning_bytes_with_copies(config)), " for npo, kl and tv (24); activations come on top"));
-  const auto total = [&](double bytes, std::int64_t ranks) { return in_gib(bytes * static_cast<double>(ranks)); };
-  line("GiB of all ranks", "ranks   score fp32   score bf16   unlearn   npo, kl, tv");
+  line("memory to unlearn", concat(in_gib(unlearning_bytes(config, found.ranks)), " GiB a rank on ", found.ranks,
+                                   " rank(s), activations of a micro-batch not counted"));
+  line("", "= 4 N the target + 16 N / W weights, gradients and AdamW in fp32, cut over W ranks + 12 U of the largest block or embedding;");
+  line("", concat(in_gib(unlearning_bytes_whole(config)), " where every rank holds them whole (20 N)"));
+  line("GiB of a rank", "ranks   score fp32   score bf16   unlearn");
   for (const auto ranks : ranks_shown(found.ranks)) {
     char row[120];
-    std::snprintf(row, sizeof row, "%5lld   %10s   %10s   %7s   %11s", static_cast<long long>(ranks),
-                  total(scoring_bytes(config, 4, kTokensAtOnce), ranks).c_str(), total(scoring_bytes(config, 2, kTokensAtOnce), ranks).c_str(),
-                  total(unlearning_bytes(config), ranks).c_str(), total(unlearning_bytes_with_copies(config), ranks).c_str());
+    std::snprintf(row, sizeof row, "%5lld   %10s   %10s   %7s", static_cast<long long>(ranks),
+                  in_gib(scoring_bytes(config, 4, kTokensAtOnce)).c_str(), in_gib(scoring_bytes(config, 2, kTokensAtOnce)).c_str(),
+                  in_gib(unlearning_bytes(config, ranks)).c_str());
     line("", row);
   }
 }
@@ -170,8 +171,8 @@ Json memory_json(const ModelInspection& found) {
     rows.push_back({{"ranks", ranks},
                     {"score_fp32", scoring_bytes(*found.config, 4, kTokensAtOnce)},
                     {"score_bf16", scoring_bytes(*found.config, 2, kTokensAtOnce)},
-                    {"unlearn", unlearning_bytes(*found.config)},
-                    {"unlearn_with_copies", unlearning_bytes_with_copies(*found.config)}});
+                    {"unlearn", unlearning_bytes(*found.config, ranks)},
+                    {"unlearn_whole", unlearning_bytes_whole(*found.config)}});
   return rows;
 }
 
