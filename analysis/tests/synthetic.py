@@ -51,6 +51,7 @@ class Recipe:
     attempts: int = 3
     focus_answer: str = "own"
     steps: int = 30
+    attribution: str = "leave_one_out"
 
     @property
     def id(self) -> str:
@@ -186,7 +187,7 @@ def write_cell(path: Path, recipe: Recipe | None = None) -> Path:
             out.put(f"/{name}/score", data["right"][m].astype(float), ["/question"])
             out.put(f"/{name}/is_right", data["right"][m].astype(np.uint8), ["/question"], flags="right")
             for answer in ("gold", "own"):
-                keys[m, answer] = _contribution(out, f"/{name}/{answer}", data["matrices"][m, answer])
+                keys[m, answer] = _contribution(out, f"/{name}/{answer}", data["matrices"][m, answer], recipe.attribution)
         out.put("/outcome/class", data["outcome"], ["/question"], flags="class")
         pairs = list(zip(keys[0, recipe.focus_answer], keys[1, recipe.focus_answer]))
         out.put("/focus_shift/set_cosine", np.array([st.set_cosine(a[1], b[1]) for a, b in pairs]), ["/question"])
@@ -201,12 +202,13 @@ def write_cell(path: Path, recipe: Recipe | None = None) -> Path:
 def _root(file, recipe: Recipe) -> None:
     config = f"[run]\nseed = {recipe.seed}\n\n[method]\nname = {recipe.method}\n\n[note]\ntext = <img src=x onerror=alert(1)>\n"
     checksums = [hashlib.sha256(x.encode()).hexdigest() for x in (recipe.model, "tokenizer")]
-    text = {"schema_name": "unpact-cell", "schema_version": "1.0.0", "software": "unpact", "software_version": "0.1.0", "git_commit": "0123abcd", "build_type": "Release",
+    text = {"schema_name": "unpact-cell", "schema_version": "1.1.0", "software": "unpact", "software_version": "0.1.0", "git_commit": "0123abcd", "build_type": "Release",
             "compiler": "GNU 12.2.0", "hdf5_version": "1.10.8", "config_resolved": config,
             "fingerprint": hashlib.sha256(json.dumps([config, *checksums], separators=(",", ":")).encode()).hexdigest(), "devices": json.dumps(["cpu", "cpu"]),
             "library_versions": json.dumps({"torch": "2.11.0", "mpi": "4.1.4"}), "started": "2026-01-31T12:00:00Z", "ended": "2026-01-31T12:40:00Z",
             "model_checksum": checksums[0], "tokenizer_checksum": checksums[1], "cell_id": recipe.id, "model": recipe.model, "dataset": recipe.dataset,
-            "method": recipe.method, "judge": "rouge_l_recall >= 0.5"}
+            "method": recipe.method, "judge": "rouge_l_recall >= 0.5", "attribution_method": recipe.attribution,
+            "attribution_settings": json.dumps({"engine": "shared_prefix"} if recipe.attribution == "leave_one_out" else {})}
     for name, value in text.items():
         file.attrs[name] = value
     for name, value in {"seed": recipe.seed, "world_size": 2, "group_size": 2}.items():
@@ -226,12 +228,24 @@ def _asked(out: Writer, data: dict) -> None:
     out.put("/prompts/pieces", [piece for row in data["pieces"] for piece in row], ["/prompts/token"])
 
 
-def _contribution(out: Writer, path: str, matrices) -> list:
+def _contribution(out: Writer, path: str, matrices, method: str) -> list:
+    """For another method than leave-one-out: the same values, scaled, with what the method has and no matrix."""
     values = [st.contributions(m).astype(np.float32) for m in matrices]
+    if method != "leave_one_out":
+        rng = np.random.default_rng(len(method))
+        values = [(0.8 * v + rng.normal(0, 0.05, len(v))).astype(np.float32) for v in values]
     keys = [st.key_tokens(v, 0.22, 0.24) for v in values]
     out.csr(f"{path}/answer_ids", [np.arange(m.shape[1]) for m in matrices], np.int32, f"{path}/answer_token")
-    out.csr(f"{path}/log_probabilities", matrices, np.float32, f"{path}/entry", "nat")
-    out.csr(f"{path}/contributions", values, np.float32, f"{path}/candidate", "nat/token")
+    unit = "1" if method == "rollout" else "nat/token"
+    errors = [np.full(len(v), 0.05) if method == "shapley" else [] for v in values]
+    out.csr(f"{path}/log_probabilities", matrices if method == "leave_one_out" else [[] for _ in matrices], np.float32, f"{path}/entry", "nat")
+    out.csr(f"{path}/contributions", values, np.float32, f"{path}/candidate", unit)
+    out.csr(f"{path}/standard_errors", errors, np.float32, f"{path}/estimate", unit)
+    doubts = [st.uncertain_key_tokens(v, e, 0.22, 0.24, 0.0 if method == "rollout" else 2e-4)[0] for v, e in zip(values, errors)]
+    out.csr(f"{path}/key_token_uncertain", doubts, np.uint8, f"{path}/candidate", flags="bool")
+    out.put(f"{path}/mean_log_probability", np.array([m[0].mean(dtype=float) for m in matrices]), ["/question"], "nat/token")
+    out.put(f"{path}/completeness_error", np.full(len(matrices), 0.01 if method == "integrated_gradients" else np.nan), ["/question"], "nat/token")
+    out.put(f"{path}/surrogate_r2", np.full(len(matrices), 0.8 if method == "lime" else np.nan), ["/question"])
     out.csr(f"{path}/is_key_token", keys, np.uint8, f"{path}/candidate", flags="bool")
     return list(zip(values, keys))
 

@@ -97,3 +97,14 @@ def test_crowded_labels_do_not_overlap():
         frame = figure.axes[0].get_window_extent(renderer)
         assert frame.x0 - 1 <= first.x0 and first.x1 <= frame.x1 + 1 and frame.y0 - 1 <= first.y0 and first.y1 <= frame.y1 + 1
         assert not any(first.overlaps(second) for second in boxes[number + 1 :])
+
+
+def test_doubtful_verdicts_are_said(tmp_path):
+    cell = load_cell(write_cell(tmp_path / "a.h5", Recipe(forget=8, retain=3, attribution="shapley")))
+    seen = 0
+    for question in range(len(cell.question)):
+        boxes = [column.boxes for column in columns(strips.build(cell, question, "gold", 1.0)) if column.boxes]
+        for flag, (before, _, difference) in zip(cell.target.gold.is_uncertain[question], boxes, strict=True):
+            assert ("noise could turn" in before.hint) == bool(flag) and "noise could turn" not in difference.hint
+            seen += int(flag)
+    assert seen > 0

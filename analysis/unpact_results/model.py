@@ -59,11 +59,16 @@ class Contribution:
 
     answer_ids: Ragged  # Q x T
     log_probabilities: Ragged  # Q x ((n + 1) * T), the unablated prompt first
-    contributions: Ragged  # Q x n, nats per answer token
+    contributions: Ragged  # Q x n, nats per answer token (attention rollout: shares)
     is_key_token: Ragged  # Q x n
+    standard_errors: Ragged  # Q x n; empty rows for methods without
+    is_uncertain: Ragged  # Q x n: noise could turn is_key_token; empty rows in files before version 1.1
+    mean_log_probability: NDArray[np.float64]  # Q, of the whole prompt; NaN where not attributed
+    completeness_error: NDArray[np.float64]  # Q, integrated gradients; else NaN
+    surrogate_r2: NDArray[np.float64]  # Q, LIME; else NaN
 
     def matrix(self, question: int) -> NDArray[np.float32]:
-        """The (n + 1) x T log-probabilities of a question."""
+        """The (n + 1) x T log-probabilities of a question; no rows where another method than leave-one-out was used."""
         answer_tokens = len(self.answer_ids[question])
         return self.log_probabilities[question].reshape(-1, answer_tokens) if answer_tokens else np.zeros((0, 0), np.float32)
 
@@ -139,6 +144,8 @@ class Cell:
     beta: float
     noise_floor: float
     judge: str
+    attribution_method: str = "leave_one_out"
+    attribution_settings: dict[str, str] = field(default_factory=dict)
     focus_answer: str = "own"  # whose KeyTokens the focus shift compares: "own" or "gold"
 
     def key_tokens(self, model: ModelResult) -> Ragged:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -87,9 +88,24 @@ def _check_schema(file: h5py.File, name: str) -> None:
         raise ResultsError(f"schema version {version!r} is not known here (this package reads {KNOWN_MAJOR}.x)")
 
 
+def minor_of(file: h5py.File) -> int:
+    """The minor version of a file; 0 where it cannot be read."""
+    parts = str(plain(file.attrs.get("schema_version", ""))).split(".")
+    return int(parts[1]) if len(parts) == 3 and parts[1].isdigit() else 0
+
+
 def _contribution(group: h5py.Group) -> Contribution:
-    names = ("answer_ids", "log_probabilities", "contributions", "is_key_token")
-    return Contribution(*(ragged(group[name]) for name in names))
+    made = [ragged(group[name]) for name in ("answer_ids", "log_probabilities", "contributions", "is_key_token")]
+    count = len(made[0])
+    if "key_token_uncertain" in group:  # since 1.1
+        numbers = [group[name][:] for name in ("mean_log_probability", "completeness_error", "surrogate_r2")]
+        return Contribution(*made, ragged(group["standard_errors"]), ragged(group["key_token_uncertain"]), *numbers)
+    empty = np.zeros(count + 1, np.uint64)
+    part = Contribution(*made, Ragged(np.zeros(0, np.float32), empty), Ragged(np.zeros(0, np.uint8), empty), *(np.full(count, np.nan) for _ in range(3)))
+    for question in range(count):
+        if len(matrix := part.matrix(question)):
+            part.mean_log_probability[question] = matrix[0].mean(dtype=np.float64)
+    return part
 
 
 def _model(group: h5py.Group) -> ModelResult:
@@ -126,7 +142,8 @@ def _cell(file: h5py.File, path: Path) -> Cell:
         probes={name: _probe(name, group) for name, group in file["probes"].items()},
         rates=_rates(file["rates"]), training=_columns(file["training"]), work=_columns(file["work"]),
         alpha=float(attributes["alpha"]), beta=float(attributes["beta"]), noise_floor=float(attributes["noise_floor"]),
-        judge=str(attributes["judge"]), focus_answer="own",
+        judge=str(attributes["judge"]), focus_answer="own", attribution_method=str(attributes.get("attribution_method", "leave_one_out")),
+        attribution_settings=json.loads(str(attributes.get("attribution_settings", "{}"))),
     )
     _check_lengths(cell)
     cell.focus_answer = focus_answer(cell)
@@ -139,7 +156,8 @@ def _check_lengths(cell: Cell) -> None:
     for model in (cell.target, cell.unlearned):
         per_question += [model.answer, model.score, model.is_right]
         for part in (model.gold, model.own):
-            per_question += [part.answer_ids, part.log_probabilities, part.contributions, part.is_key_token]
+            per_question += [part.answer_ids, part.log_probabilities, part.contributions, part.is_key_token, part.standard_errors, part.is_uncertain,
+                             part.mean_log_probability]
     if any(len(item) != count for item in per_question):
         raise ResultsError("datasets disagree about the number of questions")
     if len(cell.pieces) != len(cell.token_ids.values):

@@ -48,36 +48,57 @@ def _check_questions(cell: Cell, report: Report) -> None:
 
 
 def _check_contribution(cell: Cell, path: str, part: Contribution, report: Report) -> None:
-    bad: dict[str, list[int]] = {"shape": [], "count": [], "value": [], "key": [], "positive": []}
+    bad: dict[str, list[int]] = {"shape": [], "count": [], "value": [], "key": [], "positive": [], "error": [], "doubt": [], "score": []}
+    has_matrix = cell.attribution_method == "leave_one_out"
     for row in range(len(cell.question)):
         entries, values, keys, tokens = (len(r[row]) for r in (part.log_probabilities, part.contributions, part.is_key_token, part.answer_ids))
-        if keys != values or entries != ((values + 1) * tokens if entries or values else 0):
+        if keys != values or entries != ((values + 1) * tokens if has_matrix and values else 0):
             bad["shape"].append(row)
             continue
-        if entries and values != int(np.count_nonzero(cell.is_candidate[row])):
-            bad["count"].append(row)
-        if entries and tokens:
+        if values:
+            if values != int(np.count_nonzero(cell.is_candidate[row])):
+                bad["count"].append(row)
             _check_values(cell, part, row, bad)
-    problems = {"shape": ("log_probabilities", "is not (n + 1) x T, with n of contributions and is_key_token and T of answer_ids"),
+            _check_certainty(cell, part, row, bad)
+    problems = {"shape": ("log_probabilities", "is not (n + 1) x T, with n of contributions and is_key_token and T of answer_ids" if has_matrix
+                          else f"is not empty, as it must be for {cell.attribution_method}"),
                 "count": ("contributions", "has not one value for each candidate of the prompt"),
-                "value": ("contributions", f"differs from log_probabilities by more than {TOLERANCE}"),
+                "value": ("contributions", f"differs from log_probabilities by more than {TOLERANCE}, or is not finite"),
                 "key": ("is_key_token", "does not follow from contributions, alpha and beta"),
-                "positive": ("log_probabilities", "has a value that is above 0 or not finite")}
+                "positive": ("log_probabilities", "has a value that is above 0 or not finite"),
+                "error": ("standard_errors", "has neither one value for each contribution nor none, or a negative one"),
+                "doubt": ("key_token_uncertain", "does not follow from contributions, standard_errors and noise_floor"),
+                "score": ("mean_log_probability", "is missing, above 0, or not the mean of the first row of log_probabilities")}
     for kind, (name, problem) in problems.items():
         _rows(f"{path}/{name}", problem, np.isin(np.arange(len(cell.question)), bad[kind]), report)
 
 
 def _check_values(cell: Cell, part: Contribution, row: int, bad: dict[str, list[int]]) -> None:
-    matrix, stored = part.matrix(row), part.contributions[row]
-    if not np.all(np.isfinite(matrix)) or np.any(matrix > TOLERANCE):
+    matrix, stored, score = part.matrix(row), part.contributions[row], float(part.mean_log_probability[row])
+    if not (np.isfinite(score) and score <= TOLERANCE) or (len(matrix) and abs(matrix[0].mean(dtype=np.float64) - score) > TOLERANCE):
+        bad["score"].append(row)
+    if len(matrix) and (not np.all(np.isfinite(matrix)) or np.any(matrix > TOLERANCE)):
         bad["positive"].append(row)
-    if not np.allclose(st.contributions(matrix), stored, rtol=1e-6, atol=TOLERANCE, equal_nan=True):
+    if not np.all(np.isfinite(stored)) or (len(matrix) and not np.allclose(st.contributions(matrix), stored, rtol=1e-6, atol=TOLERANCE)):
         bad["value"].append(row)
     values = stored.astype(np.float64)
     largest = values.max() if len(values) else 0.0
     near = (np.abs(values - cell.alpha * largest) < TOLERANCE) | (np.abs(values - cell.beta) < TOLERANCE)
     if np.any((st.key_tokens(values, cell.alpha, cell.beta) != part.is_key_token[row].astype(bool)) & ~near):
         bad["key"].append(row)
+
+
+def _check_certainty(cell: Cell, part: Contribution, row: int, bad: dict[str, list[int]]) -> None:
+    values, errors, stored = part.contributions[row].astype(np.float64), part.standard_errors[row].astype(np.float64), part.is_uncertain[row]
+    if len(errors) not in (0, len(values)) or np.any(errors < 0):
+        bad["error"].append(row)
+        return
+    if not len(part.is_uncertain.values):
+        return  # a file of version 1.0
+    noise = 0.0 if cell.attribution_method == "rollout" else cell.noise_floor
+    made, margin = st.uncertain_key_tokens(values, errors, cell.alpha, cell.beta, noise)
+    if len(stored) != len(values) or np.any((made != stored.astype(bool)) & (np.abs(margin) > TOLERANCE)):
+        bad["doubt"].append(row)
 
 
 def _or_none(values: np.ndarray, size: int) -> np.ndarray:

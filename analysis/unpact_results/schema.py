@@ -1,8 +1,8 @@
-"""docs/results-format.md, version 1.0, as data: which attributes and datasets a file has."""
+"""docs/results-format.md, version 1.1, as data: which attributes and datasets a file has."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 STRING = "string"
 CELL, CAMPAIGN = "unpact-cell", "unpact-campaign"
@@ -12,6 +12,7 @@ CELL_ATTRIBUTES = _COMMON | {
     name: STRING for name in ("config_resolved", "fingerprint", "devices", "library_versions", "started", "ended", "model_checksum", "tokenizer_checksum",
                               "cell_id", "model", "dataset", "method", "judge")
 } | dict.fromkeys(("seed", "world_size", "group_size"), "int64") | dict.fromkeys(("alpha", "beta", "noise_floor"), "float64")
+CELL_ATTRIBUTES_SINCE_1_1 = {"attribution_method": STRING, "attribution_settings": STRING}
 CAMPAIGN_ATTRIBUTES = _COMMON | {"collected": STRING} | dict.fromkeys(("finished", "missing", "broken"), "int64")
 
 FLAG_MEANINGS = {
@@ -32,6 +33,7 @@ class Field:
     axes: tuple[str, ...]
     unit: str = "1"
     flags: str = ""
+    since: int = 0  # minor version that added it
 
     @property
     def is_scale(self) -> bool:
@@ -59,6 +61,16 @@ def _contribution(group: str) -> list[Field]:
         f"{group}/is_key_token", "uint8", candidate, "1", "flag")
 
 
+def _certainty(group: str) -> list[Field]:
+    """What version 1.1 added to the contributions."""
+    candidate, estimate, question = f"{group}/candidate", f"{group}/estimate", ("/question",)
+    fields = [_scale(estimate), *_csr(f"{group}/standard_errors", "float32", estimate, "nat/token"),
+              *_csr(f"{group}/key_token_uncertain", "uint8", candidate, "1", "flag"),
+              Field(f"{group}/mean_log_probability", "float64", question, "nat/token"),
+              Field(f"{group}/completeness_error", "float64", question, "nat/token"), Field(f"{group}/surrogate_r2", "float64", question)]
+    return [replace(field, since=1) for field in fields]
+
+
 def probe_fields(group: str) -> list[Field]:
     """Datasets of one probe."""
     question, attempt = f"{group}/probed_question", f"{group}/attempt"
@@ -70,13 +82,16 @@ def probe_fields(group: str) -> list[Field]:
 def _model(group: str) -> list[Field]:
     axis = ("/question",)
     return [Field(f"{group}/answer", STRING, axis), Field(f"{group}/score", "float64", axis), Field(f"{group}/is_right", "uint8", axis, "1", "right"),
-            *_contribution(f"{group}/gold"), *_contribution(f"{group}/own")]
+            *_contribution(f"{group}/gold"), *_contribution(f"{group}/own"), *_certainty(f"{group}/gold"), *_certainty(f"{group}/own")]
 
 
 CSR_GROUPS = ["/prompts/token_ids", "/prompts/is_candidate"] + [
     f"/{model}/{answer}/{name}" for model in ("target", "unlearned") for answer in ("gold", "own")
     for name in ("answer_ids", "log_probabilities", "contributions", "is_key_token")
 ]
+
+CSR_GROUPS_SINCE_1_1 = [f"/{model}/{answer}/{name}" for model in ("target", "unlearned") for answer in ("gold", "own")
+                       for name in ("standard_errors", "key_token_uncertain")]
 
 CELL_FIELDS: list[Field] = [
     _scale("/question"), _scale("/question_bound"),
@@ -93,6 +108,21 @@ CELL_FIELDS: list[Field] = [
     *_table("/work", "stage", STRING, {"seconds": "float64"} | dict.fromkeys(("positions", "positions_naive", "model_calls", "logit_rows"), "uint64"), {"seconds": "s"}),
 ]
 CELL_GROUPS = ("/probes",)
+
+LEAVE_ONE_OUT = "leave_one_out"
+METHODS = (LEAVE_ONE_OUT, "in_place_mask", "baseline", "gradient_x_input", "integrated_gradients", "shapley", "lime", "rollout")
+
+
+def fields_of(minor: int, method: str) -> list[Field]:
+    """The datasets of a cell of version 1.`minor` whose contributions were made by a method: rollout's are no nats."""
+    scores = ("/contributions/values", "/standard_errors/values")
+    return [replace(field, unit="1") if method == "rollout" and field.path.endswith(scores) else field for field in CELL_FIELDS if field.since <= minor]
+
+
+def csr_groups_of(minor: int) -> list[str]:
+    """The CSR groups of a cell of version 1.`minor`."""
+    return CSR_GROUPS + (CSR_GROUPS_SINCE_1_1 if minor >= 1 else [])
+
 
 _PARTS = {"model": STRING, "dataset": STRING, "method": STRING, "seed": "int64"}
 CAMPAIGN_FIELDS: list[Field] = [

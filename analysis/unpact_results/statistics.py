@@ -67,6 +67,21 @@ def key_tokens(values: NDArray[np.floating], alpha: float, beta: float) -> NDArr
     return (values >= alpha * values.max()) & (values >= beta)
 
 
+def uncertain_key_tokens(values: NDArray[np.floating], errors: NDArray[np.floating], alpha: float, beta: float,
+                         noise_floor: float) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Which verdicts of key_tokens noise could turn, and how far each is from the edge of that (docs/results-format.md)."""
+    values = np.asarray(values, dtype=np.float64)
+    if not len(values):
+        return np.zeros(0, dtype=bool), np.zeros(0)
+    noise = np.full(len(values), 2 * noise_floor) + (1.96 * np.asarray(errors, dtype=np.float64) if len(errors) else 0.0)
+    largest = int(values.argmax())
+    relative = alpha * values[largest]
+    if relative > beta:
+        noise = noise + alpha * noise[largest]
+    margin = np.abs(values - max(relative, beta)) - noise
+    return ~(margin >= 0), margin
+
+
 def set_cosine(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
     """Cosine of two KeyToken sets: 0 where one is empty, NaN where both are."""
     first, second = np.asarray(first, dtype=bool), np.asarray(second, dtype=bool)

@@ -119,6 +119,7 @@ def build(cell: Cell, question: int, answer: str, limit: float) -> Strips | None
     if values is None:
         return None
     keys = [key_tokens(part, cell.alpha, cell.beta) for part in values]
+    doubts = [_doubts(getattr(model, answer).is_uncertain[question], len(values[0])) for model in (cell.target, cell.unlearned)]
     pieces, columns, names = cell.pieces_of(question), [], ([], [])
     number = 0
     for piece, candidate, token in zip(pieces, cell.is_candidate[question], cell.token_ids[question], strict=True):
@@ -126,23 +127,30 @@ def build(cell: Cell, question: int, answer: str, limit: float) -> Strips | None
             columns.append(Column(shown(piece), ()))
             continue
         pair, flags = [part[number] for part in values], [bool(part[number]) for part in keys]
-        columns.append(Column(shown(piece), _boxes(cell, pair, flags, int(token), limit)))
+        doubt = [bool(part[number]) for part in doubts]
+        columns.append(Column(shown(piece), _boxes(cell, pair, flags, doubt, int(token), limit)))
         for side in range(2):
             if flags[side]:
-                names[side].append(f"{piece.strip() or ''.join(p.text for p in shown(piece))} {signed(pair[side])}")
+                names[side].append(f"{piece.strip() or ''.join(p.text for p in shown(piece))} {signed(pair[side])}{' (uncertain)' if doubt[side] else ''}")
         number += 1
-    matrices = [getattr(model, answer).matrix(question) for model in (cell.target, cell.unlearned)]
-    scores = tuple(float(m[0].mean()) if len(m) else math.nan for m in matrices)
+    scores = tuple(float(getattr(model, answer).mean_log_probability[question]) for model in (cell.target, cell.unlearned))
     return Strips(answer, _wrap(_shorten(columns)), *names, scores)
 
 
-def _boxes(cell: Cell, pair: list[float], flags: list[bool], token: int, limit: float) -> tuple[Box, ...]:
+def _doubts(flags: np.ndarray, count: int) -> np.ndarray:
+    """Which verdicts noise could turn; files before version 1.1 do not say."""
+    return flags.astype(bool) if len(flags) else np.zeros(count, dtype=bool)
+
+
+def _boxes(cell: Cell, pair: list[float], flags: list[bool], doubt: list[bool], token: int, limit: float) -> tuple[Box, ...]:
     frames = ["key" if flags[0] else "", "key" if flags[1] else "", "lost" if flags[0] and not flags[1] else "gained" if flags[1] and not flags[0] else ""]
     boxes = []
-    for row, value, frame, floor in zip(ROWS, (*pair, pair[1] - pair[0]), frames, (1, 1, 2), strict=True):
-        quiet = abs(value) <= floor * cell.noise_floor  # a difference carries the noise of both sides
+    noise = 0.0 if cell.attribution_method == "rollout" else cell.noise_floor
+    for row, value, frame, floor, open_ in zip(ROWS, (*pair, pair[1] - pair[0]), frames, (1, 1, 2), (*doubt, False), strict=True):
+        quiet = abs(value) <= floor * noise  # a difference carries the noise of both sides
         background, light = (NOISE, False) if quiet else colour(value, limit)
-        boxes.append(Box(background, light, frame, f"{row} {signed(value, 3)}{' (below the noise floor)' if quiet else ''}, id {token}"))
+        boxes.append(Box(background, light, frame, f"{row} {signed(value, 3)}{' (below the noise floor)' if quiet else ''}"
+                         f"{', noise could turn whether it is a KeyToken' if open_ else ''}, id {token}"))
     return tuple(boxes)
 
 

@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 
 from .reading import KNOWN_MAJOR, plain
-from .schema import CSR_GROUPS, FLAG_MEANINGS, STRING, Field
+from .schema import FLAG_MEANINGS, STRING, Field
 
 Report = Callable[[str, str], None]  # (path in the file, what is wrong)
 
@@ -47,7 +47,7 @@ def _check_text(name: str, value: str, report: Report) -> None:
             report("/", f"attribute {name} is no ISO 8601 time in UTC: {value!r}")
     elif name in _HEX and value and (len(value) != 64 or set(value) - set("0123456789abcdef")):
         report("/", f"attribute {name} is no SHA-256 of 64 hex digits")
-    elif name in ("devices", "library_versions"):
+    elif name in ("devices", "library_versions", "attribution_settings"):
         try:
             if not isinstance(json.loads(value), list if name == "devices" else dict):
                 raise ValueError
@@ -150,10 +150,10 @@ def check_storage(dataset: h5py.Dataset, report: Report) -> None:
         report(dataset.name, f"is stored without {', '.join(lacking)}")
 
 
-def check_csr(file: h5py.File, usable: set[str], report: Report) -> set[str]:
+def check_csr(file: h5py.File, groups: Sequence[str], usable: set[str], report: Report) -> set[str]:
     """CSR rules; returns the groups whose rows can be used."""
     good = set()
-    for path in CSR_GROUPS:
+    for path in groups:
         if not {f"{path}/values", f"{path}/offsets"} <= usable:
             continue
         offsets, length = file[f"{path}/offsets"][:], len(file[f"{path}/values"])

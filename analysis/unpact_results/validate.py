@@ -13,7 +13,7 @@ import numpy as np
 
 from . import schema
 from .model import Cell, Outcome, Split
-from .reading import STATES, ResultsError, load_cell, plain, strings
+from .reading import STATES, ResultsError, load_cell, minor_of, plain, strings
 from .recompute import check_cell
 from .structure import Report, check_attributes, check_csr, check_field, check_groups, check_storage, check_units
 
@@ -55,16 +55,21 @@ def validate_all(paths: Sequence[str | os.PathLike[str]]) -> list[str]:
 
 def _validate_cell_structure(file: h5py.File, report: Report) -> bool:
     """Structure of a cell; returns whether its content can be loaded."""
-    check_attributes(file, schema.CELL_ATTRIBUTES, schema.CELL, report)
+    minor = minor_of(file)
+    check_attributes(file, schema.CELL_ATTRIBUTES | (schema.CELL_ATTRIBUTES_SINCE_1_1 if minor >= 1 else {}), schema.CELL, report)
+    method = str(plain(file.attrs.get("attribution_method", schema.LEAVE_ONE_OUT)))
+    if method not in schema.METHODS:
+        report("/", f"attribute attribution_method is {method!r}, which is no method of the format")
     check_groups(file, schema.CELL_GROUPS, report)
-    fields = list(schema.CELL_FIELDS)
+    fields = schema.fields_of(minor, method)
     probes = file.get("/probes")
     if isinstance(probes, h5py.Group):
         fields += [field for name in probes for field in schema.probe_fields(f"/probes/{name}")]
     usable = {field.path for field in fields if check_field(file, field, report)}
     _check_counters(file, usable, report)
-    good = check_csr(file, usable, report)
-    return len(usable) == len(fields) and len(good) == len(schema.CSR_GROUPS)
+    groups = schema.csr_groups_of(minor)
+    good = check_csr(file, groups, usable, report)
+    return len(usable) == len(fields) and len(good) == len(groups)
 
 
 def _check_counters(file: h5py.File, usable: set[str], report: Report) -> None:

@@ -26,6 +26,23 @@ std::vector<std::uint8_t> find_key_tokens(std::span<const float> contributions, 
   return keys;
 }
 
+std::vector<std::uint8_t> find_uncertain_key_tokens(std::span<const float> contributions, std::span<const float> standard_errors,
+                                                    const KeyTokenOptions& options, double noise_floor) {
+  UNPACT_EXPECT(standard_errors.empty() || standard_errors.size() == contributions.size());
+  std::vector<std::uint8_t> uncertain(contributions.size(), 0);
+  if (contributions.empty()) return uncertain;
+  const auto noise = [&](std::size_t i) { return 2 * noise_floor + (standard_errors.empty() ? 0.0 : 1.96 * standard_errors[i]); };
+  const auto largest = static_cast<std::size_t>(std::max_element(contributions.begin(), contributions.end()) - contributions.begin());
+  const double relative = options.alpha * contributions[largest];
+  const bool is_relative = relative > options.beta;
+  for (std::size_t i = 0; i < uncertain.size(); ++i) {
+    const double margin = std::abs(contributions[i] - (is_relative ? relative : options.beta));
+    const double bound = noise(i) + (is_relative ? options.alpha * noise(largest) : 0.0);
+    uncertain[i] = !(margin >= bound);
+  }
+  return uncertain;
+}
+
 double key_token_cosine(std::span<const std::uint8_t> target, std::span<const std::uint8_t> unlearned) {
   UNPACT_EXPECT(target.size() == unlearned.size());
   double both = 0, in_target = 0, in_unlearned = 0;

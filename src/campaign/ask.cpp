@@ -1,8 +1,10 @@
+#include <algorithm>
 #include <fstream>
 #include <iostream>
 
 #include "token_strip.hpp"
 #include "unpact/attribution/key_tokens.hpp"
+#include "unpact/attribution/method.hpp"
 #include "unpact/campaign/jobs.hpp"
 #include "unpact/campaign/session.hpp"
 #include "unpact/comm/share_work.hpp"
@@ -24,8 +26,15 @@ struct Asked {
 struct Reply {
   std::string answer, own_answer;
   std::vector<TokenId> answer_ids;
-  AttributionResult attribution;
-  std::vector<std::uint8_t> keys;
+  std::vector<float> answer_log_probabilities;
+  Attribution attribution;
+  std::vector<std::uint8_t> keys, uncertain;
+};
+
+/// How a prompt is attributed.
+struct Attributing {
+  std::unique_ptr<AttributionMethod> method;
+  std::vector<double> noise_floor;  ///< one a model
 };
 
 std::vector<Asked> read_lines(std::istream& in) {
@@ -59,27 +68,56 @@ std::vector<Asked> read_input(const AskOptions& options) {
 }
 
 /// Asks and attributes on this rank alone.
-Reply ask_one(const LanguageModel& model, const Prompt& prompt, const std::string& given, const LeaveOneOutEngine& engine, const Configuration& c) {
+Reply ask_one(const LanguageModel& model, const Prompt& prompt, const std::string& given, const Attributing& attributing, double noise_floor,
+              std::uint64_t item, const Configuration& c) {
   Reply reply;
   const auto own = generate(model.transformer, {{prompt.ids, 0}}, c.generation).front();
   reply.own_answer = model.text_of(own);
   reply.answer_ids = given.empty() ? own : encode_answer(*model.tokenizer, model.prompt_template, given);
   reply.answer = given.empty() ? reply.own_answer : given;
   if (reply.answer_ids.empty() || prompt.candidate_begin == prompt.candidate_end) return reply;
-  reply.attribution = engine.run(model.transformer, {prompt.ids, prompt.candidate_begin, prompt.candidate_end, reply.answer_ids});
-  reply.keys = find_key_tokens(reply.attribution.contributions(), c.attribution.keys);
+  const AttributionTask task{prompt.ids, prompt.candidate_begin, prompt.candidate_end, reply.answer_ids};
+  reply.attribution = attributing.method->run(model.transformer, task, item);
+  const auto& matrix = reply.attribution.log_probabilities;
+  if (matrix.empty()) {
+    reply.answer_log_probabilities = score_answers(model.transformer, {{prompt.ids, reply.answer_ids}}).front();
+  } else {
+    reply.answer_log_probabilities.assign(matrix.begin(), matrix.begin() + static_cast<std::ptrdiff_t>(reply.answer_ids.size()));
+  }
+  const auto& values = reply.attribution.values;
+  reply.keys = find_key_tokens(values, c.attribution.keys);
+  reply.uncertain = find_uncertain_key_tokens(values, reply.attribution.standard_errors, c.attribution.keys,
+                                              is_in_nats(c.attribution.method) ? noise_floor : 0.0);
   return reply;
+}
+
+/// Noise of one model, on the first prompt that works: measured once, since it costs several passes.
+double noise_floor_of_input(const LanguageModel& model, const std::vector<Asked>& asked, const Configuration& c) {
+  for (const auto& item : asked) {
+    try {
+      if (!item.error.empty()) continue;
+      const auto prompt = build_prompt(*model.tokenizer, model.prompt_template, item.prompt);
+      const auto answer = item.answer.empty() ? generate(model.transformer, {{prompt.ids, 0}}, c.generation).front()
+                                              : encode_answer(*model.tokenizer, model.prompt_template, item.answer);
+      if (answer.empty() || prompt.candidate_begin == prompt.candidate_end) continue;
+      return measure_noise_floor(model.transformer, {prompt.ids, prompt.candidate_begin, prompt.candidate_end, answer});
+    } catch (const UserError&) {
+      continue;  // the item is reported where it is answered
+    }
+  }
+  return 0;
 }
 
 std::vector<StripToken> strip_of(const Prompt& prompt, const Reply& reply, const Tokenizer& tokenizer) {
   std::vector<StripToken> strip;
-  const auto contributions = reply.keys.empty() ? std::vector<float>{} : reply.attribution.contributions();
+  const auto& contributions = reply.attribution.values;
   for (std::size_t t = 0; t < prompt.ids.size(); ++t) {
     StripToken token{tokenizer.piece(prompt.ids[t]), 0, false, false};
     if (t >= prompt.candidate_begin && t < prompt.candidate_end && !contributions.empty()) {
       token.is_candidate = true;
       token.contribution = contributions[t - prompt.candidate_begin];
       token.is_key = reply.keys[t - prompt.candidate_begin] != 0;
+      token.is_uncertain = reply.uncertain[t - prompt.candidate_begin] != 0;
     }
     strip.push_back(std::move(token));
   }
@@ -89,16 +127,17 @@ std::vector<StripToken> strip_of(const Prompt& prompt, const Reply& reply, const
 /// Lists over the prompt's tokens; tokens of the template are context and have no contribution (null).
 Json reply_json(const Prompt& prompt, const Reply& reply, const Tokenizer& tokenizer) {
   Json json = {{"answer", reply.answer}, {"own_answer", reply.own_answer}, {"answer_tokens", Json::array()},
-               {"contributions", Json::array()}, {"key_tokens", Json::array()}};
+               {"contributions", Json::array()}, {"key_tokens", Json::array()}, {"key_token_uncertain", Json::array()}};
   for (std::size_t k = 0; k < reply.answer_ids.size(); ++k) {
     Json token = {{"id", reply.answer_ids[k]},
                   {"piece", reply.answer_ids[k] < tokenizer.vocabulary_size() ? tokenizer.piece(reply.answer_ids[k]) : std::string()}};
-    token["logprob"] = reply.attribution.log_probabilities.empty() ? Json() : Json(reply.attribution.log_probabilities[k]);
+    token["logprob"] = reply.answer_log_probabilities.empty() ? Json() : Json(reply.answer_log_probabilities[k]);
     json["answer_tokens"].push_back(token);
   }
   for (const auto& token : strip_of(prompt, reply, tokenizer)) {
     json["contributions"].push_back(token.is_candidate ? Json(token.contribution) : Json());
     json["key_tokens"].push_back(token.is_key);
+    json["key_token_uncertain"].push_back(token.is_uncertain);
   }
   return json;
 }
@@ -111,7 +150,11 @@ std::string json_line(const Asked& asked, const Prompt& prompt, const std::vecto
   return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
-std::string readable(const Asked& asked, const Prompt& prompt, const std::vector<Reply>& replies, const Tokenizer& tokenizer, bool colour) {
+std::string readable(const Asked& asked, const Prompt& prompt, const std::vector<Reply>& replies, const Tokenizer& tokenizer,
+                     const std::string& method, bool colour) {
+  const bool any_uncertain = std::any_of(replies.begin(), replies.end(), [](const Reply& reply) {
+    return std::find(reply.uncertain.begin(), reply.uncertain.end(), 1) != reply.uncertain.end();
+  });
   std::string text = concat(asked.prompt, "\n");
   double scale = 0;
   for (const auto& reply : replies) scale = std::max(scale, strip_scale(strip_of(prompt, reply, tokenizer)));
@@ -127,21 +170,24 @@ std::string readable(const Asked& asked, const Prompt& prompt, const std::vector
     const auto words = words_behind(prompt, std::vector<bool>(keys.begin(), keys.end()));
     text += concat("  KeyTokens: ", words.empty() ? "none" : join(words, ", "), "\n");
   }
-  return text + concat("\n(", colour ? "blue supports the answer, orange hurts it; " : "", "full scale ", scale, " nats per answer token)\n");
+  return text + concat("\n(", colour ? "blue supports the answer, orange hurts it; " : "", "full scale ", scale, is_in_nats(method) ? " nats per answer token" : " of the attention",
+                       any_uncertain ? "; ? noise could turn whether it is a KeyToken" : "", ")\n");
 }
 
 /// What is printed, behind a byte that says whether it is an answer: the strings of share_work carry both.
 constexpr char kAnswered = '+', kFailed = '-';
 
-std::string answer_item(const Asked& asked, const std::vector<LanguageModel>& models, const LeaveOneOutEngine& engine, const Configuration& c,
-                        bool colour) {
+std::string answer_item(const Asked& asked, std::uint64_t item, const std::vector<LanguageModel>& models, const Attributing& attributing,
+                        const Configuration& c, bool colour) {
   const auto& tokenizer = *models.front().tokenizer;
   try {
     if (!asked.error.empty()) throw UserError(asked.error, "", "");
     const auto prompt = build_prompt(tokenizer, models.front().prompt_template, asked.prompt);
     std::vector<Reply> replies;
-    for (const auto& model : models) replies.push_back(ask_one(model, prompt, asked.answer, engine, c));
-    return kAnswered + (c.ask.json ? json_line(asked, prompt, replies, tokenizer) : readable(asked, prompt, replies, tokenizer, colour));
+    for (std::size_t m = 0; m < models.size(); ++m)
+      replies.push_back(ask_one(models[m], prompt, asked.answer, attributing, attributing.noise_floor[m], item, c));
+    return kAnswered +
+           (c.ask.json ? json_line(asked, prompt, replies, tokenizer) : readable(asked, prompt, replies, tokenizer, c.attribution.method, colour));
   } catch (const UserError& error) {
     if (asked.line == 0) throw;  // a single question on the command line: its error is the program's
     const auto reason = error.reason().empty() ? error.problem() : concat(error.problem(), ": ", error.reason());
@@ -175,7 +221,9 @@ ExitCode run_ask(const Communicator& world, const Configuration& c) {
     asked.clear();
     for (const auto& item : received) asked.push_back({item[0], item[1], item[2], item[3]});
   }
-  const auto engine = make_engine(c.attribution.engine, static_cast<std::size_t>(c.attribution.token_budget));
+  Attributing attributing{make_attribution_method(c.attribution.method, c.attribution.settings, c.attribution.engine,
+                                                  static_cast<std::size_t>(c.attribution.token_budget), c.run.seed, *models[0].tokenizer), {}};
+  for (const auto& model : models) attributing.noise_floor.push_back(noise_floor_of_input(model, asked, c));
   const bool colour = stdout_wants_colour();
   std::size_t failed = 0;
   constexpr std::size_t page = 256;  // printed as they come, so that a long input shows results early
@@ -183,7 +231,7 @@ ExitCode run_ask(const Communicator& world, const Configuration& c) {
     const auto count = std::min(page, asked.size() - first);
     const auto lines = share_work(world, count, 1, [&](std::size_t begin, std::size_t end) {
       std::vector<std::string> out;
-      for (auto i = begin; i < end; ++i) out.push_back(answer_item(asked[first + i], models, *engine, c, colour));
+      for (auto i = begin; i < end; ++i) out.push_back(answer_item(asked[first + i], first + i, models, attributing, c, colour));
       return out;
     });
     for (const auto& text : lines) failed += text.front() == kFailed;

@@ -56,6 +56,8 @@ CellRecord start_record(const Session& session, const Communicator& group, const
   record.dataset = c.dataset.name;
   record.method = c.method.name;
   record.provenance = provenance_of(session, group, baseline, c);
+  record.attribution_method = c.attribution.method;
+  record.attribution_settings = used_settings(c.attribution.method, c.attribution.settings, c.attribution.engine, *baseline.target.tokenizer);
   record.alpha = c.attribution.keys.alpha;
   record.beta = c.attribution.keys.beta;
   return record;
@@ -84,11 +86,11 @@ Configuration baseline_configuration(const Configuration& c) {
   return base;
 }
 
-void evaluate_target(const Session& session, Baseline& baseline, const Configuration& c) {
+void evaluate_target(const Session& session, Baseline& baseline, const Configuration& c, FinishedPages& pages) {
   auto& record = baseline.record;
   record.questions = record_questions(baseline.questions, *baseline.target.tokenizer);
-  record.target = evaluate_model(session.world(), baseline.target, baseline.questions, c, "target", record.work);
   record.noise_floor = noise_floor_of(baseline.target.transformer, baseline.questions);
+  record.target = evaluate_model(session.world(), baseline.target, baseline.questions, c, {"target", record.noise_floor, &pages}, record.work);
   record.unlearned = record.target;  // nothing was unlearned: the file says what a perfect copy looks like
   compare_models(session.world(), baseline.target, baseline.questions, c, record);
   record.provenance.ended = utc_now();
@@ -125,15 +127,19 @@ Baseline prepare_baseline(const Session& session, const Configuration& c, const 
   Baseline baseline{std::move(target), std::move(dataset), std::move(questions), std::move(checksum), {}};
   baseline.record = start_record(session, session.world(), baseline, base);
   const auto file = folder / "baselines" / (name + ".h5");
+  const auto unfinished = folder / "baselines" / (name + ".unfinished");
   const bool done = session.is_root() && is_finished_cell(file, fingerprint_of(baseline.record.provenance));
+  if (done) fs::remove_all(unfinished);  // of a job that was killed at its very end
   if (session.world().broadcast(done ? "yes" : "no", 0) == "yes") {
     log::info(concat("Using the target's answers and contributions in ", file.string()));
     baseline.record = read_cell_file(file);
     return baseline;
   }
   log::info(concat("Asking the target ", baseline.questions.size(), " questions"));
-  evaluate_target(session, baseline, base);
+  FinishedPages pages(session.world(), unfinished, fingerprint_of(baseline.record.provenance));
+  evaluate_target(session, baseline, base, pages);
   write_cell_file(session.world(), file, baseline.record);
+  pages.remove();
   return baseline;
 }
 
@@ -151,7 +157,7 @@ CellRecord compare_with_baseline(const Session& session, const Communicator& gro
   record.questions = baseline.record.questions;
   record.target = baseline.record.target;
   record.noise_floor = baseline.record.noise_floor;
-  record.unlearned = evaluate_model(group, unlearned, baseline.questions, c, "unlearned", record.work);
+  record.unlearned = evaluate_model(group, unlearned, baseline.questions, c, {"unlearned", record.noise_floor}, record.work);
   compare_models(group, unlearned, baseline.questions, c, record);
   return record;
 }

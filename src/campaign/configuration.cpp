@@ -46,6 +46,7 @@ void check(const Configuration& c) {
   check_train_options(c.unlearn_training());
   check_method(c.method);
   check_key_token_options(c.attribution.keys);
+  check_attribution_settings(c.attribution.method, c.attribution.settings);
   check_phrasings(c.probe.resolve_phrasings());
   const Judge judge(c.judge);
   c.prompt.resolve();
@@ -64,6 +65,7 @@ void check(const Configuration& c) {
   };
   positive("generation.max_new_tokens", c.generation.max_new_tokens);
   positive("attribution.token_budget", c.attribution.token_budget);
+  positive("attribution.save_every", c.attribution.save_every);
   positive("campaign.ranks_per_cell", c.campaign.ranks_per_cell);
   positive("inspect.ranks", c.inspect.ranks);
   UNPACT_VALIDATE(c.prompt.examples >= 0 && c.dataset.limit >= 0 && c.run.threads >= 0, "a count is negative",

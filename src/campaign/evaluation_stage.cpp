@@ -2,9 +2,11 @@
 
 #include <algorithm>
 
+#include "unpact/comm/share_work.hpp"
 #include "unpact/core/clock.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/core/log.hpp"
+#include "unpact/evaluation/attribute_questions.hpp"
 #include "unpact/evaluation/choices.hpp"
 #include "unpact/evaluation/outcome.hpp"
 #include "unpact/evaluation/probes.hpp"
@@ -12,23 +14,56 @@
 namespace unpact {
 namespace {
 
-WorkRecord work_record(const std::string& stage, const Stopwatch& clock, const std::vector<AttributionResult>& results = {}) {
+WorkRecord work_record(const std::string& stage, const Stopwatch& clock, const std::vector<Attribution>& results = {}) {
   AttributionWork total;
   for (const auto& result : results) total += result.work;
   return {stage, clock.seconds(), total.positions, total.positions_naive, total.model_calls, total.logit_rows};
 }
 
-ContributionRecord record_contributions(const std::vector<AttributionResult>& results, const std::vector<std::vector<TokenId>>& answers,
-                                        const KeyTokenOptions& keys) {
+ContributionRecord record_contributions(const std::vector<Attribution>& results, const std::vector<std::vector<TokenId>>& answers,
+                                        const Configuration& c, double noise_floor) {
   ContributionRecord record;
+  const double noise = is_in_nats(c.attribution.method) ? noise_floor : 0.0;
   for (std::size_t q = 0; q < results.size(); ++q) {
-    const auto contributions = answers[q].empty() ? std::vector<float>{} : results[q].contributions();
+    const auto& result = results[q];
     record.answer_ids.add({answers[q].begin(), answers[q].end()});
-    record.log_probabilities.add(results[q].log_probabilities);
-    record.contributions.add(contributions);
-    record.is_key_token.add(find_key_tokens(contributions, keys));
+    record.log_probabilities.add(result.log_probabilities);
+    record.contributions.add(result.values);
+    record.standard_errors.add(result.standard_errors);
+    record.is_key_token.add(find_key_tokens(result.values, c.attribution.keys));
+    record.is_uncertain.add(find_uncertain_key_tokens(result.values, result.standard_errors, c.attribution.keys, noise));
+    record.mean_log_probability.push_back(result.mean_log_probability);
+    record.completeness_error.push_back(result.completeness_error);
+    record.surrogate_r2.push_back(result.surrogate_r2);
   }
   return record;
+}
+
+std::string encode(const OwnAnswer& answer) { return to_bytes(std::vector<std::uint64_t>{answer.ids.size()}) + to_bytes(answer.ids) + answer.text; }
+
+OwnAnswer decode(const std::string& bytes) {
+  constexpr auto head = sizeof(std::uint64_t);
+  const auto count = from_bytes<std::uint64_t>(bytes.substr(0, head)).at(0) * sizeof(TokenId);
+  UNPACT_EXPECT(head + count <= bytes.size());
+  return {from_bytes<TokenId>(bytes.substr(head, count)), bytes.substr(head + count)};
+}
+
+/// The model's greedy answers, those of finished pages from the disk.
+std::vector<OwnAnswer> own_answers(const Communicator& group, const LanguageModel& model, const std::vector<std::vector<TokenId>>& prompts,
+                                   const std::vector<std::size_t>& choices, AnswerStyle style, const Configuration& c, FinishedPages* pages) {
+  if (pages == nullptr) return answer_in_style(group, model, prompts, choices, c.generation, style);
+  const auto save_every = static_cast<std::size_t>(c.attribution.save_every);
+  const auto encoded = pages->run("answers", prompts.size(), save_every, [&](std::size_t first, std::size_t last) {
+    const auto begin = static_cast<std::ptrdiff_t>(first), end = static_cast<std::ptrdiff_t>(last);
+    std::vector<std::string> page;
+    for (const auto& answer : answer_in_style(group, model, {prompts.begin() + begin, prompts.begin() + end},
+                                              {choices.begin() + begin, choices.begin() + end}, c.generation, style))
+      page.push_back(encode(answer));
+    return page;
+  });
+  std::vector<OwnAnswer> answers;
+  for (const auto& bytes : encoded) answers.push_back(decode(bytes));
+  return answers;
 }
 
 const ContributionRecord& focused(const ModelRecord& model, const Configuration& c) {
@@ -128,7 +163,8 @@ QuestionRecord record_questions(const std::vector<AskedQuestion>& questions, con
 }
 
 ModelRecord evaluate_model(const Communicator& group, const LanguageModel& model, const std::vector<AskedQuestion>& questions,
-                           const Configuration& c, const std::string& label, std::vector<WorkRecord>& work) {
+                           const Configuration& c, const EvaluatedModel& evaluated, std::vector<WorkRecord>& work) {
+  const auto& label = evaluated.label;
   ModelRecord record;
   const auto style = style_of(c, questions);
   std::vector<std::vector<TokenId>> prompts, gold, own;
@@ -139,20 +175,22 @@ ModelRecord evaluate_model(const Communicator& group, const LanguageModel& model
     choices.push_back(asked.pair.choices.size());
   }
   const Stopwatch answering;
-  for (auto& answer : answer_in_style(group, model, prompts, choices, c.generation, style)) {
+  for (auto& answer : own_answers(group, model, prompts, choices, style, c, evaluated.pages)) {
     record.answer.push_back(std::move(answer.text));
     own.push_back(std::move(answer.ids));
   }
   work.push_back(work_record(label + "_answers", answering));
   judge_answers(Judge(c.judge), questions, record);
-  const auto engine = make_engine(c.attribution.engine, static_cast<std::size_t>(c.attribution.token_budget));
+  const auto method = make_attribution_method(c.attribution.method, c.attribution.settings, c.attribution.engine,
+                                              static_cast<std::size_t>(c.attribution.token_budget), c.run.seed, *model.tokenizer);
   for (const bool is_gold : {true, false}) {
     const auto& answers = is_gold ? gold : own;
     const Stopwatch attributing;
-    const auto results = attribute_answers(group, model.transformer, *engine, questions, answers,
-                                           concat(label, is_gold ? ": contributions to gold answers" : ": contributions to own answers"));
+    const auto results = attribute_questions(group, model.transformer, *method, questions, answers,
+                                             concat(label, is_gold ? ": contributions to gold answers" : ": contributions to own answers"),
+                                             {evaluated.pages, is_gold ? "gold" : "own", static_cast<std::size_t>(c.attribution.save_every)});
     work.push_back(work_record(concat(label, is_gold ? "_attribution_gold" : "_attribution_own"), attributing, results));
-    (is_gold ? record.gold : record.own) = record_contributions(results, answers, c.attribution.keys);
+    (is_gold ? record.gold : record.own) = record_contributions(results, answers, c, evaluated.noise_floor);
   }
   return record;
 }

@@ -115,8 +115,18 @@ void add_method(Table& t, Configuration& c) {
 
 void add_evaluation(Table& t, Configuration& c) {
   t.push_back({"generation.max_new_tokens", "longest answer", &c.generation.max_new_tokens});
-  t.push_back({"attribution.engine", "shared_prefix or reference", &c.attribution.engine});
+  auto& a = c.attribution;
+  t.push_back({"attribution.method", join(attribution_methods(), ", "), &a.method});
+  t.push_back({"attribution.engine", "leave_one_out: shared_prefix or reference", &a.engine});
   t.push_back({"attribution.token_budget", "tokens that run at once", &c.attribution.token_budget});
+  t.push_back({"attribution.baseline", "baseline, integrated_gradients: auto (unknown, padding or EOS token), a token id, or (the latter) zero", &a.settings.baseline});
+  t.push_back({"attribution.steps", "integrated_gradients: points of the integral", &a.settings.steps});
+  t.push_back({"attribution.permutations", "shapley: orders, an even number", &a.settings.permutations});
+  t.push_back({"attribution.samples", "lime: random masks", &a.settings.samples});
+  t.push_back({"attribution.keep_probability", "lime: of a token in a mask", &a.settings.keep_probability});
+  t.push_back({"attribution.surrogate", "lime: lasso or ridge", &a.settings.surrogate});
+  t.push_back({"attribution.penalty", "lime: of the surrogate's coefficients", &a.settings.penalty});
+  t.push_back({"attribution.save_every", "prompts that are stored together while a job runs", &a.save_every});
   t.push_back({"attribution.alpha", "KeyTokens: share of the largest contribution", &c.attribution.keys.alpha});
   t.push_back({"attribution.beta", "KeyTokens: nats per answer token", &c.attribution.keys.beta});
   t.push_back({"attribution.focus_of", "answers whose KeyTokens are compared and named: own or gold", &c.attribution.focus_of});

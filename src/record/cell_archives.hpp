@@ -1,5 +1,6 @@
 #pragma once
 /// The two archives that go through cell_layout.hpp.
+#include <cmath>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,9 @@ class CellWriter {
  public:
   CellWriter(File& file, std::size_t questions) : file_(file), questions_(questions) {}
 
+  /// Everything of the newest version is written.
+  bool has(const std::string&) const { return true; }
+  bool has_attribute(const std::string&) const { return true; }
   template <class T>
   void attribute(const std::string& name, const T& value) {
     file_.attribute(name, value);
@@ -48,6 +52,10 @@ class CellWriter {
     column({group + "/offsets", {"/question_bound"}, "1", "bounds of each question's values"},
            rows.rows() == 0 ? none : rows.offsets);
   }
+  /// One number a question; a record without any has NaN.
+  void question_numbers(const hdf5::Description& description, const std::vector<double>& values) {
+    column(description, values.empty() ? std::vector<double>(questions_, std::nan("")) : values);
+  }
   template <class Row, class T>
   void field(const hdf5::Description& description, const std::vector<Row>& rows, T Row::*member) {
     std::vector<T> values;
@@ -66,6 +74,8 @@ class CellReader {
  public:
   CellReader(const hdf5::Reader& file, std::string name) : file_(file), name_(std::move(name)) {}
 
+  bool has(const std::string& path) const { return file_.has(path); }
+  bool has_attribute(const std::string& name) const { return file_.has_attribute(name); }
   void attribute(const std::string& name, std::string& value) { value = file_.text(name); }
   void attribute(const std::string& name, std::int64_t& value) { value = file_.integer(name); }
   void attribute(const std::string& name, double& value) { value = file_.real(name); }
@@ -90,6 +100,7 @@ class CellReader {
   void column(const hdf5::Description& description, std::vector<std::string>& values) {
     values = file_.strings(description.path);
   }
+  void question_numbers(const hdf5::Description& description, std::vector<double>& values) { column(description, values); }
   template <class T>
   void matrix(const hdf5::Description& description, const std::vector<std::size_t>&, std::vector<T>& values) {
     column(description, values);

@@ -51,7 +51,12 @@ void check_contributions(Findings& findings, const std::string& name, const Cont
   findings.ragged(name + "/log_probabilities", c.log_probabilities);
   findings.ragged(name + "/contributions", c.contributions);
   findings.ragged(name + "/is_key_token", c.is_key_token);
+  findings.ragged(name + "/standard_errors", c.standard_errors);
+  findings.ragged(name + "/key_token_uncertain", c.is_uncertain);
   findings.below(name + "/is_key_token", c.is_key_token.values, 2);
+  findings.below(name + "/key_token_uncertain", c.is_uncertain.values, 2);
+  for (const auto* numbers : {&c.mean_log_probability, &c.completeness_error, &c.surrogate_r2})
+    findings.require(numbers->empty() || numbers->size() == questions, concat(name, " has ", numbers->size(), " scores of ", questions, " answers"));
   if (!findings.first().empty()) return;
   for (std::size_t q = 0; q < questions; ++q) {
     const std::size_t entries = row_size(c.log_probabilities, q), candidates = row_size(c.contributions, q);
@@ -60,6 +65,10 @@ void check_contributions(Findings& findings, const std::string& name, const Cont
                             " candidates and ", row_size(c.answer_ids, q), " answer tokens"));
     findings.require(row_size(c.is_key_token, q) == candidates,
                      concat(name, "/is_key_token and contributions differ in length at question ", q));
+    findings.require(c.is_uncertain.rows() == 0 || row_size(c.is_uncertain, q) == candidates,
+                     concat(name, "/key_token_uncertain and contributions differ in length at question ", q));
+    const std::size_t errors = row_size(c.standard_errors, q);
+    findings.require(errors == 0 || errors == candidates, concat(name, "/standard_errors and contributions differ in length at question ", q));
   }
 }
 

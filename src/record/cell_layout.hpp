@@ -34,6 +34,10 @@ void visit_attributes(Archive& archive, Cell& cell) {
   archive.attribute("dataset", cell.dataset);
   archive.attribute("method", cell.method);
   archive.attribute("judge", cell.judge);
+  if (archive.has_attribute("attribution_method")) {  // since 1.1
+    archive.attribute("attribution_method", cell.attribution_method);
+    archive.json_attribute("attribution_settings", cell.attribution_settings);
+  }
   archive.attribute("alpha", cell.alpha);
   archive.attribute("beta", cell.beta);
   archive.attribute("noise_floor", cell.noise_floor);
@@ -57,7 +61,21 @@ void visit_questions(Archive& archive, Cell& cell) {
 }
 
 template <class Archive, class Contributions>
-void visit_contributions(Archive& archive, const std::string& group, const std::string& answer, Contributions& c) {
+void visit_certainty(Archive& archive, const std::string& group, const std::string& answer, const std::string& unit, Contributions& c) {
+  archive.index_scale(group + "/estimate", c.standard_errors.values.size(), "index of a standard error");
+  archive.ragged(group + "/standard_errors", group + "/estimate", unit, "standard errors of the contributions", "", c.standard_errors);
+  archive.ragged(group + "/key_token_uncertain", group + "/candidate", "1", "whether noise could turn the verdict on the candidate",
+                 "false true", c.is_uncertain);
+  archive.question_numbers({group + "/mean_log_probability", {kQuestionAxis}, "nat/token", "mean log-probability of " + answer},
+                           c.mean_log_probability);
+  archive.question_numbers({group + "/completeness_error", {kQuestionAxis}, "nat/token", "sum of the contributions minus what it should be"},
+                           c.completeness_error);
+  archive.question_numbers({group + "/surrogate_r2", {kQuestionAxis}, "1", "share of the variance that the surrogate explains"},
+                           c.surrogate_r2);
+}
+
+template <class Archive, class Contributions>
+void visit_contributions(Archive& archive, const std::string& group, const std::string& answer, const std::string& unit, Contributions& c) {
   archive.index_scale(group + "/answer_token", c.answer_ids.values.size(), "index of an answer token");
   archive.index_scale(group + "/entry", c.log_probabilities.values.size(), "index of a log-probability");
   archive.index_scale(group + "/candidate", c.contributions.values.size(), "index of a candidate token");
@@ -65,19 +83,19 @@ void visit_contributions(Archive& archive, const std::string& group, const std::
   archive.ragged(group + "/log_probabilities", group + "/entry", "nat",
                  "log-probabilities of the tokens of " + answer + ", (n+1) x T a question: whole prompt, then removals", "",
                  c.log_probabilities);
-  archive.ragged(group + "/contributions", group + "/candidate", "nat/token", "contributions to " + answer, "",
-                 c.contributions);
+  archive.ragged(group + "/contributions", group + "/candidate", unit, "contributions to " + answer, "", c.contributions);
   archive.ragged(group + "/is_key_token", group + "/candidate", "1", "whether the candidate is a KeyToken", "false true",
                  c.is_key_token);
+  if (archive.has(group + "/key_token_uncertain")) visit_certainty(archive, group, answer, unit, c);  // since 1.1
 }
 
 template <class Archive, class Model>
-void visit_model(Archive& archive, const std::string& group, Model& model) {
+void visit_model(Archive& archive, const std::string& group, const std::string& unit, Model& model) {
   archive.column({group + "/answer", {kQuestionAxis}, "1", "greedy answer"}, model.answer);
   archive.column({group + "/score", {kQuestionAxis}, "1", "judge's score of the answer"}, model.score);
   archive.column({group + "/is_right", {kQuestionAxis}, "1", "whether the answer is right", "false true"}, model.is_right);
-  visit_contributions(archive, group + "/gold", "the gold answer", model.gold);
-  visit_contributions(archive, group + "/own", "the model's own answer", model.own);
+  visit_contributions(archive, group + "/gold", "the gold answer", unit, model.gold);
+  visit_contributions(archive, group + "/own", "the model's own answer", unit, model.own);
 }
 
 template <class Archive, class Cell>
@@ -144,8 +162,9 @@ template <class Archive, class Cell>
 void visit_cell(Archive& archive, Cell& cell) {
   visit_attributes(archive, cell);
   visit_questions(archive, cell);
-  visit_model(archive, "/target", cell.target);
-  visit_model(archive, "/unlearned", cell.unlearned);
+  const std::string unit = cell.attribution_method == "rollout" ? "1" : "nat/token";
+  visit_model(archive, "/target", unit, cell.target);
+  visit_model(archive, "/unlearned", unit, cell.unlearned);
   visit_comparison(archive, cell);
   archive.name_probes("/probes", cell.probes);
   for (auto& probe : cell.probes) visit_probe(archive, probe);

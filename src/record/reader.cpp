@@ -75,6 +75,8 @@ double Reader::real(const std::string& name) const {
   return result;
 }
 
+bool Reader::has_attribute(const std::string& name) const { return UNPACT_HDF5(H5Aexists(file_, name.c_str())) > 0; }
+
 bool Reader::has(const std::string& path) const {
   // H5Lexists wants every step of the way to exist.
   for (std::size_t end = path.find('/', 1);; end = path.find('/', end + 1)) {

@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
+
 namespace unpact {
 namespace {
 
@@ -42,6 +44,13 @@ TEST(TokenStrip, ScaleIsTheLargestMagnitudeAndNeverZero) {
   EXPECT_EQ(strip_scale(kTokens), 0.5);
   EXPECT_EQ(strip_scale({{"x", -3, true, false}, {"y", 2, true, false}}), 3);
   EXPECT_GT(strip_scale({}), 0);
+}
+
+TEST(TokenStrip, DoubtfulVerdictsCarryAQuestionMark) {
+  const std::vector<StripToken> tokens = {{"a", 0.25, true, true, true}, {"b", 0.23, true, false, true}, {"c", 0.9, true, true, false}};
+  EXPECT_EQ(render_strip(tokens, 1.0, false), "[a +0.25?]b(+0.23?)[c +0.90]");
+  const auto coloured = render_strip(tokens, 1.0, true);
+  EXPECT_EQ(std::count(coloured.begin(), coloured.end(), '?'), 2);
 }
 
 }  // namespace

@@ -14,7 +14,7 @@ QUESTIONS = [
     {"prompt": FORGET[0][0], "answer": FORGET[0][1]}, {"prompt": RETAIN[2][0], "answer": "1999"}, {"prompt": "Why?", "answer": "b"},
     {"prompt": FORGET[4][0]}, {"prompt": RETAIN[5][0]}, {"prompt": "Wo wohnt Jörg – 東京?"},
 ]
-MODEL_KEYS = {"answer", "answer_tokens", "contributions", "key_tokens"}
+MODEL_KEYS = {"answer", "answer_tokens", "contributions", "key_tokens", "key_token_uncertain"}
 
 
 @pytest.fixture(scope="module")

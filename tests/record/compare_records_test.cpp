@@ -30,6 +30,11 @@ void expect_same(const char* what, const ContributionRecord& a, const Contributi
   expect_same(what, a.log_probabilities, b.log_probabilities);
   expect_same(what, a.contributions, b.contributions);
   expect_same(what, a.is_key_token, b.is_key_token);
+  expect_same(what, a.standard_errors, b.standard_errors);
+  expect_same(what, a.is_uncertain, b.is_uncertain);
+  expect_same(what, a.mean_log_probability, b.mean_log_probability);
+  expect_same(what, a.completeness_error, b.completeness_error);
+  expect_same(what, a.surrogate_r2, b.surrogate_r2);
 }
 
 void expect_same(const char* what, const ModelRecord& a, const ModelRecord& b) {
@@ -105,6 +110,7 @@ std::map<std::string, std::string> raw_datasets(const std::filesystem::path& pat
 
 void expect_equal(const CellRecord& a, const CellRecord& b) {
   EXPECT_EQ(std::tie(a.id, a.model, a.dataset, a.method, a.judge), std::tie(b.id, b.model, b.dataset, b.method, b.judge));
+  EXPECT_EQ(std::tie(a.attribution_method, a.attribution_settings), std::tie(b.attribution_method, b.attribution_settings));
   EXPECT_EQ(std::tie(a.alpha, a.beta, a.noise_floor), std::tie(b.alpha, b.beta, b.noise_floor));
   expect_same(a.provenance, b.provenance);
   expect_same(a.questions, b.questions);

@@ -15,10 +15,17 @@ void add_contributions(ContributionRecord& to, Numbers& numbers, const RecordSha
   for (auto& value : contributions) value = static_cast<float>(numbers.normal());
   for (std::size_t i = 0; i < candidates; ++i) flags[i] = contributions[i] > 0.24F;
   to.answer_ids.add(ids);
+  to.mean_log_probability.push_back(shape.attributed ? numbers.normal() : kNan);
+  to.completeness_error.push_back(kNan);
+  to.surrogate_r2.push_back(shape.attributed ? numbers.uniform() : kNan);
   if (!shape.attributed) return;
   to.log_probabilities.add(matrix);
   to.contributions.add(contributions);
   to.is_key_token.add(flags);
+  for (auto& flag : flags) flag = numbers.below(2) == 0;
+  to.is_uncertain.add(flags);
+  for (auto& value : contributions) value = static_cast<float>(numbers.uniform());
+  to.standard_errors.add(numbers.below(2) == 0 ? contributions : std::vector<float>());
 }
 
 void add_question(CellRecord& cell, Numbers& numbers, const RecordShape& shape, std::size_t q) {
@@ -83,6 +90,8 @@ CellRecord make_record(const RecordShape& shape) {
   cell.rates = {{"recovery_focus_on_key", 1, 2, 0.5, 0.1, 0.9}, {"destruction", 0, 0, kNan, kNan, kNan}};
   for (int step = 1; step <= 5; ++step) cell.training.push_back({step, 1.0 / step, -0.5, 0.25, 3.5, 1e-5, 128});
   cell.work = {{"unlearn", 12.5, 1000, 1000, 10, 100}, {"attribute", 2.5, 5000, 90000, 40, 700}};
+  cell.attribution_method = "shapley";
+  cell.attribution_settings = {{"permutations", "32"}};
   cell.alpha = 0.22;
   cell.beta = 0.24;
   cell.noise_floor = 1e-6;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "unpact/attribution/key_tokens.hpp"
+#include "unpact/attribution/method.hpp"
 #include "unpact/evaluation/judge.hpp"
 #include "unpact/model/generation.hpp"
 #include "unpact/text/prompt.hpp"
@@ -81,6 +82,9 @@ struct MethodOverrides {
 };
 
 struct AttributionOptions {
+  std::string method = "leave_one_out";  ///< attribution_methods()
+  AttributionSettings settings;          ///< of the other methods
+  std::int64_t save_every = 64;          ///< prompts whose results are stored together while a job runs
   std::string engine = "shared_prefix";
   std::int64_t token_budget = 4096;
   KeyTokenOptions keys;

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "unpact/campaign/configuration.hpp"
+#include "unpact/evaluation/finished_pages.hpp"
 #include "unpact/evaluation/questions.hpp"
 #include "unpact/record/cell_record.hpp"
 
@@ -11,10 +12,17 @@ namespace unpact {
 /// The questions as the file shows them.
 QuestionRecord record_questions(const std::vector<AskedQuestion>& questions, const Tokenizer& tokenizer);
 
+/// One model of a cell, as it is evaluated.
+struct EvaluatedModel {
+  std::string label;               ///< "target" or "unlearned", for progress and /work
+  double noise_floor = 0;          ///< nats per answer token
+  FinishedPages* pages = nullptr;  ///< what was finished before; null: nothing is kept
+};
+
 /// One model's greedy answers, their scores, and the contributions to gold and own answers. Appends to `work`.
-/// Collective over `group`; the same result on every rank. @param label "target" or "unlearned", for progress.
+/// Collective over `group`; the same result on every rank.
 ModelRecord evaluate_model(const Communicator& group, const LanguageModel& model, const std::vector<AskedQuestion>& questions,
-                           const Configuration& configuration, const std::string& label, std::vector<WorkRecord>& work);
+                           const Configuration& configuration, const EvaluatedModel& evaluated, std::vector<WorkRecord>& work);
 
 /// Outcomes, focus shift, probes and rates: all that needs both models. `record` holds questions, target and unlearned
 /// already. Collective over `group`.

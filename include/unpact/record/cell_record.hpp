@@ -43,9 +43,15 @@ struct QuestionRecord {
 /// Contributions of the candidates to one answer of each question.
 struct ContributionRecord {
   Ragged<std::int32_t> answer_ids;     ///< Q x T
-  Ragged<float> log_probabilities;     ///< Q x ((n+1) * T), row-major; the unablated prompt first, nats
-  Ragged<float> contributions;         ///< Q x n, nats per answer token
+  Ragged<float> log_probabilities;     ///< Q x ((n+1) * T), row-major; the unablated prompt first, nats; empty rows
+                                       ///< for methods other than leave-one-out
+  Ragged<float> contributions;         ///< Q x n, nats per answer token (attention rollout: shares)
+  Ragged<float> standard_errors;       ///< Q x n, or empty rows for methods without
   Ragged<std::uint8_t> is_key_token;   ///< Q x n
+  Ragged<std::uint8_t> is_uncertain;   ///< Q x n: noise could turn the verdict
+  std::vector<double> mean_log_probability;  ///< Q, of the whole prompt, nats per answer token; NaN where not attributed
+  std::vector<double> completeness_error;    ///< Q, integrated gradients; else NaN
+  std::vector<double> surrogate_r2;          ///< Q, LIME; else NaN
 };
 
 /// One model's answers and contributions.
@@ -112,6 +118,8 @@ struct CellRecord {
   std::vector<RateRecord> rates;      ///< recovery of each probe, destruction, shares right before and after
   std::vector<TrainingStep> training;
   std::vector<WorkRecord> work;
+  std::string attribution_method = "leave_one_out";
+  std::map<std::string, std::string> attribution_settings;  ///< what the method heeds, by option name
   double alpha = 0, beta = 0;         ///< KeyToken floors
   double noise_floor = 0;             ///< largest change of LP between equal evaluations, nats per token
   std::string judge;                  ///< e.g. "rouge_l_recall >= 0.5"

@@ -21,6 +21,7 @@ class Reader {
   double real(const std::string& name) const;
 
   bool has(const std::string& path) const;  ///< a group or dataset
+  bool has_attribute(const std::string& name) const;  ///< of the root
   std::vector<std::string> members(const std::string& group) const;  ///< names of its links, sorted
 
   /// All values of a dataset of one or two dimensions, row-major.

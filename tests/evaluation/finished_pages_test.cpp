@@ -1,0 +1,127 @@
+#include "unpact/evaluation/finished_pages.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <fstream>
+
+#include "unpact/core/atomic_file.hpp"
+#include "unpact/core/error.hpp"
+
+namespace unpact {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+/// A folder that all ranks see.
+class Pages : public testing::Test {
+ protected:
+  Pages() {
+    std::string name = (std::filesystem::temp_directory_path() / "unpact-pages-XXXXXX").string();
+    if (world.is_root() && ::mkdtemp(name.data()) == nullptr) name.clear();
+    folder = world.broadcast(name, 0);
+  }
+  ~Pages() override {
+    world.barrier();
+    if (world.is_root()) std::filesystem::remove_all(folder);
+  }
+
+  /// Item i of a stage; counts what is computed.
+  std::vector<std::string> compute(std::size_t first, std::size_t last) {
+    std::vector<std::string> items;
+    for (auto i = first; i < last; ++i) items.push_back(i % 3 == 0 ? "" : std::string("item\0 ", 6) + std::to_string(i));
+    computed.emplace_back(first);
+    if (first >= fail_from) throw RuntimeFailure("killed", "by the test", "");
+    return items;
+  }
+  std::vector<std::string> run(FinishedPages& pages, const std::string& stage, std::size_t count, std::size_t page) {
+    computed.clear();
+    return pages.run(stage, count, page, [&](std::size_t first, std::size_t last) { return compute(first, last); });
+  }
+  FinishedPages open(const std::string& fingerprint = "abc") { return {world, folder / "work.unfinished", fingerprint}; }
+  std::vector<std::string> whole() {
+    auto items = compute(0, 10);
+    computed.clear();
+    return items;
+  }
+
+  Communicator world = Communicator::world();
+  std::filesystem::path folder;
+  std::vector<std::size_t> computed;
+  std::size_t fail_from = 1000;
+};
+
+TEST_F(Pages, AreComputedOnce) {
+  auto pages = open();
+  EXPECT_EQ(run(pages, "gold", 10, 4), whole());
+  auto again = open();
+  EXPECT_EQ(run(again, "gold", 10, 4), whole());
+  EXPECT_THAT(computed, IsEmpty());
+  EXPECT_EQ(run(again, "own", 10, 4), whole());
+  EXPECT_THAT(computed, ElementsAre(0, 4, 8));
+  again.remove();
+  EXPECT_FALSE(std::filesystem::exists(folder / "work.unfinished"));
+}
+
+TEST_F(Pages, GoOnWhereAnAttemptEnded) {
+  fail_from = 8;
+  {
+    auto pages = open();
+    EXPECT_THROW(run(pages, "gold", 10, 4), RuntimeFailure);
+  }
+  EXPECT_THAT(computed, ElementsAre(0, 4, 8));
+  world.barrier();
+  fail_from = 1000;
+  auto pages = open();
+  EXPECT_EQ(run(pages, "gold", 10, 4), whole());
+  auto again = open();
+  run(again, "gold", 10, 4);
+  EXPECT_THAT(computed, IsEmpty());
+}
+
+TEST_F(Pages, OfAnotherFingerprintAreNotUsed) {
+  auto pages = open();
+  run(pages, "gold", 10, 4);
+  world.barrier();
+  auto other = open("def");
+  EXPECT_EQ(run(other, "gold", 10, 4), whole());
+  EXPECT_THAT(computed, ElementsAre(0, 4, 8));
+}
+
+TEST_F(Pages, OfAnotherSizeAreNotUsed) {
+  auto pages = open();
+  run(pages, "gold", 10, 4);
+  EXPECT_EQ(run(pages, "gold", 10, 5), whole());
+  EXPECT_THAT(computed, ElementsAre(0, 5));
+  EXPECT_EQ(run(pages, "gold", 9, 5).size(), 9U);
+  EXPECT_THAT(computed, ElementsAre(5));  // the first page is the same
+}
+
+TEST_F(Pages, ThatAreDamagedAreComputedAgain) {
+  auto pages = open();
+  run(pages, "gold", 10, 4);
+  const auto path = pages.file("gold", 4);
+  const auto good = read_file(path);
+  for (std::size_t cut = 0; cut <= good.size(); cut += 7) {
+    for (const bool flip : {false, true}) {
+      auto bytes = flip ? good : good.substr(0, cut);
+      if (flip && cut < bytes.size()) bytes[cut] = static_cast<char>(bytes[cut] ^ 4);
+      if (bytes == good) continue;
+      world.barrier();
+      if (world.is_root()) std::ofstream(path, std::ios::binary) << bytes;
+      world.barrier();
+      EXPECT_EQ(run(pages, "gold", 10, 4), whole()) << cut;
+      EXPECT_THAT(computed, ElementsAre(4)) << cut;
+    }
+  }
+}
+
+TEST_F(Pages, OfNothingAreNothing) {
+  auto pages = open();
+  EXPECT_THAT(run(pages, "gold", 0, 4), IsEmpty());
+}
+
+}  // namespace
+}  // namespace unpact
