@@ -132,4 +132,19 @@ CAMPAIGN_FIELDS: list[Field] = [
 ]
 CAMPAIGN_GROUPS = ("/cells",)
 
+TUNING = "unpact-tuning"
+TUNING_ATTRIBUTES = _COMMON | {
+    name: STRING for name in ("config_resolved", "started", "ended", "model_checksum", "tokenizer_checksum", "model", "dataset", "attribution_method",
+                              "objective", "devices", "library_versions")
+} | dict.fromkeys(("seed", "world_size", "tuned_prompts", "held_out_prompts"), "int64") | dict.fromkeys(("best_alpha", "best_beta", "noise_floor"), "float64")
+TUNING_COLUMNS = {"labels": ("objective", "precision", "recall", "key_tokens", "without_key_tokens"),
+                  "effect": ("objective", "effect", "cost", "key_tokens", "without_key_tokens")}
+
+
+def tuning_fields(objective: str) -> list[Field]:
+    """Datasets of a tuning file."""
+    scales = [Field("/alpha", "float64", ("/alpha",)), Field("/beta", "float64", ("/beta",), "nat/token")]
+    return scales + [Field(f"/{half}/{name}", "float64", ("/alpha", "/beta")) for half in ("tuned", "held_out") for name in TUNING_COLUMNS[objective]]
+
+
 SHIFT_CLASSES = ("forget", "forgotten", "retained", "unknown", "retain", "kept", "destroyed")

@@ -30,6 +30,9 @@ def validate_file(path: str | os.PathLike[str]) -> list[str]:
             if plain(file.attrs.get("schema_name", "")) == schema.CAMPAIGN:
                 _validate_campaign(file, Path(path), report)
                 return faults
+            if plain(file.attrs.get("schema_name", "")) == schema.TUNING:
+                _validate_tuning(file, report)
+                return faults
             structure_ok = _validate_cell_structure(file, report)
     except OSError as error:
         return [f"/: cannot be opened or read: {error}"]
@@ -80,6 +83,32 @@ def _check_counters(file: h5py.File, usable: set[str], report: Report) -> None:
             report(path, "does not hold 0, 1, 2, ...")
     if {"/question", "/question_bound"} <= usable and len(file["/question_bound"]) != len(file["/question"]) + 1:
         report("/question_bound", "is not one longer than /question")
+
+
+def _validate_tuning(file: h5py.File, report: Report) -> None:
+    check_attributes(file, schema.TUNING_ATTRIBUTES, schema.TUNING, report)
+    objective = str(plain(file.attrs.get("objective", "")))
+    if objective not in schema.TUNING_COLUMNS:
+        report("/", f"attribute objective is {objective!r}, expected {' or '.join(schema.TUNING_COLUMNS)}")
+        return
+    fields = schema.tuning_fields(objective)
+    if not all([check_field(file, field, report) for field in fields]):
+        return
+    alphas, betas = file["/alpha"][:], file["/beta"][:]
+    for name, axis in (("alpha", alphas), ("beta", betas)):
+        if np.any(np.diff(axis) <= 0):
+            report(f"/{name}", "does not rise")
+    for half in ("tuned", "held_out"):
+        found, first, second = (file[f"/{half}/{name}"][:] for name in schema.TUNING_COLUMNS[objective][:3])
+        if np.any((first < 0) | (first > 1) | (second < 0) | (second > 1)):
+            report(f"/{half}", "has shares outside 0..1")
+        made = first - second if objective == "effect" else np.where(first + second > 0, 2 * first * second / np.where(first + second > 0, first + second, 1), 0)
+        if not np.allclose(found, made, atol=1e-9):
+            report(f"/{half}/objective", "does not follow from the other columns")
+    chosen = np.isclose(alphas, plain(file.attrs["best_alpha"]))[:, None] & np.isclose(betas, plain(file.attrs["best_beta"]))
+    objectives = file["/tuned/objective"][:]
+    if not chosen.any() or not np.isclose(objectives[chosen].max(initial=-np.inf), objectives.max(initial=-np.inf), atol=1e-9):
+        report("/", "best_alpha and best_beta are not where /tuned/objective is largest")
 
 
 def _validate_campaign(file: h5py.File, path: Path, report: Report) -> None:

@@ -25,6 +25,10 @@ Configuration relevant_to_cell(const Baseline& baseline, const Configuration& c)
   relevant.run = RunOptions();
   relevant.run.seed = c.run.seed;
   relevant.model.path.clear();  // the checksum says which weights these are
+  relevant.attribution.tune = false;
+  relevant.attribution.tune_objective = AttributionOptions().tune_objective;
+  relevant.attribution.tune_alphas = AttributionOptions().tune_alphas;
+  relevant.attribution.tune_betas = AttributionOptions().tune_betas;
   relevant.campaign = CampaignOptions();
   relevant.ask = AskOptions();
   relevant.evaluate = EvaluateOptions();

@@ -8,6 +8,7 @@
 #include "option_table.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/evaluation/probes.hpp"
+#include "unpact/evaluation/threshold_search.hpp"
 
 namespace unpact {
 namespace fs = std::filesystem;
@@ -57,6 +58,9 @@ void check(const Configuration& c) {
   check_choice("finetune.loss_on", c.finetune.loss_on, {"answer", "all"});
   check_choice("probe.keys_of", c.probe.keys_of, {"target", "unlearned"});
   check_choice("attribution.focus_of", c.attribution.focus_of, {"own", "gold"});
+  check_choice("attribution.tune_objective", c.attribution.tune_objective, {"auto", "labels", "effect"});
+  read_grid_axis(c.attribution.tune_alphas, "attribution.tune_alphas");
+  read_grid_axis(c.attribution.tune_betas, "attribution.tune_betas");
   check_choice("attribution.engine", c.attribution.engine, {"shared_prefix", "reference"});
   check_lists("finetune.sets", c.finetune.sets, {"forget", "retain"});
   check_lists("finetune.parts", c.finetune.parts, {"questions", "texts", "focus"});

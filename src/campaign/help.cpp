@@ -20,7 +20,8 @@ const std::map<std::string, JobHelp>& jobs() {
                    "unpact unlearn --model DIR --method NAME --dataset NAME --config FILE [--output DIR]",
                    {"run", "model", "prompt", "dataset", "unlearn", "method"}}},
       {"attribute", {"Answers every question of a dataset and attributes the answers to the prompts' tokens, for one model.",
-                     "unpact attribute --model DIR --dataset NAME --config FILE [--output DIR]",
+                     "unpact attribute --model DIR --dataset NAME --config FILE [--attribution.method METHOD] [--output DIR]\n"
+                     "       unpact attribute --tune --model DIR --dataset NAME --config FILE [--output DIR]",
                      {"run", "model", "prompt", "dataset", "generation", "attribution", "judge"}}},
       {"evaluate", {"Compares a target with an unlearned model: outcomes, focus shift, recovery and destruction.",
                     "unpact evaluate --model DIR --unlearned DIR --dataset NAME --config FILE [--output DIR]",

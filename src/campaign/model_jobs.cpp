@@ -1,5 +1,6 @@
 #include <fstream>
 
+#include "tune.hpp"
 #include "unpact/campaign/cell.hpp"
 #include "unpact/campaign/jobs.hpp"
 #include "unpact/campaign/resources.hpp"
@@ -56,6 +57,7 @@ ExitCode run_attribute(const Communicator& world, const Configuration& c) {
   require_model(c);
   const Session session(world, c.run);
   session.open_output(c.run.output);
+  if (c.attribution.tune) return tune_thresholds(session, c);
   const auto baseline = prepare_baseline(session, c, c.run.output);
   if (session.is_root()) log::info(concat("\n", summary_table({baseline.record})));
   log::info(concat("Answers and contributions: ", (fs::path(c.run.output) / "baselines").string()));

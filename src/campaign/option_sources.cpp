@@ -24,7 +24,7 @@ const std::map<std::string, std::string>& aliases() {
 }
 
 /// Options that are no settings: what the program itself shall do.
-const std::vector<std::string> kSwitches = {"help", "print-config", "json"};
+const std::vector<std::string> kSwitches = {"help", "print-config", "json", "tune"};
 
 constexpr const char* kChoicePrefix = "choice.";
 const std::vector<std::string> kChoiceKinds = {"models", "datasets", "methods"};
@@ -140,6 +140,7 @@ OptionSources::OptionSources(const std::string& job, const std::vector<std::stri
   for (const auto& name : {"help", "print-config"}) take(name);
   if (const auto json = take("json"))
     given_.try_emplace(job == "inspect" ? "inspect.json" : "ask.json", OptionValue{*json, "on the command line", {}});
+  if (const auto tune = take("tune")) given_.try_emplace("attribution.tune", OptionValue{*tune, "on the command line", {}});
   if (const auto folder = take("unlearned"))
     given_.try_emplace(job == "ask" ? "ask.unlearned" : "evaluate.unlearned", OptionValue{*folder, "on the command line", {}});
   const auto config = take("config");

@@ -129,6 +129,10 @@ void add_evaluation(Table& t, Configuration& c) {
   t.push_back({"attribution.save_every", "prompts that are stored together while a job runs", &a.save_every});
   t.push_back({"attribution.alpha", "KeyTokens: share of the largest contribution", &c.attribution.keys.alpha});
   t.push_back({"attribution.beta", "KeyTokens: nats per answer token", &c.attribution.keys.beta});
+  t.push_back({"attribution.tune", "attribute: search alpha and beta on a grid instead (short: --tune)", &a.tune});
+  t.push_back({"attribution.tune_objective", "auto, labels (F1 against labelled key words) or effect", &a.tune_objective});
+  t.push_back({"attribution.tune_alphas", "from:to:step, or a list", &a.tune_alphas});
+  t.push_back({"attribution.tune_betas", "from:to:step, or a list", &a.tune_betas});
   t.push_back({"attribution.focus_of", "answers whose KeyTokens are compared and named: own or gold", &c.attribution.focus_of});
   t.push_back({"judge.kind", "rouge_l_recall, rouge_l_f1, exact_match, or choice: the likeliest letter", &c.judge.kind});
   t.push_back({"judge.threshold", "score from which an answer is right", &c.judge.threshold});

@@ -85,6 +85,9 @@ struct AttributionOptions {
   std::string method = "leave_one_out";  ///< attribution_methods()
   AttributionSettings settings;          ///< of the other methods
   std::int64_t save_every = 64;          ///< prompts whose results are stored together while a job runs
+  bool tune = false;                     ///< attribute: search alpha and beta instead
+  std::string tune_objective = "auto";   ///< labels, effect; auto: labels where the dataset has them
+  std::string tune_alphas = "0:0.6:0.02", tune_betas = "0:1:0.04";  ///< from:to:step, or a list
   std::string engine = "shared_prefix";
   std::int64_t token_budget = 4096;
   KeyTokenOptions keys;
