@@ -1,4 +1,4 @@
-"""python -m unpact_results validate | table | report"""
+"""python -m unpact_results validate | table | report | agreement | stability"""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import __version__, table
+from . import __version__, agreement, stability, table
 from .reading import ResultsError, load_campaign
 from .report import write_report
 from .validate import validate_all
@@ -43,6 +43,19 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--out", type=Path, metavar="FILE", help="default: report.html beside the campaign")
     report.add_argument("--questions", type=_numbers, metavar="I,J,K", help="show the strips of these questions instead of chosen ones")
     report.set_defaults(run=_report)
+
+    agree = commands.add_parser("agreement", help="how far attribution methods agree about the same prompts")
+    agree.add_argument("results", nargs="+", metavar="DIR", help="output of `unpact attribute`, or a results file; one a method")
+    agree.add_argument("--answer", choices=("gold", "own"), default="gold", help="contributions to which answer (default: gold, the same for every method)")
+    agree.add_argument("--top", type=int, default=3, metavar="K", help="tokens of the top-k overlap (default: 3)")
+    agree.add_argument("--out", type=Path, metavar="FILE", help="default: agreement.html in the first DIR")
+    agree.set_defaults(run=_agreement)
+
+    stable = commands.add_parser("stability", help="which tokens are KeyTokens, across data sets: by frequency, position and part of the prompt")
+    stable.add_argument("results", nargs="+", metavar="DIR", help="output of `unpact attribute`, or a results file; one a data set")
+    stable.add_argument("--answer", choices=("gold", "own"), default="gold")
+    stable.add_argument("--out", type=Path, metavar="FILE", help="default: stability.html in the first DIR")
+    stable.set_defaults(run=_stability)
     return parser
 
 
@@ -77,6 +90,30 @@ def _report(options: argparse.Namespace) -> int:
     campaign = load_campaign(options.campaign)
     folder = Path(options.campaign) if Path(options.campaign).is_dir() else Path(options.campaign).parent
     for path in write_report(campaign, options.out or folder / "report.html", options.questions):
+        print(path)
+    return 0
+
+
+def _agreement(options: argparse.Namespace) -> int:
+    if options.top < 1:
+        raise ResultsError("--top must be at least 1")
+    made = agreement.measure(agreement.load(options.results), options.answer, options.top)
+    return _pages(agreement.write(made, options.out or _beside(options.results[0], "agreement.html")), agreement.markdown(made))
+
+
+def _stability(options: argparse.Namespace) -> int:
+    made = stability.measure(agreement.load(options.results), options.answer)
+    return _pages(stability.write(made, options.out or _beside(options.results[0], "stability.html")), stability.markdown(made))
+
+
+def _beside(first: str, name: str) -> Path:
+    path = Path(first)
+    return (path if path.is_dir() else path.parent) / name
+
+
+def _pages(written: list[Path], text: str) -> int:
+    print(text, end="")
+    for path in written:
         print(path)
     return 0
 
