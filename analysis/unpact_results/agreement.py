@@ -156,7 +156,7 @@ def figure(agreement: Agreement) -> Figure:
     """Two matrices of methods: rank correlation and overlap, with the number in every field."""
     count = len(agreement.methods)
     with style():
-        picture = new_figure(max(9.6, 1.9 * count + 3), max(3.2, 0.62 * count + 1.6))
+        picture = new_figure(max(9.6, 1.3 * count + 4), max(3.2, 0.55 * count + 1.6))
         for axes, what, low in zip(picture.subplots(1, 2), ("correlation", "overlap"), (-1.0, 0.0)):
             values = np.full((count, count), np.nan)
             for (i, j), pair in agreement.pairs.items():

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from .agreement import spearman
 from .model import Cell, Rate
@@ -25,7 +26,7 @@ FREQUENCIES = ("once", "2 to 5 times", "6 to 20 times", "more often")
 POSITIONS = ("first fifth", "second fifth", "middle fifth", "fourth fifth", "last fifth")
 EDGES = ("first behind the template", "between", "last before the template")
 KINDS = ("capitalized word", "number", "other word", "inside a word", "punctuation")
-VIEWS = {"frequency of the token in the data set's questions": FREQUENCIES, "position in the question": POSITIONS, "beside the template": EDGES, "kind of token": KINDS}
+VIEWS = {"frequency of the token in the data set's questions": FREQUENCIES, "position in the question": POSITIONS, "place beside the template": EDGES, "kind of token": KINDS}
 
 
 @dataclass(frozen=True)
@@ -209,14 +210,14 @@ def figure(stability: Stability) -> Figure:
                     if not share.total:
                         continue
                     x = place + (number - (len(stability.sets) - 1) / 2) * width
-                    label = each.name if place == 0 and view == next(iter(VIEWS)) else None
-                    axes.bar(x, share.value, width * 0.9, color=colour, zorder=2, label=label)
+                    axes.bar(x, share.value, width * 0.9, color=colour, zorder=2)
                     axes.errorbar(x, share.value, yerr=[[share.value - share.low], [share.high - share.value]], fmt="none", ecolor="#333333", elinewidth=0.9, zorder=3)
             axes.set_title(f"by {view}")
             axes.set_xticks(range(len(classes)), [name.replace(" ", "\n", 1) for name in classes], fontsize=8)
-            axes.set(ylim=(0, None), ylabel="share of KeyTokens")
+            axes.set(ylim=(0, None), xlim=(-0.6, len(classes) - 0.4), ylabel="share of KeyTokens")
             axes.grid(axis="x", visible=False)
-        picture.legend(loc="outside upper left", ncols=4)
+        handles = [Patch(color=MODEL_COLOURS[number % len(MODEL_COLOURS)], label=each.name) for number, each in enumerate(stability.sets)]
+        picture.legend(handles=handles, loc="outside upper left", ncols=4)
     return picture
 
 

@@ -1,5 +1,6 @@
 #include <iostream>
 
+#include "attribution_summary.hpp"
 #include "inspect_parts.hpp"
 #include "unpact/campaign/cell.hpp"
 #include "unpact/core/error.hpp"
@@ -16,6 +17,7 @@ void inspect_cell(const fs::path& file) {
   line("made", concat(record.provenance.started, " to ", record.provenance.ended, ", ", record.provenance.world_size, " rank(s)"));
   line("judge", record.judge);
   line("KeyTokens", concat("alpha ", record.alpha, ", beta ", record.beta, ", noise floor ", record.noise_floor, " nats/token"));
+  for (const auto& [name, text] : attribution_summary(record)) line(name, text);
   line("questions", concat(record.questions.question.size()));
   for (const auto& rate : record.rates)
     line(rate.name, concat(rate.count, "/", rate.total, " = ", rate.value, "  [", rate.low, ", ", rate.high, "]"));

@@ -1,5 +1,6 @@
 #include <fstream>
 
+#include "attribution_summary.hpp"
 #include "tune.hpp"
 #include "unpact/campaign/cell.hpp"
 #include "unpact/campaign/jobs.hpp"
@@ -59,7 +60,10 @@ ExitCode run_attribute(const Communicator& world, const Configuration& c) {
   session.open_output(c.run.output);
   if (c.attribution.tune) return tune_thresholds(session, c);
   const auto baseline = prepare_baseline(session, c, c.run.output);
-  if (session.is_root()) log::info(concat("\n", summary_table({baseline.record})));
+  if (session.is_root()) {
+    log::info(concat("\n", summary_table({baseline.record})));
+    for (const auto& [name, text] : attribution_summary(baseline.record)) log::info(concat(name, ": ", text));
+  }
   log::info(concat("Answers and contributions: ", (fs::path(c.run.output) / "baselines").string()));
   return ExitCode::done;
 }

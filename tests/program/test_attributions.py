@@ -48,6 +48,20 @@ def test_every_method_writes_a_valid_file_that_does_not_depend_on_the_ranks(meth
         assert gold["contributions/values"].attrs["unit"] == ("1" if method == "rollout" else "nat/token")
 
 
+def test_methods_and_data_sets_can_be_compared(unpact: Program, attribute: Callable[..., Path], tmp_path: Path, results_tool: Tool) -> None:
+    folders = [tmp_path / name for name in ("leave_one_out", "shapley", "integrated_gradients")]
+    for folder in folders:
+        file = attribute(folder, "--attribution.method", folder.name, *SMALL)
+        said = unpact.well("inspect", "results", file).out
+        assert folder.name in said and "noise could turn" in said
+        assert ("completeness error" in said) == (folder.name == "integrated_gradients")
+    compared = results_tool("agreement", *folders, "--out", tmp_path / "agreement.html")
+    assert compared.returncode == 0 and compared.stdout.count("(n = 6)") == 6, compared.stdout + compared.stderr
+    assert "<svg" in (tmp_path / "agreement.html").read_text()
+    stable = results_tool("stability", folders[0], "--out", tmp_path / "stability.html")
+    assert stable.returncode == 0 and "capitalized word" in stable.stdout, stable.stdout + stable.stderr
+
+
 def test_shapley_values_sum_to_the_effect_of_the_question(attribute: Callable[..., Path], tmp_path: Path) -> None:
     """The sum over the candidates is LP(prompt) - LP(prompt without its question), whatever the orders."""
     sums = []
