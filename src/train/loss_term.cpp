@@ -34,8 +34,7 @@ at::Tensor target_hidden(const Transformer& model, const ExampleBatch& batch) {
 }
 
 at::Tensor target_log_probabilities(const Transformer& model, const ExampleBatch& batch) {
-  const auto logits_RV = model.logits(target_hidden(model, batch));
-  return logits_RV.log_softmax(1).gather(1, batch.targets_R.unsqueeze(1)).squeeze(1);
+  return chunked_log_probabilities(target_hidden(model, batch), model.weights().head_VD, batch.targets_R);
 }
 
 std::int64_t count_targets(const std::vector<Example>& examples, ExampleIndices indices) {
