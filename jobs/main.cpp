@@ -9,6 +9,7 @@
 
 #include "job_table.hpp"
 #include "unpact/core/log.hpp"
+#include "unpact/core/stop.hpp"
 #include "unpact/core/version.hpp"
 
 namespace {
@@ -41,7 +42,10 @@ int run_job(const unpact::Communicator& world, const unpact::CommandLine& line, 
     return report_together(world, error);
   }
   try {
+    unpact::set_time_limit(60 * configuration.run.time_limit);
     return static_cast<int>(job(world, line, configuration));
+  } catch (const unpact::StoppedAtCheckpoint& stopped) {
+    return report_together(world, stopped);  // all ranks stop together
   } catch (const std::exception& error) {
     if (world.size() == 1) return report_together(world, error);
     end_everywhere(world, error);
@@ -75,6 +79,7 @@ int run(const unpact::Communicator& world, const std::vector<std::string>& argum
 
 int main(int argc, char** argv) {
   unpact::MpiSession session(&argc, &argv);
+  unpact::install_stop_signal();
   const auto world = unpact::Communicator::world();
   unpact::log::set_rank(world.rank(), world.size());
   const int status = run(world, {argv + 1, argv + argc});

@@ -12,6 +12,7 @@
 #include "unpact/core/progress.hpp"
 #include "unpact/model/checkpoint.hpp"
 #include "unpact/record/cell_file.hpp"
+#include "unpact/train/training_checkpoint.hpp"
 
 namespace unpact {
 namespace fs = std::filesystem;
@@ -29,6 +30,7 @@ Configuration relevant_to_cell(const Baseline& baseline, const Configuration& c)
   relevant.attribution.tune_objective = AttributionOptions().tune_objective;
   relevant.attribution.tune_alphas = AttributionOptions().tune_alphas;
   relevant.attribution.tune_betas = AttributionOptions().tune_betas;
+  relevant.train = numbers_of(c.train);
   relevant.campaign = CampaignOptions();
   relevant.ask = AskOptions();
   relevant.evaluate = EvaluateOptions();
@@ -171,7 +173,11 @@ CellRecord run_cell(const Session& session, const Communicator& group, const Bas
   const Stopwatch unlearning;
   const auto collectives = make_collectives(group, session.device());
   const auto data = unlearn_examples(c.unlearn, baseline.dataset, *baseline.target.tokenizer, baseline.target.prompt_template);
-  const auto options = c.unlearn_training();
+  auto options = c.unlearn_training();
+  const auto training_folder = folder / "training" / cell_id(c);
+  options.checkpoint_folder = training_folder;
+  options.identity = to_ini(relevant_to_cell(baseline, c)) + baseline.record.provenance.model_checksum;
+  options.step_log = folder / "logs" / (cell_id(c) + ".train.jsonl");
   const bool has_retain = c.method.retain != "none" || c.method.forget == "rmu";
   std::vector<TrainingStep> training;
   Progress progress(concat(c.method.name, ": unlearn"), count_steps(options, static_cast<std::int64_t>(data.forget->size())), "steps");
@@ -191,6 +197,7 @@ CellRecord run_cell(const Session& session, const Communicator& group, const Bas
   if (c.campaign.save_models && group.is_root())
     save_checkpoint(folder / "models" / record.id, unlearned.transformer.config(), unlearned.transformer.weights(), *unlearned.tokenizer);
   write_cell_file(group, cell_file(folder, record.id), record);
+  if (group.is_root()) remove_training_checkpoints(training_folder);
   return record;
 }
 

@@ -1,6 +1,7 @@
 #include "unpact/campaign/configuration.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 #include <tuple>
 
@@ -43,7 +44,7 @@ void check_text(const Configuration& c) {
 
 void check(const Configuration& c) {
   check_text(c);
-  check_train_options(c.finetune.train);
+  check_train_options(c.finetune_training());
   check_train_options(c.unlearn_training());
   check_method(c.method);
   check_key_token_options(c.attribution.keys);
@@ -74,6 +75,8 @@ void check(const Configuration& c) {
   positive("inspect.ranks", c.inspect.ranks);
   UNPACT_VALIDATE(c.prompt.examples >= 0 && c.dataset.limit >= 0 && c.run.threads >= 0, "a count is negative",
                   "prompt.examples, dataset.limit and run.threads must be >= 0", "correct the value");
+  UNPACT_VALIDATE(std::isfinite(c.run.time_limit) && c.run.time_limit >= 0, concat("option 'run.time_limit' is ", c.run.time_limit),
+                  "it must be a number of minutes >= 0", "use 0 for no limit");
   constexpr std::int64_t kMostThreads = 4096;  // more are a mistake, and LibTorch would die on them
   UNPACT_VALIDATE(c.run.threads <= kMostThreads, concat("option 'run.threads' is ", c.run.threads),
                   concat("it must be at most ", kMostThreads), "use the number of cores of a rank");
@@ -113,6 +116,14 @@ TrainOptions Configuration::unlearn_training() const {
   if (method_overrides.batch_size >= 0) options.batch_size = method_overrides.batch_size;
   if (!method_overrides.schedule.empty()) options.schedule = method_overrides.schedule;
   options.seed = run.seed;
+  options.execution = train;
+  return options;
+}
+
+TrainOptions Configuration::finetune_training() const {
+  auto options = finetune.train;
+  options.seed = run.seed;
+  options.execution = train;
   return options;
 }
 
@@ -127,7 +138,6 @@ Configuration CommandLine::resolve(const std::vector<std::string>& forced) const
   configuration.model.use.clear();
   configuration.dataset.use.clear();
   configuration.method_use.clear();
-  configuration.finetune.train.seed = configuration.run.seed;
   configuration.generation.seed = configuration.run.seed;
   check(configuration);
   return configuration;

@@ -15,10 +15,10 @@ struct JobHelp {
 const std::map<std::string, JobHelp>& jobs() {
   static const std::map<std::string, JobHelp> table = {
       {"finetune", {"Fine-tunes a model on a dataset: the target, a reinforced or a retrained model.",
-                    "unpact finetune --config FILE [--output DIR]", {"run", "model", "prompt", "dataset", "finetune"}}},
+                    "unpact finetune --config FILE [--output DIR]", {"run", "model", "prompt", "dataset", "finetune", "train"}}},
       {"unlearn", {"Makes a model forget the forget set.",
                    "unpact unlearn --model DIR --method NAME --dataset NAME --config FILE [--output DIR]",
-                   {"run", "model", "prompt", "dataset", "unlearn", "method"}}},
+                   {"run", "model", "prompt", "dataset", "unlearn", "method", "train"}}},
       {"attribute", {"Answers every question of a dataset and attributes the answers to the prompts' tokens, for one model.",
                      "unpact attribute --model DIR --dataset NAME --config FILE [--attribution.method METHOD] [--output DIR]\n"
                      "       unpact attribute --tune --model DIR --dataset NAME --config FILE [--output DIR]",
@@ -28,7 +28,7 @@ const std::map<std::string, JobHelp>& jobs() {
                     {"run", "model", "evaluate", "prompt", "dataset", "generation", "attribution", "judge", "probe"}}},
       {"reproduce", {"Runs a whole campaign: every model, dataset, method and seed that it names. Finished cells are skipped.",
                      "unpact reproduce --config FILE",
-                     {"run", "campaign", "model", "prompt", "dataset", "finetune", "unlearn", "method", "generation", "attribution",
+                     {"run", "campaign", "model", "prompt", "dataset", "finetune", "unlearn", "method", "train", "generation", "attribution",
                       "judge", "probe"}}},
       {"collect", {"Builds campaign.h5 from the cells of a campaign's folder.", "unpact collect --output DIR", {"run"}}},
       {"inspect", {"Says what a model, tokenizer, dataset, results file or this machine is.",

@@ -1,10 +1,13 @@
+#include <algorithm>
 #include <fstream>
+#include <set>
 
 #include "attribution_summary.hpp"
 #include "tune.hpp"
 #include "unpact/campaign/cell.hpp"
 #include "unpact/campaign/jobs.hpp"
 #include "unpact/campaign/resources.hpp"
+#include "unpact/comm/device.hpp"
 #include "unpact/core/clock.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/core/log.hpp"
@@ -12,6 +15,8 @@
 #include "unpact/model/checkpoint.hpp"
 #include "unpact/record/cell_file.hpp"
 #include "unpact/record/collect.hpp"
+#include "unpact/train/memory_plan.hpp"
+#include "unpact/train/training_checkpoint.hpp"
 
 namespace unpact {
 namespace fs = std::filesystem;
@@ -19,6 +24,48 @@ namespace {
 
 void require_model(const Configuration& c) {
   UNPACT_VALIDATE(!c.model.path.empty(), "no model was given", "this job works on an existing checkpoint", "add --model DIR");
+}
+
+/// The weights that a method trains.
+std::function<bool(const std::string&)> trained_by(const MethodOptions& method) {
+  if (method.forget != "rmu") return [](const std::string&) { return true; };
+  std::set<std::string> names;
+  for (const auto& layer : split_list(method.trained_layers))
+    for (const auto& weight : split_list(method.trained_weights)) names.insert(concat("model.layers.", layer, ".", weight));
+  return [names](const std::string& name) { return names.count(name) != 0; };
+}
+
+/// Prints what a rank will need and refuses what does not fit; loads no weights.
+ExitCode plan_unlearning(const Session& session, const Configuration& c, const Dataset& dataset) {
+  const auto config = read_model_config(c.model.path);
+  const auto tokenizer = load_tokenizer(c.model.path);
+  const auto data = unlearn_examples(c.unlearn, dataset, *tokenizer, c.prompt.resolve());
+  std::size_t longest = 1;
+  for (const auto* set : {data.forget.get(), data.retain.get()})
+    for (const auto& example : *set) longest = std::max(longest, example.ids.size());
+  const auto plan = plan_memory(config, trained_by(c.method), session.world().size(), c.unlearn_training(), static_cast<std::int64_t>(longest));
+  const auto node = session.world().split_by_node();
+  const int sharing = session.device().is_cpu() ? node.size() : 1;
+  const double free = free_memory(session.device());
+  log::info(concat("Memory of one rank of ", session.world().size(), ", longest example ", longest, " tokens:\n", plan.table(), "  free: ",
+                   free / (1 << 30) / sharing, " GiB a rank"));
+  const auto lacking = session.world().max(plan.total() * sharing - free);
+  UNPACT_VALIDATE(lacking <= 0, "this training does not fit into the memory", concat(lacking / (1 << 30), " GiB are missing on a node or device"),
+                  "use more ranks, train.recompute = true, train.dtype = bf16, a smaller micro_batch or shorter examples");
+  return ExitCode::done;
+}
+
+/// What an unlearning run's numbers depend on.
+std::string training_identity(const Configuration& c, const Dataset& dataset) {
+  Configuration relevant;
+  relevant.run.seed = c.run.seed;
+  relevant.model = with_absolute_paths(c).model;
+  relevant.prompt = c.prompt;
+  relevant.dataset.checksum = dataset_checksum(dataset);
+  relevant.unlearn = c.unlearn;
+  relevant.method = c.method;
+  relevant.method_overrides = c.method_overrides;
+  return to_ini(relevant);
 }
 
 }  // namespace
@@ -37,18 +84,25 @@ ExitCode run_unlearn(const Communicator& world, const Configuration& c) {
   const Session session(world, c.run);
   session.open_output(c.run.output);
   const auto dataset = load_dataset(c.dataset);
+  if (c.run.dry_run) return plan_unlearning(session, c, dataset);
   const auto target = load_language_model(c.model.path, c.prompt.resolve(), session.device());
   const auto data = unlearn_examples(c.unlearn, dataset, *target.tokenizer, target.prompt_template);
   const auto collectives = make_collectives(world, session.device());
-  const auto options = c.unlearn_training();
+  const auto folder = fs::path(c.run.output) / "model";
+  auto options = c.unlearn_training();
+  options.checkpoint_folder = folder.string() + ".training";
+  options.identity = training_identity(c, dataset);
+  options.step_log = folder.string() + ".train.jsonl";
   Progress progress(c.method.name, count_steps(options, static_cast<std::int64_t>(data.forget->size())), "steps");
   const auto result = unlearn(target.transformer, c.method, options, data, *collectives, [&](const StepReport& report) {
     log::detail(concat("step ", report.step, " loss ", report.loss, " gradient norm ", report.gradient_norm, " lr ", report.learning_rate));
     progress.advance(1, concat("loss ", report.loss));
   });
   progress.finish();
-  const auto folder = fs::path(c.run.output) / "model";
-  if (session.is_root()) save_checkpoint(folder, target.transformer.config(), result.weights, *target.tokenizer);
+  if (session.is_root()) {
+    save_checkpoint(folder, target.transformer.config(), result.weights, *target.tokenizer);
+    remove_training_checkpoints(options.checkpoint_folder);
+  }
   world.barrier();
   log::info(concat("The unlearned model is in ", folder.string()));
   return ExitCode::done;

@@ -24,7 +24,7 @@ const std::map<std::string, std::string>& aliases() {
 }
 
 /// Options that are no settings: what the program itself shall do.
-const std::vector<std::string> kSwitches = {"help", "print-config", "json", "tune"};
+const std::vector<std::string> kSwitches = {"help", "print-config", "json", "tune", "dry-run"};
 
 constexpr const char* kChoicePrefix = "choice.";
 const std::vector<std::string> kChoiceKinds = {"models", "datasets", "methods"};
@@ -138,6 +138,7 @@ OptionSources::OptionSources(const std::string& job, const std::vector<std::stri
     return node.empty() ? std::nullopt : std::optional(node.mapped().text);
   };
   for (const auto& name : {"help", "print-config"}) take(name);
+  if (const auto dry = take("dry-run")) given_.try_emplace("run.dry_run", OptionValue{*dry, "on the command line", {}});
   if (const auto json = take("json"))
     given_.try_emplace(job == "inspect" ? "inspect.json" : "ask.json", OptionValue{*json, "on the command line", {}});
   if (const auto tune = take("tune")) given_.try_emplace("attribution.tune", OptionValue{*tune, "on the command line", {}});

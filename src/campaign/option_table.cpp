@@ -15,6 +15,8 @@ void add_run(Table& t, Configuration& c) {
   t.push_back({"run.seed", "seed of every random number", &c.run.seed});
   t.push_back({"run.device", "auto, cpu or cuda", &c.run.device});
   t.push_back({"run.threads", "CPU threads a rank; 0: as OMP_NUM_THREADS says", &c.run.threads});
+  t.push_back({"run.dry_run", "unlearn: print the memory that a rank needs, and stop", &c.run.dry_run});
+  t.push_back({"run.time_limit", "minutes until the program must have ended; 0: as the batch system says", &c.run.time_limit});
 }
 
 void add_model(Table& t, Configuration& c) {
@@ -70,6 +72,17 @@ void add_training(Table& t, const std::string& section, TrainOptions& o) {
   t.push_back({section + ".beta2", "AdamW's second decay", &o.adamw.beta2});
   t.push_back({section + ".epsilon", "AdamW's epsilon", &o.adamw.epsilon});
   t.push_back({section + ".shuffle", "draw the examples in random order", &o.shuffle});
+}
+
+void add_execution_options(Table& t, Configuration& c) {
+  auto& e = c.train;
+  t.push_back({"train.shard", "auto, parameters (ZeRO-3), gradients (ZeRO-2) or none (every rank holds all)", &e.shard});
+  t.push_back({"train.recompute", "run blocks again in the backward pass instead of keeping activations", &e.recompute});
+  t.push_back({"train.dtype", "of the computation: fp32 or bf16", &e.dtype});
+  t.push_back({"train.master_weights", "bf16: fp32 masters, or none (update bf16 weights as they are)", &e.master_weights});
+  t.push_back({"train.checkpoint_every", "steps between two checkpoints; 0: only when asked to stop", &e.checkpoint_every});
+  t.push_back({"train.checkpoint_keep", "checkpoints that are kept, at least 2", &e.checkpoint_keep});
+  t.push_back({"train.peak_tflops", "of one rank's device, for the reported MFU; 0: unknown", &e.peak_tflops});
 }
 
 void add_finetune(Table& t, Configuration& c) {
@@ -188,7 +201,7 @@ bool parse_bool(const Option& option, const std::string& text, const std::string
 
 std::vector<Option> option_table(Configuration& configuration) {
   Table table;
-  for (const auto add : {add_run, add_model, add_prompt, add_dataset, add_finetune, add_unlearn, add_method, add_evaluation,
+  for (const auto add : {add_run, add_model, add_prompt, add_dataset, add_execution_options, add_finetune, add_unlearn, add_method, add_evaluation,
                          add_campaign, add_job_inputs})
     add(table, configuration);
   return table;

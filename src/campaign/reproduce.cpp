@@ -9,6 +9,7 @@
 #include "unpact/core/error.hpp"
 #include "unpact/core/log.hpp"
 #include "unpact/core/progress.hpp"
+#include "unpact/core/stop.hpp"
 #include "unpact/record/cell_file.hpp"
 #include "unpact/record/collect.hpp"
 
@@ -99,8 +100,13 @@ class Campaign {
     log::info(concat("unpact campaign in ", folder_.string(), ": ", session_.world().size(), " rank(s), ",
                      configuration_.campaign.ranks_per_cell, " a cell, on ", session_.devices().front()));
     if (session_.is_root()) write_file_atomically(folder_ / "campaign.ini", configuration_text_);
-    for (const auto& pair : plan_) run_pair(pair);
+    for (const auto& pair : plan_)
+      if (session_.world().max(stopped_) == 0) run_pair(pair);
     finish(clock.seconds());
+    if (session_.world().max(stopped_) > 0) {
+      log::info("Stopped before the end of the campaign: start the same command again");
+      return ExitCode::requeue;
+    }
     const auto failed = session_.world().sum(failed_);
     return failed > 0 ? ExitCode::failure : ExitCode::done;
   }
@@ -113,8 +119,19 @@ class Campaign {
                           cell_file(folder_, cell_id(cell))});
     const auto baseline = prepare_baseline(session_, pair.configuration, folder_);
     SharedWorkQueue queue(session_.world(), static_cast<std::int64_t>(pair.cells.size()));
-    while (const auto next = queue.next(group_)) run_one(baseline, pair.cells[static_cast<std::size_t>(*next)]);
+    while (!wants_to_stop()) {
+      const auto next = queue.next(group_);
+      if (!next) break;
+      run_one(baseline, pair.cells[static_cast<std::size_t>(*next)]);
+    }
     session_.world().barrier();
+  }
+
+  /// Asked between cells; inside of one, the training looks for itself.
+  bool wants_to_stop() {
+    constexpr double kReserve = 60;  // seconds: less is not worth beginning a cell
+    stopped_ = std::max(stopped_, group_.max(std::int64_t{stop_wanted(kReserve) ? 1 : 0}));
+    return stopped_ > 0;
   }
 
   void run_one(const Baseline& baseline, const Configuration& cell) {
@@ -129,6 +146,9 @@ class Campaign {
     try {
       run_cell(session_, group_, baseline, cell, folder_);
       log::detail(concat("cell ", id, " took ", format_duration(clock.seconds())));
+    } catch (const StoppedAtCheckpoint& stopped) {
+      if (group_.is_root()) log::warn(concat("cell ", id, ": ", stopped.what()));
+      stopped_ = 1;
     } catch (const TrainingDiverged& error) {
       // The method wrecked itself; the other cells are still worth having.
       if (group_.is_root()) log::warn(concat("cell ", id, " has no result: ", error.what()));
@@ -156,7 +176,7 @@ class Campaign {
   Session session_;
   fs::path folder_;
   std::vector<PlannedCell> planned_;
-  std::int64_t failed_ = 0;
+  std::int64_t failed_ = 0, stopped_ = 0;
 };
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "unpact/evaluation/probes.hpp"
 #include "unpact/model/checkpoint.hpp"
 #include "unpact/text/sentencepiece_trainer.hpp"
+#include "unpact/train/training_checkpoint.hpp"
 
 namespace unpact {
 namespace fs = std::filesystem;
@@ -87,6 +88,7 @@ std::string target_fingerprint(const Configuration& c) {
   relevant.dataset = c.dataset;
   relevant.dataset.limit = 0;
   relevant.finetune = c.finetune;
+  relevant.train = numbers_of(c.train);
   relevant.probe.phrasings = c.probe.phrasings;
   return sha256_of_bytes(to_ini(relevant));
 }
@@ -163,8 +165,12 @@ void finetune_into(const Session& session, const Configuration& c, const Dataset
   const auto collectives = make_collectives(session.world(), session.device());
   log::info(concat("Fine-tuning ", model.transformer.config().parameter_count(), " weights on ", examples->size(), " examples, ",
                    session.world().size(), " rank(s)"));
-  Progress progress("fine-tune", count_steps(c.finetune.train, loss.example_count()), "steps");
-  train(model.transformer, {{&loss, 1.0}}, c.finetune.train, *collectives, {}, [&](const StepReport& report) {
+  auto options = c.finetune_training();
+  options.checkpoint_folder = folder.string() + ".training";
+  options.identity = target_fingerprint(c) + dataset_checksum(dataset);
+  options.step_log = folder.string() + ".train.jsonl";
+  Progress progress("fine-tune", count_steps(options, loss.example_count()), "steps");
+  train(model.transformer, {{&loss, 1.0}}, options, *collectives, {}, [&](const StepReport& report) {
     log::detail(concat("step ", report.step, " loss ", report.loss, " gradient norm ", report.gradient_norm, " lr ", report.learning_rate));
     progress.advance(1, concat("loss ", report.loss));
   });
@@ -172,6 +178,7 @@ void finetune_into(const Session& session, const Configuration& c, const Dataset
   if (session.is_root()) {
     save_checkpoint(folder, model.transformer.config(), model.transformer.weights(), *model.tokenizer);
     write_file_atomically(folder / kFingerprintFile, target_fingerprint(c) + "\n");
+    remove_training_checkpoints(options.checkpoint_folder);
   }
   session.world().barrier();
 }

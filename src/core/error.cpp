@@ -1,5 +1,7 @@
 #include "unpact/core/error.hpp"
 
+#include "unpact/core/stop.hpp"
+
 namespace unpact {
 namespace {
 
@@ -21,6 +23,7 @@ ContractViolation::ContractViolation(const char* kind, const char* condition, co
                               "\n  hint:   this is a defect of unpact; please report it with the command that led here")) {}
 
 ExitCode exit_code_of(const std::exception& error) {
+  if (dynamic_cast<const StoppedAtCheckpoint*>(&error)) return ExitCode::requeue;
   return dynamic_cast<const UserError*>(&error) ? ExitCode::user_error : ExitCode::failure;
 }
 

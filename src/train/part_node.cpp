@@ -54,14 +54,11 @@ at::Tensor run_as_node(std::int64_t part, const at::Tensor& input, const PartRun
                        std::function<at::Tensor(PartPass&, const at::Tensor&)> backward) {
   PartPass pass{part, compute, input.detach(), {}};
   if (input.requires_grad()) pass.input.set_requires_grad(true);
-  at::Tensor result;
-  if (keep_graph) {
-    pass.recompute();
-    result = pass.output.detach();
-  } else {
-    const c10::NoGradGuard guard;
-    result = compute(pass.input);
-  }
+  // With a graph also where it is dropped: without one PyTorch may choose other kernels, and then a run with
+  // recomputation would not give the bits of one without.
+  pass.recompute();
+  auto result = pass.output.detach();
+  if (!keep_graph) pass.output = at::Tensor();
   const std::shared_ptr<PartNode> node(new PartNode(std::move(pass), std::move(backward), result), torch::autograd::deleteNode);
   if (input.requires_grad()) node->set_next_edges(torch::autograd::collect_next_edges(input));
   torch::autograd::set_history(result, node);

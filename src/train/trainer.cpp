@@ -1,13 +1,20 @@
 #include "unpact/train/trainer.hpp"
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 
 #include <algorithm>
 #include <cmath>
 
+#include "step_log.hpp"
 #include "trained_weights.hpp"
+#include "unpact/core/checksum.hpp"
+#include "unpact/core/clock.hpp"
 #include "unpact/core/error.hpp"
+#include "unpact/core/log.hpp"
 #include "unpact/core/random.hpp"
+#include "unpact/core/stop.hpp"
+#include "unpact/train/training_checkpoint.hpp"
 
 namespace unpact {
 namespace {
@@ -27,9 +34,27 @@ class Trainer {
     total_steps_ = count_steps(options, terms.front().term->example_count());
   }
 
-  std::int64_t total_steps() const { return total_steps_; }
+  std::vector<StepReport> run(const std::function<void(const StepReport&)>& on_step) {
+    auto reports = resume();
+    if (on_step)
+      for (const auto& report : reports) on_step(report);
+    StepLog log(group_.rank() == 0 ? options_.step_log : "", reports);
+    for (auto index = static_cast<std::int64_t>(reports.size()); index < total_steps_; ++index) {
+      reports.push_back(step(index));
+      if (on_step) on_step(reports.back());
+      log.write(reports.back());
+      keep_safe(reports);
+    }
+    if (checkpoints_) checkpoints_->finish();
+    weights_->restore(-1);
+    return reports;
+  }
 
+ private:
   StepReport step(std::int64_t index) {
+    const Stopwatch watch;
+    stop_ = checkpoints_ && stop_wanted(time_reserve());
+    squared_lengths_ = 0;
     weights_->gradients().zero_();
     StepReport report;
     report.step = index + 1;
@@ -49,12 +74,10 @@ class Trainer {
     optimizer_.step(weights_->values(), weights_->gradients(), report.learning_rate);
     weights_->finish_step();
     follow_rules(report);
+    measure(report, watch.seconds());
     return report;
   }
 
-  void restore() { weights_->restore(-1); }
-
- private:
   /// The examples of one term in one step, over all ranks.
   std::vector<std::int64_t> step_examples(std::size_t term, std::int64_t index) const {
     std::vector<std::int64_t> examples;
@@ -123,25 +146,34 @@ class Trainer {
     return batches;
   }
 
-  static void count_tokens(const LossTerm& term, const std::vector<std::int64_t>& examples, StepReport& report) {
+  void count_tokens(const LossTerm& term, const std::vector<std::int64_t>& examples, StepReport& report) {
     std::int64_t tokens = 0, longest = 0;
     for (const auto index : examples) {
       tokens += term.length(index);
+      squared_lengths_ += static_cast<double>(term.length(index) * term.length(index));
       longest = std::max(longest, term.length(index));
     }
     report.tokens += tokens;
     report.padding += longest * static_cast<std::int64_t>(examples.size()) - tokens;
   }
 
-  void reduce(const std::vector<double>& shares, StepReport& report) {
-    report.term_losses = shares;
+  /// Losses and counts over all ranks, and whether any of them wants to stop: one small collective a step.
+  void reduce(std::vector<double> shares, StepReport& report) {
+    const auto terms = shares.size();
+    for (const double count : {static_cast<double>(report.tokens), static_cast<double>(report.padding), squared_lengths_, stop_ ? 1.0 : 0.0})
+      shares.push_back(count);
     if (group_.size() > 1) {
       auto shared = at::tensor(shares, at::kDouble).to(model_.device(), at::kFloat);
       group_.all_reduce(shared);
       const auto sums = shared.to(at::kCPU, at::kDouble);
-      for (std::size_t k = 0; k < shares.size(); ++k) report.term_losses[k] = sums[static_cast<std::int64_t>(k)].item<double>();
+      shares.assign(sums.const_data_ptr<double>(), sums.const_data_ptr<double>() + sums.numel());
     }
-    for (std::size_t k = 0; k < shares.size(); ++k) report.loss += coefficients_[k] * report.term_losses[k];
+    report.term_losses.assign(shares.begin(), shares.begin() + static_cast<std::ptrdiff_t>(terms));
+    report.tokens = std::llround(shares[terms]);
+    report.padding = std::llround(shares[terms + 1]);
+    squared_lengths_ = shares[terms + 2];
+    stop_ = shares[terms + 3] > 0;
+    for (std::size_t k = 0; k < terms; ++k) report.loss += coefficients_[k] * report.term_losses[k];
     report.coefficients = coefficients_;
   }
 
@@ -149,9 +181,83 @@ class Trainer {
   void refuse_non_finite(const StepReport& report) {
     if (std::isfinite(report.loss) && std::isfinite(report.gradient_norm)) return;
     const auto tensor = weights_->first_non_finite_gradient();
+    if (checkpoints_) checkpoints_->finish();
+    weights_->restore(-1);  // all ranks are here
     throw TrainingDiverged(concat("step ", report.step, " is not finite: loss ", report.loss, ", gradient norm ", report.gradient_norm),
                          tensor.empty() ? "the loss itself overflowed" : concat("the gradient of ", tensor, " is not finite"),
                          "lower the learning rate or the number of epochs; the weights are those of the step before");
+  }
+
+  void measure(StepReport& report, double seconds) {
+    report.seconds = seconds;
+    report.peak_bytes = peak_resident_bytes();
+    const double flops = training_flops(model_.config(), static_cast<double>(report.tokens), static_cast<double>(report.targets), squared_lengths_);
+    if (options_.execution.peak_tflops > 0)
+      report.mfu = flops / (seconds * group_.size() * options_.execution.peak_tflops * 1e12);
+    step_seconds_ = seconds;
+  }
+
+  /// What decides the run's numbers.
+  std::string fingerprint() const {
+    const auto& o = options_;
+    auto text = concat(o.identity, "|", total_steps_, "|", o.epochs, "|", o.batch_size, "|", o.learning_rate, "|", o.schedule, "|", o.warmup_steps,
+                       "|", o.clip_norm, "|", o.adamw.beta1, "|", o.adamw.beta2, "|", o.adamw.epsilon, "|", o.adamw.weight_decay, "|",
+                       o.seed, "|", o.shuffle, "|", o.execution.dtype, "|", o.execution.master_weights);
+    for (const auto& weighted : terms_)
+      text += concat("|", weighted.term->name(), " ", weighted.coefficient, " ", weighted.term->example_count(), " ",
+                     static_cast<int>(weighted.sampling), " ", static_cast<bool>(weighted.rule));
+    for (const auto& piece : weights_->sharded()->pieces()) text += concat("|", piece.unit, " ", piece.unit_size);
+    return sha256_of_bytes(text);
+  }
+
+  TrainingState state(std::int64_t step) {
+    return {weights_->values(), optimizer_.first_moment(), optimizer_.second_moment(), step, coefficients_, {}};
+  }
+
+  /// Continues from the newest checkpoint. @return the reports of the steps before it.
+  std::vector<StepReport> resume() {
+    if (options_.checkpoint_folder.empty() || weights_->sharded() == nullptr) return {};
+    checkpoints_ = std::make_unique<TrainingCheckpoints>(options_.checkpoint_folder, fingerprint(), weights_->sharded()->pieces(), group_,
+                                                         model_.device(), options_.execution.checkpoint_keep);
+    auto found = state(0);
+    if (!checkpoints_->load(found)) return {};
+    auto reports = reports_from_json(found.history, options_.checkpoint_folder);
+    UNPACT_VALIDATE(found.coefficients.size() == coefficients_.size() && static_cast<std::int64_t>(reports.size()) == found.step,
+                    concat("the checkpoint of step ", found.step, " in ", options_.checkpoint_folder, " contradicts itself"),
+                    "coefficients or history are not complete", "remove that folder to start anew");
+    const c10::NoGradGuard guard;
+    weights_->values().copy_(found.values);
+    optimizer_.first_moment().copy_(found.first_moment);
+    optimizer_.second_moment().copy_(found.second_moment);
+    optimizer_.set_steps(found.step);
+    coefficients_ = found.coefficients;
+    weights_->finish_step();
+    if (group_.rank() == 0) log::info(concat("Continuing behind step ", found.step, " of ", total_steps_));
+    return reports;
+  }
+
+  /// Checkpoints between two steps.
+  void keep_safe(const std::vector<StepReport>& reports) {
+    if (!checkpoints_) return;
+    checkpoints_->poll();
+    const auto done = static_cast<std::int64_t>(reports.size()), every = options_.execution.checkpoint_every;
+    const bool due = every > 0 && done % every == 0;
+    if ((!due && !stop_) || done == total_steps_) return;
+    auto now = state(done);
+    now.history = Json::array();
+    for (const auto& report : reports) now.history.push_back(to_json(report));
+    checkpoints_->start_save(now);
+    if (!stop_) return;
+    checkpoints_->finish();
+    throw StoppedAtCheckpoint(concat("stopped behind step ", done, " of ", total_steps_), "the run was asked to, or its time is nearly over",
+                              "start the same command again: it continues from there");
+  }
+
+  /// Time to keep for the last step and the last checkpoint, with room for a slow disk.
+  double time_reserve() const {
+    constexpr double kBytesPerSecond = 1e8;
+    const double expected = 3.0 * static_cast<double>(weights_->values().nbytes()) / kBytesPerSecond;
+    return 30 + 2 * step_seconds_ + 1.5 * std::max(checkpoints_->save_seconds(), expected);
   }
 
   Transformer& model_;
@@ -164,58 +270,12 @@ class Trainer {
   std::vector<EpochSampler> samplers_;
   std::vector<double> coefficients_;  ///< of the next step; a rule may change them
   std::int64_t epoch_positions_ = 0, total_steps_ = 0;
+  std::unique_ptr<TrainingCheckpoints> checkpoints_;
+  bool stop_ = false;
+  double squared_lengths_ = 0, step_seconds_ = 0;  // of the step's examples; of the last step
 };
 
 }  // namespace
-
-void check_execution(const TrainExecution& execution) {
-  const auto choose = [](const char* name, const std::string& value, const std::vector<std::string>& known) {
-    UNPACT_VALIDATE(std::find(known.begin(), known.end(), value) != known.end(), concat("option 'train.", name, "' is '", value, "'"),
-                    "it is not one of the known values", concat("use ", join(known, ", ")));
-  };
-  choose("shard", execution.shard, {"auto", "parameters", "gradients", "none"});
-  choose("dtype", execution.dtype, {"fp32", "bf16"});
-  choose("master_weights", execution.master_weights, {"fp32", "none"});
-  UNPACT_VALIDATE(execution.shard != "none" || (execution.dtype == "fp32" && !execution.recompute),
-                  "option 'train.shard = none' contradicts train.dtype or train.recompute",
-                  "the reference trainer computes in fp32 and keeps all activations", "use train.shard = auto");
-  UNPACT_VALIDATE(execution.master_weights != "none" || execution.dtype == "bf16", "option 'train.master_weights' is 'none'",
-                  "in fp32 the weights are their own masters", "use it with train.dtype = bf16, or leave it away");
-}
-
-void check_train_options(const TrainOptions& options) {
-  const auto require = [](bool good, const char* name, auto value, const char* rule) {
-    UNPACT_VALIDATE(good, concat("option '", name, "' is ", value), rule, "correct it in the configuration or on the command line");
-  };
-  require(options.epochs >= 0, "epochs", options.epochs, "it must not be negative");
-  require(options.max_steps >= 0, "max_steps", options.max_steps, "it must not be negative");
-  require(options.batch_size > 0, "batch_size", options.batch_size, "it must be positive");
-  require(options.micro_batch > 0, "micro_batch", options.micro_batch, "it must be positive");
-  require(options.learning_rate >= 0 && std::isfinite(options.learning_rate), "learning_rate", options.learning_rate,
-          "it must be a finite number >= 0");
-  require(options.warmup_steps >= 0, "warmup_steps", options.warmup_steps, "it must not be negative");
-  require(options.clip_norm >= 0, "clip_norm", options.clip_norm, "it must not be negative (0: no clipping)");
-  require(options.adamw.beta1 >= 0 && options.adamw.beta1 < 1, "beta1", options.adamw.beta1, "it must lie in [0, 1)");
-  require(options.adamw.beta2 >= 0 && options.adamw.beta2 < 1, "beta2", options.adamw.beta2, "it must lie in [0, 1)");
-  require(options.adamw.epsilon > 0 && std::isfinite(options.adamw.epsilon), "epsilon", options.adamw.epsilon,
-          "it must be positive: weights without gradient would become NaN");
-  require(options.adamw.weight_decay >= 0 && std::isfinite(options.adamw.weight_decay), "weight_decay",
-          options.adamw.weight_decay, "it must be a finite number >= 0");
-  parse_schedule(options.schedule);
-  check_execution(options.execution);
-}
-
-Sampling parse_sampling(const std::string& name) {
-  if (name == "epoch") return Sampling::epoch;
-  if (name == "uniform") return Sampling::uniform;
-  if (name == "paired") return Sampling::paired;
-  throw UserError(concat("unknown sampling '", name, "'"), "known: epoch, uniform, paired", "choose one of these");
-}
-
-std::int64_t count_steps(const TrainOptions& options, std::int64_t examples) {
-  if (options.max_steps > 0) return options.max_steps;
-  return (options.epochs * examples + options.batch_size - 1) / options.batch_size;
-}
 
 std::vector<StepReport> train(Transformer& model, const std::vector<WeightedTerm>& terms, const TrainOptions& options,
                               Collectives& group, const std::function<bool(const std::string&)>& selected,
@@ -226,18 +286,7 @@ std::vector<StepReport> train(Transformer& model, const std::vector<WeightedTerm
     UNPACT_VALIDATE(weighted.term->example_count() > 0, concat("the term '", weighted.term->name(), "' has no examples"),
                     "its dataset is empty", "check the dataset's folder and files");
   Trainer trainer(model, terms, options, group, selected ? selected : [](const std::string&) { return true; });
-  std::vector<StepReport> reports;
-  for (std::int64_t index = 0; index < trainer.total_steps(); ++index) {
-    try {
-      reports.push_back(trainer.step(index));
-    } catch (const TrainingDiverged&) {
-      trainer.restore();  // all ranks are here
-      throw;
-    }
-    if (on_step) on_step(reports.back());
-  }
-  trainer.restore();
-  return reports;
+  return trainer.run(on_step);
 }
 
 }  // namespace unpact

@@ -24,6 +24,8 @@ struct RunOptions {
   std::uint64_t seed = 0;
   std::string device = "auto";         ///< auto, cpu or cuda
   std::int64_t threads = 0;            ///< CPU threads a rank; 0: what OMP_NUM_THREADS or the machine gives
+  bool dry_run = false;                ///< say what memory a training needs, and stop
+  double time_limit = 0;               ///< minutes after which the program must have ended; 0: none but the batch system's
 };
 
 struct ModelOptions {
@@ -132,6 +134,7 @@ struct Configuration {
   ModelOptions model;
   PromptOptions prompt;
   DatasetOptions dataset;
+  TrainExecution train;  ///< how trainings run
   FinetuneOptions finetune;
   UnlearnOptions unlearn;
   MethodOptions method;
@@ -145,8 +148,10 @@ struct Configuration {
   AskOptions ask;
   EvaluateOptions evaluate;
   InspectOptions inspect;
-  /// The [unlearn] options with this method's overrides and the run's seed.
+  /// The [unlearn] options with this method's overrides, the run's seed and [train].
   TrainOptions unlearn_training() const;
+  /// The [finetune] options with the run's seed and [train].
+  TrainOptions finetune_training() const;
 };
 
 /// One job's command line, kept so that a campaign can resolve it again for each cell.

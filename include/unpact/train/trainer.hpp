@@ -23,7 +23,13 @@ struct TrainExecution {
   bool recompute = false;                ///< blocks run again in the backward pass instead of keeping their activations
   std::string dtype = "fp32";            ///< of the computation: fp32 or bf16
   std::string master_weights = "fp32";   ///< none: bf16 weights are updated as they are, as published code does
+  std::int64_t checkpoint_every = 0;     ///< steps between two checkpoints; 0: only when the run is asked to stop
+  std::int64_t checkpoint_keep = 2;
+  double peak_tflops = 0;                ///< of one rank's device, for the MFU; 0: unknown
 };
+
+/// The part of it that decides numbers; the rest as by default.
+TrainExecution numbers_of(const TrainExecution& execution);
 
 struct TrainOptions {
   std::int64_t epochs = 1;       ///< passes over the first term's examples
@@ -38,6 +44,10 @@ struct TrainOptions {
   std::uint64_t seed = 0;
   bool shuffle = true;
   TrainExecution execution;
+  // Not part of a configuration:
+  std::string checkpoint_folder; ///< where the run leaves off and continues; empty: nowhere
+  std::string identity;          ///< what the numbers depend on besides these options: model, data and method, as text
+  std::string step_log;          ///< file for a line of JSON a step; empty: none
 };
 
 /// A loss or gradient was not finite. The weights are those of the step before.
@@ -79,12 +89,18 @@ struct StepReport {
   std::vector<double> coefficients;///< those of this step
   double gradient_norm = 0, learning_rate = 0;
   std::int64_t targets = 0;        ///< tokens with loss, over all ranks and terms
-  std::int64_t tokens = 0, padding = 0;  ///< that this rank ran; terms that know their lengths
+  std::int64_t tokens = 0, padding = 0;  ///< that ran, over all ranks; of terms that know their lengths
+  double seconds = 0;              ///< of this rank
+  double mfu = 0;                  ///< training_flops (docs/training.md) / seconds / ranks / peak; 0: peak unknown
+  std::int64_t peak_bytes = 0;     ///< largest resident size of this process so far
 };
 
 /// Trains the selected weights in place. Every term draws `batch_size` examples a step; an epoch is one pass over the
 /// first term's examples. Collective over the group. @throws TrainingDiverged on every rank, before any weight changes,
 /// when a loss or gradient is not finite, naming the tensor.
+/// With a checkpoint folder the run continues from what it finds there (on_step is called for the steps of before, too)
+/// and heeds stop_wanted(): it then saves and throws StoppedAtCheckpoint on every rank, leaving the model without weights.
+/// The caller removes the folder once the result is safe (remove_training_checkpoints).
 /// @param selected by Hugging Face name; an empty function trains all.
 std::vector<StepReport> train(Transformer& model, const std::vector<WeightedTerm>& terms, const TrainOptions& options,
                               Collectives& group, const std::function<bool(const std::string&)>& selected = {},

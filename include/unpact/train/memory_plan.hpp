@@ -1,0 +1,24 @@
+#pragma once
+/// The memory that one rank needs for a training, before anything is loaded. The lines of the shard are exact, those of
+/// activations an estimate; docs/training.md has the formulas.
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "unpact/train/trainer.hpp"
+
+namespace unpact {
+
+struct MemoryPlan {
+  std::vector<std::pair<std::string, double>> lines;  ///< what, bytes
+  double total() const;
+  std::string table() const;
+};
+
+/// @param selected which weights train, by name. @param longest tokens of the longest example.
+MemoryPlan plan_memory(const ModelConfig& config, const std::function<bool(const std::string&)>& selected, int ranks,
+                       const TrainOptions& options, std::int64_t longest);
+
+}  // namespace unpact

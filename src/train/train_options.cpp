@@ -1,0 +1,74 @@
+#include <algorithm>
+#include <cmath>
+
+#include "unpact/core/error.hpp"
+#include "unpact/train/trainer.hpp"
+
+namespace unpact {
+namespace {
+
+void check_execution(const TrainExecution& execution) {
+  const auto choose = [](const char* name, const std::string& value, const std::vector<std::string>& known) {
+    UNPACT_VALIDATE(std::find(known.begin(), known.end(), value) != known.end(), concat("option 'train.", name, "' is '", value, "'"),
+                    "it is not one of the known values", concat("use ", join(known, ", ")));
+  };
+  choose("shard", execution.shard, {"auto", "parameters", "gradients", "none"});
+  choose("dtype", execution.dtype, {"fp32", "bf16"});
+  choose("master_weights", execution.master_weights, {"fp32", "none"});
+  UNPACT_VALIDATE(execution.shard != "none" || (execution.dtype == "fp32" && !execution.recompute),
+                  "option 'train.shard = none' contradicts train.dtype or train.recompute",
+                  "the reference trainer computes in fp32 and keeps all activations", "use train.shard = auto");
+  UNPACT_VALIDATE(execution.checkpoint_every >= 0, concat("option 'train.checkpoint_every' is ", execution.checkpoint_every),
+                  "it must not be negative", "use 0 for checkpoints only when the run is asked to stop");
+  UNPACT_VALIDATE(execution.checkpoint_keep >= 2, concat("option 'train.checkpoint_keep' is ", execution.checkpoint_keep),
+                  "the newest checkpoint may turn out to be damaged", "keep at least 2");
+  UNPACT_VALIDATE(std::isfinite(execution.peak_tflops) && execution.peak_tflops >= 0,
+                  concat("option 'train.peak_tflops' is ", execution.peak_tflops), "it must be a finite number >= 0", "use 0 if it is unknown");
+  UNPACT_VALIDATE(execution.master_weights != "none" || execution.dtype == "bf16", "option 'train.master_weights' is 'none'",
+                  "in fp32 the weights are their own masters", "use it with train.dtype = bf16, or leave it away");
+}
+
+}  // namespace
+
+TrainExecution numbers_of(const TrainExecution& execution) {
+  TrainExecution numbers;
+  numbers.dtype = execution.dtype;
+  numbers.master_weights = execution.master_weights;
+  return numbers;
+}
+
+void check_train_options(const TrainOptions& options) {
+  const auto require = [](bool good, const char* name, auto value, const char* rule) {
+    UNPACT_VALIDATE(good, concat("option '", name, "' is ", value), rule, "correct it in the configuration or on the command line");
+  };
+  require(options.epochs >= 0, "epochs", options.epochs, "it must not be negative");
+  require(options.max_steps >= 0, "max_steps", options.max_steps, "it must not be negative");
+  require(options.batch_size > 0, "batch_size", options.batch_size, "it must be positive");
+  require(options.micro_batch > 0, "micro_batch", options.micro_batch, "it must be positive");
+  require(options.learning_rate >= 0 && std::isfinite(options.learning_rate), "learning_rate", options.learning_rate,
+          "it must be a finite number >= 0");
+  require(options.warmup_steps >= 0, "warmup_steps", options.warmup_steps, "it must not be negative");
+  require(options.clip_norm >= 0, "clip_norm", options.clip_norm, "it must not be negative (0: no clipping)");
+  require(options.adamw.beta1 >= 0 && options.adamw.beta1 < 1, "beta1", options.adamw.beta1, "it must lie in [0, 1)");
+  require(options.adamw.beta2 >= 0 && options.adamw.beta2 < 1, "beta2", options.adamw.beta2, "it must lie in [0, 1)");
+  require(options.adamw.epsilon > 0 && std::isfinite(options.adamw.epsilon), "epsilon", options.adamw.epsilon,
+          "it must be positive: weights without gradient would become NaN");
+  require(options.adamw.weight_decay >= 0 && std::isfinite(options.adamw.weight_decay), "weight_decay",
+          options.adamw.weight_decay, "it must be a finite number >= 0");
+  parse_schedule(options.schedule);
+  check_execution(options.execution);
+}
+
+Sampling parse_sampling(const std::string& name) {
+  if (name == "epoch") return Sampling::epoch;
+  if (name == "uniform") return Sampling::uniform;
+  if (name == "paired") return Sampling::paired;
+  throw UserError(concat("unknown sampling '", name, "'"), "known: epoch, uniform, paired", "choose one of these");
+}
+
+std::int64_t count_steps(const TrainOptions& options, std::int64_t examples) {
+  if (options.max_steps > 0) return options.max_steps;
+  return (options.epochs * examples + options.batch_size - 1) / options.batch_size;
+}
+
+}  // namespace unpact

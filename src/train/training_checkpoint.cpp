@@ -1,0 +1,148 @@
+#include "unpact/train/training_checkpoint.hpp"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdio>
+#include <thread>
+
+#include "checkpoint_manifest.hpp"
+#include "unpact/core/atomic_file.hpp"
+#include "unpact/core/checksum.hpp"
+#include "unpact/core/clock.hpp"
+#include "unpact/core/error.hpp"
+#include "unpact/core/log.hpp"
+#include "unpact/model/safetensors.hpp"
+
+namespace unpact {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr std::int64_t kDigest = 64;  // characters of a checksum
+
+at::Tensor staged(const at::Tensor& tensor) { return tensor.detach().to(at::kCPU, /*non_blocking=*/false, /*copy=*/true); }
+
+}  // namespace
+
+/// A save under way: a copy of this rank's state and the thread that writes it.
+struct TrainingCheckpoints::Save {
+  std::int64_t step = 0;
+  std::vector<double> coefficients;
+  Json history;
+  std::vector<std::pair<std::string, at::Tensor>> tensors;
+  fs::path temporary, file;
+  std::thread writer;
+  std::atomic<bool> written = false;
+  std::string failure, checksum;  // valid once `written`
+  std::int64_t bytes = 0;
+  Stopwatch watch;
+
+  void write() {
+    try {
+      write_safetensors(file, tensors, {{"format", "pt"}});
+      checksum = sha256_of_file(file);
+      bytes = static_cast<std::int64_t>(fs::file_size(file));
+    } catch (const std::exception& error) {
+      failure = error.what();
+    }
+    tensors.clear();
+    written = true;
+  }
+  ~Save() {
+    if (writer.joinable()) writer.join();
+  }
+};
+
+TrainingCheckpoints::TrainingCheckpoints(fs::path folder, std::string fingerprint, std::vector<ShardPiece> pieces, Collectives& group,
+                                         const c10::Device& device, std::int64_t keep)
+    : folder_(std::move(folder)), fingerprint_(std::move(fingerprint)), pieces_(std::move(pieces)), group_(group), device_(device),
+      keep_(keep) {
+  UNPACT_VALIDATE(keep >= 2, concat("option 'train.checkpoint_keep' is ", keep), "the newest one may turn out to be damaged", "keep at least 2");
+}
+
+TrainingCheckpoints::~TrainingCheckpoints() = default;
+
+void TrainingCheckpoints::start_save(const TrainingState& state) {
+  finish();
+  auto save = std::make_unique<Save>();
+  save->step = state.step;
+  save->coefficients = state.coefficients;
+  save->history = state.history;
+  save->temporary = folder_ / concat(".", checkpoint_folder_name(state.step), ".tmp");
+  save->file = save->temporary / shard_file_name(static_cast<std::size_t>(group_.rank()));
+  for (const auto& [name, tensor] : {std::pair("values", state.values), std::pair("first_moment", state.first_moment),
+                                     std::pair("second_moment", state.second_moment)})
+    for (const auto& piece : pieces_)
+      save->tensors.emplace_back(concat(name, "/", piece.unit), staged(tensor.narrow(0, piece.begin, piece.shard)));
+  std::string problem;
+  if (group_.rank() == 0) {
+    std::error_code code;
+    fs::remove_all(save->temporary, code);
+    fs::create_directories(save->temporary, code);
+    if (code) problem = code.message();
+  }
+  if (!agree(problem.empty()))
+    throw RuntimeFailure(concat("cannot create the checkpoint folder ", save->temporary.string()),
+                         problem.empty() ? "rank 0 could not create it" : problem, "check the disk, the folder and its permissions");
+  save->writer = std::thread([running = save.get()] { running->write(); });
+  save_ = std::move(save);
+}
+
+void TrainingCheckpoints::poll() {
+  if (save_ && agree(save_->written)) complete();
+}
+
+void TrainingCheckpoints::finish() {
+  if (!save_) return;
+  save_->writer.join();
+  complete();
+}
+
+/// Manifest and final name. @param table_RC a row a rank: its file's checksum and size. @return why it failed, or nothing.
+std::string TrainingCheckpoints::publish(const Save& save, const at::Tensor& table_RC) {
+  CheckpointManifest manifest;
+  manifest.step = save.step;
+  manifest.fingerprint = fingerprint_;
+  manifest.coefficients = save.coefficients;
+  manifest.history = save.history;
+  for (const auto& piece : pieces_) manifest.units.push_back({piece.unit, piece.unit_size, piece.shard});
+  for (std::int64_t r = 0; r < table_RC.size(0); ++r) {
+    const auto* row = table_RC.const_data_ptr<std::int64_t>() + r * (kDigest + 1);
+    manifest.files.push_back({shard_file_name(static_cast<std::size_t>(r)), row[kDigest], std::string(row, row + kDigest)});
+  }
+  try {
+    write_file_atomically(save.temporary / "manifest.json", to_text(manifest));
+    rename_folder_durably(save.temporary, folder_ / checkpoint_folder_name(save.step));
+  } catch (const std::exception& error) {
+    return error.what();
+  }
+  return {};
+}
+
+/// All ranks have written: the manifest, the final name, and away with the oldest.
+void TrainingCheckpoints::complete() {
+  const auto save = std::move(save_);
+  if (save->writer.joinable()) save->writer.join();
+  if (!agree(save->failure.empty()))
+    throw RuntimeFailure(concat("the checkpoint of step ", save->step, " could not be written (seen on rank ", group_.rank(), ")"),
+                         save->failure.empty() ? "another rank failed" : save->failure,
+                         "free some space, then start again: it continues from the checkpoint before");
+  auto mine = at::zeros({kDigest + 1}, at::kLong);
+  for (std::int64_t i = 0; i < kDigest && save->failure.empty(); ++i) mine[i] = save->checksum[static_cast<std::size_t>(i)];
+  mine[kDigest] = save->bytes;
+  auto all = at::empty({group_.size() * mine.numel()}, mine.options().device(device_));
+  group_.all_gather(all, mine.to(all.device()));
+  std::string failure;
+  if (group_.rank() == 0) failure = publish(*save, all.to(at::kCPU).view({group_.size(), -1}));
+  if (!agree(failure.empty()))
+    throw RuntimeFailure(concat("the checkpoint of step ", save->step, " could not be completed"),
+                         failure.empty() ? "rank 0 failed" : failure,
+                         "check the disk, then start again: it continues from the checkpoint before");
+  const auto steps = list_steps();
+  if (group_.rank() == 0)
+    for (std::size_t i = static_cast<std::size_t>(keep_); i < steps.size(); ++i) discard_folder(folder_ / checkpoint_folder_name(steps[i]));
+  save_seconds_ = save->watch.seconds();
+}
+
+}  // namespace unpact
