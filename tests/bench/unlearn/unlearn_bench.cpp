@@ -1,0 +1,96 @@
+/// Times training steps of a randomly initialized model on random tokens, as run.py asks (see there).
+///
+///     unlearn_bench FOLDER LENGTH BATCH STEPS [section.key=value ...]
+/// FOLDER holds a config.json. Keys: shard, recompute, dtype, master_weights, micro_batch, threads, device, peak_tflops.
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <iostream>
+#include <map>
+
+#include "unpact/comm/device.hpp"
+#include "unpact/core/error.hpp"
+#include "unpact/core/json.hpp"
+#include "unpact/core/random.hpp"
+#include "unpact/train/trainer.hpp"
+
+namespace {
+
+using namespace unpact;
+using Settings = std::map<std::string, std::string>;
+
+std::string setting(const Settings& settings, const std::string& key, const std::string& fallback) {
+  const auto found = settings.find(key);
+  return found == settings.end() ? fallback : found->second;
+}
+
+/// Full-length sequences, loss on all but the first token.
+std::vector<Example> random_sequences(std::int64_t count, std::int64_t length, std::int64_t vocabulary) {
+  std::vector<Example> examples;
+  for (std::int64_t i = 0; i < count; ++i) {
+    Example example;
+    for (std::int64_t t = 0; t < length; ++t) {
+      example.ids.push_back(static_cast<TokenId>(
+          random_below(static_cast<std::uint64_t>(vocabulary), 1, static_cast<std::uint64_t>(i), static_cast<std::uint64_t>(t))));
+      example.has_loss.push_back(t > 0);
+    }
+    examples.push_back(std::move(example));
+  }
+  return examples;
+}
+
+int run(const Communicator& world, const std::vector<std::string>& arguments) {
+  UNPACT_VALIDATE(arguments.size() >= 4, "too few arguments", "a folder, a length, a batch and a number of steps are needed", "see run.py");
+  Settings settings;
+  for (std::size_t i = 4; i < arguments.size(); ++i) {
+    const auto equals = arguments[i].find('=');
+    UNPACT_VALIDATE(equals != std::string::npos, concat("'", arguments[i], "' is no key=value"), "settings are pairs", "see run.py");
+    settings[arguments[i].substr(0, equals)] = arguments[i].substr(equals + 1);
+  }
+  at::set_num_threads(std::stoi(setting(settings, "threads", "1")));
+  const auto device = choose_device(world, setting(settings, "device", "cpu"));
+  const auto group = make_collectives(world, device);
+  const auto config = read_model_config(arguments[0]);
+  const auto length = std::stoll(arguments[1]), batch = std::stoll(arguments[2]), steps = std::stoll(arguments[3]);
+  Transformer model(config, random_weights(config, 1));
+  for (auto& spec : weight_specs(config, model.weights())) *spec.slot = spec.slot->to(device);
+  if (config.tied_embeddings) model.weights().head_VD = model.weights().embedding_VD;
+  const CrossEntropyTerm term(std::make_shared<const std::vector<Example>>(random_sequences(batch * steps, length, config.vocabulary_size)));
+  TrainOptions options;
+  options.max_steps = steps;
+  options.batch_size = batch;
+  options.micro_batch = std::stoll(setting(settings, "micro_batch", std::to_string(batch)));
+  options.shuffle = false;
+  options.execution.shard = setting(settings, "shard", "auto");
+  options.execution.recompute = setting(settings, "recompute", "0") == "1";
+  options.execution.dtype = setting(settings, "dtype", "fp32");
+  options.execution.master_weights = setting(settings, "master_weights", "fp32");
+  options.execution.peak_tflops = std::stod(setting(settings, "peak_tflops", "0"));
+  Json seconds = Json::array(), losses = Json::array();
+  StepReport last;
+  train(model, {{&term, 1.0}}, options, *group, {}, [&](const StepReport& report) {
+    seconds.push_back(report.seconds);
+    losses.push_back(report.loss);
+    last = report;
+  });
+  if (world.is_root())
+    std::cout << Json{{"seconds", seconds}, {"losses", losses}, {"parameters", config.parameter_count()}, {"tokens", last.tokens},
+                      {"mfu", last.mfu}, {"peak_bytes", last.peak_bytes}, {"device", describe_device(device)}}
+                     .dump()
+              << std::endl;
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  MpiSession session(&argc, &argv);
+  const auto world = Communicator::world();
+  try {
+    return run(world, {argv + 1, argv + argc});
+  } catch (const std::exception& error) {
+    std::cerr << error.what() << "\n";
+    MpiSession::abort_all(1);
+  }
+}
