@@ -61,6 +61,9 @@ B. LOSSES AND GRADIENTS (oracle_losses.py)
     rmu_forget, rmu_retain   its two parts; rmu_retain without alpha
     tied_gd         CE(retain) of losses_tied, gradients by its own parameters (the shared matrix has both parts)
   losses.json: {beta, c, alpha, layer, pad_id, losses: {name: value}}
+  training.json: {steps, lr, weight_decay, warmup, clip, gamma, losses, terms}: CE(retain) - gamma CE(forget), all
+    examples in every step, by torch.optim.AdamW with a linear schedule and clipping; `losses` and `terms` ([forget,
+    retain]) before each update, first of losses_theta, then of losses_tied
 
 C. OPTIMIZER (oracle_training.py): adamw.safetensors, settings in adamw.json
     init.<p>        parameters <p> = matrix [7,5], vector [11], cube [3,2,4], scalar [1]

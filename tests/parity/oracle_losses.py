@@ -5,11 +5,12 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 from torch.nn.functional import logsigmoid, log_softmax
-from transformers import LlamaForCausalLM
+from transformers import LlamaForCausalLM, get_scheduler
 
 from oracle_models import load_llama, random_llama, random_rows
 
 BETA, C, ALPHA, LAYER, VOCABULARY = 0.1, 2.0, 5.0, 1, 97
+TRAINING = {"steps": 20, "lr": 1e-3, "weight_decay": 0.01, "warmup": 3, "clip": 1.0, "gamma": 0.2}
 SHAPE = dict(vocab_size=VOCABULARY, hidden_size=32, intermediate_size=80, num_attention_heads=4, num_key_value_heads=2)
 
 
@@ -119,12 +120,34 @@ def gradients(model: LlamaForCausalLM, name: str, loss) -> dict[str, torch.Tenso
     return tensors
 
 
+def write_training(out: Path, batches: dict[str, Batch]) -> None:
+    """A plain loop: one term on the forget set against one on the retain set, all examples in each step."""
+    losses, rates = [], []
+    for folder in ("losses_theta", "losses_tied"):
+        model = load_llama(out / folder).train()
+        optimizer = torch.optim.AdamW(model.parameters(), lr=TRAINING["lr"], weight_decay=TRAINING["weight_decay"], foreach=False, fused=False)
+        steps = TRAINING["steps"]
+        scheduler = get_scheduler("linear", optimizer, num_warmup_steps=TRAINING["warmup"], num_training_steps=steps)
+        for _ in range(steps):
+            forget, retain = (Outputs(model, batches[name]).cross_entropy() for name in ("forget", "retain"))
+            loss = retain - TRAINING["gamma"] * forget
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), TRAINING["clip"])
+            optimizer.step()
+            scheduler.step()
+            losses.append(loss.item())
+            rates.append([forget.item(), retain.item()])
+    (out / "training.json").write_text(json.dumps({**TRAINING, "losses": losses, "terms": rates}, indent=1) + "\n")
+
+
 def write(out: Path) -> None:
     for name, seed, tied in (("losses_theta", 21, False), ("losses_ref", 22, False), ("losses_tied", 23, True)):
         random_llama(seed, tie_word_embeddings=tied, **SHAPE).save_pretrained(out / name)
     model, reference, tied_model = (load_llama(out / f"losses_{kind}") for kind in ("theta", "ref", "tied"))
     forget = Batch(31, lengths=[9, 14, 5], prompts=[3, 1, 4])
     retain = Batch(32, lengths=[12, 6, 10, 8], prompts=[1, 2, 5, 7])
+    write_training(out, {"forget": forget, "retain": retain})
     weight = torch.rand(forget.ids.shape, generator=torch.Generator().manual_seed(33)) * forget.has_loss
     u = torch.rand(SHAPE["hidden_size"], generator=torch.Generator().manual_seed(34))
     u /= u.norm()

@@ -190,6 +190,30 @@ TEST_P(ShardedMode, ANonFiniteStepEndsTheTrainingOnEveryRankBeforeAWeightChanges
   }
 }
 
+TEST_P(ShardedMode, LossesAreThoseOfAPlainPyTorchLoop) {
+  UNPACT_NEED_PARITY("training.json");
+  const auto& [shard, recompute, tied] = GetParam();
+  const auto expected = read_json_file(testing_support::parity("training.json"));
+  const testing_support::Expected fixture("losses.safetensors");
+  const CrossEntropyTerm forget(testing_support::read_examples(fixture, "forget")), retain(testing_support::read_examples(fixture, "retain"));
+  auto model = testing_support::load_transformer(testing_support::parity(tied ? "losses_tied" : "losses_theta"));
+  auto options = ten_steps(shard, recompute);
+  options.max_steps = expected["steps"];
+  options.batch_size = 12;  // four times the forget set, three times the retain set: the same means as of all once
+  options.learning_rate = expected["lr"];
+  options.schedule = "linear";
+  options.warmup_steps = expected["warmup"];
+  options.clip_norm = expected["clip"];
+  options.adamw.weight_decay = expected["weight_decay"];
+  const auto reports = train(model, {{&forget, -expected["gamma"].get<double>()}, {&retain, 1.0}}, options, *group_);
+  for (std::size_t i = 0; i < reports.size(); ++i) {
+    const auto at = (tied ? reports.size() : 0) + i;
+    // float32 in another order, through 20 steps of Adam; losses are about 4.
+    EXPECT_NEAR(reports[i].loss, expected["losses"][at].get<double>(), 1e-4) << "step " << i;
+    EXPECT_NEAR(reports[i].term_losses[0], expected["terms"][at][0].get<double>(), 1e-4) << "step " << i;
+  }
+}
+
 TEST_F(ShardedRanks, Bfloat16FollowsFloat32) {
   const CrossEntropyTerm term(random_examples(13, 8));
   for (const auto* master : {"fp32", "none"}) {
