@@ -138,6 +138,7 @@ Configuration CommandLine::resolve(const std::vector<std::string>& forced) const
   configuration.model.use.clear();
   configuration.dataset.use.clear();
   configuration.method_use.clear();
+  configuration.finetune.train.seed = configuration.run.seed;
   configuration.generation.seed = configuration.run.seed;
   check(configuration);
   return configuration;
