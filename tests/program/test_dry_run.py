@@ -1,0 +1,35 @@
+"""unlearn --dry-run says what memory a rank needs, loads no weights, and refuses what does not fit."""
+import json
+import re
+import shutil
+from pathlib import Path
+
+from unpact_program import Program, write_json
+
+LINES = ["the target, whole", "weights of the shard", "gradients of the shard", "optimizer's moments of the shard", "activations of all blocks",
+         "logits", "together"]
+
+
+def gibibytes(text: str) -> dict[str, float]:
+    return {name: float(value) for value, name in re.findall(r"^ +([0-9.]+) GiB  (.+)$", text, re.MULTILINE)}
+
+
+def test_the_plan_is_printed_and_nothing_is_written(unpact: Program, home: Path, target: Path, tmp_path: Path) -> None:
+    given = ["unlearn", "--config", home / "configs/tiny.ini", "--method", "ga", "--output", tmp_path / "out", "--dry-run"]
+    alone = gibibytes(unpact.well(*given).out)
+    assert list(alone) == LINES
+    assert not (tmp_path / "out/model").exists()
+    together = gibibytes(unpact.well(*given, ranks=2).out)
+    assert "two gathered blocks and two blocks of gradients" in together
+
+
+def test_what_does_not_fit_is_refused(unpact: Program, home: Path, target: Path, tmp_path: Path) -> None:
+    """The tiny target with the shape of a giant: the weights are never opened."""
+    giant = Path(shutil.copytree(target, tmp_path / "giant"))
+    config = json.loads((giant / "config.json").read_text())
+    config.update(hidden_size=65536, intermediate_size=262144, num_hidden_layers=400, head_dim=16384)
+    write_json(giant / "config.json", config)
+    ended = unpact("unlearn", "--config", home / "configs/tiny.ini", "--model", giant, "--method", "ga", "--output", tmp_path / "out", "--dry-run")
+    assert ended.code == 1, ended.out + ended.err
+    message = ended.message()
+    assert "does not fit" in message and "GiB are missing" in message and "more ranks" in message
