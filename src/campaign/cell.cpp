@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "step_note.hpp"
 #include "unpact/campaign/evaluation_stage.hpp"
 #include "unpact/campaign/resources.hpp"
 #include "unpact/core/clock.hpp"
@@ -183,7 +184,7 @@ CellRecord run_cell(const Session& session, const Communicator& group, const Bas
   Progress progress(concat(c.method.name, ": unlearn"), count_steps(options, static_cast<std::int64_t>(data.forget->size())), "steps");
   auto result = unlearn(baseline.target.transformer, c.method, options, data, *collectives, [&](const StepReport& report) {
     training.push_back(training_step(report, has_retain));
-    progress.advance(1, concat("loss ", report.loss));
+    progress.advance(1, step_note(report));
   });
   progress.finish();
   const double seconds = unlearning.seconds();

@@ -2,6 +2,7 @@
 #include <fstream>
 #include <set>
 
+#include "step_note.hpp"
 #include "attribution_summary.hpp"
 #include "tune.hpp"
 #include "unpact/campaign/cell.hpp"
@@ -96,7 +97,7 @@ ExitCode run_unlearn(const Communicator& world, const Configuration& c) {
   Progress progress(c.method.name, count_steps(options, static_cast<std::int64_t>(data.forget->size())), "steps");
   const auto result = unlearn(target.transformer, c.method, options, data, *collectives, [&](const StepReport& report) {
     log::detail(concat("step ", report.step, " loss ", report.loss, " gradient norm ", report.gradient_norm, " lr ", report.learning_rate));
-    progress.advance(1, concat("loss ", report.loss));
+    progress.advance(1, step_note(report));
   });
   progress.finish();
   if (session.is_root()) {

@@ -1,5 +1,6 @@
 #include "unpact/campaign/resources.hpp"
 
+#include "step_note.hpp"
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/checksum.hpp"
 #include "unpact/core/error.hpp"
@@ -172,7 +173,7 @@ void finetune_into(const Session& session, const Configuration& c, const Dataset
   Progress progress("fine-tune", count_steps(options, loss.example_count()), "steps");
   train(model.transformer, {{&loss, 1.0}}, options, *collectives, {}, [&](const StepReport& report) {
     log::detail(concat("step ", report.step, " loss ", report.loss, " gradient norm ", report.gradient_norm, " lr ", report.learning_rate));
-    progress.advance(1, concat("loss ", report.loss));
+    progress.advance(1, step_note(report));
   });
   progress.finish();
   if (session.is_root()) {
