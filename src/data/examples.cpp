@@ -62,6 +62,25 @@ std::vector<Example> chunk_texts(const Tokenizer& tokenizer, const std::vector<s
   return examples;
 }
 
+std::vector<Example> chunk_texts_encoded_again(const Tokenizer& tokenizer, const std::vector<std::string>& texts, std::int64_t length) {
+  UNPACT_VALIDATE(length >= 1, concat("cannot cut texts into pieces of ", length, " tokens"), "a piece needs a token to predict",
+                  "choose a positive length");
+  const auto tokens = tokenizer.encode(join(texts, "\n\n")).ids;
+  UNPACT_VALIDATE(!tokens.empty(), "cannot cut texts into pieces", "the texts hold no tokens", "check the dataset");
+  const auto size = static_cast<std::size_t>(length);
+  std::vector<Example> examples;
+  for (std::size_t begin = 0; begin < tokens.size(); begin += size) {
+    const auto end = std::min(begin + size, tokens.size());
+    auto piece = tokenizer.encode(tokenizer.decode({tokens.begin() + static_cast<std::ptrdiff_t>(begin),
+                                                    tokens.begin() + static_cast<std::ptrdiff_t>(end)})).ids;
+    if (piece.empty()) continue;
+    if (piece.size() > size) piece.resize(size);
+    if (tokenizer.bos_id()) piece.insert(piece.begin(), *tokenizer.bos_id());
+    examples.push_back(with_loss_behind_first(std::move(piece)));
+  }
+  return examples;
+}
+
 EpochSampler::EpochSampler(std::int64_t count, std::uint64_t seed, bool shuffle)
     : count_(count), seed_(seed), shuffle_(shuffle) {
   UNPACT_EXPECT(count > 0);

@@ -38,6 +38,32 @@ std::vector<std::string> all_of(const std::vector<Example>& examples) {
   return texts;
 }
 
+TEST(ChunkTextsEncodedAgain, CountsTokensWithoutBosAndLeavesTheLastPieceShort) {
+  EXPECT_THAT(all_of(chunk_texts_encoded_again(ByteTokenizer(), {"abcd", "ef"}, 4)), ElementsAre("<abcd", "<\n\nef"));
+  EXPECT_THAT(all_of(chunk_texts_encoded_again(ByteTokenizer(), {"abcde"}, 4)), ElementsAre("<abcd", "<e"));
+  EXPECT_THAT(all_of(chunk_texts_encoded_again(ByteTokenizer(), {"abcdefgh"}, 4)), ElementsAre("<abcd", "<efgh"));
+  for (const auto& example : chunk_texts_encoded_again(ByteTokenizer(), {"abcde"}, 2)) {
+    EXPECT_EQ(example.has_loss.front(), 0);
+    EXPECT_EQ(example.targets(), static_cast<std::int64_t>(example.ids.size()) - 1);
+  }
+}
+
+/// Decoding does not give back what was encoded, as at the cut of a word.
+class DriftingTokenizer : public ByteTokenizer {
+ public:
+  std::string decode(const std::vector<TokenId>& ids) const override { return ByteTokenizer::decode(ids) + "!"; }
+};
+
+TEST(ChunkTextsEncodedAgain, HoldsWhatWasDecodedButNoMoreThanItsLength) {
+  EXPECT_THAT(all_of(chunk_texts_encoded_again(DriftingTokenizer(), {"abcde"}, 3)), ElementsAre("<abc", "<de!"));
+  EXPECT_THAT(all_of(chunk_texts_encoded_again(DriftingTokenizer(), {"abcd"}, 3)), ElementsAre("<abc", "<d!"));
+}
+
+TEST(ChunkTextsEncodedAgain, RefusesNothing) {
+  EXPECT_THAT(message_of<UserError>([] { chunk_texts_encoded_again(ByteTokenizer(), {}, 8); }), HasSubstr("no tokens"));
+  EXPECT_THAT(message_of<UserError>([] { chunk_texts_encoded_again(ByteTokenizer(), {"a"}, 0); }), HasSubstr("positive"));
+}
+
 TEST(MakeQuestionExample, LossOnTheAnswer) {
   const auto example = make_question_example(ByteTokenizer(), {}, {"Who?", "Ann", {}}, LossOn::answer);
   EXPECT_EQ(all_of(example), "<Question: Who?\nAnswer: Ann>");

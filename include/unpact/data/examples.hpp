@@ -28,6 +28,11 @@ Example make_question_example(const Tokenizer& tokenizer, const PromptTemplate& 
 std::vector<Example> chunk_texts(const Tokenizer& tokenizer, const std::vector<std::string>& texts, std::int64_t length,
                                  bool wrap);
 
+/// open-unlearning's rule (src/data/pretraining.py): the same text is cut into pieces of `length` tokens, each of which is
+/// decoded and encoded again behind BOS, and cut to BOS and `length` tokens; the last piece stays short. Where a piece
+/// ends inside a word its tokens change.
+std::vector<Example> chunk_texts_encoded_again(const Tokenizer& tokenizer, const std::vector<std::string>& texts, std::int64_t length);
+
 /// A fixed order of example indices that depends on seed and epoch alone: position g of epoch e is the same for any
 /// number of ranks.
 class EpochSampler {
