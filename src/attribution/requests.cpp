@@ -14,6 +14,7 @@ namespace {
 
 /// Where a forward pass over the sequence first leaves the finite numbers.
 std::string first_broken_place(const Transformer& model, const std::vector<TokenId>& ids) {
+  if (model.reinforced() != nullptr) return "in one of the two models that answer together";
   const c10::InferenceMode guard;
   const auto tokens_1S = to_tensor(ids, model.device()).unsqueeze(0);
   const auto broken = [](const at::Tensor& x) { return !at::isfinite(x).all().item<bool>(); };

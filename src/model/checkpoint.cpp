@@ -61,6 +61,14 @@ std::string dtype_name(const at::Tensor& tensor) {
   return tensor.scalar_type() == at::kHalf ? "float16" : "float32";
 }
 
+std::string checksum_of_one(const fs::path& folder) {
+  const auto files = weight_files(folder);
+  if (files.size() == 1) return sha256_of_file(files.front());
+  std::string lines;
+  for (const auto& file : files) lines += concat(sha256_of_file(file), "  ", file.filename().string(), "\n");
+  return sha256_of_bytes(lines);
+}
+
 }  // namespace
 
 void save_checkpoint(const fs::path& folder, const ModelConfig& config, const Weights& weights,
@@ -76,6 +84,7 @@ void save_checkpoint(const fs::path& folder, const ModelConfig& config, const We
     write_file_atomically(temporary / "config.json", json.dump(2) + "\n");
     write_file_atomically(temporary / "generation_config.json", generation_config_json(config).dump(2) + "\n");
     for (const auto& file : tokenizer.files()) fs::copy_file(file, temporary / file.filename());
+    if (options.also) options.also(temporary);
     rename_folder_durably(temporary, folder);
   } catch (...) {
     fs::remove_all(temporary, ignored);
@@ -83,12 +92,30 @@ void save_checkpoint(const fs::path& folder, const ModelConfig& config, const We
   }
 }
 
+std::optional<double> contrast_scale_of(const fs::path& folder) {
+  const auto file = folder / kContrastFile;
+  if (!fs::exists(file)) return std::nullopt;
+  const auto json = read_json_file(file);
+  UNPACT_VALIDATE(json.is_object() && json.contains("scale") && json["scale"].is_number(), concat("cannot read ", file.string()),
+                  "it has no number 'scale'", "write the folder anew");
+  UNPACT_VALIDATE(fs::is_directory(folder / kReinforcedFolder), concat("the second model of ", folder.string(), " is missing"),
+                  concat("there is no folder ", kReinforcedFolder), "copy the whole folder");
+  return json["scale"].get<double>();
+}
+
+void save_contrast(const fs::path& folder, const ModelConfig& config, const Weights& reinforced, double scale, const Tokenizer& tokenizer) {
+  save_checkpoint(folder / kReinforcedFolder, config, reinforced, tokenizer);
+  Json json;
+  json["scale"] = scale;
+  write_file_atomically(folder / kContrastFile, json.dump(2) + "\n");
+}
+
 std::string weights_checksum(const fs::path& folder) {
-  const auto files = weight_files(folder);
-  if (files.size() == 1) return sha256_of_file(files.front());
-  std::string lines;
-  for (const auto& file : files) lines += concat(sha256_of_file(file), "  ", file.filename().string(), "\n");
-  return sha256_of_bytes(lines);
+  if (const auto scale = contrast_scale_of(folder)) {
+    const auto first = checksum_of_one(folder), second = checksum_of_one(folder / kReinforcedFolder);
+    return sha256_of_bytes(concat(first, " ", second, " ", *scale));
+  }
+  return checksum_of_one(folder);
 }
 
 }  // namespace unpact

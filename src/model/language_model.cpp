@@ -35,7 +35,16 @@ LanguageModel load_language_model(const std::filesystem::path& folder, const Pro
   const auto config = read_model_config(folder);
   std::shared_ptr<const Tokenizer> tokenizer = load_tokenizer(folder);
   check_vocabulary(config, *tokenizer, folder.string());
-  return {Transformer(config, load_weights(config, folder, device)), std::move(tokenizer), prompt_template, folder};
+  LanguageModel model{Transformer(config, load_weights(config, folder, device)), std::move(tokenizer), prompt_template, folder};
+  if (const auto scale = contrast_scale_of(folder)) {
+    const auto second = read_model_config(folder / kReinforcedFolder);
+    UNPACT_VALIDATE(second.hidden_size == config.hidden_size && second.vocabulary_size == config.vocabulary_size && second.layers == config.layers,
+                    concat("the two models in ", folder.string(), " have different shapes"), "they answer together",
+                    "give the folder that `unpact unlearn` wrote");
+    model.transformer.contrast_with(
+        std::make_shared<const Transformer>(second, load_weights(second, folder / kReinforcedFolder, device)), *scale);
+  }
+  return model;
 }
 
 }  // namespace unpact

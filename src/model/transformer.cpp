@@ -44,11 +44,32 @@ at::Tensor attention_weights(const at::Tensor& query_BHSd, const at::Tensor& key
   return scores.masked_fill(seen.logical_not(), -std::numeric_limits<double>::infinity()).softmax(-1);
 }
 
+/// The layers of a second model behind those of the first, in the same context.
+class SecondModelContext : public AttentionContext {
+ public:
+  SecondModelContext(AttentionContext& shared, std::int64_t first_layer) : shared_(shared), first_layer_(first_layer) {}
+  KeysValues extend(std::int64_t layer, at::Tensor keys_BGSd, at::Tensor values_BGSd) override {
+    return shared_.extend(first_layer_ + layer, std::move(keys_BGSd), std::move(values_BGSd));
+  }
+  at::Tensor mask(std::int64_t window) const override { return shared_.mask(window); }
+
+ private:
+  AttentionContext& shared_;
+  std::int64_t first_layer_;
+};
+
 }  // namespace
 
 Transformer::Transformer(ModelConfig config, Weights weights) : config_(std::move(config)), weights_(std::move(weights)) {
   UNPACT_EXPECT(static_cast<std::int64_t>(weights_.blocks.size()) == config_.layers);
   UNPACT_EXPECT(weights_.head_VD.defined());
+}
+
+void Transformer::contrast_with(std::shared_ptr<const Transformer> reinforced, double scale) {
+  UNPACT_EXPECT(reinforced != nullptr && reinforced->reinforced() == nullptr);
+  UNPACT_EXPECT(reinforced->config().hidden_size == config_.hidden_size && reinforced->config().vocabulary_size == config_.vocabulary_size);
+  reinforced_ = std::move(reinforced);
+  contrast_scale_ = scale;
 }
 
 c10::Device Transformer::device() const { return weights_.embedding_VD.device(); }
@@ -115,25 +136,28 @@ at::Tensor Transformer::block_forward(std::int64_t layer, const at::Tensor& x_BS
   return mixed_BSD + block_math::mlp(config_, block, normalized(mixed_BSD, block.mlp_norm_D, block.mlp_norm_bias_D));
 }
 
-at::Tensor Transformer::run_blocks(const at::Tensor& embeddings_BSD, const at::Tensor& positions, std::int64_t blocks,
+at::Tensor Transformer::run_blocks(at::Tensor x_BSD, const at::Tensor& positions, std::int64_t first, std::int64_t end,
                                    AttentionContext& context) const {
-  UNPACT_EXPECT(embeddings_BSD.dim() == 3);
-  auto x_BSD = positioned(embeddings_BSD, positions);
+  UNPACT_EXPECT(x_BSD.dim() == 3);
   const auto turns = rotation(positions);
-  for (std::int64_t layer = 0; layer < blocks; ++layer) x_BSD = block_forward(layer, x_BSD, turns, context);
+  for (std::int64_t layer = first; layer < end; ++layer) x_BSD = block_forward(layer, x_BSD, turns, context);
   return x_BSD;
 }
 
-/// What the runner is given lives on in the graph: it holds positions, angles and context itself.
 at::Tensor Transformer::run_parts(const at::Tensor& tokens_BS, std::int64_t blocks, std::int64_t last) const {
-  UNPACT_EXPECT(tokens_BS.dim() == 2);
+  UNPACT_EXPECT(tokens_BS.dim() == 2 && !reinforced_);
   const auto positions = at::arange(tokens_BS.size(1), tokens_BS.options());
-  auto x_BSD = runner_->run(0, last, tokens_BS, [this, positions](const at::Tensor& tokens) {
+  const auto x_BSD = runner_->run(0, last, tokens_BS, [this, positions](const at::Tensor& tokens) {
     return positioned(embed(tokens), positions);
   });
-  const auto turns = rotation(positions);
+  return run_block_parts(x_BSD, 0, blocks, last);
+}
+
+/// What the runner is given lives on in the graph: it holds angles and context itself.
+at::Tensor Transformer::run_block_parts(at::Tensor x_BSD, std::int64_t first, std::int64_t end, std::int64_t last) const {
+  const auto turns = rotation(at::arange(x_BSD.size(1), at::TensorOptions().dtype(at::kLong).device(x_BSD.device())));
   const auto context = std::make_shared<CausalContext>();
-  for (std::int64_t layer = 0; layer < blocks; ++layer)
+  for (std::int64_t layer = first; layer < end; ++layer)
     x_BSD = runner_->run(1 + layer, last, x_BSD, [this, layer, turns, context](const at::Tensor& x) {
       return block_forward(layer, x, turns, *context);
     });
@@ -141,13 +165,22 @@ at::Tensor Transformer::run_parts(const at::Tensor& tokens_BS, std::int64_t bloc
 }
 
 at::Tensor Transformer::hidden_of(const at::Tensor& embeddings_BSD, const at::Tensor& positions, AttentionContext& context) const {
+  UNPACT_VALIDATE(!reinforced_, "this needs the embeddings of one model", "the model answers by two, each with its own",
+                  "use an attribution that removes or replaces tokens");
+  return one_hidden_of(embeddings_BSD, positions, context);
+}
+
+at::Tensor Transformer::one_hidden_of(const at::Tensor& embeddings_BSD, const at::Tensor& positions, AttentionContext& context) const {
   UNPACT_EXPECT(runner_ == nullptr);
-  return normalized(run_blocks(embeddings_BSD, positions, config_.layers, context), weights_.final_norm_D,
+  return normalized(run_blocks(positioned(embeddings_BSD, positions), positions, 0, config_.layers, context), weights_.final_norm_D,
                     weights_.final_norm_bias_D);
 }
 
 at::Tensor Transformer::hidden(const at::Tensor& tokens_BS, const at::Tensor& positions, AttentionContext& context) const {
-  return hidden_of(embed(tokens_BS), positions, context);
+  const auto own_BSD = one_hidden_of(embed(tokens_BS), positions, context);
+  if (!reinforced_) return own_BSD;
+  SecondModelContext second(context, config_.layers);
+  return at::cat({own_BSD, reinforced_->hidden(tokens_BS, positions, second)}, -1);
 }
 
 at::Tensor Transformer::hidden(const at::Tensor& tokens_BS) const {
@@ -162,12 +195,30 @@ at::Tensor Transformer::hidden(const at::Tensor& tokens_BS) const {
 }
 
 at::Tensor Transformer::block_output(const at::Tensor& tokens_BS, std::int64_t layer) const {
-  UNPACT_EXPECT(layer >= 0 && layer < config_.layers);
+  UNPACT_EXPECT(layer >= 0 && layer < config_.layers && !reinforced_);
   if (runner_ != nullptr) return run_parts(tokens_BS, layer + 1, layer + 1);
   CausalContext context;
-  return run_blocks(embed(tokens_BS), at::arange(tokens_BS.size(1), tokens_BS.options()), layer + 1, context);
+  const auto positions = at::arange(tokens_BS.size(1), tokens_BS.options());
+  return run_blocks(positioned(embed(tokens_BS), positions), positions, 0, layer + 1, context);
 }
 
-at::Tensor Transformer::logits(const at::Tensor& hidden) const { return at::linear(hidden, weights_.head_VD).to(at::kFloat); }
+at::Tensor Transformer::continue_blocks(const at::Tensor& x_BSD, std::int64_t first, std::int64_t layer) const {
+  UNPACT_EXPECT(first >= 0 && first <= layer && layer < config_.layers && !reinforced_);
+  if (runner_ != nullptr) return run_block_parts(x_BSD, first, layer + 1, layer + 1);
+  CausalContext context;
+  return run_blocks(x_BSD, at::arange(x_BSD.size(1), at::TensorOptions().dtype(at::kLong).device(x_BSD.device())), first, layer + 1,
+                    context);
+}
+
+at::Tensor Transformer::logits(const at::Tensor& hidden) const {
+  if (!reinforced_) return logits_with(hidden, weights_.head_VD);
+  const auto halves = hidden.chunk(2, -1);
+  const auto own = logits_with(halves[0], weights_.head_VD);
+  return own - contrast_scale_ * at::relu(reinforced_->logits(halves[1]) - own);
+}
+
+at::Tensor Transformer::logits_with(const at::Tensor& hidden, const at::Tensor& head_VD) {
+  return at::linear(hidden, head_VD).to(at::kFloat);
+}
 
 }  // namespace unpact

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 
 #include "unpact/model/attention_context.hpp"
 #include "unpact/model/config.hpp"
@@ -40,6 +41,14 @@ class Transformer {
   Weights& weights() { return weights_; }
   c10::Device device() const;
 
+  /// Makes two models answer as one: hidden() gives the states of both side by side, (B, S, 2 D), and logits() combines
+  /// them to z - scale * relu(z_reinforced - z): what a model that was trained further on a text says more readily is said
+  /// less (Eldan & Russinovich, arXiv 2310.02238, as muse_bench computes it). Scoring, generation and attribution work as
+  /// with one model; block_output() and continue_blocks() do not, nor does training.
+  void contrast_with(std::shared_ptr<const Transformer> reinforced, double scale);
+  const Transformer* reinforced() const { return reinforced_.get(); }
+  double contrast_scale() const { return contrast_scale_; }
+
   /// Final hidden states, normalized, ready for logits(): (B, S, D).
   /// @param tokens_BS int64; @param positions int64, (S) or (B, S); @param context decides what is attended to.
   at::Tensor hidden(const at::Tensor& tokens_BS, const at::Tensor& positions, AttentionContext& context) const;
@@ -56,8 +65,15 @@ class Transformer {
   /// The residual stream behind block `layer` (0-based): what representation methods steer. Later blocks do not run.
   at::Tensor block_output(const at::Tensor& tokens_BS, std::int64_t layer) const;
 
+  /// The residual stream behind block `layer`, given the one in front of block `first` (fresh sequences, causal):
+  /// continue_blocks(block_output(tokens, 4), 5, 7) is block_output(tokens, 7).
+  at::Tensor continue_blocks(const at::Tensor& x_BSD, std::int64_t first, std::int64_t layer) const;
+
   /// Logits of hidden rows (..., D) -> (..., V), in float32.
   at::Tensor logits(const at::Tensor& hidden) const;
+
+  /// The same with this output head: losses that differentiate by it piece by piece hold it themselves.
+  static at::Tensor logits_with(const at::Tensor& hidden, const at::Tensor& head_VD);
 
  private:
   struct Rotation;
@@ -69,13 +85,17 @@ class Transformer {
                        AttentionContext& context) const;
   at::Tensor block_forward(std::int64_t layer, const at::Tensor& x_BSD, const Rotation& rotation,
                            AttentionContext& context) const;
-  at::Tensor run_blocks(const at::Tensor& embeddings_BSD, const at::Tensor& positions, std::int64_t blocks,
+  at::Tensor one_hidden_of(const at::Tensor& embeddings_BSD, const at::Tensor& positions, AttentionContext& context) const;
+  at::Tensor run_blocks(at::Tensor x_BSD, const at::Tensor& positions, std::int64_t first, std::int64_t end,
                         AttentionContext& context) const;
   at::Tensor run_parts(const at::Tensor& tokens_BS, std::int64_t blocks, std::int64_t last) const;
+  at::Tensor run_block_parts(at::Tensor x_BSD, std::int64_t first, std::int64_t end, std::int64_t last) const;
 
   ModelConfig config_;
   Weights weights_;
   PartRunner* runner_ = nullptr;
+  std::shared_ptr<const Transformer> reinforced_;
+  double contrast_scale_ = 0;
 };
 
 }  // namespace unpact
