@@ -100,6 +100,30 @@ F. OTHER ATTRIBUTIONS: attribution.safetensors, cases <model>.<case> as attribut
     <name>.integrated_id_fine [n] F32  the same from the baseline id by the midpoint rule with 1000 points
     <name>.integrated_zero_gain, _id_gain [1] F32  LP - LP at the start of the path
     <name>.rollout [n] F32             attention rollout from output_attentions, mean over the rows that predict the answer
+
+G. METHODS (oracle_methods.py): methods.safetensors, settings in methods.json; models, sets and letters as in B
+    <set>.ids, .lengths, .has_loss   for forget and retain as in B, and alternate: answers that dpo prefers, row by row
+  <loss>.value and <loss>.grad.* as in B. y_t = target, p_t = its probability under theta, taken as a constant in weights;
+  "balanced" weights of a sequence are scaled to sum to its number of targets:
+    simnpo          -(2/b) mean_i log sigmoid(b (NLL_i / n_i - delta)), b = `simnpo`
+    simnpo_satimp   the same with -log p_t weighted by balanced p_t^b1 (1 - p_t)^b2, (b1, b2) = `satimp`
+    dpo             -(2/beta) mean_i log sigmoid(beta ((NLL - NLL_ref)(forget) - (NLL - NLL_ref)(alternate)))
+    undial          mean over targets of the cross-entropy of p_theta with softmax(z_ref - `undial` onehot(y_t))
+    ceu             mean over targets but the first `skipped` of a row: cross-entropy of p_theta with softmax(z, z_y = -inf)
+    pdu             mean over targets of (max_v z - mean_v z)^2
+    wga, satimp     -mean over targets of w_t (-log p_t), w_t = p_t^`wga`, p_t^b1 (1 - p_t)^b2
+    npo_weighted    npo with balanced forget.weight; npo_wga with balanced p_t^`wga`
+    kl_all_positions           kl at every real position of retain
+    rmu_forget_sequences, rmu_retain_sequences   rmu's parts, averaged over a row's positions with has_loss, then over rows
+  steps.<method>.<hf name>   weights of losses_theta, its own reference, after `steps` steps of AdamW (`learning_rate`,
+                             `epsilon`, no weight decay), all examples in every step, coefficients 1 but rmu's alpha:
+    ga, ga_gd, ga_kl, ga_kl_all_positions, ga_kl_muse_logit, npo, npo_gd, npo_kl, npo_token_mean, npo_muse_logit, undial, ceu
+    simnpo, dpo, wga, satimp   with gd
+    pdu             with gd, weighed by pdu.weight, which each step moves by pdu.rate (CE - pdu.limit), not below 0; its last
+                    value is steps.pdu.dual [1]
+    rmu             training mlp.down_proj of blocks 0 and 1
+    reinforced      CE(forget); tv: start - `tv` (reinforced - start)
+  whp.logits [P,V]  z - `whp` relu(z_reinforced - z) on forget, packed
 """
 import argparse
 from pathlib import Path
@@ -110,6 +134,7 @@ import transformers
 import oracle_attribution
 import oracle_loo
 import oracle_losses
+import oracle_methods
 import oracle_models
 import oracle_training
 
@@ -128,6 +153,7 @@ def main() -> None:
     if options.data:
         oracle_models.write_stories(options.out, options.data)
     oracle_losses.write(options.out)
+    oracle_methods.write(options.out)
     oracle_training.write(options.out)
     oracle_loo.write(options.out)
     oracle_attribution.write(options.out)
