@@ -146,6 +146,7 @@ class SharedPrefixSession : public AttributionSession {
 }  // namespace
 
 std::unique_ptr<AttributionSession> SharedPrefixEngine::open(const Transformer& model) const {
+  if (model.reinforced() != nullptr) return ReferenceEngine().open(model);  // a packed pass runs one model
   return std::make_unique<SharedPrefixSession>(model, token_budget_ > 0 ? token_budget_ : chosen_token_budget(model));
 }
 

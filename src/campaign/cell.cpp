@@ -7,6 +7,8 @@
 #include "step_note.hpp"
 #include "unpact/campaign/evaluation_stage.hpp"
 #include "unpact/campaign/resources.hpp"
+#include "unpact/campaign/unlearned_folder.hpp"
+#include "unpact/core/checksum.hpp"
 #include "unpact/core/clock.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/core/log.hpp"
@@ -32,9 +34,13 @@ Configuration relevant_to_cell(const Baseline& baseline, const Configuration& c)
   relevant.attribution.tune_alphas = AttributionOptions().tune_alphas;
   relevant.attribution.tune_betas = AttributionOptions().tune_betas;
   relevant.train = numbers_of(c.train);
+  const auto& file = c.method.forget == "dpo" ? c.method.alternates : c.method.weights_path;
+  if (!file.empty()) relevant.method.file_checksum = sha256_of_file(file);
+  relevant.method.cache = MethodOptions().cache;  // where numbers are kept does not change them
+  relevant.method.cache_gib = MethodOptions().cache_gib;
   relevant.campaign = CampaignOptions();
   relevant.ask = AskOptions();
-  relevant.evaluate = EvaluateOptions();
+  relevant.evaluate.unlearned.clear();  // its checksum says which weights these are
   relevant.inspect = InspectOptions();
   return relevant;
 }
@@ -90,6 +96,7 @@ Configuration baseline_configuration(const Configuration& c) {
   base.method_overrides = MethodOverrides();
   base.method_use.clear();
   base.unlearn = UnlearnOptions();
+  base.evaluate = EvaluateOptions();
   return base;
 }
 
@@ -103,12 +110,12 @@ void evaluate_target(const Session& session, Baseline& baseline, const Configura
   record.provenance.ended = utc_now();
 }
 
-TrainingStep training_step(const StepReport& report, bool has_retain) {
+TrainingStep training_step(const StepReport& report) {
   TrainingStep step;
   step.step = report.step;
   step.loss = report.loss;
   step.forget_loss = report.term_losses.at(0);
-  step.retain_loss = has_retain ? report.term_losses.at(1) : std::nan("");
+  step.retain_loss = report.term_losses.size() > 1 ? report.term_losses[1] : std::nan("");
   step.gradient_norm = report.gradient_norm;
   step.learning_rate = report.learning_rate;
   step.tokens = report.targets;
@@ -173,30 +180,29 @@ CellRecord run_cell(const Session& session, const Communicator& group, const Bas
   const auto started = utc_now();
   const Stopwatch unlearning;
   const auto collectives = make_collectives(group, session.device());
-  const auto data = unlearn_examples(c.unlearn, baseline.dataset, *baseline.target.tokenizer, baseline.target.prompt_template);
+  auto data = unlearn_data(c, baseline.dataset, *baseline.target.tokenizer, baseline.target.prompt_template);
+  data.target_fingerprint = baseline.record.provenance.model_checksum;
   auto options = c.unlearn_training();
   const auto training_folder = folder / "training" / cell_id(c);
   options.checkpoint_folder = training_folder;
   options.identity = to_ini(relevant_to_cell(baseline, c)) + baseline.record.provenance.model_checksum;
   options.step_log = folder / "logs" / (cell_id(c) + ".train.jsonl");
-  const bool has_retain = c.method.retain != "none" || c.method.forget == "rmu";
   std::vector<TrainingStep> training;
   Progress progress(concat(c.method.name, ": unlearn"), count_steps(options, static_cast<std::int64_t>(data.forget->size())), "steps");
   auto result = unlearn(baseline.target.transformer, c.method, options, data, *collectives, [&](const StepReport& report) {
-    training.push_back(training_step(report, has_retain));
+    training.push_back(training_step(report));
     progress.advance(1, step_note(report));
   });
   progress.finish();
   const double seconds = unlearning.seconds();
-  const LanguageModel unlearned{Transformer(baseline.target.transformer.config(), std::move(result.weights)), baseline.target.tokenizer,
-                                baseline.target.prompt_template, {}};
+  const auto unlearned = unlearned_model(baseline.target, std::move(result), c.method);
   auto record = compare_with_baseline(session, group, baseline, unlearned, c);
   record.training = std::move(training);
   record.work.insert(record.work.begin(), WorkRecord{"unlearn", seconds, 0, 0, 0, 0});
   record.provenance.started = started;
   record.provenance.ended = utc_now();
   if (c.campaign.save_models && group.is_root())
-    save_checkpoint(folder / "models" / record.id, unlearned.transformer.config(), unlearned.transformer.weights(), *unlearned.tokenizer);
+    save_unlearned(folder / "models" / record.id, unlearned, c, record.provenance.model_checksum);
   write_cell_file(group, cell_file(folder, record.id), record);
   if (group.is_root()) remove_training_checkpoints(training_folder);
   return record;

@@ -56,6 +56,10 @@ void check(const Configuration& c) {
   check_choice("dataset.kind", c.dataset.kind, {"muse", "tofu", "wmdp", "mmlu"});
   check_choice("unlearn.form", c.unlearn.form, {"questions", "texts"});
   check_choice("unlearn.loss_on", c.unlearn.loss_on, {"answer", "all"});
+  check_choice("unlearn.chunk_rule", c.unlearn.chunk_rule, {"muse", "open_unlearning"});
+  check_choice("unlearn.retain_sampling", c.unlearn.retain_sampling, {"epoch", "uniform", "paired"});
+  UNPACT_VALIDATE(c.method.forget != "dpo" || c.unlearn.form == "questions",
+                  "options 'method.forget = dpo' and 'unlearn.form = texts' contradict each other", "a text has no other answer", "set unlearn.form = questions");
   check_choice("finetune.loss_on", c.finetune.loss_on, {"answer", "all"});
   check_choice("probe.keys_of", c.probe.keys_of, {"target", "unlearned"});
   check_choice("attribution.focus_of", c.attribution.focus_of, {"own", "gold"});
@@ -138,6 +142,8 @@ Configuration CommandLine::resolve(const std::vector<std::string>& forced) const
   configuration.model.use.clear();
   configuration.dataset.use.clear();
   configuration.method_use.clear();
+  // A model that was unlearned before says itself how (run_evaluate).
+  if (job_ != "evaluate") configuration.method.name = name_of(configuration.method);
   configuration.finetune.train.seed = configuration.run.seed;
   configuration.generation.seed = configuration.run.seed;
   check(configuration);
@@ -177,6 +183,7 @@ std::string CommandLine::printed() const {
   auto configuration = with_absolute_paths(resolve({"model.use=", "dataset.use=", "method.use="}));
   auto& campaign = configuration.campaign;
   const OptionSources sources(job_, arguments_, {});
+  if (!sources.is_given("method.name")) configuration.method.name.clear();  // each cell makes its own
   std::string choices;
   std::set<std::string> left_to_choices;
   for (const auto& [kind, names, use] : {std::tuple("models", &campaign.models, "model.use"), std::tuple("datasets", &campaign.datasets, "dataset.use"),

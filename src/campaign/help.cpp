@@ -3,6 +3,7 @@
 
 #include "option_table.hpp"
 #include "unpact/core/error.hpp"
+#include "unpact/unlearn/method.hpp"
 
 namespace unpact {
 namespace {
@@ -25,7 +26,7 @@ const std::map<std::string, JobHelp>& jobs() {
                      {"run", "model", "prompt", "dataset", "generation", "attribution", "judge"}}},
       {"evaluate", {"Compares a target with an unlearned model: outcomes, focus shift, recovery and destruction.",
                     "unpact evaluate --model DIR --unlearned DIR --dataset NAME --config FILE [--output DIR]",
-                    {"run", "model", "evaluate", "prompt", "dataset", "generation", "attribution", "judge", "probe"}}},
+                    {"run", "model", "evaluate", "prompt", "dataset", "generation", "attribution", "judge", "probe", "method"}}},
       {"reproduce", {"Runs a whole campaign: every model, dataset, method and seed that it names. Finished cells are skipped.",
                      "unpact reproduce --config FILE",
                      {"run", "campaign", "model", "prompt", "dataset", "finetune", "unlearn", "method", "train", "generation", "attribution",
@@ -39,6 +40,15 @@ const std::map<std::string, JobHelp>& jobs() {
                "       unpact ask --model DIR [--unlearned DIR] --input FILE|- [--json]",
                {"run", "model", "ask", "prompt", "generation", "attribution"}}}};
   return table;
+}
+
+/// The forget terms and procedures, and what goes with them.
+std::string forget_kinds_text() {
+  std::string text = "\n  forget terms (docs/methods.md has formulas and sources):\n";
+  for (const auto& kind : known_forget_kinds())
+    text += concat("    ", kind.name, std::string(10 - kind.name.size(), ' '), kind.summary,
+                   kind.takes_retain ? "" : " [no retain term]", kind.takes_weighting ? " [weighting]" : "", "\n");
+  return text;
 }
 
 }  // namespace
@@ -73,6 +83,7 @@ std::string help_text(const std::string& job) {
       out << name << std::string(name.size() < 36 ? 36 - name.size() : 1, ' ') << option.help
           << (value.empty() ? "" : concat(" (", value, ")")) << "\n";
     }
+    if (section == "method") out << forget_kinds_text();
   }
   return out.str();
 }

@@ -8,6 +8,7 @@
 #include "unpact/campaign/cell.hpp"
 #include "unpact/campaign/jobs.hpp"
 #include "unpact/campaign/resources.hpp"
+#include "unpact/campaign/unlearned_folder.hpp"
 #include "unpact/comm/device.hpp"
 #include "unpact/core/clock.hpp"
 #include "unpact/core/error.hpp"
@@ -29,7 +30,7 @@ void require_model(const Configuration& c) {
 
 /// The weights that a method trains.
 std::function<bool(const std::string&)> trained_by(const MethodOptions& method) {
-  if (method.forget != "rmu") return [](const std::string&) { return true; };
+  if (method.forget != "rmu" || trim(method.trained_layers) == "all") return [](const std::string&) { return true; };
   std::set<std::string> names;
   for (const auto& layer : split_list(method.trained_layers))
     for (const auto& weight : split_list(method.trained_weights)) names.insert(concat("model.layers.", layer, ".", weight));
@@ -40,7 +41,7 @@ std::function<bool(const std::string&)> trained_by(const MethodOptions& method) 
 ExitCode plan_unlearning(const Session& session, const Configuration& c, const Dataset& dataset) {
   const auto config = read_model_config(c.model.path);
   const auto tokenizer = load_tokenizer(c.model.path);
-  const auto data = unlearn_examples(c.unlearn, dataset, *tokenizer, c.prompt.resolve());
+  const auto data = unlearn_data(c, dataset, *tokenizer, c.prompt.resolve());
   std::size_t longest = 1;
   for (const auto* set : {data.forget.get(), data.retain.get()})
     for (const auto& example : *set) longest = std::max(longest, example.ids.size());
@@ -87,7 +88,8 @@ ExitCode run_unlearn(const Communicator& world, const Configuration& c) {
   const auto dataset = load_dataset(c.dataset);
   if (c.run.dry_run) return plan_unlearning(session, c, dataset);
   const auto target = load_language_model(c.model.path, c.prompt.resolve(), session.device());
-  const auto data = unlearn_examples(c.unlearn, dataset, *target.tokenizer, target.prompt_template);
+  auto data = unlearn_data(c, dataset, *target.tokenizer, target.prompt_template);
+  if (c.method.cache == "disk") data.target_fingerprint = weights_checksum(target.folder);
   const auto collectives = make_collectives(world, session.device());
   const auto folder = fs::path(c.run.output) / "model";
   auto options = c.unlearn_training();
@@ -95,13 +97,13 @@ ExitCode run_unlearn(const Communicator& world, const Configuration& c) {
   options.identity = training_identity(c, dataset);
   options.step_log = folder.string() + ".train.jsonl";
   Progress progress(c.method.name, count_steps(options, static_cast<std::int64_t>(data.forget->size())), "steps");
-  const auto result = unlearn(target.transformer, c.method, options, data, *collectives, [&](const StepReport& report) {
+  auto result = unlearn(target.transformer, c.method, options, data, *collectives, [&](const StepReport& report) {
     log::detail(concat("step ", report.step, " loss ", report.loss, " gradient norm ", report.gradient_norm, " lr ", report.learning_rate));
     progress.advance(1, step_note(report));
   });
   progress.finish();
   if (session.is_root()) {
-    save_checkpoint(folder, target.transformer.config(), result.weights, *target.tokenizer);
+    save_unlearned(folder, unlearned_model(target, std::move(result), c.method), c, weights_checksum(target.folder));
     remove_training_checkpoints(options.checkpoint_folder);
   }
   world.barrier();
@@ -123,11 +125,13 @@ ExitCode run_attribute(const Communicator& world, const Configuration& c) {
   return ExitCode::done;
 }
 
-ExitCode run_evaluate(const Communicator& world, const Configuration& c) {
+ExitCode run_evaluate(const Communicator& world, const Configuration& given) {
+  auto c = given;
   require_model(c);
   UNPACT_VALIDATE(!c.evaluate.unlearned.empty(), "no unlearned model was given", "this job compares two models", "add --unlearned DIR");
   const Session session(world, c.run);
   session.open_output(c.run.output);
+  describe_unlearned(c);
   const auto unlearned = load_language_model(c.evaluate.unlearned, c.prompt.resolve(), session.device());
   const auto baseline = prepare_baseline(session, c, c.run.output);
   UNPACT_VALIDATE(unlearned.tokenizer->checksum() == baseline.target.tokenizer->checksum(), "the two models have different tokenizers",

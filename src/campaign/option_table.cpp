@@ -99,7 +99,12 @@ void add_unlearn(Table& t, Configuration& c) {
   t.push_back({"unlearn.form", "what is unlearned and kept: questions or texts", &u.form});
   t.push_back({"unlearn.loss_on", "of a question: answer or all", &u.loss_on});
   t.push_back({"unlearn.chunk_length", "tokens of a piece of text", &u.chunk_length});
-  t.push_back({"unlearn.wrap_last_chunk", "fill the last piece from the first one, as MUSE does", &u.wrap_last_chunk});
+  t.push_back({"unlearn.chunk_rule",
+               "muse: BOS and chunk_length - 1 tokens; open_unlearning: chunk_length tokens, decoded and encoded again behind BOS",
+               &u.chunk_rule});
+  t.push_back({"unlearn.wrap_last_chunk", "rule muse: fill the last piece from the first one", &u.wrap_last_chunk});
+  t.push_back({"unlearn.retain_sampling", "epoch: in random order, each once; uniform: any at any time; paired: i mod n for forget example i",
+               &u.retain_sampling});
   add_training(t, "unlearn", u.train);
 }
 
@@ -107,18 +112,34 @@ void add_method(Table& t, Configuration& c) {
   auto& m = c.method;
   auto& o = c.method_overrides;
   t.push_back({"method.use", "choice file methods/NAME.ini beside the configuration", &c.method_use});
-  t.push_back({"method.name", "name in results", &m.name});
-  t.push_back({"method.forget", "forget term: ga, npo, rmu or tv", &m.forget});
+  t.push_back({"method.name", "name in results; empty: made of forget and retain term, or that of the unlearned model", &m.name});
+  t.push_back({"method.forget", "forget term, one of the list below", &m.forget});
   t.push_back({"method.retain", "retain term: none, gd or kl", &m.retain});
   t.push_back({"method.forget_weight", "coefficient of the forget term", &m.forget_weight});
   t.push_back({"method.retain_weight", "coefficient of the retain term (rmu: its alpha)", &m.retain_weight});
-  t.push_back({"method.beta", "npo: inverse temperature", &m.beta});
+  t.push_back({"method.beta", "npo, simnpo, dpo: inverse temperature; undial: strength; -1: the published one", &m.beta});
   t.push_back({"method.length_normalized", "npo: mean instead of sum over a sequence", &m.length_normalized});
+  t.push_back({"method.npo_variant", "npo: sequence; token_mean and muse_logit as published code has it", &m.npo_variant});
+  t.push_back({"method.kl_variant", "kl: token, all_positions (open-unlearning) or muse_logit (muse_bench)", &m.kl_variant});
+  t.push_back({"method.weighting", "ga, npo, simnpo: weights of tokens: none, wga, satimp or given", &m.weighting});
+  t.push_back({"method.weight_power", "wga: beta; satimp: beta1; -1: the published one", &m.weight_power});
+  t.push_back({"method.weight_complement", "satimp: beta2", &m.weight_complement});
+  t.push_back({"method.weights_path", "given: JSON lines, for each forget example a list with a number for every target", &m.weights_path, true});
+  t.push_back({"method.file_checksum", "SHA-256 that the file of weights or alternates must have; empty: any", &m.file_checksum});
+  t.push_back({"method.delta", "simnpo: margin", &m.delta});
+  t.push_back({"method.alternates", "dpo: file of answers to prefer: one a line, or JSON lines of question and answer", &m.alternates, true});
+  t.push_back({"method.skipped_targets", "ceu: leading targets of an example that are left out", &m.skipped_targets});
+  t.push_back({"method.retain_limit", "pdu: what the retain loss may be, nats a token", &m.retain_limit});
+  t.push_back({"method.dual_rate", "pdu: step of the dual variable, which starts at retain_weight", &m.dual_rate});
+  t.push_back({"method.dual_warmup", "pdu: epochs before it moves", &m.dual_warmup});
   t.push_back({"method.layer", "rmu: block whose output is steered, from 0", &m.layer});
-  t.push_back({"method.trained_layers", "rmu: blocks that train", &m.trained_layers});
+  t.push_back({"method.trained_layers", "rmu: blocks that train; all: every weight below the steered states", &m.trained_layers});
   t.push_back({"method.trained_weights", "rmu: their weights that train", &m.trained_weights});
   t.push_back({"method.steering", "rmu: length of the steering vector", &m.steering});
-  t.push_back({"method.scale", "tv: how much of the task vector is subtracted", &m.scale});
+  t.push_back({"method.rmu_mean", "rmu: mean over tokens, or over targets of sequences (open-unlearning)", &m.rmu_mean});
+  t.push_back({"method.scale", "tv, whp: how much is subtracted", &m.scale});
+  t.push_back({"method.cache", "numbers of the frozen model: none (computed in every step), memory or disk", &m.cache});
+  t.push_back({"method.cache_gib", "memory: the most that a rank may take", &m.cache_gib});
   t.push_back({"method.learning_rate", "instead of unlearn.learning_rate; -1: that one", &o.learning_rate});
   t.push_back({"method.epochs", "instead of unlearn.epochs; -1: that one", &o.epochs});
   t.push_back({"method.max_steps", "instead of unlearn.max_steps; -1: that one", &o.max_steps});
@@ -172,6 +193,7 @@ void add_job_inputs(Table& t, Configuration& c) {
   t.push_back({"ask.input", "JSON lines with prompt and optional answer; - for standard input", &c.ask.input});
   t.push_back({"ask.json", "print JSON lines", &c.ask.json});
   t.push_back({"evaluate.unlearned", "folder of the unlearned model", &c.evaluate.unlearned, true});
+  t.push_back({"evaluate.checksum", "SHA-256 that its weights must have, as results name it; empty: any", &c.evaluate.checksum});
   t.push_back({"inspect.what", "model, tokenizer, dataset, results or machine", &c.inspect.what});
   t.push_back({"inspect.path", "where it lies", &c.inspect.path});
   t.push_back({"inspect.ranks", "model: number of ranks that memory is asked for", &c.inspect.ranks});

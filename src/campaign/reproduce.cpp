@@ -24,16 +24,7 @@ std::vector<std::string> choices(const std::string& names) {
   return list;
 }
 
-/// Rough cost of a method relative to one pass of gradient ascent: the costliest cells go first.
-double relative_cost(const MethodOptions& method) {
-  if (method.forget == "rmu") return 1.0;
-  double cost = method.forget == "npo" ? 1.3 : 1.0;
-  if (method.retain == "gd") cost += 1.0;
-  if (method.retain == "kl") cost += 1.5;
-  return cost;
-}
-
-/// The cells of one model and dataset, each with its configuration.
+/// The cells of one model and dataset, each with its configuration, the costliest first.
 std::vector<Configuration> plan_cells(const CommandLine& line, const Configuration& campaign, const std::vector<std::string>& forced) {
   std::vector<Configuration> cells;
   for (const auto& method : choices(campaign.campaign.methods)) {

@@ -145,19 +145,6 @@ std::vector<Example> finetune_examples(const FinetuneOptions& options, const Dat
   return examples;
 }
 
-UnlearnData unlearn_examples(const UnlearnOptions& options, const Dataset& dataset, const Tokenizer& tokenizer,
-                             const PromptTemplate& prompt_template) {
-  const auto make = [&](const std::vector<QuestionAnswer>& pairs, const std::vector<std::string>& texts, const char* set) {
-    auto examples = std::make_shared<std::vector<Example>>();
-    if (options.form == "questions") add_questions(*examples, pairs, tokenizer, prompt_template, options.loss_on);
-    if (options.form == "texts" && !texts.empty()) *examples = chunk_texts(tokenizer, texts, options.chunk_length, options.wrap_last_chunk);
-    UNPACT_VALIDATE(!examples->empty(), concat("the ", set, " set is empty"), concat("the dataset has no ", options.form, " there"),
-                    "choose another unlearn.form or dataset");
-    return examples;
-  };
-  return {make(dataset.forget_questions, dataset.forget_texts, "forget"), make(dataset.retain_questions, dataset.retain_texts, "retain")};
-}
-
 void finetune_into(const Session& session, const Configuration& c, const Dataset& dataset, const fs::path& folder) {
   auto model = starting_model(session, c, dataset, folder);
   const auto examples = std::make_shared<const std::vector<Example>>(

@@ -75,7 +75,9 @@ struct PackedPass::Inputs {
   AttentionPlan all, scored;
 };
 
-PackedPass::PackedPass(const Transformer& model, PackedAttention attention) : model_(model), attention_(attention) {}
+PackedPass::PackedPass(const Transformer& model, PackedAttention attention) : model_(model), attention_(attention) {
+  UNPACT_EXPECT(model.reinforced() == nullptr);  // it runs one model's weights
+}
 
 std::int64_t PackedPass::bytes_a_row(const Transformer& model) {
   const auto& c = model.config();

@@ -3,26 +3,39 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
+#include "unpact/core/error.hpp"
+#include "unpact/unlearn/logit_sum.hpp"
+
 namespace unpact {
 
-KlTerm::KlTerm(Examples examples, const Transformer& reference) : examples_(std::move(examples)), reference_(reference) {
-  const c10::NoGradGuard guard;
-  for (std::int64_t index = 0; index < example_count(); ++index) {
-    const std::vector<std::int64_t> one = {index};
-    reference_hidden_RD_.push_back(target_hidden(reference, make_batch(*examples_, one, reference.device())).to(at::kCPU));
-  }
+KlVariant parse_kl_variant(const std::string& name) {
+  if (name == "token") return KlVariant::token;
+  if (name == "all_positions") return KlVariant::all_positions;
+  if (name == "muse_logit") return KlVariant::muse_logit;
+  throw UserError(concat("option 'method.kl_variant' is '", name, "'"), "known: token, all_positions, muse_logit", "choose one of these");
 }
 
+KlTerm::KlTerm(Examples examples, const Frozen& reference, KlVariant variant)
+    : ExampleTerm(std::move(examples)), variant_(variant), reference_(reference.model),
+      reference_hidden_(frozen_hidden(positions(), examples_, reference)) {}
+
 at::Tensor KlTerm::sum(const Transformer& model, ExampleIndices indices) const {
-  std::vector<at::Tensor> hidden;
-  for (const auto index : indices) hidden.push_back(reference_hidden_RD_[static_cast<std::size_t>(index)]);
-  at::Tensor reference_log_p_RV;
-  {
-    const c10::NoGradGuard guard;
-    reference_log_p_RV = reference_.logits(at::cat(hidden).to(reference_.device())).log_softmax(1);
-  }
-  const auto log_p_RV = model.logits(target_hidden(model, make_batch(*examples_, indices, model.device()))).log_softmax(1);
-  return (reference_log_p_RV.exp() * (reference_log_p_RV - log_p_RV)).sum();
+  const auto frozen_RD = reference_hidden_.of(indices);
+  return sum_over_logits(model, hidden_at(positions(), model, *examples_, indices), [&](const at::Tensor& logits_CV, std::int64_t first) {
+    at::Tensor frozen_CV;
+    {
+      const c10::NoGradGuard guard;
+      frozen_CV = reference_.logits(frozen_RD.narrow(0, first, logits_CV.size(0)));
+      if (variant_ != KlVariant::muse_logit) frozen_CV = frozen_CV.log_softmax(1);
+    }
+    const auto ours_CV = variant_ == KlVariant::muse_logit ? logits_CV : logits_CV.log_softmax(1);
+    return (frozen_CV.exp() * (frozen_CV - ours_CV)).sum();
+  });
+}
+
+double KlTerm::normalizer(ExampleIndices indices) const {
+  if (variant_ == KlVariant::muse_logit) return static_cast<double>(indices.size());
+  return static_cast<double>(count_at(positions(), *examples_, indices));
 }
 
 }  // namespace unpact

@@ -185,6 +185,26 @@ TEST(Aliases, AreShortForTheirKeys) {
   EXPECT_EQ(inspected.what + " " + inspected.path, "model folder");
 }
 
+TEST(MethodName, IsMadeOfItsTermsWhereNoneIsGiven) {
+  EXPECT_EQ(resolve({"--method.forget", "npo", "--method.retain", "kl"}, "unlearn").method.name, "npo_kl");
+  EXPECT_EQ(resolve({"--method.forget", "tv"}, "unlearn").method.name, "tv");
+  EXPECT_EQ(resolve({"--method.name", "mine"}, "unlearn").method.name, "mine");
+  EXPECT_EQ(resolve({}, "evaluate").method.name, "") << "the unlearned model's folder says it";
+}
+
+TEST(Refusal, MethodsThatContradictThemselvesOrTheText) {
+  EXPECT_THAT(refusal({"--method.forget", "dpo", "--method.alternates", "idk.txt", "--unlearn.form", "texts"}), HasSubstr("'unlearn.form = texts' contradict"));
+  EXPECT_THAT(refusal({"--method.npo_variant", "muse_logit"}), AllOf(HasSubstr("method.npo_variant"), HasSubstr("only method.forget = npo")));
+  EXPECT_THAT(refusal({"--unlearn.chunk_rule", "tofu"}), AllOf(HasSubstr("'unlearn.chunk_rule'"), HasSubstr("muse, open_unlearning")));
+  EXPECT_THAT(refusal({"--unlearn.retain_sampling", "any"}), AllOf(HasSubstr("'unlearn.retain_sampling'"), HasSubstr("epoch, uniform, paired")));
+}
+
+TEST(HelpText, ListsTheMethodsWhereTheyMatter) {
+  for (const auto* job : {"unlearn", "evaluate", "reproduce"})
+    for (const auto& kind : known_forget_kinds()) EXPECT_THAT(help_text(job), HasSubstr(concat("\n    ", kind.name, " "))) << job;
+  EXPECT_THAT(help_text("ask"), Not(HasSubstr("simnpo")));
+}
+
 TEST(MethodOverrides, ReplaceOnlyWhatTheySay) {
   const auto c = resolve({"--unlearn.learning_rate", "1", "--unlearn.epochs", "2", "--unlearn.batch_size", "3", "--method.epochs", "7",
                           "--method.schedule", "cosine", "--seed", "9"});

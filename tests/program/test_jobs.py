@@ -18,7 +18,7 @@ def said(text: str) -> dict[str, str]:
 
 
 def test_unlearn_writes_a_model_in_the_target_s_layout(unlearned: Path, target: Path) -> None:
-    files = {"config.json", "generation_config.json", "model.safetensors", "tokenizer.model", "tokenizer_config.json"}
+    files = {"config.json", "generation_config.json", "model.safetensors", "tokenizer.model", "tokenizer_config.json", "unlearning.json"}
     assert {path.name for path in unlearned.iterdir()} == files
     assert (unlearned / "tokenizer.model").read_bytes() == (target / "tokenizer.model").read_bytes()
     assert (unlearned / "model.safetensors").read_bytes() != (target / "model.safetensors").read_bytes()

@@ -1,30 +1,35 @@
 #include "unpact/unlearn/retain_terms.hpp"
 
 #include <ATen/ATen.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "support/training_examples.hpp"
+#include "core/temporary_folder.hpp"
+#include "support/loss_parity.hpp"
 
 namespace unpact {
 namespace {
 
 using testing_support::differentiate;
-using testing_support::Expected;
-using testing_support::load_transformer;
+using testing::HasSubstr;
 using testing_support::log_probabilities;
-using testing_support::parity;
+using testing_support::LossParity;
+using testing_support::message_of;
 using testing_support::random_examples;
 using testing_support::tiny_transformer;
 using testing_support::value_of;
 
-TEST(KlTerm, ValueAndGradientsAreThoseOfPyTorch) {
-  UNPACT_NEED_PARITY("losses.safetensors");
-  const Expected fixture("losses.safetensors");
-  auto theta = load_transformer(parity("losses_theta"));
-  const auto reference = load_transformer(parity("losses_ref"));
-  const KlTerm term(testing_support::read_examples(fixture, "retain"), reference);
-  // float32 on both sides, sums in another order; see forget_terms_test.cpp
-  testing_support::expect_parity(differentiate(theta, {{&term, 1.0}}), fixture, "kl", 1e-5, 1e-4);
+class KlParity : public LossParity {};
+
+TEST_F(KlParity, ValueAndGradientsAreThoseOfPyTorch) {
+  expect_loss(KlTerm(retain_, *reference_), "kl");
+  expect_loss(KlTerm(retain_, *reference_, KlVariant::all_positions), "kl_all_positions");
+  expect_loss(KlTerm(retain_, *reference_, KlVariant::muse_logit), "kl_muse_logit");
+}
+
+TEST(KlVariants, HaveNames) {
+  EXPECT_EQ(parse_kl_variant("muse_logit"), KlVariant::muse_logit);
+  EXPECT_THAT(message_of<UserError>([] { parse_kl_variant("muse"); }), HasSubstr("token, all_positions, muse_logit"));
 }
 
 TEST(KlTerm, CachedStatesGiveTheReferencesProbabilities) {

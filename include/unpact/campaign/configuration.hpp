@@ -73,7 +73,9 @@ struct UnlearnOptions {
   std::string form = "questions";    ///< what is unlearned and kept: questions or texts
   std::string loss_on = "answer";
   std::int64_t chunk_length = 2048;
-  bool wrap_last_chunk = true;       ///< MUSE's rule
+  std::string chunk_rule = "muse";   ///< muse or open_unlearning
+  bool wrap_last_chunk = true;       ///< of the rule muse
+  std::string retain_sampling = "epoch";  ///< parse_sampling()
 };
 
 /// Method settings that replace those of [unlearn] for one method; negative or empty: as in [unlearn].
@@ -120,6 +122,7 @@ struct AskOptions {
 
 struct EvaluateOptions {
   std::string unlearned;  ///< folder of the unlearned model to judge
+  std::string checksum;   ///< weights_checksum() that it must have; empty: any
 };
 
 struct InspectOptions {

@@ -20,9 +20,10 @@ Dataset load_dataset(const DatasetOptions& options);
 std::vector<Example> finetune_examples(const FinetuneOptions& options, const Dataset& dataset, const Tokenizer& tokenizer,
                                        const PromptTemplate& prompt_template, const std::vector<std::string>& phrasings);
 
-/// The forget and retain examples of unlearning.
-UnlearnData unlearn_examples(const UnlearnOptions& options, const Dataset& dataset, const Tokenizer& tokenizer,
-                             const PromptTemplate& prompt_template);
+/// What the configured method learns from: the examples of both sets, and what it asks for besides.
+/// @throws UserError naming file and line.
+UnlearnData unlearn_data(const Configuration& configuration, const Dataset& dataset, const Tokenizer& tokenizer,
+                         const PromptTemplate& prompt_template);
 
 /// The model that the configuration names, in memory on every rank. With model.make_target (or without model.path) it
 /// is first fine-tuned by all ranks and saved in `folder`; a folder that was made by the same configuration is used as

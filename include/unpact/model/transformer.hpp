@@ -43,8 +43,8 @@ class Transformer {
 
   /// Makes two models answer as one: hidden() gives the states of both side by side, (B, S, 2 D), and logits() combines
   /// them to z - scale * relu(z_reinforced - z): what a model that was trained further on a text says more readily is said
-  /// less (Eldan & Russinovich, arXiv 2310.02238, as muse_bench computes it). Scoring, generation and attribution work as
-  /// with one model; block_output() and continue_blocks() do not, nor does training.
+  /// less (Eldan & Russinovich, arXiv 2310.02238, as muse_bench computes it). Scoring, generation and removal of
+  /// tokens work as with one model; hidden_of(), block_output(), continue_blocks(), packed passes and training do not.
   void contrast_with(std::shared_ptr<const Transformer> reinforced, double scale);
   const Transformer* reinforced() const { return reinforced_.get(); }
   double contrast_scale() const { return contrast_scale_; }

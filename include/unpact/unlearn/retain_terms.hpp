@@ -1,26 +1,34 @@
 #pragma once
 /// What an unlearning method does with the retain set besides plain cross-entropy (`gd`, CrossEntropyTerm).
-#include "unpact/unlearn/forget_terms.hpp"
+#include "unpact/unlearn/logit_terms.hpp"
 
 namespace unpact {
 
-/// kl: KL(p_ref || p_theta), the mean over the retain set's targets. The reference's last hidden states are computed
-/// here, once; its output head turns them into probabilities when they are needed.
-class KlTerm : public LossTerm {
+enum class KlVariant {
+  token,          ///< KL(p_ref || p_theta), the mean over the retain set's targets
+  all_positions,  ///< the mean over every position, prompt included: open-unlearning's, but for its padding
+  muse_logit,     ///< muse_bench's: sum over positions and v of exp(z_ref) (z_ref - z_theta) / B on raw logits. No divergence:
+                  ///< it has no lower bound
+};
+
+/// @throws UserError naming the known ones.
+KlVariant parse_kl_variant(const std::string& name);
+
+/// kl: holds the model's distribution to the frozen one's. Of the frozen model only the last hidden states and the output
+/// head are needed.
+class KlTerm : public ExampleTerm {
  public:
-  /// @param reference must outlive the term (its head is used).
-  KlTerm(Examples examples, const Transformer& reference);
+  /// The reference's model must outlive the term (its head is used).
+  KlTerm(Examples examples, const Frozen& reference, KlVariant variant = KlVariant::token);
   std::string name() const override { return "kl"; }
-  std::int64_t example_count() const override { return static_cast<std::int64_t>(examples_->size()); }
   at::Tensor sum(const Transformer& model, ExampleIndices indices) const override;
-  double normalizer(ExampleIndices indices) const override { return static_cast<double>(targets(indices)); }
-  std::int64_t targets(ExampleIndices indices) const override { return count_targets(*examples_, indices); }
-  std::int64_t length(std::int64_t index) const override { return example_length(*examples_, index); }
+  double normalizer(ExampleIndices indices) const override;
 
  private:
-  Examples examples_;
+  Positions positions() const { return variant_ == KlVariant::token ? Positions::targets : Positions::all; }
+  KlVariant variant_;
   const Transformer& reference_;
-  std::vector<at::Tensor> reference_hidden_RD_;  ///< one an example, on the CPU
+  FrozenRows reference_hidden_;
 };
 
 }  // namespace unpact

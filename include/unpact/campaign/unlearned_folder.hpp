@@ -1,0 +1,23 @@
+#pragma once
+/// Unlearned models on the disk: a checkpoint with unlearning.json beside its weights, which says how it was made.
+#include <filesystem>
+
+#include "unpact/campaign/configuration.hpp"
+#include "unpact/model/language_model.hpp"
+
+namespace unpact {
+
+/// A model that answers as the method's result does: with one set of weights, or with two (whp).
+LanguageModel unlearned_model(const LanguageModel& target, UnlearnResult result, const MethodOptions& method);
+
+/// Writes the checkpoint and unlearning.json: {"method": name, "options": {"method.forget": "npo", ...},
+/// "target_sha256": checksum of the target's weights}. Called by one rank.
+void save_unlearned(const std::filesystem::path& folder, const LanguageModel& unlearned, const Configuration& configuration,
+                    const std::string& target_checksum);
+
+/// Fills in how evaluate.unlearned was made, as far as its folder says and the configuration does not: method.name and the
+/// options of [method] and [unlearn]; without unlearning.json the name is "unlearned". Sets evaluate.checksum.
+/// @throws UserError for a broken file, or when evaluate.checksum was given and is another.
+void describe_unlearned(Configuration& configuration);
+
+}  // namespace unpact

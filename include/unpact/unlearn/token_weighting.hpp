@@ -1,0 +1,46 @@
+#pragma once
+/// How much each target of the forget set counts: a piece of its own that ga, npo and simnpo take.
+///   none     every target 1
+///   wga      p_t^beta                       (Wang et al., arXiv 2502.19301)
+///   satimp   p_t^beta1 (1 - p_t)^beta2      (Yang et al., arXiv 2505.11953)
+///   given    any numbers >= 0 from elsewhere (KeyTokens, say)
+/// p_t is the trained model's probability of the target, taken as a constant.
+///
+/// Legend of shapes: R targets, B sequences.
+#include <ATen/core/Tensor.h>
+
+#include <string>
+#include <vector>
+
+#include "unpact/unlearn/example_term.hpp"
+
+namespace unpact {
+
+/// A weight w_t >= 0 for every token of every example (those of tokens without loss are not used).
+using TokenWeights = std::vector<std::vector<float>>;
+
+class TokenWeighting {
+ public:
+  TokenWeighting() = default;  ///< none
+  static TokenWeighting wga(double beta);
+  static TokenWeighting satimp(double beta1, double beta2);
+  /// @throws ContractViolation when an example lacks a weight.
+  static TokenWeighting given(const Examples& examples, TokenWeights weights);
+
+  bool is_none() const { return kind_ == Kind::none; }
+  /// The weights of these examples' targets, (R) float32. Not for none.
+  at::Tensor of(const std::vector<Example>& examples, ExampleIndices indices, const at::Tensor& log_p_R) const;
+  /// What a weighted sum over targets is divided by: the sum of given weights; else, as published, the number of targets.
+  double total(const std::vector<Example>& examples, ExampleIndices indices) const;
+  /// The weights scaled so that those of each sequence sum to its number of targets: equal weights are then all 1.
+  at::Tensor balanced(const std::vector<Example>& examples, ExampleIndices indices, const at::Tensor& log_p_R, const ExampleBatch& batch) const;
+
+ private:
+  enum class Kind { none, confidence, given };
+  std::vector<float> given_weights(const std::vector<Example>& examples, ExampleIndices indices) const;
+  Kind kind_ = Kind::none;
+  double power_ = 0, complement_power_ = 0;
+  TokenWeights weights_;
+};
+
+}  // namespace unpact

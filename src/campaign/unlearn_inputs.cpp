@@ -1,0 +1,118 @@
+/// What an unlearning method learns from: examples, answers to prefer, weights of tokens.
+#include <cmath>
+#include <map>
+#include <sstream>
+
+#include "unpact/campaign/resources.hpp"
+#include "unpact/core/atomic_file.hpp"
+#include "unpact/core/checksum.hpp"
+#include "unpact/core/error.hpp"
+#include "unpact/core/json.hpp"
+#include "unpact/core/random.hpp"
+
+namespace unpact {
+namespace fs = std::filesystem;
+namespace {
+
+/// How text becomes tokens.
+struct Encoder {
+  const Tokenizer& tokenizer;
+  const PromptTemplate& prompt_template;
+};
+
+std::vector<Example> question_examples(const std::vector<QuestionAnswer>& pairs, const Encoder& encoder, const std::string& loss_on) {
+  std::vector<Example> examples;
+  for (const auto& pair : pairs)
+    examples.push_back(make_question_example(encoder.tokenizer, encoder.prompt_template, pair, loss_on == "all" ? LossOn::all : LossOn::answer));
+  return examples;
+}
+
+Examples set_examples(const UnlearnOptions& options, const Encoder& encoder, const std::vector<QuestionAnswer>& pairs,
+                      const std::vector<std::string>& texts, const char* set) {
+  std::vector<Example> examples;
+  if (options.form == "questions") examples = question_examples(pairs, encoder, options.loss_on);
+  if (options.form == "texts" && !texts.empty())
+    examples = options.chunk_rule == "muse" ? chunk_texts(encoder.tokenizer, texts, options.chunk_length, options.wrap_last_chunk)
+                                            : chunk_texts_encoded_again(encoder.tokenizer, texts, options.chunk_length);
+  UNPACT_VALIDATE(!examples.empty(), concat("the ", set, " set is empty"), concat("the dataset has no ", options.form, " there"),
+                  "choose another unlearn.form or dataset");
+  return std::make_shared<const std::vector<Example>>(std::move(examples));
+}
+
+std::vector<std::string> lines_of(const fs::path& file) {
+  std::vector<std::string> lines;
+  std::istringstream in(read_file(file));
+  for (std::string line; std::getline(in, line);) lines.push_back(trim(line));
+  return lines;
+}
+
+/// The questions of the forget set with another answer: drawn from a list for all, or from those that the file has for
+/// the question. Which one is drawn depends on seed and question alone.
+std::vector<QuestionAnswer> with_other_answers(const fs::path& file, const std::vector<QuestionAnswer>& pairs, std::uint64_t seed) {
+  const auto lines = lines_of(file);
+  const bool is_json = !lines.empty() && lines.front().rfind("{", 0) == 0;
+  std::vector<std::string> for_all;
+  std::map<std::string, std::vector<std::string>> by_question;
+  if (is_json)
+    for (const auto& pair : read_question_lines(file)) by_question[pair.question].push_back(pair.answer);
+  else
+    for (const auto& line : lines)
+      if (!line.empty()) for_all.push_back(line);
+  UNPACT_VALIDATE(is_json || !for_all.empty(), concat("no answers to prefer in ", file.string()), "the file is empty", "write one answer a line");
+  auto result = pairs;
+  for (std::size_t i = 0; i < result.size(); ++i) {
+    const auto& choices = is_json ? by_question[result[i].question] : for_all;
+    UNPACT_VALIDATE(!choices.empty(), concat("no answer to prefer for the question '", result[i].question, "'"),
+                    concat(file.string(), " has no line with this question"), "add one for every question of the forget set");
+    result[i].answer = choices[random_below(choices.size(), seed, stream_of("alternates"), i)];
+  }
+  return result;
+}
+
+TokenWeights read_weights(const fs::path& file, const std::vector<Example>& examples) {
+  auto lines = lines_of(file);
+  while (!lines.empty() && lines.back().empty()) lines.pop_back();
+  UNPACT_VALIDATE(lines.size() == examples.size(), concat("the token weights in ", file.string(), " do not fit the forget set"),
+                  concat("the file has ", lines.size(), " lines, the forget set ", examples.size(), " examples"),
+                  "write one JSON list an example, in order");
+  TokenWeights weights;
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    const auto where = concat(file.string(), ", line ", i + 1);
+    const auto list = parse_json(lines[i], where);
+    const auto targets = static_cast<std::size_t>(examples[i].targets());
+    UNPACT_VALIDATE(list.is_array() && list.size() == targets, concat("wrong token weights in ", where),
+                    concat("the example has ", targets, " tokens with loss"), "write a JSON list with one number for each");
+    auto& row = weights.emplace_back();
+    std::size_t next = 0;
+    for (const auto flag : examples[i].has_loss) {
+      if (flag == 0) { row.push_back(0); continue; }
+      const auto& value = list[next++];
+      UNPACT_VALIDATE(value.is_number() && std::isfinite(value.get<float>()) && value.get<float>() >= 0, concat("wrong token weight in ", where),
+                      concat("'", value.dump(), "' is no number >= 0"), "correct it");
+      row.push_back(value.get<float>());
+    }
+  }
+  return weights;
+}
+
+}  // namespace
+
+UnlearnData unlearn_data(const Configuration& c, const Dataset& dataset, const Tokenizer& tokenizer, const PromptTemplate& prompt_template) {
+  const Encoder encoder{tokenizer, prompt_template};
+  UnlearnData data;
+  data.forget = set_examples(c.unlearn, encoder, dataset.forget_questions, dataset.forget_texts, "forget");
+  data.retain = set_examples(c.unlearn, encoder, dataset.retain_questions, dataset.retain_texts, "retain");
+  const auto& file = c.method.forget == "dpo" ? c.method.alternates : c.method.weights_path;
+  if (!file.empty() && !c.method.file_checksum.empty())
+    UNPACT_VALIDATE(sha256_of_file(file) == c.method.file_checksum, concat(file, " has another content than method.file_checksum says"),
+                    concat("it is ", sha256_of_file(file)), "find the file that was meant, or remove method.file_checksum");
+  if (c.method.forget == "dpo")
+    data.alternates = std::make_shared<const std::vector<Example>>(
+        question_examples(with_other_answers(c.method.alternates, dataset.forget_questions, c.run.seed), encoder, c.unlearn.loss_on));
+  if (c.method.weighting == "given") data.given_weights = read_weights(c.method.weights_path, *data.forget);
+  data.retain_sampling = parse_sampling(c.unlearn.retain_sampling);
+  data.cache_folder = fs::path(c.run.output) / "cache";
+  return data;
+}
+
+}  // namespace unpact

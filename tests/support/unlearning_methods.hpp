@@ -1,0 +1,21 @@
+#pragma once
+/// For tests: every unlearning method with options that suit tiny_transformer.
+#include <string>
+
+#include "unpact/unlearn/method.hpp"
+
+namespace unpact::testing_support {
+
+inline MethodOptions method_of(const std::string& forget, const std::string& retain = "none") {
+  MethodOptions method;
+  method.name = method.forget = forget;
+  method.retain = retain;
+  method.layer = 1;
+  method.trained_layers = "0,1";
+  method.steering = 3.0;
+  if (forget == "dpo") method.alternates = "given below";
+  if (forget == "pdu") method.retain_limit = 3.0, method.dual_warmup = 0;
+  return method;
+}
+
+}  // namespace unpact::testing_support

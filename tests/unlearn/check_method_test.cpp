@@ -1,0 +1,106 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "core/temporary_folder.hpp"
+#include "support/unlearning_methods.hpp"
+#include "unpact/core/error.hpp"
+
+namespace unpact {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing_support::message_of;
+using testing_support::method_of;
+
+std::string refusal(const MethodOptions& method) {
+  return message_of<UserError>([&] { check_method(method); });
+}
+
+TEST(CheckMethod, AcceptsThePapersSet) {
+  for (const auto* forget : {"ga", "npo"})
+    for (const auto* retain : {"none", "gd", "kl"}) EXPECT_NO_THROW(check_method(method_of(forget, retain)));
+  for (const auto* forget : {"rmu", "tv", "whp"}) EXPECT_NO_THROW(check_method(method_of(forget)));
+}
+
+TEST(CheckMethod, AcceptsEveryKindOfTheTableWithWhatItTakes) {
+  for (const auto& kind : known_forget_kinds()) {
+    auto method = method_of(kind.name, kind.takes_retain ? "gd" : "none");
+    if (kind.takes_weighting) method.weighting = "wga";
+    EXPECT_NO_THROW(check_method(method)) << kind.name;
+    EXPECT_EQ(beta_of(method), kind.default_beta);
+    EXPECT_GT(relative_cost(method), 0);
+    EXPECT_FALSE(kind.summary.empty());
+  }
+}
+
+TEST(CheckMethod, SaysWhatIsKnown) {
+  EXPECT_THAT(refusal(method_of("npoo")),
+              AllOf(HasSubstr("method.forget"), HasSubstr("'npoo'"), HasSubstr("did you mean 'npo'")));
+  EXPECT_THAT(refusal(method_of("elephant")), AllOf(HasSubstr("ga, npo, simnpo, dpo, undial, ceu, pdu, rmu, tv, whp"), HasSubstr("choose one")));
+  EXPECT_THAT(refusal(method_of("ga", "kll")), AllOf(HasSubstr("method.retain"), HasSubstr("none, gd, kl")));
+}
+
+TEST(CheckMethod, RefusesContradictions) {
+  EXPECT_THAT(refusal(method_of("rmu", "gd")), AllOf(HasSubstr("contradict"), HasSubstr("own retain side")));
+  EXPECT_THAT(refusal(method_of("tv", "kl")), AllOf(HasSubstr("method.forget = tv"), HasSubstr("method.retain = kl")));
+  EXPECT_THAT(refusal(method_of("whp", "gd")), HasSubstr("whp has no loss on the retain set"));
+  EXPECT_THAT(refusal(method_of("pdu")), AllOf(HasSubstr("contradict"), HasSubstr("method.retain = gd")));
+}
+
+TEST(CheckMethod, RefusesOptionsThatWouldBeIgnored) {
+  const auto with = [](const char* forget, auto change, const char* retain = "none") {
+    auto method = method_of(forget, retain);
+    change(method);
+    return refusal(method);
+  };
+  EXPECT_THAT(with("ga", [](auto& m) { m.npo_variant = "muse_logit"; }), AllOf(HasSubstr("method.npo_variant"), HasSubstr("method.forget = npo")));
+  EXPECT_THAT(with("ga", [](auto& m) { m.kl_variant = "muse_logit"; }, "gd"), AllOf(HasSubstr("method.kl_variant"), HasSubstr("method.retain = kl")));
+  EXPECT_THAT(with("simnpo", [](auto& m) { m.length_normalized = true; }), HasSubstr("method.length_normalized"));
+  EXPECT_THAT(with("undial", [](auto& m) { m.weighting = "wga"; }), AllOf(HasSubstr("method.weighting"), HasSubstr("ga, npo or simnpo")));
+  EXPECT_THAT(with("npo", [](auto& m) { m.weighting = "wga", m.npo_variant = "token_mean"; }), HasSubstr("npo_variant = sequence"));
+  EXPECT_THAT(with("ga", [](auto& m) { m.weights_path = "w.jsonl"; }), HasSubstr("method.weights_path"));
+  EXPECT_THAT(with("ga", [](auto& m) { m.weighting = "given", m.weights_path = ""; }), HasSubstr("'method.weights_path' is empty"));
+  EXPECT_THAT(with("npo", [](auto& m) { m.alternates = "idk.txt"; }), HasSubstr("method.forget = dpo"));
+  EXPECT_THAT(with("dpo", [](auto& m) { m.alternates = ""; }), AllOf(HasSubstr("'method.alternates' is empty"), HasSubstr("one answer a line")));
+  EXPECT_THAT(with("ga", [](auto& m) { m.beta = 0.1; }), AllOf(HasSubstr("method.beta"), HasSubstr("npo, simnpo, dpo or undial")));
+}
+
+TEST(CheckMethod, SaysWhichVariantsThereAre) {
+  const auto with = [](auto change) {
+    auto method = method_of("npo", "kl");
+    change(method);
+    return refusal(method);
+  };
+  EXPECT_THAT(with([](auto& m) { m.npo_variant = "muse"; }), HasSubstr("sequence, token_mean, muse_logit"));
+  EXPECT_THAT(with([](auto& m) { m.kl_variant = "tokens"; }), AllOf(HasSubstr("token, all_positions, muse_logit"), HasSubstr("did you mean 'token'")));
+  EXPECT_THAT(with([](auto& m) { m.weighting = "entropy"; }), HasSubstr("none, wga, satimp, given"));
+  EXPECT_THAT(with([](auto& m) { m.rmu_mean = "batch"; }), HasSubstr("tokens, sequences"));
+  EXPECT_THAT(with([](auto& m) { m.cache = "ram"; }), HasSubstr("none, memory, disk"));
+}
+
+TEST(CheckMethod, RefusesNumbersThatMakeNoSense) {
+  const auto with = [](auto change) {
+    auto method = method_of("npo");
+    change(method);
+    return refusal(method);
+  };
+  for (const double value : {0.0, -0.5, std::nan("")})
+    EXPECT_THAT(with([&](auto& m) { m.beta = value; }), HasSubstr("method.beta"));
+  for (const double value : {-1.0, std::nan("")}) {
+    EXPECT_THAT(with([&](auto& m) { m.forget_weight = value; }), HasSubstr("method.forget_weight"));
+    EXPECT_THAT(with([&](auto& m) { m.retain_weight = value; }), HasSubstr("method.retain_weight"));
+  }
+  EXPECT_THAT(with([&](auto& m) { m.scale = HUGE_VAL; }), HasSubstr("method.scale"));
+  EXPECT_THAT(with([&](auto& m) { m.steering = std::nan(""); }), HasSubstr("method.steering"));
+  EXPECT_THAT(with([&](auto& m) { m.delta = HUGE_VAL; }), HasSubstr("method.delta"));
+  EXPECT_THAT(with([&](auto& m) { m.weight_power = -2; }), HasSubstr("method.weight_power"));
+  EXPECT_THAT(with([&](auto& m) { m.dual_rate = -1; }), HasSubstr("method.dual_rate"));
+  EXPECT_THAT(with([&](auto& m) { m.skipped_targets = -1; }), HasSubstr("method.skipped_targets"));
+  EXPECT_THAT(with([&](auto& m) { m.forget = "pdu", m.retain = "gd", m.retain_limit = 0; }), HasSubstr("method.retain_limit"));
+}
+
+}  // namespace
+}  // namespace unpact
