@@ -73,7 +73,8 @@ void check(const Configuration& c) {
     UNPACT_VALIDATE(value > 0, concat("option '", key, "' is ", value), "it must be positive", "correct the value");
   };
   positive("generation.max_new_tokens", c.generation.max_new_tokens);
-  positive("attribution.token_budget", c.attribution.token_budget);
+  UNPACT_VALIDATE(c.attribution.token_budget >= 0, concat("option 'attribution.token_budget' is ", c.attribution.token_budget),
+                  "it is a number of tokens", "use 0, which lets the free memory decide");
   positive("attribution.save_every", c.attribution.save_every);
   positive("campaign.ranks_per_cell", c.campaign.ranks_per_cell);
   positive("inspect.ranks", c.inspect.ranks);

@@ -181,6 +181,7 @@ ModelRecord evaluate_model(const Communicator& group, const LanguageModel& model
   }
   work.push_back(work_record(label + "_answers", answering));
   judge_answers(Judge(c.judge), questions, record);
+  check_gold_answers(model.transformer.config(), questions);
   const auto method = make_attribution_method(c.attribution.method, c.attribution.settings, c.attribution.engine,
                                               static_cast<std::size_t>(c.attribution.token_budget), c.run.seed, *model.tokenizer);
   for (const bool is_gold : {true, false}) {

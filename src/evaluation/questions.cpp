@@ -4,12 +4,11 @@
 
 #include "unpact/comm/share_work.hpp"
 #include "unpact/core/error.hpp"
-#include "unpact/core/progress.hpp"
 
 namespace unpact {
 namespace {
 
-constexpr std::size_t kAnswerChunk = 32, kAttributionChunk = 4;  // items that travel together; fixed, so that results are too
+constexpr std::size_t kAnswerChunk = 32;  // items that travel together; fixed, so that results are too
 
 void add_questions(std::vector<AskedQuestion>& asked, const std::vector<QuestionAnswer>& pairs, const std::vector<QuestionAnswer>& shown,
                    bool in_forget_set, const Tokenizer& tokenizer, const PromptTemplate& prompt_template, std::size_t limit) {
@@ -31,26 +30,6 @@ std::vector<QuestionAnswer> first_examples(const std::vector<QuestionAnswer>& ex
   UNPACT_VALIDATE(count <= examples.size(), concat("option 'prompt.examples' asks for ", count, " in-context examples"),
                   concat("the dataset has ", examples.size(), " for its ", set, " questions"), "lower it or set it to 0");
   return {examples.begin(), examples.begin() + static_cast<std::ptrdiff_t>(count)};
-}
-
-/// How many of `count` items share_work gives this rank.
-std::int64_t own_share(const Communicator& group, std::size_t count, std::size_t chunk) {
-  const auto rank = static_cast<std::size_t>(group.rank()), ranks = static_cast<std::size_t>(group.size());
-  std::size_t share = 0;
-  for (std::size_t first = rank * chunk; first < count; first += ranks * chunk) share += std::min(chunk, count - first);
-  return static_cast<std::int64_t>(share);
-}
-
-std::string encode(const AttributionResult& result) {
-  const auto& w = result.work;
-  return to_bytes(std::vector<std::uint64_t>{result.candidates, result.answer_tokens, w.positions, w.positions_naive, w.model_calls, w.logit_rows}) +
-         to_bytes(result.log_probabilities);
-}
-
-AttributionResult decode(const std::string& bytes) {
-  constexpr std::size_t header = 6 * sizeof(std::uint64_t);
-  const auto numbers = from_bytes<std::uint64_t>(bytes.substr(0, header));
-  return {numbers[0], numbers[1], from_bytes<float>(bytes.substr(header)), {numbers[2], numbers[3], numbers[4], numbers[5]}};
 }
 
 }  // namespace
@@ -81,28 +60,6 @@ std::vector<OwnAnswer> answer_prompts(const Communicator& group, const LanguageM
     answers.push_back({ids, model.text_of(ids)});
   }
   return answers;
-}
-
-std::vector<AttributionResult> attribute_answers(const Communicator& group, const Transformer& model, const LeaveOneOutEngine& engine,
-                                                 const std::vector<AskedQuestion>& questions,
-                                                 const std::vector<std::vector<TokenId>>& answers, const std::string& label) {
-  UNPACT_EXPECT(answers.size() == questions.size());
-  Progress progress(label, own_share(group, questions.size(), kAttributionChunk), "prompts");
-  const auto encoded = share_work(group, questions.size(), kAttributionChunk, [&](std::size_t first, std::size_t last) {
-    std::vector<std::string> results;
-    for (auto i = first; i < last; ++i) {
-      const auto& prompt = questions[i].prompt;
-      AttributionResult result;
-      if (!answers[i].empty())
-        result = engine.run(model, {prompt.ids, prompt.candidate_begin, prompt.candidate_end, answers[i]});
-      results.push_back(encode(result));
-    }
-    progress.advance(static_cast<std::int64_t>(last - first));
-    return results;
-  });
-  std::vector<AttributionResult> results;
-  for (const auto& bytes : encoded) results.push_back(decode(bytes));
-  return results;
 }
 
 }  // namespace unpact

@@ -114,5 +114,55 @@ TEST(ShareWorkBytes, NumbersComeBack) {
   EXPECT_THAT(from_bytes<float>(to_bytes(std::vector<float>())), IsEmpty());
 }
 
+TEST_F(ShareWork, ByCostGivesAllResultsInOrder) {
+  for (const std::size_t count : {0, 1, 3, 40}) {
+    std::vector<std::uint64_t> costs;
+    std::vector<std::string> expected;
+    for (std::size_t i = 0; i < count; ++i) {
+      costs.push_back(i * i % 17);
+      expected.push_back(concat("item ", i));
+    }
+    const auto compute = [](std::size_t first, std::size_t last) {
+      std::vector<std::string> results;
+      for (auto i = first; i < last; ++i) results.push_back(concat("item ", i));
+      return results;
+    };
+    EXPECT_EQ(share_by_cost(world_, costs, compute), expected) << count;
+    EXPECT_EQ(share_by_cost(null_, costs, compute), expected) << count << " alone";
+  }
+}
+
+TEST_F(ShareWork, ByCostTellsEveryRankOfAFailure) {
+  const std::vector<std::uint64_t> costs(8, 1);
+  EXPECT_THROW(share_by_cost(world_, costs,
+                             [](std::size_t first, std::size_t last) {
+                               if (last == 8) throw UserError("the last item", "is bad", "leave it out");
+                               return std::vector<std::string>(last - first);
+                             }),
+               UserError);
+}
+
+TEST(CutByCost, GivesEqualPartsOfTheCost) {
+  EXPECT_EQ(cut_by_cost({1, 1, 1, 1}, 2), (std::vector<std::size_t>{0, 2, 4}));
+  EXPECT_EQ(cut_by_cost({9, 1, 1, 1}, 2), (std::vector<std::size_t>{0, 1, 4}));
+  EXPECT_EQ(cut_by_cost({1, 1, 1, 9}, 2), (std::vector<std::size_t>{0, 3, 4}));
+  EXPECT_EQ(cut_by_cost({5}, 3).back(), 1U);
+  EXPECT_EQ(cut_by_cost({}, 3), (std::vector<std::size_t>{0, 0, 0, 0}));
+  EXPECT_EQ(cut_by_cost({0, 0}, 2).back(), 2U);
+  // No part exceeds its share by more than one item.
+  std::vector<std::uint64_t> costs;
+  std::uint64_t total = 0;
+  for (std::uint64_t i = 0; i < 200; ++i) total += costs.emplace_back(200 - i);
+  for (const std::size_t ranks : {2, 3, 7, 64}) {
+    const auto bounds = cut_by_cost(costs, ranks);
+    ASSERT_EQ(bounds.size(), ranks + 1);
+    for (std::size_t r = 0; r < ranks; ++r) {
+      std::uint64_t part = 0;
+      for (auto i = bounds[r]; i < bounds[r + 1]; ++i) part += costs[i];
+      EXPECT_LE(part, total / ranks + 200) << ranks;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace unpact

@@ -1,6 +1,7 @@
 #pragma once
 /// Independent pieces of work dealt over the ranks of a group, with every result on every rank afterwards.
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <functional>
 #include <string>
@@ -16,6 +17,15 @@ namespace unpact {
 /// An exception on one rank is rethrown on every rank as RuntimeFailure or UserError with its message.
 std::vector<std::string> share_work(const Communicator& group, std::size_t count, std::size_t chunk,
                                     const std::function<std::vector<std::string>(std::size_t first, std::size_t last)>& compute);
+
+/// The same for items of known, unequal cost, one after the other: rank r gets the consecutive items whose middles lie in
+/// the r-th equal part of the total cost. compute(first, last) runs once on every rank and must not let an item's result
+/// depend on the items beside it.
+std::vector<std::string> share_by_cost(const Communicator& group, const std::vector<std::uint64_t>& costs,
+                                       const std::function<std::vector<std::string>(std::size_t first, std::size_t last)>& compute);
+
+/// Where each rank's items begin, and the end: ranks + 1 ascending numbers.
+std::vector<std::size_t> cut_by_cost(const std::vector<std::uint64_t>& costs, std::size_t ranks);
 
 /// The bytes of a vector of plain numbers, and back.
 template <class T>

@@ -42,10 +42,28 @@ struct OwnAnswer {
 std::vector<OwnAnswer> answer_prompts(const Communicator& group, const LanguageModel& model, const std::vector<std::vector<TokenId>>& prompts,
                                       const GenerationOptions& options, const std::vector<std::uint64_t>& streams = {});
 
+/// "forget question 3": which question of the dataset `questions[index]` is.
+std::string name_of_question(const std::vector<AskedQuestion>& questions, std::size_t index);
+
+/// Refuses gold answers that hold BOS or an end token: the model would be scored on the end of its answer.
+/// @throws UserError naming the question.
+void check_gold_answers(const ModelConfig& config, const std::vector<AskedQuestion>& questions);
+
 /// The candidates' contributions to one answer of every question; an empty answer gives an empty result. Collective
-/// like answer_prompts. @param label what progress calls it.
+/// over `group`: removals are dealt over its ranks by cost, one question's too when it is long; every rank gets all
+/// results, which do not depend on the number of ranks (their work counters do: a rank that meets a context for the
+/// first time runs it). @param label what progress and errors call it.
+/// @throws UserError or RuntimeFailure naming the question.
 std::vector<AttributionResult> attribute_answers(const Communicator& group, const Transformer& model, const LeaveOneOutEngine& engine,
                                                  const std::vector<AskedQuestion>& questions,
                                                  const std::vector<std::vector<TokenId>>& answers, const std::string& label);
+
+/// The same for several answers of every question at once, which share the work on the prompt; equal answers are scored
+/// once. @return one result for each answer of each question.
+std::vector<std::vector<AttributionResult>> attribute_answer_sets(const Communicator& group, const Transformer& model,
+                                                                  const LeaveOneOutEngine& engine,
+                                                                  const std::vector<AskedQuestion>& questions,
+                                                                  const std::vector<std::vector<std::vector<TokenId>>>& answers,
+                                                                  const std::string& label);
 
 }  // namespace unpact
