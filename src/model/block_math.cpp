@@ -7,14 +7,6 @@
 #include "rope.hpp"
 
 namespace unpact::block_math {
-namespace {
-
-at::Tensor activate(Activation activation, const at::Tensor& x) {
-  return activation == Activation::silu ? at::silu(x) : at::gelu(x, "tanh");
-}
-
-}  // namespace
-
 bool fusable(const at::Tensor& x) {
   return !c10::GradMode::is_enabled() && x.is_cpu() && x.scalar_type() == at::kFloat && x.is_contiguous();
 }
@@ -57,18 +49,38 @@ at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tenso
   return bias.defined() ? at::linear(x, weight, bias) : at::linear(x, weight);
 }
 
-at::Tensor mlp_inner(const ModelConfig& config, const BlockWeights& block, const at::Tensor& x) {
-  const auto inner = linear(x, block.up_FD, block.up_bias_F);
-  const auto activation = config.block.activation;
-  if (config.block.mlp == MlpKind::plain) return activate(activation, inner);
-  const auto gate = linear(x, block.gate_FD, block.gate_bias_F);
-  if (activation != Activation::silu || !fusable(gate) || !fusable(inner)) return activate(activation, gate) * inner;
-  cpu::silu_product(gate.mutable_data_ptr<float>(), inner.const_data_ptr<float>(), gate.numel());
-  return gate;
+void activate(Activation activation, at::Tensor& x) {
+  if (activation == Activation::silu) {
+    at::silu_(x);
+  } else {
+    at::gelu_(x, "tanh");
+  }
+}
+
+void activate_product(Activation activation, at::Tensor& gate, const at::Tensor& up) {
+  if (activation == Activation::silu && fusable(gate) && fusable(up)) {
+    cpu::silu_product(gate.mutable_data_ptr<float>(), up.const_data_ptr<float>(), gate.numel());
+  } else {
+    activate(activation, gate);
+    gate.mul_(up);
+  }
 }
 
 at::Tensor mlp(const ModelConfig& config, const BlockWeights& block, const at::Tensor& x) {
-  return linear(mlp_inner(config, block, x), block.down_DF, block.down_bias_D);
+  const auto act = [&](const at::Tensor& t) { return config.block.activation == Activation::silu ? at::silu(t) : at::gelu(t, "tanh"); };
+  auto inner = linear(x, block.up_FD, block.up_bias_F);
+  if (config.block.mlp == MlpKind::plain) {
+    inner = act(inner);
+  } else {
+    auto gate = linear(x, block.gate_FD, block.gate_bias_F);
+    if (fusable(gate)) {
+      activate_product(config.block.activation, gate, inner);
+      inner = gate;
+    } else {
+      inner = act(gate) * inner;
+    }
+  }
+  return linear(inner, block.down_DF, block.down_bias_D);
 }
 
 }  // namespace unpact::block_math

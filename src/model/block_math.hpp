@@ -33,8 +33,9 @@ at::Tensor rotate(const at::Tensor& x, const at::Tensor& cosine, const at::Tenso
 /// x W^T + b; an undefined bias is none.
 at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
 
-/// The MLP up to the input of its down-projection: (..., F).
-at::Tensor mlp_inner(const ModelConfig& config, const BlockWeights& block, const at::Tensor& x);
+/// In place, without gradients: act(x), and act(gate) * up in `gate`.
+void activate(Activation activation, at::Tensor& x);
+void activate_product(Activation activation, at::Tensor& gate, const at::Tensor& up);
 
 /// The block's MLP, from its normalized input to what is added to the residual stream.
 at::Tensor mlp(const ModelConfig& config, const BlockWeights& block, const at::Tensor& x);

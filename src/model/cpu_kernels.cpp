@@ -3,14 +3,13 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <limits>
 
 // One object file serves every x86-64 machine: the loops below are compiled for three generations of vector units and
 // chosen at start. The sanitizers' start-up does not allow that choice.
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
-#define UNPACT_VECTORIZED __attribute__((target_clones("arch=skylake-avx512", "arch=haswell", "default")))
+#define UNPACT_VECTORIZED __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define UNPACT_VECTORIZED
 #endif
@@ -21,11 +20,10 @@ namespace {
 constexpr std::int64_t kLanes = 32;            // independent sums, so that they fill vectors without reordering any
 constexpr std::int64_t kElementsATask = 1 << 14;  // less is not worth another thread
 
-/// exp by 2^n * p(r), r in +-ln(2)/2, with Cephes' polynomial of degree 5 (relative error below 2e-7). Arguments beyond
-/// what float32 holds are clamped; NaN stays NaN.
+/// exp of x <= 0, by 2^n * p(r), r in +-ln(2)/2, with Cephes' polynomial of degree 5 (relative error below 2e-7).
+/// Arguments whose exp float32 cannot hold are clamped; NaN stays NaN.
 inline __attribute__((always_inline)) float exponential(float x) {
   x = x < -87.0F ? -87.0F : x;
-  x = x > 88.0F ? 88.0F : x;
   constexpr float to_nearest = 12582912.0F;  // 1.5 * 2^23: adding and taking it away rounds
   const float n = (x * 1.44269504F + to_nearest) - to_nearest;
   const float r = (x - n * 0.693359375F) + n * 2.12194440e-4F;
@@ -37,7 +35,7 @@ inline __attribute__((always_inline)) float exponential(float x) {
   p = p * r + 5.0000001201e-1F;
   p = p * r * r + r + 1.0F;
   const auto bits = static_cast<std::uint32_t>(static_cast<std::int32_t>(n) + 127) << 23;
-  return p * std::bit_cast<float>(bits);
+  return p * __builtin_bit_cast(float, bits);
 }
 
 UNPACT_VECTORIZED void norm_row(const float* x, const float* weight, float* out, std::int64_t width, float epsilon) {
@@ -66,7 +64,10 @@ UNPACT_VECTORIZED void rotate_row(float* x, const float* cosine, const float* si
 }
 
 UNPACT_VECTORIZED void silu_part(float* gate, const float* up, std::int64_t count) {
-  for (std::int64_t i = 0; i < count; ++i) gate[i] = gate[i] / (1.0F + exponential(-gate[i])) * up[i];
+  for (std::int64_t i = 0; i < count; ++i) {
+    const float e = exponential(-std::fabs(gate[i])), share = gate[i] < 0.0F ? e : 1.0F;  // sigmoid without overflow
+    gate[i] = gate[i] * share / (1.0F + e) * up[i];
+  }
 }
 
 UNPACT_VECTORIZED float largest(const float* x, std::int64_t count, float start) {

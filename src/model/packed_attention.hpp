@@ -43,7 +43,9 @@ struct PackedKeys {
 at::Tensor attend_plain(const at::Tensor& query_QHd, const PackedKeys& keys, const AttentionPlan& plan, std::int64_t window);
 
 /// The same for float32 on the CPU: neighbouring segments share one product with the store, whose keys are not copied.
-at::Tensor attend_cpu(const at::Tensor& query_QHd, const PackedKeys& keys, const AttentionPlan& plan, std::int64_t window);
+/// @return memory of the workspace.
+at::Tensor attend_cpu(const at::Tensor& query_QHd, const PackedKeys& keys, const AttentionPlan& plan, std::int64_t window,
+                      Workspace& workspace);
 
 /// The same on CUDA through LibTorch's kernels for sequences of different length: FlashAttention-2 (arXiv 2307.08691) in
 /// half precision, the memory-efficient kernel for float32. @pre cuda_kernel_fits

@@ -7,6 +7,7 @@
 #include "cpu_kernels.hpp"
 #include "packed_attention.hpp"
 #include "unpact/core/error.hpp"
+#include "workspace.hpp"
 
 namespace unpact {
 namespace {
@@ -51,10 +52,10 @@ std::vector<Block> cut_into_blocks(const AttentionPlan& plan) {
 class BlockAttention {
  public:
   BlockAttention(const Block& block, const at::Tensor& query_QHd, const PackedKeys& keys, std::int64_t window,
-                 std::int64_t first_head, std::int64_t groups)
-      : block_(block), keys_(keys), window_(window), first_head_(first_head), groups_(groups),
+                 std::int64_t first_head, std::int64_t groups, Workspace& workspace)
+      : block_(block), keys_(keys), workspace_(workspace), window_(window), first_head_(first_head), groups_(groups),
         repeats_(query_QHd.size(1) / keys.keys_RGd.size(1)), head_dim_(query_QHd.size(2)),
-        query_GXd_(at::empty({groups, repeats_ * block.queries, head_dim_}, query_QHd.options())) {
+        query_GXd_(workspace.take(Workspace::block_query, {groups, repeats_ * block.queries, head_dim_}, query_QHd.options())) {
     std::int64_t at_row = 0;
     for (const auto& chunk : block_.chunks) {
       query_part(query_GXd_, at_row, chunk.count).copy_(outer_part(query_QHd, chunk));
@@ -66,17 +67,18 @@ class BlockAttention {
     at::Tensor stored_scores;
     if (block_.prefix > 0) {
       const auto stored = heads(keys_.stored_keys_CGd.narrow(0, 0, block_.prefix));
-      stored_scores = at::bmm(query_GXd_, stored.transpose(1, 2));
+      stored_scores = product(Workspace::stored_scores, query_GXd_, stored.transpose(1, 2));
     }
-    std::vector<at::Tensor> local_scores;
     std::int64_t at_row = 0;
     for (const auto& chunk : block_.chunks) {
       const auto query = query_GXd_.narrow(1, repeats_ * at_row, repeats_ * chunk.count);
-      local_scores.push_back(at::bmm(query, local(keys_.keys_RGd, chunk).transpose(1, 2)));
-      to_weights(stored_scores, at_row, local_scores.back(), chunk);
+      auto scores = product(Workspace::local_scores, query, local(keys_.keys_RGd, chunk).transpose(1, 2));
+      to_weights(stored_scores, at_row, scores, chunk);
+      const auto mixed = product(Workspace::local_mixed, scores, local(keys_.values_RGd, chunk));
+      outer_part(out_QHd, chunk).copy_(mixed.unflatten(1, {repeats_, chunk.count}));
       at_row += chunk.count;
     }
-    mix(stored_scores, local_scores, out_QHd);
+    if (block_.prefix > 0) add_stored(stored_scores, out_QHd);
   }
 
  private:
@@ -125,41 +127,39 @@ class BlockAttention {
     });
   }
 
-  void mix(const at::Tensor& stored_weights, const std::vector<at::Tensor>& local_weights, at::Tensor& out_QHd) const {
-    at::Tensor mixed_GXd;
-    if (block_.prefix > 0) mixed_GXd = at::bmm(stored_weights, heads(keys_.stored_values_CGd.narrow(0, 0, block_.prefix)));
+  void add_stored(const at::Tensor& weights, at::Tensor& out_QHd) const {
+    const auto mixed = product(Workspace::block_mixed, weights, heads(keys_.stored_values_CGd.narrow(0, 0, block_.prefix)));
     std::int64_t at_row = 0;
-    for (std::size_t i = 0; i < block_.chunks.size(); ++i) {
-      const auto& chunk = block_.chunks[i];
-      const auto local_part = at::bmm(local_weights[i], local(keys_.values_RGd, chunk)).unflatten(1, {repeats_, chunk.count});
-      auto target = outer_part(out_QHd, chunk);
-      if (mixed_GXd.defined()) {
-        at::add_out(target, local_part, query_part(mixed_GXd, at_row, chunk.count));
-      } else {
-        target.copy_(local_part);
-      }
+    for (const auto& chunk : block_.chunks) {
+      outer_part(out_QHd, chunk).add_(query_part(mixed, at_row, chunk.count));
       at_row += chunk.count;
     }
   }
 
+  at::Tensor product(Workspace::Slot slot, const at::Tensor& a, const at::Tensor& b) const {
+    auto out = workspace_.take(slot, {a.size(0), a.size(1), b.size(2)}, a.options());
+    return at::bmm_out(out, a, b);
+  }
+
   const Block& block_;
   const PackedKeys& keys_;
+  Workspace& workspace_;
   std::int64_t window_, first_head_, groups_, repeats_, head_dim_;
   at::Tensor query_GXd_;
 };
 
 }  // namespace
 
-at::Tensor attend_cpu(const at::Tensor& query_QHd, const PackedKeys& keys, const AttentionPlan& plan, std::int64_t window) {
+at::Tensor attend_cpu(const at::Tensor& query_QHd, const PackedKeys& keys, const AttentionPlan& plan, std::int64_t window, Workspace& workspace) {
   UNPACT_EXPECT(query_QHd.is_cpu() && query_QHd.scalar_type() == at::kFloat && query_QHd.is_contiguous());
-  auto out = at::empty_like(query_QHd);
+  auto out = workspace.take(Workspace::mixed, query_QHd.sizes(), query_QHd.options());
   const auto groups = keys.keys_RGd.size(1), repeats = query_QHd.size(1) / groups;
   for (const auto& block : cut_into_blocks(plan)) {
     std::int64_t widest = 0;
     for (const auto& chunk : block.chunks) widest = std::max(widest, chunk.local());
     const auto together = std::clamp<std::int64_t>(kScoresInCache / (repeats * block.queries * (block.prefix + widest)), 1, groups);
     for (std::int64_t head = 0; head < groups; head += together)
-      BlockAttention(block, query_QHd, keys, window, head, std::min(together, groups - head)).run(out);
+      BlockAttention(block, query_QHd, keys, window, head, std::min(together, groups - head), workspace).run(out);
   }
   return out;
 }

@@ -9,6 +9,7 @@
 #include "packed_attention.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/model/sequences.hpp"
+#include "workspace.hpp"
 
 namespace unpact {
 namespace {
@@ -75,9 +76,12 @@ struct PackedPass::Inputs {
   AttentionPlan all, scored;
 };
 
-PackedPass::PackedPass(const Transformer& model, PackedAttention attention) : model_(model), attention_(attention) {
+PackedPass::PackedPass(const Transformer& model, PackedAttention attention)
+    : model_(model), attention_(attention), workspace_(std::make_unique<Workspace>()) {
   UNPACT_EXPECT(model.reinforced() == nullptr);  // it runs one model's weights
 }
+
+PackedPass::~PackedPass() = default;
 
 std::int64_t PackedPass::bytes_a_row(const Transformer& model) {
   const auto& c = model.config();
@@ -102,9 +106,23 @@ at::Tensor PackedPass::embedded(const Inputs& in) const {
   return x_RD;
 }
 
-at::Tensor PackedPass::project(const at::Tensor& normed_nD, const at::Tensor& weight, const at::Tensor& bias, std::int64_t heads,
-                               const at::Tensor& norm_d) const {
-  const auto x_nHd = block_math::linear(normed_nD, weight, bias).view({normed_nD.size(0), heads, model_.config().head_dim});
+at::Tensor PackedPass::normalized(const at::Tensor& x_nD, const at::Tensor& weight_D, const at::Tensor& bias_D) {
+  const auto& config = model_.config();
+  if (config.block.norm != NormKind::rms || !block_math::fusable(x_nD)) return block_math::normalized(config, x_nD, weight_D, bias_D);
+  auto out = workspace_->take(Workspace::normed, x_nD.sizes(), x_nD.options());
+  cpu::rms_norm(x_nD.const_data_ptr<float>(), weight_D.const_data_ptr<float>(), out.mutable_data_ptr<float>(), x_nD.size(0),
+                x_nD.size(1), config.norm_epsilon);
+  return out;
+}
+
+at::Tensor PackedPass::linear(int slot, const at::Tensor& x_nD, const at::Tensor& weight, const at::Tensor& bias) {
+  auto out = workspace_->take(static_cast<Workspace::Slot>(slot), {x_nD.size(0), weight.size(0)}, x_nD.options());
+  return bias.defined() ? at::addmm_out(out, bias, x_nD, weight.t()) : at::mm_out(out, x_nD, weight.t());
+}
+
+at::Tensor PackedPass::project(int slot, const at::Tensor& normed_nD, const at::Tensor& weight, const at::Tensor& bias,
+                               std::int64_t heads, const at::Tensor& norm_d) {
+  const auto x_nHd = linear(slot, normed_nD, weight, bias).view({normed_nD.size(0), heads, model_.config().head_dim});
   return norm_d.defined() ? block_math::rms_norm(x_nHd, norm_d, model_.config().norm_epsilon) : x_nHd;
 }
 
@@ -119,23 +137,31 @@ at::Tensor PackedPass::rotated(at::Tensor x_nHd, const at::Tensor& positions_n) 
 }
 
 at::Tensor PackedPass::attend(const at::Tensor& query_QHd, const KeyValueStore& store, std::int64_t layer, const at::Tensor& keys_RGd,
-                              const at::Tensor& values_RGd, const AttentionPlan& plan) const {
+                              const at::Tensor& values_RGd, const AttentionPlan& plan) {
   const auto& stored = store.layers_[static_cast<std::size_t>(layer)];
   const PackedKeys keys{stored.keys_CGd, stored.values_CGd, keys_RGd, values_RGd};
   const auto window = model_.config().window_of(layer);
   if (attention_ == PackedAttention::fast) {
-    if (block_math::fusable(query_QHd)) return attend_cpu(query_QHd, keys, plan, window);
+    if (block_math::fusable(query_QHd)) return attend_cpu(query_QHd, keys, plan, window, *workspace_);
     if (cuda_kernel_fits(query_QHd)) return attend_cuda(query_QHd, keys, plan, window);
   }
   return attend_plain(query_QHd, keys, plan, window);
 }
 
-void PackedPass::add_mlp(const BlockWeights& block, at::Tensor& x_nD) const {
-  const auto& config = model_.config();
+void PackedPass::add_mlp(const BlockWeights& block, at::Tensor& x_nD) {
+  const auto& description = model_.config().block;
   for (std::int64_t begin = 0; begin < x_nD.size(0); begin += kMlpRows) {
     auto part = x_nD.narrow(0, begin, std::min(kMlpRows, x_nD.size(0) - begin));
-    const auto normed = block_math::normalized(config, part, block.mlp_norm_D, block.mlp_norm_bias_D);
-    add_linear(part, block_math::mlp_inner(config, block, normed), block.down_DF, block.down_bias_D);
+    const auto normed = normalized(part, block.mlp_norm_D, block.mlp_norm_bias_D);
+    auto inner = linear(Workspace::up, normed, block.up_FD, block.up_bias_F);
+    if (description.mlp == MlpKind::gated) {
+      auto gate = linear(Workspace::gate, normed, block.gate_FD, block.gate_bias_F);
+      block_math::activate_product(description.activation, gate, inner);
+      inner = gate;
+    } else {
+      block_math::activate(description.activation, inner);
+    }
+    add_linear(part, inner, block.down_DF, block.down_bias_D);
   }
 }
 
@@ -151,11 +177,11 @@ at::Tensor PackedPass::forward(const PackedRows& rows, const KeyValueStore& stor
     const auto& block = model_.weights().blocks[static_cast<std::size_t>(layer)];
     const bool last = layer + 1 == config.layers, reused = layer == 0 && in.first_R.defined();
     at::Tensor normed_RD, key_RGd, value_RGd, query_QHd;
-    if (!reused) normed_RD = block_math::normalized(config, x_RD, block.attention_norm_D, block.attention_norm_bias_D);
+    if (!reused) normed_RD = normalized(x_RD, block.attention_norm_D, block.attention_norm_bias_D);
     key_RGd = reused ? first.key_MGd.index_select(0, in.first_R)
-                     : project(normed_RD, block.key_GdD, block.key_bias_Gd, config.key_value_heads, block.key_norm_d);
+                     : project(Workspace::key, normed_RD, block.key_GdD, block.key_bias_Gd, config.key_value_heads, block.key_norm_d);
     value_RGd = reused ? first.value_MGd.index_select(0, in.first_R)
-                       : project(normed_RD, block.value_GdD, block.value_bias_Gd, config.key_value_heads, {});
+                       : project(Workspace::value, normed_RD, block.value_GdD, block.value_bias_Gd, config.key_value_heads, {});
     key_RGd = rotated(key_RGd, in.positions_R);
     if (keep != nullptr) {
       auto& kept = keep->layers_[static_cast<std::size_t>(layer)];
@@ -170,12 +196,12 @@ at::Tensor PackedPass::forward(const PackedRows& rows, const KeyValueStore& stor
       if (!reused) normed_RD = normed_RD.index_select(0, in.scored_U);
     }
     query_QHd = reused ? first.query_MHd.index_select(0, last ? in.first_R.index_select(0, in.scored_U) : in.first_R)
-                       : project(normed_RD, block.query_HdD, block.query_bias_Hd, config.heads, block.query_norm_d);
+                       : project(Workspace::query, normed_RD, block.query_HdD, block.query_bias_Hd, config.heads, block.query_norm_d);
     const auto mixed_QHd = attend(rotated(query_QHd, positions_Q), store, layer, key_RGd, value_RGd, last ? in.scored : in.all);
     add_linear(x_RD, mixed_QHd.flatten(1), block.output_DHd, block.output_bias_D);
     add_mlp(block, x_RD);
   }
-  return block_math::normalized(config, x_RD, model_.weights().final_norm_D, model_.weights().final_norm_bias_D);
+  return normalized(x_RD, model_.weights().final_norm_D, model_.weights().final_norm_bias_D);
 }
 
 at::Tensor PackedPass::run(const PackedRows& rows, const KeyValueStore& store, const FirstProjections& first) {
@@ -204,10 +230,12 @@ FirstProjections PackedPass::project_first(const std::vector<TokenId>& tokens) {
   const c10::InferenceMode guard;
   const auto& block = model_.weights().blocks.front();
   const auto x_MD = at::embedding(model_.weights().embedding_VD, to_tensor(tokens, model_.device()));
-  const auto normed_MD = block_math::normalized(config, x_MD, block.attention_norm_D, block.attention_norm_bias_D);
-  return {project(normed_MD, block.query_HdD, block.query_bias_Hd, config.heads, block.query_norm_d),
-          project(normed_MD, block.key_GdD, block.key_bias_Gd, config.key_value_heads, block.key_norm_d),
-          project(normed_MD, block.value_GdD, block.value_bias_Gd, config.key_value_heads, {})};
+  const auto normed_MD = normalized(x_MD, block.attention_norm_D, block.attention_norm_bias_D);
+  // Kept beyond the next pass: out of the workspace.
+  const auto kept = [](const at::Tensor& x) { return x.clone(); };
+  return {kept(project(Workspace::query, normed_MD, block.query_HdD, block.query_bias_Hd, config.heads, block.query_norm_d)),
+          kept(project(Workspace::key, normed_MD, block.key_GdD, block.key_bias_Gd, config.key_value_heads, block.key_norm_d)),
+          kept(project(Workspace::value, normed_MD, block.value_GdD, block.value_bias_Gd, config.key_value_heads, {}))};
 }
 
 }  // namespace unpact

@@ -7,6 +7,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "unpact/model/transformer.hpp"
@@ -15,6 +16,7 @@
 namespace unpact {
 
 struct AttentionPlan;
+class Workspace;
 
 /// Consecutive rows of a pass that belong to one sequence. Its row j stands at position prefix + parent_rows + j and
 /// sees the first `prefix` positions of the store, the `parent_rows` rows of the pass from `parent_begin` on (a
@@ -67,6 +69,7 @@ enum class PackedAttention { fast, plain };
 class PackedPass {
  public:
   explicit PackedPass(const Transformer& model, PackedAttention attention = PackedAttention::fast);
+  ~PackedPass();
 
   /// Final hidden states of the scored rows, normalized, ready for logits: (U, D), in the order of the segments. Every
   /// block but the last runs for all rows; the last one makes keys and values of all rows and the rest of the scored
@@ -86,17 +89,21 @@ class PackedPass {
   struct Inputs;
   at::Tensor forward(const PackedRows& rows, const KeyValueStore& store, KeyValueStore* keep, const FirstProjections& first);
   at::Tensor embedded(const Inputs& in) const;
-  /// A linear projection to heads, their norm where the model has one, and the rotation: (n, heads, d).
-  at::Tensor project(const at::Tensor& normed_nD, const at::Tensor& weight, const at::Tensor& bias, std::int64_t heads,
-                     const at::Tensor& norm_d) const;
+  at::Tensor normalized(const at::Tensor& x_nD, const at::Tensor& weight_D, const at::Tensor& bias_D);
+  /// x W^T + b in the memory of `slot`.
+  at::Tensor linear(int slot, const at::Tensor& x_nD, const at::Tensor& weight, const at::Tensor& bias);
+  /// A linear projection to heads, and their norm where the model has one: (n, heads, d).
+  at::Tensor project(int slot, const at::Tensor& normed_nD, const at::Tensor& weight, const at::Tensor& bias, std::int64_t heads,
+                     const at::Tensor& norm_d);
   at::Tensor rotated(at::Tensor x_nHd, const at::Tensor& positions_n) const;
   at::Tensor attend(const at::Tensor& query_QHd, const KeyValueStore& store, std::int64_t layer, const at::Tensor& keys_RGd,
-                    const at::Tensor& values_RGd, const AttentionPlan& plan) const;
-  void add_mlp(const BlockWeights& block, at::Tensor& x_nD) const;
+                    const at::Tensor& values_RGd, const AttentionPlan& plan);
+  void add_mlp(const BlockWeights& block, at::Tensor& x_nD);
   void prepare_angles(const std::vector<PackedSegment>& segments);
 
   const Transformer& model_;
   PackedAttention attention_;
+  std::unique_ptr<Workspace> workspace_;
   at::Tensor cosine_Pd_, sine_Pd_;
 };
 
