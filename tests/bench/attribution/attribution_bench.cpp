@@ -1,12 +1,15 @@
 // Speed of the attribution engines, beside the machine's own rate of matrix products. One JSON object a line.
 //
-//   attribution_bench MODEL DTYPE DEVICE N T CONTEXT ENGINES ROUNDS [--save DIR] [--batched-budget ROWS]
+//   attribution_bench MODEL DTYPE DEVICE N T CONTEXT ENGINES ROUNDS [--save DIR] [--batched-budget ROWS] [--parts K]
+//                     [--rank R --ranks K]
 //
 //   MODEL    25m 110m 1b 7b 8b (random weights), or a folder
 //   DTYPE    fp32 bf16          DEVICE  cpu cuda
 //   N T      removals and answer tokens; CONTEXT tokens in front of the removals
 //   ENGINES  comma-separated: shared batched reference gemm
-//   --save   writes weights, prompt and answer for the Python competitors, and stops
+//   --save   writes weights, prompts and answers for the Python competitors, and stops
+//   --parts  runs the first K passes of each request alone: enough to see the memory of a long one
+//   --ranks  takes the share of rank R of K of all rounds' passes, as attribute_answers deals them; one line for all
 //
 // Rounds alternate the engines; every round has another prompt behind the same context. The first round warms up and
 // is not reported. With CONTEXT > 1, the shared engine finds the context of the round before in its cache: what a
@@ -25,6 +28,7 @@
 #include "text/tokenizers_for_tests.hpp"
 #include "unpact/attribution/leave_one_out.hpp"
 #include "unpact/comm/memory.hpp"
+#include "unpact/comm/share_work.hpp"
 #include "unpact/core/clock.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/core/json.hpp"
@@ -37,7 +41,7 @@ namespace {
 
 struct Case {
   std::string model, dtype, device, save;
-  std::size_t n = 0, T = 0, context = 0, rounds = 0, batched_budget = 4096;
+  std::size_t n = 0, T = 0, context = 0, rounds = 0, batched_budget = 4096, parts = 0, rank = 0, ranks = 0;
   std::vector<std::string> engines;
 };
 
@@ -180,6 +184,43 @@ std::unique_ptr<LeaveOneOutEngine> engine_of(const std::string& name, const Case
   return make_engine(name == "shared" ? "shared_prefix" : name, 0);
 }
 
+/// The request's result, or that of its first passes.
+AttributionResult run_request(AttributionSession& session, const AttributionRequest& request, std::size_t most_parts) {
+  if (most_parts == 0) return session.run(request).front();
+  AttributionResult result;
+  const auto parts = session.parts(request);
+  for (std::size_t p = 0; p < std::min(most_parts, parts.size()); ++p) result.work += session.run_part(request, parts[p]).front().work;
+  return result;
+}
+
+/// This rank's share of all rounds.
+void run_share(const Case& c, const Transformer& model, AttributionSession& session) {
+  struct Piece {
+    std::size_t request;
+    AttributionPart part;
+  };
+  std::vector<AttributionRequest> requests;
+  std::vector<Piece> pieces;
+  std::vector<std::uint64_t> costs;
+  for (std::size_t round = 0; round < c.rounds; ++round) {
+    requests.push_back(request_of(c, 1 + round, model.config().vocabulary_size));
+    for (const auto& part : session.parts(requests.back())) {
+      pieces.push_back({round, part});
+      costs.push_back(part.positions);
+    }
+  }
+  session.run(request_of({c.model, c.dtype, c.device, "", 8, 4, c.context, 0, 0, 0, 0, 0, {}}, 0, model.config().vocabulary_size));  // warm
+  const auto bounds = cut_by_cost(costs, c.ranks);
+  std::uint64_t positions = 0;
+  const double cpu_before = cpu_seconds();
+  const Stopwatch clock;
+  for (auto p = bounds[c.rank]; p < bounds[c.rank + 1]; ++p)
+    positions += session.run_part(requests[pieces[p].request], pieces[p].part).front().work.positions;
+  const Json json = {{"what", "share"}, {"rank", c.rank}, {"ranks", c.ranks}, {"threads", at::get_num_threads()}, {"seconds", clock.seconds()},
+                     {"cpu_seconds", cpu_seconds() - cpu_before}, {"positions", positions}};
+  std::cout << json.dump() << std::endl;
+}
+
 void run_case(const Case& c) {
   const auto model = make_model(c);
   if (!c.save.empty()) return save_case(c, model);
@@ -191,6 +232,7 @@ void run_case(const Case& c) {
       sessions[name] = engine_of(name, c)->open(model);
     }
   }
+  if (c.ranks > 0) return run_share(c, model, *sessions.at("shared"));
   for (std::uint64_t round = 0; round <= c.rounds; ++round) {
     const auto request = request_of(c, round, model.config().vocabulary_size);
     for (auto& [name, session] : sessions) {
@@ -200,15 +242,16 @@ void run_case(const Case& c) {
       const auto held = peak_memory(model.device());
       const double cpu_before = cpu_seconds();
       const Stopwatch clock;
-      const auto result = session->run(request).front();
+      const auto result = run_request(*session, request, c.parts);
       const double seconds = clock.seconds();
       Json json = {{"what", "run"}, {"engine", name}, {"model", c.model}, {"dtype", c.dtype}, {"device", c.device}, {"n", c.n},
                    {"T", c.T}, {"context", c.context}, {"threads", at::get_num_threads()}, {"round", round}, {"seconds", seconds}, {"cpu_seconds", cpu_seconds() - cpu_before},
                    {"positions", result.work.positions}, {"positions_naive", result.work.positions_naive},
                    {"model_calls", result.work.model_calls}, {"logit_rows", result.work.logit_rows},
                    {"peak_bytes_beyond", peak_memory(model.device()) - held},
-                   {"bound_operations", bound_operations(model.config(), c, known)}, {"contributions", result.contributions()}};
+                   {"bound_operations", bound_operations(model.config(), c, known)}, {"contributions", c.parts > 0 ? std::vector<float>() : result.contributions()}};
       if (c.n > 256) json.erase("contributions");
+      if (c.parts > 0) json.erase("bound_operations");
       std::cout << json.dump() << std::endl;
     }
   }
@@ -217,7 +260,7 @@ void run_case(const Case& c) {
 int bench_main(int count, char** arguments) {
   const std::vector<std::string> a(arguments + 1, arguments + count);
   if (a.size() < 8) {
-    std::cerr << "usage: attribution_bench MODEL DTYPE DEVICE N T CONTEXT ENGINES ROUNDS [--save DIR] [--batched-budget ROWS]\n";
+    std::cerr << "usage: attribution_bench MODEL DTYPE DEVICE N T CONTEXT ENGINES ROUNDS [--save DIR] [--batched-budget ROWS] [--parts K] [--rank R --ranks K]\n";
     return 1;
   }
   Case c;
@@ -228,6 +271,9 @@ int bench_main(int count, char** arguments) {
   for (std::size_t i = 8; i + 1 < a.size(); i += 2) {
     if (a[i] == "--save") c.save = a[i + 1];
     if (a[i] == "--batched-budget") c.batched_budget = std::stoul(a[i + 1]);
+    if (a[i] == "--parts") c.parts = std::stoul(a[i + 1]);
+    if (a[i] == "--rank") c.rank = std::stoul(a[i + 1]);
+    if (a[i] == "--ranks") c.ranks = std::stoul(a[i + 1]);
   }
   run_case(c);
   return 0;
