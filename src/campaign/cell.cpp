@@ -138,6 +138,7 @@ Baseline prepare_baseline(const Session& session, const Configuration& c, const 
   auto target = prepare_model(session, with_dataset(c, checksum), dataset, folder / "models" / name);
   auto questions = ask_questions(dataset, *target.tokenizer, target.prompt_template, static_cast<std::size_t>(c.prompt.examples),
                                  static_cast<std::size_t>(c.dataset.limit));
+  for (auto& asked : questions) asked.unit = removal_unit_of(c.attribution.unit);
   Baseline baseline{std::move(target), std::move(dataset), std::move(questions), std::move(checksum), {}};
   baseline.record = start_record(session, session.world(), baseline, base);
   const auto file = folder / "baselines" / (name + ".h5");

@@ -66,6 +66,7 @@ void check(const Configuration& c) {
   check_choice("attribution.tune_objective", c.attribution.tune_objective, {"auto", "labels", "effect"});
   read_grid_axis(c.attribution.tune_alphas, "attribution.tune_alphas");
   read_grid_axis(c.attribution.tune_betas, "attribution.tune_betas");
+  removal_unit_of(c.attribution.unit);
   check_choice("attribution.engine", c.attribution.engine, {"shared_prefix", "reference"});
   check_lists("finetune.sets", c.finetune.sets, {"forget", "retain"});
   check_lists("finetune.parts", c.finetune.parts, {"questions", "texts", "focus"});

@@ -14,6 +14,7 @@ using Answers = std::vector<std::vector<TokenId>>;
 /// A question's different answers that can be scored, and which of them each given answer is.
 struct Job {
   AttributionRequest request;
+  std::vector<std::size_t> row_of;     ///< of each candidate token, the row of the removal that took it out
   std::vector<std::size_t> answer_of;  ///< one a given answer; kNone: it is empty
   static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
 };
@@ -21,7 +22,11 @@ struct Job {
 Job make_job(const AskedQuestion& question, const Answers& answers) {
   Job job;
   job.request.prompt = question.prompt.ids;
-  job.request.removals = single_tokens(question.prompt.candidate_begin, question.prompt.candidate_end);
+  const auto bounds = unit_bounds(question.prompt, question.unit);
+  for (std::size_t u = 0; u + 1 < bounds.size(); ++u) {
+    job.request.removals.push_back({bounds[u], bounds[u + 1]});
+    job.row_of.insert(job.row_of.end(), bounds[u + 1] - bounds[u], u + 1);
+  }
   auto& different = job.request.answers;
   for (const auto& answer : answers) {
     const auto known = std::find(different.begin(), different.end(), answer);
@@ -128,7 +133,7 @@ class DealtRemovals {
     for (std::size_t p = 0; p < pieces_.size(); ++p) append(encoded[p], different[pieces_[p].question]);
     std::vector<std::vector<AttributionResult>> results(jobs_.size());
     for (std::size_t q = 0; q < jobs_.size(); ++q)
-      for (const auto a : jobs_[q].answer_of) results[q].push_back(given(different[q], a));
+      for (const auto a : jobs_[q].answer_of) results[q].push_back(by_token(given(different[q], a), jobs_[q].row_of));
     return results;
   }
 
@@ -137,6 +142,17 @@ class DealtRemovals {
     if (a == Job::kNone) return {};
     auto result = different[a];
     different[a].work = {0, result.work.positions_naive, 0, 0};
+    return result;
+  }
+
+  /// One row a token instead of one a unit.
+  static AttributionResult by_token(AttributionResult result, const std::vector<std::size_t>& row_of) {
+    if (result.log_probabilities.empty() || result.candidates == row_of.size()) return result;
+    const auto by_unit = std::move(result.log_probabilities);
+    const auto row = [&](std::size_t r) { return by_unit.begin() + static_cast<std::ptrdiff_t>(r * result.answer_tokens); };
+    result.log_probabilities.assign(row(0), row(1));
+    for (const auto r : row_of) result.log_probabilities.insert(result.log_probabilities.end(), row(r), row(r + 1));
+    result.candidates = row_of.size();
     return result;
   }
 

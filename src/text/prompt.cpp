@@ -5,6 +5,7 @@
 
 #include "unicode.hpp"
 #include "unpact/core/error.hpp"
+#include "words.hpp"
 
 namespace unpact {
 namespace {
@@ -77,6 +78,8 @@ void mark_candidates(Prompt& prompt, std::size_t question_begin, std::size_t que
                   "the tokenizer drops its text", "check the tokenizer");
 }
 
+}  // namespace
+
 std::vector<ByteSpan> words_of(const std::string& text, std::size_t begin, std::size_t end) {
   std::vector<ByteSpan> words;
   bool inside = false;
@@ -96,8 +99,6 @@ bool belongs_to(const ByteSpan& token, const ByteSpan& word, const std::string& 
   if (token.begin < word.end && word.begin < token.end) return true;
   return token.end == word.begin && token.begin < token.end && !has_visible_byte(part(text, token.begin, token.end));
 }
-
-}  // namespace
 
 Prompt build_prompt(const Tokenizer& tokenizer, const PromptTemplate& prompt_template, const std::string& question,
                     const std::vector<InContextExample>& examples, const std::string& introduction) {

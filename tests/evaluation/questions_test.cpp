@@ -156,6 +156,32 @@ TEST_F(Answers, SeveralAnswersAreThoseOfOneAfterTheOther) {
   }
 }
 
+TEST_F(Answers, WordsAreTakenOutWhole) {
+  questions_.resize(3);
+  std::vector<std::vector<TokenId>> answers;
+  for (auto& question : questions_) {
+    question.unit = RemovalUnit::word;
+    answers.push_back(question.gold_answer);
+  }
+  const auto results = attribute_answers(world_, model_.transformer, SharedPrefixEngine(), questions_, answers, "test");
+  for (std::size_t q = 0; q < 3; ++q) {
+    const auto& prompt = questions_[q].prompt;
+    const auto bounds = unit_bounds(prompt, RemovalUnit::word);
+    ASSERT_LT(bounds.size() - 1, prompt.candidate_end - prompt.candidate_begin);
+    ASSERT_EQ(results[q].candidates, prompt.candidate_end - prompt.candidate_begin);
+    const auto contributions = results[q].contributions();
+    for (std::size_t u = 0; u + 1 < bounds.size(); ++u) {
+      AttributionRequest request;
+      request.prompt = prompt.ids;
+      request.removals = {{bounds[u], bounds[u + 1]}};
+      request.answers = {answers[q]};
+      const auto expected = ReferenceEngine().open(model_.transformer)->run(request).front().contributions().front();
+      for (auto i = bounds[u]; i < bounds[u + 1]; ++i)
+        EXPECT_NEAR(contributions[i - prompt.candidate_begin], expected, 2e-5) << "nats; float32 sums in another order";
+    }
+  }
+}
+
 TEST_F(Answers, AttributionDoesNotDependOnTheNumberOfRanks) {
   std::vector<std::vector<TokenId>> answers;
   for (const auto& question : questions_) answers.push_back(question.gold_answer);

@@ -94,6 +94,7 @@ struct AttributionOptions {
   std::string tune_alphas = "0:0.6:0.02", tune_betas = "0:1:0.04";  ///< from:to:step, or a list
   std::string engine = "shared_prefix";
   std::int64_t token_budget = 0;  ///< rows of a pass; 0: chosen_token_budget()
+  std::string unit = "token";      ///< what leave-one-out takes out at once: token, word or sentence
   KeyTokenOptions keys;
   /// Whose KeyTokens the focus shift compares and FocusOnKey names: those behind each model's own answer, or behind the
   /// gold answer. Both are always stored.

@@ -20,6 +20,7 @@ struct AskedQuestion {
   Prompt prompt;
   std::vector<TokenId> gold_answer;  ///< the gold answer's tokens behind the prompt
   std::shared_ptr<const std::vector<InContextExample>> examples;  ///< those in front of it; null: none
+  RemovalUnit unit = RemovalUnit::token;                          ///< what leave-one-out takes out at once
 };
 
 /// How a question is answered: with a text of the model's own, or with the letter of one of its choices.
@@ -49,7 +50,8 @@ std::string name_of_question(const std::vector<AskedQuestion>& questions, std::s
 /// @throws UserError naming the question.
 void check_gold_answers(const ModelConfig& config, const std::vector<AskedQuestion>& questions);
 
-/// The candidates' contributions to one answer of every question; an empty answer gives an empty result. Collective
+/// The candidates' contributions to one answer of every question; an empty answer gives an empty result. Where whole
+/// words or sentences are taken out, each of their tokens gets the row of its unit. Collective
 /// over `group`: removals are dealt over its ranks by cost, one question's too when it is long; every rank gets all
 /// results, which do not depend on the number of ranks (their work counters do: a rank that meets a context for the
 /// first time runs it). @param label what progress and errors call it.

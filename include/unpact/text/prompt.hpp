@@ -54,4 +54,15 @@ std::string readable_answer(const Tokenizer& tokenizer, const PromptTemplate& pr
 /// a part of, and neighbouring marked words become one phrase. `marked[i]` belongs to candidate i.
 std::vector<std::string> words_behind(const Prompt& prompt, const std::vector<bool>& marked);
 
+/// How much of a prompt is taken out at once.
+enum class RemovalUnit { token, word, sentence };
+
+/// @throws UserError unless `name` is token, word or sentence.
+RemovalUnit removal_unit_of(const std::string& name);
+
+/// The candidates cut into units: first token of each unit, and the end. Words are separated by white space, and keep
+/// their punctuation; a sentence ends with a word whose last visible character, closing quotes and brackets aside, is
+/// one of . ! ? and their full-width forms. A token that holds parts of two units joins them.
+std::vector<std::size_t> unit_bounds(const Prompt& prompt, RemovalUnit unit);
+
 }  // namespace unpact
