@@ -67,6 +67,8 @@ void check(const Configuration& c) {
   read_grid_axis(c.attribution.tune_alphas, "attribution.tune_alphas");
   read_grid_axis(c.attribution.tune_betas, "attribution.tune_betas");
   removal_unit_of(c.attribution.unit);
+  UNPACT_VALIDATE(c.attribution.verify >= 0, concat("option 'attribution.verify' is ", c.attribution.verify),
+                  "it is a number of questions", "use 0 to verify none");
   check_choice("attribution.engine", c.attribution.engine, {"shared_prefix", "reference"});
   check_lists("finetune.sets", c.finetune.sets, {"forget", "retain"});
   check_lists("finetune.parts", c.finetune.parts, {"questions", "texts", "focus"});

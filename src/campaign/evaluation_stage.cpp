@@ -10,6 +10,7 @@
 #include "unpact/evaluation/choices.hpp"
 #include "unpact/evaluation/outcome.hpp"
 #include "unpact/evaluation/probes.hpp"
+#include "unpact/evaluation/verify.hpp"
 
 namespace unpact {
 namespace {
@@ -143,6 +144,17 @@ void add_right_shares(const CellRecord& record, std::vector<RateRecord>& rates) 
   }
 }
 
+void verify_contributions(const Communicator& group, const Transformer& model, const std::vector<AskedQuestion>& questions,
+                          const std::vector<std::vector<TokenId>>& answers, const ContributionRecord& record, const Configuration& c,
+                          const std::string& label) {
+  std::vector<std::vector<float>> contributions;
+  for (std::size_t q = 0; q < questions.size(); ++q) contributions.push_back(record.contributions.row(q));
+  const auto found = verify_attributions(group, model, questions, answers, contributions, static_cast<std::size_t>(c.attribution.verify));
+  log::info(concat(label, ": ", found.questions, " question(s) attributed once more in float32 by the definition: largest difference ",
+                   found.largest_difference, " nats per answer token",
+                   found.questions > 0 ? concat(", at ", name_of_question(questions, found.worst_question)) : std::string()));
+}
+
 }  // namespace
 
 QuestionRecord record_questions(const std::vector<AskedQuestion>& questions, const Tokenizer& tokenizer) {
@@ -193,6 +205,7 @@ ModelRecord evaluate_model(const Communicator& group, const LanguageModel& model
     work.push_back(work_record(concat(label, is_gold ? "_attribution_gold" : "_attribution_own"), attributing, results));
     (is_gold ? record.gold : record.own) = record_contributions(results, answers, c, evaluated.noise_floor);
   }
+  if (c.attribution.verify > 0) verify_contributions(group, model.transformer, questions, gold, record.gold, c, label);
   return record;
 }
 

@@ -95,6 +95,7 @@ struct AttributionOptions {
   std::string engine = "shared_prefix";
   std::int64_t token_budget = 0;  ///< rows of a pass; 0: chosen_token_budget()
   std::string unit = "token";      ///< what leave-one-out takes out at once: token, word or sentence
+  std::int64_t verify = 0;         ///< questions that are attributed once more by the reference engine in float32
   KeyTokenOptions keys;
   /// Whose KeyTokens the focus shift compares and FocusOnKey names: those behind each model's own answer, or behind the
   /// gold answer. Both are always stored.
