@@ -71,6 +71,7 @@ CellRecord start_record(const Session& session, const Communicator& group, const
   record.provenance = provenance_of(session, group, baseline, c);
   record.attribution_method = c.attribution.method;
   record.attribution_settings = used_settings(c.attribution.method, c.attribution.settings, c.attribution.engine, *baseline.target.tokenizer);
+  if (c.attribution.method == "leave_one_out" && c.attribution.unit != "token") record.attribution_settings["unit"] = c.attribution.unit;
   record.alpha = c.attribution.keys.alpha;
   record.beta = c.attribution.keys.beta;
   return record;
@@ -105,6 +106,7 @@ void evaluate_target(const Session& session, Baseline& baseline, const Configura
   record.questions = record_questions(baseline.questions, *baseline.target.tokenizer);
   record.noise_floor = noise_floor_of(baseline.target.transformer, baseline.questions);
   record.target = evaluate_model(session.world(), baseline.target, baseline.questions, c, {"target", record.noise_floor, &pages}, record.work);
+  if (!record.target.verification.empty()) record.attribution_settings["verified_target"] = record.target.verification;
   record.unlearned = record.target;  // nothing was unlearned: the file says what a perfect copy looks like
   compare_models(session.world(), baseline.target, baseline.questions, c, record);
   record.provenance.ended = utc_now();
@@ -173,6 +175,7 @@ CellRecord compare_with_baseline(const Session& session, const Communicator& gro
   record.target = baseline.record.target;
   record.noise_floor = baseline.record.noise_floor;
   record.unlearned = evaluate_model(group, unlearned, baseline.questions, c, {"unlearned", record.noise_floor}, record.work);
+  if (!record.unlearned.verification.empty()) record.attribution_settings["verified_unlearned"] = record.unlearned.verification;
   compare_models(group, unlearned, baseline.questions, c, record);
   return record;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "unpact/comm/memory.hpp"
 #include "unpact/comm/share_work.hpp"
 #include "unpact/core/clock.hpp"
 #include "unpact/core/error.hpp"
@@ -15,9 +16,10 @@
 namespace unpact {
 namespace {
 
-WorkRecord work_record(const std::string& stage, const Stopwatch& clock, const std::vector<Attribution>& results = {}) {
+WorkRecord work_record(const std::string& stage, const Stopwatch& clock, const std::vector<const std::vector<Attribution>*>& results = {}) {
   AttributionWork total;
-  for (const auto& result : results) total += result.work;
+  for (const auto* some : results)
+    for (const auto& result : *some) total += result.work;
   return {stage, clock.seconds(), total.positions, total.positions_naive, total.model_calls, total.logit_rows};
 }
 
@@ -144,15 +146,18 @@ void add_right_shares(const CellRecord& record, std::vector<RateRecord>& rates) 
   }
 }
 
-void verify_contributions(const Communicator& group, const Transformer& model, const std::vector<AskedQuestion>& questions,
+/// @return what was found, as the file says it.
+std::string verify_contributions(const Communicator& group, const Transformer& model, const std::vector<AskedQuestion>& questions,
                           const std::vector<std::vector<TokenId>>& answers, const ContributionRecord& record, const Configuration& c,
                           const std::string& label) {
   std::vector<std::vector<float>> contributions;
   for (std::size_t q = 0; q < questions.size(); ++q) contributions.push_back(record.contributions.row(q));
   const auto found = verify_attributions(group, model, questions, answers, contributions, static_cast<std::size_t>(c.attribution.verify));
-  log::info(concat(label, ": ", found.questions, " question(s) attributed once more in float32 by the definition: largest difference ",
-                   found.largest_difference, " nats per answer token",
-                   found.questions > 0 ? concat(", at ", name_of_question(questions, found.worst_question)) : std::string()));
+  const auto result = concat(found.questions, " question(s) attributed once more in float32 by the definition: largest difference ",
+                             found.largest_difference, " nats per answer token",
+                             found.questions > 0 ? concat(", at ", name_of_question(questions, found.worst_question)) : std::string());
+  log::info(concat(label, ": ", result));
+  return result;
 }
 
 }  // namespace
@@ -196,16 +201,23 @@ ModelRecord evaluate_model(const Communicator& group, const LanguageModel& model
   check_gold_answers(model.transformer.config(), questions);
   const auto method = make_attribution_method(c.attribution.method, c.attribution.settings, c.attribution.engine,
                                               static_cast<std::size_t>(c.attribution.token_budget), c.run.seed, *model.tokenizer);
-  for (const bool is_gold : {true, false}) {
-    const auto& answers = is_gold ? gold : own;
-    const Stopwatch attributing;
-    const auto results = attribute_questions(group, model.transformer, *method, questions, answers,
-                                             concat(label, is_gold ? ": contributions to gold answers" : ": contributions to own answers"),
-                                             {evaluated.pages, is_gold ? "gold" : "own", static_cast<std::size_t>(c.attribution.save_every)});
-    work.push_back(work_record(concat(label, is_gold ? "_attribution_gold" : "_attribution_own"), attributing, results));
-    (is_gold ? record.gold : record.own) = record_contributions(results, answers, c, evaluated.noise_floor);
+  std::vector<std::vector<std::vector<TokenId>>> answers;
+  for (std::size_t q = 0; q < questions.size(); ++q) answers.push_back({gold[q], own[q]});
+  reset_peak_memory(model.transformer.device());
+  const Stopwatch attributing;
+  std::vector<Attribution> of_gold, of_own;
+  for (auto& both : attribute_answer_sets(group, model.transformer, *method, questions, answers, label + ": contributions",
+                                          {evaluated.pages, "attributions", static_cast<std::size_t>(c.attribution.save_every)})) {
+    of_gold.push_back(std::move(both.at(0)));
+    of_own.push_back(std::move(both.at(1)));
   }
-  if (c.attribution.verify > 0) verify_contributions(group, model.transformer, questions, gold, record.gold, c, label);
+  work.push_back(work_record(label + "_attribution", attributing, {&of_gold, &of_own}));
+  log::info(concat(label, ": ", work.back().positions, " positions run for contributions, ", work.back().positions_naive,
+                   " without sharing; at most ", peak_memory(model.transformer.device()) >> 20, " MiB in use"));
+  record.gold = record_contributions(of_gold, gold, c, evaluated.noise_floor);
+  record.own = record_contributions(of_own, own, c, evaluated.noise_floor);
+  if (c.attribution.verify > 0 && c.attribution.method == "leave_one_out")
+    record.verification = verify_contributions(group, model.transformer, questions, gold, record.gold, c, label);
   return record;
 }
 

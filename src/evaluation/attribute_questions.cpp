@@ -49,28 +49,63 @@ std::vector<T> slice(const std::vector<T>& all, std::size_t first, std::size_t l
   return {all.begin() + static_cast<std::ptrdiff_t>(first), all.begin() + static_cast<std::ptrdiff_t>(last)};
 }
 
+using AnswerSets = std::vector<std::vector<std::vector<TokenId>>>;
+
+std::string encode_all(const std::vector<Attribution>& attributions) {
+  std::vector<std::uint64_t> sizes;
+  std::string bytes;
+  for (const auto& attribution : attributions) {
+    const auto encoded = encode(attribution);
+    sizes.push_back(encoded.size());
+    bytes += encoded;
+  }
+  return to_bytes(std::vector<std::uint64_t>{sizes.size()}) + to_bytes(sizes) + bytes;
+}
+
+std::vector<Attribution> decode_all(const std::string& bytes) {
+  constexpr std::size_t word = sizeof(std::uint64_t);
+  UNPACT_EXPECT(bytes.size() >= word);
+  const auto count = from_bytes<std::uint64_t>(bytes.substr(0, word)).front();
+  UNPACT_EXPECT(count <= bytes.size() / word - 1);
+  std::size_t at = word * (1 + count);
+  std::vector<Attribution> attributions;
+  for (const auto size : from_bytes<std::uint64_t>(bytes.substr(word, word * count))) {
+    UNPACT_EXPECT(size <= bytes.size() - at);
+    attributions.push_back(decode(bytes.substr(at, size)));
+    at += size;
+  }
+  return attributions;
+}
+
 /// Leave-one-out deals its work in its own way.
 std::vector<std::string> remove_one_by_one(const Communicator& group, const Transformer& model, const LeaveOneOutEngine& engine,
-                                           const std::vector<AskedQuestion>& questions, const std::vector<std::vector<TokenId>>& answers,
+                                           const std::vector<AskedQuestion>& questions, const AnswerSets& answers,
                                            const std::string& label) {
   std::vector<std::string> encoded;
-  const auto results = attribute_answers(group, model, engine, questions, answers, label);
-  for (std::size_t q = 0; q < results.size(); ++q) encoded.push_back(encode(answers[q].empty() ? Attribution() : attribution_of(results[q])));
+  const auto results = attribute_answer_sets(group, model, engine, questions, answers, label);
+  for (std::size_t q = 0; q < results.size(); ++q) {
+    std::vector<Attribution> attributions;
+    for (std::size_t a = 0; a < results[q].size(); ++a)
+      attributions.push_back(answers[q][a].empty() ? Attribution() : attribution_of(results[q][a]));
+    encoded.push_back(encode_all(attributions));
+  }
   return encoded;
 }
 
 std::vector<std::string> deal(const Communicator& group, const Transformer& model, const AttributionMethod& method,
-                              const std::vector<AskedQuestion>& questions, const std::vector<std::vector<TokenId>>& answers,
-                              std::size_t first, std::size_t last, const std::string& label) {
+                              const std::vector<AskedQuestion>& questions, const AnswerSets& answers, std::size_t first, std::size_t last,
+                              const std::string& label) {
   const auto ranks = static_cast<std::size_t>(group.size()), rank = static_cast<std::size_t>(group.rank());
   Progress progress(label, static_cast<std::int64_t>((last - first + ranks - 1 - rank) / ranks), "prompts");  // this rank's
   return share_work(group, last - first, 1, [&](std::size_t begin, std::size_t end) {
     std::vector<std::string> results;
     for (auto q = first + begin; q < first + end; ++q) {
       const auto& prompt = questions[q].prompt;
-      Attribution result;
-      if (!answers[q].empty()) result = method.run(model, {prompt.ids, prompt.candidate_begin, prompt.candidate_end, answers[q]}, q);
-      results.push_back(encode(result));
+      std::vector<Attribution> attributions;
+      for (const auto& answer : answers[q])
+        attributions.push_back(answer.empty() ? Attribution()
+                                              : method.run(model, {prompt.ids, prompt.candidate_begin, prompt.candidate_end, answer}, q));
+      results.push_back(encode_all(attributions));
       progress.advance();
     }
     return results;
@@ -79,9 +114,11 @@ std::vector<std::string> deal(const Communicator& group, const Transformer& mode
 
 }  // namespace
 
-std::vector<Attribution> attribute_questions(const Communicator& group, const Transformer& model, const AttributionMethod& method,
-                                             const std::vector<AskedQuestion>& questions, const std::vector<std::vector<TokenId>>& answers,
-                                             const std::string& label, const PageOptions& pages) {
+std::vector<std::vector<Attribution>> attribute_answer_sets(const Communicator& group, const Transformer& model,
+                                                            const AttributionMethod& method,
+                                                            const std::vector<AskedQuestion>& questions,
+                                                            const std::vector<std::vector<std::vector<TokenId>>>& answers,
+                                                            const std::string& label, const PageOptions& pages) {
   UNPACT_EXPECT(answers.size() == questions.size());
   const auto compute = [&](std::size_t first, std::size_t last) {
     const bool all = last - first == questions.size();
@@ -92,8 +129,18 @@ std::vector<Attribution> attribute_questions(const Communicator& group, const Tr
   };
   const auto encoded =
       pages.pages == nullptr ? compute(0, questions.size()) : pages.pages->run(pages.stage, questions.size(), pages.save_every, compute);
+  std::vector<std::vector<Attribution>> results;
+  for (const auto& bytes : encoded) results.push_back(decode_all(bytes));
+  return results;
+}
+
+std::vector<Attribution> attribute_questions(const Communicator& group, const Transformer& model, const AttributionMethod& method,
+                                             const std::vector<AskedQuestion>& questions, const std::vector<std::vector<TokenId>>& answers,
+                                             const std::string& label, const PageOptions& pages) {
+  AnswerSets sets;
+  for (const auto& answer : answers) sets.push_back({answer});
   std::vector<Attribution> results;
-  for (const auto& bytes : encoded) results.push_back(decode(bytes));
+  for (auto& set : attribute_answer_sets(group, model, method, questions, sets, label, pages)) results.push_back(std::move(set.front()));
   return results;
 }
 

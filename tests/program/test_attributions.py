@@ -123,7 +123,7 @@ def test_a_killed_job_does_the_rest_with_any_number_of_ranks(method: str, attrib
     chance = random.Random(method)
     killed = 0
     for attempt in range(6):
-        wanted = len(pages_of(folder)) + chance.randint(1, 8)
+        wanted = len(pages_of(folder)) + chance.randint(1, 5)
         command = unpact.command("attribute", "--config", home / "configs/tiny.ini", "--output", folder, *options, ranks=1 + attempt % 3)
         alive = run_until(command, lambda: len(pages_of(folder)) >= wanted or (folder / BASELINE).exists())
         killed += alive and not (folder / BASELINE).exists()
@@ -132,7 +132,7 @@ def test_a_killed_job_does_the_rest_with_any_number_of_ranks(method: str, attrib
     assert killed >= 2, "otherwise this tests nothing"
     done = len(pages_of(folder))
     ended = unpact.well("attribute", "--config", home / "configs/tiny.ini", "--output", folder, *options, ranks=2)
-    if done:
+    if done and killed == attempt + 1:  # else the last one ended before it was killed
         assert "prompts were finished already" in ended.out + ended.err
     assert differing(folder / BASELINE, whole) == []
     assert pages_of(folder) == [] and not (folder / "baselines/tiny__tiny.unfinished").exists()

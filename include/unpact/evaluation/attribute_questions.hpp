@@ -23,4 +23,12 @@ std::vector<Attribution> attribute_questions(const Communicator& group, const Tr
                                              const std::vector<AskedQuestion>& questions, const std::vector<std::vector<TokenId>>& answers,
                                              const std::string& label, const PageOptions& pages);
 
+/// The same for several answers of every question; leave-one-out lets them share the work on the prompt. A page holds all
+/// answers of its prompts. @return for each question, one result an answer.
+std::vector<std::vector<Attribution>> attribute_answer_sets(const Communicator& group, const Transformer& model,
+                                                            const AttributionMethod& method,
+                                                            const std::vector<AskedQuestion>& questions,
+                                                            const std::vector<std::vector<std::vector<TokenId>>>& answers,
+                                                            const std::string& label, const PageOptions& pages);
+
 }  // namespace unpact

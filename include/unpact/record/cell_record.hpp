@@ -60,6 +60,7 @@ struct ModelRecord {
   std::vector<double> score;           ///< Q, the judge's score
   std::vector<std::uint8_t> is_right;  ///< Q
   ContributionRecord gold, own;        ///< to the gold answer, to the model's own answer
+  std::string verification;            ///< what attribution.verify found; stands in the cell's attribution_settings
 };
 
 /// Attempts of one probe on the forgotten questions (or on all, when asked for).
