@@ -154,9 +154,9 @@ std::size_t chosen_token_budget(const Transformer& model) {
   constexpr std::uint64_t fewest = 16;
   const auto device = model.device();
   const std::uint64_t most = device.is_cpu() ? 4096 : 32768, share = device.is_cpu() ? 16 : 4;
-  const auto rows = free_memory(device) / share / static_cast<std::uint64_t>(PackedPass::bytes_a_row(model));
+  const auto rows = available_memory(device) / share / static_cast<std::uint64_t>(PackedPass::bytes_a_row(model));
   UNPACT_VALIDATE(rows >= fewest, "there is no memory left to attribute in",
-                  concat(free_memory(device) >> 20, " MiB are free, one position of this model needs ", PackedPass::bytes_a_row(model), " bytes"),
+                  concat(available_memory(device) >> 20, " MiB are free, one position of this model needs ", PackedPass::bytes_a_row(model), " bytes"),
                   "use fewer ranks a node or a smaller model, or set attribution.token_budget");
   return static_cast<std::size_t>(std::min(rows, most));
 }

@@ -41,7 +41,7 @@ constexpr std::size_t kAllPools = 0;  // of StatType: the sum over small and lar
 
 }  // namespace
 
-std::uint64_t free_memory(const c10::Device& device) {
+std::uint64_t available_memory(const c10::Device& device) {
   if (device.is_cpu()) return proc_bytes("/proc/meminfo", "MemAvailable:");
 #ifdef UNPACT_HAS_CUDA
   std::size_t free = 0, total = 0;

@@ -8,7 +8,7 @@ namespace unpact {
 
 /// Bytes that could be allocated now: of a GPU, what the driver has free and LibTorch's allocator holds unused; of the
 /// CPU, what the operating system calls available to the whole machine.
-std::uint64_t free_memory(const c10::Device& device);
+std::uint64_t available_memory(const c10::Device& device);
 
 /// The largest number of bytes held since the last reset: of a GPU, by LibTorch's allocator; of the CPU, resident in
 /// this process. 0: unknown.
