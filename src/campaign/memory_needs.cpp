@@ -21,7 +21,7 @@ double unlearning_bytes(const ModelConfig& config, std::int64_t ranks) {
   const auto embedding = static_cast<double>(config.vocabulary_size) * static_cast<double>(config.hidden_size);
   const double blocks = count - embedding * (config.tied_embeddings ? 1 : 2);
   const double unit = std::max(embedding, blocks / static_cast<double>(config.layers));
-  return 4 * count + 16 * count / static_cast<double>(ranks) + 12 * unit;
+  return 4 * count + 16 * count / static_cast<double>(ranks) + 16 * unit;
 }
 
 }  // namespace unpact

@@ -19,8 +19,8 @@ double scoring_bytes(const ModelConfig& config, double bytes, std::int64_t token
 /// look at it), and 16 N for weights, gradients and AdamW's two moments of what is trained.
 double unlearning_bytes_whole(const ModelConfig& config);
 
-/// The same with the 16 N cut over the ranks, as they are by default: 4 N + 16 N / W + 12 U, where U is the number of
-/// weights of the largest unit (a block, or the embedding): two units are gathered at a time, and one has a gradient.
+/// The same with the 16 N cut over the ranks, as they are by default: 4 N + 16 N / W + 16 U, where U is the number of
+/// weights of the largest unit (a block, or the embedding): two units are gathered at a time, and two have a gradient.
 double unlearning_bytes(const ModelConfig& config, std::int64_t ranks);
 
 }  // namespace unpact

@@ -108,7 +108,7 @@ void print_memory(const ModelInspection& found) {
   line("", concat("with b = 4 or 2 bytes, T = ", kTokensAtOnce, " tokens at once; every rank holds the whole model"));
   line("memory to unlearn", concat(in_gib(unlearning_bytes(config, found.ranks)), " GiB a rank on ", found.ranks,
                                    " rank(s), activations of a micro-batch not counted"));
-  line("", "= 4 N the target + 16 N / W weights, gradients and AdamW in fp32, cut over W ranks + 12 U of the largest block or embedding;");
+  line("", "= 4 N the target + 16 N / W weights, gradients and AdamW in fp32, cut over W ranks + 16 U of the largest block or embedding;");
   line("", concat(in_gib(unlearning_bytes_whole(config)), " where every rank holds them whole (20 N)"));
   line("GiB of a rank", "ranks   score fp32   score bf16   unlearn");
   for (const auto ranks : ranks_shown(found.ranks)) {
