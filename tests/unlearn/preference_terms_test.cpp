@@ -82,7 +82,8 @@ TEST(NpoTerm, BeginsAtTwoLogTwoOverBeta) {
 TEST(NpoTerm, IsFiniteFarFromTheReference) {
   auto theta = tiny_transformer(1);
   theta.weights().head_VD.mul_(200);
-  const NpoTerm term(random_examples(8, 1), tiny_transformer(1), 5.0, false);
+  const auto reference = tiny_transformer(1);
+  const NpoTerm term(random_examples(8, 1), reference, 5.0, false);
   const auto result = differentiate(theta, {{&term, 1.0}});
   EXPECT_TRUE(std::isfinite(result.value));
   for (const auto& [name, gradient] : result.gradients) EXPECT_TRUE(at::isfinite(gradient).all().item<bool>()) << name;
@@ -94,7 +95,6 @@ TEST(NpoTerm, RefusesABetaThatIsNotPositive) {
     EXPECT_THAT(message_of<UserError>([&] { NpoTerm(random_examples(1, 1), model, beta, false); }),
                 HasSubstr("method.beta"));
 }
-
 
 TEST(NpoTerm, EqualWeightsChangeNoBit) {
   const auto examples = random_examples(9, 3);
@@ -116,10 +116,11 @@ TEST(NpoTokenMeanTerm, DependsOnTheMicroBatch) {
 
 TEST(DpoTerm, CountsTheTargetsOfBothAnswers) {
   const auto examples = random_examples(4, 1), alternates = random_examples(4, 2);
-  const DpoTerm term(examples, alternates, tiny_transformer(1), 0.1);
+  const auto reference = tiny_transformer(1);
+  const DpoTerm term(examples, alternates, reference, 0.1);
   const std::vector<std::int64_t> all = {0, 1, 2, 3};
   EXPECT_EQ(term.targets(all), count_targets(*examples, all) + count_targets(*alternates, all));
-  EXPECT_THROW(DpoTerm(examples, random_examples(3, 2), tiny_transformer(1), 0.1), ContractViolation);
+  EXPECT_THROW(DpoTerm(examples, random_examples(3, 2), reference, 0.1), ContractViolation);
 }
 
 }  // namespace

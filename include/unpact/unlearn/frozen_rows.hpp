@@ -33,6 +33,8 @@ void check_cache_options(const CacheOptions& options);
 struct Frozen {
   Frozen(const Transformer& frozen) : model(frozen) {}  // NOLINT: a model alone is the usual case
   Frozen(const Transformer& frozen, Collectives& ranks, CacheOptions options) : model(frozen), group(&ranks), cache(std::move(options)) {}
+  Frozen(const Transformer&&) = delete;  // a temporary would be gone when a term asks it
+  Frozen(const Transformer&&, Collectives&, CacheOptions) = delete;
   const Transformer& model;      ///< must outlive the terms
   Collectives* group = nullptr;  ///< shares the work, and makes the construction of a term collective; null: this rank alone
   CacheOptions cache;
