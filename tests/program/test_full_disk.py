@@ -27,9 +27,10 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def final_names(folder: Path) -> list[str]:
-    """What looks finished: everything but logs, the plan and files under temporary names."""
+    """What looks finished: everything but logs, the plan, files under temporary names, and pages kept for a restart."""
     return [str(path.relative_to(folder)) for path in folder.rglob("*")
-            if path.is_file() and path.suffix != ".log" and path.name != "campaign.ini" and not path.name.startswith(".")]
+            if path.is_file() and path.suffix != ".log" and path.name != "campaign.ini" and not path.name.startswith(".")
+            and path.parent.suffix != ".unfinished"]
 
 
 def failed_on_the_disk(ended: Ended) -> None:
