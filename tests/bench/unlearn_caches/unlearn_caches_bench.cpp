@@ -4,6 +4,7 @@
 /// Prints one JSON object a method. Rounds alternate between both ways; the median step time of each counts. The time to fill
 /// the caches is reported apart: it is paid once a training.
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 
 #include <algorithm>
 #include <cstdio>
