@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <map>
 
+#include "choice_question.hpp"
 #include "entries.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/data/dataset.hpp"
@@ -39,20 +40,6 @@ std::vector<std::string> choices_of(const Json& entry, const std::string& where)
   return choices;
 }
 
-QuestionAnswer choice_question(const Json& entry, const std::string& where, const std::string& subject_of_name) {
-  QuestionAnswer pair;
-  pair.question = trim(text_field(entry, "question", where));
-  pair.choices = choices_of(entry, where);
-  const auto answer = require_integer(entry, "answer", where);
-  UNPACT_VALIDATE(answer >= 0 && answer < static_cast<std::int64_t>(kChoices), concat(where, ": field 'answer' is ", answer),
-                  concat("it is the number of a choice, 0 to ", kChoices - 1), "correct that field");
-  pair.answer = choice_letter(static_cast<std::size_t>(answer));
-  const auto subject = replace_all(string_or(entry, "subject", subject_of_name, where), "_", " ");
-  require_text(subject, "field 'subject'", where);
-  pair.introduction = concat("The following are multiple choice questions (with answers) about ", subject, ".\n\n");
-  return pair;
-}
-
 std::vector<fs::path> question_files(const fs::path& path, const char* set) {
   std::error_code ignored;
   if (!fs::is_directory(path, ignored)) return {path};
@@ -86,6 +73,20 @@ std::vector<QuestionAnswer> read_questions(const fs::path& path, const char* set
 }
 
 }  // namespace
+
+QuestionAnswer choice_question(const Json& entry, const std::string& where, const std::string& subject_of_name) {
+  QuestionAnswer pair;
+  pair.question = trim(text_field(entry, "question", where));
+  pair.choices = choices_of(entry, where);
+  const auto answer = require_integer(entry, "answer", where);
+  UNPACT_VALIDATE(answer >= 0 && answer < static_cast<std::int64_t>(kChoices), concat(where, ": field 'answer' is ", answer),
+                  concat("it is the number of a choice, 0 to ", kChoices - 1), "correct that field");
+  pair.answer = choice_letter(static_cast<std::size_t>(answer));
+  const auto subject = replace_all(string_or(entry, "subject", subject_of_name, where), "_", " ");
+  require_text(subject, "field 'subject'", where);
+  pair.introduction = concat("The following are multiple choice questions (with answers) about ", subject, ".\n\n");
+  return pair;
+}
 
 std::string choice_letter(std::size_t index) {
   UNPACT_EXPECT(index < 26);

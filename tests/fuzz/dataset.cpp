@@ -1,4 +1,5 @@
-#include "../../src/data/entries.hpp"  // private to the layer
+#include "../../src/data/choice_question.hpp"  // private to the layer
+#include "../../src/data/entries.hpp"          // private to the layer
 #include "fuzz_target.hpp"
 
 namespace {
@@ -14,11 +15,16 @@ void check(const Json& entry, const std::string& where) {
     } catch (const UserError&) {
     }
   }
+  try {
+    const auto pair = choice_question(entry, where, "biology");
+    UNPACT_FUZZ_REQUIRE(pair.choices.size() == 4 && pair.answer.size() == 1 && pair.answer[0] >= 'A' && pair.answer[0] <= 'D');
+  } catch (const UserError&) {
+  }
 }
 
 }  // namespace
 
-/// One file as a JSON list (MUSE) and as JSON lines (TOFU).
+/// One file as a JSON list (MUSE, WMDP, MMLU) and as JSON lines (TOFU).
 UNPACT_FUZZ_TARGET(dataset) {
   try {
     for_each_entry_of(input, "input", check);
