@@ -12,8 +12,8 @@ if(UNPACT_SANITIZE)
   target_compile_options(unpact_flags INTERFACE -fsanitize=${UNPACT_SANITIZE} -fno-omit-frame-pointer)
   target_link_options(unpact_flags INTERFACE -fsanitize=${UNPACT_SANITIZE})
 endif()
-if(UNPACT_FUZZ)
-  target_compile_options(unpact_flags INTERFACE -fno-sanitize-recover=all)  # undefined behaviour ends a run
+if(UNPACT_SANITIZE)
+  target_compile_options(unpact_flags INTERFACE -fno-sanitize-recover=all)  # undefined behaviour fails a test, ends a fuzzing run
 endif()
 
 add_custom_target(unpact_build_info

@@ -1,7 +1,7 @@
 // Speed of the attribution engines, beside the machine's own rate of matrix products. One JSON object a line.
 //
 //   attribution_bench MODEL DTYPE DEVICE N T CONTEXT ENGINES ROUNDS [--save DIR] [--batched-budget ROWS] [--parts K]
-//                     [--rank R --ranks K]
+//                     [--every K] [--rank R --ranks K]
 //
 //   MODEL    25m 110m 1b 7b 8b (random weights), or a folder
 //   DTYPE    fp32 bf16          DEVICE  cpu cuda
@@ -9,6 +9,7 @@
 //   ENGINES  comma-separated: shared batched reference gemm
 //   --save   writes weights, prompts and answers for the Python competitors, and stops
 //   --parts  runs the first K passes of each request alone: enough to see the memory of a long one
+//   --every  removes each K-th token alone: what a long prompt costs, in less time
 //   --ranks  takes the share of rank R of K of all rounds' passes, as attribute_answers deals them; one line for all
 //
 // Rounds alternate the engines; every round has another prompt behind the same context. The first round warms up and
@@ -41,7 +42,7 @@ namespace {
 
 struct Case {
   std::string model, dtype, device, save;
-  std::size_t n = 0, T = 0, context = 0, rounds = 0, batched_budget = 4096, parts = 0, rank = 0, ranks = 0;
+  std::size_t n = 0, T = 0, context = 0, rounds = 0, batched_budget = 4096, parts = 0, every = 1, rank = 0, ranks = 0;
   std::vector<std::string> engines;
 };
 
@@ -106,7 +107,7 @@ AttributionRequest request_of(const Case& c, std::uint64_t round, std::int64_t v
   request.prompt = ids_of(c.context, 1, vocabulary);
   const auto question = ids_of(c.n, 100 + round, vocabulary);
   request.prompt.insert(request.prompt.end(), question.begin(), question.end());
-  request.removals = single_tokens(c.context, c.context + c.n);
+  for (auto i = c.context; i < c.context + c.n; i += c.every) request.removals.push_back({i, i + 1});
   request.answers = {ids_of(c.T, 200 + round, vocabulary)};
   return request;
 }
@@ -209,7 +210,7 @@ void run_share(const Case& c, const Transformer& model, AttributionSession& sess
       costs.push_back(part.positions);
     }
   }
-  session.run(request_of({c.model, c.dtype, c.device, "", 8, 4, c.context, 0, 0, 0, 0, 0, {}}, 0, model.config().vocabulary_size));  // warm
+  session.run(request_of({c.model, c.dtype, c.device, "", 8, 4, c.context, 0, 0, 0, 1, 0, 0, {}}, 0, model.config().vocabulary_size));  // warm
   const auto bounds = cut_by_cost(costs, c.ranks);
   std::uint64_t positions = 0;
   const double cpu_before = cpu_seconds();
@@ -251,7 +252,7 @@ void run_case(const Case& c) {
                    {"peak_bytes_beyond", peak_memory(model.device()) - held},
                    {"bound_operations", bound_operations(model.config(), c, known)}, {"contributions", c.parts > 0 ? std::vector<float>() : result.contributions()}};
       if (c.n > 256) json.erase("contributions");
-      if (c.parts > 0) json.erase("bound_operations");
+      if (c.parts > 0 || c.every > 1) json.erase("bound_operations");
       std::cout << json.dump() << std::endl;
     }
   }
@@ -260,7 +261,7 @@ void run_case(const Case& c) {
 int bench_main(int count, char** arguments) {
   const std::vector<std::string> a(arguments + 1, arguments + count);
   if (a.size() < 8) {
-    std::cerr << "usage: attribution_bench MODEL DTYPE DEVICE N T CONTEXT ENGINES ROUNDS [--save DIR] [--batched-budget ROWS] [--parts K] [--rank R --ranks K]\n";
+    std::cerr << "usage: attribution_bench MODEL DTYPE DEVICE N T CONTEXT ENGINES ROUNDS [--save DIR] [--batched-budget ROWS] [--parts K] [--every K] [--rank R --ranks K]\n";
     return 1;
   }
   Case c;
@@ -272,6 +273,7 @@ int bench_main(int count, char** arguments) {
     if (a[i] == "--save") c.save = a[i + 1];
     if (a[i] == "--batched-budget") c.batched_budget = std::stoul(a[i + 1]);
     if (a[i] == "--parts") c.parts = std::stoul(a[i + 1]);
+    if (a[i] == "--every") c.every = std::max<std::size_t>(1, std::stoul(a[i + 1]));
     if (a[i] == "--rank") c.rank = std::stoul(a[i + 1]);
     if (a[i] == "--ranks") c.ranks = std::stoul(a[i + 1]);
   }
