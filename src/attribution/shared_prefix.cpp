@@ -14,7 +14,8 @@
 namespace unpact {
 namespace {
 
-constexpr std::size_t kContexts = 2;  // those of a forget and of a retain set
+constexpr std::size_t kContexts = 2;        // those of a forget and of a retain set
+constexpr std::size_t kWorthKeeping = 16;  // a shorter context (BOS alone) costs less than the pass of its own that keeping it takes
 
 /// Keys and values of prompts' beginnings. The tokens in front of the removals (in-context examples, a system text) are
 /// run by themselves, so that prompts that share them find them here, with the same bits whoever came first.
@@ -23,10 +24,11 @@ class PrefixCache {
   PrefixCache(const Transformer& model, PackedPass& pass, std::size_t budget)
       : model_(model), pass_(pass), budget_(static_cast<std::int64_t>(budget)) {}
 
-  /// A store of prompt[0, length). @param context tokens that may be shared. Adds to `work` what was not there.
-  const KeyValueStore& prepare(const AttributionRequest& request, std::size_t context, std::size_t length, const FirstProjections& first,
+  /// A store of prompt[0, length). @param given tokens that may be shared. Adds to `work` what was not there.
+  const KeyValueStore& prepare(const AttributionRequest& request, std::size_t given, std::size_t length, const FirstProjections& first,
                                AttributionWork& work) {
     const auto& prompt = request.prompt;
+    const auto context = given < kWorthKeeping ? 0 : given;
     const auto at = [&](std::size_t i) { return prompt.begin() + static_cast<std::ptrdiff_t>(i); };
     auto entry = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& e) {
       return e.context == context && e.tokens.size() >= context && std::equal(at(0), at(context), e.tokens.begin());
@@ -35,15 +37,15 @@ class PrefixCache {
       if (entries_.size() == kContexts) entries_.pop_back();
       entries_.push_front({context, {at(0), at(context)}, KeyValueStore(model_)});
       entry = entries_.begin();
-      append(*entry, entry->tokens, {}, {}, work);
+      if (context > 0) append(*entry, entry->tokens, {}, {}, work);
     }
     entries_.splice(entries_.begin(), entries_, entry);
     if (entry->tokens.size() == length && std::equal(at(0), at(length), entry->tokens.begin())) return entry->store;
     entry->store.truncate(static_cast<std::int64_t>(context));
     entry->tokens.assign(at(0), at(length));
     std::vector<std::int64_t> index;
-    for (auto i = context; first.query_MHd.defined() && i < length; ++i)
-      index.push_back(static_cast<std::int64_t>(i - table_begin(request)));
+    const bool in_table = first.query_MHd.defined() && context >= table_begin(request);
+    for (auto i = context; in_table && i < length; ++i) index.push_back(static_cast<std::int64_t>(i - table_begin(request)));
     append(*entry, {at(context), at(length)}, first, index, work);
     return entry->store;
   }

@@ -165,39 +165,49 @@ void PackedPass::add_mlp(const BlockWeights& block, at::Tensor& x_nD) {
   }
 }
 
+/// Keys, turned, and values of one block's rows: of the table where it has them, else of the normalized x.
+PackedPass::KeysValues PackedPass::keys_values(const BlockWeights& block, const at::Tensor& normed_RD, const Inputs& in,
+                                               const FirstProjections& first) {
+  const auto heads = model_.config().key_value_heads;
+  if (!normed_RD.defined())
+    return {rotated(first.key_MGd.index_select(0, in.first_R), in.positions_R), first.value_MGd.index_select(0, in.first_R)};
+  const auto key_RGd = project(Workspace::key, normed_RD, block.key_GdD, block.key_bias_Gd, heads, block.key_norm_d);
+  return {rotated(key_RGd, in.positions_R), project(Workspace::value, normed_RD, block.value_GdD, block.value_bias_Gd, heads, {})};
+}
+
+/// Queries, turned, of all rows or of those in `chosen`.
+at::Tensor PackedPass::queries(const BlockWeights& block, const at::Tensor& normed_RD, const Inputs& in, const FirstProjections& first,
+                               const at::Tensor& chosen) {
+  const auto of_chosen = [&](const at::Tensor& x_R) { return chosen.defined() ? x_R.index_select(0, chosen) : x_R; };
+  const auto query_QHd = normed_RD.defined() ? project(Workspace::query, of_chosen(normed_RD), block.query_HdD, block.query_bias_Hd,
+                                                       model_.config().heads, block.query_norm_d)
+                                             : first.query_MHd.index_select(0, of_chosen(in.first_R));
+  return rotated(query_QHd, of_chosen(in.positions_R));
+}
+
+void PackedPass::keep_rows(KeyValueStore& store, std::int64_t layer, const KeysValues& fresh) {
+  auto& kept = store.layers_[static_cast<std::size_t>(layer)];
+  kept.keys_CGd.narrow(0, store.length_, fresh.keys_RGd.size(0)).copy_(fresh.keys_RGd);
+  kept.values_CGd.narrow(0, store.length_, fresh.values_RGd.size(0)).copy_(fresh.values_RGd);
+}
+
 at::Tensor PackedPass::forward(const PackedRows& rows, const KeyValueStore& store, KeyValueStore* keep, const FirstProjections& first) {
   const c10::InferenceMode guard;
   const auto& config = model_.config();
   const Inputs in(rows, model_.device());
   UNPACT_EXPECT(in.all.longest_prefix() <= store.length());
-  const auto scored = scored_rows(rows.segments), kept_from = store.length();
   prepare_angles(rows.segments);
   auto x_RD = embedded(in);
   for (std::int64_t layer = 0; layer < config.layers; ++layer) {
     const auto& block = model_.weights().blocks[static_cast<std::size_t>(layer)];
-    const bool last = layer + 1 == config.layers, reused = layer == 0 && in.first_R.defined();
-    at::Tensor normed_RD, key_RGd, value_RGd, query_QHd;
-    if (!reused) normed_RD = normalized(x_RD, block.attention_norm_D, block.attention_norm_bias_D);
-    key_RGd = reused ? first.key_MGd.index_select(0, in.first_R)
-                     : project(Workspace::key, normed_RD, block.key_GdD, block.key_bias_Gd, config.key_value_heads, block.key_norm_d);
-    value_RGd = reused ? first.value_MGd.index_select(0, in.first_R)
-                       : project(Workspace::value, normed_RD, block.value_GdD, block.value_bias_Gd, config.key_value_heads, {});
-    key_RGd = rotated(key_RGd, in.positions_R);
-    if (keep != nullptr) {
-      auto& kept = keep->layers_[static_cast<std::size_t>(layer)];
-      kept.keys_CGd.narrow(0, kept_from, x_RD.size(0)).copy_(key_RGd);
-      kept.values_CGd.narrow(0, kept_from, x_RD.size(0)).copy_(value_RGd);
-    }
-    if (last && scored == 0) return {};
-    auto positions_Q = in.positions_R;
-    if (last) {
-      x_RD = x_RD.index_select(0, in.scored_U);
-      positions_Q = positions_Q.index_select(0, in.scored_U);
-      if (!reused) normed_RD = normed_RD.index_select(0, in.scored_U);
-    }
-    query_QHd = reused ? first.query_MHd.index_select(0, last ? in.first_R.index_select(0, in.scored_U) : in.first_R)
-                       : project(Workspace::query, normed_RD, block.query_HdD, block.query_bias_Hd, config.heads, block.query_norm_d);
-    const auto mixed_QHd = attend(rotated(query_QHd, positions_Q), store, layer, key_RGd, value_RGd, last ? in.scored : in.all);
+    const bool last = layer + 1 == config.layers, from_table = layer == 0 && in.first_R.defined();
+    const auto normed_RD = from_table ? at::Tensor() : normalized(x_RD, block.attention_norm_D, block.attention_norm_bias_D);
+    const auto fresh = keys_values(block, normed_RD, in, first);
+    if (keep != nullptr) keep_rows(*keep, layer, fresh);
+    if (last && in.scored_U.numel() == 0) return {};
+    const auto query_QHd = queries(block, normed_RD, in, first, last ? in.scored_U : at::Tensor());
+    if (last) x_RD = x_RD.index_select(0, in.scored_U);
+    const auto mixed_QHd = attend(query_QHd, store, layer, fresh.keys_RGd, fresh.values_RGd, last ? in.scored : in.all);
     add_linear(x_RD, mixed_QHd.flatten(1), block.output_DHd, block.output_bias_D);
     add_mlp(block, x_RD);
   }

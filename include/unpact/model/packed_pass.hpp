@@ -87,8 +87,15 @@ class PackedPass {
 
  private:
   struct Inputs;
+  struct KeysValues {
+    at::Tensor keys_RGd, values_RGd;
+  };
   at::Tensor forward(const PackedRows& rows, const KeyValueStore& store, KeyValueStore* keep, const FirstProjections& first);
   at::Tensor embedded(const Inputs& in) const;
+  KeysValues keys_values(const BlockWeights& block, const at::Tensor& normed_RD, const Inputs& in, const FirstProjections& first);
+  at::Tensor queries(const BlockWeights& block, const at::Tensor& normed_RD, const Inputs& in, const FirstProjections& first,
+                     const at::Tensor& chosen);
+  static void keep_rows(KeyValueStore& store, std::int64_t layer, const KeysValues& fresh);
   at::Tensor normalized(const at::Tensor& x_nD, const at::Tensor& weight_D, const at::Tensor& bias_D);
   /// x W^T + b in the memory of `slot`.
   at::Tensor linear(int slot, const at::Tensor& x_nD, const at::Tensor& weight, const at::Tensor& bias);
