@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include <optional>
+
 #include "unpact/core/error.hpp"
 
 namespace unpact {
@@ -16,6 +18,13 @@ at::Tensor remembered(std::map<std::int64_t, at::Tensor>& masks, std::int64_t wi
 }
 
 }  // namespace
+
+at::Tensor AttentionContext::attend(const at::Tensor& query_BHSd, const at::Tensor& keys_BHKd, const at::Tensor& values_BHKd,
+                                    std::int64_t window) const {
+  std::optional<at::Tensor> seen;
+  if (const auto given = mask(window); given.defined()) seen = given;
+  return at::scaled_dot_product_attention(query_BHSd, keys_BHKd, values_BHKd, seen, /*dropout_p=*/0.0, /*is_causal=*/!seen.has_value());
+}
 
 KeysValues CausalContext::extend(std::int64_t, at::Tensor keys_BGSd, at::Tensor values_BGSd) {
   if (tokens_ != keys_BGSd.size(2)) masks_.clear();

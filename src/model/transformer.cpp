@@ -4,7 +4,6 @@
 
 #include <cmath>
 #include <limits>
-#include <optional>
 
 #include "block_math.hpp"
 #include "rope.hpp"
@@ -52,6 +51,10 @@ class SecondModelContext : public AttentionContext {
     return shared_.extend(first_layer_ + layer, std::move(keys_BGSd), std::move(values_BGSd));
   }
   at::Tensor mask(std::int64_t window) const override { return shared_.mask(window); }
+  at::Tensor attend(const at::Tensor& query_BHSd, const at::Tensor& keys_BHKd, const at::Tensor& values_BHKd,
+                    std::int64_t window) const override {
+    return shared_.attend(query_BHSd, keys_BHKd, values_BHKd, window);
+  }
 
  private:
   AttentionContext& shared_;
@@ -113,18 +116,14 @@ at::Tensor Transformer::attention(const BlockWeights& block, std::int64_t layer,
     key = rotate(key, rotation.cosine, rotation.sine);
   }
   const auto [keys, values] = context.extend(layer, key, value);
-  const auto mask = context.mask(config_.window_of(layer));
+  const auto window = config_.window_of(layer);
   if (context.wants_weights()) {
-    const auto weights_BHSK = attention_weights(query, share_heads(keys, heads), mask);
+    const auto weights_BHSK = attention_weights(query, share_heads(keys, heads), context.mask(window));
     context.receive_weights(layer, weights_BHSK);
     const auto mixed = at::matmul(weights_BHSK.to(x_BSD.scalar_type()), share_heads(values, heads));
     return linear(mixed.transpose(1, 2).flatten(2), block.output_DHd, block.output_bias_D);
   }
-  std::optional<at::Tensor> optional_mask;
-  if (mask.defined()) optional_mask = mask;
-  const auto mixed_BHSd = at::scaled_dot_product_attention(query, share_heads(keys, heads), share_heads(values, heads),
-                                                           optional_mask, /*dropout_p=*/0.0,
-                                                           /*is_causal=*/!mask.defined());
+  const auto mixed_BHSd = context.attend(query, share_heads(keys, heads), share_heads(values, heads), window);
   return linear(mixed_BHSd.transpose(1, 2).flatten(2), block.output_DHd, block.output_bias_D);
 }
 
@@ -144,19 +143,20 @@ at::Tensor Transformer::run_blocks(at::Tensor x_BSD, const at::Tensor& positions
   return x_BSD;
 }
 
-at::Tensor Transformer::run_parts(const at::Tensor& tokens_BS, std::int64_t blocks, std::int64_t last) const {
+at::Tensor Transformer::run_parts(const at::Tensor& tokens_BS, const SequenceLayout& layout, std::int64_t blocks, std::int64_t last) const {
   UNPACT_EXPECT(tokens_BS.dim() == 2 && !reinforced_);
-  const auto positions = at::arange(tokens_BS.size(1), tokens_BS.options());
+  const auto positions = layout.positions(tokens_BS.size(1), tokens_BS.device());
   const auto x_BSD = runner_->run(0, last, tokens_BS, [this, positions](const at::Tensor& tokens) {
     return positioned(embed(tokens), positions);
   });
-  return run_block_parts(x_BSD, 0, blocks, last);
+  return run_block_parts(x_BSD, layout, 0, blocks, last);
 }
 
 /// What the runner is given lives on in the graph: it holds angles and context itself.
-at::Tensor Transformer::run_block_parts(at::Tensor x_BSD, std::int64_t first, std::int64_t end, std::int64_t last) const {
-  const auto turns = rotation(at::arange(x_BSD.size(1), at::TensorOptions().dtype(at::kLong).device(x_BSD.device())));
-  const auto context = std::make_shared<CausalContext>();
+at::Tensor Transformer::run_block_parts(at::Tensor x_BSD, const SequenceLayout& layout, std::int64_t first, std::int64_t end,
+                                        std::int64_t last) const {
+  const auto turns = rotation(layout.positions(x_BSD.size(1), x_BSD.device()));
+  const auto context = layout.context();
   for (std::int64_t layer = first; layer < end; ++layer)
     x_BSD = runner_->run(1 + layer, last, x_BSD, [this, layer, turns, context](const at::Tensor& x) {
       return block_forward(layer, x, turns, *context);
@@ -183,31 +183,27 @@ at::Tensor Transformer::hidden(const at::Tensor& tokens_BS, const at::Tensor& po
   return at::cat({own_BSD, reinforced_->hidden(tokens_BS, positions, second)}, -1);
 }
 
-at::Tensor Transformer::hidden(const at::Tensor& tokens_BS) const {
+at::Tensor Transformer::hidden(const at::Tensor& tokens_BS, const SequenceLayout& layout) const {
   if (runner_ != nullptr) {
     const auto last = config_.layers + 1;
-    return runner_->run(last, last, run_parts(tokens_BS, config_.layers, last), [this](const at::Tensor& x_BSD) {
+    return runner_->run(last, last, run_parts(tokens_BS, layout, config_.layers, last), [this](const at::Tensor& x_BSD) {
       return normalized(x_BSD, weights_.final_norm_D, weights_.final_norm_bias_D);
     });
   }
-  CausalContext context;
-  return hidden(tokens_BS, at::arange(tokens_BS.size(1), tokens_BS.options()), context);
+  return hidden(tokens_BS, layout.positions(tokens_BS.size(1), tokens_BS.device()), *layout.context());
 }
 
-at::Tensor Transformer::block_output(const at::Tensor& tokens_BS, std::int64_t layer) const {
+at::Tensor Transformer::block_output(const at::Tensor& tokens_BS, std::int64_t layer, const SequenceLayout& layout) const {
   UNPACT_EXPECT(layer >= 0 && layer < config_.layers && !reinforced_);
-  if (runner_ != nullptr) return run_parts(tokens_BS, layer + 1, layer + 1);
-  CausalContext context;
-  const auto positions = at::arange(tokens_BS.size(1), tokens_BS.options());
-  return run_blocks(positioned(embed(tokens_BS), positions), positions, 0, layer + 1, context);
+  if (runner_ != nullptr) return run_parts(tokens_BS, layout, layer + 1, layer + 1);
+  const auto positions = layout.positions(tokens_BS.size(1), tokens_BS.device());
+  return run_blocks(positioned(embed(tokens_BS), positions), positions, 0, layer + 1, *layout.context());
 }
 
-at::Tensor Transformer::continue_blocks(const at::Tensor& x_BSD, std::int64_t first, std::int64_t layer) const {
+at::Tensor Transformer::continue_blocks(const at::Tensor& x_BSD, std::int64_t first, std::int64_t layer, const SequenceLayout& layout) const {
   UNPACT_EXPECT(first >= 0 && first <= layer && layer < config_.layers && !reinforced_);
-  if (runner_ != nullptr) return run_block_parts(x_BSD, first, layer + 1, layer + 1);
-  CausalContext context;
-  return run_blocks(x_BSD, at::arange(x_BSD.size(1), at::TensorOptions().dtype(at::kLong).device(x_BSD.device())), first, layer + 1,
-                    context);
+  if (runner_ != nullptr) return run_block_parts(x_BSD, layout, first, layer + 1, layer + 1);
+  return run_blocks(x_BSD, layout.positions(x_BSD.size(1), x_BSD.device()), first, layer + 1, *layout.context());
 }
 
 at::Tensor Transformer::logits(const at::Tensor& hidden) const {

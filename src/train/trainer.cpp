@@ -113,7 +113,7 @@ class Trainer {
                     "all its examples are empty or masked", "check the dataset and which tokens carry loss");
     double value = 0;
     for (const auto& batch : micro_batches(term, examples)) {
-      const auto mean = term.sum(model_, batch.examples) / normalizer;
+      const auto mean = term.sum(model_, {batch.examples, options_.execution.packing}) / normalizer;
       if (batch.counts) value += mean.item<double>();
       (mean * (batch.counts ? coefficient : 0.0)).backward();
       weights_->finish_pass();
@@ -154,7 +154,7 @@ class Trainer {
       longest = std::max(longest, term.length(index));
     }
     report.tokens += tokens;
-    report.padding += longest * static_cast<std::int64_t>(examples.size()) - tokens;
+    if (!options_.execution.packing) report.padding += longest * static_cast<std::int64_t>(examples.size()) - tokens;
   }
 
   /// Losses and counts over all ranks, and whether any of them wants to stop: one small collective a step.

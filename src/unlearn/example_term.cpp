@@ -7,11 +7,10 @@
 namespace unpact {
 
 at::Tensor token_rows(const std::vector<Example>& examples, ExampleIndices indices, const c10::Device& device) {
-  std::int64_t longest = 0;
-  for (const auto index : indices) longest = std::max(longest, example_length(examples, index));
+  const auto first = first_rows(examples, indices);
   std::vector<std::int64_t> rows;
   for (std::size_t b = 0; b < indices.size(); ++b)
-    for (std::int64_t t = 0; t < example_length(examples, indices[b]); ++t) rows.push_back(static_cast<std::int64_t>(b) * longest + t);
+    for (std::int64_t t = 0; t < example_length(examples, indices[b]); ++t) rows.push_back(first[b] + t);
   return to_tensor(rows, device);
 }
 

@@ -48,7 +48,7 @@ std::int64_t count_at(Positions positions, const std::vector<Example>& examples,
 
 at::Tensor hidden_at(Positions positions, const Transformer& model, const std::vector<Example>& examples, ExampleIndices indices) {
   const auto batch = make_batch(examples, indices, model.device());
-  return model.hidden(batch.tokens_BS).flatten(0, 1).index_select(0, rows_at(positions, examples, indices, batch));
+  return model.hidden(batch.tokens_BS, batch.layout).flatten(0, 1).index_select(0, rows_at(positions, examples, indices, batch));
 }
 
 FrozenRows frozen_hidden(Positions positions, const Examples& examples, const Frozen& reference) {

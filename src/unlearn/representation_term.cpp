@@ -14,7 +14,8 @@ FrozenRows frozen_block_output(const Examples& examples, std::int64_t layer, con
   for (const auto& example : *examples) shape.rows.push_back(static_cast<std::int64_t>(example.ids.size()));
   return {examples, shape, frozen, [examples, layer](const Transformer& model, ExampleIndices indices) {
             const auto batch = make_batch(*examples, indices, model.device());
-            return model.block_output(batch.tokens_BS, layer).flatten(0, 1).index_select(0, token_rows(*examples, indices, model.device()));
+            const auto states_BSD = model.block_output(batch.tokens_BS, layer, batch.layout);
+            return states_BSD.flatten(0, 1).index_select(0, token_rows(*examples, indices, model.device()));
           }};
 }
 
@@ -45,12 +46,18 @@ void RepresentationTerm::keep_inputs(const Frozen& frozen) {
 
 at::Tensor RepresentationTerm::states(const Transformer& model, ExampleIndices indices) const {
   const auto rows_P = token_rows(*examples_, indices, model.device());
-  const auto tokens_BS = make_batch(*examples_, indices, model.device()).tokens_BS;
-  if (!inputs_.are_kept()) return model.block_output(tokens_BS, options_.layer).flatten(0, 1).index_select(0, rows_P);
-  const auto input_PD = inputs_.of(indices).to(model.weights().embedding_VD.scalar_type());
-  const auto input_BSD = at::zeros({tokens_BS.numel(), input_PD.size(1)}, input_PD.options()).index_copy(0, rows_P, input_PD)
-                             .view({tokens_BS.size(0), tokens_BS.size(1), input_PD.size(1)});
-  return model.continue_blocks(input_BSD, options_.first_trained, options_.layer).flatten(0, 1).index_select(0, rows_P);
+  const auto batch = make_batch(*examples_, indices, model.device());
+  const auto& tokens_BS = batch.tokens_BS;
+  at::Tensor states_BSD;
+  if (inputs_.are_kept()) {
+    const auto input_PD = inputs_.of(indices).to(model.weights().embedding_VD.scalar_type());
+    const auto input_BSD = at::zeros({tokens_BS.numel(), input_PD.size(1)}, input_PD.options()).index_copy(0, rows_P, input_PD)
+                               .view({tokens_BS.size(0), tokens_BS.size(1), input_PD.size(1)});
+    states_BSD = model.continue_blocks(input_BSD, options_.first_trained, options_.layer, batch.layout);
+  } else {
+    states_BSD = model.block_output(tokens_BS, options_.layer, batch.layout);
+  }
+  return states_BSD.flatten(0, 1).index_select(0, rows_P);
 }
 
 /// One number a token: 1, or 1 / (targets of its sequence) for targets and 0 for the others.

@@ -13,6 +13,7 @@
 
 #include "unpact/model/attention_context.hpp"
 #include "unpact/model/config.hpp"
+#include "unpact/model/sequence_layout.hpp"
 #include "unpact/model/weights.hpp"
 
 namespace unpact {
@@ -53,8 +54,8 @@ class Transformer {
   /// @param tokens_BS int64; @param positions int64, (S) or (B, S); @param context decides what is attended to.
   at::Tensor hidden(const at::Tensor& tokens_BS, const at::Tensor& positions, AttentionContext& context) const;
 
-  /// The same for fresh sequences, positions 0..S-1, causal.
-  at::Tensor hidden(const at::Tensor& tokens_BS) const;
+  /// The same for fresh sequences, causal, each with positions from 0.
+  at::Tensor hidden(const at::Tensor& tokens_BS, const SequenceLayout& layout = {}) const;
 
   /// Embeddings of tokens, without positions: (B, S) -> (B, S, D).
   at::Tensor embed(const at::Tensor& tokens_BS) const;
@@ -62,12 +63,13 @@ class Transformer {
   /// hidden() of embeddings that stand in for those of tokens; gradients flow through.
   at::Tensor hidden_of(const at::Tensor& embeddings_BSD, const at::Tensor& positions, AttentionContext& context) const;
 
-  /// The residual stream behind block `layer` (0-based): what representation methods steer. Later blocks do not run.
-  at::Tensor block_output(const at::Tensor& tokens_BS, std::int64_t layer) const;
+  /// The residual stream behind block `layer` (0-based) of fresh sequences: what representation methods steer. Later blocks
+  /// do not run.
+  at::Tensor block_output(const at::Tensor& tokens_BS, std::int64_t layer, const SequenceLayout& layout = {}) const;
 
   /// The residual stream behind block `layer`, given the one in front of block `first` (fresh sequences, causal):
   /// continue_blocks(block_output(tokens, 4), 5, 7) is block_output(tokens, 7).
-  at::Tensor continue_blocks(const at::Tensor& x_BSD, std::int64_t first, std::int64_t layer) const;
+  at::Tensor continue_blocks(const at::Tensor& x_BSD, std::int64_t first, std::int64_t layer, const SequenceLayout& layout = {}) const;
 
   /// Logits of hidden rows (..., D) -> (..., V), in float32.
   at::Tensor logits(const at::Tensor& hidden) const;
@@ -88,8 +90,8 @@ class Transformer {
   at::Tensor one_hidden_of(const at::Tensor& embeddings_BSD, const at::Tensor& positions, AttentionContext& context) const;
   at::Tensor run_blocks(at::Tensor x_BSD, const at::Tensor& positions, std::int64_t first, std::int64_t end,
                         AttentionContext& context) const;
-  at::Tensor run_parts(const at::Tensor& tokens_BS, std::int64_t blocks, std::int64_t last) const;
-  at::Tensor run_block_parts(at::Tensor x_BSD, std::int64_t first, std::int64_t end, std::int64_t last) const;
+  at::Tensor run_parts(const at::Tensor& tokens_BS, const SequenceLayout& layout, std::int64_t blocks, std::int64_t last) const;
+  at::Tensor run_block_parts(at::Tensor x_BSD, const SequenceLayout& layout, std::int64_t first, std::int64_t end, std::int64_t last) const;
 
   ModelConfig config_;
   Weights weights_;

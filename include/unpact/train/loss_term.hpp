@@ -9,7 +9,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -18,7 +17,23 @@
 
 namespace unpact {
 
-using ExampleIndices = std::span<const std::int64_t>;
+/// Which examples run together, in this order, and how: padded, one a row, or packed into one row (SequenceLayout). A view.
+class ExampleIndices {
+ public:
+  ExampleIndices(const std::vector<std::int64_t>& indices, bool packed = false)  // NOLINT: a list is the usual case
+      : ExampleIndices(indices.data(), indices.size(), packed) {}
+  ExampleIndices(const std::int64_t* first, std::size_t count, bool packed = false) : first_(first), count_(count), packed_(packed) {}
+  const std::int64_t* begin() const { return first_; }
+  const std::int64_t* end() const { return first_ + count_; }
+  std::size_t size() const { return count_; }
+  std::int64_t operator[](std::size_t i) const { return first_[i]; }
+  bool packed() const { return packed_; }
+
+ private:
+  const std::int64_t* first_;
+  std::size_t count_;
+  bool packed_;
+};
 
 class LossTerm {
  public:
@@ -36,14 +51,21 @@ class LossTerm {
   virtual std::int64_t length(std::int64_t) const { return 0; }
 };
 
-/// Examples as a right-padded batch with the rows that predict a target.
+/// Examples as a batch with the rows that predict a target: right-padded, or packed (then B is 1 in tokens_BS alone).
 struct ExampleBatch {
   at::Tensor tokens_BS;        ///< int64
+  SequenceLayout layout;       ///< how the examples lie in it
   at::Tensor rows_R;           ///< index into the flattened (B * S) hidden rows
   at::Tensor targets_R;        ///< the token that each row must predict
   at::Tensor example_R;        ///< which of the B examples the row belongs to
   std::int64_t size = 0;       ///< B
 };
+
+/// Whether these examples come packed: where it is wanted and padding goes away by it.
+bool runs_packed(const std::vector<Example>& examples, ExampleIndices indices);
+
+/// Where each of these examples begins among the flattened rows (B * S) of their batch.
+std::vector<std::int64_t> first_rows(const std::vector<Example>& examples, ExampleIndices indices);
 
 /// @throws ContractViolation for an index outside the examples.
 ExampleBatch make_batch(const std::vector<Example>& examples, ExampleIndices indices, const c10::Device& device);

@@ -21,6 +21,7 @@ struct TrainExecution {
   /// stay whole between the passes of a step (ZeRO-2); none: every rank holds everything, in fp32 (the reference).
   std::string shard = "auto";
   bool recompute = false;                ///< blocks run again in the backward pass instead of keeping their activations
+  bool packing = true;                   ///< examples of a micro-batch lie behind each other in one row, without padding
   std::string dtype = "fp32";            ///< of the computation: fp32 or bf16
   std::string master_weights = "fp32";   ///< none: bf16 weights are updated as they are, as published code does
   std::int64_t checkpoint_every = 0;     ///< steps between two checkpoints; 0: only when the run is asked to stop
@@ -89,7 +90,7 @@ struct StepReport {
   std::vector<double> coefficients;///< those of this step
   double gradient_norm = 0, learning_rate = 0;
   std::int64_t targets = 0;        ///< tokens with loss, over all ranks and terms
-  std::int64_t tokens = 0, padding = 0;  ///< that ran, over all ranks; of terms that know their lengths
+  std::int64_t tokens = 0, padding = 0;  ///< that ran, over all ranks; of terms that know their lengths (packed: no padding)
   double seconds = 0;              ///< of this rank
   double mfu = 0;                  ///< training_flops (docs/training.md) / seconds / ranks / peak; 0: peak unknown
   std::int64_t peak_bytes = 0;     ///< largest resident size of this process so far

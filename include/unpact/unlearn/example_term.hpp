@@ -24,7 +24,7 @@ class ExampleTerm : public LossTerm {
   Examples examples_;
 };
 
-/// Rows of a padded batch's flattened hidden states that belong to a token, padding left out: (P).
+/// Rows of a batch's flattened hidden states that belong to a token, padding left out: (P).
 at::Tensor token_rows(const std::vector<Example>& examples, ExampleIndices indices, const c10::Device& device);
 
 /// Tokens of these examples.

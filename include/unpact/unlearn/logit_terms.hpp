@@ -11,7 +11,7 @@ enum class Positions {
   all,      ///< every token's, prompt and last token included; padding never
 };
 
-/// Rows of a padded batch's flattened hidden states at these positions, and how many an example has.
+/// Rows of a batch's flattened hidden states at these positions, and how many an example has.
 at::Tensor rows_at(Positions positions, const std::vector<Example>& examples, ExampleIndices indices, const ExampleBatch& batch);
 std::int64_t count_at(Positions positions, const std::vector<Example>& examples, ExampleIndices indices);
 
