@@ -38,6 +38,7 @@ Configuration relevant_to_cell(const Baseline& baseline, const Configuration& c)
   if (!file.empty()) relevant.method.file_checksum = sha256_of_file(file);
   relevant.method.cache = MethodOptions().cache;  // where numbers are kept does not change them
   relevant.method.cache_gib = MethodOptions().cache_gib;
+  relevant.method.rmu_early_stop = MethodOptions().rmu_early_stop;  // nor does what runs and is dropped
   relevant.campaign = CampaignOptions();
   relevant.ask = AskOptions();
   relevant.evaluate.unlearned.clear();  // its checksum says which weights these are

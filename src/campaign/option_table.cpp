@@ -138,6 +138,7 @@ void add_method(Table& t, Configuration& c) {
   t.push_back({"method.trained_weights", "rmu: their weights that train", &m.trained_weights});
   t.push_back({"method.steering", "rmu: length of the steering vector", &m.steering});
   t.push_back({"method.rmu_mean", "rmu: mean over tokens, or over targets of sequences (open-unlearning)", &m.rmu_mean});
+  t.push_back({"method.rmu_early_stop", "rmu: leave out the blocks behind method.layer, whose results no loss needs", &m.rmu_early_stop});
   t.push_back({"method.scale", "tv, whp: how much is subtracted", &m.scale});
   t.push_back({"method.cache", "numbers of the frozen model: none (computed in every step), memory or disk", &m.cache});
   t.push_back({"method.cache_gib", "memory: the most that a rank may take", &m.cache_gib});

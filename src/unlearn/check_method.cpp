@@ -67,6 +67,10 @@ void check_forget(const MethodOptions& m, const ForgetKind& kind) {
                   "name a file with one answer a line, e.g. configs/methods/idk.txt");
 }
 
+void check_rmu(const MethodOptions& m) {
+  require_meant(m.rmu_early_stop || m.forget == "rmu", "rmu_early_stop", "false", "method.forget = rmu");
+}
+
 void check_numbers(const MethodOptions& m, const ForgetKind& kind) {
   require_number("beta", m.beta, m.beta > 0 || m.beta == -1, "it must be positive, or -1 for the published value", "use -1");
   require_meant(m.beta == -1 || kind.default_beta > 0, "beta", concat(m.beta), "method.forget = npo, simnpo, dpo or undial");
@@ -103,6 +107,7 @@ void check_method(const MethodOptions& method) {
   check_names(method);
   check_retain(method, kind);
   check_forget(method, kind);
+  check_rmu(method);
   check_numbers(method, kind);
   check_cache_options({method.cache, {}, method.cache_gib, {}});
 }

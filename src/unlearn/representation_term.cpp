@@ -8,13 +8,20 @@
 namespace unpact {
 namespace {
 
+/// Where the method does not stop behind the steered block: the other blocks run, and what they give is dropped.
+void run_the_rest(const Transformer& model, const at::Tensor& states_BSD, std::int64_t layer, const SequenceLayout& layout) {
+  const auto last = model.config().layers - 1;
+  if (layer < last) model.continue_blocks(states_BSD, layer + 1, last, layout);
+}
+
 /// The residual stream of every token behind `layer`, one row a token: (P, D).
-FrozenRows frozen_block_output(const Examples& examples, std::int64_t layer, const Frozen& frozen) {
+FrozenRows frozen_block_output(const Examples& examples, std::int64_t layer, const Frozen& frozen, bool early_stop) {
   FrozenRows::Shape shape{concat("residual stream behind block ", layer), {}, frozen.model.config().hidden_size};
   for (const auto& example : *examples) shape.rows.push_back(static_cast<std::int64_t>(example.ids.size()));
-  return {examples, shape, frozen, [examples, layer](const Transformer& model, ExampleIndices indices) {
+  return {examples, shape, frozen, [examples, layer, early_stop](const Transformer& model, ExampleIndices indices) {
             const auto batch = make_batch(*examples, indices, model.device());
             const auto states_BSD = model.block_output(batch.tokens_BS, layer, batch.layout);
+            if (!early_stop) run_the_rest(model, states_BSD, layer, batch.layout);
             return states_BSD.flatten(0, 1).index_select(0, token_rows(*examples, indices, model.device()));
           }};
 }
@@ -33,7 +40,7 @@ RepresentationTerm::RepresentationTerm(Examples examples, const RepresentationOp
 }
 
 RepresentationTerm::RepresentationTerm(Examples examples, const RepresentationOptions& options, const Frozen& frozen)
-    : ExampleTerm(std::move(examples)), options_(options), frozen_states_(frozen_block_output(examples_, options.layer, frozen)) {
+    : ExampleTerm(std::move(examples)), options_(options), frozen_states_(frozen_block_output(examples_, options.layer, frozen, options.early_stop)) {
   keep_inputs(frozen);
 }
 
@@ -41,7 +48,7 @@ void RepresentationTerm::keep_inputs(const Frozen& frozen) {
   UNPACT_EXPECT(options_.first_trained >= 0 && options_.first_trained <= options_.layer);
   // Without a cache the earlier blocks run with the rest: computing them apart would save nothing.
   if (options_.first_trained > 0 && frozen.cache.where != "none")
-    inputs_ = frozen_block_output(examples_, options_.first_trained - 1, frozen);
+    inputs_ = frozen_block_output(examples_, options_.first_trained - 1, frozen, options_.early_stop);
 }
 
 at::Tensor RepresentationTerm::states(const Transformer& model, ExampleIndices indices) const {
@@ -57,6 +64,7 @@ at::Tensor RepresentationTerm::states(const Transformer& model, ExampleIndices i
   } else {
     states_BSD = model.block_output(tokens_BS, options_.layer, batch.layout);
   }
+  if (!options_.early_stop) run_the_rest(model, states_BSD, options_.layer, batch.layout);
   return states_BSD.flatten(0, 1).index_select(0, rows_P);
 }
 

@@ -70,7 +70,7 @@ UnlearnResult run_rmu(Transformer& model, const TermInputs& inputs, const TrainO
   UNPACT_VALIDATE(method.layer >= 0 && method.layer < config.layers, concat("option 'method.layer' is ", method.layer),
                   concat("the model has blocks 0..", config.layers - 1), "choose one of these");
   const auto trained = trained_weights(method, config);
-  const RepresentationOptions shape{method.layer, parse_rmu_mean(method.rmu_mean), trained.first_block};
+  const RepresentationOptions shape{method.layer, parse_rmu_mean(method.rmu_mean), trained.first_block, method.rmu_early_stop};
   const RepresentationTerm forget(data.forget, shape, steering_vector(config.hidden_size, method.steering, options.seed), frozen);
   const RepresentationTerm retain(data.retain, shape, frozen);
   UnlearnResult result;

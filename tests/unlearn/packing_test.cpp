@@ -43,7 +43,7 @@ const std::vector<Variant>& variants() {
       {"pdu_gd", "pdu", "gd", as_it_is},
       {"rmu", "rmu", "none", as_it_is},
       {"rmu_late", "rmu", "none", [](MethodOptions& m) { m.trained_layers = "1"; }},
-      {"rmu_sequences", "rmu", "none", [](MethodOptions& m) { m.rmu_mean = "sequences"; }},
+      {"rmu_sequences", "rmu", "none", [](MethodOptions& m) { m.rmu_mean = "sequences", m.rmu_early_stop = false; }},
   };
   return all;
 }

@@ -39,6 +39,7 @@ struct MethodOptions {
   std::string trained_weights = "mlp.down_proj.weight";  ///< rmu: names within a block, comma-separated
   double steering = 20.0;                  ///< rmu's c
   std::string rmu_mean = "tokens";         ///< tokens or sequences
+  bool rmu_early_stop = true;              ///< rmu: blocks behind `layer` do not run
   double scale = 1.0;                      ///< tv's and whp's alpha
   std::string cache = "memory";            ///< frozen numbers: none, memory or disk
   double cache_gib = 64;                   ///< memory: the most a rank may take

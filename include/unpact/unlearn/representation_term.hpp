@@ -23,6 +23,9 @@ struct RepresentationOptions {
   /// The first block with a trained weight: what runs before it is frozen, so its output is computed once an example and
   /// autograd begins there. 0: every block runs.
   std::int64_t first_trained = 0;
+  /// Blocks behind `layer` do not run: no loss needs them. Off: they run and nobody looks at what they give, as with a hook in
+  /// a whole forward pass.
+  bool early_stop = true;
 };
 
 /// mean of (h - target)^2. Only the blocks from `first_trained` up to `layer` run.

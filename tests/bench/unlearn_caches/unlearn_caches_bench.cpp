@@ -1,8 +1,9 @@
 /// How much faster an unlearning step is when the frozen model's numbers are kept instead of computed in every step.
 ///   unlearn_caches_bench [--device cpu|cuda] [--rounds N] [--steps N] [--batch N] [--length N] [--hidden N] [--layers N]
 ///                        [--vocabulary N] [--methods npo,npo_kl,rmu@7]
-/// Prints one JSON object a method. Rounds alternate between both ways; the median step time of each counts. The time to fill
-/// the caches is reported apart: it is paid once a training.
+/// Prints one JSON object a method. Rounds alternate between the ways; the median step time of each counts. The time to fill
+/// the caches is reported apart: it is paid once a training. RMU runs a third way, in which nothing is saved: no cache, and
+/// the blocks behind the steered one run too.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
@@ -103,27 +104,40 @@ double median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
+using Steps = std::map<std::string, std::vector<double>>;  ///< seconds of a step, by way
+
+/// How much longer a step takes without what `slow` leaves out, round by round.
+void report_ratio(Json& line, const std::string& key, const Steps& steps, const std::string& slow) {
+  std::vector<double> ratios;
+  for (std::size_t i = 0; i < steps.at(slow).size(); ++i) ratios.push_back(steps.at(slow)[i] / steps.at("memory")[i]);
+  line[key] = median(ratios);
+  line[key + "_low"] = *std::min_element(ratios.begin(), ratios.end());
+  line[key + "_high"] = *std::max_element(ratios.begin(), ratios.end());
+}
+
 void measure(const std::string& name, const Transformer& target, const Options& options, Collectives& group) {
   const UnlearnData data{random_texts(options, 1), random_texts(options, 2)};
-  std::map<std::string, std::vector<double>> steps;
+  const bool is_rmu = method_of(name).forget == "rmu";
+  std::vector<std::string> ways = {"none", "memory"};
+  if (is_rmu) ways.insert(ways.begin(), "nothing_saved");
+  Steps steps;
   double preparation = 0;
   for (std::int64_t round = 0; round < options.rounds; ++round) {
-    for (const auto* where : {"none", "memory"}) {
+    for (const auto& way : ways) {
       auto method = method_of(name);
-      method.cache = where;
+      method.cache = way == "memory" ? "memory" : "none";
+      method.rmu_early_stop = way != "nothing_saved";
       const auto timing = time_once(target, method, options, data, group);
-      steps[where].push_back(timing.step);
-      if (method.cache == "memory") preparation = timing.preparation;
+      steps[way].push_back(timing.step);
+      if (way == "memory") preparation = timing.preparation;
     }
   }
-  std::vector<double> ratios;
-  for (std::size_t i = 0; i < steps["none"].size(); ++i) ratios.push_back(steps["none"][i] / steps["memory"][i]);
   Json line;
   line["method"] = name;
-  line["ratio"] = median(ratios);
-  line["ratio_low"] = *std::min_element(ratios.begin(), ratios.end());
-  line["ratio_high"] = *std::max_element(ratios.begin(), ratios.end());
+  report_ratio(line, "ratio", steps, "none");
+  if (is_rmu) report_ratio(line, "ratio_nothing_saved", steps, "nothing_saved");
   line["step_without_s"] = median(steps["none"]);
+  if (is_rmu) line["step_nothing_saved_s"] = median(steps["nothing_saved"]);
   line["step_with_s"] = median(steps["memory"]);
   line["preparation_s"] = preparation;
   line["parameters"] = target.config().parameter_count();
