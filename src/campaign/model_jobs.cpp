@@ -48,12 +48,16 @@ ExitCode plan_unlearning(const Session& session, const Configuration& c, const D
   const auto plan = plan_memory(config, trained_by(c.method), session.world().size(), c.unlearn_training(), static_cast<std::int64_t>(longest));
   const auto node = session.world().split_by_node();
   const int sharing = session.device().is_cpu() ? node.size() : 1;
+  const double host_free = free_memory(at::kCPU);
   const double free = free_memory(session.device());
   log::info(concat("Memory of one rank of ", session.world().size(), ", longest example ", longest, " tokens:\n", plan.table(), "  free: ",
                    free / (1 << 30) / sharing, " GiB a rank"));
   const auto lacking = session.world().max(plan.total() * sharing - free);
   UNPACT_VALIDATE(lacking <= 0, "this training does not fit into the memory", concat(lacking / (1 << 30), " GiB are missing on a node or device"),
                   "use more ranks, train.recompute = true, train.dtype = bf16, a smaller micro_batch or shorter examples");
+  const auto lacking_host = session.world().max(plan.host_total() * node.size() - host_free);
+  UNPACT_VALIDATE(plan.host_total() == 0 || lacking_host <= 0, "the optimizer does not fit into the host's memory",
+                  concat(lacking_host / (1 << 30), " GiB are missing on a node"), "use more nodes, or train.offload_optimizer = false");
   return ExitCode::done;
 }
 
@@ -74,6 +78,7 @@ std::string training_identity(const Configuration& c, const Dataset& dataset) {
 
 ExitCode run_finetune(const Communicator& world, const Configuration& c) {
   const Session session(world, c.run);
+  check_training_device(c.train, session.device());
   session.open_output(c.run.output);
   const auto folder = fs::path(c.run.output) / "model";
   finetune_into(session, c, load_dataset(c.dataset), folder);
@@ -84,6 +89,7 @@ ExitCode run_finetune(const Communicator& world, const Configuration& c) {
 ExitCode run_unlearn(const Communicator& world, const Configuration& c) {
   require_model(c);
   const Session session(world, c.run);
+  check_training_device(c.train, session.device());
   session.open_output(c.run.output);
   const auto dataset = load_dataset(c.dataset);
   if (c.run.dry_run) return plan_unlearning(session, c, dataset);

@@ -3,6 +3,7 @@
 
 #include "unpact/campaign/cell.hpp"
 #include "unpact/campaign/jobs.hpp"
+#include "unpact/campaign/resources.hpp"
 #include "unpact/comm/work_queue.hpp"
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/clock.hpp"
@@ -83,6 +84,7 @@ class Campaign {
       : configuration_(line.resolve()), configuration_text_(line.printed()), plan_(make_plan(line, configuration_)),
         group_(split_groups(world, configuration_.campaign.ranks_per_cell)), session_(world, configuration_.run),
         folder_(configuration_.run.output) {
+    check_training_device(configuration_.train, session_.device());
     session_.open_output(configuration_.run.output);
   }
 

@@ -145,7 +145,13 @@ std::vector<Example> finetune_examples(const FinetuneOptions& options, const Dat
   return examples;
 }
 
+void check_training_device(const TrainExecution& execution, const c10::Device& device) {
+  UNPACT_VALIDATE(!execution.offload_optimizer || !device.is_cpu(), "option 'train.offload_optimizer' is true, but the model is on the CPU",
+                  "weights and moments lie in host memory already: a second copy would only cost", "remove it, or use run.device = cuda");
+}
+
 void finetune_into(const Session& session, const Configuration& c, const Dataset& dataset, const fs::path& folder) {
+  check_training_device(c.train, session.device());
   auto model = starting_model(session, c, dataset, folder);
   const auto examples = std::make_shared<const std::vector<Example>>(
       finetune_examples(c.finetune, dataset, *model.tokenizer, model.prompt_template, c.probe.resolve_phrasings()));

@@ -45,12 +45,15 @@ FlatLayout lay_out(const std::vector<WeightSpec>& specs, int ranks) {
   return layout;
 }
 
-FlatShard::FlatShard(FlatLayout layout, Collectives& group, c10::ScalarType compute, at::Tensor values, at::Tensor gradients)
-    : layout_(std::move(layout)), group_(group), compute_(compute), shard_(std::move(values)), gradient_shard_(std::move(gradients)) {
+FlatShard::FlatShard(FlatLayout layout, Collectives& group, c10::ScalarType compute, at::Tensor values, at::Tensor gradients,
+                     at::Tensor master)
+    : layout_(std::move(layout)), group_(group), compute_(compute), shard_(std::move(values)), gradient_shard_(std::move(gradients)),
+      master_(std::move(master)) {
   const c10::NoGradGuard guard;
   const auto& first = *layout_.slices.front().slot;
   if (!trained()) shard_ = at::empty({layout_.shard}, first.options());
   copy_range(layout_, group_.rank() * layout_.shard, shard_);
+  if (master_.defined()) copy_range(layout_, group_.rank() * layout_.shard, master_);
   if (is_direct()) {
     full_ = shard_;
     present_ = true;
@@ -159,11 +162,12 @@ void FlatShard::finish_reduce() {
 void FlatShard::restore(int keeper) {
   const c10::NoGradGuard guard;
   release();
-  const auto wanted = trained() ? at::kFloat : shard_.scalar_type();
-  auto whole = shard_;
+  const auto stored = master_.defined() ? master_.to(shard_.device()) : shard_;
+  const auto wanted = trained() ? at::kFloat : stored.scalar_type();
+  auto whole = stored;
   if (group_.size() > 1) {
-    whole = at::empty({group_.size() * layout_.shard}, shard_.options());
-    group_.all_gather(whole, shard_);
+    whole = at::empty({group_.size() * layout_.shard}, stored.options());
+    group_.all_gather(whole, stored);
   }
   const bool keeps = keeper < 0 || keeper == group_.rank();
   if (keeps) whole = keeper < 0 ? whole.to(wanted) : whole.to(at::kCPU, wanted);

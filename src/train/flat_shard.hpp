@@ -32,8 +32,10 @@ class FlatShard {
  public:
   /// Cuts this rank's piece out of the model's tensors and replaces those by views. Not collective: every rank holds
   /// the same tensors. @param values, gradients this rank's pieces for trained weights, (shard); undefined for frozen
-  /// ones, which keep their dtype.
-  FlatShard(FlatLayout layout, Collectives& group, c10::ScalarType compute, at::Tensor values, at::Tensor gradients);
+  /// ones, which keep their dtype. @param master where the piece is kept as it was stored, if not in `values`: in host
+  /// memory, perhaps more exact.
+  FlatShard(FlatLayout layout, Collectives& group, c10::ScalarType compute, at::Tensor values, at::Tensor gradients,
+            at::Tensor master = {});
   ~FlatShard();
   FlatShard(const FlatShard&) = delete;
   FlatShard& operator=(const FlatShard&) = delete;
@@ -61,7 +63,7 @@ class FlatShard {
   FlatLayout layout_;
   Collectives& group_;
   c10::ScalarType compute_;
-  at::Tensor shard_, gradient_shard_;
+  at::Tensor shard_, gradient_shard_, master_;
   at::Tensor full_, fresh_, sent_;                  // (ranks * shard), compute dtype; `full_` has memory while present_
   at::Tensor gradients_, received_;                 // float32
   std::vector<at::Tensor> views_;

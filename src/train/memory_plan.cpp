@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "offload.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/train/loss_term.hpp"
 
@@ -34,18 +35,26 @@ std::string gibibytes(double bytes) {
   return text;
 }
 
-}  // namespace
-
-double MemoryPlan::total() const {
+double sum_of(const MemoryPlan::Lines& lines) {
   double sum = 0;
   for (const auto& [name, bytes] : lines) sum += bytes;
   return sum;
 }
 
-std::string MemoryPlan::table() const {
+std::string text_of(const MemoryPlan::Lines& lines, const char* end) {
   std::string text;
   for (const auto& [name, bytes] : lines) text += concat("  ", gibibytes(bytes), "  ", name, "\n");
-  return text + concat("  ", gibibytes(total()), "  together\n");
+  return text + concat("  ", gibibytes(sum_of(lines)), "  ", end, "\n");
+}
+
+}  // namespace
+
+double MemoryPlan::total() const { return sum_of(lines); }
+
+double MemoryPlan::host_total() const { return sum_of(host_lines); }
+
+std::string MemoryPlan::table() const {
+  return text_of(lines, "together") + (host_lines.empty() ? "" : text_of(host_lines, "together in host memory"));
 }
 
 MemoryPlan plan_memory(const ModelConfig& config, const std::function<bool(const std::string&)>& selected, int ranks,
@@ -66,9 +75,15 @@ MemoryPlan plan_memory(const ModelConfig& config, const std::function<bool(const
   MemoryPlan plan;
   const auto add = [&](const char* what, double bytes) { plan.lines.emplace_back(what, bytes); };
   add("the target, whole", 4 * all);
-  add("weights of the shard", (master * trained + 4 * (all - trained)) / share);
+  add("weights of the shard", ((e.offload_optimizer ? compute : master) * trained + 4 * (all - trained)) / share);
   add("gradients of the shard", 4 * trained / share);
-  add("optimizer's moments of the shard", 2 * master * trained / share);
+  if (e.offload_optimizer) {
+    plan.host_lines = {{"master weights of the shard", master * trained / share},
+                       {"optimizer's moments of the shard", 2 * master * trained / share},
+                       {"gradients on their way", 4 * std::min(static_cast<double>(kOffloadElements), trained / share)}};
+  } else {
+    add("optimizer's moments of the shard", 2 * master * trained / share);
+  }
   const bool plain = ranks == 1 && compute == 4;
   if (e.shard != "none" && !plain) {
     add("two gathered blocks and two blocks of gradients", 2 * (compute + 4) * block);

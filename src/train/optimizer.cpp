@@ -15,22 +15,28 @@ AdamW::AdamW(const at::Tensor& values, AdamWOptions options, AdamWKernel kernel)
     : options_(options), kernel_(kernel), first_moment_(at::zeros_like(values)), second_moment_(at::zeros_like(values)) {}
 
 void AdamW::step(at::Tensor& values, const at::Tensor& gradients, double learning_rate) {
-  const c10::NoGradGuard guard;
-  ++steps_;
-  if (kernel_ == AdamWKernel::fused) return step_fused(values, gradients, learning_rate);
-  values.mul_(1.0 - learning_rate * options_.weight_decay);
-  first_moment_.lerp_(gradients, 1.0 - options_.beta1);
-  second_moment_.mul_(options_.beta2).addcmul_(gradients, gradients, 1.0 - options_.beta2);
-  const double correction1 = 1.0 - std::pow(options_.beta1, static_cast<double>(steps_));
-  const double correction2 = 1.0 - std::pow(options_.beta2, static_cast<double>(steps_));
-  const auto denominator = second_moment_.sqrt().div_(std::sqrt(correction2)).add_(options_.epsilon);
-  values.addcdiv_(first_moment_, denominator, -learning_rate / correction1);
+  begin_step();
+  step_piece(values, gradients, 0, learning_rate);
 }
 
-void AdamW::step_fused(at::Tensor& values, const at::Tensor& gradients, double learning_rate) {
+void AdamW::step_piece(at::Tensor values, const at::Tensor& gradients, std::int64_t begin, double learning_rate) {
+  const c10::NoGradGuard guard;
+  UNPACT_EXPECT(steps_ > 0 && begin % kPieceMultiple == 0);
+  auto first = first_moment_.narrow(0, begin, values.numel()), second = second_moment_.narrow(0, begin, values.numel());
+  if (kernel_ == AdamWKernel::fused) return step_fused(values, gradients, first, second, learning_rate);
+  values.mul_(1.0 - learning_rate * options_.weight_decay);
+  first.lerp_(gradients, 1.0 - options_.beta1);
+  second.mul_(options_.beta2).addcmul_(gradients, gradients, 1.0 - options_.beta2);
+  const double correction1 = 1.0 - std::pow(options_.beta1, static_cast<double>(steps_));
+  const double correction2 = 1.0 - std::pow(options_.beta2, static_cast<double>(steps_));
+  const auto denominator = second.sqrt().div_(std::sqrt(correction2)).add_(options_.epsilon);
+  values.addcdiv_(first, denominator, -learning_rate / correction1);
+}
+
+void AdamW::step_fused(at::Tensor& values, const at::Tensor& gradients, at::Tensor& first, at::Tensor& second, double learning_rate) {
   if (values.numel() == 0) return;  // a rank may hold padding alone
   const auto steps = at::full({}, static_cast<double>(steps_), values.options().dtype(at::kFloat));
-  at::_fused_adamw_({values}, {gradients.to(values.scalar_type())}, {first_moment_}, {second_moment_}, {}, {steps}, learning_rate,
+  at::_fused_adamw_({values}, {gradients.to(values.scalar_type())}, {first}, {second}, {}, {steps}, learning_rate,
                     options_.beta1, options_.beta2, options_.weight_decay, options_.epsilon, /*amsgrad=*/false,
                     /*maximize=*/false);
 }

@@ -72,7 +72,10 @@ ShardedModel::ShardedModel(Transformer& model, const std::function<bool(const st
   UNPACT_VALIDATE(total > 0, "no weight is trained", "the selection by name matches none of the model's weights",
                   "check the names of the trained weights and the model's number of layers");
   const auto device = at::TensorOptions().device(model.device());
-  values_ = at::empty({total}, device.dtype(options.master));
+  working_ = at::empty({total}, device.dtype(options.offload ? options.compute : options.master));
+  values_ = working_;
+  if (options.offload)
+    values_ = at::empty({total}, at::TensorOptions().dtype(options.master).pinned_memory(model.device().is_cuda()));
   gradients_ = at::zeros({total}, device.dtype(at::kFloat));
   std::int64_t begin = 0;
   for (std::size_t u = 0; u < units.size(); ++u) {
@@ -82,8 +85,9 @@ ShardedModel::ShardedModel(Transformer& model, const std::function<bool(const st
     if (!units[u].trained.empty()) {
       auto layout = lay_out(units[u].trained, group.size());
       pieces_.push_back({unit->name, layout.size, layout.shard, begin});
-      unit->flats.push_back(std::make_unique<FlatShard>(layout, group, options.compute, values_.narrow(0, begin, layout.shard),
-                                                        gradients_.narrow(0, begin, layout.shard)));
+      const auto piece = [&](const at::Tensor& whole) { return whole.narrow(0, begin, layout.shard); };
+      unit->flats.push_back(std::make_unique<FlatShard>(layout, group, options.compute, piece(working_), piece(gradients_),
+                                                        options.offload ? piece(values_) : at::Tensor()));
       begin += layout.shard;
     }
     if (!units[u].frozen.empty())
@@ -107,7 +111,7 @@ ShardedModel::~ShardedModel() {
 
 /// One rank with its weights as they are needs neither gathering nor nodes: autograd adds to gradients() by itself.
 bool ShardedModel::is_plain() const {
-  return group_.size() == 1 && !options_.recompute && options_.compute == at::kFloat && options_.master == at::kFloat;
+  return group_.size() == 1 && !options_.recompute && options_.compute == at::kFloat && working_.scalar_type() == at::kFloat;
 }
 
 ShardedModel::Unit& ShardedModel::unit_of(std::int64_t part) {

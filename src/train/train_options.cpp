@@ -18,6 +18,9 @@ void check_execution(const TrainExecution& execution) {
   UNPACT_VALIDATE(execution.shard != "none" || (execution.dtype == "fp32" && !execution.recompute),
                   "option 'train.shard = none' contradicts train.dtype or train.recompute",
                   "the reference trainer computes in fp32 and keeps all activations", "use train.shard = auto");
+  UNPACT_VALIDATE(execution.shard != "none" || !execution.offload_optimizer,
+                  "options 'train.shard = none' and 'train.offload_optimizer = true' contradict each other",
+                  "the reference trainer keeps everything where the model is", "use train.shard = auto");
   UNPACT_VALIDATE(execution.checkpoint_every >= 0, concat("option 'train.checkpoint_every' is ", execution.checkpoint_every),
                   "it must not be negative", "use 0 for checkpoints only when the run is asked to stop");
   UNPACT_VALIDATE(execution.checkpoint_keep >= 2, concat("option 'train.checkpoint_keep' is ", execution.checkpoint_keep),

@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "offload.hpp"
 #include "unpact/train/parameters.hpp"
 
 namespace unpact {
@@ -32,12 +33,21 @@ class ReplicatedWeights final : public TrainedWeights {
 class ShardedWeights final : public TrainedWeights {
  public:
   ShardedWeights(Transformer& model, const Selection& selected, Collectives& group, const ShardOptions& options)
-      : group_(group), model_(model, selected, group, options) {}
+      : group_(group), model_(model, selected, group, options), offloaded_(options.offload) {}
   at::Tensor& values() override { return model_.values(); }
   at::Tensor& gradients() override { return model_.gradients(); }
   void finish_pass() override { model_.finish_pass(); }
   void finish_gradients() override {}
+  void update(AdamW& optimizer, double learning_rate) override {
+    if (!offloaded_) return TrainedWeights::update(optimizer, learning_rate);
+    step_in_host_memory(optimizer, {model_.values(), model_.gradients(), model_.working()}, learning_rate);
+  }
   void finish_step() override { model_.finish_step(); }
+  void set_values(const at::Tensor& stored) override {
+    model_.values().copy_(stored);
+    if (offloaded_) model_.working().copy_(model_.values());
+    model_.finish_step();
+  }
   double gradient_norm() override {
     const auto own = model_.gradients().norm();
     if (group_.size() == 1) return own.item<double>();
@@ -52,6 +62,7 @@ class ShardedWeights final : public TrainedWeights {
  private:
   Collectives& group_;
   ShardedModel model_;
+  bool offloaded_;
 };
 
 }  // namespace
@@ -62,6 +73,7 @@ std::unique_ptr<TrainedWeights> make_trained_weights(Transformer& model, const S
   ShardOptions options;
   options.keep_gathered = execution.shard == "gradients";
   options.recompute = execution.recompute;
+  options.offload = execution.offload_optimizer;
   if (execution.dtype == "bf16") options.compute = at::kBFloat16;
   if (execution.master_weights == "none") options.master = options.compute;
   return std::make_unique<ShardedWeights>(model, selected, group, options);

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "unpact/train/optimizer.hpp"
 #include "unpact/train/sharded_model.hpp"
 #include "unpact/train/trainer.hpp"
 
@@ -18,7 +19,11 @@ class TrainedWeights {
   virtual at::Tensor& gradients() = 0;  ///< float32; complete after finish_gradients()
   virtual void finish_pass() = 0;       ///< behind the backward pass of each micro-batch
   virtual void finish_gradients() = 0;  ///< behind the last one of a step
-  virtual void finish_step() = 0;       ///< when values() have changed
+  /// One step of the optimizer, whose moments are cut like values().
+  virtual void update(AdamW& optimizer, double learning_rate) { optimizer.step(values(), gradients(), learning_rate); }
+  virtual void finish_step() = 0;       ///< behind an update
+  /// Other values, those of a checkpoint.
+  virtual void set_values(const at::Tensor& stored) { values().copy_(stored); }
   /// The 2-norm of the whole gradient, the same on every rank. Collective.
   virtual double gradient_norm() = 0;
   virtual std::string first_non_finite_gradient() = 0;  ///< collective

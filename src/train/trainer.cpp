@@ -71,7 +71,7 @@ class Trainer {
     report.gradient_norm = weights_->gradient_norm();
     refuse_non_finite(report);
     limit_norm(weights_->gradients(), report.gradient_norm, options_.clip_norm);
-    optimizer_.step(weights_->values(), weights_->gradients(), report.learning_rate);
+    weights_->update(optimizer_, report.learning_rate);
     weights_->finish_step();
     follow_rules(report);
     measure(report, watch.seconds());
@@ -226,12 +226,11 @@ class Trainer {
                     concat("the checkpoint of step ", found.step, " in ", options_.checkpoint_folder, " contradicts itself"),
                     "coefficients or history are not complete", "remove that folder to start anew");
     const c10::NoGradGuard guard;
-    weights_->values().copy_(found.values);
+    weights_->set_values(found.values);
     optimizer_.first_moment().copy_(found.first_moment);
     optimizer_.second_moment().copy_(found.second_moment);
     optimizer_.set_steps(found.step);
     coefficients_ = found.coefficients;
-    weights_->finish_step();
     if (group_.rank() == 0) log::info(concat("Continuing behind step ", found.step, " of ", total_steps_));
     return reports;
   }

@@ -31,6 +31,9 @@ UnlearnData unlearn_data(const Configuration& configuration, const Dataset& data
 LanguageModel prepare_model(const Session& session, const Configuration& configuration, const Dataset& dataset,
                             const std::filesystem::path& folder);
 
+/// @throws UserError for options of [train] that this device has no use for.
+void check_training_device(const TrainExecution& execution, const c10::Device& device);
+
 /// Fine-tunes (from model.path or random weights) and saves into `folder`. Collective over the world.
 void finetune_into(const Session& session, const Configuration& configuration, const Dataset& dataset,
                    const std::filesystem::path& folder);

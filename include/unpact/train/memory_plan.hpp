@@ -12,8 +12,11 @@
 namespace unpact {
 
 struct MemoryPlan {
-  std::vector<std::pair<std::string, double>> lines;  ///< what, bytes
+  using Lines = std::vector<std::pair<std::string, double>>;  ///< what, bytes
+  Lines lines;       ///< on the device that computes
+  Lines host_lines;  ///< with offload_optimizer: in host memory
   double total() const;
+  double host_total() const;
   std::string table() const;
 };
 

@@ -21,6 +21,11 @@ class AdamW {
   AdamW(const at::Tensor& values, AdamWOptions options, AdamWKernel kernel = AdamWKernel::fused);
   /// values -= lr * (m_hat / (sqrt(v_hat) + epsilon) + weight_decay * values)
   void step(at::Tensor& values, const at::Tensor& gradients, double learning_rate);
+  /// The same in pieces: begin_step() once, then every piece [begin, begin + size) of the vector. Pieces that begin at
+  /// multiples of kPieceMultiple give the bits of step().
+  void begin_step() { ++steps_; }
+  void step_piece(at::Tensor values, const at::Tensor& gradients, std::int64_t begin, double learning_rate);
+  static constexpr std::int64_t kPieceMultiple = 64;  ///< a multiple of the vector widths of all kernels
 
   at::Tensor& first_moment() { return first_moment_; }
   at::Tensor& second_moment() { return second_moment_; }
@@ -28,7 +33,7 @@ class AdamW {
   void set_steps(std::int64_t steps) { steps_ = steps; }
 
  private:
-  void step_fused(at::Tensor& values, const at::Tensor& gradients, double learning_rate);
+  void step_fused(at::Tensor& values, const at::Tensor& gradients, at::Tensor& first, at::Tensor& second, double learning_rate);
 
   AdamWOptions options_;
   AdamWKernel kernel_;

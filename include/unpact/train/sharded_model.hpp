@@ -25,6 +25,8 @@ struct ShardOptions {
   bool recompute = false;      ///< blocks keep their input alone and run again in the backward pass
   c10::ScalarType compute = c10::ScalarType::Float;
   c10::ScalarType master = c10::ScalarType::Float;  ///< dtype of values()
+  /// values() lie in host memory (page-locked for a CUDA model); the device keeps working() alone.
+  bool offload = false;
 };
 
 /// Where a piece of values() belongs in the model, for checkpoints.
@@ -45,6 +47,9 @@ class ShardedModel final : public PartRunner {
   ~ShardedModel() override;
 
   at::Tensor& values() { return values_; }        ///< this rank's trained weights, `master`
+  /// What is gathered of them: values() itself, or with `offload` a copy on the model's device in the computation's dtype.
+  /// Who changes values() brings it up to date.
+  at::Tensor& working() { return working_; }
   at::Tensor& gradients() { return gradients_; }  ///< and the sums of their gradients over ranks, float32
   const std::vector<ShardPiece>& pieces() const { return pieces_; }
 
@@ -75,7 +80,7 @@ class ShardedModel final : public PartRunner {
   Collectives& group_;
   ShardOptions options_;
   std::int64_t layers_;
-  at::Tensor values_, gradients_;
+  at::Tensor values_, working_, gradients_;
   std::vector<std::unique_ptr<Unit>> units_;
   std::vector<ShardPiece> pieces_;
   Unit* reducing_ = nullptr;  // the unit whose gradient is on its way

@@ -22,6 +22,7 @@ struct TrainExecution {
   std::string shard = "auto";
   bool recompute = false;                ///< blocks run again in the backward pass instead of keeping their activations
   bool packing = true;                   ///< examples of a micro-batch lie behind each other in one row, without padding
+  bool offload_optimizer = false;        ///< master weights and moments in host memory; for models on another device
   std::string dtype = "fp32";            ///< of the computation: fp32 or bf16
   std::string master_weights = "fp32";   ///< none: bf16 weights are updated as they are, as published code does
   std::int64_t checkpoint_every = 0;     ///< steps between two checkpoints; 0: only when the run is asked to stop

@@ -1,0 +1,46 @@
+#include "unpact/train/memory_plan.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "support/tiny_models.hpp"
+
+namespace unpact {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+double bytes_of(const MemoryPlan::Lines& lines, const std::string& name) {
+  for (const auto& [what, bytes] : lines)
+    if (what == name) return bytes;
+  ADD_FAILURE() << "no line " << name;
+  return 0;
+}
+
+MemoryPlan plan_for(bool offload, const char* dtype, int ranks) {
+  TrainOptions options;
+  options.execution.offload_optimizer = offload;
+  options.execution.dtype = dtype;
+  return plan_memory(testing_support::tiny_config(), [](const std::string&) { return true; }, ranks, options, 10);
+}
+
+TEST(MemoryPlan, OffloadingMovesMastersAndMomentsToTheHost) {
+  const auto count = static_cast<double>(testing_support::tiny_config().parameter_count());
+  for (const int ranks : {1, 4}) {
+    for (const auto& [dtype, bytes] : {std::pair("fp32", 4.0), std::pair("bf16", 2.0)}) {
+      const auto whole = plan_for(false, dtype, ranks), moved = plan_for(true, dtype, ranks);
+      EXPECT_DOUBLE_EQ(bytes_of(moved.lines, "weights of the shard"), bytes * count / ranks) << dtype;
+      EXPECT_DOUBLE_EQ(bytes_of(moved.host_lines, "master weights of the shard"), 4 * count / ranks);
+      EXPECT_DOUBLE_EQ(bytes_of(moved.host_lines, "optimizer's moments of the shard"), 8 * count / ranks);
+      // 8 bytes a weight of moments and, where the device computes in bf16, 2 of its weight.
+      EXPECT_NEAR(whole.total() - moved.total(), (8 + (4 - bytes)) * count / ranks, 1e-6 * whole.total()) << dtype;
+      EXPECT_EQ(whole.host_total(), 0);
+      EXPECT_THAT(moved.table(), HasSubstr("together in host memory"));
+      EXPECT_THAT(whole.table(), Not(HasSubstr("host memory")));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace unpact
