@@ -37,6 +37,12 @@ std::function<bool(const std::string&)> trained_by(const MethodOptions& method) 
   return [names](const std::string& name) { return names.count(name) != 0; };
 }
 
+/// What a rank holds of the target beside its pieces (load_to_train).
+TargetInMemory target_in_memory(const Configuration& c) {
+  if (c.train.shard == "none") return TargetInMemory::whole;
+  return asks_target(c.method) ? TargetInMemory::streamed : TargetInMemory::nothing;
+}
+
 /// Prints what a rank will need and refuses what does not fit; loads no weights.
 ExitCode plan_unlearning(const Session& session, const Configuration& c, const Dataset& dataset) {
   const auto config = read_model_config(c.model.path);
@@ -45,7 +51,8 @@ ExitCode plan_unlearning(const Session& session, const Configuration& c, const D
   std::size_t longest = 1;
   for (const auto* set : {data.forget.get(), data.retain.get()})
     for (const auto& example : *set) longest = std::max(longest, example.ids.size());
-  const auto plan = plan_memory(config, trained_by(c.method), session.world().size(), c.unlearn_training(), static_cast<std::int64_t>(longest));
+  const auto plan = plan_memory(config, trained_by(c.method), session.world().size(), c.unlearn_training(), static_cast<std::int64_t>(longest),
+                                target_in_memory(c));
   const auto node = session.world().split_by_node();
   const int sharing = session.device().is_cpu() ? node.size() : 1;
   const double host_free = free_memory(at::kCPU);
@@ -93,12 +100,12 @@ ExitCode run_unlearn(const Communicator& world, const Configuration& c) {
   session.open_output(c.run.output);
   const auto dataset = load_dataset(c.dataset);
   if (c.run.dry_run) return plan_unlearning(session, c, dataset);
-  const auto target = load_language_model(c.model.path, c.prompt.resolve(), session.device());
+  auto options = c.unlearn_training();
+  const auto target = load_to_train(session, c, options);
   auto data = unlearn_data(c, dataset, *target.tokenizer, target.prompt_template);
   if (c.method.cache == "disk") data.target_fingerprint = weights_checksum(target.folder);
   const auto collectives = make_collectives(world, session.device());
   const auto folder = fs::path(c.run.output) / "model";
-  auto options = c.unlearn_training();
   options.checkpoint_folder = folder.string() + ".training";
   options.identity = training_identity(c, dataset);
   options.step_log = folder.string() + ".train.jsonl";

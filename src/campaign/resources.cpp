@@ -8,6 +8,7 @@
 #include "unpact/core/progress.hpp"
 #include "unpact/evaluation/probes.hpp"
 #include "unpact/model/checkpoint.hpp"
+#include "unpact/model/mapped_weights.hpp"
 #include "unpact/text/sentencepiece_trainer.hpp"
 #include "unpact/train/training_checkpoint.hpp"
 
@@ -64,8 +65,8 @@ fs::path tokenizer_folder(const Session& session, const Configuration& c, const 
 }
 
 /// The model that fine-tuning starts from.
-LanguageModel starting_model(const Session& session, const Configuration& c, const Dataset& dataset, const fs::path& folder) {
-  if (!c.model.path.empty()) return load_language_model(c.model.path, c.prompt.resolve(), session.device());
+LanguageModel starting_model(const Session& session, const Configuration& c, const Dataset& dataset, const fs::path& folder, TrainOptions& options) {
+  if (!c.model.path.empty()) return load_to_train(session, c, options);
   UNPACT_VALIDATE(!c.model.config.empty(), "no model to start from", "neither model.path nor model.config is set",
                   "give --model DIR, or a folder with a config.json for random weights");
   std::shared_ptr<const Tokenizer> tokenizer = load_tokenizer(tokenizer_folder(session, c, dataset, folder));
@@ -145,6 +146,17 @@ std::vector<Example> finetune_examples(const FinetuneOptions& options, const Dat
   return examples;
 }
 
+LanguageModel load_to_train(const Session& session, const Configuration& c, TrainOptions& options) {
+  const fs::path folder = c.model.path;
+  if (c.train.shard == "none" || contrast_scale_of(folder)) return load_language_model(folder, c.prompt.resolve(), session.device());
+  const auto config = read_model_config(folder);
+  std::shared_ptr<const Tokenizer> tokenizer = load_tokenizer(folder);
+  check_vocabulary(config, *tokenizer, folder.string());
+  options.device = session.device();
+  options.keeper = 0;
+  return {Transformer(config, map_weights(config, folder)), std::move(tokenizer), c.prompt.resolve(), folder};
+}
+
 void check_training_device(const TrainExecution& execution, const c10::Device& device) {
   UNPACT_VALIDATE(!execution.offload_optimizer || !device.is_cpu(), "option 'train.offload_optimizer' is true, but the model is on the CPU",
                   "weights and moments lie in host memory already: a second copy would only cost", "remove it, or use run.device = cuda");
@@ -152,14 +164,14 @@ void check_training_device(const TrainExecution& execution, const c10::Device& d
 
 void finetune_into(const Session& session, const Configuration& c, const Dataset& dataset, const fs::path& folder) {
   check_training_device(c.train, session.device());
-  auto model = starting_model(session, c, dataset, folder);
+  auto options = c.finetune_training();
+  auto model = starting_model(session, c, dataset, folder, options);
   const auto examples = std::make_shared<const std::vector<Example>>(
       finetune_examples(c.finetune, dataset, *model.tokenizer, model.prompt_template, c.probe.resolve_phrasings()));
   const CrossEntropyTerm loss(examples);
   const auto collectives = make_collectives(session.world(), session.device());
   log::info(concat("Fine-tuning ", model.transformer.config().parameter_count(), " weights on ", examples->size(), " examples, ",
                    session.world().size(), " rank(s)"));
-  auto options = c.finetune_training();
   options.checkpoint_folder = folder.string() + ".training";
   options.identity = target_fingerprint(c) + dataset_checksum(dataset);
   options.step_log = folder.string() + ".train.jsonl";

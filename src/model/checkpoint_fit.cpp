@@ -5,10 +5,22 @@
 #include <algorithm>
 #include <set>
 
+#include "unpact/core/error.hpp"
 #include "unpact/core/text.hpp"
 
 namespace unpact {
 namespace {
+
+constexpr std::size_t kMostFaults = 30;  // that one message lists
+
+void refuse(std::vector<std::string> faults, const std::filesystem::path& folder) {
+  if (const auto count = faults.size(); count > kMostFaults) {
+    faults.resize(kMostFaults);
+    faults.push_back(concat("and ", count - kMostFaults, " more"));
+  }
+  UNPACT_VALIDATE(faults.empty(), concat("the weights in ", folder.string(), " do not fit its config.json"),
+                  join(faults, "\n          "), "check that both come from the same checkpoint");
+}
 
 bool is_ignored(const std::string& name, const Architecture& architecture, bool tied) {
   if (tied && name == "lm_head.weight") return true;  // some exporters repeat the tied head
@@ -49,6 +61,15 @@ std::vector<std::string> disagreements(const std::map<std::string, TensorEntry>&
     if (expected.count(name) == 0 && !is_ignored(name, architecture, tied))
       faults.push_back(concat("unexpected: ", name));
   return faults;
+}
+
+std::vector<StoredTensor> fitting_tensors(const ModelConfig& config, const std::filesystem::path& folder,
+                                          const CheckpointReader& reader, Weights& weights) {
+  const auto& architecture = architecture_of(config.architecture, folder.string());
+  auto tensors = stored_tensors(config, weights);
+  drop_missing_prefix(tensors, architecture.prefix, reader.tensors());
+  refuse(disagreements(reader.tensors(), tensors, architecture, config.tied_embeddings), folder);
+  return tensors;
 }
 
 }  // namespace unpact

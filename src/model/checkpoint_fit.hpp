@@ -1,9 +1,11 @@
 #pragma once
 /// Whether the tensors of a checkpoint's files are those that its config.json asks for.
+#include <filesystem>
 #include <map>
 #include <string>
 #include <vector>
 
+#include "unpact/model/checkpoint_reader.hpp"
 #include "unpact/model/safetensors.hpp"
 #include "unpact/model/weights.hpp"
 
@@ -17,5 +19,10 @@ void drop_missing_prefix(std::vector<StoredTensor>& tensors, const std::string& 
 std::vector<std::string> disagreements(const std::map<std::string, TensorEntry>& in_files,
                                        const std::vector<StoredTensor>& tensors, const Architecture& architecture,
                                        bool tied);
+
+/// What is to be read for a model of this config, with slots in `weights`, by the names of the files.
+/// @throws UserError that lists all disagreements.
+std::vector<StoredTensor> fitting_tensors(const ModelConfig& config, const std::filesystem::path& folder,
+                                          const CheckpointReader& reader, Weights& weights);
 
 }  // namespace unpact

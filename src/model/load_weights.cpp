@@ -16,18 +16,8 @@ namespace unpact {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::size_t kMostFaults = 30;             // that one message lists
 constexpr std::int64_t kChunkBytes = 1 << 20;  // stays in the processor's cache between check and copy
 constexpr std::int64_t kBlockBytes = 8 << 20;  // is read while the one before it is copied
-
-void refuse(std::vector<std::string> faults, const fs::path& folder) {
-  if (const auto count = faults.size(); count > kMostFaults) {
-    faults.resize(kMostFaults);
-    faults.push_back(concat("and ", count - kMostFaults, " more"));
-  }
-  UNPACT_VALIDATE(faults.empty(), concat("the weights in ", folder.string(), " do not fit its config.json"),
-                  join(faults, "\n          "), "check that both come from the same checkpoint");
-}
 
 void refuse_not_finite(const fs::path& folder, const std::string& name) {
   throw UserError(concat(folder.string(), ": tensor '", name, "' holds NaN or infinity"),
@@ -157,11 +147,8 @@ Weights load_weights(const ModelConfig& config, const fs::path& folder, const c1
                      const LoadOptions& options) {
   UNPACT_EXPECT(options.dtype == at::kFloat || options.dtype == at::kBFloat16 || options.dtype == at::kHalf);
   const CheckpointReader reader(folder);
-  const auto& architecture = architecture_of(config.architecture, folder.string());
   Weights weights;
-  auto tensors = stored_tensors(config, weights);
-  drop_missing_prefix(tensors, architecture.prefix, reader.tensors());
-  refuse(disagreements(reader.tensors(), tensors, architecture, config.tied_embeddings), folder);
+  auto tensors = fitting_tensors(config, folder, reader, weights);
   std::sort(tensors.begin(), tensors.end(),
             [&](const auto& a, const auto& b) { return reader.place_of(a.name) < reader.place_of(b.name); });
   const StoredReader parts(reader, folder, device, options);

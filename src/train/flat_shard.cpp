@@ -50,15 +50,13 @@ FlatShard::FlatShard(FlatLayout layout, Collectives& group, c10::ScalarType comp
     : layout_(std::move(layout)), group_(group), compute_(compute), shard_(std::move(values)), gradient_shard_(std::move(gradients)),
       master_(std::move(master)) {
   const c10::NoGradGuard guard;
-  const auto& first = *layout_.slices.front().slot;
-  if (!trained()) shard_ = at::empty({layout_.shard}, first.options());
   copy_range(layout_, group_.rank() * layout_.shard, shard_);
   if (master_.defined()) copy_range(layout_, group_.rank() * layout_.shard, master_);
   if (is_direct()) {
     full_ = shard_;
     present_ = true;
   } else {
-    full_ = at::empty({group_.size() * layout_.shard}, first.options().dtype(compute_));
+    full_ = at::empty({group_.size() * layout_.shard}, shard_.options().dtype(compute_));
     give_memory_back(full_);
   }
   make_views();
@@ -73,10 +71,10 @@ FlatShard::~FlatShard() {
 
 bool FlatShard::is_direct() const { return group_.size() == 1 && shard_.scalar_type() == compute_; }
 
-at::Tensor FlatShard::gradient_of(const WeightSlice& slice) const {
+at::Tensor FlatShard::own_part(const at::Tensor& shard, const WeightSlice& slice) const {
   const auto begin = group_.rank() * layout_.shard, end = begin + layout_.shard;
   const auto first = std::clamp(slice.begin, begin, end), last = std::clamp(slice.begin + slice.size, begin, end);
-  return gradient_shard_.narrow(0, first - begin, last - first);
+  return shard.narrow(0, first - begin, last - first);
 }
 
 void FlatShard::make_views() {

@@ -30,9 +30,8 @@ FlatLayout lay_out(const std::vector<WeightSpec>& specs, int ranks);
 
 class FlatShard {
  public:
-  /// Cuts this rank's piece out of the model's tensors and replaces those by views. Not collective: every rank holds
-  /// the same tensors. @param values, gradients this rank's pieces for trained weights, (shard); undefined for frozen
-  /// ones, which keep their dtype. @param master where the piece is kept as it was stored, if not in `values`: in host
+  /// Cuts this rank's piece out of the model's tensors into `values`, (shard), and replaces those by views. Not collective:
+  /// every rank holds the same tensors. @param gradients this rank's piece for trained weights; undefined for frozen ones. @param master where the piece is kept as it was stored, if not in `values`: in host
   /// memory, perhaps more exact.
   FlatShard(FlatLayout layout, Collectives& group, c10::ScalarType compute, at::Tensor values, at::Tensor gradients,
             at::Tensor master = {});
@@ -44,7 +43,8 @@ class FlatShard {
   bool trained() const { return gradient_shard_.defined(); }
 
   /// What this rank holds of the gradient of a slice; often nothing.
-  at::Tensor gradient_of(const WeightSlice& slice) const;
+  at::Tensor gradient_of(const WeightSlice& slice) const { return own_part(gradient_shard_, slice); }
+  at::Tensor weight_of(const WeightSlice& slice) const { return own_part(shard_, slice); }  ///< the same of the weights
 
   void start_gather();   ///< in the background; nothing when the weights are there or on their way
   void gather();         ///< the weights are there when this returns
@@ -57,6 +57,7 @@ class FlatShard {
 
  private:
   bool is_direct() const;  // the piece is the whole and needs no conversion
+  at::Tensor own_part(const at::Tensor& shard, const WeightSlice& slice) const;
   void make_views();
   void collect();
 

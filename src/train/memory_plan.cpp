@@ -58,7 +58,7 @@ std::string MemoryPlan::table() const {
 }
 
 MemoryPlan plan_memory(const ModelConfig& config, const std::function<bool(const std::string&)>& selected, int ranks,
-                       const TrainOptions& options, std::int64_t longest) {
+                       const TrainOptions& options, std::int64_t longest, TargetInMemory target) {
   Weights shape_only;
   double trained = 0, all = 0;
   for (const auto& spec : weight_specs(config, shape_only)) {
@@ -74,7 +74,8 @@ MemoryPlan plan_memory(const ModelConfig& config, const std::function<bool(const
   const auto layers = static_cast<double>(config.layers), kept = kept_by_block(config) * compute * tokens;
   MemoryPlan plan;
   const auto add = [&](const char* what, double bytes) { plan.lines.emplace_back(what, bytes); };
-  add("the target, whole", 4 * all);
+  if (target == TargetInMemory::whole) add("the target, whole", 4 * all);
+  if (target == TargetInMemory::streamed) add("the target's head and one unit of it", 4 * (head + std::max(block, head)));
   add("weights of the shard", ((e.offload_optimizer ? compute : master) * trained + 4 * (all - trained)) / share);
   add("gradients of the shard", 4 * trained / share);
   if (e.offload_optimizer) {

@@ -8,6 +8,7 @@
 #include <map>
 
 #include "flat_shard.hpp"
+#include "model_units.hpp"
 #include "part_node.hpp"
 #include "unpact/core/error.hpp"
 
@@ -25,20 +26,6 @@ struct ShardedModel::Unit {
 
 namespace {
 
-constexpr const char* kBlockPrefix = "model.layers.";
-
-/// The unit that a weight belongs to: 0 the embedding, 1 + l block l, layers + 1 the rest.
-std::size_t unit_index(const ModelConfig& config, const std::string& name) {
-  if (name.starts_with("model.embed_")) return 0;
-  if (name.starts_with(kBlockPrefix)) return 1 + std::stoul(name.substr(std::string(kBlockPrefix).size()));
-  return config.tied_embeddings ? 0 : static_cast<std::size_t>(config.layers) + 1;
-}
-
-std::string unit_name(const ModelConfig& config, std::size_t index) {
-  if (index == 0) return config.tied_embeddings ? "embedding and head" : "embedding";
-  return index <= static_cast<std::size_t>(config.layers) ? concat("block ", index - 1) : "head";
-}
-
 struct UnitSpecs {
   std::vector<WeightSpec> trained, frozen;
   std::vector<std::int64_t> orders;
@@ -46,7 +33,7 @@ struct UnitSpecs {
 
 std::vector<UnitSpecs> group_by_unit(Transformer& model, const std::function<bool(const std::string&)>& selected) {
   const auto& config = model.config();
-  std::vector<UnitSpecs> units(static_cast<std::size_t>(config.layers) + (config.tied_embeddings ? 1 : 2));
+  std::vector<UnitSpecs> units(unit_count(config));
   std::int64_t order = 0;
   for (auto& spec : weight_specs(config, model.weights())) {
     auto& unit = units[unit_index(config, spec.name)];
@@ -71,11 +58,12 @@ ShardedModel::ShardedModel(Transformer& model, const std::function<bool(const st
   for (const auto& unit : units) total += lay_out(unit.trained, group.size()).shard;
   UNPACT_VALIDATE(total > 0, "no weight is trained", "the selection by name matches none of the model's weights",
                   "check the names of the trained weights and the model's number of layers");
-  const auto device = at::TensorOptions().device(model.device());
+  const auto where = options.device.value_or(model.device());
+  const auto device = at::TensorOptions().device(where);
   working_ = at::empty({total}, device.dtype(options.offload ? options.compute : options.master));
   values_ = working_;
   if (options.offload)
-    values_ = at::empty({total}, at::TensorOptions().dtype(options.master).pinned_memory(model.device().is_cuda()));
+    values_ = at::empty({total}, at::TensorOptions().dtype(options.master).pinned_memory(where.is_cuda()));
   gradients_ = at::zeros({total}, device.dtype(at::kFloat));
   std::int64_t begin = 0;
   for (std::size_t u = 0; u < units.size(); ++u) {
@@ -90,9 +78,11 @@ ShardedModel::ShardedModel(Transformer& model, const std::function<bool(const st
                                                         options.offload ? piece(values_) : at::Tensor()));
       begin += layout.shard;
     }
-    if (!units[u].frozen.empty())
-      unit->flats.push_back(
-          std::make_unique<FlatShard>(lay_out(units[u].frozen, group.size()), group, options.compute, at::Tensor(), at::Tensor()));
+    if (!units[u].frozen.empty()) {
+      auto layout = lay_out(units[u].frozen, group.size());
+      const auto kept = options.device ? device.dtype(at::kFloat) : units[u].frozen.front().slot->options();
+      unit->flats.push_back(std::make_unique<FlatShard>(layout, group, options.compute, at::empty({layout.shard}, kept), at::Tensor()));
+    }
     units_.push_back(std::move(unit));
   }
   tie_head(model);
@@ -115,8 +105,7 @@ bool ShardedModel::is_plain() const {
 }
 
 ShardedModel::Unit& ShardedModel::unit_of(std::int64_t part) {
-  const auto index = static_cast<std::size_t>(part);
-  return *units_[index < units_.size() ? index : 0];  // a tied head lives with the embedding
+  return *units_[unit_of_part(model_.config(), part)];
 }
 
 void ShardedModel::hold(Unit& unit) {
@@ -209,9 +198,29 @@ std::string ShardedModel::first_non_finite_gradient() {
       }
     }
   }
-  const auto mine = at::full({1}, first, at::TensorOptions().dtype(at::kLong).device(gradients_.device()));
-  auto all = at::empty({group_.size()}, mine.options());
-  group_.all_gather(all, mine);
+  return smallest_of_all(first, names);
+}
+
+std::string ShardedModel::first_non_finite_weight() {
+  auto first = std::numeric_limits<std::int64_t>::max();
+  std::map<std::int64_t, std::string> names;
+  for (auto& unit : units_) {
+    for (auto& flat : unit->flats) {
+      for (const auto& slice : flat->layout().slices) {
+        const auto order = static_cast<std::int64_t>(names.size());
+        names[order] = slice.name;
+        if (!flat->weight_of(slice).isfinite().all().item<bool>()) first = std::min(first, order);
+      }
+    }
+  }
+  return smallest_of_all(first, names);
+}
+
+/// The name of the smallest number that any rank has; collective.
+std::string ShardedModel::smallest_of_all(std::int64_t mine, const std::map<std::int64_t, std::string>& names) {
+  const auto sent = at::full({1}, mine, at::TensorOptions().dtype(at::kLong).device(gradients_.device()));
+  auto all = at::empty({group_.size()}, sent.options());
+  group_.all_gather(all, sent);
   const auto found = names.find(all.min().item<std::int64_t>());
   return found == names.end() ? std::string() : found->second;
 }

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "offload.hpp"
+#include "unpact/core/error.hpp"
 #include "unpact/train/parameters.hpp"
 
 namespace unpact {
@@ -68,15 +69,18 @@ class ShardedWeights final : public TrainedWeights {
 }  // namespace
 
 std::unique_ptr<TrainedWeights> make_trained_weights(Transformer& model, const Selection& selected, Collectives& group,
-                                                     const TrainExecution& execution) {
+                                                     const TrainOptions& options) {
+  const auto& execution = options.execution;
+  UNPACT_EXPECT(execution.shard != "none" || !options.device);
   if (execution.shard == "none") return std::make_unique<ReplicatedWeights>(model, selected, group);
-  ShardOptions options;
-  options.keep_gathered = execution.shard == "gradients";
-  options.recompute = execution.recompute;
-  options.offload = execution.offload_optimizer;
-  if (execution.dtype == "bf16") options.compute = at::kBFloat16;
-  if (execution.master_weights == "none") options.master = options.compute;
-  return std::make_unique<ShardedWeights>(model, selected, group, options);
+  ShardOptions shard;
+  shard.keep_gathered = execution.shard == "gradients";
+  shard.recompute = execution.recompute;
+  shard.offload = execution.offload_optimizer;
+  shard.device = options.device;
+  if (execution.dtype == "bf16") shard.compute = at::kBFloat16;
+  if (execution.master_weights == "none") shard.master = shard.compute;
+  return std::make_unique<ShardedWeights>(model, selected, group, shard);
 }
 
 }  // namespace unpact

@@ -35,6 +35,6 @@ class TrainedWeights {
 using Selection = std::function<bool(const std::string&)>;
 
 std::unique_ptr<TrainedWeights> make_trained_weights(Transformer& model, const Selection& selected, Collectives& group,
-                                                     const TrainExecution& execution);
+                                                     const TrainOptions& options);
 
 }  // namespace unpact

@@ -25,8 +25,9 @@ class Trainer {
   Trainer(Transformer& model, const std::vector<WeightedTerm>& terms, const TrainOptions& options, Collectives& group,
           const std::function<bool(const std::string&)>& selected)
       : model_(model), terms_(terms), options_(options), group_(group),
-        weights_(make_trained_weights(model, selected, group, options.execution)),
+        weights_(make_trained_weights(model, selected, group, options)),
         optimizer_(weights_->values(), options.adamw), schedule_(parse_schedule(options.schedule)) {
+    if (options.device) refuse_non_finite_weights();
     for (const auto& weighted : terms) coefficients_.push_back(weighted.coefficient);
     for (std::size_t k = 0; k < terms.size(); ++k)
       samplers_.emplace_back(terms[k].term->example_count(), random_bits(options.seed, stream_of("sampler"), k), options.shuffle);
@@ -46,11 +47,18 @@ class Trainer {
       keep_safe(reports);
     }
     if (checkpoints_) checkpoints_->finish();
-    weights_->restore(-1);
+    weights_->restore(options_.keeper);
     return reports;
   }
 
  private:
+  /// Weights that were loaded whole have been checked; of mapped ones every rank has looked at its pieces.
+  void refuse_non_finite_weights() {
+    const auto tensor = weights_->sharded()->first_non_finite_weight();
+    UNPACT_VALIDATE(tensor.empty(), concat("tensor '", tensor, "' of the model to train holds NaN or infinity"),
+                    "every answer of this model would be meaningless", "use an intact checkpoint");
+  }
+
   StepReport step(std::int64_t index) {
     const Stopwatch watch;
     stop_ = checkpoints_ && stop_wanted(time_reserve());
@@ -182,7 +190,7 @@ class Trainer {
     if (std::isfinite(report.loss) && std::isfinite(report.gradient_norm)) return;
     const auto tensor = weights_->first_non_finite_gradient();
     if (checkpoints_) checkpoints_->finish();
-    weights_->restore(-1);  // all ranks are here
+    weights_->restore(options_.keeper);  // all ranks are here
     throw TrainingDiverged(concat("step ", report.step, " is not finite: loss ", report.loss, ", gradient norm ", report.gradient_norm),
                          tensor.empty() ? "the loss itself overflowed" : concat("the gradient of ", tensor, " is not finite"),
                          "lower the learning rate or the number of epochs; the weights are those of the step before");

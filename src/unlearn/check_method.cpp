@@ -98,6 +98,10 @@ std::string name_of(const MethodOptions& method) {
 
 double beta_of(const MethodOptions& method) { return method.beta == -1 ? kind_of(method).default_beta : method.beta; }
 
+bool asks_target(const MethodOptions& m) {
+  return m.retain == "kl" || m.forget == "npo" || m.forget == "dpo" || m.forget == "undial" || m.forget == "rmu";
+}
+
 double relative_cost(const MethodOptions& method) {
   return kind_of(method).cost + (method.retain == "gd" ? 1.0 : method.retain == "kl" ? 1.2 : 0.0);
 }

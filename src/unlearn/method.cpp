@@ -5,10 +5,12 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 
 #include "forget_kinds.hpp"
 #include "rmu.hpp"
 #include "unpact/core/error.hpp"
+#include "unpact/train/streamed_model.hpp"
 
 namespace unpact {
 namespace {
@@ -58,12 +60,15 @@ void subtract_task_vector(Weights& reinforced, const Weights& base, double scale
 UnlearnResult unlearn(const Transformer& target, const MethodOptions& method, const TrainOptions& options, const UnlearnData& data,
                       Collectives& group, const OnStep& on_step) {
   check_method(method);
-  const TermInputs inputs{method, data, Frozen(target, group, {method.cache, data.cache_folder, method.cache_gib, data.target_fingerprint})};
+  Transformer streamed(target.config(), target.weights());
+  std::optional<StreamedModel> stream;
+  if (options.device && asks_target(method)) stream.emplace(streamed, *options.device, at::kFloat);
+  const TermInputs inputs{method, data, Frozen(stream ? streamed : target, group, {method.cache, data.cache_folder, method.cache_gib, data.target_fingerprint})};
   Transformer model(target.config(), target.weights());  // training takes copies of what it changes
   if (method.forget == "rmu") return run_rmu(model, inputs, options, group, on_step);
   if (method.forget == "tv") {
     auto result = reinforce(model, options, data, group, on_step);
-    subtract_task_vector(result.weights, target.weights(), method.scale);
+    if (result.weights.embedding_VD.defined()) subtract_task_vector(result.weights, target.weights(), method.scale);
     return result;
   }
   if (method.forget == "whp") {

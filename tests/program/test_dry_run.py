@@ -6,7 +6,7 @@ from pathlib import Path
 
 from unpact_program import Program, write_json
 
-LINES = ["the target, whole", "weights of the shard", "gradients of the shard", "optimizer's moments of the shard", "activations of all blocks",
+LINES = ["weights of the shard", "gradients of the shard", "optimizer's moments of the shard", "activations of all blocks",
          "logits", "together"]
 
 
@@ -21,6 +21,8 @@ def test_the_plan_is_printed_and_nothing_is_written(unpact: Program, home: Path,
     assert not (tmp_path / "out/model").exists()
     together = gibibytes(unpact.well(*given, ranks=2).out)
     assert "two gathered blocks and two blocks of gradients" in together
+    assert list(gibibytes(unpact.well(*given, "--method", "npo_kl").out))[0] == "the target's head and one unit of it"
+    assert list(gibibytes(unpact.well(*given, "--train.shard", "none").out))[0] == "the target, whole"
 
 
 def test_what_does_not_fit_is_refused(unpact: Program, home: Path, target: Path, tmp_path: Path) -> None:

@@ -31,6 +31,11 @@ UnlearnData unlearn_data(const Configuration& configuration, const Dataset& data
 LanguageModel prepare_model(const Session& session, const Configuration& configuration, const Dataset& dataset,
                             const std::filesystem::path& folder);
 
+/// A model that is only trained: its weights are views of mapped files where a training cuts them up (all of [train] but
+/// shard = none, and no model that answers by two), else in memory as load_language_model puts them.
+/// @param options get the device to train on, and rank 0 as the only one that needs the result.
+LanguageModel load_to_train(const Session& session, const Configuration& configuration, TrainOptions& options);
+
 /// @throws UserError for options of [train] that this device has no use for.
 void check_training_device(const TrainExecution& execution, const c10::Device& device);
 

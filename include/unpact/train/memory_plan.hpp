@@ -20,8 +20,15 @@ struct MemoryPlan {
   std::string table() const;
 };
 
+/// What a rank holds of the target model beside the pieces that train.
+enum class TargetInMemory {
+  whole,     ///< all of it
+  streamed,  ///< the head, and one unit at a time (StreamedModel)
+  nothing,
+};
+
 /// @param selected which weights train, by name. @param longest tokens of the longest example.
 MemoryPlan plan_memory(const ModelConfig& config, const std::function<bool(const std::string&)>& selected, int ranks,
-                       const TrainOptions& options, std::int64_t longest);
+                       const TrainOptions& options, std::int64_t longest, TargetInMemory target = TargetInMemory::whole);
 
 }  // namespace unpact

@@ -5,11 +5,14 @@
 /// fetched in the background. In the backward pass its gradient is summed over ranks and cut while the unit before
 /// computes. docs/training.md has the memory that this takes.
 #include <ATen/core/Tensor.h>
+#include <c10/core/Device.h>
 #include <c10/core/ScalarType.h>
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,6 +30,9 @@ struct ShardOptions {
   c10::ScalarType master = c10::ScalarType::Float;  ///< dtype of values()
   /// values() lie in host memory (page-locked for a CUDA model); the device keeps working() alone.
   bool offload = false;
+  /// Where the pieces go when the model's weights are only views to cut them from (map_weights): then frozen pieces are
+  /// float32, too. Unset: the pieces stay where the weights are.
+  std::optional<c10::Device> device;
 };
 
 /// Where a piece of values() belongs in the model, for checkpoints.
@@ -39,7 +45,7 @@ struct ShardPiece {
 
 class ShardedModel final : public PartRunner {
  public:
-  /// Spreads the model's weights, which all ranks hold, and becomes its runner. Those `selected` by name are trained.
+  /// Spreads the model's weights, which all ranks hold or can read, and becomes its runner. Those `selected` by name are trained.
   /// @throws UserError when nothing is selected.
   ShardedModel(Transformer& model, const std::function<bool(const std::string&)>& selected, Collectives& group,
                const ShardOptions& options);
@@ -59,6 +65,8 @@ class ShardedModel final : public PartRunner {
   void finish_step();
   /// The name of the first weight whose gradient is not finite on any rank, or an empty string. Collective.
   std::string first_non_finite_gradient();
+  /// The same of the weights themselves, frozen ones included.
+  std::string first_non_finite_weight();
   /// Whole weights into the model again, unit by unit: on every rank, or on rank `keeper` alone (then on the CPU).
   /// Trained ones become float32. Collective.
   void restore(int keeper = -1);
@@ -74,6 +82,7 @@ class ShardedModel final : public PartRunner {
   void reduce(Unit& unit);
   void prepare(Unit& unit);
   bool is_plain() const;
+  std::string smallest_of_all(std::int64_t mine, const std::map<std::int64_t, std::string>& names);
   at::Tensor backward(PartPass& pass, const at::Tensor& output_gradient);
 
   Transformer& model_;

@@ -5,6 +5,7 @@
 /// ranks (up to the order of floating-point sums).
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -50,6 +51,10 @@ struct TrainOptions {
   std::string checkpoint_folder; ///< where the run leaves off and continues; empty: nowhere
   std::string identity;          ///< what the numbers depend on besides these options: model, data and method, as text
   std::string step_log;          ///< file for a line of JSON a step; empty: none
+  /// Where to train when the model's weights are views of mapped files (map_weights), of which each rank then reads its
+  /// pieces alone; unset: where the weights are.
+  std::optional<c10::Device> device;
+  int keeper = -1;               ///< the rank that gets the whole result, on the CPU; -1: all do, on their devices
 };
 
 /// A loss or gradient was not finite. The weights are those of the step before.
@@ -103,6 +108,8 @@ struct StepReport {
 /// With a checkpoint folder the run continues from what it finds there (on_step is called for the steps of before, too)
 /// and heeds stop_wanted(): it then saves and throws StoppedAtCheckpoint on every rank, leaving the model without weights.
 /// The caller removes the folder once the result is safe (remove_training_checkpoints).
+/// With a keeper the model is left without weights on the other ranks. @throws UserError on every rank for weights in mapped
+/// files that are not finite.
 /// @param selected by Hugging Face name; an empty function trains all.
 std::vector<StepReport> train(Transformer& model, const std::vector<WeightedTerm>& terms, const TrainOptions& options,
                               Collectives& group, const std::function<bool(const std::string&)>& selected = {},

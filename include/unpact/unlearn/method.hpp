@@ -55,6 +55,9 @@ struct ForgetKind {
 };
 const std::vector<ForgetKind>& known_forget_kinds();
 
+/// Whether the method's losses look at the target model while another one trains.
+bool asks_target(const MethodOptions& method);
+
 /// Cost of a step relative to one forward and backward pass: what a campaign orders its cells by.
 double relative_cost(const MethodOptions& method);
 
@@ -85,6 +88,8 @@ struct UnlearnResult {
 };
 
 /// The unlearned model's weights; `target` stays as it is. Collective over the group.
+/// With train_options.device the target's weights are views of mapped files: no rank holds them whole, losses that ask the
+/// target get them unit by unit (StreamedModel). With a keeper the other ranks get no weights.
 /// For tv and whp, `train_options` are the options of the reinforcing fine-tune on the forget set.
 UnlearnResult unlearn(const Transformer& target, const MethodOptions& method, const TrainOptions& train_options,
                       const UnlearnData& data, Collectives& group,

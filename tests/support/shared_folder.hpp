@@ -1,0 +1,27 @@
+#pragma once
+/// For tests: a folder that all ranks of the world share.
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "core/temporary_folder.hpp"
+#include "unpact/comm/communicator.hpp"
+
+namespace unpact::testing_support {
+
+class SharedFolder {
+ public:
+  explicit SharedFolder(const Communicator& world) : world_(world) {
+    if (world.is_root()) own_ = std::make_unique<TemporaryFolder>();
+    path_ = world.broadcast(world.is_root() ? own_->path().string() : "", 0);
+  }
+  ~SharedFolder() { world_.barrier(); }
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  const Communicator& world_;
+  std::unique_ptr<TemporaryFolder> own_;
+  std::filesystem::path path_;
+};
+
+}  // namespace unpact::testing_support
