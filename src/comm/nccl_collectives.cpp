@@ -6,100 +6,22 @@
 #include <ATen/ATen.h>
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
-#include <nccl.h>
 
 #include <array>
-#include <exception>
-#include <thread>
 #include <utility>
 
 #include "backends.hpp"
-#include "cuda_check.hpp"
+#include "nccl_resources.hpp"
 #include "unpact/core/clock.hpp"
 #include "unpact/core/error.hpp"
 
 namespace unpact::backend {
 namespace {
 
-constexpr double kGoodbyeSeconds = 30;  // how long the destructor waits for the other ranks
-
-/// Spins for a moment, then leaves the core to others.
-void pause(const Stopwatch& watch) {
-  if (watch.seconds() < 0.01)
-    std::this_thread::yield();
-  else
-    std::this_thread::sleep_for(std::chrono::microseconds(50));
-}
-
-std::string version_text(int code) { return concat(code / 10000, ".", code / 100 % 100, ".", code % 100); }
-
-/// Two copies of NCCL in one process (LibTorch's and ours) are a common source of crashes.
-void require_matching_version() {
-  int running = 0;
-  const auto result = ncclGetVersion(&running);
-  if (result == ncclSuccess && running / 100 == NCCL_VERSION_CODE / 100) return;
-  throw RuntimeFailure("the NCCL library is not the one that unpact was built for",
-                       concat("built for ", version_text(NCCL_VERSION_CODE), ", loaded ", version_text(running)),
-                       "check LD_LIBRARY_PATH and loaded modules, or build again with this NCCL");
-}
-
 ncclDataType_t nccl_type(at::ScalarType dtype) {
   if (dtype == at::kFloat) return ncclFloat32;
   return dtype == at::kLong ? ncclInt64 : ncclBfloat16;
 }
-
-class Event {
- public:
-  Event() { UNPACT_CUDA_CALL(cudaEventCreateWithFlags(&event_, cudaEventDisableTiming)); }
-  ~Event() { cudaEventDestroy(event_); }
-  Event(const Event&) = delete;
-  Event& operator=(const Event&) = delete;
-  void record(cudaStream_t stream) { UNPACT_CUDA_CALL(cudaEventRecord(event_, stream)); }
-  void hold_back(cudaStream_t stream) { UNPACT_CUDA_CALL(cudaStreamWaitEvent(stream, event_, 0)); }
-  bool has_passed() const {
-    const auto code = cudaEventQuery(event_);
-    if (code == cudaErrorNotReady) return false;
-    check_cuda(code, "cudaEventQuery", __FILE__, __LINE__);
-    return true;
-  }
-
- private:
-  cudaEvent_t event_ = nullptr;
-};
-
-/// Owns the NCCL communicator. Its destructor says goodbye to the other ranks, or aborts when that takes too long or
-/// an exception is on its way.
-class NcclHandle {
- public:
-  NcclHandle() = default;
-  ~NcclHandle() {
-    if (comm_ != nullptr && std::uncaught_exceptions() == 0 && finalize()) {
-      ncclCommDestroy(comm_);
-    } else {
-      abort();
-    }
-  }
-  NcclHandle(const NcclHandle&) = delete;
-  NcclHandle& operator=(const NcclHandle&) = delete;
-
-  ncclComm_t get() const { return comm_; }
-  ncclComm_t* address() { return &comm_; }
-  void abort() {
-    if (comm_ != nullptr) ncclCommAbort(std::exchange(comm_, nullptr));
-  }
-
- private:
-  bool finalize() {
-    const Stopwatch watch;
-    auto state = ncclCommFinalize(comm_);
-    while (state == ncclInProgress && watch.seconds() < kGoodbyeSeconds) {
-      pause(watch);
-      if (ncclCommGetAsyncError(comm_, &state) != ncclSuccess) return false;
-    }
-    return state == ncclSuccess;
-  }
-  ncclComm_t comm_ = nullptr;
-};
 
 class NcclCollectives;
 
@@ -116,7 +38,6 @@ class NcclPending final : public PendingCollective {
  private:
   NcclCollectives& group_;
   at::Tensor out_, in_, sum_;  // `sum_`, where it is defined, is rounded into `out_` at the end
-  Stopwatch watch_;
   bool finished_ = false;
 };
 
@@ -168,7 +89,7 @@ NcclCollectives::NcclCollectives(const Communicator& group, const at::Device& de
       device_(with_index(device)),
       timeout_(timeout),
       stream_(c10::cuda::getStreamFromPool(/*isHighPriority=*/true, device_.index())) {
-  require_matching_version();
+  require_matching_nccl();
   const std::string what = "setting up NCCL";
   ncclUniqueId id{};
   if (group.is_root() && ncclGetUniqueId(&id) != ncclSuccess) fail(what, ncclGetLastError(nullptr));
@@ -193,7 +114,7 @@ void NcclCollectives::fail_late(const std::string& what) {
 void NcclCollectives::wait_until_accepted(ncclResult_t state, const std::string& what, const Stopwatch& watch) {
   while (state == ncclInProgress) {
     if (watch.seconds() > timeout_) fail_late(what);
-    pause(watch);
+    pause_between_polls(watch);
     if (const auto asked = ncclCommGetAsyncError(comm_.get(), &state); asked != ncclSuccess) state = asked;
   }
   if (state != ncclSuccess) fail(what, concat(ncclGetErrorString(state), ": ", ncclGetLastError(comm_.get())));
@@ -207,7 +128,7 @@ void NcclCollectives::wait_for(const Event& done, const std::string& what, const
     if (state != ncclSuccess && state != ncclInProgress)
       fail(what, concat(ncclGetErrorString(state), ": ", ncclGetLastError(comm_.get())));
     if (watch.seconds() > timeout_) fail_late(what);
-    pause(watch);
+    pause_between_polls(watch);
   }
 }
 
@@ -237,7 +158,7 @@ void NcclCollectives::run(const char* operation, Enqueue enqueue) {
 /// what gives a lost rank its time limit.
 void NcclPending::wait() {
   if (finished_) return;
-  group_.wait_for(done, what, watch_);
+  group_.wait_for(done, what, Stopwatch());  // from now on: the computation in between is nobody's delay
   finished_ = true;
   const at::NoGradGuard no_grad;
   if (sum_.defined()) out_.copy_(sum_);
