@@ -67,6 +67,17 @@ class ShardFiles {
   std::vector<std::unique_ptr<SafetensorsFile>> files_;
 };
 
+/// What a killed run was writing or removing only takes space.
+void remove_unfinished(const fs::path& folder) {
+  std::vector<fs::path> found;
+  std::error_code code;
+  for (const auto& entry : fs::directory_iterator(folder, code))
+    if (const auto name = entry.path().filename().string();
+        name.starts_with(".step-") && (name.ends_with(".tmp") || name.ends_with(".removed")))
+      found.push_back(entry.path());
+  for (const auto& path : found) fs::remove_all(path, code);
+}
+
 }  // namespace
 
 bool TrainingCheckpoints::agree(bool good) {
@@ -143,12 +154,14 @@ bool TrainingCheckpoints::try_load(std::int64_t step, TrainingState& state) {
   if (!damage.empty()) log::warn(damage);
   if (group_.rank() == 0) {
     std::error_code code;
+    fs::remove_all(folder.string() + ".bad", code);  // of an earlier time: it would be in the way
     fs::rename(folder, folder.string() + ".bad", code);
   }
   return false;
 }
 
 bool TrainingCheckpoints::load(TrainingState& state) {
+  if (group_.rank() == 0) remove_unfinished(folder_);
   const auto steps = list_steps();
   for (const auto step : steps)
     if (try_load(step, state)) return true;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "failures.hpp"
 #include "step_log.hpp"
 #include "trained_weights.hpp"
 #include "unpact/core/checksum.hpp"
@@ -41,7 +42,11 @@ class Trainer {
       for (const auto& report : reports) on_step(report);
     StepLog log(group_.rank() == 0 ? options_.step_log : "", reports);
     for (auto index = static_cast<std::int64_t>(reports.size()); index < total_steps_; ++index) {
-      reports.push_back(step(index));
+      try {
+        reports.push_back(step(index));
+      } catch (...) {
+        rethrow_from_step(index + 1);
+      }
       if (on_step) on_step(reports.back());
       log.write(reports.back());
       keep_safe(reports);

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "checkpoint_manifest.hpp"
+#include "failures.hpp"
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/checksum.hpp"
 #include "unpact/core/clock.hpp"
@@ -44,7 +45,7 @@ struct TrainingCheckpoints::Save {
       checksum = sha256_of_file(file);
       bytes = static_cast<std::int64_t>(fs::file_size(file));
     } catch (const std::exception& error) {
-      failure = error.what();
+      failure = one_line(error);
     }
     tensors.clear();
     written = true;
@@ -82,9 +83,10 @@ void TrainingCheckpoints::start_save(const TrainingState& state) {
     fs::create_directories(save->temporary, code);
     if (code) problem = code.message();
   }
-  if (!agree(problem.empty()))
-    throw RuntimeFailure(concat("cannot create the checkpoint folder ", save->temporary.string()),
-                         problem.empty() ? "rank 0 could not create it" : problem, "check the disk, the folder and its permissions");
+  problem = first_failure(group_, device_, problem);
+  if (!problem.empty())
+    throw RuntimeFailure(concat("cannot create the checkpoint folder ", save->temporary.string()), problem,
+                         "check the disk, the folder and its permissions");
   save->writer = std::thread([running = save.get()] { running->write(); });
   save_ = std::move(save);
 }
@@ -115,7 +117,7 @@ std::string TrainingCheckpoints::publish(const Save& save, const at::Tensor& tab
     write_file_atomically(save.temporary / "manifest.json", to_text(manifest));
     rename_folder_durably(save.temporary, folder_ / checkpoint_folder_name(save.step));
   } catch (const std::exception& error) {
-    return error.what();
+    return one_line(error);
   }
   return {};
 }
@@ -124,20 +126,19 @@ std::string TrainingCheckpoints::publish(const Save& save, const at::Tensor& tab
 void TrainingCheckpoints::complete() {
   const auto save = std::move(save_);
   if (save->writer.joinable()) save->writer.join();
-  if (!agree(save->failure.empty()))
-    throw RuntimeFailure(concat("the checkpoint of step ", save->step, " could not be written (seen on rank ", group_.rank(), ")"),
-                         save->failure.empty() ? "another rank failed" : save->failure,
+  auto failure = first_failure(group_, device_, save->failure);
+  if (!failure.empty())
+    throw RuntimeFailure(concat("the checkpoint of step ", save->step, " could not be written"), failure,
                          "free some space, then start again: it continues from the checkpoint before");
   auto mine = at::zeros({kDigest + 1}, at::kLong);
-  for (std::int64_t i = 0; i < kDigest && save->failure.empty(); ++i) mine[i] = save->checksum[static_cast<std::size_t>(i)];
+  for (std::int64_t i = 0; i < kDigest; ++i) mine[i] = save->checksum[static_cast<std::size_t>(i)];
   mine[kDigest] = save->bytes;
   auto all = at::empty({group_.size() * mine.numel()}, mine.options().device(device_));
   group_.all_gather(all, mine.to(all.device()));
-  std::string failure;
   if (group_.rank() == 0) failure = publish(*save, all.to(at::kCPU).view({group_.size(), -1}));
-  if (!agree(failure.empty()))
-    throw RuntimeFailure(concat("the checkpoint of step ", save->step, " could not be completed"),
-                         failure.empty() ? "rank 0 failed" : failure,
+  failure = first_failure(group_, device_, failure);
+  if (!failure.empty())
+    throw RuntimeFailure(concat("the checkpoint of step ", save->step, " could not be completed"), failure,
                          "check the disk, then start again: it continues from the checkpoint before");
   const auto steps = list_steps();
   if (group_.rank() == 0)

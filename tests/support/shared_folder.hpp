@@ -1,5 +1,5 @@
 #pragma once
-/// For tests: a folder that all ranks of the world share.
+/// For tests: a temporary folder that all ranks of the world share.
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -9,6 +9,7 @@
 
 namespace unpact::testing_support {
 
+/// Collective.
 class SharedFolder {
  public:
   explicit SharedFolder(const Communicator& world) : world_(world) {

@@ -104,6 +104,18 @@ TEST_P(ShardedMode, TrainsTheSelectedAlone) {
     EXPECT_EQ(at::equal(before[i].second, after[i].second), !selected(before[i].first)) << before[i].first;
 }
 
+/// Every block has an odd number of weights, and one of the outer units, too: neither 2 nor 4 ranks divide them.
+TEST_P(ShardedMode, MayCutUnitsThatNoNumberOfRanksDivides) {
+  const auto& [shard, recompute, tied] = GetParam();
+  auto config = tiny_config();
+  config.tied_embeddings = tied;
+  config.hidden_size = 21;
+  config.intermediate_size = 41;
+  if (tied) config.vocabulary_size = 62;
+  const CrossEntropyTerm term(random_examples(13, 1));
+  expect_same_as_reference(config, {{&term, 1.0}}, ten_steps(shard, recompute));
+}
+
 INSTANTIATE_TEST_SUITE_P(Of, ShardedMode,
                          testing::Combine(testing::Values("parameters", "gradients"), testing::Bool(), testing::Bool()),
                          [](const auto& test) {

@@ -1,115 +1,16 @@
-/// Stopping, continuing, and checkpoints that are damaged.
-#include "unpact/train/training_checkpoint.hpp"
-
-#include <ATen/ATen.h>
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
-#include <csignal>
+/// Stopping and continuing.
 #include <fstream>
 
-#include "core/temporary_folder.hpp"
-#include "support/training_examples.hpp"
-#include "unpact/core/atomic_file.hpp"
-#include "unpact/core/stop.hpp"
-#include "unpact/train/trainer.hpp"
+#include "train/checkpoint_fixture.hpp"
 
 namespace unpact {
 namespace {
 
 namespace fs = std::filesystem;
-using testing::AllOf;
 using testing::ElementsAre;
-using testing::HasSubstr;
-using testing_support::first_difference;
-using testing_support::TemporaryFolder;
-using testing_support::message_of;
 using testing_support::random_examples;
 using testing_support::relative_difference;
-using testing_support::tiny_transformer;
-
-/// A folder that all ranks of the world share.
-class SharedFolder {
- public:
-  explicit SharedFolder(const Communicator& world) : world_(world) {
-    if (world.is_root()) own_ = std::make_unique<TemporaryFolder>();
-    path_ = world.broadcast(world.is_root() ? own_->path().string() : "", 0);
-  }
-  ~SharedFolder() { world_.barrier(); }
-  const fs::path& path() const { return path_; }
-
- private:
-  const Communicator& world_;
-  std::unique_ptr<TemporaryFolder> own_;
-  fs::path path_;
-};
-
-class TrainingCheckpoint : public testing::Test {
- protected:
-  void SetUp() override { reset_stop(); }
-  void TearDown() override { reset_stop(); }
-
-  TrainOptions eight_steps() const {
-    TrainOptions options;
-    options.max_steps = 8;
-    options.batch_size = 5;
-    options.micro_batch = 2;
-    options.learning_rate = 1e-3;
-    options.schedule = "linear";
-    options.checkpoint_folder = folder_.path() / "training";
-    options.identity = "test";
-    return options;
-  }
-
-  struct Outcome {
-    Transformer model;
-    std::vector<StepReport> reports;
-  };
-
-  /// Trains; asks to stop in step `stop_at`, by a signal to the rank with that number modulo the ranks.
-  Outcome run(const TrainOptions& options, std::int64_t stop_at = 0, Collectives* group = nullptr) {
-    Outcome outcome{tiny_transformer(1), {}};
-    std::int64_t calls = 0;
-    outcome.reports = train(outcome.model, {{&term_, 1.0}, {&other_, -0.2}}, options, group ? *group : *group_, {}, [&](const StepReport& report) {
-      EXPECT_EQ(report.step, ++calls);
-      if (report.step == stop_at && stop_at % world_.size() == world_.rank()) std::raise(SIGUSR1);
-    });
-    return outcome;
-  }
-
-  /// The run is stopped behind step `stop_at` + 1 (the signal comes behind a step, the ranks agree in the next).
-  void stop(const TrainOptions& options, std::int64_t stop_at, Collectives* group = nullptr) {
-    install_stop_signal();
-    EXPECT_THROW(run(options, stop_at, group), StoppedAtCheckpoint);
-    reset_stop();
-    world_.barrier();
-  }
-
-  std::vector<std::string> kept() const {
-    world_.barrier();
-    std::vector<std::string> names;
-    for (const auto& entry : fs::directory_iterator(folder_.path() / "training")) names.push_back(entry.path().filename().string());
-    std::sort(names.begin(), names.end());
-    world_.barrier();
-    return names;
-  }
-
-  static void expect_same(const Outcome& a, const Outcome& b) {
-    EXPECT_EQ(first_difference(a.model.weights(), b.model.weights()), "");
-    ASSERT_EQ(a.reports.size(), b.reports.size());
-    for (std::size_t i = 0; i < a.reports.size(); ++i) {
-      EXPECT_EQ(a.reports[i].loss, b.reports[i].loss) << "step " << i;
-      EXPECT_EQ(a.reports[i].term_losses, b.reports[i].term_losses);
-      EXPECT_EQ(a.reports[i].gradient_norm, b.reports[i].gradient_norm);
-      EXPECT_EQ(a.reports[i].targets, b.reports[i].targets);
-    }
-  }
-
-  Communicator world_ = Communicator::world(), null_;
-  SharedFolder folder_{world_};
-  std::unique_ptr<Collectives> group_ = make_collectives(world_, at::kCPU), single_ = make_collectives(null_, at::kCPU);
-  CrossEntropyTerm term_{random_examples(11, 1)}, other_{random_examples(7, 2)};
-};
+using testing_support::TrainingCheckpoint;
 
 TEST_F(TrainingCheckpoint, AStoppedRunContinuesBitForBit) {
   auto straight = eight_steps();
@@ -136,6 +37,62 @@ TEST_F(TrainingCheckpoint, RegularOnesAreKeptTwoAtATime) {
   expect_same(run(options), first);  // from step 6
 }
 
+/// Notes which examples each step draws.
+class NotingTerm : public CrossEntropyTerm {
+ public:
+  using CrossEntropyTerm::CrossEntropyTerm;
+  double normalizer(ExampleIndices indices) const override {
+    drawn.emplace_back(indices.begin(), indices.end());
+    return CrossEntropyTerm::normalizer(indices);
+  }
+  mutable std::vector<std::vector<std::int64_t>> drawn;  // a list a step, over all ranks
+};
+
+/// Batches of 5: 10 examples end behind every second step, 7 in the middle of one; uniform and paired draws have no end.
+class DrawnExamples : public TrainingCheckpoint {
+ protected:
+  using Steps = std::vector<std::vector<std::vector<std::int64_t>>>;  // for each term, for each step
+
+  /// What the steps up to the 12th draw; with `stop_behind` the run is stopped there and continued.
+  Steps drawn(const TrainOptions& options, std::int64_t stop_behind = 0) {
+    const std::vector<NotingTerm> terms = {NotingTerm(random_examples(10, 1)), NotingTerm(random_examples(7, 2)),
+                                           NotingTerm(random_examples(9, 3)), NotingTerm(random_examples(8, 4))};
+    const std::vector<WeightedTerm> weighted = {
+        {&terms[0], 1.0}, {&terms[1], 0.1}, {&terms[2], 0.1, Sampling::uniform}, {&terms[3], 0.1, Sampling::paired}};
+    const auto run_from_the_start = [&] {
+      auto model = testing_support::tiny_transformer(1);
+      train(model, weighted, options, *group_, {}, [&](const StepReport& report) {
+        if (report.step == stop_behind - 1) std::raise(SIGUSR1);  // the ranks agree in the next step
+      });
+    };
+    if (stop_behind > 0) {
+      install_stop_signal();
+      EXPECT_THROW(run_from_the_start(), StoppedAtCheckpoint);
+      EXPECT_EQ(terms[0].drawn.size(), static_cast<std::size_t>(stop_behind));
+      reset_stop();
+      stop_behind = 0;
+      world_.barrier();
+    }
+    run_from_the_start();
+    Steps all;
+    for (const auto& term : terms) all.push_back(term.drawn);
+    return all;
+  }
+};
+
+TEST_F(DrawnExamples, AreTheSameBehindAStopAtTheEndOfAnEpochAndInside) {
+  auto options = eight_steps();
+  options.max_steps = 12;
+  options.micro_batch = 5;
+  options.checkpoint_folder.clear();
+  const auto straight = drawn(options);
+  EXPECT_EQ(straight[0].size(), 12U);
+  for (const std::int64_t stop_behind : {3, 4}) {
+    options.checkpoint_folder = (folder_.path() / concat("behind-", stop_behind)).string();
+    EXPECT_EQ(drawn(options, stop_behind), straight) << "stopped behind step " << stop_behind;
+  }
+}
+
 TEST_F(TrainingCheckpoint, TheStepLogHasEveryStepOnce) {
   auto options = eight_steps();
   options.step_log = folder_.path() / "steps.jsonl";
@@ -154,109 +111,76 @@ TEST_F(TrainingCheckpoint, TheStepLogHasEveryStepOnce) {
   EXPECT_EQ(steps, 8);
 }
 
+/// Groups of half as many ranks (of one, where there is one) take over, each in its own copy of the folder; so does each
+/// rank alone.
 TEST_F(TrainingCheckpoint, AnotherNumberOfRanksContinuesTheSameRun) {
   auto straight = eight_steps();
   straight.checkpoint_folder.clear();
   const auto expected = run(straight);
   const auto options = eight_steps();
   stop(options, 3);
-  // One rank alone takes over from all, in its own copy of the folder; then all from one.
-  auto alone = options;
-  alone.checkpoint_folder = folder_.path() / concat("alone-", world_.rank());
-  fs::copy(options.checkpoint_folder, alone.checkpoint_folder, fs::copy_options::recursive);
-  const auto continued = run(alone, 0, single_.get());
-  // Sums in another order: float32 rounding through a few Adam steps.
-  EXPECT_LE(relative_difference(continued.model.weights(), expected.model.weights()), 1e-6);
-  for (std::size_t i = 0; i < expected.reports.size(); ++i)
-    EXPECT_NEAR(continued.reports[i].loss, expected.reports[i].loss, 1e-5 * std::abs(expected.reports[i].loss)) << i;
+  const auto half = world_.split(world_.rank() / std::max(1, world_.size() / 2), world_.rank());
+  const auto halves = make_collectives(half, at::kCPU);
+  for (auto* group : {halves.get(), single_.get()}) {
+    auto copied = options;
+    const auto first = world_.rank() - group->rank();
+    copied.checkpoint_folder = folder_.path() / concat(group == single_.get() ? "alone-" : "half-", first);
+    if (group->rank() == 0) fs::copy(options.checkpoint_folder, copied.checkpoint_folder, fs::copy_options::recursive);
+    world_.barrier();
+    const auto continued = run(copied, 0, group);
+    // Sums in another order: float32 rounding through a few Adam steps.
+    EXPECT_LE(relative_difference(continued.model.weights(), expected.model.weights()), 1e-6);
+    for (std::size_t i = 0; i < expected.reports.size(); ++i)
+      EXPECT_NEAR(continued.reports[i].loss, expected.reports[i].loss, 1e-5 * std::abs(expected.reports[i].loss)) << i;
+  }
 }
 
+/// From all ranks to half of them (from 4 to 2, say) and back.
 TEST_F(TrainingCheckpoint, ReshardingThereAndBackKeepsEveryBit) {
-  const auto options = eight_steps();
-  const std::vector<ShardPiece> mine = {{"a", 11, (11 + world_.size() - 1) / world_.size(), 0},
-                                        {"b", 6, (6 + world_.size() - 1) / world_.size(), (11 + world_.size() - 1) / world_.size()}};
-  const std::vector<ShardPiece> whole = {{"a", 11, 11, 0}, {"b", 6, 6, 11}};
   const auto full = at::arange(17, at::kFloat) * 1.7F;
-  const auto cut = [&](const at::Tensor& vector) {
-    auto out = at::zeros({mine[0].shard + mine[1].shard});
-    for (int u = 0; u < 2; ++u)
-      for (std::int64_t i = 0; i < mine[u].shard; ++i) {
-        const auto at_unit = world_.rank() * mine[u].shard + i;
-        if (at_unit < mine[u].unit_size) out[mine[u].begin + i] = vector[whole[u].begin + at_unit];
-      }
+  const auto pieces_of = [](int ranks) {
+    const std::int64_t a = (11 + ranks - 1) / ranks, b = (6 + ranks - 1) / ranks;
+    return std::vector<ShardPiece>{{"a", 11, a, 0}, {"b", 6, b, a}};
+  };
+  const auto cut = [&](const at::Tensor& vector, const Collectives& group) {
+    const auto pieces = pieces_of(group.size());
+    auto out = at::zeros({pieces[0].shard + pieces[1].shard});
+    for (const auto& [piece, start] : {std::pair(pieces[0], 0), std::pair(pieces[1], 11)})
+      for (std::int64_t i = 0; i < piece.shard; ++i)
+        if (const auto at_unit = group.rank() * piece.shard + i; at_unit < piece.unit_size)
+          out[piece.begin + i] = vector[start + at_unit];
     return out;
   };
-  TrainingState state{cut(full), cut(full + 100), cut(full + 200), 3, {1.0}, Json::array()};
-  TrainingCheckpoints sharded(options.checkpoint_folder, "f", mine, *group_, at::kCPU, 2);
-  sharded.start_save(state);
-  state.values.fill_(-1);  // what is written was copied before
+  const auto state_of = [&](std::int64_t step, const Collectives& group) {
+    return TrainingState{cut(full, group), cut(full + 100, group), cut(full + 200, group), step, {1.0}, Json::array()};
+  };
+  const auto expect_loaded = [&](TrainingCheckpoints& checkpoints, std::int64_t step, const Collectives& group) {
+    const auto expected = state_of(step, group);
+    const auto zeros = at::zeros_like(expected.values);
+    TrainingState found{zeros, zeros.clone(), zeros.clone(), 0, {}, {}};
+    ASSERT_TRUE(checkpoints.load(found));
+    EXPECT_EQ(found.step, step);
+    EXPECT_TRUE(at::equal(found.values, expected.values) && at::equal(found.first_moment, expected.first_moment) &&
+                at::equal(found.second_moment, expected.second_moment));
+  };
+  const auto folder = folder_.path() / "training";
+  const auto half = world_.split(world_.rank() < std::max(1, world_.size() / 2) ? 0 : 1, world_.rank());
+  const auto halves = make_collectives(half, at::kCPU);
+  TrainingCheckpoints sharded(folder, "f", pieces_of(group_->size()), *group_, at::kCPU, 2);
+  sharded.start_save(state_of(3, *group_));
   sharded.finish();
   world_.barrier();
-  if (world_.is_root()) {
-    TrainingState one{at::zeros({17}), at::zeros({17}), at::zeros({17}), 0, {}, {}};
-    TrainingCheckpoints alone(options.checkpoint_folder, "f", whole, *single_, at::kCPU, 2);
-    ASSERT_TRUE(alone.load(one));
-    EXPECT_TRUE(at::equal(one.values, full) && at::equal(one.first_moment, full + 100) && at::equal(one.second_moment, full + 200));
-    one.step = 4;
-    alone.start_save(one);
-    alone.finish();
+  if (world_.rank() < halves->size() && world_.rank() == halves->rank()) {
+    TrainingCheckpoints fewer(folder, "f", pieces_of(halves->size()), *halves, at::kCPU, 2);
+    expect_loaded(fewer, 3, *halves);
+    fewer.start_save(state_of(4, *halves));
+    fewer.finish();
   }
   world_.barrier();
-  ASSERT_TRUE(sharded.load(state));
-  EXPECT_EQ(state.step, 4);
-  EXPECT_TRUE(at::equal(state.values, cut(full)) && at::equal(state.second_moment, cut(full + 200)));
+  expect_loaded(sharded, 4, *group_);
 }
 
-class DamagedCheckpoint : public TrainingCheckpoint {
- protected:
-  /// Two checkpoints, the newer one changed by `damage`; the run must go on from the older one.
-  void expect_fallback(const std::vector<std::function<void(const fs::path&)>>& damages) {
-    auto options = eight_steps();
-    options.max_steps = 4;
-    options.execution.checkpoint_every = 1;
-    const auto expected = run(options);
-    const auto original = folder_.path() / "training", saved = folder_.path() / "saved";
-    world_.barrier();
-    if (world_.is_root()) fs::rename(original, saved);
-    for (const auto& damage : damages) {
-      if (world_.is_root()) {
-        fs::remove_all(original);
-        fs::copy(saved, original, fs::copy_options::recursive);
-        damage(original / "step-00000003");
-      }
-      world_.barrier();
-      expect_same(run(options), expected);
-      EXPECT_THAT(kept(), ElementsAre("step-00000002", "step-00000003", "step-00000003.bad"));
-    }
-  }
-};
-
-TEST_F(DamagedCheckpoint, OneBitInAnyFileIsSeen) {
-  std::vector<std::string> files = {"manifest.json"};
-  for (int r = 0; r < world_.size(); ++r) files.push_back(concat("rank-0000", r, ".safetensors"));
-  std::vector<std::function<void(const fs::path&)>> damages;
-  for (const auto& file : files)
-    damages.emplace_back([file](const fs::path& folder) {
-      auto bytes = read_file(folder / file);
-      // In the manifest a bit of a checksum, elsewhere one of a number.
-      const auto place = file == "manifest.json" ? bytes.find("sha256\": \"") + 12 : bytes.size() - 5;
-      bytes[place] = static_cast<char>(bytes[place] ^ 1);
-      std::ofstream(folder / file, std::ios::binary) << bytes;
-    });
-  expect_fallback(damages);
-}
-
-TEST_F(DamagedCheckpoint, MissingAndExtraFilesAreSeen) {
-  expect_fallback({[](const fs::path& folder) { fs::remove(folder / "manifest.json"); },
-                   [](const fs::path& folder) { fs::remove(folder / "rank-00000.safetensors"); },
-                   [](const fs::path& folder) { std::ofstream(folder / "extra") << "?"; },
-                   [](const fs::path& folder) { fs::resize_file(folder / "rank-00000.safetensors", 100); },
-                   [](const fs::path& folder) {
-                     std::ofstream(folder / "manifest.json") << "{\"format\": \"unpact-training\", \"version\": 1}";
-                   }});
-}
-
-TEST_F(TrainingCheckpoint, TemporaryFoldersAreNoCheckpoints) {
+TEST_F(TrainingCheckpoint, TemporaryFoldersAreNoCheckpointsAndGo) {
   const auto options = eight_steps();
   const auto expected = run(options);
   if (world_.is_root()) {
@@ -266,33 +190,7 @@ TEST_F(TrainingCheckpoint, TemporaryFoldersAreNoCheckpoints) {
   }
   world_.barrier();
   expect_same(run(options), expected);
-}
-
-TEST_F(TrainingCheckpoint, ThatOfAnotherRunOrVersionIsRefused) {
-  auto options = eight_steps();
-  stop(options, 2);
-  auto other = options;
-  other.learning_rate = 2e-3;
-  EXPECT_THAT(message_of<UserError>([&] { run(other); }), AllOf(HasSubstr("belongs to another run"), HasSubstr("step-00000003")));
-  other = options;
-  other.identity = "something else";
-  EXPECT_THAT(message_of<UserError>([&] { run(other); }), HasSubstr("belongs to another run"));
-  world_.barrier();
-  if (world_.is_root()) {
-    const auto manifest = folder_.path() / "training" / "step-00000003" / "manifest.json";
-    write_file_atomically(manifest, replace_all(read_file(manifest), "\"version\": 1", "\"version\": 2"));
-  }
-  world_.barrier();
-  EXPECT_THAT(message_of<UserError>([&] { run(options); }), AllOf(HasSubstr("has version 2"), HasSubstr("knows version 1")));
-  EXPECT_THAT(kept(), ElementsAre("step-00000003"));  // refused, not set aside
-}
-
-TEST_F(TrainingCheckpoint, WhenAllAreDamagedNothingBeginsSilentlyAnew) {
-  const auto options = eight_steps();
-  stop(options, 2);
-  if (world_.is_root()) fs::remove(folder_.path() / "training" / "step-00000003" / "manifest.json");
-  world_.barrier();
-  EXPECT_THAT(message_of<UserError>([&] { run(options); }), AllOf(HasSubstr("no checkpoint in"), HasSubstr("is whole")));
+  EXPECT_THAT(kept(), ElementsAre("step-4")) << "what a killed run left behind only takes space";
 }
 
 TEST_F(TrainingCheckpoint, WhatCannotBeWrittenIsAnErrorOnEveryRank) {
@@ -308,12 +206,6 @@ TEST_F(TrainingCheckpoint, ATimeLimitStopsTheRun) {
   set_time_limit(1);  // less than what a step keeps in reserve
   EXPECT_THROW(run(options), StoppedAtCheckpoint);
   EXPECT_THAT(kept(), ElementsAre("step-00000001"));
-}
-
-TEST_F(TrainingCheckpoint, ADamagedOneIsTheReasonToKeepTwo) {
-  auto options = eight_steps();
-  options.execution.checkpoint_keep = 1;
-  EXPECT_THAT(message_of<UserError>([&] { run(options); }), HasSubstr("checkpoint_keep"));
 }
 
 }  // namespace

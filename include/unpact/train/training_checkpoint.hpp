@@ -41,7 +41,7 @@ class TrainingCheckpoints {
   TrainingCheckpoints& operator=(const TrainingCheckpoints&) = delete;
 
   /// Copies the state and writes it in the background; the tensors may change at once. A save under way is finished
-  /// first.
+  /// first. @throws RuntimeFailure, as do poll() and finish(), naming the rank that failed and why, on every rank.
   void start_save(const TrainingState& state);
   /// Completes a save that all ranks have written; call between steps. @throws RuntimeFailure when writing failed
   /// anywhere; older checkpoints are untouched.
@@ -56,7 +56,6 @@ class TrainingCheckpoints {
   /// @return whether there was one. @throws UserError for one that belongs to another run or a newer format, or when all
   /// are damaged.
   bool load(TrainingState& state);
-
 
  private:
   struct Save;
