@@ -2,8 +2,7 @@
 
 #include <ATen/ATen.h>
 
-#include <optional>
-
+#include "block_math.hpp"
 #include "unpact/core/error.hpp"
 
 namespace unpact {
@@ -19,11 +18,9 @@ at::Tensor remembered(std::map<std::int64_t, at::Tensor>& masks, std::int64_t wi
 
 }  // namespace
 
-at::Tensor AttentionContext::attend(const at::Tensor& query_BHSd, const at::Tensor& keys_BHKd, const at::Tensor& values_BHKd,
+at::Tensor AttentionContext::attend(const at::Tensor& query_BHSd, const at::Tensor& keys_BGKd, const at::Tensor& values_BGKd,
                                     std::int64_t window) const {
-  std::optional<at::Tensor> seen;
-  if (const auto given = mask(window); given.defined()) seen = given;
-  return at::scaled_dot_product_attention(query_BHSd, keys_BHKd, values_BHKd, seen, /*dropout_p=*/0.0, /*is_causal=*/!seen.has_value());
+  return block_math::attention(query_BHSd, keys_BGKd, values_BGKd, mask(window));
 }
 
 KeysValues CausalContext::extend(std::int64_t, at::Tensor keys_BGSd, at::Tensor values_BGSd) {

@@ -3,7 +3,11 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
+#include <algorithm>
+#include <optional>
+
 #include "cpu_kernels.hpp"
+#include "fused_nodes.hpp"
 #include "rope.hpp"
 
 namespace unpact::block_math {
@@ -19,6 +23,11 @@ at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight_D, double epsi
                   width, epsilon);
     return out;
   }
+  if (fused::applies(x) && weight_D.scalar_type() == at::kFloat && weight_D.is_contiguous()) return fused::rms_norm(x, weight_D, epsilon);
+  return composed_rms_norm(x, weight_D, epsilon);
+}
+
+at::Tensor composed_rms_norm(const at::Tensor& x, const at::Tensor& weight_D, double epsilon) {
   const auto x32 = x.to(at::kFloat);
   const auto scale = at::rsqrt(x32.square().mean(-1, /*keepdim=*/true) + epsilon);
   return (x32 * scale).to(x.scalar_type()) * weight_D;
@@ -27,6 +36,14 @@ at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight_D, double epsi
 at::Tensor normalized(const ModelConfig& config, const at::Tensor& x, const at::Tensor& weight_D, const at::Tensor& bias_D) {
   if (config.block.norm == NormKind::rms) return rms_norm(x, weight_D, config.norm_epsilon);
   return at::layer_norm(x, {x.size(-1)}, weight_D, bias_D, config.norm_epsilon);
+}
+
+Fork forked_norm(const ModelConfig& config, const at::Tensor& x, const at::Tensor& weight_D, const at::Tensor& bias_D) {
+  if (config.block.norm == NormKind::rms && fused::applies(x) && weight_D.scalar_type() == at::kFloat && weight_D.is_contiguous()) {
+    auto [residual, normed] = fused::forked_rms_norm(x, weight_D, config.norm_epsilon);
+    return {std::move(residual), std::move(normed)};
+  }
+  return {x, normalized(config, x, weight_D, bias_D)};
 }
 
 Angles rotary_angles(const ModelConfig& config, std::int64_t count, const at::TensorOptions& weights) {
@@ -45,7 +62,45 @@ at::Tensor rotate(const at::Tensor& x, const at::Tensor& cosine, const at::Tenso
   return x * cosine + turned * sine;
 }
 
+at::Tensor rotate_in_place(const at::Tensor& x_BSHd, const at::Tensor& cosine, const at::Tensor& sine) {
+  const bool same_for_all = cosine.dim() == 3;  // one row of angles a position, none a sequence
+  if (same_for_all && cosine.scalar_type() == at::kFloat && (fusable(x_BSHd) || fused::applies(x_BSHd)))
+    return fused::rotate_in_place(x_BSHd, cosine, sine);
+  return rotate(x_BSHd, cosine, sine);
+}
+
+at::Tensor share_heads(const at::Tensor& x_BGSd, std::int64_t heads) {
+  const auto groups = x_BGSd.size(1), repeats = heads / groups;
+  if (repeats == 1) return x_BGSd;
+  return x_BGSd.unsqueeze(2)
+      .expand({-1, -1, repeats, -1, -1})
+      .reshape({x_BGSd.size(0), heads, x_BGSd.size(2), x_BGSd.size(3)});
+}
+
+at::Tensor attention(const at::Tensor& query_BHSd, const at::Tensor& keys_BGKd, const at::Tensor& values_BGKd, const at::Tensor& mask) {
+  const auto query_BSHd = query_BHSd.transpose(1, 2), keys_BKGd = keys_BGKd.transpose(1, 2), values_BKGd = values_BGKd.transpose(1, 2);
+  const bool fits = keys_BKGd.size(1) == query_BSHd.size(1) && keys_BKGd.is_contiguous() && values_BKGd.is_contiguous();
+  if (!mask.defined() && fits && fused::applies(query_BSHd)) return fused::causal_attention(query_BSHd, keys_BKGd, values_BKGd).transpose(1, 2);
+  std::optional<at::Tensor> seen;
+  if (mask.defined()) seen = mask;
+  const auto heads = query_BHSd.size(1);
+  return at::scaled_dot_product_attention(query_BHSd, share_heads(keys_BGKd, heads), share_heads(values_BGKd, heads), seen,
+                                          /*dropout_p=*/0.0, /*is_causal=*/!mask.defined());
+}
+
 at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+  return linears(x, {{weight, bias}}).front();
+}
+
+std::vector<at::Tensor> linears(const at::Tensor& x, const std::vector<fused::Projection>& projections) {
+  const auto fits = [](const fused::Projection& p) { return p.weight_ND.is_cpu() && p.weight_ND.scalar_type() == at::kFloat; };
+  if (fused::applies(x) && std::all_of(projections.begin(), projections.end(), fits)) return fused::linears(x, projections);
+  std::vector<at::Tensor> outputs;
+  for (const auto& [weight, bias] : projections) outputs.push_back(composed_linear(x, weight, bias));
+  return outputs;
+}
+
+at::Tensor composed_linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
   return bias.defined() ? at::linear(x, weight, bias) : at::linear(x, weight);
 }
 
@@ -68,17 +123,18 @@ void activate_product(Activation activation, at::Tensor& gate, const at::Tensor&
 
 at::Tensor mlp(const ModelConfig& config, const BlockWeights& block, const at::Tensor& x) {
   const auto act = [&](const at::Tensor& t) { return config.block.activation == Activation::silu ? at::silu(t) : at::gelu(t, "tanh"); };
-  auto inner = linear(x, block.up_FD, block.up_bias_F);
-  if (config.block.mlp == MlpKind::plain) {
-    inner = act(inner);
+  if (config.block.mlp == MlpKind::plain)
+    return linear(act(linear(x, block.up_FD, block.up_bias_F)), block.down_DF, block.down_bias_D);
+  auto both = linears(x, {{block.gate_FD, block.gate_bias_F}, {block.up_FD, block.up_bias_F}});
+  auto &gate = both[0], &up = both[1];
+  at::Tensor inner;
+  if (fusable(gate)) {
+    activate_product(config.block.activation, gate, up);
+    inner = gate;
+  } else if (config.block.activation == Activation::silu && fused::applies(gate) && fused::applies(up)) {
+    inner = fused::silu_product(gate, up);
   } else {
-    auto gate = linear(x, block.gate_FD, block.gate_bias_F);
-    if (fusable(gate)) {
-      activate_product(config.block.activation, gate, inner);
-      inner = gate;
-    } else {
-      inner = act(gate) * inner;
-    }
+    inner = act(gate) * up;
   }
   return linear(inner, block.down_DF, block.down_bias_D);
 }

@@ -17,8 +17,9 @@ void rms_norm(const float* x_RD, const float* weight_D, float* out_RD, std::int6
 void rotate(float* x_RHd, const float* cosine_Pd, const float* sine_Pd, const std::int64_t* positions_R, std::int64_t rows,
             std::int64_t heads, std::int64_t head_dim);
 
-/// gate = gate * sigmoid(gate) * up, element by element.
-void silu_product(float* gate, const float* up, std::int64_t count);
+/// out = gate * sigmoid(gate) * up, element by element; `out` may be `gate`.
+void silu_product(const float* gate, const float* up, float* out, std::int64_t count);
+inline void silu_product(float* gate, const float* up, std::int64_t count) { silu_product(gate, up, gate, count); }
 
 /// log sum exp of each row.
 void log_sum_exp(const float* x_RV, float* out_R, std::int64_t rows, std::int64_t width);

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <map>
 #include <numeric>
-#include <optional>
 #include <utility>
 
+#include "block_math.hpp"
 #include "unpact/core/error.hpp"
 
 namespace unpact {
@@ -47,20 +47,18 @@ class PackedContext final : public AttentionContext {
     return at::block_diag(blocks);
   }
 
-  at::Tensor attend(const at::Tensor& query_BHSd, const at::Tensor& keys_BHKd, const at::Tensor& values_BHKd,
+  at::Tensor attend(const at::Tensor& query_BHSd, const at::Tensor& keys_BGKd, const at::Tensor& values_BGKd,
                     std::int64_t window) const override {
-    const auto queries = query_BHSd.split_with_sizes(columns_, 2), keys = keys_BHKd.split_with_sizes(columns_, 2),
-               values = values_BHKd.split_with_sizes(columns_, 2);
+    const auto queries = query_BHSd.split_with_sizes(columns_, 2), keys = keys_BGKd.split_with_sizes(columns_, 2),
+               values = values_BGKd.split_with_sizes(columns_, 2);
     std::vector<at::Tensor> mixed;
     for (std::size_t i = 0; i < runs_.size(); ++i) {
       const auto [sequences, length] = runs_[i];
       const auto apart = [&, n = sequences, s = length](const at::Tensor& x_1HCd) {  // -> (sequences, H, length, d)
         return x_1HCd.squeeze(0).unflatten(1, {n, s}).transpose(0, 1);
       };
-      std::optional<at::Tensor> seen;
-      if (window > 0 && window < length) seen = causal(length, window);
-      const auto one_nHsd = at::scaled_dot_product_attention(apart(queries[i]), apart(keys[i]), apart(values[i]), seen,
-                                                             /*dropout_p=*/0.0, /*is_causal=*/!seen.has_value());
+      const auto seen = window > 0 && window < length ? causal(length, window) : at::Tensor();
+      const auto one_nHsd = block_math::attention(apart(queries[i]), apart(keys[i]), apart(values[i]), seen);
       mixed.push_back(one_nHsd.transpose(0, 1).flatten(1, 2).unsqueeze(0));
     }
     return at::cat(mixed, 2);

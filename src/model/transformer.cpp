@@ -11,7 +11,7 @@
 
 namespace unpact {
 
-/// Cosines and sines of the rotary angles, broadcastable to (B, heads, S, d); undefined without rotary positions.
+/// Cosines and sines of the rotary angles, broadcastable to (B, S, heads, d); undefined without rotary positions.
 struct Transformer::Rotation {
   at::Tensor cosine, sine;
 };
@@ -19,21 +19,9 @@ struct Transformer::Rotation {
 namespace {
 
 using block_math::linear;
-using block_math::rotate;
 
-/// (B, S, heads * d) -> (B, heads, S, d)
-at::Tensor split_heads(const at::Tensor& x, std::int64_t heads) {
-  return x.view({x.size(0), x.size(1), heads, -1}).transpose(1, 2);
-}
-
-/// Repeats each key-value head for the query heads that share it: (B, G, S, d) -> (B, H, S, d).
-at::Tensor share_heads(const at::Tensor& x_BGSd, std::int64_t heads) {
-  const auto groups = x_BGSd.size(1), repeats = heads / groups;
-  if (repeats == 1) return x_BGSd;
-  return x_BGSd.unsqueeze(2)
-      .expand({-1, -1, repeats, -1, -1})
-      .reshape({x_BGSd.size(0), heads, x_BGSd.size(2), x_BGSd.size(3)});
-}
+/// (B, S, heads * d) -> (B, S, heads, d)
+at::Tensor split_heads(const at::Tensor& x, std::int64_t heads) { return x.view({x.size(0), x.size(1), heads, -1}); }
 
 /// softmax(q k^T / sqrt(d)), spelled out: the fused kernels do not give their weights away. Of every query head.
 at::Tensor attention_weights(const at::Tensor& query_BHSd, const at::Tensor& keys_BHKd, const at::Tensor& mask) {
@@ -80,8 +68,7 @@ c10::Device Transformer::device() const { return weights_.embedding_VD.device();
 Transformer::Rotation Transformer::rotation(const at::Tensor& positions) const {
   if (config_.block.positions != PositionKind::rotary) return {};
   const auto angles = positions.to(at::kFloat).unsqueeze(-1) * rotary_frequencies(config_, device());  // (..., S, d/2)
-  auto both = at::cat({angles, angles}, -1);
-  if (both.dim() == 3) both = both.unsqueeze(1);  // one set of positions a sequence: leave room for the heads
+  const auto both = at::cat({angles, angles}, -1).unsqueeze(-2);  // room for the heads
   const auto dtype = weights_.embedding_VD.scalar_type();
   return {both.cos().to(dtype), both.sin().to(dtype)};
 }
@@ -90,13 +77,14 @@ at::Tensor Transformer::normalized(const at::Tensor& x, const at::Tensor& weight
   return block_math::normalized(config_, x, weight_D, bias_D);
 }
 
-at::Tensor Transformer::head_normalized(const at::Tensor& x_BHSd, const at::Tensor& weight_d) const {
-  return weight_d.defined() ? block_math::rms_norm(x_BHSd, weight_d, config_.norm_epsilon) : x_BHSd;
+at::Tensor Transformer::head_normalized(const at::Tensor& x_BSHd, const at::Tensor& weight_d) const {
+  return weight_d.defined() ? block_math::rms_norm(x_BSHd, weight_d, config_.norm_epsilon) : x_BSHd;
 }
 
 at::Tensor Transformer::embed(const at::Tensor& tokens_BS) const {
   UNPACT_EXPECT(tokens_BS.dim() == 2);
-  return at::embedding(weights_.embedding_VD, tokens_BS);
+  const auto& table_VD = weights_.embedding_VD;
+  return fused::applies(table_VD) ? fused::embedding(table_VD, tokens_BS) : at::embedding(table_VD, tokens_BS);
 }
 
 at::Tensor Transformer::positioned(const at::Tensor& embeddings_BSD, const at::Tensor& positions) const {
@@ -107,32 +95,34 @@ at::Tensor Transformer::positioned(const at::Tensor& embeddings_BSD, const at::T
 at::Tensor Transformer::attention(const BlockWeights& block, std::int64_t layer, const at::Tensor& x_BSD,
                                   const Rotation& rotation, AttentionContext& context) const {
   const auto heads = config_.heads, groups = config_.key_value_heads;
-  auto query = head_normalized(split_heads(linear(x_BSD, block.query_HdD, block.query_bias_Hd), heads),
-                               block.query_norm_d);
-  auto key = head_normalized(split_heads(linear(x_BSD, block.key_GdD, block.key_bias_Gd), groups), block.key_norm_d);
-  const auto value = split_heads(linear(x_BSD, block.value_GdD, block.value_bias_Gd), groups);
+  const auto projected = block_math::linears(x_BSD, {{block.query_HdD, block.query_bias_Hd}, {block.key_GdD, block.key_bias_Gd},
+                                                     {block.value_GdD, block.value_bias_Gd}});
+  auto query_BSHd = head_normalized(split_heads(projected[0], heads), block.query_norm_d);
+  auto key_BSGd = head_normalized(split_heads(projected[1], groups), block.key_norm_d);
   if (rotation.cosine.defined()) {
-    query = rotate(query, rotation.cosine, rotation.sine);
-    key = rotate(key, rotation.cosine, rotation.sine);
+    query_BSHd = block_math::rotate_in_place(query_BSHd, rotation.cosine, rotation.sine);
+    key_BSGd = block_math::rotate_in_place(key_BSGd, rotation.cosine, rotation.sine);
   }
-  const auto [keys, values] = context.extend(layer, key, value);
+  const auto query = query_BSHd.transpose(1, 2);
+  const auto [keys, values] = context.extend(layer, key_BSGd.transpose(1, 2), split_heads(projected[2], groups).transpose(1, 2));
   const auto window = config_.window_of(layer);
   if (context.wants_weights()) {
-    const auto weights_BHSK = attention_weights(query, share_heads(keys, heads), context.mask(window));
+    const auto weights_BHSK = attention_weights(query, block_math::share_heads(keys, heads), context.mask(window));
     context.receive_weights(layer, weights_BHSK);
-    const auto mixed = at::matmul(weights_BHSK.to(x_BSD.scalar_type()), share_heads(values, heads));
+    const auto mixed = at::matmul(weights_BHSK.to(x_BSD.scalar_type()), block_math::share_heads(values, heads));
     return linear(mixed.transpose(1, 2).flatten(2), block.output_DHd, block.output_bias_D);
   }
-  const auto mixed_BHSd = context.attend(query, share_heads(keys, heads), share_heads(values, heads), window);
+  const auto mixed_BHSd = context.attend(query, keys, values, window);
   return linear(mixed_BHSd.transpose(1, 2).flatten(2), block.output_DHd, block.output_bias_D);
 }
 
 at::Tensor Transformer::block_forward(std::int64_t layer, const at::Tensor& x_BSD, const Rotation& rotation,
                                       AttentionContext& context) const {
   const auto& block = weights_.blocks[static_cast<std::size_t>(layer)];
-  const auto normed_BSD = normalized(x_BSD, block.attention_norm_D, block.attention_norm_bias_D);
-  const auto mixed_BSD = x_BSD + attention(block, layer, normed_BSD, rotation, context);
-  return mixed_BSD + block_math::mlp(config_, block, normalized(mixed_BSD, block.mlp_norm_D, block.mlp_norm_bias_D));
+  const auto into = block_math::forked_norm(config_, x_BSD, block.attention_norm_D, block.attention_norm_bias_D);
+  const auto mixed_BSD = into.residual + attention(block, layer, into.normed, rotation, context);
+  const auto onward = block_math::forked_norm(config_, mixed_BSD, block.mlp_norm_D, block.mlp_norm_bias_D);
+  return onward.residual + block_math::mlp(config_, block, onward.normed);
 }
 
 at::Tensor Transformer::run_blocks(at::Tensor x_BSD, const at::Tensor& positions, std::int64_t first, std::int64_t end,

@@ -27,9 +27,9 @@ class AttentionContext {
   /// @param window positions that a token looks back over, itself included (0: all): the token at position q sees
   /// those at q - window < k <= q, as in transformers (masking_utils.py, sliding_window_causal_mask_function).
   virtual at::Tensor mask(std::int64_t window = 0) const = 0;
-  /// softmax(q k^T / sqrt(d)) v under mask(window), (B, H, S, d), given keys and values of every query head: (B, H, all
-  /// keys, d). Contexts whose mask falls apart into pieces compute piece by piece.
-  virtual at::Tensor attend(const at::Tensor& query_BHSd, const at::Tensor& keys_BHKd, const at::Tensor& values_BHKd,
+  /// softmax(q k^T / sqrt(d)) v under mask(window), (B, H, S, d), given all keys and values, which query heads share.
+  /// Contexts whose mask falls apart into pieces compute piece by piece.
+  virtual at::Tensor attend(const at::Tensor& query_BHSd, const at::Tensor& keys_BGKd, const at::Tensor& values_BGKd,
                             std::int64_t window) const;
   /// Whether attention is to be computed with explicit weights (slower, and B x H x S x all keys of memory), which
   /// receive_weights() then gets once a layer: (B, H, S, all keys) float32, a row sums to 1.
