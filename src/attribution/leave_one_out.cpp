@@ -88,6 +88,8 @@ double AttributionResult::mean_log_probability() const {
   return unpact::mean_log_probability({log_probabilities.begin(), log_probabilities.begin() + static_cast<std::ptrdiff_t>(answer_tokens)});
 }
 
+std::vector<AttributionPart> AttributionSession::finer_parts(const AttributionRequest& request, std::size_t) const { return parts(request); }
+
 std::vector<AttributionResult> AttributionSession::run(const AttributionRequest& request) {
   const auto all = parts(request);
   std::vector<AttributionResult> results;

@@ -116,11 +116,14 @@ std::vector<PlannedRow> plan_rows(const AttributionRequest& request) {
   return rows;
 }
 
-std::vector<AttributionPart> plan_parts(const AttributionRequest& request, const std::vector<PlannedRow>& rows, std::size_t budget) {
-  UNPACT_EXPECT(budget > 0);
+std::vector<AttributionPart> plan_parts(const AttributionRequest& request, const std::vector<PlannedRow>& rows, std::size_t budget,
+                                        const Cut& cut) {
+  UNPACT_EXPECT(budget > 0 && cut.worth_a_pass > 0);
   std::uint64_t total = 0;
   for (const auto& row : rows) total += cost_of(request, row);
-  const auto passes = (total + budget - 1) / budget, fair = (total + passes - 1) / passes;
+  const auto needed = (total + budget - 1) / budget;
+  const auto passes = std::max<std::uint64_t>(needed, std::min<std::uint64_t>(cut.pieces, total / cut.worth_a_pass));
+  const auto fair = (total + passes - 1) / passes;
   std::vector<AttributionPart> parts;
   for (std::size_t r = 0; r < rows.size(); ++r) {
     const auto cost = cost_of(request, rows[r]);

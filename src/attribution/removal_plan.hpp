@@ -20,8 +20,14 @@ struct PlannedRow {
 /// same shapes.
 std::vector<PlannedRow> plan_rows(const AttributionRequest& request);
 
+/// How fine a request is cut: about `pieces` parts, but none for less than `worth_a_pass` positions.
+struct Cut {
+  std::size_t pieces = 1, worth_a_pass = 1;
+};
+
 /// Cuts the rows into passes of at most `budget` positions (or one row) and about equal size.
-std::vector<AttributionPart> plan_parts(const AttributionRequest& request, const std::vector<PlannedRow>& rows, std::size_t budget);
+std::vector<AttributionPart> plan_parts(const AttributionRequest& request, const std::vector<PlannedRow>& rows, std::size_t budget,
+                                        const Cut& cut = {});
 
 /// Where the log-probability of an answer token comes from.
 struct ScoredToken {

@@ -80,6 +80,12 @@ class SharedPrefixSession : public AttributionSession {
     return plan_parts(request, plan_rows(request), budget_);
   }
 
+  std::vector<AttributionPart> finer_parts(const AttributionRequest& request, std::size_t pieces) const override {
+    check_request(model_.config(), request);
+    const std::size_t worth_a_pass = model_.device().is_cpu() ? 32 : 256;  // fewer rows read the weights for too little
+    return plan_parts(request, plan_rows(request), budget_, {pieces, worth_a_pass});
+  }
+
   std::vector<AttributionResult> run_part(const AttributionRequest& request, const AttributionPart& part) override {
     const c10::InferenceMode guard;
     const auto rows = plan_rows(request);

@@ -36,6 +36,10 @@ Job make_job(const AskedQuestion& question, const Answers& answers) {
   return job;
 }
 
+/// Calls with fewer questions than this cut each into several parts, so that ranks find work in a call with one question
+/// alone. It must not depend on the number of ranks: how a question is cut shows in the last bits of its numbers.
+constexpr std::size_t kFewestParts = 32;
+
 /// A part of one question's removals.
 struct Piece {
   std::size_t question;
@@ -87,10 +91,12 @@ class DealtRemovals {
   DealtRemovals(const Transformer& model, const LeaveOneOutEngine& engine, const std::vector<AskedQuestion>& questions,
               const std::vector<Answers>& answers, const std::string& label)
       : session_(engine.open(model)), questions_(questions), label_(label) {
+    for (std::size_t q = 0; q < questions.size(); ++q) jobs_.push_back(make_job(questions[q], answers[q]));
+    const auto answered = std::count_if(jobs_.begin(), jobs_.end(), [](const Job& job) { return !job.request.answers.empty(); });
+    const auto requests = std::max<std::size_t>(1, static_cast<std::size_t>(answered)), pieces = (kFewestParts + requests - 1) / requests;
     for (std::size_t q = 0; q < questions.size(); ++q) {
-      jobs_.push_back(make_job(questions[q], answers[q]));
       if (jobs_[q].request.answers.empty()) continue;
-      const auto parts = naming(label_, questions_, q, [&] { return session_->parts(jobs_[q].request); });
+      const auto parts = naming(label_, questions_, q, [&] { return session_->finer_parts(jobs_[q].request, pieces); });
       for (const auto& part : parts) pieces_.push_back({q, part});
     }
   }

@@ -131,6 +131,33 @@ TEST(Session, PartsCoverTheRowsUnderTheBudget) {
   }
 }
 
+TEST(Session, FinerPartsCoverTheRowsAndAreWorthAPass) {
+  const auto model = testing_support::tiny_transformer(1);
+  AttributionRequest request;
+  request.prompt = random_ids(40, 4);
+  request.removals = single_tokens(4, 40);
+  request.answers = {random_ids(8, 5)};
+  const auto session = SharedPrefixEngine(4096).open(model);
+  std::uint64_t total = 0;
+  for (const auto& part : session->parts(request)) total += part.positions;
+  ASSERT_EQ(session->parts(request).size(), 1U);
+  for (const std::size_t pieces : {1, 2, 5, 12, 1000}) {
+    const auto parts = session->finer_parts(request, pieces);
+    std::size_t next = 0;
+    std::uint64_t sum = 0;
+    for (const auto& part : parts) {
+      EXPECT_EQ(part.first_row, next);
+      next = part.last_row;
+      sum += part.positions;
+      if (next <= request.removals.size()) { EXPECT_GE(part.positions, 32U) << "all but the last"; }
+    }
+    EXPECT_EQ(next, request.removals.size() + 1);
+    EXPECT_EQ(sum, total) << "the same rows, cut in another way";
+    EXPECT_LE(parts.size(), std::min<std::size_t>(pieces, total / 32));
+    if (pieces <= 5) { EXPECT_EQ(parts.size(), pieces); }
+  }
+}
+
 TEST(Session, NamesTheBlockWhereNumbersBreak) {
   auto model = testing_support::tiny_transformer(1);
   testing_support::spoil(model.weights(), "model.layers.1.mlp.down_proj.weight");

@@ -110,14 +110,13 @@ TEST_F(Answers, AreRefusedOnEveryRankAlike) {
   EXPECT_THROW(answer_prompts(world_, model_, prompts, options_, {1, 2}), ContractViolation);
 }
 
-TEST_F(Answers, AttributionIsThatOfTheEngine) {
-  questions_.resize(9);
+TEST_F(Answers, AttributionIsThatOfTheEngine) {  // of enough questions: few are cut finer (few_questions_test.cpp)
   std::vector<std::vector<TokenId>> answers;
   for (const auto& question : questions_) answers.push_back(question.gold_answer);
   answers[2] = answers[8] = {};
   const auto engine = make_engine("shared_prefix", 4096);
   const auto results = attribute_answers(world_, model_.transformer, *engine, questions_, answers, "test");
-  ASSERT_EQ(results.size(), 9U);
+  ASSERT_EQ(results.size(), 48U);
   for (std::size_t i = 0; i < results.size(); ++i) {
     if (answers[i].empty()) {
       EXPECT_EQ(results[i].candidates + results[i].answer_tokens + results[i].log_probabilities.size(), 0U) << i;

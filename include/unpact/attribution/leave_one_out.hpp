@@ -81,6 +81,9 @@ class AttributionSession {
 };
 
 class LeaveOneOutEngine {
+  /// The same cut finer, into about `pieces` parts, as far as each is still worth a pass of its own: for calls with few
+  /// requests, whose parts many ranks are to share.
+  virtual std::vector<AttributionPart> finer_parts(const AttributionRequest& request, std::size_t pieces) const;
  public:
   virtual ~LeaveOneOutEngine() = default;
   /// @param model must outlive the session.
