@@ -202,13 +202,14 @@ def write_cell(path: Path, recipe: Recipe | None = None) -> Path:
 def _root(file, recipe: Recipe) -> None:
     config = f"[run]\nseed = {recipe.seed}\n\n[method]\nname = {recipe.method}\n\n[note]\ntext = <img src=x onerror=alert(1)>\n"
     checksums = [hashlib.sha256(x.encode()).hexdigest() for x in (recipe.model, "tokenizer")]
-    text = {"schema_name": "unpact-cell", "schema_version": "1.1.0", "software": "unpact", "software_version": "0.1.0", "git_commit": "0123abcd", "build_type": "Release",
+    text = {"schema_name": "unpact-cell", "schema_version": "1.2.0", "software": "unpact", "software_version": "0.1.0", "git_commit": "0123abcd", "build_type": "Release",
             "compiler": "GNU 12.2.0", "hdf5_version": "1.10.8", "config_resolved": config,
             "fingerprint": hashlib.sha256(json.dumps([config, *checksums], separators=(",", ":")).encode()).hexdigest(), "devices": json.dumps(["cpu", "cpu"]),
             "library_versions": json.dumps({"torch": "2.11.0", "mpi": "4.1.4"}), "started": "2026-01-31T12:00:00Z", "ended": "2026-01-31T12:40:00Z",
             "model_checksum": checksums[0], "tokenizer_checksum": checksums[1], "cell_id": recipe.id, "model": recipe.model, "dataset": recipe.dataset,
             "method": recipe.method, "judge": "rouge_l_recall >= 0.5", "attribution_method": recipe.attribution,
-            "attribution_settings": json.dumps({"engine": "shared_prefix"} if recipe.attribution == "leave_one_out" else {})}
+            "attribution_settings": json.dumps({"engine": "shared_prefix", "verified_target": "2 question(s)"} if recipe.attribution == "leave_one_out" else
+                                               {"inexact": "some carry a share", "keep_words": "4"} if recipe.attribution == "hierarchical" else {})}
     for name, value in text.items():
         file.attrs[name] = value
     for name, value in {"seed": recipe.seed, "world_size": 2, "group_size": 2}.items():
@@ -237,7 +238,7 @@ def _contribution(out: Writer, path: str, matrices, method: str) -> list:
     keys = [st.key_tokens(v, 0.22, 0.24) for v in values]
     out.csr(f"{path}/answer_ids", [np.arange(m.shape[1]) for m in matrices], np.int32, f"{path}/answer_token")
     unit = "1" if method == "rollout" else "nat/token"
-    errors = [np.full(len(v), 0.05) if method == "shapley" else [] for v in values]
+    errors = [np.full(len(v), 0.05) if method == "shapley" else np.where(np.arange(len(v)) % 3, np.nan, 0) if method == "hierarchical" else [] for v in values]
     out.csr(f"{path}/log_probabilities", matrices if method == "leave_one_out" else [[] for _ in matrices], np.float32, f"{path}/entry", "nat")
     out.csr(f"{path}/contributions", values, np.float32, f"{path}/candidate", unit)
     out.csr(f"{path}/standard_errors", errors, np.float32, f"{path}/estimate", unit)
@@ -301,3 +302,8 @@ def _training(out: Writer, recipe: Recipe) -> None:
     out.put("/work/seconds", np.array([30.0, 310.5, 1260.0, 33.0, 305.25, 140.0]), ["/work/stage"], "s")
     for name, scale in {"positions": 1, "positions_naive": 2, "model_calls": 0.01, "logit_rows": 0.2}.items():
         out.put(f"/work/{name}", (np.array([4e4, 2.1e6, 0, 4e4, 2.1e6, 6e4]) * scale).astype(np.uint64), ["/work/stage"])
+    out.put("/work/peak_memory", np.array([np.nan, 3e8, 5e9, 3e8, 3e8, 2e8]), ["/work/stage"], "byte")
+    verified = recipe.attribution == "leave_one_out"
+    out.scale("/verification/model", _bytes(["target"]) if verified else [])
+    for name, value, kind in (("questions", 2, np.uint64), ("largest_difference", 3e-6, float), ("worst_question", 1, np.uint64)):
+        out.put(f"/verification/{name}", np.array([value] * verified).astype(kind), ["/verification/model"], "nat/token" if kind is float else "1")

@@ -7,6 +7,9 @@ from synthetic import Recipe, write_cell
 from synthetic_campaign import RECIPES, write_campaign
 
 from unpact_results.__main__ import main
+from unpact_results.model import Verification
+from unpact_results.reading import load_campaign, load_cell
+from unpact_results.report import render
 from unpact_results.validate import validate_all, validate_file
 
 
@@ -75,6 +78,14 @@ FAULTS = {
     "interval": (lambda f: add(f, "rates/low", 0, -0.01), "/rates[recovery_focus_on_key]: low is"),
     "rate counts": (lambda f: add(f, "rates/total", 1, np.uint64(1)), "but the questions give"),
     "probed": (lambda f: put(f, "probes/probab/probed_question", lambda d: d.__setitem__(0, 4000)), "points past the last question"),
+    "peak memory": (lambda f: f.__delitem__("work/peak_memory"), "/work/peak_memory: dataset is missing"),
+    "peak memory's unit": (lambda f: f["work/peak_memory"].attrs.__setitem__("unit", "MiB"), "attribute unit is 'MiB', expected 'byte'"),
+    "no verification": (lambda f: f.__delitem__("verification"), "/verification/model: dataset is missing"),
+    "verified questions": (lambda f: put(f, "verification/questions", lambda d: d.__setitem__(0, 4000)), "/verification[target]: has 4000 questions of 48"),
+    "worst question": (lambda f: put(f, "verification/worst_question", lambda d: d.__setitem__(0, 48)), "/verification[target]: worst_question points past"),
+    "verified difference": (lambda f: put(f, "verification/largest_difference", lambda d: d.__setitem__(0, np.nan)), "/verification[target]: largest_difference is nan"),
+    "verified model": (lambda f: put(f, "verification/model", lambda d: d.__setitem__(0, b"tarxxx")), "/verification[tarxxx]: is neither target nor unlearned"),
+    "verified in words": (lambda f: f.attrs.__setitem__("attribution_settings", "{}"), "/verification[target]: attribution_settings does not tell it"),
     "order": (lambda f: flip(f, "questions/split"), "forget questions do not come first"),
 }
 
@@ -124,6 +135,26 @@ def test_damaged_bytes_are_noticed(good, tmp_path):
 def test_small_cells_are_valid(tmp_path):
     assert validate_file(write_cell(tmp_path / "a.h5", Recipe(forgotten=0, destroyed=0, steps=0))) == []
     assert validate_file(write_cell(tmp_path / "b.h5", Recipe(focus_answer="gold"))) == []
+
+
+def test_a_file_of_version_1_1_is_still_valid(good, tmp_path):
+    path = tmp_path / "cell.h5"
+    path.write_bytes(good)
+    with h5py.File(path, "r+") as file:
+        del file["work/peak_memory"], file["verification"]
+        file.attrs["schema_version"] = "1.1.0"
+    assert validate_file(path) == []
+    assert load_cell(path).verification == {}
+    render(load_campaign(path))  # the report shows a dash
+
+
+def test_verification_and_memory_are_read(good, tmp_path):
+    path = tmp_path / "cell.h5"
+    path.write_bytes(good)
+    cell = load_cell(path)
+    assert cell.verification == {"target": Verification(2, pytest.approx(3e-6), 1)}
+    assert cell.work["peak_memory"][2] == 5e9
+    assert "4\N{NARROW NO-BREAK SPACE}768 MiB" in render(load_campaign(path))
 
 
 CAMPAIGN_FAULTS = {

@@ -113,6 +113,15 @@ class Rate:
     name: str = ""
 
 
+@dataclass(frozen=True)
+class Verification:
+    """Contributions to gold answers beside their definition in float32."""
+
+    questions: int  # checked
+    largest_difference: float  # nats per answer token
+    worst_question: int
+
+
 @dataclass
 class Cell:
     """One model x dataset x method x seed."""
@@ -146,6 +155,7 @@ class Cell:
     judge: str
     attribution_method: str = "leave_one_out"
     attribution_settings: dict[str, str] = field(default_factory=dict)
+    verification: dict[str, Verification] = field(default_factory=dict)  # by model; empty before version 1.2
     focus_answer: str = "own"  # whose KeyTokens the focus shift compares: "own" or "gold"
 
     def key_tokens(self, model: ModelResult) -> Ragged:

@@ -10,7 +10,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from .model import Campaign, Cell, CellStatus, Contribution, ModelResult, Probe, Ragged, Rate
+from .model import Campaign, Cell, CellStatus, Contribution, ModelResult, Probe, Ragged, Rate, Verification
 from .statistics import set_cosines
 
 KNOWN_MAJOR = "1"
@@ -129,6 +129,14 @@ def _columns(group: h5py.Group) -> dict[str, Any]:
             for name, item in group.items() if isinstance(item, h5py.Dataset)}
 
 
+def _verification(file: h5py.File) -> dict[str, Verification]:
+    if "verification" not in file:
+        return {}  # before version 1.2
+    table = _columns(file["verification"])
+    rows = zip(*(table[name] for name in ("model", "questions", "largest_difference", "worst_question")), strict=True)
+    return {model: Verification(int(questions), float(difference), int(worst)) for model, questions, difference, worst in rows}
+
+
 def _cell(file: h5py.File, path: Path) -> Cell:
     attributes = {name: plain(value) for name, value in file.attrs.items()}
     target, unlearned = _model(file["target"]), _model(file["unlearned"])
@@ -143,7 +151,7 @@ def _cell(file: h5py.File, path: Path) -> Cell:
         rates=_rates(file["rates"]), training=_columns(file["training"]), work=_columns(file["work"]),
         alpha=float(attributes["alpha"]), beta=float(attributes["beta"]), noise_floor=float(attributes["noise_floor"]),
         judge=str(attributes["judge"]), focus_answer="own", attribution_method=str(attributes.get("attribution_method", "leave_one_out")),
-        attribution_settings=json.loads(str(attributes.get("attribution_settings", "{}"))),
+        attribution_settings=json.loads(str(attributes.get("attribution_settings", "{}"))), verification=_verification(file),
     )
     _check_lengths(cell)
     cell.focus_answer = focus_answer(cell)

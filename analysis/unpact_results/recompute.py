@@ -29,6 +29,7 @@ def check_cell(cell: Cell, report: Report) -> None:
         elif len(np.unique(probe.question)) != len(probe.question):
             report(f"/probes/{name}/probed_question", "names a question twice")
     _check_rates(cell, report)
+    _check_verification(cell, report)
     _check_fingerprint(cell, report)
 
 
@@ -165,6 +166,21 @@ def _check_rates(cell: Cell, report: Report) -> None:
         counts = expected_counts(cell, name)
         if counts is not None and (counts.count, counts.total) != (stored.count, stored.total):
             report(path, f"is {stored.count}/{stored.total}, but the questions give {counts.count}/{counts.total}")
+
+
+def _check_verification(cell: Cell, report: Report) -> None:
+    for model, found in cell.verification.items():
+        path = f"/verification[{model}]"
+        if model not in ("target", "unlearned"):
+            report(path, "is neither target nor unlearned")
+        if not 0 < found.questions <= len(cell.question):
+            report(path, f"has {found.questions} questions of {len(cell.question)}")
+        if found.worst_question >= len(cell.question):
+            report(path, "worst_question points past the last question")
+        if not (np.isfinite(found.largest_difference) and found.largest_difference >= 0):
+            report(path, f"largest_difference is {found.largest_difference}")
+        if f"verified_{model}" not in cell.attribution_settings:
+            report(path, "attribution_settings does not tell it, as readers of version 1.1 expect")
 
 
 def _check_fingerprint(cell: Cell, report: Report) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import math
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from . import dilemma, figures, strips, table, text
+from .agreement import name_of
 from .choose import Choice, asked_for, choose
 from .claims import judge_claims
 from .model import Campaign, Cell, Outcome
@@ -86,6 +88,7 @@ def _facts(campaign: Campaign) -> list[tuple[str, str]]:
     return [("Cells", state), ("Models", distinct("model")), ("Data", distinct("dataset")), ("Methods", distinct("method")), ("Seeds", distinct("seed")),
             ("Questions", ", ".join(dict.fromkeys(asked)) or text.DASH), ("Judge", distinct("judge")),
             ("KeyTokens", ", ".join(dict.fromkeys(f"α = {c.alpha:g}, β = {c.beta:g} nats/token" for c in cells)) or text.DASH),
+            ("Contributions", ", ".join(dict.fromkeys(name_of(c) for c in cells)) or text.DASH),
             ("Software", f"{distinct('software')} {distinct('software_version')}, commit {distinct('git_commit')}, {distinct('build_type')}"),
             ("Ran", f"{min((str(c.attributes.get('started', '')) for c in cells), default=text.DASH)} to {max((str(c.attributes.get('ended', '')) for c in cells), default=text.DASH)}")]
 
@@ -147,7 +150,9 @@ def _work(cell: Cell) -> dict[str, Any]:
     columns = ("stage", "seconds", "positions", "positions_naive", "model_calls", "logit_rows")
     stages = [dict(zip(columns, row, strict=True)) for row in zip(*(list(cell.work[name]) for name in columns), strict=True)]
     total = float(sum(stage["seconds"] for stage in stages)) or 1.0
-    for stage in stages:
+    peaks = cell.work.get("peak_memory", [math.nan] * len(stages))  # since version 1.2
+    for stage, peak in zip(stages, peaks, strict=True):
+        stage["memory"] = text.DASH if math.isnan(peak) else f"{peak / 2**20:,.0f} MiB".replace(",", "\N{NARROW NO-BREAK SPACE}")
         stage["share"] = float(stage["seconds"]) / total
         done, naive = int(stage["positions"]), int(stage["positions_naive"])
         stage["saved"] = f"{naive / done:.2f}×" if done and naive else text.DASH

@@ -1,4 +1,4 @@
-"""docs/results-format.md, version 1.1, as data: which attributes and datasets a file has."""
+"""docs/results-format.md, version 1.2, as data: which attributes and datasets a file has."""
 
 from __future__ import annotations
 
@@ -105,6 +105,9 @@ CELL_FIELDS: list[Field] = [
     Field("/focus_shift/set_cosine", "float64", ("/question",)), Field("/focus_shift/contribution_cosine", "float64", ("/question",)),
     *_table("/rates", "name", STRING, {"count": "uint64", "total": "uint64", "value": "float64", "low": "float64", "high": "float64"}),
     *_table("/training", "step", "int64", dict.fromkeys(("loss", "forget_loss", "retain_loss", "gradient_norm", "learning_rate"), "float64") | {"tokens": "int64"}),
+    replace(Field("/work/peak_memory", "float64", ("/work/stage",), "byte"), since=2),
+    *[replace(field, since=2) for field in _table("/verification", "model", STRING, {"questions": "uint64", "largest_difference": "float64",
+                                                  "worst_question": "uint64"}, {"largest_difference": "nat/token"})],
     *_table("/work", "stage", STRING, {"seconds": "float64"} | dict.fromkeys(("positions", "positions_naive", "model_calls", "logit_rows"), "uint64"), {"seconds": "s"}),
 ]
 CELL_GROUPS = ("/probes",)

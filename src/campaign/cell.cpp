@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstdio>
 
+#include "model_digest.hpp"
+#include "stage_meter.hpp"
 #include "step_note.hpp"
 #include "unpact/campaign/evaluation_stage.hpp"
 #include "unpact/campaign/resources.hpp"
@@ -11,6 +13,7 @@
 #include "unpact/core/checksum.hpp"
 #include "unpact/core/clock.hpp"
 #include "unpact/core/error.hpp"
+#include "unpact/core/json.hpp"
 #include "unpact/core/log.hpp"
 #include "unpact/core/progress.hpp"
 #include "unpact/model/checkpoint.hpp"
@@ -102,12 +105,18 @@ Configuration baseline_configuration(const Configuration& c) {
   return base;
 }
 
+/// Readers of version 1.1 find the table `verification` as text.
+void say_verification(CellRecord& record, const std::vector<AskedQuestion>& questions) {
+  for (const auto& found : record.verification)
+    record.attribution_settings["verified_" + found.model] = describe_verification(found, questions);
+}
+
 void evaluate_target(const Session& session, Baseline& baseline, const Configuration& c, FinishedPages& pages) {
   auto& record = baseline.record;
   record.questions = record_questions(baseline.questions, *baseline.target.tokenizer);
   record.noise_floor = noise_floor_of(baseline.target.transformer, baseline.questions);
-  record.target = evaluate_model(session.world(), baseline.target, baseline.questions, c, {"target", record.noise_floor, &pages}, record.work);
-  if (!record.target.verification.empty()) record.attribution_settings["verified_target"] = record.target.verification;
+  record.target = evaluate_model(session.world(), baseline.target, baseline.questions, c, {"target", record.noise_floor, &pages}, record);
+  say_verification(record, baseline.questions);
   record.unlearned = record.target;  // nothing was unlearned: the file says what a perfect copy looks like
   compare_models(session.world(), baseline.target, baseline.questions, c, record);
   record.provenance.ended = utc_now();
@@ -124,6 +133,16 @@ TrainingStep training_step(const StepReport& report) {
   step.tokens = report.targets;
   return step;
 }
+
+std::string fingerprint_of_cell(const Baseline& baseline, const Configuration& c) {
+  Provenance p;
+  p.resolved_configuration = to_ini(relevant_to_cell(baseline, c));
+  p.model_checksum = baseline.record.provenance.model_checksum;
+  p.tokenizer_checksum = baseline.record.provenance.tokenizer_checksum;
+  return fingerprint_of(p);
+}
+
+fs::path unfinished_folder(const fs::path& folder, const std::string& id) { return folder / "cells" / (id + ".unfinished"); }
 
 }  // namespace
 
@@ -161,29 +180,35 @@ Baseline prepare_baseline(const Session& session, const Configuration& c, const 
   return baseline;
 }
 
-bool is_cell_done(const Baseline& baseline, const Configuration& c, const fs::path& file) {
-  Provenance p;
-  p.resolved_configuration = to_ini(relevant_to_cell(baseline, c));
-  p.model_checksum = baseline.record.provenance.model_checksum;
-  p.tokenizer_checksum = baseline.record.provenance.tokenizer_checksum;
-  return is_finished_cell(file, fingerprint_of(p));
+bool is_cell_done(const Baseline& baseline, const Configuration& c, const fs::path& folder) {
+  const auto id = cell_id(c);
+  const bool done = is_finished_cell(cell_file(folder, id), fingerprint_of_cell(baseline, c));
+  if (done) fs::remove_all(unfinished_folder(folder, id));  // of a job that was killed at its very end
+  return done;
+}
+
+FinishedPages pages_of_cell(const Communicator& group, const Baseline& baseline, const LanguageModel& unlearned, const Configuration& c,
+                            const fs::path& folder) {
+  const Json parts = {fingerprint_of_cell(baseline, c), digest_of(group, unlearned.transformer)};
+  return {group, unfinished_folder(folder, cell_id(c)), sha256_of_bytes(parts.dump())};
 }
 
 CellRecord compare_with_baseline(const Session& session, const Communicator& group, const Baseline& baseline,
-                                 const LanguageModel& unlearned, const Configuration& c) {
+                                 const LanguageModel& unlearned, const Configuration& c, FinishedPages& pages) {
   auto record = start_record(session, group, baseline, c);
   record.questions = baseline.record.questions;
   record.target = baseline.record.target;
+  record.verification = baseline.record.verification;
   record.noise_floor = baseline.record.noise_floor;
-  record.unlearned = evaluate_model(group, unlearned, baseline.questions, c, {"unlearned", record.noise_floor}, record.work);
-  if (!record.unlearned.verification.empty()) record.attribution_settings["verified_unlearned"] = record.unlearned.verification;
+  record.unlearned = evaluate_model(group, unlearned, baseline.questions, c, {"unlearned", record.noise_floor, &pages}, record);
+  say_verification(record, baseline.questions);
   compare_models(group, unlearned, baseline.questions, c, record);
   return record;
 }
 
 CellRecord run_cell(const Session& session, const Communicator& group, const Baseline& baseline, const Configuration& c, const fs::path& folder) {
   const auto started = utc_now();
-  const Stopwatch unlearning;
+  const StageMeter unlearning(group, session.device());
   const auto collectives = make_collectives(group, session.device());
   auto data = unlearn_data(c, baseline.dataset, *baseline.target.tokenizer, baseline.target.prompt_template);
   data.target_fingerprint = baseline.record.provenance.model_checksum;
@@ -199,16 +224,18 @@ CellRecord run_cell(const Session& session, const Communicator& group, const Bas
     progress.advance(1, step_note(report));
   });
   progress.finish();
-  const double seconds = unlearning.seconds();
+  const auto cost = unlearning.record("unlearn");
   const auto unlearned = unlearned_model(baseline.target, std::move(result), c.method);
-  auto record = compare_with_baseline(session, group, baseline, unlearned, c);
+  auto pages = pages_of_cell(group, baseline, unlearned, c, folder);
+  auto record = compare_with_baseline(session, group, baseline, unlearned, c, pages);
   record.training = std::move(training);
-  record.work.insert(record.work.begin(), WorkRecord{"unlearn", seconds, 0, 0, 0, 0});
+  record.work.insert(record.work.begin(), cost);
   record.provenance.started = started;
   record.provenance.ended = utc_now();
   if (c.campaign.save_models && group.is_root())
     save_unlearned(folder / "models" / record.id, unlearned, c, record.provenance.model_checksum);
   write_cell_file(group, cell_file(folder, record.id), record);
+  pages.remove();
   if (group.is_root()) remove_training_checkpoints(training_folder);
   return record;
 }

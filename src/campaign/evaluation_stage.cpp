@@ -1,10 +1,10 @@
 #include "unpact/campaign/evaluation_stage.hpp"
 
 #include <algorithm>
+#include <cmath>
 
-#include "unpact/comm/memory.hpp"
+#include "stage_meter.hpp"
 #include "unpact/comm/share_work.hpp"
-#include "unpact/core/clock.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/core/log.hpp"
 #include "unpact/evaluation/attribute_questions.hpp"
@@ -15,13 +15,6 @@
 
 namespace unpact {
 namespace {
-
-WorkRecord work_record(const std::string& stage, const Stopwatch& clock, const std::vector<const std::vector<Attribution>*>& results = {}) {
-  AttributionWork total;
-  for (const auto* some : results)
-    for (const auto& result : *some) total += result.work;
-  return {stage, clock.seconds(), total.positions, total.positions_naive, total.model_calls, total.logit_rows};
-}
 
 ContributionRecord record_contributions(const std::vector<Attribution>& results, const std::vector<std::vector<TokenId>>& answers,
                                         const Configuration& c, double noise_floor) {
@@ -146,21 +139,24 @@ void add_right_shares(const CellRecord& record, std::vector<RateRecord>& rates) 
   }
 }
 
-/// @return what was found, as the file says it.
-std::string verify_contributions(const Communicator& group, const Transformer& model, const std::vector<AskedQuestion>& questions,
-                          const std::vector<std::vector<TokenId>>& answers, const ContributionRecord& record, const Configuration& c,
-                          const std::string& label) {
+/// Checks a sample of the contributions to gold answers and keeps what was found.
+void verify_contributions(const Communicator& group, const Transformer& model, const std::vector<AskedQuestion>& questions,
+                          const std::vector<std::vector<TokenId>>& answers, const ContributionRecord& made, const Configuration& c,
+                          const std::string& label, std::vector<VerificationRecord>& verification) {
   std::vector<std::vector<float>> contributions;
-  for (std::size_t q = 0; q < questions.size(); ++q) contributions.push_back(record.contributions.row(q));
+  for (std::size_t q = 0; q < questions.size(); ++q) contributions.push_back(made.contributions.row(q));
   const auto found = verify_attributions(group, model, questions, answers, contributions, static_cast<std::size_t>(c.attribution.verify));
-  const auto result = concat(found.questions, " question(s) attributed once more in float32 by the definition: largest difference ",
-                             found.largest_difference, " nats per answer token",
-                             found.questions > 0 ? concat(", at ", name_of_question(questions, found.worst_question)) : std::string());
-  log::info(concat(label, ": ", result));
-  return result;
+  if (found.questions == 0) return log::info(concat(label, ": no question has an answer that could be verified"));
+  verification.push_back({label, found.questions, found.largest_difference, found.worst_question});
+  log::info(concat(label, ": ", describe_verification(verification.back(), questions)));
 }
 
 }  // namespace
+
+std::string describe_verification(const VerificationRecord& found, const std::vector<AskedQuestion>& questions) {
+  return concat(found.questions, " question(s) attributed once more in float32 by the definition: largest difference ",
+                found.largest_difference, " nats per answer token, at ", name_of_question(questions, found.worst_question));
+}
 
 QuestionRecord record_questions(const std::vector<AskedQuestion>& questions, const Tokenizer& tokenizer) {
   QuestionRecord record;
@@ -180,8 +176,9 @@ QuestionRecord record_questions(const std::vector<AskedQuestion>& questions, con
 }
 
 ModelRecord evaluate_model(const Communicator& group, const LanguageModel& model, const std::vector<AskedQuestion>& questions,
-                           const Configuration& c, const EvaluatedModel& evaluated, std::vector<WorkRecord>& work) {
+                           const Configuration& c, const EvaluatedModel& evaluated, CellRecord& cell) {
   const auto& label = evaluated.label;
+  const auto& device = model.transformer.device();
   ModelRecord record;
   const auto style = style_of(c, questions);
   std::vector<std::vector<TokenId>> prompts, gold, own;
@@ -191,33 +188,33 @@ ModelRecord evaluate_model(const Communicator& group, const LanguageModel& model
     gold.push_back(asked.gold_answer);
     choices.push_back(asked.pair.choices.size());
   }
-  const Stopwatch answering;
+  const StageMeter answering(group, device);
   for (auto& answer : own_answers(group, model, prompts, choices, style, c, evaluated.pages)) {
     record.answer.push_back(std::move(answer.text));
     own.push_back(std::move(answer.ids));
   }
-  work.push_back(work_record(label + "_answers", answering));
+  cell.work.push_back(answering.record(label + "_answers"));
   judge_answers(Judge(c.judge), questions, record);
   check_gold_answers(model.transformer.config(), questions);
   const auto method = make_attribution_method(c.attribution.method, c.attribution.settings, c.attribution.engine,
                                               static_cast<std::size_t>(c.attribution.token_budget), c.run.seed, *model.tokenizer);
   std::vector<std::vector<std::vector<TokenId>>> answers;
   for (std::size_t q = 0; q < questions.size(); ++q) answers.push_back({gold[q], own[q]});
-  reset_peak_memory(model.transformer.device());
-  const Stopwatch attributing;
+  const StageMeter attributing(group, device);
   std::vector<Attribution> of_gold, of_own;
   for (auto& both : attribute_answer_sets(group, model.transformer, *method, questions, answers, label + ": contributions",
                                           {evaluated.pages, "attributions", static_cast<std::size_t>(c.attribution.save_every)})) {
     of_gold.push_back(std::move(both.at(0)));
     of_own.push_back(std::move(both.at(1)));
   }
-  work.push_back(work_record(label + "_attribution", attributing, {&of_gold, &of_own}));
-  log::info(concat(label, ": ", work.back().positions, " positions run for contributions, ", work.back().positions_naive,
-                   " without sharing; at most ", peak_memory(model.transformer.device()) >> 20, " MiB in use"));
+  cell.work.push_back(attributing.record(label + "_attribution", {&of_gold, &of_own}));
+  const auto& work = cell.work.back();
+  log::info(concat(label, ": ", work.positions, " positions run for contributions, ", work.positions_naive, " without sharing; ",
+                   std::isnan(work.peak_memory) ? "memory in use unknown" : concat("at most ", std::lround(work.peak_memory / (1 << 20)), " MiB in use")));
   record.gold = record_contributions(of_gold, gold, c, evaluated.noise_floor);
   record.own = record_contributions(of_own, own, c, evaluated.noise_floor);
   if (c.attribution.verify > 0 && c.attribution.method == "leave_one_out")
-    record.verification = verify_contributions(group, model.transformer, questions, gold, record.gold, c, label);
+    verify_contributions(group, model.transformer, questions, gold, record.gold, c, label, cell.verification);
   return record;
 }
 
@@ -243,13 +240,13 @@ void compare_models(const Communicator& group, const LanguageModel& unlearned, c
   auto sampling = c.generation;
   sampling.temperature = c.probe.temperature;
   sampling.top_p = c.probe.top_p;
-  const Stopwatch probing;
+  const StageMeter probing(group, unlearned.transformer.device());
   const auto style = style_of(c, questions);
   const auto focus = focus_on_key(group, unlearned, questions, forgotten, keys, phrasings, c.generation, style);
-  record.work.push_back(work_record("probe_focus_on_key", probing));
-  const Stopwatch sampling_clock;
+  record.work.push_back(probing.record("probe_focus_on_key"));
+  const StageMeter sampling_meter(group, unlearned.transformer.device());
   const auto samples = probab(group, unlearned, questions, forgotten, phrasings.size(), sampling, style);
-  record.work.push_back(work_record("probe_probab", sampling_clock));
+  record.work.push_back(sampling_meter.record("probe_probab"));
   add_right_shares(record, record.rates);
   for (const auto& result : {focus, samples}) {
     record.probes.push_back(judge_probe(result, judge, questions));

@@ -149,9 +149,11 @@ ExitCode run_evaluate(const Communicator& world, const Configuration& given) {
   const auto baseline = prepare_baseline(session, c, c.run.output);
   UNPACT_VALIDATE(unlearned.tokenizer->checksum() == baseline.target.tokenizer->checksum(), "the two models have different tokenizers",
                   "their contributions belong to different tokens", "give the unlearned model that came from this target");
-  auto record = compare_with_baseline(session, world, baseline, unlearned, c);
+  auto pages = pages_of_cell(world, baseline, unlearned, c, c.run.output);
+  auto record = compare_with_baseline(session, world, baseline, unlearned, c, pages);
   record.provenance.ended = utc_now();
   write_cell_file(world, cell_file(c.run.output, record.id), record);
+  pages.remove();
   if (session.is_root()) {
     collect_campaign(c.run.output, find_cells(c.run.output));
     log::info(concat("\n", summary_table({record})));

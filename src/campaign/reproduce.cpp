@@ -129,7 +129,7 @@ class Campaign {
 
   void run_one(const Baseline& baseline, const Configuration& cell) {
     const auto id = cell_id(cell);
-    const bool done = group_.is_root() && is_cell_done(baseline, cell, cell_file(folder_, id));
+    const bool done = group_.is_root() && is_cell_done(baseline, cell, folder_);
     if (group_.broadcast(done ? "yes" : "no", 0) == "yes") {
       log::info(concat("Cell ", id, " is finished already"));
       return;

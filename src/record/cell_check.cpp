@@ -111,6 +111,16 @@ void check_probe(Findings& findings, const ProbeRecord& probe, std::size_t quest
     findings.require(question < questions, concat(name, " names question ", question, " of ", questions));
 }
 
+void check_verification(Findings& findings, const std::vector<VerificationRecord>& rows, std::size_t questions) {
+  std::set<std::string> models;
+  for (const auto& row : rows) {
+    findings.require((row.model == "target" || row.model == "unlearned") && models.insert(row.model).second,
+                     concat("verification names the model '", row.model, "' twice, or it is neither target nor unlearned"));
+    findings.require(row.questions > 0 && row.questions <= questions && row.worst_question < questions && row.largest_difference >= 0,
+                     concat("verification of the ", row.model, " does not fit ", questions, " questions, or its difference is no number"));
+  }
+}
+
 }  // namespace
 
 std::string inconsistency_of(const CellRecord& cell) {
@@ -123,6 +133,7 @@ std::string inconsistency_of(const CellRecord& cell) {
   findings.below("outcome/class", cell.outcome, 5);
   findings.per_question("focus_shift/set_cosine", cell.focus_shift.set_cosine.size());
   findings.per_question("focus_shift/contribution_cosine", cell.focus_shift.contribution_cosine.size());
+  check_verification(findings, cell.verification, questions);
   std::set<std::string> names;
   for (const auto& probe : cell.probes) {
     check_probe(findings, probe, questions);

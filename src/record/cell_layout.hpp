@@ -155,6 +155,23 @@ void visit_work(Archive& archive, Cell& cell) {
                 &WorkRecord::positions_naive);
   archive.field({"/work/model_calls", {axis}, "1", "forward passes"}, work, &WorkRecord::model_calls);
   archive.field({"/work/logit_rows", {axis}, "1", "rows of logits computed"}, work, &WorkRecord::logit_rows);
+  if (archive.has("/work/peak_memory"))  // since 1.2
+    archive.field({"/work/peak_memory", {axis}, "byte", "largest memory in use, of the rank that used most"}, work,
+                  &WorkRecord::peak_memory);
+}
+
+template <class Archive, class Cell>
+void visit_verification(Archive& archive, Cell& cell) {
+  const std::string axis = "/verification/model";
+  if (!archive.has(axis)) return;  // since 1.2
+  auto& rows = cell.verification;
+  archive.field({axis, {axis}, "1", "model whose contributions were checked"}, rows, &VerificationRecord::model);
+  archive.field({"/verification/questions", {axis}, "1", "questions attributed once more by the definition"}, rows,
+                &VerificationRecord::questions);
+  archive.field({"/verification/largest_difference", {axis}, "nat/token", "largest difference of a contribution"}, rows,
+                &VerificationRecord::largest_difference);
+  archive.field({"/verification/worst_question", {axis}, "1", "index of the question that has it"}, rows,
+                &VerificationRecord::worst_question);
 }
 
 /// Everything but the schema and software attributes, in the order of the file.
@@ -171,6 +188,7 @@ void visit_cell(Archive& archive, Cell& cell) {
   visit_rates(archive, cell);
   visit_training(archive, cell);
   visit_work(archive, cell);
+  visit_verification(archive, cell);
 }
 
 }  // namespace unpact

@@ -1,6 +1,7 @@
 """`unpact attribute` with every method: valid files, the same on any number of ranks, resumed after SIGKILL, tuned."""
 import json
 import random
+import shutil
 import subprocess
 import time
 from collections.abc import Callable
@@ -60,6 +61,27 @@ def test_methods_and_data_sets_can_be_compared(unpact: Program, attribute: Calla
     assert "<svg" in (tmp_path / "agreement.html").read_text()
     stable = results_tool("stability", folders[0], "--out", tmp_path / "stability.html")
     assert stable.returncode == 0 and "capitalized word" in stable.stdout, stable.stdout + stable.stderr
+
+
+def test_a_file_says_what_it_cost_and_how_far_it_was_verified(attribute: Callable[..., Path], unpact: Program, home: Path, unlearned: Path, tmp_path: Path,
+                                                              results_tool: Tool) -> None:
+    """The baseline knows its target's verification, a cell both models'."""
+    unpact.well("evaluate", "--config", home / "configs/tiny.ini", "--output", tmp_path, "--unlearned", unlearned, "--attribution.verify", "3", ranks=2)
+    cell = next((tmp_path / "cells").glob("*.h5"))
+    checked = results_tool("validate", tmp_path / BASELINE, cell)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    for path, models in ((tmp_path / BASELINE, ["target"]), (cell, ["target", "unlearned"])):
+        with h5py.File(path) as file:
+            table = file["verification"]
+            assert table["model"].asstr()[:].tolist() == models and table["questions"][:].tolist() == [3] * len(models)
+            assert np.all(table["largest_difference"][:] < 2e-5), "nats; float32 sums in another order"
+            assert f"verified_{models[-1]}" in json.loads(file.attrs["attribution_settings"])
+            peaks = file["work/peak_memory"][:]
+            assert np.all(peaks > 2**24), "bytes: the program with LibTorch is larger than 16 MiB"
+            assert np.all(peaks < 2**40)
+    plain = attribute(tmp_path / "plain")
+    with h5py.File(plain) as file:
+        assert len(file["verification/model"]) == 0 and "verified_target" not in json.loads(file.attrs["attribution_settings"])
 
 
 def test_shapley_values_sum_to_the_effect_of_the_question(attribute: Callable[..., Path], tmp_path: Path) -> None:
@@ -160,6 +182,64 @@ def test_a_changed_configuration_or_dataset_does_not_use_old_pages(attribute: Ca
     assert "another configuration, model or dataset" in ended.out + ended.err
     with h5py.File(folder / BASELINE) as file:
         assert file["questions/gold_answer"].asstr()[0] == "Someone else"
+
+
+def cell_pages(folder: Path) -> list[Path]:
+    return sorted((folder / "cells").glob("*.unfinished/*.page"))
+
+
+def cell_files(folder: Path) -> list[Path]:
+    return sorted((folder / "cells").glob("*.h5"))
+
+
+def kill_cell(command: list[str], folder: Path, chance: random.Random) -> bool:
+    """Kills a job when it has stored some pages of a cell; whether it was killed before the cell's file was there."""
+    wanted = len(cell_pages(folder)) + chance.randint(1, 4)
+    alive = run_until(command, lambda: len(cell_pages(folder)) >= wanted or bool(cell_files(folder)))
+    return alive and not cell_files(folder)
+
+
+def test_a_killed_evaluation_does_the_rest_with_any_number_of_ranks(unpact: Program, home: Path, unlearned: Path, tmp_path: Path) -> None:
+    base = ["evaluate", "--config", home / "configs/tiny.ini", "--unlearned", unlearned, *ONE_BY_ONE, "--output"]
+    unpact.well(*base, tmp_path / "whole")
+    folder, chance, killed = tmp_path / "killed", random.Random(5), 0
+    for attempt in range(3):
+        killed += kill_cell(unpact.command(*base, folder, ranks=1 + attempt), folder, chance)
+    assert killed >= 2 and len(cell_pages(folder)) >= 2, "otherwise this tests nothing"
+    ended = unpact.well(*base, folder, ranks=2)
+    said = ended.out + ended.err
+    assert "prompts were finished already" in said and "is not used" not in said
+    assert differing(cell_files(folder)[0], cell_files(tmp_path / "whole")[0]) == []
+    assert not list((folder / "cells").glob("*.unfinished"))
+
+
+def test_pages_of_other_weights_are_not_used(unpact: Program, home: Path, unlearned: Path, target: Path, tmp_path: Path) -> None:
+    """The configuration says where the unlearned model lies, not what it is: other weights under the same path."""
+    place = tmp_path / "model"
+    base = ["evaluate", "--config", home / "configs/tiny.ini", "--unlearned", place, *ONE_BY_ONE, "--output", tmp_path / "out"]
+    shutil.copytree(unlearned, place)
+    assert kill_cell(unpact.command(*base), tmp_path / "out", random.Random(1)), "it must not have finished"
+    shutil.copy(target / "model.safetensors", place)
+    ended = unpact.well(*base)
+    assert "another configuration, model or dataset" in ended.out + ended.err
+    with h5py.File(cell_files(tmp_path / "out")[0]) as file:
+        for name in ("gold", "own"):
+            np.testing.assert_array_equal(file[f"unlearned/{name}/contributions/values"][:], file[f"target/{name}/contributions/values"][:])
+
+
+def test_a_killed_cell_of_a_campaign_uses_its_pages(unpact: Program, home: Path, target: Path, tmp_path: Path) -> None:
+    """The unlearning is done again; on one rank it is deterministic, so its weights and pages are the same."""
+    base = ["reproduce", "--config", home / "configs/tiny.ini", "--campaign.methods", "ga_gd", *ONE_BY_ONE, "--output"]
+    unpact.well(*base, tmp_path / "whole")
+    folder = tmp_path / "killed"
+    assert kill_cell(unpact.command(*base, folder), folder, random.Random(2)), "it must not have finished"
+    ended = unpact.well(*base, folder)
+    assert "prompts were finished already" in ended.out + ended.err
+    assert differing(cell_files(folder)[0], cell_files(tmp_path / "whole")[0]) == []
+    leftover = next((folder / "cells").glob("*.h5")).with_suffix(".unfinished")
+    leftover.mkdir()  # as of a job that is killed between the file and the removal of its pages
+    unpact.well(*base, folder)
+    assert not leftover.exists()
 
 
 # --- threshold search -----------------------------------------------------------------------------------------------

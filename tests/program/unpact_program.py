@@ -112,11 +112,11 @@ def datasets_of(path: Path) -> dict[str, np.ndarray]:
 
 
 def differing(one: Path, other: Path) -> list[str]:
-    """Names of the datasets whose bytes differ between two results files, but for wall-clock times and for the counters
+    """Names of the datasets whose bytes differ between two results files, but for wall-clock times, memory and the counters
     of what leave-one-out ran: each rank runs the context of its first question itself."""
     a, b = datasets_of(one), datasets_of(other)
     assert a.keys() == b.keys()
-    counters = ("work/positions", "work/model_calls")
+    counters = ("work/positions", "work/model_calls", "work/peak_memory")
     return [name for name in a if "seconds" not in name and not name.endswith(counters) and (
         a[name].dtype != b[name].dtype or a[name].tobytes() != b[name].tobytes())]
 

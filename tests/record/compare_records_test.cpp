@@ -82,7 +82,8 @@ std::string text_of(const CellRecord& cell) {
     text += concat(s.step, " ", s.loss, " ", s.forget_loss, " ", s.retain_loss, " ", s.gradient_norm, " ", s.learning_rate,
                    " ", s.tokens, "\n");
   for (const auto& w : cell.work)
-    text += concat(w.stage, " ", w.seconds, " ", w.positions, " ", w.positions_naive, " ", w.model_calls, " ", w.logit_rows, "\n");
+    text += concat(w.stage, " ", w.seconds, " ", w.positions, " ", w.positions_naive, " ", w.model_calls, " ", w.logit_rows, " ", w.peak_memory, "\n");
+  for (const auto& v : cell.verification) text += concat(v.model, " ", v.questions, " ", v.largest_difference, " ", v.worst_question, "\n");
   return text;
 }
 

@@ -7,6 +7,7 @@
 
 #include "unpact/campaign/configuration.hpp"
 #include "unpact/campaign/session.hpp"
+#include "unpact/evaluation/finished_pages.hpp"
 #include "unpact/evaluation/questions.hpp"
 #include "unpact/model/language_model.hpp"
 #include "unpact/record/cell_record.hpp"
@@ -29,8 +30,15 @@ Baseline prepare_baseline(const Session& session, const Configuration& configura
 /// model__dataset__method__seedN, safe as a file name.
 std::string cell_id(const Configuration& configuration);
 
-/// Whether this cell's file is there and was made with the same configuration, model and tokenizer.
-bool is_cell_done(const Baseline& baseline, const Configuration& configuration, const std::filesystem::path& file);
+/// Whether this cell's file is in `folder` and was made with the same configuration, model and tokenizer. Pages that a job
+/// killed at its very end has left behind are then removed.
+bool is_cell_done(const Baseline& baseline, const Configuration& configuration, const std::filesystem::path& folder);
+
+/// What a killed job has finished of this cell's answers and contributions, in `folder`/cells/ID.unfinished; to be removed
+/// when the cell has its file. Only pages of the same configuration and of the same weights are used: a model that is
+/// unlearned once more need not have the same bits. Collective over `group`, which must outlive the pages.
+FinishedPages pages_of_cell(const Communicator& group, const Baseline& baseline, const LanguageModel& unlearned,
+                            const Configuration& configuration, const std::filesystem::path& folder);
 
 /// Unlearns, evaluates, probes and writes the cell's file. Collective over `group`.
 /// @return the record that was written.
@@ -38,8 +46,9 @@ CellRecord run_cell(const Session& session, const Communicator& group, const Bas
                     const std::filesystem::path& folder);
 
 /// Compares `unlearned` with the baseline's target and fills the rest of a cell's record. Collective over `group`.
+/// @param pages those of this cell.
 CellRecord compare_with_baseline(const Session& session, const Communicator& group, const Baseline& baseline,
-                                 const LanguageModel& unlearned, const Configuration& configuration);
+                                 const LanguageModel& unlearned, const Configuration& configuration, FinishedPages& pages);
 
 /// The file of a cell below a campaign's folder.
 std::filesystem::path cell_file(const std::filesystem::path& folder, const std::string& id);

@@ -19,10 +19,13 @@ struct EvaluatedModel {
   FinishedPages* pages = nullptr;  ///< what was finished before; null: nothing is kept
 };
 
-/// One model's greedy answers, their scores, and the contributions to gold and own answers. Appends to `work`.
-/// Collective over `group`; the same result on every rank.
+/// One model's greedy answers, their scores, and the contributions to gold and own answers. Appends to the cell's `work`
+/// and, where some were checked, to its `verification`. Collective over `group`; the same result on every rank.
 ModelRecord evaluate_model(const Communicator& group, const LanguageModel& model, const std::vector<AskedQuestion>& questions,
-                           const Configuration& configuration, const EvaluatedModel& evaluated, std::vector<WorkRecord>& work);
+                           const Configuration& configuration, const EvaluatedModel& evaluated, CellRecord& cell);
+
+/// What was found, in words.
+std::string describe_verification(const VerificationRecord& found, const std::vector<AskedQuestion>& questions);
 
 /// Outcomes, focus shift, probes and rates: all that needs both models. `record` holds questions, target and unlearned
 /// already. Collective over `group`.

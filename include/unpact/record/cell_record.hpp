@@ -4,6 +4,7 @@
 /// Legend: Q = questions (forget first, then retain), N = prompt tokens, n = candidate tokens of a question,
 /// T = tokens of an answer, m = attempts of a probe.
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <string>
 #include <vector>
@@ -60,7 +61,6 @@ struct ModelRecord {
   std::vector<double> score;           ///< Q, the judge's score
   std::vector<std::uint8_t> is_right;  ///< Q
   ContributionRecord gold, own;        ///< to the gold answer, to the model's own answer
-  std::string verification;            ///< what attribution.verify found; stands in the cell's attribution_settings
 };
 
 /// Attempts of one probe on the forgotten questions (or on all, when asked for).
@@ -92,6 +92,16 @@ struct WorkRecord {
   std::string stage;
   double seconds = 0;
   std::uint64_t positions = 0, positions_naive = 0, model_calls = 0, logit_rows = 0;
+  /// Bytes of the rank that held most: resident in the process (CPU), allocated on the device (CUDA); NaN: not measured.
+  double peak_memory = std::numeric_limits<double>::quiet_NaN();
+};
+
+/// Contributions of one model to gold answers beside their definition in float32 (attribution.verify).
+struct VerificationRecord {
+  std::string model;                 ///< "target" or "unlearned"
+  std::uint64_t questions = 0;       ///< how many were checked; at least one
+  double largest_difference = 0;     ///< of a contribution, nats per answer token
+  std::uint64_t worst_question = 0;  ///< index of the question that has it
 };
 
 struct FocusShiftRecord {
@@ -119,6 +129,7 @@ struct CellRecord {
   std::vector<RateRecord> rates;      ///< recovery of each probe, destruction, shares right before and after
   std::vector<TrainingStep> training;
   std::vector<WorkRecord> work;
+  std::vector<VerificationRecord> verification;  ///< of each model that was checked
   std::string attribution_method = "leave_one_out";
   std::map<std::string, std::string> attribution_settings;  ///< what the method heeds, by option name
   double alpha = 0, beta = 0;         ///< KeyToken floors

@@ -1,0 +1,40 @@
+#pragma once
+/// What a stage of a cell costs: its row in the results file's table `work`.
+#include <c10/core/Device.h>
+
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "unpact/attribution/method.hpp"
+#include "unpact/comm/communicator.hpp"
+#include "unpact/comm/memory.hpp"
+#include "unpact/core/clock.hpp"
+#include "unpact/record/cell_record.hpp"
+
+namespace unpact {
+
+/// Runs from its construction on.
+class StageMeter {
+ public:
+  /// @param group must outlive the meter.
+  StageMeter(const Communicator& group, const c10::Device& device) : group_(group), device_(device) { reset_peak_memory(device_); }
+
+  /// Collective over the group: the memory is that of the rank that held most.
+  /// @param results what was attributed in this stage.
+  WorkRecord record(const std::string& stage, const std::vector<const std::vector<Attribution>*>& results = {}) const {
+    AttributionWork total;
+    for (const auto* some : results)
+      for (const auto& result : *some) total += result.work;
+    const double peak = group_.max(static_cast<double>(peak_memory(device_)));
+    return {stage, clock_.seconds(), total.positions, total.positions_naive, total.model_calls, total.logit_rows,
+            peak > 0 ? peak : std::numeric_limits<double>::quiet_NaN()};
+  }
+
+ private:
+  const Communicator& group_;
+  const c10::Device device_;
+  const Stopwatch clock_;
+};
+
+}  // namespace unpact
