@@ -24,7 +24,7 @@ def outputs(tmp_path_factory) -> list[Path]:
     return [root / method for method in ("leave_one_out", "shapley", "rollout")]
 
 
-@pytest.mark.parametrize("method", ["in_place_mask", "baseline", "gradient_x_input", "integrated_gradients", "shapley", "lime", "rollout"])
+@pytest.mark.parametrize("method", ["hierarchical", "in_place_mask", "baseline", "gradient_x_input", "integrated_gradients", "shapley", "lime", "rollout"])
 def test_files_of_every_method_are_valid(method: str, tmp_path: Path) -> None:
     path = write_cell(tmp_path / "cell.h5", Recipe(forget=4, retain=3, attribution=method))
     assert validate_file(path) == []
@@ -51,6 +51,8 @@ def test_what_does_not_follow_is_found(tmp_path: Path) -> None:
     assert any("mean_log_probability: is missing" in fault for fault in spoil(path, "target/own/mean_log_probability", lambda v: v.fill(-99)))
     path = write_cell(tmp_path / "c.h5", Recipe(forget=4, retain=3, attribution="shapley"))
     assert any("standard_errors" in fault for fault in spoil(path, "target/own/standard_errors/values", lambda v: v.fill(-1)))
+    path = write_cell(tmp_path / "e.h5", Recipe(forget=4, retain=3, attribution="hierarchical"))
+    assert any("is neither 0" in fault for fault in spoil(path, "target/own/standard_errors/values", lambda v: v.fill(0.1)))
     path = write_cell(tmp_path / "d.h5", Recipe(forget=4, retain=3))
     with h5py.File(path, "r+") as file:
         file.attrs["attribution_method"] = "lime"  # a matrix must not be there

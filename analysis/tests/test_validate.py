@@ -157,6 +157,12 @@ def test_verification_and_memory_are_read(good, tmp_path):
     assert "4\N{NARROW NO-BREAK SPACE}768 MiB" in render(load_campaign(path))
 
 
+def test_an_inexact_method_is_valid_and_said(tmp_path):
+    path = write_cell(tmp_path / "cell.h5", Recipe(attribution="hierarchical"))
+    assert validate_file(path) == []
+    assert "hierarchical (inexact, keep_words 4)" in render(load_campaign(path))
+
+
 CAMPAIGN_FAULTS = {
     "count": (lambda f: f.attrs.__setitem__("missing", np.int64(5)), "attribute missing is 5"),
     "link": (lambda f: f["cells"].__delitem__(RECIPES[0].id), "external link of a finished cell is missing"),

@@ -49,7 +49,7 @@ def _check_questions(cell: Cell, report: Report) -> None:
 
 
 def _check_contribution(cell: Cell, path: str, part: Contribution, report: Report) -> None:
-    bad: dict[str, list[int]] = {"shape": [], "count": [], "value": [], "key": [], "positive": [], "error": [], "doubt": [], "score": []}
+    bad: dict[str, list[int]] = {"shape": [], "count": [], "value": [], "key": [], "positive": [], "error": [], "share": [], "doubt": [], "score": []}
     has_matrix = cell.attribution_method == "leave_one_out"
     for row in range(len(cell.question)):
         entries, values, keys, tokens = (len(r[row]) for r in (part.log_probabilities, part.contributions, part.is_key_token, part.answer_ids))
@@ -68,6 +68,7 @@ def _check_contribution(cell: Cell, path: str, part: Contribution, report: Repor
                 "key": ("is_key_token", "does not follow from contributions, alpha and beta"),
                 "positive": ("log_probabilities", "has a value that is above 0 or not finite"),
                 "error": ("standard_errors", "has neither one value for each contribution nor none, or a negative one"),
+                "share": ("standard_errors", "is neither 0 (taken out alone) nor NaN (a share), as it must be for hierarchical"),
                 "doubt": ("key_token_uncertain", "does not follow from contributions, standard_errors and noise_floor"),
                 "score": ("mean_log_probability", "is missing, above 0, or not the mean of the first row of log_probabilities")}
     for kind, (name, problem) in problems.items():
@@ -94,6 +95,8 @@ def _check_certainty(cell: Cell, part: Contribution, row: int, bad: dict[str, li
     if len(errors) not in (0, len(values)) or np.any(errors < 0):
         bad["error"].append(row)
         return
+    if cell.attribution_method == "hierarchical" and (len(errors) != len(values) or np.any(errors > 0)):
+        bad["share"].append(row)
     if not len(part.is_uncertain.values):
         return  # a file of version 1.0
     noise = 0.0 if cell.attribution_method == "rollout" else cell.noise_floor

@@ -113,7 +113,7 @@ CELL_FIELDS: list[Field] = [
 CELL_GROUPS = ("/probes",)
 
 LEAVE_ONE_OUT = "leave_one_out"
-METHODS = (LEAVE_ONE_OUT, "in_place_mask", "baseline", "gradient_x_input", "integrated_gradients", "shapley", "lime", "rollout")
+METHODS = (LEAVE_ONE_OUT, "hierarchical", "in_place_mask", "baseline", "gradient_x_input", "integrated_gradients", "shapley", "lime", "rollout")
 
 
 def fields_of(minor: int, method: str) -> list[Field]:

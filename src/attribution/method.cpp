@@ -65,9 +65,13 @@ Attribution attribution_of(AttributionResult removed) {
 }
 
 const std::vector<std::string>& attribution_methods() {
-  static const std::vector<std::string> names = {"leave_one_out", "in_place_mask", "baseline", "gradient_x_input",
+  static const std::vector<std::string> names = {"leave_one_out", "hierarchical", "in_place_mask", "baseline", "gradient_x_input",
                                                  "integrated_gradients", "shapley", "lime", "rollout"};
   return names;
+}
+
+std::string inexactness_of(const std::string& method) {
+  return method == "hierarchical" ? "a token that was not taken out alone carries an equal share of its word's or sentence's contribution" : "";
 }
 
 bool is_in_nats(const std::string& method) { return method != "rollout"; }
@@ -80,6 +84,8 @@ void check_attribution_settings(const std::string& method, const AttributionSett
   at_least("attribution.steps", s.steps, 1);
   at_least("attribution.permutations", s.permutations, 2);
   at_least("attribution.samples", s.samples, 2);
+  at_least("attribution.keep_sentences", s.keep_sentences, 1);
+  at_least("attribution.keep_words", s.keep_words, 1);
   UNPACT_VALIDATE(s.permutations % 2 == 0, concat("option 'attribution.permutations' is ", s.permutations),
                   "orders come in pairs, one the reverse of the other", "use an even number");
   UNPACT_VALIDATE(s.keep_probability > 0 && s.keep_probability < 1, concat("option 'attribution.keep_probability' is ", s.keep_probability),
@@ -93,6 +99,9 @@ void check_attribution_settings(const std::string& method, const AttributionSett
 std::map<std::string, std::string> used_settings(const std::string& method, const AttributionSettings& s, const std::string& engine,
                                                  const Tokenizer& tokenizer) {
   if (method == "leave_one_out") return {{"engine", engine}};
+  if (method == "hierarchical")
+    return {{"engine", engine}, {"keep_sentences", std::to_string(s.keep_sentences)}, {"keep_words", std::to_string(s.keep_words)},
+            {"inexact", inexactness_of(method)}};
   if (method == "baseline") return {{"baseline", std::to_string(resolve_baseline(s.baseline, tokenizer))}};
   if (method == "integrated_gradients")
     return {{"baseline", s.baseline == "zero" ? "zero" : std::to_string(resolve_baseline(s.baseline, tokenizer))}, {"steps", std::to_string(s.steps)}};
@@ -108,6 +117,7 @@ std::unique_ptr<AttributionMethod> make_attribution_method(const std::string& me
                                                            std::uint64_t seed, const Tokenizer& tokenizer) {
   check_attribution_settings(method, s);
   if (method == "leave_one_out") return std::make_unique<LeaveOneOut>(make_engine(engine, token_budget));
+  if (method == "hierarchical") return make_hierarchical(make_engine(engine, token_budget), s);
   if (token_budget == 0) token_budget = 4096;  // leave_one_out chooses one by the model and the memory
   if (method == "in_place_mask") return make_in_place_mask(token_budget);
   if (method == "baseline") return make_baseline_replacement(resolve_baseline(s.baseline, tokenizer), token_budget);

@@ -8,6 +8,9 @@
 
 namespace unpact {
 
+/// Leave-one-out of sentences, then of the words of those that matter most, then of their tokens: inexact.
+std::unique_ptr<AttributionMethod> make_hierarchical(std::unique_ptr<LeaveOneOutEngine> engine, const AttributionSettings& settings);
+
 /// A candidate's position cannot be looked at by later ones; its place stays.
 std::unique_ptr<AttributionMethod> make_in_place_mask(std::size_t token_budget);
 

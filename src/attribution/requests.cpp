@@ -32,6 +32,11 @@ std::vector<TokenSpan> single_tokens(std::size_t begin, std::size_t end) {
   return spans;
 }
 
+AttributionTask task_of(const Prompt& prompt, std::vector<TokenId> answer) {
+  return {prompt.ids, prompt.candidate_begin, prompt.candidate_end, std::move(answer), unit_bounds(prompt, RemovalUnit::word),
+          unit_bounds(prompt, RemovalUnit::sentence)};
+}
+
 AttributionRequest::AttributionRequest(const AttributionTask& task)
     : prompt(task.prompt), removals(single_tokens(task.candidate_begin, task.candidate_end)), answers({task.answer}) {
   UNPACT_EXPECT(task.candidate_begin <= task.candidate_end && task.candidate_end <= task.prompt.size());

@@ -76,8 +76,7 @@ Reply ask_one(const LanguageModel& model, const Prompt& prompt, const std::strin
   reply.answer_ids = given.empty() ? own : encode_answer(*model.tokenizer, model.prompt_template, given);
   reply.answer = given.empty() ? reply.own_answer : given;
   if (reply.answer_ids.empty() || prompt.candidate_begin == prompt.candidate_end) return reply;
-  const AttributionTask task{prompt.ids, prompt.candidate_begin, prompt.candidate_end, reply.answer_ids};
-  reply.attribution = attributing.method->run(model.transformer, task, item);
+  reply.attribution = attributing.method->run(model.transformer, task_of(prompt, reply.answer_ids), item);
   const auto& matrix = reply.attribution.log_probabilities;
   if (matrix.empty()) {
     reply.answer_log_probabilities = score_answers(model.transformer, {{prompt.ids, reply.answer_ids}}).front();
@@ -142,9 +141,11 @@ Json reply_json(const Prompt& prompt, const Reply& reply, const Tokenizer& token
   return json;
 }
 
-std::string json_line(const Asked& asked, const Prompt& prompt, const std::vector<Reply>& replies, const Tokenizer& tokenizer) {
+std::string json_line(const Asked& asked, const Prompt& prompt, const std::vector<Reply>& replies, const Tokenizer& tokenizer,
+                      const std::string& method) {
   Json json = {{"prompt", asked.prompt}, {"prompt_tokens", Json::array()}};
   for (const auto id : prompt.ids) json["prompt_tokens"].push_back({{"id", id}, {"piece", tokenizer.piece(id)}});
+  if (const auto inexact = inexactness_of(method); !inexact.empty()) json["inexact"] = inexact;
   json["target"] = reply_json(prompt, replies[0], tokenizer);
   if (replies.size() > 1) json["unlearned"] = reply_json(prompt, replies[1], tokenizer);
   return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
@@ -171,7 +172,8 @@ std::string readable(const Asked& asked, const Prompt& prompt, const std::vector
     text += concat("  KeyTokens: ", words.empty() ? "none" : join(words, ", "), "\n");
   }
   return text + concat("\n(", colour ? "blue supports the answer, orange hurts it; " : "", "full scale ", scale, is_in_nats(method) ? " nats per answer token" : " of the attention",
-                       any_uncertain ? "; ? noise could turn whether it is a KeyToken" : "", ")\n");
+                       any_uncertain ? "; ? noise could turn whether it is a KeyToken" : "", ")\n",
+                       inexactness_of(method).empty() ? "" : concat("(inexact: ", inexactness_of(method), ", and has a ?)\n"));
 }
 
 /// What is printed, behind a byte that says whether it is an answer: the strings of share_work carry both.
@@ -187,7 +189,7 @@ std::string answer_item(const Asked& asked, std::uint64_t item, const std::vecto
     for (std::size_t m = 0; m < models.size(); ++m)
       replies.push_back(ask_one(models[m], prompt, asked.answer, attributing, attributing.noise_floor[m], item, c));
     return kAnswered +
-           (c.ask.json ? json_line(asked, prompt, replies, tokenizer) : readable(asked, prompt, replies, tokenizer, c.attribution.method, colour));
+           (c.ask.json ? json_line(asked, prompt, replies, tokenizer, c.attribution.method) : readable(asked, prompt, replies, tokenizer, c.attribution.method, colour));
   } catch (const UserError& error) {
     if (asked.line == 0) throw;  // a single question on the command line: its error is the program's
     const auto reason = error.reason().empty() ? error.problem() : concat(error.problem(), ": ", error.reason());

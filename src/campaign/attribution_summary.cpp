@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "unpact/attribution/method.hpp"
 #include "unpact/core/error.hpp"
 
 namespace unpact {
@@ -39,6 +40,12 @@ std::vector<std::pair<std::string, std::string>> attribution_summary(const CellR
     uncertain += std::count(part->is_uncertain.values.begin(), part->is_uncertain.values.end(), 1);
   }
   lines.emplace_back("target's KeyTokens", concat(keys, " of ", candidates, " candidates; noise could turn ", uncertain, " verdict(s)"));
+  if (!inexactness_of(record.attribution_method).empty()) {
+    const auto alone = [](const ContributionRecord& part) {
+      return std::count_if(part.standard_errors.values.begin(), part.standard_errors.values.end(), [](float e) { return !std::isnan(e); });
+    };
+    lines.emplace_back("taken out alone", concat(alone(record.target.gold) + alone(record.target.own), " of ", candidates, " candidates"));
+  }
   const auto errors = present(record.target, &ContributionRecord::completeness_error);
   const auto larger = [](double a, double b) { return std::abs(a) < std::abs(b); };
   if (!errors.empty())

@@ -211,6 +211,8 @@ ModelRecord evaluate_model(const Communicator& group, const LanguageModel& model
   const auto& work = cell.work.back();
   log::info(concat(label, ": ", work.positions, " positions run for contributions, ", work.positions_naive, " without sharing; ",
                    std::isnan(work.peak_memory) ? "memory in use unknown" : concat("at most ", std::lround(work.peak_memory / (1 << 20)), " MiB in use")));
+  if (const auto inexact = inexactness_of(c.attribution.method); !inexact.empty())
+    log::info(concat(label, ": its contributions are inexact: ", inexact));
   record.gold = record_contributions(of_gold, gold, c, evaluated.noise_floor);
   record.own = record_contributions(of_own, own, c, evaluated.noise_floor);
   if (c.attribution.verify > 0 && c.attribution.method == "leave_one_out")

@@ -154,7 +154,7 @@ void add_evaluation(Table& t, Configuration& c) {
   t.push_back({"generation.max_new_tokens", "longest answer", &c.generation.max_new_tokens});
   auto& a = c.attribution;
   t.push_back({"attribution.method", join(attribution_methods(), ", "), &a.method});
-  t.push_back({"attribution.engine", "leave_one_out: shared_prefix or reference", &a.engine});
+  t.push_back({"attribution.engine", "leave_one_out, hierarchical: shared_prefix or reference", &a.engine});
   t.push_back({"attribution.token_budget", "tokens that run at once; 0: as the free memory allows", &c.attribution.token_budget});
   t.push_back({"attribution.unit", "leave_one_out takes out one token, word or sentence at a time", &c.attribution.unit});
   t.push_back({"attribution.verify", "questions that leave_one_out repeats by its definition, in float32; log and file tell the difference", &c.attribution.verify});
@@ -165,6 +165,8 @@ void add_evaluation(Table& t, Configuration& c) {
   t.push_back({"attribution.keep_probability", "lime: of a token in a mask", &a.settings.keep_probability});
   t.push_back({"attribution.surrogate", "lime: lasso or ridge", &a.settings.surrogate});
   t.push_back({"attribution.penalty", "lime: of the surrogate's coefficients", &a.settings.penalty});
+  t.push_back({"attribution.keep_sentences", "hierarchical: sentences whose words are taken out one by one", &a.settings.keep_sentences});
+  t.push_back({"attribution.keep_words", "hierarchical: words whose tokens are taken out one by one", &a.settings.keep_words});
   t.push_back({"attribution.save_every", "prompts that are stored together while a job runs", &a.save_every});
   t.push_back({"attribution.alpha", "KeyTokens: share of the largest contribution", &c.attribution.keys.alpha});
   t.push_back({"attribution.beta", "KeyTokens: nats per answer token", &c.attribution.keys.beta});

@@ -100,11 +100,9 @@ std::vector<std::string> deal(const Communicator& group, const Transformer& mode
   return share_work(group, last - first, 1, [&](std::size_t begin, std::size_t end) {
     std::vector<std::string> results;
     for (auto q = first + begin; q < first + end; ++q) {
-      const auto& prompt = questions[q].prompt;
       std::vector<Attribution> attributions;
       for (const auto& answer : answers[q])
-        attributions.push_back(answer.empty() ? Attribution()
-                                              : method.run(model, {prompt.ids, prompt.candidate_begin, prompt.candidate_end, answer}, q));
+        attributions.push_back(answer.empty() ? Attribution() : method.run(model, task_of(questions[q].prompt, answer), q));
       results.push_back(encode_all(attributions));
       progress.advance();
     }

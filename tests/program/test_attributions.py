@@ -13,7 +13,7 @@ import pytest
 from unpact_program import FOCUS, FORGET, PATIENCE, Program, differing, environment, kill_session, write_dataset, write_json
 
 Tool = Callable[..., subprocess.CompletedProcess]
-METHODS = ["in_place_mask", "baseline", "gradient_x_input", "integrated_gradients", "shapley", "lime", "rollout"]
+METHODS = ["hierarchical", "in_place_mask", "baseline", "gradient_x_input", "integrated_gradients", "shapley", "lime", "rollout"]
 SMALL = ["--dataset.limit", "3", "--attribution.steps", "12", "--attribution.permutations", "6", "--attribution.samples", "16"]
 BASELINE = "baselines/tiny__tiny.h5"
 
@@ -42,7 +42,7 @@ def test_every_method_writes_a_valid_file_that_does_not_depend_on_the_ranks(meth
         values = gold["contributions/values"][:]
         assert len(values) > 20 and np.ptp(values) > 0
         assert len(gold["log_probabilities/values"]) == 0
-        assert len(gold["standard_errors/values"]) == (len(values) if method == "shapley" else 0)
+        assert len(gold["standard_errors/values"]) == (len(values) if method in ("shapley", "hierarchical") else 0)
         assert np.all(np.isnan(gold["completeness_error"][:])) == (method != "integrated_gradients")
         assert np.all(np.isnan(gold["surrogate_r2"][:])) == (method != "lime")
         assert np.all(gold["mean_log_probability"][:] <= 0)
@@ -84,6 +84,28 @@ def test_a_file_says_what_it_cost_and_how_far_it_was_verified(attribute: Callabl
         assert len(file["verification/model"]) == 0 and "verified_target" not in json.loads(file.attrs["attribution_settings"])
 
 
+def test_hierarchical_is_exact_where_it_says_so_and_labelled_inexact(attribute: Callable[..., Path], unpact: Program, target: Path, tmp_path: Path) -> None:
+    exact, coarse, full = (attribute(tmp_path / name, "--attribution.method", method, *keep) for name, method, keep in (
+        ("exact", "leave_one_out", []), ("coarse", "hierarchical", ["--attribution.keep_words", "2"]), ("full", "hierarchical", ["--attribution.keep_words", "99"])))
+    with h5py.File(exact) as e, h5py.File(coarse) as c, h5py.File(full) as f:
+        for answer in ("gold", "own"):
+            wanted, found, whole = (file[f"target/{answer}/contributions/values"][:] for file in (e, c, f))
+            alone = c[f"target/{answer}/standard_errors/values"][:] == 0
+            assert 0.1 < alone.mean() < 0.9
+            np.testing.assert_allclose(whole, wanted, atol=2e-5, err_msg="nats; float32 sums in another order")
+            np.testing.assert_allclose(found[alone], wanted[alone], atol=2e-5)
+            assert np.all(c[f"target/{answer}/key_token_uncertain/values"][:][~alone] == 1)
+            assert np.all(f[f"target/{answer}/standard_errors/values"][:] == 0)
+        assert "equal share" in json.loads(c.attrs["attribution_settings"])["inexact"]
+    said = unpact.well("inspect", "results", coarse).out
+    assert "inexact" in said and "taken out alone" in said
+    ask = ["ask", "--model", target, "--prompt", FORGET[0][0], "--attribution.method", "hierarchical", "--attribution.keep_words", "1"]
+    assert "(inexact: " in unpact.well(*ask).out
+    reply = unpact.well(*ask, "--json").json_lines()[0]
+    assert "equal share" in reply["inexact"] and any(reply["target"]["key_token_uncertain"])
+    assert "inexact" not in unpact.well(*ask[:5], "--json").json_lines()[0]
+
+
 def test_shapley_values_sum_to_the_effect_of_the_question(attribute: Callable[..., Path], tmp_path: Path) -> None:
     """The sum over the candidates is LP(prompt) - LP(prompt without its question), whatever the orders."""
     sums = []
@@ -99,7 +121,8 @@ def test_an_unknown_method_or_setting_is_refused(unpact: Program, home: Path, ta
     for arguments, word in ((["--attribution.method", "magic"], "attribution.method"), (["--attribution.method", "shapley", "--attribution.permutations", "5"], "even"),
                             (["--attribution.method", "baseline", "--attribution.baseline", "zero"], "attribution.baseline"),
                             (["--attribution.method", "baseline", "--attribution.baseline", "400"], "vocabulary"),
-                            (["--attribution.save_every", "0"], "attribution.save_every"), (["--tune", "--attribution.tune_alphas", "0:2:1"], "attribution.alpha"),
+                            (["--attribution.save_every", "0"], "attribution.save_every"), (["--attribution.keep_words", "0"], "attribution.keep_words"),
+                            (["--attribution.keep_sentences", "-1"], "attribution.keep_sentences"), (["--tune", "--attribution.tune_alphas", "0:2:1"], "attribution.alpha"),
                             (["--attribution.tune_betas", "a"], "attribution.tune_betas")):
         ended = unpact("attribute", "--config", home / "configs/tiny.ini", "--output", tmp_path / "out", *arguments)
         assert ended.code == 1 and word in ended.message(), arguments

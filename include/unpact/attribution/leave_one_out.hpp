@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "unpact/model/transformer.hpp"
+#include "unpact/text/prompt.hpp"
 #include "unpact/text/tokenizer.hpp"
 
 namespace unpact {
@@ -19,6 +20,9 @@ struct AttributionTask {
   std::vector<TokenId> prompt;
   std::size_t candidate_begin = 0, candidate_end = 0;  ///< token range of the prompt
   std::vector<TokenId> answer;
+  /// Where the candidates' words and sentences begin, and the end, as unit_bounds() gives them; heeded by `hierarchical`.
+  /// Empty: every token counts as a word, all of them as one sentence.
+  std::vector<std::size_t> word_bounds = {}, sentence_bounds = {};
   std::size_t candidates() const { return candidate_end - candidate_begin; }
 };
 
@@ -37,6 +41,9 @@ struct AttributionRequest {
   /// One removal a candidate, one answer.
   explicit AttributionRequest(const AttributionTask& task);
 };
+
+/// A prompt's own task, with its words and sentences.
+AttributionTask task_of(const Prompt& prompt, std::vector<TokenId> answer);
 
 /// One span a candidate.
 std::vector<TokenSpan> single_tokens(std::size_t begin, std::size_t end);
@@ -74,6 +81,9 @@ class AttributionSession {
  public:
   virtual ~AttributionSession() = default;
   virtual std::vector<AttributionPart> parts(const AttributionRequest& request) const = 0;
+  /// The same cut finer, into about `pieces` parts, as far as each is still worth a pass of its own: for calls with few
+  /// requests, whose parts many ranks are to share.
+  virtual std::vector<AttributionPart> finer_parts(const AttributionRequest& request, std::size_t pieces) const;
   /// One result an answer, holding the part's rows alone.
   virtual std::vector<AttributionResult> run_part(const AttributionRequest& request, const AttributionPart& part) = 0;
   /// All parts together: one result an answer. Work that answers share is counted for the first one.
@@ -81,9 +91,6 @@ class AttributionSession {
 };
 
 class LeaveOneOutEngine {
-  /// The same cut finer, into about `pieces` parts, as far as each is still worth a pass of its own: for calls with few
-  /// requests, whose parts many ranks are to share.
-  virtual std::vector<AttributionPart> finer_parts(const AttributionRequest& request, std::size_t pieces) const;
  public:
   virtual ~LeaveOneOutEngine() = default;
   /// @param model must outlive the session.

@@ -25,12 +25,16 @@ struct AttributionSettings {
   double keep_probability = 0.5;      ///< lime: of a candidate in a mask
   std::string surrogate = "lasso";    ///< lime: lasso or ridge
   double penalty = 0.01;              ///< lime: of the coefficients
+  std::int64_t keep_sentences = 2;    ///< hierarchical: sentences whose words are taken out one by one
+  std::int64_t keep_words = 4;        ///< hierarchical: words whose tokens are
 };
 
 /// What a method says of one prompt and answer.
 struct Attribution {
   std::vector<float> values;           ///< n; nats per answer token, attention rollout: a share
-  std::vector<float> standard_errors;  ///< n, or empty where the method has none; NaN where it cannot be estimated
+  /// n, or empty where the method has none; NaN where it cannot be estimated. hierarchical: 0 for a token that was taken
+  /// out alone, NaN for one that carries a share of its word's or sentence's contribution.
+  std::vector<float> standard_errors;
   double mean_log_probability = std::numeric_limits<double>::quiet_NaN();  ///< LP of the whole prompt
   /// Integrated gradients: sum of the values - (LP of the prompt - LP of the baseline prompt); else NaN.
   double completeness_error = std::numeric_limits<double>::quiet_NaN();
@@ -53,8 +57,11 @@ class AttributionMethod {
   virtual Attribution run(const Transformer& model, const AttributionTask& task, std::uint64_t item) const = 0;
 };
 
-/// leave_one_out, in_place_mask, baseline, gradient_x_input, integrated_gradients, shapley, lime, rollout.
+/// leave_one_out, hierarchical, in_place_mask, baseline, gradient_x_input, integrated_gradients, shapley, lime, rollout.
 const std::vector<std::string>& attribution_methods();
+
+/// What makes a method's values inexact where others of the same name would be exact: of hierarchical; else empty.
+std::string inexactness_of(const std::string& method);
 
 /// Whether a method's values are nats per answer token; attention rollout's are shares of attention.
 bool is_in_nats(const std::string& method);
