@@ -25,7 +25,8 @@ Spans units_within(const std::vector<std::size_t>& bounds, const Spans& within) 
 }
 
 /// @param given bounds of the task's words or sentences; empty: those of `otherwise`.
-std::vector<std::size_t> bounds_or(const AttributionTask& task, const std::vector<std::size_t>& given, std::vector<std::size_t> otherwise) {
+std::vector<std::size_t> bounds_or(const AttributionTask& task, const std::vector<std::size_t>& given,
+                                   std::vector<std::size_t> otherwise) {
   if (given.empty()) return otherwise;
   UNPACT_EXPECT(given.size() >= 2 && given.front() == task.candidate_begin && given.back() == task.candidate_end &&
                 std::is_sorted(given.begin(), given.end()));
@@ -124,7 +125,8 @@ class Hierarchical : public AttributionMethod {
 }  // namespace
 
 std::unique_ptr<AttributionMethod> make_hierarchical(std::unique_ptr<LeaveOneOutEngine> engine, const AttributionSettings& s) {
-  return std::make_unique<Hierarchical>(std::move(engine), static_cast<std::size_t>(s.keep_sentences), static_cast<std::size_t>(s.keep_words));
+  return std::make_unique<Hierarchical>(std::move(engine), static_cast<std::size_t>(s.keep_sentences),
+                                        static_cast<std::size_t>(s.keep_words));
 }
 
 }  // namespace unpact

@@ -187,8 +187,8 @@ bool is_cell_done(const Baseline& baseline, const Configuration& c, const fs::pa
   return done;
 }
 
-FinishedPages pages_of_cell(const Communicator& group, const Baseline& baseline, const LanguageModel& unlearned, const Configuration& c,
-                            const fs::path& folder) {
+FinishedPages pages_of_cell(const Communicator& group, const Baseline& baseline, const LanguageModel& unlearned,
+                            const Configuration& c, const fs::path& folder) {
   const Json parts = {fingerprint_of_cell(baseline, c), digest_of(group, unlearned.transformer)};
   return {group, unfinished_folder(folder, cell_id(c)), sha256_of_bytes(parts.dump())};
 }
