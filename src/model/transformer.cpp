@@ -133,7 +133,8 @@ at::Tensor Transformer::run_blocks(at::Tensor x_BSD, const at::Tensor& positions
   return x_BSD;
 }
 
-at::Tensor Transformer::run_parts(const at::Tensor& tokens_BS, const SequenceLayout& layout, std::int64_t blocks, std::int64_t last) const {
+at::Tensor Transformer::run_parts(const at::Tensor& tokens_BS, const SequenceLayout& layout, std::int64_t blocks,
+                                  std::int64_t last) const {
   UNPACT_EXPECT(tokens_BS.dim() == 2 && !reinforced_);
   const auto positions = layout.positions(tokens_BS.size(1), tokens_BS.device());
   const auto x_BSD = runner_->run(0, last, tokens_BS, [this, positions](const at::Tensor& tokens) {
@@ -190,7 +191,8 @@ at::Tensor Transformer::block_output(const at::Tensor& tokens_BS, std::int64_t l
   return run_blocks(positioned(embed(tokens_BS), positions), positions, 0, layer + 1, *layout.context());
 }
 
-at::Tensor Transformer::continue_blocks(const at::Tensor& x_BSD, std::int64_t first, std::int64_t layer, const SequenceLayout& layout) const {
+at::Tensor Transformer::continue_blocks(const at::Tensor& x_BSD, std::int64_t first, std::int64_t layer,
+                                        const SequenceLayout& layout) const {
   UNPACT_EXPECT(first >= 0 && first <= layer && layer < config_.layers && !reinforced_);
   if (runner_ != nullptr) return run_block_parts(x_BSD, layout, first, layer + 1, layer + 1);
   return run_blocks(x_BSD, layout.positions(x_BSD.size(1), x_BSD.device()), first, layer + 1, *layout.context());

@@ -31,8 +31,9 @@ FlatLayout lay_out(const std::vector<WeightSpec>& specs, int ranks);
 class FlatShard {
  public:
   /// Cuts this rank's piece out of the model's tensors into `values`, (shard), and replaces those by views. Not collective:
-  /// every rank holds the same tensors. @param gradients this rank's piece for trained weights; undefined for frozen ones. @param master where the piece is kept as it was stored, if not in `values`: in host
-  /// memory, perhaps more exact.
+  /// every rank holds, or can read, the same tensors. @param gradients this rank's piece for trained weights; undefined for
+  /// frozen ones. @param master where the piece is kept as it was stored, if not in `values`: in host memory, perhaps more
+  /// exact.
   FlatShard(FlatLayout layout, Collectives& group, c10::ScalarType compute, at::Tensor values, at::Tensor gradients,
             at::Tensor master = {});
   ~FlatShard();

@@ -14,7 +14,9 @@ std::size_t unit_index(const ModelConfig& config, const std::string& name) {
   return config.tied_embeddings ? 0 : static_cast<std::size_t>(config.layers) + 1;
 }
 
-std::size_t unit_count(const ModelConfig& config) { return static_cast<std::size_t>(config.layers) + (config.tied_embeddings ? 1 : 2); }
+std::size_t unit_count(const ModelConfig& config) {
+  return static_cast<std::size_t>(config.layers) + (config.tied_embeddings ? 1 : 2);
+}
 
 std::size_t unit_of_part(const ModelConfig& config, std::int64_t part) {
   const auto index = static_cast<std::size_t>(part);

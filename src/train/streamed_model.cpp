@@ -26,7 +26,9 @@ StreamedModel::~StreamedModel() {
   if (model_.config().tied_embeddings) model_.weights().head_VD = model_.weights().embedding_VD;
 }
 
-at::Tensor StreamedModel::on_device(const at::Tensor& stored) const { return stored.detach().to(device_, dtype_).contiguous(); }
+at::Tensor StreamedModel::on_device(const at::Tensor& stored) const {
+  return stored.detach().to(device_, dtype_).contiguous();
+}
 
 /// The embedding says where the model is and in what dtype, even when it is not there.
 void StreamedModel::drop(const std::vector<Weight>& unit) {
@@ -40,10 +42,9 @@ void StreamedModel::drop(const std::vector<Weight>& unit) {
 at::Tensor StreamedModel::run(std::int64_t part, std::int64_t, const at::Tensor& input, const Compute& compute) {
   const c10::NoGradGuard guard;
   const auto& unit = units_[unit_of_part(model_.config(), part)];
-  for (const auto& weight : unit) {
-    const bool is_head = weight.slot == &model_.weights().head_VD || (weight.slot == &model_.weights().embedding_VD && model_.config().tied_embeddings);
-    *weight.slot = is_head ? head_VD_ : on_device(weight.stored);
-  }
+  auto& weights = model_.weights();
+  const auto* head = model_.config().tied_embeddings ? &weights.embedding_VD : &weights.head_VD;
+  for (const auto& weight : unit) *weight.slot = weight.slot == head ? head_VD_ : on_device(weight.stored);
   auto output = compute(input);
   drop(unit);
   return output;

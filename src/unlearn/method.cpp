@@ -63,7 +63,8 @@ UnlearnResult unlearn(const Transformer& target, const MethodOptions& method, co
   Transformer streamed(target.config(), target.weights());
   std::optional<StreamedModel> stream;
   if (options.device && asks_target(method)) stream.emplace(streamed, *options.device, at::kFloat);
-  const TermInputs inputs{method, data, Frozen(stream ? streamed : target, group, {method.cache, data.cache_folder, method.cache_gib, data.target_fingerprint})};
+  const CacheOptions cache{method.cache, data.cache_folder, method.cache_gib, data.target_fingerprint};
+  const TermInputs inputs{method, data, Frozen(stream ? streamed : target, group, cache)};
   Transformer model(target.config(), target.weights());  // training takes copies of what it changes
   if (method.forget == "rmu") return run_rmu(model, inputs, options, group, on_step);
   if (method.forget == "tv") {

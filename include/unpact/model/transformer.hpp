@@ -69,7 +69,8 @@ class Transformer {
 
   /// The residual stream behind block `layer`, given the one in front of block `first` (fresh sequences, causal):
   /// continue_blocks(block_output(tokens, 4), 5, 7) is block_output(tokens, 7).
-  at::Tensor continue_blocks(const at::Tensor& x_BSD, std::int64_t first, std::int64_t layer, const SequenceLayout& layout = {}) const;
+  at::Tensor continue_blocks(const at::Tensor& x_BSD, std::int64_t first, std::int64_t layer,
+                             const SequenceLayout& layout = {}) const;
 
   /// Logits of hidden rows (..., D) -> (..., V), in float32.
   at::Tensor logits(const at::Tensor& hidden) const;
@@ -90,8 +91,10 @@ class Transformer {
   at::Tensor one_hidden_of(const at::Tensor& embeddings_BSD, const at::Tensor& positions, AttentionContext& context) const;
   at::Tensor run_blocks(at::Tensor x_BSD, const at::Tensor& positions, std::int64_t first, std::int64_t end,
                         AttentionContext& context) const;
-  at::Tensor run_parts(const at::Tensor& tokens_BS, const SequenceLayout& layout, std::int64_t blocks, std::int64_t last) const;
-  at::Tensor run_block_parts(at::Tensor x_BSD, const SequenceLayout& layout, std::int64_t first, std::int64_t end, std::int64_t last) const;
+  at::Tensor run_parts(const at::Tensor& tokens_BS, const SequenceLayout& layout, std::int64_t blocks,
+                       std::int64_t last) const;
+  at::Tensor run_block_parts(at::Tensor x_BSD, const SequenceLayout& layout, std::int64_t first, std::int64_t end,
+                             std::int64_t last) const;
 
   ModelConfig config_;
   Weights weights_;
