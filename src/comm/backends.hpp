@@ -24,4 +24,8 @@ void check_tensor(const at::Tensor& tensor, const at::Device& device);
 bool check_full_and_shard(const at::Tensor& full, const at::Tensor& shard, const at::Device& device, int rank,
                           int size);
 
+/// Notes in this rank's log file that it has waited for half of the time limit: the first rank whose limit is over ends the
+/// others before they can say where they are. @return true.
+bool note_wait(const std::string& collective, double seconds);
+
 }  // namespace unpact::backend

@@ -5,6 +5,7 @@
 
 #include "backends.hpp"
 #include "unpact/core/error.hpp"
+#include "unpact/core/log.hpp"
 
 namespace unpact {
 namespace backend {
@@ -28,6 +29,11 @@ bool check_full_and_shard(const at::Tensor& full, const at::Tensor& shard, const
   const auto* part = static_cast<const char*>(shard.const_data_ptr());
   if (shard.nbytes() == 0 || part + shard.nbytes() <= whole || whole + full.nbytes() <= part) return false;
   UNPACT_EXPECT(part == whole + static_cast<std::size_t>(rank) * shard.nbytes());  // an overlap must be in-place
+  return true;
+}
+
+bool note_wait(const std::string& collective, double seconds) {
+  log::detail(concat("waiting for the other ranks in ", collective, " for ", seconds, " s"));
   return true;
 }
 

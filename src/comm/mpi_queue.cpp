@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "backends.hpp"
 #include "unpact/core/clock.hpp"
 #include "unpact/core/error.hpp"
 
@@ -70,7 +71,9 @@ void MpiQueue::advance() {
 template <class Done>
 void MpiQueue::wait_until(const std::string& what, Done done) {
   const Stopwatch watch;
+  bool noted = false;
   for (advance(); !done(); advance()) {
+    if (!noted && watch.seconds() > timeout_ / 2) noted = note_wait(what, watch.seconds());
     if (watch.seconds() > timeout_) fail_late(what);
     sched_yield();  // ranks may share a core
   }

@@ -122,7 +122,9 @@ void NcclCollectives::wait_until_accepted(ncclResult_t state, const std::string&
 
 void NcclCollectives::wait_for(const Event& done, const std::string& what, const Stopwatch& watch) {
   UNPACT_EXPECT(comm_.get() != nullptr);
+  bool noted = false;
   while (!done.has_passed()) {
+    if (!noted && watch.seconds() > timeout_ / 2) noted = note_wait(what, watch.seconds());
     auto state = ncclSuccess;
     if (const auto asked = ncclCommGetAsyncError(comm_.get(), &state); asked != ncclSuccess) state = asked;
     if (state != ncclSuccess && state != ncclInProgress)
