@@ -117,6 +117,7 @@ class Campaign {
       if (!next) break;
       run_one(baseline, pair.cells[static_cast<std::size_t>(*next)]);
     }
+    if (stopped_ > 0 && group_.is_root()) queue.close();  // the other groups finish the cell at hand
     session_.world().barrier();
   }
 

@@ -14,11 +14,10 @@ struct SharedWorkQueue::State {
 
 namespace {
 
-/// Adds one to the counter of rank 0 and returns what it was.
-std::int64_t draw(MPI_Win window) {
-  const std::int64_t one = 1;
+/// Changes the counter of rank 0 and returns what it was.
+std::int64_t change(MPI_Win window, std::int64_t operand, MPI_Op operation) {
   std::int64_t before = 0;
-  UNPACT_MPI(MPI_Fetch_and_op(&one, &before, MPI_INT64_T, 0, 0, MPI_SUM, window));
+  UNPACT_MPI(MPI_Fetch_and_op(&operand, &before, MPI_INT64_T, 0, 0, operation, window));
   UNPACT_MPI(MPI_Win_flush(0, window));
   return before;
 }
@@ -35,12 +34,7 @@ SharedWorkQueue::SharedWorkQueue(const Communicator& world, std::int64_t count) 
   UNPACT_MPI(MPI_Win_allocate(bytes, sizeof *counter, MPI_INFO_NULL, world.handle(), &counter, &window));
   UNPACT_MPI(MPI_Win_set_errhandler(window, MPI_ERRORS_RETURN));
   UNPACT_MPI(MPI_Win_lock_all(MPI_MODE_NOCHECK, window));
-  if (world.is_root()) {
-    const std::int64_t zero = 0;
-    std::int64_t ignored = 0;
-    UNPACT_MPI(MPI_Fetch_and_op(&zero, &ignored, MPI_INT64_T, 0, 0, MPI_REPLACE, window));
-    UNPACT_MPI(MPI_Win_flush(0, window));
-  }
+  if (world.is_root()) change(window, 0, MPI_REPLACE);
   world.barrier();  // nobody draws before the counter is zero
 }
 
@@ -56,10 +50,17 @@ SharedWorkQueue::~SharedWorkQueue() {
 
 std::optional<std::int64_t> SharedWorkQueue::next(const Communicator& group) {
   std::int64_t item = 0;
-  if (group.is_root()) item = state_->window == MPI_WIN_NULL ? state_->dealt_alone++ : draw(state_->window);
+  if (group.is_root()) item = state_->window == MPI_WIN_NULL ? state_->dealt_alone++ : change(state_->window, 1, MPI_SUM);
   group.broadcast_bytes(&item, sizeof item, 0);
   if (item >= state_->count) return std::nullopt;
   return item;
+}
+
+void SharedWorkQueue::close() {
+  if (state_->window == MPI_WIN_NULL)
+    state_->dealt_alone = state_->count;
+  else
+    change(state_->window, state_->count, MPI_REPLACE);
 }
 
 }  // namespace unpact

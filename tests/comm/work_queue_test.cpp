@@ -82,6 +82,19 @@ TEST(SharedWorkQueue, WorksWithoutMpi) {
   EXPECT_FALSE(queue.next(none));
 }
 
+TEST(SharedWorkQueue, OneRankMayCloseItForAll) {
+  const auto world = Communicator::world();
+  const Communicator alone;
+  SharedWorkQueue queue(world, 1000), own(alone, 1000);
+  EXPECT_TRUE(queue.next(alone) && own.next(alone));
+  world.barrier();
+  if (world.rank() == world.size() - 1) queue.close();
+  own.close();
+  world.barrier();
+  EXPECT_FALSE(queue.next(alone) || own.next(alone));
+  EXPECT_FALSE(queue.next(world));
+}
+
 TEST(SharedWorkQueue, TwoQueuesDoNotMix) {
   const auto world = Communicator::world();
   SharedWorkQueue first(world, 4), second(world, 6);

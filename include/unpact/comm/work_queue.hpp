@@ -18,6 +18,8 @@ class SharedWorkQueue {
   /// The next item, or nothing when all are dealt. Collective over `group` (every rank of it gets the same item), a
   /// part of `world`; the null communicator is a group of one rank. @throws RuntimeFailure when MPI reports an error.
   std::optional<std::int64_t> next(const Communicator& group);
+  /// From now on next() gives nothing to anybody. Any rank may call it, alone. @throws as next().
+  void close();
 
  private:
   struct State;
