@@ -78,8 +78,8 @@ int run(const unpact::Communicator& world, const std::vector<std::string>& argum
 }  // namespace
 
 int main(int argc, char** argv) {
+  unpact::install_stop_signal();  // first: until then the signal would end the process
   unpact::MpiSession session(&argc, &argv);
-  unpact::install_stop_signal();
   const auto world = unpact::Communicator::world();
   unpact::log::set_rank(world.rank(), world.size());
   const int status = run(world, {argv + 1, argv + argc});
