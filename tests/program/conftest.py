@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
+from unlearn_runs import STEPS, arguments, steps_done  # noqa: E402
 from unpact_program import LLAMA, ROOT, Ended, Program, environment, write_dataset, write_json  # noqa: E402
 
 METHODS = ["ga", "ga_gd", "ga_kl", "npo", "npo_gd", "npo_kl", "tv", "rmu"]
@@ -62,6 +63,16 @@ def unlearned(unpact: Program, home: Path, target: Path) -> Path:
     """The target after the job unlearn, on two ranks."""
     unpact.well("unlearn", "--config", home / "configs/tiny.ini", "--method", "ga_gd", "--output", home / "unlearned", ranks=2)
     return home / "unlearned" / "model"
+
+
+@pytest.fixture(scope="session", params=[1, 2], ids=lambda ranks: f"{ranks}_ranks")
+def straight(request: pytest.FixtureRequest, unpact: Program, home: Path, target: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[int, Path]:
+    """A run of the job unlearn that nothing disturbs, and its number of ranks."""
+    folder = tmp_path_factory.mktemp("straight")
+    unpact.well(*arguments(home, folder), ranks=request.param)
+    assert not (folder / "model.training").exists(), "checkpoints go when the result is safe"
+    assert steps_done(folder) == STEPS
+    return request.param, folder
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@ import json
 import os
 import signal
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,15 +70,17 @@ class Program:
     def __init__(self, binary: Path) -> None:
         self.binary = binary
 
-    def command(self, *arguments: object, ranks: int = 1) -> list[str]:
+    def command(self, *arguments: object, ranks: int = 1, wrap: Sequence[object] = ()) -> list[str]:
+        """@param wrap what stands before the program: env with a variable, say."""
         mpirun = ["mpirun", "--oversubscribe", "--allow-run-as-root", "--bind-to", "none", "-n", str(ranks)] if ranks > 1 else []
-        return [*mpirun, str(self.binary), *map(str, arguments)]
+        return [*mpirun, *map(str, wrap), str(self.binary), *map(str, arguments)]
 
-    def __call__(self, *arguments: object, ranks: int = 1, stdin: str | None = None, cwd: Path | None = None, **popen: object) -> Ended:
+    def __call__(self, *arguments: object, ranks: int = 1, wrap: Sequence[object] = (), stdin: str | None = None, cwd: Path | None = None,
+                 **popen: object) -> Ended:
         popen.setdefault("env", environment())
         popen.setdefault("stdout", subprocess.PIPE)
         given = {"input": stdin} if stdin is not None else {"stdin": subprocess.DEVNULL}
-        done = subprocess.run(self.command(*arguments, ranks=ranks), stderr=subprocess.PIPE, text=True, cwd=cwd, timeout=PATIENCE,
+        done = subprocess.run(self.command(*arguments, ranks=ranks, wrap=wrap), stderr=subprocess.PIPE, text=True, cwd=cwd, timeout=PATIENCE,
                               check=False, **given, **popen)
         return Ended(done.returncode, done.stdout or "", done.stderr)
 
