@@ -258,12 +258,14 @@ TEST_F(KilledSaver, AtRandomTimesLeavesTheLastCheckpointOrTheNext) {
   const Stopwatch watch;
   save(*checkpoints(folder, *single_), 1, *single_);
   const auto two_saves = static_cast<std::uint64_t>(2e6 * watch.seconds());
-  std::int64_t last = 1, kills = 0;
+  std::int64_t last = 1, kills = 0, waited = 0;
   for (int kill = world_.rank(); kill < 50; kill += world_.size()) {
     Shared shared;
     shared.completed() = last;
     const auto child = start([&] { save_steps(folder, last + 1, last + 1'000'000, shared); });
-    for (int i = 0; kill % 4 < 2 && i < 60'000 && shared.completed() == last; ++i)
+    const bool waits = kill / world_.size() % 2 == 0;  // every second one, so that saves get through on any machine
+    waited += waits;
+    for (int i = 0; waits && i < 60'000 && shared.completed() == last; ++i)
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     std::this_thread::sleep_for(std::chrono::microseconds(random_below(two_saves, 1, 2, static_cast<std::uint64_t>(kill))));
     EXPECT_EQ(::kill(child, SIGKILL), 0);
@@ -273,7 +275,7 @@ TEST_F(KilledSaver, AtRandomTimesLeavesTheLastCheckpointOrTheNext) {
     last = found;
   }
   EXPECT_EQ(world_.sum(kills), 50);
-  EXPECT_GT(last, 5) << "saves must get through";
+  EXPECT_GT(last, waited) << "saves must get through";
 }
 
 }  // namespace
