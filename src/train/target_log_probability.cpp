@@ -7,6 +7,7 @@
 #include <memory>
 #include <utility>
 
+#include "unpact/model/log_softmax.hpp"
 #include "unpact/train/loss_term.hpp"
 
 namespace unpact {
@@ -37,10 +38,9 @@ class LogProbabilityNode final : public torch::autograd::Node {
     for (std::int64_t begin = 0; begin < rows; begin += s.chunk) {
       const auto count = std::min(s.chunk, rows - begin);
       const auto hidden_CD = s.hidden_RD.narrow(0, begin, count);
-      const auto gradient_C1 = gradients[0].narrow(0, begin, count).unsqueeze(1);
       auto slope_CV = s.logits_RV.defined() ? s.logits_RV.narrow(0, begin, count) : logits_of(hidden_CD, s.head_VD);
-      slope_CV.sub_(s.normalizers_R.narrow(0, begin, count).unsqueeze(1)).exp_().mul_(-gradient_C1);
-      slope_CV.scatter_add_(1, s.targets_R.narrow(0, begin, count).unsqueeze(1), gradient_C1);
+      log_softmax_gradient(slope_CV, s.normalizers_R.narrow(0, begin, count), s.targets_R.narrow(0, begin, count),
+                           gradients[0].narrow(0, begin, count));
       const auto rounded_CV = slope_CV.to(s.head_VD.scalar_type());
       auto out = hidden_gradient_RD.narrow(0, begin, count);
       at::mm_out(out, rounded_CV, s.head_VD);
@@ -75,7 +75,7 @@ at::Tensor chunked_log_probabilities(const at::Tensor& hidden_RD, const at::Tens
     for (std::int64_t begin = 0; begin < rows; begin += saved.chunk) {
       const auto count = std::min(saved.chunk, rows - begin);
       const auto logits_CV = logits_of(saved.hidden_RD.narrow(0, begin, count), head_VD);
-      const auto normalizers_C = logits_CV.logsumexp(1);
+      const auto normalizers_C = log_normalizers(logits_CV);
       const auto chosen_C = logits_CV.gather(1, targets_R.narrow(0, begin, count).unsqueeze(1)).squeeze(1);
       log_p_R.narrow(0, begin, count).copy_(chosen_C - normalizers_C);
       saved.normalizers_R.narrow(0, begin, count).copy_(normalizers_C);

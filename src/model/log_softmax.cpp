@@ -1,0 +1,39 @@
+#include "unpact/model/log_softmax.hpp"
+
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+
+#include "cpu_kernels.hpp"
+#include "training_kernels.hpp"
+
+namespace unpact {
+namespace {
+
+bool plain(const at::Tensor& x) { return x.is_cpu() && x.scalar_type() == at::kFloat && x.is_contiguous(); }
+
+}  // namespace
+
+at::Tensor log_normalizers(const at::Tensor& logits_RV) {
+  const c10::NoGradGuard guard;
+  if (!plain(logits_RV)) return logits_RV.logsumexp(1);
+  const auto out_R = at::empty({logits_RV.size(0)}, logits_RV.options().requires_grad(false));
+  cpu::log_sum_exp(logits_RV.const_data_ptr<float>(), out_R.mutable_data_ptr<float>(), logits_RV.size(0), logits_RV.size(1));
+  return out_R;
+}
+
+void log_softmax_gradient(at::Tensor& logits_RV, const at::Tensor& normalizers_R, const at::Tensor& targets_R,
+                          const at::Tensor& gradients_R) {
+  const c10::NoGradGuard guard;
+  if (plain(logits_RV) && plain(normalizers_R)) {
+    const auto gradients = gradients_R.contiguous(), targets = targets_R.contiguous();
+    cpu::log_probability_slopes(logits_RV.mutable_data_ptr<float>(), normalizers_R.const_data_ptr<float>(),
+                                targets.const_data_ptr<std::int64_t>(), gradients.const_data_ptr<float>(), logits_RV.size(0),
+                                logits_RV.size(1));
+    return;
+  }
+  const auto gradients_R1 = gradients_R.unsqueeze(1);
+  logits_RV.sub_(normalizers_R.unsqueeze(1)).exp_().mul_(-gradients_R1);
+  logits_RV.scatter_add_(1, targets_R.unsqueeze(1), gradients_R1);
+}
+
+}  // namespace unpact
