@@ -12,6 +12,7 @@
 #include "unpact/core/checksum.hpp"
 #include "unpact/core/clock.hpp"
 #include "unpact/core/error.hpp"
+#include "unpact/core/kept_memory.hpp"
 #include "unpact/core/log.hpp"
 #include "unpact/core/random.hpp"
 #include "unpact/core/stop.hpp"
@@ -272,6 +273,7 @@ class Trainer {
     return 30 + 2 * step_seconds_ + 1.5 * std::max(checkpoints_->save_seconds(), expected);
   }
 
+  const KeptMemory kept_memory_;  // steps allocate the same again and again
   Transformer& model_;
   const std::vector<WeightedTerm>& terms_;
   const TrainOptions& options_;
