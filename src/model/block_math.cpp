@@ -9,21 +9,28 @@
 #include "cpu_kernels.hpp"
 #include "fused_nodes.hpp"
 #include "rope.hpp"
+#include "unpact/model/graph_only.hpp"
 
 namespace unpact::block_math {
+namespace {
+
+bool is_plain(const at::Tensor& weight_D) { return weight_D.scalar_type() == at::kFloat && weight_D.is_contiguous(); }
+
+}  // namespace
+
 bool fusable(const at::Tensor& x) {
   return !c10::GradMode::is_enabled() && x.is_cpu() && x.scalar_type() == at::kFloat && x.is_contiguous();
 }
 
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight_D, double epsilon) {
-  if (fusable(x) && weight_D.scalar_type() == at::kFloat && weight_D.is_contiguous()) {
+  if (fusable(x) && is_plain(weight_D)) {
     auto out = at::empty_like(x);
     const auto width = x.size(-1);
     cpu::rms_norm(x.const_data_ptr<float>(), weight_D.const_data_ptr<float>(), out.mutable_data_ptr<float>(), x.numel() / width,
                   width, epsilon);
     return out;
   }
-  if (fused::applies(x) && weight_D.scalar_type() == at::kFloat && weight_D.is_contiguous()) return fused::rms_norm(x, weight_D, epsilon);
+  if (fused::applies(x) && is_plain(weight_D)) return fused::rms_norm(x, weight_D, epsilon);
   return composed_rms_norm(x, weight_D, epsilon);
 }
 
@@ -39,7 +46,7 @@ at::Tensor normalized(const ModelConfig& config, const at::Tensor& x, const at::
 }
 
 Fork forked_norm(const ModelConfig& config, const at::Tensor& x, const at::Tensor& weight_D, const at::Tensor& bias_D) {
-  if (config.block.norm == NormKind::rms && fused::applies(x) && weight_D.scalar_type() == at::kFloat && weight_D.is_contiguous()) {
+  if (config.block.norm == NormKind::rms && fused::applies(x) && is_plain(weight_D)) {
     auto [residual, normed] = fused::forked_rms_norm(x, weight_D, config.norm_epsilon);
     return {std::move(residual), std::move(normed)};
   }
@@ -92,8 +99,19 @@ at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tenso
   return linears(x, {{weight, bias}}).front();
 }
 
+namespace {
+
+bool fits(const fused::Projection& p) { return p.weight_ND.is_cpu() && p.weight_ND.scalar_type() == at::kFloat; }
+
+/// The product that ends a block.
+at::Tensor last_linear(const at::Tensor& x, const fused::Projection& projection) {
+  if (GraphOnly::active() && fused::applies(x) && fits(projection)) return fused::graph_of_linear(x, projection);
+  return linear(x, projection.weight_ND, projection.bias_N);
+}
+
+}  // namespace
+
 std::vector<at::Tensor> linears(const at::Tensor& x, const std::vector<fused::Projection>& projections) {
-  const auto fits = [](const fused::Projection& p) { return p.weight_ND.is_cpu() && p.weight_ND.scalar_type() == at::kFloat; };
   if (fused::applies(x) && std::all_of(projections.begin(), projections.end(), fits)) return fused::linears(x, projections);
   std::vector<at::Tensor> outputs;
   for (const auto& [weight, bias] : projections) outputs.push_back(composed_linear(x, weight, bias));
@@ -122,21 +140,22 @@ void activate_product(Activation activation, at::Tensor& gate, const at::Tensor&
 }
 
 at::Tensor mlp(const ModelConfig& config, const BlockWeights& block, const at::Tensor& x) {
-  const auto act = [&](const at::Tensor& t) { return config.block.activation == Activation::silu ? at::silu(t) : at::gelu(t, "tanh"); };
+  const bool silu = config.block.activation == Activation::silu;
+  const auto act = [&](const at::Tensor& t) { return silu ? at::silu(t) : at::gelu(t, "tanh"); };
   if (config.block.mlp == MlpKind::plain)
-    return linear(act(linear(x, block.up_FD, block.up_bias_F)), block.down_DF, block.down_bias_D);
+    return last_linear(act(linear(x, block.up_FD, block.up_bias_F)), {block.down_DF, block.down_bias_D});
   auto both = linears(x, {{block.gate_FD, block.gate_bias_F}, {block.up_FD, block.up_bias_F}});
   auto &gate = both[0], &up = both[1];
   at::Tensor inner;
   if (fusable(gate)) {
     activate_product(config.block.activation, gate, up);
     inner = gate;
-  } else if (config.block.activation == Activation::silu && fused::applies(gate) && fused::applies(up)) {
+  } else if (silu && fused::applies(gate) && fused::applies(up)) {
     inner = fused::silu_product(gate, up);
   } else {
     inner = act(gate) * up;
   }
-  return linear(inner, block.down_DF, block.down_bias_D);
+  return last_linear(inner, {block.down_DF, block.down_bias_D});
 }
 
 }  // namespace unpact::block_math

@@ -62,7 +62,7 @@ at::Tensor composed_linear(const at::Tensor& x, const at::Tensor& weight, const 
 void activate(Activation activation, at::Tensor& x);
 void activate_product(Activation activation, at::Tensor& gate, const at::Tensor& up);
 
-/// The block's MLP, from its normalized input to what is added to the residual stream.
+/// The block's MLP, from its normalized input to what is added to the residual stream. Under GraphOnly zero, with the graph.
 at::Tensor mlp(const ModelConfig& config, const BlockWeights& block, const at::Tensor& x);
 
 }  // namespace unpact::block_math

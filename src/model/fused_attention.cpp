@@ -1,5 +1,6 @@
 #include <ATen/Parallel.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -31,7 +32,7 @@ UNPACT_VECTORIZED float largest(const float* x, std::int64_t count) {
     for (std::int64_t lane = 0; lane < cpu::kLanes; ++lane) best[lane] = x[i + lane] > best[lane] ? x[i + lane] : best[lane];
   for (; i < count; ++i) best[0] = x[i] > best[0] ? x[i] : best[0];
   for (std::int64_t half = cpu::kLanes / 2; half > 0; half /= 2)
-    for (std::int64_t lane = 0; lane < half; ++lane) best[lane] = best[lane + half] > best[lane] ? best[lane + half] : best[lane];
+    for (std::int64_t lane = 0; lane < half; ++lane) best[lane] = std::max(best[lane], best[lane + half]);
   return best[0];
 }
 
@@ -78,7 +79,9 @@ UNPACT_VECTORIZED float product(const float* a, const float* b, std::int64_t cou
 }
 
 /// The matrix of one sequence and head, (S, d), a view.
-at::Tensor head_of(const at::Tensor& x_BSHd, std::int64_t sequence, std::int64_t head) { return x_BSHd.select(0, sequence).select(1, head); }
+at::Tensor head_of(const at::Tensor& x_BSHd, std::int64_t sequence, std::int64_t head) {
+  return x_BSHd.select(0, sequence).select(1, head);
+}
 
 /// Calls visit(sequence, head) for all of them, on several threads; one pair never splits over two.
 template <typename Visit>
@@ -95,7 +98,8 @@ struct HeadScratch {
   at::Tensor keys_Sd, values_Sd, scores;
 
   HeadScratch(const at::Tensor& key_BSGd, const at::Tensor& value_BSGd, std::int64_t sequence, std::int64_t group)
-      : keys_Sd(head_of(key_BSGd, sequence, group).contiguous()), values_Sd(head_of(value_BSGd, sequence, group).contiguous()),
+      : keys_Sd(head_of(key_BSGd, sequence, group).contiguous()),
+        values_Sd(head_of(value_BSGd, sequence, group).contiguous()),
         scores(at::empty({kBlockQueries * keys_Sd.size(0)}, keys_Sd.options())) {}
 
   /// q k^T of a block's queries with all keys up to its last one.
@@ -107,7 +111,8 @@ struct HeadScratch {
 
 float score_scale(const at::Tensor& query_BSHd) { return 1.0F / std::sqrt(static_cast<float>(query_BSHd.size(3))); }
 
-void attend_head(const at::Tensor& query_Sd, const HeadScratch& scratch, float scale, const at::Tensor& out_Sd, float* normalizers_S) {
+void attend_head(const at::Tensor& query_Sd, const HeadScratch& scratch, float scale, const at::Tensor& out_Sd,
+                 float* normalizers_S) {
   const auto tokens = query_Sd.size(0), head_dim = query_Sd.size(1), out_stride = out_Sd.stride(0);
   for (std::int64_t first = 0; first < tokens; first += kBlockQueries) {
     const auto count = std::min(kBlockQueries, tokens - first), width = first + count;
@@ -121,7 +126,8 @@ void attend_head(const at::Tensor& query_Sd, const HeadScratch& scratch, float s
     }
     auto out_nd = out_Sd.narrow(0, first, count);
     at::mm_out(out_nd, scores_nK, scratch.values_Sd.narrow(0, 0, width));
-    for (std::int64_t i = 0; i < count; ++i) multiply(out_nd.mutable_data_ptr<float>() + i * out_stride, head_dim, 1.0F / sums[i]);
+    float* const mixed = out_nd.mutable_data_ptr<float>();
+    for (std::int64_t i = 0; i < count; ++i) multiply(mixed + i * out_stride, head_dim, 1.0F / sums[i]);
   }
 }
 
@@ -174,7 +180,8 @@ class CausalAttentionNode final : public FusedNode {
     if (!gradients[0].defined()) return variable_list(3);
     const auto &query = saved(0), &key = saved(1), &value = saved(2), &out = saved(3), &normalizers_BHS = saved(4);
     const auto gradient = gradients[0].contiguous();
-    const auto query_gradient = at::empty_like(query), key_gradient = at::empty_like(query), value_gradient = at::empty_like(query);
+    const auto query_gradient = at::empty_like(query), key_gradient = at::empty_like(query);
+    const auto value_gradient = at::empty_like(query);
     const auto repeats = query.size(2) / key.size(2);
     for_each_head(query, [&](std::int64_t b, std::int64_t h) {
       const HeadGradients head{head_of(query, b, h),          head_of(out, b, h),          head_of(gradient, b, h),
@@ -190,8 +197,9 @@ class CausalAttentionNode final : public FusedNode {
 }  // namespace
 
 at::Tensor causal_attention(const at::Tensor& query_BSHd, const at::Tensor& key_BSGd, const at::Tensor& value_BSGd) {
-  UNPACT_EXPECT(query_BSHd.dim() == 4 && key_BSGd.sizes() == value_BSGd.sizes() && query_BSHd.size(2) % key_BSGd.size(2) == 0);
-  UNPACT_EXPECT(query_BSHd.size(0) == key_BSGd.size(0) && query_BSHd.size(1) == key_BSGd.size(1) && query_BSHd.size(3) == key_BSGd.size(3));
+  UNPACT_EXPECT(query_BSHd.dim() == 4 && key_BSGd.dim() == 4 && key_BSGd.sizes() == value_BSGd.sizes());
+  for (const auto axis : {0, 1, 3}) UNPACT_EXPECT(query_BSHd.size(axis) == key_BSGd.size(axis));
+  UNPACT_EXPECT(query_BSHd.size(2) % key_BSGd.size(2) == 0);
   const auto query = query_BSHd.detach().contiguous(), key = key_BSGd.detach(), value = value_BSGd.detach();
   const auto out = at::empty(query.sizes(), query.options());
   const auto normalizers_BHS = at::empty({query.size(0), query.size(2), query.size(1)}, query.options());
@@ -200,7 +208,8 @@ at::Tensor causal_attention(const at::Tensor& query_BSHd, const at::Tensor& key_
     attend_head(head_of(query, b, h), HeadScratch(key, value, b, h / repeats), score_scale(query), head_of(out, b, h),
                 normalizers_BHS.mutable_data_ptr<float>() + (b * query.size(2) + h) * query.size(1));
   });
-  record<CausalAttentionNode>({query_BSHd, key_BSGd, value_BSGd}, {out}, std::vector<at::Tensor>{query, key, value, out.detach(), normalizers_BHS});
+  record<CausalAttentionNode>({query_BSHd, key_BSGd, value_BSGd}, {out},
+                              std::vector<at::Tensor>{query, key, value, out.detach(), normalizers_BHS});
   return out;
 }
 

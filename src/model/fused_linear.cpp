@@ -12,9 +12,8 @@ at::Tensor as_rows(const at::Tensor& x) { return x.reshape({-1, x.size(-1)}); }
 /// Edges: x, then weight and bias of each projection. Saved: x and the weights.
 class LinearsNode final : public FusedNode {
  public:
-  LinearsNode(const at::Tensor& x, std::span<const Projection> projections) : FusedNode({x.detach()}), shape_(x.sizes().vec()) {
-    projections_.assign(projections.begin(), projections.end());
-  }
+  LinearsNode(const at::Tensor& x, std::span<const Projection> projections)
+      : FusedNode({x.detach()}), shape_(x.sizes().vec()), projections_(projections.begin(), projections.end()) {}
 
   variable_list apply(variable_list&& gradients) override {
     const c10::NoGradGuard guard;
@@ -30,7 +29,8 @@ class LinearsNode final : public FusedNode {
         else x_gradient_RD = at::mm(gradient_RN, weight_ND);
       }
       if (task_should_compute_output(1 + 2 * i)) results[1 + 2 * i] = weight_gradient(weight_ND, gradient_RN, x_RD);
-      if (bias_N.defined() && task_should_compute_output(2 + 2 * i)) results[2 + 2 * i] = collected(bias_N, gradient_RN.sum(0));
+      if (bias_N.defined() && task_should_compute_output(2 + 2 * i))
+        results[2 + 2 * i] = collected(bias_N, gradient_RN.sum(0));
     }
     if (x_gradient_RD.defined()) results[0] = x_gradient_RD.view(shape_);
     return results;
@@ -83,6 +83,15 @@ class EmbeddingNode final : public FusedNode {
   }
 };
 
+void record_linears(const at::Tensor& x, std::span<const Projection> projections, const variable_list& outputs) {
+  variable_list inputs{x};
+  for (const auto& [weight_ND, bias_N] : projections) {
+    inputs.push_back(weight_ND);
+    inputs.push_back(bias_N);
+  }
+  record<LinearsNode>(inputs, outputs, x, projections);
+}
+
 }  // namespace
 
 bool applies(const at::Tensor& x) {
@@ -100,18 +109,22 @@ at::Tensor embedding(const at::Tensor& table_VD, const at::Tensor& tokens) {
 }
 
 std::vector<at::Tensor> linears(const at::Tensor& x, std::span<const Projection> projections) {
-  variable_list inputs{x}, outputs;
+  variable_list outputs;
   {
     const c10::NoGradGuard guard;
     for (const auto& [weight_ND, bias_N] : projections)
       outputs.push_back(bias_N.defined() ? at::linear(x, weight_ND, bias_N) : at::linear(x, weight_ND));
   }
-  for (const auto& [weight_ND, bias_N] : projections) {
-    inputs.push_back(weight_ND);
-    inputs.push_back(bias_N);
-  }
-  record<LinearsNode>(inputs, outputs, x, projections);
+  record_linears(x, projections, outputs);
   return outputs;
+}
+
+at::Tensor graph_of_linear(const at::Tensor& x, const Projection& projection) {
+  auto shape = x.sizes().vec();
+  shape.back() = projection.weight_ND.size(0);
+  const auto output = at::zeros({}, x.options().requires_grad(false)).expand(shape).detach();
+  record_linears(x, {&projection, 1}, {output});
+  return output;
 }
 
 }  // namespace unpact::fused

@@ -27,7 +27,8 @@ class FusedNode : public torch::autograd::Node {
 
 /// Makes `outputs` those of a node of type N when one of `inputs` wants a gradient; `inputs` are the node's edges in order.
 template <typename N, typename... Arguments>
-void record(const torch::autograd::variable_list& inputs, const torch::autograd::variable_list& outputs, Arguments&&... arguments) {
+void record(const torch::autograd::variable_list& inputs, const torch::autograd::variable_list& outputs,
+            Arguments&&... arguments) {
   if (!c10::GradMode::is_enabled()) return;
   bool wanted = false;
   for (const auto& input : inputs) wanted = wanted || (input.defined() && input.requires_grad());
@@ -39,7 +40,8 @@ void record(const torch::autograd::variable_list& inputs, const torch::autograd:
 
 /// Whether gradients of this weight may be added where they are collected, without a tensor of their own.
 inline bool collects(const at::Tensor& weight) {
-  return weight.is_leaf() && weight.grad().defined() && weight.grad().scalar_type() == at::kFloat && weight.grad().is_contiguous();
+  if (!weight.is_leaf() || !weight.grad().defined()) return false;
+  return weight.grad().scalar_type() == at::kFloat && weight.grad().is_contiguous();
 }
 
 /// Adds a small gradient where the weight collects it, and returns nothing; otherwise returns it.

@@ -29,6 +29,9 @@ struct Projection {
 /// x W^T + b of one input (..., D) for several weights: the input's gradient is added up inside the products.
 std::vector<at::Tensor> linears(const at::Tensor& x, std::span<const Projection> projections);
 
+/// The graph of one such product, whose value is zero: what runs again for its gradients alone needs no more.
+at::Tensor graph_of_linear(const at::Tensor& x, const Projection& projection);
+
 /// x / sqrt(mean(x^2) + epsilon) * weight over the last dimension.
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight_D, double epsilon);
 

@@ -31,7 +31,8 @@ class RmsNormNode final : public FusedNode {
     const auto width = x.size(-1);
     cpu::rms_norm_backward({data(x), data(weight_D), data(gradient), residual.defined() ? data(residual) : nullptr,
                             x_gradient.defined() ? writable(x_gradient) : nullptr,
-                            weight_gradient_D.defined() ? writable(weight_gradient_D) : nullptr, x.numel() / width, width, epsilon_});
+                            weight_gradient_D.defined() ? writable(weight_gradient_D) : nullptr, x.numel() / width, width,
+                            epsilon_});
     return {x_gradient, in_place ? at::Tensor() : weight_gradient_D};
   }
   std::string name() const override { return "RmsNormNode"; }
@@ -55,8 +56,8 @@ class RotationNode final : public FusedNode {
   std::string name() const override { return "RotationNode"; }
 
   static void turn(const at::Tensor& x_BSHd, const at::Tensor& cosine_Sd, const at::Tensor& sine_Sd, float sign) {
-    cpu::rotate_rows(writable(x_BSHd), data(cosine_Sd), data(sine_Sd), x_BSHd.size(0) * x_BSHd.size(1), x_BSHd.size(1), x_BSHd.size(2),
-                     x_BSHd.size(3), sign);
+    const auto positions = x_BSHd.size(1), rows = x_BSHd.size(0) * positions;
+    cpu::rotate_rows(writable(x_BSHd), data(cosine_Sd), data(sine_Sd), rows, positions, x_BSHd.size(2), x_BSHd.size(3), sign);
   }
 };
 
@@ -70,15 +71,15 @@ class SiluProductNode final : public FusedNode {
     if (!gradients[0].defined()) return {at::Tensor(), at::Tensor()};
     const auto gradient = gradients[0].contiguous();
     const auto gate_gradient = at::empty_like(gradient), up_gradient = at::empty_like(gradient);
-    cpu::silu_product_backward(data(saved(0)), data(saved(1)), data(gradient), writable(gate_gradient), writable(up_gradient),
-                               gradient.numel());
+    cpu::silu_product_backward(data(saved(0)), data(saved(1)), data(gradient), writable(gate_gradient),
+                               writable(up_gradient), gradient.numel());
     return {gate_gradient, up_gradient};
   }
   std::string name() const override { return "SiluProductNode"; }
 };
 
 at::Tensor norm_of(const at::Tensor& x, const at::Tensor& weight_D, double epsilon) {
-  UNPACT_EXPECT(x.is_contiguous() && weight_D.is_contiguous() && weight_D.scalar_type() == at::kFloat && weight_D.numel() == x.size(-1));
+  UNPACT_EXPECT(x.is_contiguous() && weight_D.is_contiguous() && weight_D.numel() == x.size(-1));
   const auto out = at::empty(x.sizes(), x.options().requires_grad(false));
   cpu::rms_norm(data(x), data(weight_D), writable(out), x.numel() / x.size(-1), x.size(-1), epsilon);
   return out;

@@ -33,8 +33,8 @@ UNPACT_VECTORIZED RowSums row_sums(const float* x, const float* weight, const fl
   return {lane_total(squares), lane_total(products)};
 }
 
-UNPACT_VECTORIZED void norm_gradient(const float* x, const float* weight, const float* gradient, const float* residual, float* out,
-                                     std::int64_t width, float scale, float slope) {
+UNPACT_VECTORIZED void norm_gradient(const float* x, const float* weight, const float* gradient, const float* residual,
+                                     float* out, std::int64_t width, float scale, float slope) {
   if (residual != nullptr) {
     for (std::int64_t i = 0; i < width; ++i) out[i] = residual[i] + (gradient[i] * weight[i] * scale - x[i] * slope);
   } else {
@@ -51,7 +51,8 @@ UNPACT_VECTORIZED void add(float* sum, const float* x, std::int64_t width) {
   for (std::int64_t i = 0; i < width; ++i) sum[i] += x[i];
 }
 
-UNPACT_VECTORIZED void rotate_heads(float* x, const float* cosine, const float* sine, std::int64_t heads, std::int64_t half, float sign) {
+UNPACT_VECTORIZED void rotate_heads(float* x, const float* cosine, const float* sine, std::int64_t heads, std::int64_t half,
+                                    float sign) {
   for (std::int64_t head = 0; head < heads; ++head, x += 2 * half) {
     float* const low = x;
     float* const high = x + half;
@@ -104,20 +105,22 @@ void rotate_rows(float* x_RHd, const float* cosine_Sd, const float* sine_Sd, std
                  std::int64_t heads, std::int64_t head_dim, float sign) {
   const auto width = heads * head_dim;
   at::parallel_for(0, rows, rows_a_task(width), [&](std::int64_t begin, std::int64_t end) {
-    for (auto r = begin; r < end; ++r)
-      rotate_heads(x_RHd + r * width, cosine_Sd + r % positions * head_dim, sine_Sd + r % positions * head_dim, heads, head_dim / 2, sign);
+    for (auto r = begin; r < end; ++r) {
+      const auto angles = r % positions * head_dim;
+      rotate_heads(x_RHd + r * width, cosine_Sd + angles, sine_Sd + angles, heads, head_dim / 2, sign);
+    }
   });
 }
 
-void silu_product_backward(const float* gate, const float* up, const float* gradient, float* gate_gradient, float* up_gradient,
-                           std::int64_t count) {
+void silu_product_backward(const float* gate, const float* up, const float* gradient, float* gate_gradient,
+                           float* up_gradient, std::int64_t count) {
   at::parallel_for(0, count, kElementsATask, [&](std::int64_t begin, std::int64_t end) {
     silu_gradients(gate + begin, up + begin, gradient + begin, gate_gradient + begin, up_gradient + begin, end - begin);
   });
 }
 
-void log_probability_slopes(float* logits_RV, const float* normalizers_R, const std::int64_t* targets_R, const float* gradients_R,
-                            std::int64_t rows, std::int64_t vocabulary) {
+void log_probability_slopes(float* logits_RV, const float* normalizers_R, const std::int64_t* targets_R,
+                            const float* gradients_R, std::int64_t rows, std::int64_t vocabulary) {
   at::parallel_for(0, rows, rows_a_task(vocabulary), [&](std::int64_t begin, std::int64_t end) {
     for (auto r = begin; r < end; ++r) {
       float* const row = logits_RV + r * vocabulary;

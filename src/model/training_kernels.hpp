@@ -24,11 +24,11 @@ void rotate_rows(float* x_RHd, const float* cosine_Sd, const float* sine_Sd, std
                  std::int64_t heads, std::int64_t head_dim, float sign);
 
 /// Gradients of silu(gate) * up, element by element.
-void silu_product_backward(const float* gate, const float* up, const float* gradient, float* gate_gradient, float* up_gradient,
-                           std::int64_t count);
+void silu_product_backward(const float* gate, const float* up, const float* gradient, float* gate_gradient,
+                           float* up_gradient, std::int64_t count);
 
 /// In place, the gradient by the logits of sum_r g_r log_softmax(logits)[r, t_r]: g_r (1[t_r] - exp(logit - normalizer_r)).
-void log_probability_slopes(float* logits_RV, const float* normalizers_R, const std::int64_t* targets_R, const float* gradients_R,
-                            std::int64_t rows, std::int64_t vocabulary);
+void log_probability_slopes(float* logits_RV, const float* normalizers_R, const std::int64_t* targets_R,
+                            const float* gradients_R, std::int64_t rows, std::int64_t vocabulary);
 
 }  // namespace unpact::cpu

@@ -43,6 +43,8 @@ inline __attribute__((always_inline)) float lane_total(float* sums) {
   return sums[0];
 }
 
-inline std::int64_t rows_a_task(std::int64_t width) { return std::max<std::int64_t>(1, kElementsATask / std::max<std::int64_t>(1, width)); }
+inline std::int64_t rows_a_task(std::int64_t width) {
+  return std::max<std::int64_t>(1, kElementsATask / std::max<std::int64_t>(1, width));
+}
 
 }  // namespace unpact::cpu

@@ -11,6 +11,7 @@
 #include "model_units.hpp"
 #include "part_node.hpp"
 #include "unpact/core/error.hpp"
+#include "unpact/model/graph_only.hpp"
 
 namespace unpact {
 
@@ -158,7 +159,10 @@ at::Tensor ShardedModel::backward(PartPass& pass, const at::Tensor& output_gradi
   const bool is_block = pass.part >= 1 && pass.part <= layers_;
   if (pass.part != 0) hold(unit);  // the embedding's gradient does not need its weights
   if (pass.part >= 2 && pass.input.requires_grad()) fetch_ahead(pass.part - 1);
-  if (!pass.output.defined()) pass.recompute();
+  if (!pass.output.defined()) {
+    const GraphOnly nobody_reads_the_output;
+    pass.recompute();
+  }
   prepare(unit);
   auto input_gradient = pass.differentiate(output_gradient);
   --unit.open;

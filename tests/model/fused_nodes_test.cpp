@@ -10,6 +10,7 @@
 
 #include "../../src/model/block_math.hpp"
 #include "support/parity.hpp"
+#include "unpact/model/graph_only.hpp"
 
 namespace unpact {
 namespace {
@@ -105,7 +106,8 @@ TEST(FusedRmsNorm, IsTheComposedOne) {
   const Operation fused = [](const Tensors& t) { return fused::rms_norm(t[0], t[1], 1e-5); };
   const Operation composed = [](const Tensors& t) { return block_math::composed_rms_norm(t[0], t[1], 1e-5); };
   for (const auto width : {1, 7, 32, 100, 768})
-    for (const auto rows : {1, 5, 130}) expect_same(fused, composed, {noise({2, rows, width}), noise({width})}, 1e-4);  // dw: 260 terms
+    for (const auto rows : {1, 5, 130})
+      expect_same(fused, composed, {noise({2, rows, width}), noise({width})}, 1e-4);  // dw: 260 terms
   expect_slopes(fused, {noise({3, 40}), noise({40})});
 }
 
@@ -131,28 +133,33 @@ TEST(FusedRotation, IsTheComposedOne) {
     const auto angles = noise({11, 1, head_dim / 2}), twice = at::cat({angles, angles}, -1);
     const auto cosine = twice.cos(), sine = twice.sin();
     expect_same([&](const Tensors& t) { return fused::rotate_in_place(t[0] * 1, cosine, sine); },
-                [&](const Tensors& t) { return block_math::rotate(t[0], cosine, sine); }, {noise({2, 11, 3, head_dim})}, 1e-6);
+                [&](const Tensors& t) { return block_math::rotate(t[0], cosine, sine); }, {noise({2, 11, 3, head_dim})},
+                1e-6);
   }
 }
 
 TEST(FusedSiluProduct, IsTheComposedOne) {
   at::manual_seed(4);
   const Operation fused = [](const Tensors& t) { return fused::silu_product(t[0], t[1]); };
+  const Operation composed = [](const Tensors& t) { return at::silu(t[0]) * t[1]; };
   for (const auto width : {1, 31, 4099, 70000})
-    expect_same(fused, [](const Tensors& t) { return at::silu(t[0]) * t[1]; }, {noise({1, width}) * 4, noise({1, width})}, 1e-5);
+    expect_same(fused, composed, {noise({1, width}) * 4, noise({1, width})}, 1e-5);
   const auto far = at::tensor({-200.0F, -88.0F, 0.0F, 88.0F, 200.0F});
-  expect_same(fused, [](const Tensors& t) { return at::silu(t[0]) * t[1]; }, {far, at::ones({5})}, 1e-5);
+  expect_same(fused, composed, {far, at::ones({5})}, 1e-5);
   expect_slopes(fused, {noise({50}), noise({50})});
 }
 
 TEST(FusedLinears, AreTheComposedOnes) {
   at::manual_seed(5);
   const auto joined = [](Tensors outputs) { return at::cat(outputs, -1); };
-  const Operation fused = [&](const Tensors& t) { return joined(fused::linears(t[0], std::vector<fused::Projection>{{t[1], t[2]}, {t[3], {}}})); };
+  const Operation fused = [&](const Tensors& t) {
+    return joined(fused::linears(t[0], std::vector<fused::Projection>{{t[1], t[2]}, {t[3], {}}}));
+  };
   const Operation composed = [&](const Tensors& t) {
     return joined({block_math::composed_linear(t[0], t[1], t[2]), block_math::composed_linear(t[0], t[3], {})});
   };
-  expect_same(fused, composed, {noise({2, 5, 8}), noise({6, 8}), noise({6}), noise({3, 8})}, 2e-5, Threads::reorder_products);
+  const Tensors inputs{noise({2, 5, 8}), noise({6, 8}), noise({6}), noise({3, 8})};
+  expect_same(fused, composed, inputs, 2e-5, Threads::reorder_products);
 }
 
 TEST(FusedLinears, GradientsThatNobodyWantsAreNotComputed) {
@@ -167,9 +174,33 @@ TEST(FusedLinears, GradientsThatNobodyWantsAreNotComputed) {
 TEST(FusedEmbedding, RepeatedTokensAddUp) {
   const auto tokens = at::tensor({1, 4, 1, 1, 0, 2}, at::kLong).view({2, 3});
   at::manual_seed(6);
-  expect_same([&](const Tensors& t) { return fused::embedding(t[0], tokens); }, [&](const Tensors& t) { return at::embedding(t[0], tokens); },
-              {noise({5, 7})});
+  expect_same([&](const Tensors& t) { return fused::embedding(t[0], tokens); },
+              [&](const Tensors& t) { return at::embedding(t[0], tokens); }, {noise({5, 7})});
   EXPECT_ANY_THROW(fused::embedding(leaf(noise({5, 7})), at::full({1, 1}, 5, at::kLong)));
+}
+
+TEST(FusedMlp, WithoutItsLastProductTheGradientsAreTheSameBits) {
+  at::manual_seed(10);
+  for (const auto kind : {MlpKind::gated, MlpKind::plain}) {
+    ModelConfig config;
+    config.block.mlp = kind;
+    config.block.activation = kind == MlpKind::gated ? Activation::silu : Activation::gelu_new;
+    const Operation mlp = [&](const Tensors& t) {
+      BlockWeights block;
+      block.gate_FD = t[1];
+      block.up_FD = t[2];
+      block.down_DF = t[3];
+      block.up_bias_F = kind == MlpKind::plain ? t[4] : at::Tensor();
+      // A plain MLP has no gate, a gated one no bias here.
+      return block_math::mlp(config, block, t[0]) + (t[1].sum() + t[4].sum()) * 0;
+    };
+    const Tensors inputs{noise({2, 3, 8}), noise({12, 8}), noise({12, 8}), noise({8, 12}), noise({12})};
+    const auto full = differentiate(mlp, inputs);
+    const GraphOnly nobody_reads_the_output;
+    const auto graph = differentiate(mlp, inputs);
+    EXPECT_TRUE(at::equal(graph.value, at::zeros({2, 3, 8})));
+    for (std::size_t i = 0; i < inputs.size(); ++i) EXPECT_TRUE(at::equal(graph.gradients[i], full.gradients[i])) << i;
+  }
 }
 
 struct AttentionCase {
@@ -181,7 +212,8 @@ class FusedAttention : public testing::TestWithParam<AttentionCase> {};
 at::Tensor by_definition(const Tensors& t) {
   const auto repeats = t[0].size(2) / t[1].size(2);
   const auto key = t[1].repeat_interleave(repeats, 2), value = t[2].repeat_interleave(repeats, 2);
-  const auto scores = at::matmul(t[0].transpose(1, 2), key.transpose(1, 2).transpose(2, 3)) / std::sqrt(static_cast<double>(t[0].size(3)));
+  const double scale = 1 / std::sqrt(static_cast<double>(t[0].size(3)));
+  const auto scores = at::matmul(t[0].transpose(1, 2), key.transpose(1, 2).transpose(2, 3)) * scale;
   const auto seen = at::ones({t[0].size(1), t[0].size(1)}, at::kBool).tril();
   const auto weights = scores.masked_fill(seen.logical_not(), -std::numeric_limits<double>::infinity()).softmax(-1);
   return at::matmul(weights, value.transpose(1, 2)).transpose(1, 2);
@@ -190,8 +222,8 @@ at::Tensor by_definition(const Tensors& t) {
 TEST_P(FusedAttention, IsTheDefinition) {
   const auto c = GetParam();
   at::manual_seed(7);
-  const Tensors inputs{noise({c.sequences, c.tokens, c.heads, c.head_dim}), noise({c.sequences, c.tokens, c.groups, c.head_dim}),
-                       noise({c.sequences, c.tokens, c.groups, c.head_dim})};
+  const auto of_heads = [&](std::int64_t heads) { return noise({c.sequences, c.tokens, heads, c.head_dim}); };
+  const Tensors inputs{of_heads(c.heads), of_heads(c.groups), of_heads(c.groups)};
   const Operation fused = [](const Tensors& t) { return fused::causal_attention(t[0], t[1], t[2]); };
   expect_same(fused, by_definition, inputs, 2e-5, Threads::reorder_products);
   if (c.tokens < 20) expect_slopes(fused, inputs);
@@ -199,10 +231,11 @@ TEST_P(FusedAttention, IsTheDefinition) {
 
 INSTANTIATE_TEST_SUITE_P(Of, FusedAttention,
                          testing::Values(AttentionCase{1, 1, 2, 2, 4}, AttentionCase{2, 5, 4, 2, 6}, AttentionCase{1, 64, 2, 1, 8},
-                                         AttentionCase{2, 65, 3, 3, 5}, AttentionCase{1, 200, 4, 2, 64}, AttentionCase{1, 17, 6, 2, 33}),
+                                         AttentionCase{2, 65, 3, 3, 5}, AttentionCase{1, 200, 4, 2, 64},
+                                         AttentionCase{1, 17, 6, 2, 33}),
                          [](const auto& test) {
-                           return concat(test.param.sequences, "x", test.param.tokens, "_heads_", test.param.heads, "_of_", test.param.groups,
-                                         "_dim_", test.param.head_dim);
+                           const auto& c = test.param;
+                           return concat(c.sequences, "x", c.tokens, "_heads_", c.heads, "_of_", c.groups, "_dim_", c.head_dim);
                          });
 
 TEST(FusedAttention, KeepsLargeScoresAndRefusesToHideInfinities) {
