@@ -70,10 +70,11 @@ at::Tensor rotate(const at::Tensor& x, const at::Tensor& cosine, const at::Tenso
 }
 
 at::Tensor rotate_in_place(const at::Tensor& x_BSHd, const at::Tensor& cosine, const at::Tensor& sine) {
-  const bool same_for_all = cosine.dim() == 3;  // one row of angles a position, none a sequence
-  if (same_for_all && cosine.scalar_type() == at::kFloat && (fusable(x_BSHd) || fused::applies(x_BSHd)))
-    return fused::rotate_in_place(x_BSHd, cosine, sine);
-  return rotate(x_BSHd, cosine, sine);
+  if (cosine.scalar_type() != at::kFloat || !(fusable(x_BSHd) || fused::applies(x_BSHd))) return rotate(x_BSHd, cosine, sine);
+  if (cosine.dim() == 3) return fused::rotate_in_place(x_BSHd, cosine, sine);
+  // Angles of each sequence: all tokens as one.
+  const auto x_1PHd = x_BSHd.flatten(0, 1).unsqueeze(0);
+  return fused::rotate_in_place(x_1PHd, cosine.flatten(0, 1).contiguous(), sine.flatten(0, 1).contiguous()).view(x_BSHd.sizes());
 }
 
 at::Tensor share_heads(const at::Tensor& x_BGSd, std::int64_t heads) {

@@ -8,7 +8,7 @@ import pytest
 from unpact_program import PATIENCE, Program, environment
 
 STEPS = 200
-DEADLINE = 60  # seconds in which a job with a dead rank must have ended
+DEADLINE = 15  # seconds in which a job with a dead rank must have ended
 
 
 def arguments(home: Path, folder: Path, *more: str, every: int = 25) -> list[object]:
@@ -65,7 +65,7 @@ def start(unpact: Program, given: list[object], ranks: int, steps: int, folder: 
 
 def assert_none_left(unpact: Program, session: int) -> None:
     """No rank outlives its job; the kernel may take a moment to bury them."""
-    end = time.monotonic() + DEADLINE
+    end = time.monotonic() + PATIENCE
     while ranks_of(unpact.binary, session) and time.monotonic() < end:
         time.sleep(0.05)
     assert ranks_of(unpact.binary, session) == []
