@@ -6,7 +6,7 @@ if(UNPACT_WERROR)
 endif()
 
 add_library(unpact_flags INTERFACE)
-target_compile_options(unpact_flags INTERFACE ${UNPACT_WARNINGS})
+target_compile_options(unpact_flags INTERFACE "$<$<COMPILE_LANGUAGE:CXX>:${UNPACT_WARNINGS}>")
 target_include_directories(unpact_flags INTERFACE ${PROJECT_SOURCE_DIR}/include ${PROJECT_BINARY_DIR}/include)
 if(UNPACT_SANITIZE)
   target_compile_options(unpact_flags INTERFACE -fsanitize=${UNPACT_SANITIZE} -fno-omit-frame-pointer)
@@ -50,6 +50,14 @@ function(unpact_layer name)
   endif()
   add_library(unpact_${name} STATIC ${sources})
   target_link_libraries(unpact_${name} PUBLIC unpact_flags ${layers} ${ARG_LINK})
+  file(GLOB kernels CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*.cu)
+  if(kernels AND UNPACT_HAS_CUDA)
+    # Without LibTorch's headers and flags: nvcc sees plain pointers.
+    add_library(unpact_${name}_cuda STATIC ${kernels})
+    set_target_properties(unpact_${name}_cuda PROPERTIES CUDA_ARCHITECTURES "${UNPACT_CUDA_ARCHITECTURES}" CUDA_STANDARD 17
+                          POSITION_INDEPENDENT_CODE ON)
+    target_link_libraries(unpact_${name} PUBLIC unpact_${name}_cuda CUDA::cudart)
+  endif()
   _unpact_use_pch(unpact_${name} "${ARG_LINK}")
 endfunction()
 

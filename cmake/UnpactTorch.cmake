@@ -31,6 +31,7 @@ if(UNPACT_HAS_CUDA)
   if(NOT TORCH_CUDA_ARCH_LIST AND NOT DEFINED ENV{TORCH_CUDA_ARCH_LIST})
     set(TORCH_CUDA_ARCH_LIST "8.0;9.0")
   endif()
+  set(UNPACT_CUDA_ARCHITECTURES "80-real;90" CACHE STRING "What our own kernels are compiled for, as CMAKE_CUDA_ARCHITECTURES")
   set(CMAKE_CUDA_STANDARD 17)  # CMake 3.25 knows no C++20 flag for nvcc 13
   find_package(Torch REQUIRED CONFIG PATHS ${UNPACT_TORCH_CMAKE_DIR} NO_DEFAULT_PATH)
   target_link_libraries(unpact_torch INTERFACE ${TORCH_LIBRARIES})

@@ -138,7 +138,7 @@ std::vector<AttributionPart> plan_parts(const AttributionRequest& request, const
 std::size_t table_begin(const AttributionRequest& request) {
   // A removal at the prompt's end runs the token in front of it.
   const auto first = request.removals.front().begin;
-  return first == 0 ? 0 : first - 1;
+  return first < kWorthKeeping ? 0 : first - 1;
 }
 
 std::vector<TokenId> table_tokens(const AttributionRequest& request) {

@@ -41,6 +41,9 @@ struct PlannedPass {
   std::vector<std::vector<ScoredToken>> scored;
 };
 
+/// A shorter context (BOS alone) costs less than the pass of its own that keeping it takes: it runs with each prompt.
+inline constexpr std::size_t kWorthKeeping = 16;
+
 /// Positions in the table of first projections: prompt tokens from `table_begin` on, then all answers.
 std::size_t table_begin(const AttributionRequest& request);
 std::vector<TokenId> table_tokens(const AttributionRequest& request);

@@ -14,8 +14,13 @@
 namespace unpact {
 namespace {
 
-constexpr std::size_t kContexts = 2;        // those of a forget and of a retain set
-constexpr std::size_t kWorthKeeping = 16;  // a shorter context (BOS alone) costs less than the pass of its own that keeping it takes
+constexpr std::size_t kContexts = 2;  // those of a forget and of a retain set
+
+/// What a store lacks of a prompt's beginning.
+struct Missing {
+  std::vector<TokenId> tokens;
+  std::vector<std::int64_t> first_index;  ///< their rows in the table of first projections; empty: not in it
+};
 
 /// Keys and values of prompts' beginnings. The tokens in front of the removals (in-context examples, a system text) are
 /// run by themselves, so that prompts that share them find them here, with the same bits whoever came first.
@@ -24,9 +29,9 @@ class PrefixCache {
   PrefixCache(const Transformer& model, PackedPass& pass, std::size_t budget)
       : model_(model), pass_(pass), budget_(static_cast<std::int64_t>(budget)) {}
 
-  /// A store of prompt[0, length). @param given tokens that may be shared. Adds to `work` what was not there.
-  const KeyValueStore& prepare(const AttributionRequest& request, std::size_t given, std::size_t length, const FirstProjections& first,
-                               AttributionWork& work) {
+  /// The store that prompt[0, length) belongs into; it may hold more of the prompt than missing() says of its beginning.
+  /// @param given tokens that may be shared: they are in it. Adds to `work` what was not there.
+  KeyValueStore& open(const AttributionRequest& request, std::size_t given, AttributionWork& work) {
     const auto& prompt = request.prompt;
     const auto context = given < kWorthKeeping ? 0 : given;
     const auto at = [&](std::size_t i) { return prompt.begin() + static_cast<std::ptrdiff_t>(i); };
@@ -37,17 +42,35 @@ class PrefixCache {
       if (entries_.size() == kContexts) entries_.pop_back();
       entries_.push_front({context, {at(0), at(context)}, KeyValueStore(model_)});
       entry = entries_.begin();
-      if (context > 0) append(*entry, entry->tokens, {}, {}, work);
+      if (context > 0) extend(entry->store, {entry->tokens, {}}, {}, work);
     }
     entries_.splice(entries_.begin(), entries_, entry);
-    if (entry->tokens.size() == length && std::equal(at(0), at(length), entry->tokens.begin())) return entry->store;
-    entry->store.truncate(static_cast<std::int64_t>(context));
-    entry->tokens.assign(at(0), at(length));
-    std::vector<std::int64_t> index;
-    const bool in_table = first.query_MHd.defined() && context >= table_begin(request);
-    for (auto i = context; in_table && i < length; ++i) index.push_back(static_cast<std::int64_t>(i - table_begin(request)));
-    append(*entry, {at(context), at(length)}, first, index, work);
     return entry->store;
+  }
+
+  bool holds(const std::vector<TokenId>& prompt, std::size_t length) const {
+    const auto& tokens = entries_.front().tokens;
+    return tokens.size() == length && std::equal(tokens.begin(), tokens.end(), prompt.begin());
+  }
+
+  /// Cuts the store of open() to the context that is kept. @return what it lacks of prompt[0, length), which the caller runs.
+  Missing make_room(const AttributionRequest& request, std::size_t length, const FirstProjections& first) {
+    auto& entry = entries_.front();
+    const auto begin = request.prompt.begin(), context = begin + static_cast<std::ptrdiff_t>(entry.context),
+               end = begin + static_cast<std::ptrdiff_t>(length);
+    entry.store.truncate(static_cast<std::int64_t>(entry.context));
+    entry.tokens.assign(begin, end);
+    Missing missing{{context, end}, {}};
+    const bool in_table = first.query_MHd.defined() && entry.context >= table_begin(request);
+    for (auto i = entry.context; in_table && i < length; ++i) missing.first_index.push_back(static_cast<std::int64_t>(i - table_begin(request)));
+    return missing;
+  }
+
+  void extend(KeyValueStore& store, const Missing& missing, const FirstProjections& first, AttributionWork& work) {
+    const auto& tokens = missing.tokens;
+    pass_.extend(store, tokens, budget_, first, missing.first_index);
+    work.positions += tokens.size();
+    work.model_calls += (tokens.size() + static_cast<std::size_t>(budget_) - 1) / static_cast<std::size_t>(budget_);
   }
 
  private:
@@ -56,13 +79,6 @@ class PrefixCache {
     std::vector<TokenId> tokens;  ///< of the store; the first `context` are kept
     KeyValueStore store;
   };
-
-  void append(Entry& entry, const std::vector<TokenId>& tokens, const FirstProjections& first, const std::vector<std::int64_t>& index,
-              AttributionWork& work) {
-    pass_.extend(entry.store, tokens, budget_, first, index);
-    work.positions += tokens.size();
-    work.model_calls += (tokens.size() + static_cast<std::size_t>(budget_) - 1) / static_cast<std::size_t>(budget_);
-  }
 
   const Transformer& model_;
   PackedPass& pass_;
@@ -93,10 +109,9 @@ class SharedPrefixSession : public AttributionSession {
     auto results = empty_results(request, part);
     auto& work = results.front().work;
     project_first(request);
-    const auto context = request.removals.front().begin;
-    const auto length = std::max(context, rows.front().prefix);
-    const auto& store = cache_.prepare(request, context, length, first_, work);
-    const auto hidden_UD = pass_.run(planned.rows, store, first_);
+    const auto length = std::max(request.removals.front().begin, rows.front().prefix);
+    const bool is_whole = part.first_row == 0 && part.last_row == rows.size();
+    const auto hidden_UD = run_rows(request, length, is_whole, planned.rows, work);
     work.positions += planned.rows.tokens.size();
     work.model_calls += 1;
     work.logit_rows += static_cast<std::uint64_t>(hidden_UD.size(0));
@@ -106,6 +121,21 @@ class SharedPrefixSession : public AttributionSession {
   }
 
  private:
+  /// Runs the rows behind prompt[0, length). A request of one part brings that along in the same pass; its bits must not depend
+  /// on what the cache happens to hold, so it does always.
+  at::Tensor run_rows(const AttributionRequest& request, std::size_t length, bool is_whole, const PackedRows& rows, AttributionWork& work) {
+    auto& store = cache_.open(request, request.removals.front().begin, work);
+    const bool together = is_whole && length + rows.tokens.size() <= budget_;
+    if (!together && cache_.holds(request.prompt, length)) return pass_.run(rows, store, first_);
+    const auto missing = cache_.make_room(request, length, first_);
+    if (together && missing.first_index.empty() == rows.first_index.empty()) {
+      work.positions += missing.tokens.size();
+      return pass_.run_behind(missing.tokens, store, rows, first_, missing.first_index);
+    }
+    cache_.extend(store, missing, first_, work);
+    return pass_.run(rows, store, first_);
+  }
+
   bool uses_table() const { return model_.config().block.positions == PositionKind::rotary; }
 
   /// The table of the request's tokens, kept while its parts follow each other.

@@ -51,7 +51,9 @@ ExitCode plan_unlearning(const Session& session, const Configuration& c, const D
   std::size_t longest = 1;
   for (const auto* set : {data.forget.get(), data.retain.get()})
     for (const auto& example : *set) longest = std::max(longest, example.ids.size());
-  const auto plan = plan_memory(config, trained_by(c.method), session.world().size(), c.unlearn_training(), static_cast<std::int64_t>(longest),
+  auto options = c.unlearn_training();
+  options.device = session.device();
+  const auto plan = plan_memory(config, trained_by(c.method), session.world().size(), options, static_cast<std::int64_t>(longest),
                                 target_in_memory(c));
   const auto node = session.world().split_by_node();
   const int sharing = session.device().is_cpu() ? node.size() : 1;

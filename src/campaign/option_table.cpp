@@ -79,6 +79,7 @@ void add_execution_options(Table& t, Configuration& c) {
   t.push_back({"train.shard", "auto, parameters (ZeRO-3), gradients (ZeRO-2) or none (every rank holds all)", &e.shard});
   t.push_back({"train.recompute", "run blocks again in the backward pass instead of keeping activations", &e.recompute});
   t.push_back({"train.packing", "put the examples of a micro-batch behind each other in one row instead of padding them", &e.packing});
+  t.push_back({"train.deterministic", "CUDA: the same bits in every run, by slower kernels of attention", &e.deterministic});
   t.push_back({"train.offload_optimizer", "CUDA: master weights and Adam's moments in host memory", &e.offload_optimizer});
   t.push_back({"train.dtype", "of the computation: fp32 or bf16", &e.dtype});
   t.push_back({"train.master_weights", "bf16: fp32 masters, or none (update bf16 weights as they are)", &e.master_weights});

@@ -61,7 +61,7 @@ std::unique_ptr<Collectives> make_collectives(const Communicator& group, const c
   UNPACT_EXPECT(device.is_cpu() || device.is_cuda());
   auto resolved = options;
   resolved.timeout_seconds = time_limit(options, device);
-  if (group.size() == 1) return backend::make_single();
+  if (group.size() == 1 && !options.even_alone) return backend::make_single();
   if (device.is_cpu()) return backend::make_mpi(group, resolved);
 #ifdef UNPACT_HAS_NCCL
   return backend::make_nccl(group, device, resolved);

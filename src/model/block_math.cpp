@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "cpu_kernels.hpp"
+#include "cuda_pointwise.hpp"
 #include "fused_nodes.hpp"
 #include "rope.hpp"
 #include "unpact/model/graph_only.hpp"
@@ -31,6 +32,8 @@ at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight_D, double epsi
     return out;
   }
   if (fused::applies(x) && is_plain(weight_D)) return fused::rms_norm(x, weight_D, epsilon);
+  // One kernel each way. In half precision it rounds once, behind the weight, where the composed one rounds before it, too.
+  if (x.is_cuda() && weight_D.scalar_type() == x.scalar_type()) return at::rms_norm(x, {x.size(-1)}, weight_D, epsilon);
   return composed_rms_norm(x, weight_D, epsilon);
 }
 
@@ -56,21 +59,23 @@ Fork forked_norm(const ModelConfig& config, const at::Tensor& x, const at::Tenso
 Angles rotary_angles(const ModelConfig& config, std::int64_t count, const at::TensorOptions& weights) {
   const auto positions = at::arange(count, at::TensorOptions().dtype(at::kFloat).device(weights.device()));
   const auto angles = positions.unsqueeze(-1) * rotary_frequencies(config, weights.device());
+  // Kernels on a GPU take float32, and round once.
+  const auto dtype = weights.device().is_cuda() ? at::kFloat : c10::typeMetaToScalarType(weights.dtype());
   // Sines of float32 differ in the last bit with the place in a vector; those of float64, rounded, do not: tables of any
   // length agree.
   const auto both = at::cat({angles, angles}, -1).to(at::kDouble);
-  const auto dtype = c10::typeMetaToScalarType(weights.dtype());
   return {both.cos().to(dtype), both.sin().to(dtype)};
 }
 
 at::Tensor rotate(const at::Tensor& x, const at::Tensor& cosine, const at::Tensor& sine) {
   const auto halves = x.chunk(2, -1);
   const auto turned = at::cat({-halves[1], halves[0]}, -1);
-  return x * cosine + turned * sine;
+  return x * cosine.to(x.scalar_type()) + turned * sine.to(x.scalar_type());
 }
 
 at::Tensor rotate_in_place(const at::Tensor& x_BSHd, const at::Tensor& cosine, const at::Tensor& sine) {
-  if (cosine.scalar_type() != at::kFloat || !(fusable(x_BSHd) || fused::applies(x_BSHd))) return rotate(x_BSHd, cosine, sine);
+  const bool fits = fusable(x_BSHd) || fused::applies(x_BSHd) || cuda::fits(x_BSHd);
+  if (cosine.scalar_type() != at::kFloat || !fits) return rotate(x_BSHd, cosine, sine);
   if (cosine.dim() == 3) return fused::rotate_in_place(x_BSHd, cosine, sine);
   // Angles of each sequence: all tokens as one.
   const auto x_1PHd = x_BSHd.flatten(0, 1).unsqueeze(0);
@@ -92,6 +97,11 @@ at::Tensor attention(const at::Tensor& query_BHSd, const at::Tensor& keys_BGKd, 
   std::optional<at::Tensor> seen;
   if (mask.defined()) seen = mask;
   const auto heads = query_BHSd.size(1);
+  // FlashAttention shares heads without copies; it takes no mask and no float32.
+  const bool shares = query_BHSd.is_cuda() && query_BHSd.scalar_type() != at::kFloat && !mask.defined();
+  if (shares)
+    return at::scaled_dot_product_attention(query_BHSd, keys_BGKd, values_BGKd, seen, /*dropout_p=*/0.0, /*is_causal=*/true,
+                                            /*scale=*/std::nullopt, /*enable_gqa=*/keys_BGKd.size(1) != heads);
   return at::scaled_dot_product_attention(query_BHSd, share_heads(keys_BGKd, heads), share_heads(values_BGKd, heads), seen,
                                           /*dropout_p=*/0.0, /*is_causal=*/!mask.defined());
 }
@@ -134,6 +144,8 @@ void activate(Activation activation, at::Tensor& x) {
 void activate_product(Activation activation, at::Tensor& gate, const at::Tensor& up) {
   if (activation == Activation::silu && fusable(gate) && fusable(up)) {
     cpu::silu_product(gate.mutable_data_ptr<float>(), up.const_data_ptr<float>(), gate.numel());
+  } else if (activation == Activation::silu && cuda::fits(gate) && cuda::fits(up)) {
+    cuda::silu_product(gate, up, gate);
   } else {
     activate(activation, gate);
     gate.mul_(up);
@@ -151,7 +163,7 @@ at::Tensor mlp(const ModelConfig& config, const BlockWeights& block, const at::T
   if (fusable(gate)) {
     activate_product(config.block.activation, gate, up);
     inner = gate;
-  } else if (silu && fused::applies(gate) && fused::applies(up)) {
+  } else if (silu && ((fused::applies(gate) && fused::applies(up)) || (cuda::fits(gate) && cuda::fits(up)))) {
     inner = fused::silu_product(gate, up);
   } else {
     inner = act(gate) * up;

@@ -1,5 +1,6 @@
 #pragma once
-/// Pieces of a block as nodes of autograd's graph, for float32 on the CPU: each pass is one loop over memory instead of a
+/// Pieces of a block as nodes of autograd's graph, for float32 on the CPU, rotation and silu_product also on CUDA
+/// (cuda::fits): each pass is one loop over memory instead of a
 /// chain of tensor operations, little is kept for the backward pass, and gradients of weights that collect them already
 /// (leaves with a float32 gradient) are added in place. Values and gradients are those of the operations that block_math
 /// spells out, up to rounding, and do not depend on the number of threads beyond that of the matrix products.

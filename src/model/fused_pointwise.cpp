@@ -1,4 +1,5 @@
 #include "cpu_kernels.hpp"
+#include "cuda_pointwise.hpp"
 #include "fused_node.hpp"
 #include "fused_nodes.hpp"
 #include "training_kernels.hpp"
@@ -56,6 +57,7 @@ class RotationNode final : public FusedNode {
   std::string name() const override { return "RotationNode"; }
 
   static void turn(const at::Tensor& x_BSHd, const at::Tensor& cosine_Sd, const at::Tensor& sine_Sd, float sign) {
+    if (x_BSHd.is_cuda()) return cuda::rotate(x_BSHd.flatten(0, 1), cosine_Sd.flatten(0, -2), sine_Sd.flatten(0, -2), {}, sign);
     const auto positions = x_BSHd.size(1), rows = x_BSHd.size(0) * positions;
     cpu::rotate_rows(writable(x_BSHd), data(cosine_Sd), data(sine_Sd), rows, positions, x_BSHd.size(2), x_BSHd.size(3), sign);
   }
@@ -71,6 +73,10 @@ class SiluProductNode final : public FusedNode {
     if (!gradients[0].defined()) return {at::Tensor(), at::Tensor()};
     const auto gradient = gradients[0].contiguous();
     const auto gate_gradient = at::empty_like(gradient), up_gradient = at::empty_like(gradient);
+    if (gradient.is_cuda()) {
+      cuda::silu_product_backward(saved(0), saved(1), gradient, gate_gradient, up_gradient);
+      return {gate_gradient, up_gradient};
+    }
     cpu::silu_product_backward(data(saved(0)), data(saved(1)), data(gradient), writable(gate_gradient),
                                writable(up_gradient), gradient.numel());
     return {gate_gradient, up_gradient};
@@ -111,7 +117,11 @@ at::Tensor rotate_in_place(const at::Tensor& x_BSHd, const at::Tensor& cosine_Sd
 at::Tensor silu_product(const at::Tensor& gate, const at::Tensor& up) {
   UNPACT_EXPECT(gate.is_contiguous() && up.is_contiguous() && gate.sizes() == up.sizes());
   const auto out = at::empty(gate.sizes(), gate.options().requires_grad(false));
-  cpu::silu_product(data(gate), data(up), writable(out), gate.numel());
+  if (gate.is_cuda()) {
+    cuda::silu_product(gate.detach(), up.detach(), out);
+  } else {
+    cpu::silu_product(data(gate), data(up), writable(out), gate.numel());
+  }
   record<SiluProductNode>({gate, up}, {out}, std::vector<at::Tensor>{gate.detach(), up.detach()});
   return out;
 }

@@ -33,7 +33,8 @@ void log_softmax_gradient(at::Tensor& logits_RV, const at::Tensor& normalizers_R
   }
   const auto gradients_R1 = gradients_R.unsqueeze(1);
   logits_RV.sub_(normalizers_R.unsqueeze(1)).exp_().mul_(-gradients_R1);
-  logits_RV.scatter_add_(1, targets_R.unsqueeze(1), gradients_R1);
+  const auto rows_R = at::arange(logits_RV.size(0), targets_R.options());
+  logits_RV.index_put_({rows_R, targets_R}, gradients_R.to(logits_RV.scalar_type()), /*accumulate=*/true);
 }
 
 }  // namespace unpact

@@ -6,6 +6,7 @@
 
 #include "block_math.hpp"
 #include "cpu_kernels.hpp"
+#include "cuda_pointwise.hpp"
 #include "packed_attention.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/model/sequences.hpp"
@@ -14,7 +15,8 @@
 namespace unpact {
 namespace {
 
-constexpr std::int64_t kMlpRows = 1024;  // the MLP's inner activations are its widest: they exist for so many rows at once
+/// The MLP's inner activations are its widest: they exist for so many rows at once.
+std::int64_t mlp_rows(const at::Tensor& x_nD) { return x_nD.is_cpu() ? 1024 : 8192; }
 
 std::int64_t scored_rows(const std::vector<PackedSegment>& segments) {
   std::int64_t count = 0;
@@ -133,6 +135,10 @@ at::Tensor PackedPass::rotated(at::Tensor x_nHd, const at::Tensor& positions_n) 
                 positions_n.const_data_ptr<std::int64_t>(), x_nHd.size(0), x_nHd.size(1), x_nHd.size(2));
     return x_nHd;
   }
+  if (cuda::fits(x_nHd)) {
+    cuda::rotate(x_nHd, cosine_Pd_, sine_Pd_, positions_n, 1.0F);
+    return x_nHd;
+  }
   return block_math::rotate(x_nHd, cosine_Pd_.index_select(0, positions_n).unsqueeze(1), sine_Pd_.index_select(0, positions_n).unsqueeze(1));
 }
 
@@ -150,8 +156,9 @@ at::Tensor PackedPass::attend(const at::Tensor& query_QHd, const KeyValueStore& 
 
 void PackedPass::add_mlp(const BlockWeights& block, at::Tensor& x_nD) {
   const auto& description = model_.config().block;
-  for (std::int64_t begin = 0; begin < x_nD.size(0); begin += kMlpRows) {
-    auto part = x_nD.narrow(0, begin, std::min(kMlpRows, x_nD.size(0) - begin));
+  const auto most = mlp_rows(x_nD);
+  for (std::int64_t begin = 0; begin < x_nD.size(0); begin += most) {
+    auto part = x_nD.narrow(0, begin, std::min(most, x_nD.size(0) - begin));
     const auto normed = normalized(part, block.mlp_norm_D, block.mlp_norm_bias_D);
     auto inner = linear(Workspace::up, normed, block.up_FD, block.up_bias_F);
     if (description.mlp == MlpKind::gated) {
@@ -185,17 +192,18 @@ at::Tensor PackedPass::queries(const BlockWeights& block, const at::Tensor& norm
   return rotated(query_QHd, of_chosen(in.positions_R));
 }
 
-void PackedPass::keep_rows(KeyValueStore& store, std::int64_t layer, const KeysValues& fresh) {
-  auto& kept = store.layers_[static_cast<std::size_t>(layer)];
-  kept.keys_CGd.narrow(0, store.length_, fresh.keys_RGd.size(0)).copy_(fresh.keys_RGd);
-  kept.values_CGd.narrow(0, store.length_, fresh.values_RGd.size(0)).copy_(fresh.values_RGd);
+void PackedPass::keep_rows(const Keep& keep, std::int64_t layer, const KeysValues& fresh) {
+  if (keep.count == 0) return;
+  auto& kept = keep.store->layers_[static_cast<std::size_t>(layer)];
+  kept.keys_CGd.narrow(0, keep.store->length_, keep.count).copy_(fresh.keys_RGd.narrow(0, 0, keep.count));
+  kept.values_CGd.narrow(0, keep.store->length_, keep.count).copy_(fresh.values_RGd.narrow(0, 0, keep.count));
 }
 
-at::Tensor PackedPass::forward(const PackedRows& rows, const KeyValueStore& store, KeyValueStore* keep, const FirstProjections& first) {
+at::Tensor PackedPass::forward(const PackedRows& rows, const KeyValueStore& store, const Keep& keep, const FirstProjections& first) {
   const c10::InferenceMode guard;
   const auto& config = model_.config();
   const Inputs in(rows, model_.device());
-  UNPACT_EXPECT(in.all.longest_prefix() <= store.length());
+  UNPACT_EXPECT(in.all.longest_prefix() <= store.length() + keep.count);
   prepare_angles(rows.segments);
   auto x_RD = embedded(in);
   for (std::int64_t layer = 0; layer < config.layers; ++layer) {
@@ -203,7 +211,7 @@ at::Tensor PackedPass::forward(const PackedRows& rows, const KeyValueStore& stor
     const bool last = layer + 1 == config.layers, from_table = layer == 0 && in.first_R.defined();
     const auto normed_RD = from_table ? at::Tensor() : normalized(x_RD, block.attention_norm_D, block.attention_norm_bias_D);
     const auto fresh = keys_values(block, normed_RD, in, first);
-    if (keep != nullptr) keep_rows(*keep, layer, fresh);
+    keep_rows(keep, layer, fresh);
     if (last && in.scored_U.numel() == 0) return {};
     const auto query_QHd = queries(block, normed_RD, in, first, last ? in.scored_U : at::Tensor());
     if (last) x_RD = x_RD.index_select(0, in.scored_U);
@@ -216,7 +224,7 @@ at::Tensor PackedPass::forward(const PackedRows& rows, const KeyValueStore& stor
 
 at::Tensor PackedPass::run(const PackedRows& rows, const KeyValueStore& store, const FirstProjections& first) {
   UNPACT_EXPECT(scored_rows(rows.segments) > 0);
-  return forward(rows, store, nullptr, first);
+  return forward(rows, store, {}, first);
 }
 
 void PackedPass::extend(KeyValueStore& store, const std::vector<TokenId>& tokens, std::int64_t row_budget, const FirstProjections& first,
@@ -229,9 +237,29 @@ void PackedPass::extend(KeyValueStore& store, const std::vector<TokenId>& tokens
     const auto count = std::min(row_budget, total - begin);
     PackedRows rows{{tokens.begin() + begin, tokens.begin() + begin + count}, {{0, count, store.length()}}, {}};
     if (!first_index.empty()) rows.first_index.assign(first_index.begin() + begin, first_index.begin() + begin + count);
-    forward(rows, store, &store, first);
+    forward(rows, store, {&store, count}, first);
     store.length_ += count;
   }
+}
+
+at::Tensor PackedPass::run_behind(const std::vector<TokenId>& tokens, KeyValueStore& store, const PackedRows& rows,
+                                  const FirstProjections& first, const std::vector<std::int64_t>& first_index) {
+  const auto count = static_cast<std::int64_t>(tokens.size());
+  if (count == 0) return run(rows, store, first);
+  UNPACT_EXPECT(scored_rows(rows.segments) > 0 && first_index.size() == (rows.first_index.empty() ? 0 : tokens.size()));
+  const c10::InferenceMode guard;
+  store.reserve(store.length() + count);
+  PackedRows all{tokens, {{0, count, store.length()}}, first_index};
+  all.tokens.insert(all.tokens.end(), rows.tokens.begin(), rows.tokens.end());
+  all.first_index.insert(all.first_index.end(), rows.first_index.begin(), rows.first_index.end());
+  for (auto segment : rows.segments) {
+    segment.begin += count;
+    segment.parent_begin += count;
+    all.segments.push_back(segment);
+  }
+  auto hidden_UD = forward(all, store, {&store, count}, first);
+  store.length_ += count;
+  return hidden_UD;
 }
 
 FirstProjections PackedPass::project_first(const std::vector<TokenId>& tokens) {

@@ -15,8 +15,13 @@ AdamW::AdamW(const at::Tensor& values, AdamWOptions options, AdamWKernel kernel)
     : options_(options), kernel_(kernel), first_moment_(at::zeros_like(values)), second_moment_(at::zeros_like(values)) {}
 
 void AdamW::step(at::Tensor& values, const at::Tensor& gradients, double learning_rate) {
+  constexpr std::int64_t most = std::int64_t{1} << 30;  // elements; CUDA's fused kernel counts them in 32 bits
+  static_assert(most % kPieceMultiple == 0);
   begin_step();
-  step_piece(values, gradients, 0, learning_rate);
+  for (std::int64_t begin = 0; begin < values.numel(); begin += most) {
+    const auto count = std::min(most, values.numel() - begin);
+    step_piece(values.narrow(0, begin, count), gradients.narrow(0, begin, count), begin, learning_rate);
+  }
 }
 
 void AdamW::step_piece(at::Tensor values, const at::Tensor& gradients, std::int64_t begin, double learning_rate) {

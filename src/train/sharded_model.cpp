@@ -7,6 +7,7 @@
 #include <limits>
 #include <map>
 
+#include "deterministic.hpp"
 #include "flat_shard.hpp"
 #include "model_units.hpp"
 #include "part_node.hpp"
@@ -102,7 +103,12 @@ ShardedModel::~ShardedModel() {
 
 /// One rank with its weights as they are needs neither gathering nor nodes: autograd adds to gradients() by itself.
 bool ShardedModel::is_plain() const {
-  return group_.size() == 1 && !options_.recompute && options_.compute == at::kFloat && working_.scalar_type() == at::kFloat;
+  const bool own_scopes = options_.deterministic && working_.is_cuda();
+  return group_.size() == 1 && !own_scopes && !options_.recompute && options_.compute == at::kFloat && working_.scalar_type() == at::kFloat;
+}
+
+bool ShardedModel::wants_deterministic(std::int64_t part) const {
+  return options_.deterministic && working_.is_cuda() && part >= 1 && part <= layers_;
 }
 
 ShardedModel::Unit& ShardedModel::unit_of(std::int64_t part) {
@@ -140,6 +146,7 @@ at::Tensor ShardedModel::run(std::int64_t part, std::int64_t last, const at::Ten
   if (c10::GradMode::is_enabled() && (input.requires_grad() || unit.trained())) {
     ++unit.open;
     if (is_head) prepare(unit);  // the logits' gradients come first
+    const DeterministicScope scope(wants_deterministic(part));
     output = run_as_node(part, input, compute, !is_block || !options_.recompute,
                          [this](PartPass& pass, const at::Tensor& gradient) { return backward(pass, gradient); });
   } else {
@@ -161,9 +168,11 @@ at::Tensor ShardedModel::backward(PartPass& pass, const at::Tensor& output_gradi
   if (pass.part >= 2 && pass.input.requires_grad()) fetch_ahead(pass.part - 1);
   if (!pass.output.defined()) {
     const GraphOnly nobody_reads_the_output;
+    const DeterministicScope scope(wants_deterministic(pass.part));
     pass.recompute();
   }
   prepare(unit);
+  const DeterministicScope scope(wants_deterministic(pass.part));
   auto input_gradient = pass.differentiate(output_gradient);
   --unit.open;
   if (is_block || unit.open == 0) {

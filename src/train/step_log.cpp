@@ -1,7 +1,5 @@
 #include "step_log.hpp"
 
-#include <sys/resource.h>
-
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/error.hpp"
 
@@ -60,12 +58,6 @@ double training_flops(const ModelConfig& c, double tokens, double targets, doubl
   if (c.block.positions == PositionKind::learned) blocks -= static_cast<double>(c.max_positions * c.hidden_size);
   const auto attention = static_cast<double>(c.layers * c.heads * c.head_dim);
   return 6 * (blocks * tokens + head * targets + attention * squared_lengths);
-}
-
-std::int64_t peak_resident_bytes() {
-  rusage usage = {};
-  getrusage(RUSAGE_SELF, &usage);
-  return static_cast<std::int64_t>(usage.ru_maxrss) * 1024;
 }
 
 StepLog::StepLog(const std::filesystem::path& path, const std::vector<StepReport>& so_far) {

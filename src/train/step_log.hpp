@@ -20,9 +20,6 @@ std::vector<StepReport> reports_from_json(const Json& history, const std::string
 /// that run again count.
 double training_flops(const ModelConfig& config, double tokens, double targets, double squared_lengths);
 
-/// The largest resident size of this process so far, in bytes.
-std::int64_t peak_resident_bytes();
-
 /// A file with a line a step; those of steps that a resumed run repeats are cut off.
 class StepLog {
  public:

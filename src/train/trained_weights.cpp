@@ -76,6 +76,7 @@ std::unique_ptr<TrainedWeights> make_trained_weights(Transformer& model, const S
   ShardOptions shard;
   shard.keep_gathered = execution.shard == "gradients";
   shard.recompute = execution.recompute;
+  shard.deterministic = execution.deterministic;
   shard.offload = execution.offload_optimizer;
   shard.device = options.device;
   if (execution.dtype == "bf16") shard.compute = at::kBFloat16;

@@ -9,6 +9,7 @@
 #include "failures.hpp"
 #include "step_log.hpp"
 #include "trained_weights.hpp"
+#include "unpact/comm/memory.hpp"
 #include "unpact/core/checksum.hpp"
 #include "unpact/core/clock.hpp"
 #include "unpact/core/error.hpp"
@@ -204,7 +205,7 @@ class Trainer {
 
   void measure(StepReport& report, double seconds) {
     report.seconds = seconds;
-    report.peak_bytes = peak_resident_bytes();
+    report.peak_bytes = static_cast<std::int64_t>(peak_memory(weights_->gradients().device()));
     const double flops = training_flops(model_.config(), static_cast<double>(report.tokens), static_cast<double>(report.targets), squared_lengths_);
     if (options_.execution.peak_tflops > 0)
       report.mfu = flops / (seconds * group_.size() * options_.execution.peak_tflops * 1e12);

@@ -29,8 +29,8 @@ std::unique_ptr<AttributionMethod> make(std::int64_t keep_sentences, std::int64_
 }
 
 /// 20 tokens between two contexts: sentences 3..9, 9..15, 15..23, words of one to four tokens.
-AttributionTask sample_task() {
-  AttributionTask task{random_ids(25, 4), 3, 23, random_ids(5, 9)};
+AttributionTask sample_task(std::uint64_t seed = 4) {
+  AttributionTask task{random_ids(25, seed), 3, 23, random_ids(5, 9)};
   task.word_bounds = {3, 4, 7, 9, 10, 12, 15, 19, 20, 23};
   task.sentence_bounds = {3, 9, 15, 23};
   return task;
@@ -61,6 +61,12 @@ std::vector<TokenSpan> largest(const std::vector<TokenSpan>& spans, const std::v
   return kept;
 }
 
+/// How much smaller the next contribution is than the last that is kept.
+double gap_behind(std::vector<float> contributions, std::size_t keep) {
+  std::sort(contributions.rbegin(), contributions.rend());
+  return contributions[keep - 1] - contributions[keep];
+}
+
 bool lies_in(const TokenSpan& span, const std::vector<TokenSpan>& units) {
   return std::any_of(units.begin(), units.end(), [&](const auto& unit) { return span.begin >= unit.begin && span.end <= unit.end; });
 }
@@ -87,16 +93,25 @@ TEST_P(HierarchicalOnArchitecture, WithEverythingKeptItIsLeaveOneOut) {
 
 /// The whole rule once more, by hand: which units are kept, and what every token then carries.
 TEST_P(HierarchicalOnArchitecture, WhatIsNotKeptCarriesItsUnitsShare) {
-  const auto task = sample_task();
+  AttributionTask task;
+  std::vector<TokenSpan> sentences, words, kept_words;
+  std::vector<float> of_sentences, of_words;
+  // A prompt whose units differ by more than rounding: of those that a short window cannot see, any would do.
+  bool decided = false;
+  for (std::uint64_t seed = 4; !decided && seed < 40; ++seed) {
+    task = sample_task(seed);
+    sentences = spans_of(task.sentence_bounds);
+    of_sentences = contributions_of(model_, task, sentences);
+    const auto kept_sentences = largest(sentences, of_sentences, 2);
+    words.clear();
+    for (const auto& word : spans_of(task.word_bounds))
+      if (lies_in(word, kept_sentences)) words.push_back(word);
+    of_words = contributions_of(model_, task, words);
+    kept_words = largest(words, of_words, 3);
+    decided = gap_behind(of_sentences, 2) > kRounding && gap_behind(of_words, 3) > kRounding;
+  }
+  ASSERT_TRUE(decided);
   const auto result = make(2, 3)->run(model_, task, 0);
-  const auto sentences = spans_of(task.sentence_bounds);
-  const auto of_sentences = contributions_of(model_, task, sentences);
-  const auto kept_sentences = largest(sentences, of_sentences, 2);
-  std::vector<TokenSpan> words;
-  for (const auto& word : spans_of(task.word_bounds))
-    if (lies_in(word, kept_sentences)) words.push_back(word);
-  const auto of_words = contributions_of(model_, task, words);
-  const auto kept_words = largest(words, of_words, 3);
   const auto exact = ReferenceEngine().run(model_, task).contributions();
   std::size_t alone = 0;
   for (std::size_t i = task.candidate_begin; i < task.candidate_end; ++i) {

@@ -157,7 +157,7 @@ TEST(AttributionWork, SharedPrefixRunsEveryPositionOnceInFrontAndThoseBehindEach
     EXPECT_EQ(work.positions, expected) << budget;
     EXPECT_EQ(work.logit_rows, 53U * 4);
   }
-  EXPECT_EQ(SharedPrefixEngine(4096).run(tiny_transformer(1), task).work.model_calls, 2U);  // question with its short context, removals
+  EXPECT_EQ(SharedPrefixEngine(4096).run(tiny_transformer(1), task).work.model_calls, 1U);  // all in one
   EXPECT_EQ(SharedPrefixEngine(1).run(tiny_transformer(1), task).work.model_calls, 56U + 53U);
 }
 

@@ -62,6 +62,7 @@ class CollectivesTest : public testing::TestWithParam<Case> {
     }
     CollectiveOptions options;
     options.max_elements_per_call = GetParam().max_elements;
+    options.even_alone = true;
     collectives_ = make_collectives(world_, device_, options);
   }
   Guarded buffer(std::int64_t count) const { return Guarded(count, GetParam().dtype, device_); }

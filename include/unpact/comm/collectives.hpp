@@ -57,6 +57,8 @@ struct CollectiveOptions {
   double timeout_seconds = 0;
   /// MPI only: the most elements that one call carries (its counts are int).
   std::int64_t max_elements_per_call = std::int64_t{1} << 28;
+  /// NCCL or MPI also for a group of one rank, which needs neither: for tests and measurements of them.
+  bool even_alone = false;
 };
 
 /// The implementation for this device: NCCL for CUDA, MPI for the CPU, trivial for a group of one rank.

@@ -80,6 +80,11 @@ class PackedPass {
   void extend(KeyValueStore& store, const std::vector<TokenId>& tokens, std::int64_t row_budget,
               const FirstProjections& first = {}, const std::vector<std::int64_t>& first_index = {});
 
+  /// Appends tokens to the store and runs `rows` behind them in one pass: their segments may begin with these tokens, too.
+  /// One pass reads the weights once. @param first_index of the tokens; empty, or given when rows.first_index is.
+  at::Tensor run_behind(const std::vector<TokenId>& tokens, KeyValueStore& store, const PackedRows& rows,
+                        const FirstProjections& first = {}, const std::vector<std::int64_t>& first_index = {});
+
   FirstProjections project_first(const std::vector<TokenId>& tokens);
 
   /// Bytes that a pass holds for each of its rows, beside the weights and the attention's scores.
@@ -90,12 +95,17 @@ class PackedPass {
   struct KeysValues {
     at::Tensor keys_RGd, values_RGd;
   };
-  at::Tensor forward(const PackedRows& rows, const KeyValueStore& store, KeyValueStore* keep, const FirstProjections& first);
+  /// Rows whose keys and values also go into a store, before attention looks: the first `count`.
+  struct Keep {
+    KeyValueStore* store = nullptr;
+    std::int64_t count = 0;
+  };
+  at::Tensor forward(const PackedRows& rows, const KeyValueStore& store, const Keep& keep, const FirstProjections& first);
   at::Tensor embedded(const Inputs& in) const;
   KeysValues keys_values(const BlockWeights& block, const at::Tensor& normed_RD, const Inputs& in, const FirstProjections& first);
   at::Tensor queries(const BlockWeights& block, const at::Tensor& normed_RD, const Inputs& in, const FirstProjections& first,
                      const at::Tensor& chosen);
-  static void keep_rows(KeyValueStore& store, std::int64_t layer, const KeysValues& fresh);
+  static void keep_rows(const Keep& keep, std::int64_t layer, const KeysValues& fresh);
   at::Tensor normalized(const at::Tensor& x_nD, const at::Tensor& weight_D, const at::Tensor& bias_D);
   /// x W^T + b in the memory of `slot`.
   at::Tensor linear(int slot, const at::Tensor& x_nD, const at::Tensor& weight, const at::Tensor& bias);

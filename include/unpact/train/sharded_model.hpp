@@ -26,6 +26,7 @@ struct PartPass;
 struct ShardOptions {
   bool keep_gathered = false;  ///< ZeRO-2: weights stay whole between the passes of a step
   bool recompute = false;      ///< blocks keep their input alone and run again in the backward pass
+  bool deterministic = true;   ///< on CUDA: blocks by kernels that give the same bits in every run
   c10::ScalarType compute = c10::ScalarType::Float;
   c10::ScalarType master = c10::ScalarType::Float;  ///< dtype of values()
   /// values() lie in host memory (page-locked for a CUDA model); the device keeps working() alone.
@@ -82,6 +83,7 @@ class ShardedModel final : public PartRunner {
   void reduce(Unit& unit);
   void prepare(Unit& unit);
   bool is_plain() const;
+  bool wants_deterministic(std::int64_t part) const;
   std::string smallest_of_all(std::int64_t mine, const std::map<std::int64_t, std::string>& names);
   at::Tensor backward(PartPass& pass, const at::Tensor& output_gradient);
 

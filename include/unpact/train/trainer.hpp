@@ -24,6 +24,7 @@ struct TrainExecution {
   bool recompute = false;                ///< blocks run again in the backward pass instead of keeping their activations
   bool packing = true;                   ///< examples of a micro-batch lie behind each other in one row, without padding
   bool offload_optimizer = false;        ///< master weights and moments in host memory; for models on another device
+  bool deterministic = true;             ///< CUDA: the same bits in every run, by slower kernels of attention
   std::string dtype = "fp32";            ///< of the computation: fp32 or bf16
   std::string master_weights = "fp32";   ///< none: bf16 weights are updated as they are, as published code does
   std::int64_t checkpoint_every = 0;     ///< steps between two checkpoints; 0: only when the run is asked to stop
@@ -99,7 +100,7 @@ struct StepReport {
   std::int64_t tokens = 0, padding = 0;  ///< that ran, over all ranks; of terms that know their lengths (packed: no padding)
   double seconds = 0;              ///< of this rank
   double mfu = 0;                  ///< training_flops (docs/training.md) / seconds / ranks / peak; 0: peak unknown
-  std::int64_t peak_bytes = 0;     ///< largest resident size of this process so far
+  std::int64_t peak_bytes = 0;     ///< so far: resident in this process (CPU), allocated on the device (CUDA)
 };
 
 /// Trains the selected weights in place. Every term draws `batch_size` examples a step; an epoch is one pass over the

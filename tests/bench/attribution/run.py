@@ -33,7 +33,10 @@ CASES = {
 CUDA_SIZES = [(32, 8, 1), (128, 16, 1), (1024, 32, 1), (20, 8, 300)]
 for _model in ("1b", "7b", "8b"):
     for _n, _T, _context in CUDA_SIZES:
-        CASES[f"{_model}-{'muse' if _context > 1 else _n}"] = (_model, _n, _T, _context, 1 if _n > 1000 else 3, "shared,batched", "")
+        # Others' code runs the smallest model alone: the larger ones would first have to be written to a disk and read again.
+        _others = CAPTUM if _n == 32 else "captum_sequence,cached_loop" if _n < 1000 else ""
+        CASES[f"{_model}-{'muse' if _context > 1 else _n}"] = (_model, _n, _T, _context, 1 if _n > 1000 else 5, "shared,batched",
+                                                              _others if _model == "1b" else "")
 
 
 def lines_of(command: list, threads: int) -> list[dict]:
@@ -47,7 +50,7 @@ def lines_of(command: list, threads: int) -> list[dict]:
 def arguments(case: tuple, options: argparse.Namespace, engines: str, rounds: int) -> list:
     model, n, T, context = case[:4]
     return [options.program, model, options.dtype, options.device, n, T, context, engines, rounds,
-            "--every", 8 if n >= 1000 and options.device == "cpu" else 1]
+            "--every", 8 if n >= 1000 else 1]
 
 
 def measure(name: str, options: argparse.Namespace) -> list[dict]:

@@ -3,6 +3,7 @@
 
     python tests/bench/unlearn/run.py --program build/default/tests/bench/unlearn/unlearn_bench \
         [--size 110m] [--length 512] [--batch 1] [--steps 4] [--rounds 3] [--threads 2] [--device cpu] [--dtype fp32]
+        [--layers N] [--micro-batch N] [--peak-tflops X] [--recompute 0|1|both]
 
 A step is forward, cross-entropy on every token but the first, backward, clipping of the gradient's norm to 1, AdamW. The
 peer is LlamaForCausalLM with torch.optim.AdamW (fused), gradients set to none, attention by scaled_dot_product_attention;
@@ -33,7 +34,7 @@ SIZES = {
 }
 
 
-def peer(folder: str, length: int, batch: int, steps: int, threads: int, device: str, dtype: str, recompute: bool) -> None:
+def peer(folder: str, length: int, batch: int, micro_batch: int, steps: int, threads: int, device: str, dtype: str, recompute: bool) -> None:
     import resource
     import time
 
@@ -42,7 +43,8 @@ def peer(folder: str, length: int, batch: int, steps: int, threads: int, device:
 
     torch.set_num_threads(threads)
     torch.manual_seed(1)
-    model = LlamaForCausalLM._from_config(AutoConfig.from_pretrained(folder), attn_implementation="sdpa").to(device).train()
+    with torch.device(device):  # billions of random numbers take a CPU minutes
+        model = LlamaForCausalLM._from_config(AutoConfig.from_pretrained(folder), attn_implementation="sdpa").train()
     model.config.use_cache = False
     if recompute:
         model.gradient_checkpointing_enable()
@@ -52,9 +54,12 @@ def peer(folder: str, length: int, batch: int, steps: int, threads: int, device:
     seconds, losses = [], []
     for step in range(steps):
         start = time.perf_counter()
-        with torch.autocast(device, torch.bfloat16, enabled=dtype == "bf16"):
-            loss = model(input_ids=tokens[step], labels=tokens[step]).loss
-        loss.backward()
+        loss = 0.0
+        for part in tokens[step].split(micro_batch):
+            with torch.autocast(device, torch.bfloat16, enabled=dtype == "bf16"):
+                own = model(input_ids=part, labels=part).loss * (len(part) / batch)
+            own.backward()
+            loss = loss + own.detach()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
@@ -80,34 +85,45 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, default=value)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--dtype", choices=("fp32", "bf16"), default="fp32")
+    parser.add_argument("--layers", type=int, help="instead of the size's own: as many as fit")
+    parser.add_argument("--micro-batch", type=int, help="sequences that run at once; by default the batch")
+    parser.add_argument("--peak-tflops", type=float, default=0.0, help="of the device at this dtype: adds the MFU")
+    parser.add_argument("--setting", action="append", default=[], help="key=value for unlearn_bench alone")
     parser.add_argument("--recompute", choices=("0", "1", "both"), default="both")
     parser.add_argument("--without-peer", action="store_true", help="unpact alone, e.g. with several ranks")
     a = parser.parse_args()
     environment = {**os.environ, "OMP_NUM_THREADS": str(a.threads)}
     with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "config.json").write_text(json.dumps({**LLAMA, **SIZES[a.size]}))
+        layers = {"num_hidden_layers": a.layers} if a.layers else {}
+        micro_batch = a.micro_batch or a.batch
+        Path(folder, "config.json").write_text(json.dumps({**LLAMA, **SIZES[a.size], **layers}))
         candidates = {}
         for recompute in ("0", "1") if a.recompute == "both" else (a.recompute,):
             launcher = ["mpirun", "--oversubscribe", "-n", str(a.ranks)] if a.ranks > 1 else []
             candidates[f"unpact, recompute {recompute}"] = [*launcher, a.program, folder, str(a.length), str(a.batch), str(a.steps),
                                                             f"threads={a.threads}", f"device={a.device}", f"dtype={a.dtype}",
-                                                            f"recompute={recompute}"]
+                                                            f"recompute={recompute}", f"micro_batch={micro_batch}",
+                                                            f"peak_tflops={a.peak_tflops}", *a.setting]
             if not a.without_peer:
-                arguments = repr((folder, a.length, a.batch, a.steps, a.threads, a.device, a.dtype, recompute == "1"))
+                arguments = repr((folder, a.length, a.batch, micro_batch, a.steps, a.threads, a.device, a.dtype, recompute == "1"))
                 code = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import run; run.peer(*{arguments})"
                 candidates[f"PyTorch, recompute {recompute}"] = [sys.executable, "-c", code]
-        rates, peaks = {name: [] for name in candidates}, {}
+        rates, peaks, mfu, device_name = {name: [] for name in candidates}, {}, {}, a.device
         for _ in range(a.rounds):
             for name, command in candidates.items():
                 result = measure(command, environment)
                 later = result["seconds"][1:] or result["seconds"]
                 rates[name].append(a.length * a.batch / statistics.median(later))
                 peaks[name] = result["peak_bytes"]
+                if result.get("mfu"):
+                    mfu[name] = result["mfu"] * result["seconds"][-1] / statistics.median(later)
                 if abs(result["losses"][0] - __import__("math").log(SIZES[a.size]["vocab_size"])) > 1.0:
                     sys.exit(f"{name}: the first loss is {result['losses'][0]}, far from that of a random model")
+                device_name = result.get("device", device_name)
                 print(f"{name}: {rates[name][-1]:.1f} tokens/s, loss {result['losses'][0]:.4f}", file=sys.stderr)
     summary = {"size": a.size, "parameters": result["parameters"], "length": a.length, "batch": a.batch, "threads": a.threads, "ranks": a.ranks,
                "dtype": a.dtype, "device": a.device, "tokens_per_second": {n: statistics.median(r) for n, r in rates.items()},
+               "layers": a.layers, "micro_batch": micro_batch, "device_name": device_name, "mfu": mfu,
                "range": {n: [min(r), max(r)] for n, r in rates.items()}, "peak_bytes": peaks}
     for recompute in ("0", "1"):
         pair = [summary["tokens_per_second"].get(f"{who}, recompute {recompute}") for who in ("unpact", "PyTorch")]

@@ -1,7 +1,7 @@
 /// Times training steps of a randomly initialized model on random tokens, as run.py asks (see there).
 ///
 ///     unlearn_bench FOLDER LENGTH BATCH STEPS [section.key=value ...]
-/// FOLDER holds a config.json. Keys: shard, recompute, dtype, master_weights, micro_batch, threads, device, peak_tflops.
+/// FOLDER holds a config.json. Keys: shard, recompute, dtype, master_weights, offload, deterministic, micro_batch, threads, device, peak_tflops.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
@@ -40,6 +40,18 @@ std::vector<Example> random_sequences(std::int64_t count, std::int64_t length, s
   return examples;
 }
 
+/// Made on the device: billions of random numbers take a CPU minutes.
+Transformer random_model(const ModelConfig& config, const at::Device& device) {
+  at::manual_seed(1);
+  Weights weights;
+  for (auto& spec : weight_specs(config, weights)) {
+    const auto options = at::TensorOptions().dtype(at::kFloat).device(device);
+    *spec.slot = spec.shape.size() == 1 ? at::ones(spec.shape, options) : at::empty(spec.shape, options).normal_(0.0, 0.02);
+  }
+  if (config.tied_embeddings) weights.head_VD = weights.embedding_VD;
+  return {config, std::move(weights)};
+}
+
 int run(const Communicator& world, const std::vector<std::string>& arguments) {
   UNPACT_VALIDATE(arguments.size() >= 4, "too few arguments", "a folder, a length, a batch and a number of steps are needed", "see run.py");
   Settings settings;
@@ -53,9 +65,7 @@ int run(const Communicator& world, const std::vector<std::string>& arguments) {
   const auto group = make_collectives(world, device);
   const auto config = read_model_config(arguments[0]);
   const auto length = std::stoll(arguments[1]), batch = std::stoll(arguments[2]), steps = std::stoll(arguments[3]);
-  Transformer model(config, random_weights(config, 1));
-  for (auto& spec : weight_specs(config, model.weights())) *spec.slot = spec.slot->to(device);
-  if (config.tied_embeddings) model.weights().head_VD = model.weights().embedding_VD;
+  auto model = random_model(config, device);
   const CrossEntropyTerm term(std::make_shared<const std::vector<Example>>(random_sequences(batch * steps, length, config.vocabulary_size)));
   TrainOptions options;
   options.max_steps = steps;
@@ -66,6 +76,8 @@ int run(const Communicator& world, const std::vector<std::string>& arguments) {
   options.execution.recompute = setting(settings, "recompute", "0") == "1";
   options.execution.dtype = setting(settings, "dtype", "fp32");
   options.execution.master_weights = setting(settings, "master_weights", "fp32");
+  options.execution.offload_optimizer = setting(settings, "offload", "0") == "1";
+  options.execution.deterministic = setting(settings, "deterministic", "1") == "1";
   options.execution.peak_tflops = std::stod(setting(settings, "peak_tflops", "0"));
   Json seconds = Json::array(), losses = Json::array();
   StepReport last;
