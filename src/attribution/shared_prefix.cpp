@@ -19,7 +19,7 @@ constexpr std::size_t kContexts = 2;  // those of a forget and of a retain set
 /// What a store lacks of a prompt's beginning.
 struct Missing {
   std::vector<TokenId> tokens;
-  std::vector<std::int64_t> first_index;  ///< their rows in the table of first projections; empty: not in it
+  std::vector<std::int64_t> first_index;  ///< their rows in the table of first projections; empty: there is none
 };
 
 /// Keys and values of prompts' beginnings. The tokens in front of the removals (in-context examples, a system text) are
@@ -29,8 +29,8 @@ class PrefixCache {
   PrefixCache(const Transformer& model, PackedPass& pass, std::size_t budget)
       : model_(model), pass_(pass), budget_(static_cast<std::int64_t>(budget)) {}
 
-  /// The store that prompt[0, length) belongs into; it may hold more of the prompt than missing() says of its beginning.
-  /// @param given tokens that may be shared: they are in it. Adds to `work` what was not there.
+  /// The store that prompt[0, length) belongs into; its beginning that is kept is in it.
+  /// @param given tokens that may be shared. Adds to `work` what was not there.
   KeyValueStore& open(const AttributionRequest& request, std::size_t given, AttributionWork& work) {
     const auto& prompt = request.prompt;
     const auto context = given < kWorthKeeping ? 0 : given;
@@ -61,8 +61,8 @@ class PrefixCache {
     entry.store.truncate(static_cast<std::int64_t>(entry.context));
     entry.tokens.assign(begin, end);
     Missing missing{{context, end}, {}};
-    const bool in_table = first.query_MHd.defined() && entry.context >= table_begin(request);
-    for (auto i = entry.context; in_table && i < length; ++i) missing.first_index.push_back(static_cast<std::int64_t>(i - table_begin(request)));
+    UNPACT_EXPECT(entry.context >= table_begin(request));
+    for (auto i = entry.context; first.query_MHd.defined() && i < length; ++i) missing.first_index.push_back(static_cast<std::int64_t>(i - table_begin(request)));
     return missing;
   }
 
@@ -128,7 +128,7 @@ class SharedPrefixSession : public AttributionSession {
     const bool together = is_whole && length + rows.tokens.size() <= budget_;
     if (!together && cache_.holds(request.prompt, length)) return pass_.run(rows, store, first_);
     const auto missing = cache_.make_room(request, length, first_);
-    if (together && missing.first_index.empty() == rows.first_index.empty()) {
+    if (together) {
       work.positions += missing.tokens.size();
       return pass_.run_behind(missing.tokens, store, rows, first_, missing.first_index);
     }

@@ -76,8 +76,7 @@ LanguageModel starting_model(const Session& session, const Configuration& c, con
   config.eos_ids.clear();
   if (tokenizer->eos_id()) config.eos_ids.push_back(*tokenizer->eos_id());
   Transformer transformer(config, random_weights(config, c.run.seed));
-  for (auto& spec : weight_specs(config, transformer.weights())) *spec.slot = spec.slot->to(session.device());
-  if (config.tied_embeddings) transformer.weights().head_VD = transformer.weights().embedding_VD;
+  change_weights(config, transformer.weights(), [&](const at::Tensor& weight) { return weight.to(session.device()); });
   return {std::move(transformer), std::move(tokenizer), c.prompt.resolve(), {}};
 }
 

@@ -56,11 +56,14 @@ Fork forked_norm(const ModelConfig& config, const at::Tensor& x, const at::Tenso
   return {x, normalized(config, x, weight_D, bias_D)};
 }
 
+at::ScalarType angle_dtype(const at::TensorOptions& weights) {
+  return weights.device().is_cuda() ? at::kFloat : c10::typeMetaToScalarType(weights.dtype());
+}
+
 Angles rotary_angles(const ModelConfig& config, std::int64_t count, const at::TensorOptions& weights) {
   const auto positions = at::arange(count, at::TensorOptions().dtype(at::kFloat).device(weights.device()));
   const auto angles = positions.unsqueeze(-1) * rotary_frequencies(config, weights.device());
-  // Kernels on a GPU take float32, and round once.
-  const auto dtype = weights.device().is_cuda() ? at::kFloat : c10::typeMetaToScalarType(weights.dtype());
+  const auto dtype = angle_dtype(weights);
   // Sines of float32 differ in the last bit with the place in a vector; those of float64, rounded, do not: tables of any
   // length agree.
   const auto both = at::cat({angles, angles}, -1).to(at::kDouble);

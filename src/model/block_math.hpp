@@ -36,6 +36,9 @@ Fork forked_norm(const ModelConfig& config, const at::Tensor& x, const at::Tenso
 struct Angles {
   at::Tensor cosine_Pd, sine_Pd;
 };
+/// Of cosines and sines: the weights', or on CUDA, whose kernel takes it and rounds once, float32.
+at::ScalarType angle_dtype(const at::TensorOptions& weights);
+
 Angles rotary_angles(const ModelConfig& config, std::int64_t count, const at::TensorOptions& weights);
 
 /// Rotary position embedding (Su et al., arXiv 2104.09864) in the half-split layout of Hugging Face's Llama: channel i

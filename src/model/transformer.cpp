@@ -69,8 +69,7 @@ Transformer::Rotation Transformer::rotation(const at::Tensor& positions) const {
   if (config_.block.positions != PositionKind::rotary) return {};
   const auto angles = positions.to(at::kFloat).unsqueeze(-1) * rotary_frequencies(config_, device());  // (..., S, d/2)
   const auto both = at::cat({angles, angles}, -1).unsqueeze(-2);  // room for the heads
-  // Kernels on a GPU take float32, and round once.
-  const auto dtype = device().is_cuda() ? at::kFloat : weights_.embedding_VD.scalar_type();
+  const auto dtype = block_math::angle_dtype(weights_.embedding_VD.options());
   return {both.cos().to(dtype), both.sin().to(dtype)};
 }
 

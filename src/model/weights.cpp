@@ -132,6 +132,11 @@ Weights random_weights(const ModelConfig& config, std::uint64_t seed) {
   return weights;
 }
 
+void change_weights(const ModelConfig& config, Weights& weights, const std::function<at::Tensor(const at::Tensor&)>& change) {
+  for (auto& spec : weight_specs(config, weights)) *spec.slot = change(*spec.slot);
+  if (config.tied_embeddings) weights.head_VD = weights.embedding_VD;
+}
+
 Weights clone_weights(const Weights& weights) {
   Weights copy = weights;
   for_each_member(copy, [](const std::string&, at::Tensor& slot, const auto&) {

@@ -15,7 +15,7 @@ AdamW::AdamW(const at::Tensor& values, AdamWOptions options, AdamWKernel kernel)
     : options_(options), kernel_(kernel), first_moment_(at::zeros_like(values)), second_moment_(at::zeros_like(values)) {}
 
 void AdamW::step(at::Tensor& values, const at::Tensor& gradients, double learning_rate) {
-  constexpr std::int64_t most = std::int64_t{1} << 30;  // elements; CUDA's fused kernel counts them in 32 bits
+  constexpr std::int64_t most = std::int64_t{1} << 30;  // elements: far from where a kernel that counts in 32 bits would go wrong
   static_assert(most % kPieceMultiple == 0);
   begin_step();
   for (std::int64_t begin = 0; begin < values.numel(); begin += most) {

@@ -62,11 +62,13 @@ class LogProbabilityNode final : public torch::autograd::Node {
 
 }  // namespace
 
+std::int64_t logit_bytes_on(const c10::Device& device) { return std::int64_t{device.is_cuda() ? 1024 : 128} << 20; }
+
 at::Tensor chunked_log_probabilities(const at::Tensor& hidden_RD, const at::Tensor& head_VD, const at::Tensor& targets_R,
                                      std::int64_t logit_bytes) {
   const bool differentiable = c10::GradMode::is_enabled() && (hidden_RD.requires_grad() || head_VD.requires_grad());
   const auto rows = hidden_RD.size(0);
-  if (logit_bytes == 0) logit_bytes = hidden_RD.is_cuda() ? kCudaLogitBytes : kLogitBytes;
+  if (logit_bytes == 0) logit_bytes = logit_bytes_on(hidden_RD.device());
   Saved saved{hidden_RD.detach(), head_VD, targets_R, {}, {}, std::max<std::int64_t>(1, logit_bytes / (4 * head_VD.size(0)))};
   const auto options = hidden_RD.options().dtype(at::kFloat);
   auto log_p_R = at::empty({rows}, options);

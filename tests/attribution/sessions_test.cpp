@@ -117,6 +117,30 @@ TEST(Session, GivesTheSameBitsWhateverCameBefore) {
   EXPECT_EQ(backwards, expected);
 }
 
+/// The beginning of a question that is one part runs with it, whatever the cache holds by then.
+TEST(Session, AQuestionInOnePassHasTheSameBitsEveryTime) {
+  const auto model = testing_support::tiny_transformer(1);
+  for (const std::size_t before : {3, 20}) {  // a context that is not kept, one that is
+    AttributionRequest request;
+    request.prompt = random_ids(before + 12, 1);
+    request.removals = single_tokens(before, before + 11);
+    request.answers = {random_ids(4, 2), random_ids(2, 3)};
+    const auto session = SharedPrefixEngine(4096).open(model);
+    ASSERT_EQ(session->parts(request).size(), 1U);
+    const auto first = session->run(request), again = session->run(request);
+    auto other = request;
+    other.prompt.back() = (other.prompt.back() + 1) % 61;
+    session->run(other);
+    const auto behind = session->run(request);
+    for (std::size_t a = 0; a < first.size(); ++a) {
+      EXPECT_EQ(again[a].log_probabilities, first[a].log_probabilities);
+      EXPECT_EQ(behind[a].log_probabilities, first[a].log_probabilities);
+    }
+    EXPECT_EQ(first[0].work.model_calls, before >= 16 ? 2U : 1U) << "the kept context by itself";
+    EXPECT_EQ(again[0].work.model_calls, 1U);
+  }
+}
+
 TEST(Session, PartsCoverTheRowsUnderTheBudget) {
   const auto model = testing_support::tiny_transformer(1);
   const auto request = question(random_ids(10, 1), 4);

@@ -56,6 +56,21 @@ TEST_P(PackedPassOnArchitecture, RunsEndingsOfUnequalLengthBehindPartsOfAStore) 
   }
 }
 
+TEST_P(PackedPassOnArchitecture, ABeginningRunsInThePassOfItsEndings) {
+  const auto front = random_ids(7, 1), more = random_ids(10, 6), a = random_ids(5, 2), fork = random_ids(4, 3), b = random_ids(9, 4);
+  const PackedRows rows{a + fork + b, {{0, 5, 17, 0, 0, 2}, {5, 4, 17, 0, 3, 3}, {9, 9, 12, 0, 0, 9}}, {}};
+  for (const auto attention : {PackedAttention::fast, PackedAttention::plain}) {
+    PackedPass pass(model_, attention);
+    KeyValueStore apart(model_), together(model_);
+    pass.extend(apart, front + more, 100);
+    const auto want = pass.run(rows, apart).clone();
+    pass.extend(together, front, 100);
+    expect_close(pass.run_behind(more, together, rows), want, kRounding, attention == PackedAttention::fast ? "fast" : "plain");
+    ASSERT_EQ(together.length(), 17);
+    expect_close(pass.run(rows, together), want, kRounding, "and what it left in the store");
+  }
+}
+
 TEST_P(PackedPassOnArchitecture, ReusesTheFirstProjections) {
   const auto front = random_ids(12, 1), end = random_ids(6, 2);
   PackedPass pass(model_);

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <string>
 
 #include "support/tiny_architectures.hpp"
@@ -20,20 +21,20 @@ inline ModelConfig cuda_config_of(const std::string& name) {
   return config;
 }
 
+inline Transformer changed(const Transformer& model, const std::function<at::Tensor(const at::Tensor&)>& change) {
+  auto weights = clone_weights(model.weights());
+  change_weights(model.config(), weights, change);
+  return Transformer(model.config(), std::move(weights));
+}
+
 /// The same weights on the first GPU.
 inline Transformer on_cuda(const Transformer& model, at::ScalarType dtype = at::kFloat) {
-  auto weights = clone_weights(model.weights());
-  for (auto& spec : weight_specs(model.config(), weights)) *spec.slot = spec.slot->to(at::Device(at::kCUDA, 0), dtype);
-  if (model.config().tied_embeddings) weights.head_VD = weights.embedding_VD;
-  return Transformer(model.config(), std::move(weights));
+  return changed(model, [dtype](const at::Tensor& weight) { return weight.to(at::Device(at::kCUDA, 0), dtype); });
 }
 
 /// The same weights on the CPU, rounded to bfloat16 and back: what a GPU in bfloat16 starts from.
 inline Transformer rounded(const Transformer& model) {
-  auto weights = clone_weights(model.weights());
-  for (auto& spec : weight_specs(model.config(), weights)) *spec.slot = spec.slot->to(at::kBFloat16).to(at::kFloat);
-  if (model.config().tied_embeddings) weights.head_VD = weights.embedding_VD;
-  return Transformer(model.config(), std::move(weights));
+  return changed(model, [](const at::Tensor& weight) { return weight.to(at::kBFloat16).to(at::kFloat); });
 }
 
 }  // namespace unpact::testing_support

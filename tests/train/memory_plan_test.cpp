@@ -42,5 +42,18 @@ TEST(MemoryPlan, OffloadingMovesMastersAndMomentsToTheHost) {
   }
 }
 
+TEST(MemoryPlan, AGpuHoldsMoreLogitsAtOnce) {
+  TrainOptions options;
+  auto config = testing_support::tiny_config();
+  config.vocabulary_size = 1 << 20;
+  const auto logits = [&](std::optional<c10::Device> device) {
+    options.device = device;
+    return bytes_of(plan_memory(config, [](const std::string&) { return true; }, 1, options, 1000).lines, "logits");
+  };
+  EXPECT_DOUBLE_EQ(logits({}), 2.0 * (128 << 20));
+  EXPECT_DOUBLE_EQ(logits(at::kCPU), 2.0 * (128 << 20));
+  EXPECT_DOUBLE_EQ(logits(at::Device(at::kCUDA, 0)), 2.0 * (1 << 30));
+}
+
 }  // namespace
 }  // namespace unpact

@@ -8,6 +8,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -55,6 +56,9 @@ Weights random_weights(const ModelConfig& config, std::uint64_t seed);
 
 /// An independent copy that no gradient flows through.
 Weights clone_weights(const Weights& weights);
+
+/// Every weight, by `change`, in its place; a tied head stays the embedding.
+void change_weights(const ModelConfig& config, Weights& weights, const std::function<at::Tensor(const at::Tensor&)>& change);
 
 /// One tensor of a checkpoint file, and the weights that are cut out of it.
 struct StoredTensor {

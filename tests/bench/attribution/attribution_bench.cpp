@@ -26,6 +26,7 @@
 #include <map>
 
 #include "batched_engine.hpp"
+#include "bench/random_model.hpp"
 #include "text/tokenizers_for_tests.hpp"
 #include "unpact/attribution/leave_one_out.hpp"
 #include "unpact/comm/memory.hpp"
@@ -84,15 +85,7 @@ Transformer make_model(const Case& c) {
     options.dtype = dtype;
     return {config, load_weights(config, c.model, device, options)};
   }
-  auto generator = at::globalContext().defaultGenerator(device);
-  generator.set_current_seed(1);
-  Weights weights;
-  for (auto& spec : weight_specs(config, weights)) {
-    const auto options = at::TensorOptions().dtype(dtype).device(device);
-    *spec.slot = spec.shape.size() == 1 ? at::ones(spec.shape, options) : at::empty(spec.shape, options).normal_(0.0, 0.02);
-  }
-  if (config.tied_embeddings) weights.head_VD = weights.embedding_VD;
-  return {config, std::move(weights)};
+  return bench::random_model(config, at::TensorOptions(device).dtype(dtype));
 }
 
 std::vector<TokenId> ids_of(std::size_t count, std::uint64_t seed, std::int64_t vocabulary) {

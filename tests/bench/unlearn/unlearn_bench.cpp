@@ -1,7 +1,8 @@
 /// Times training steps of a randomly initialized model on random tokens, as run.py asks (see there).
 ///
 ///     unlearn_bench FOLDER LENGTH BATCH STEPS [section.key=value ...]
-/// FOLDER holds a config.json. Keys: shard, recompute, dtype, master_weights, offload, deterministic, micro_batch, threads, device, peak_tflops.
+/// FOLDER holds a config.json. Keys: shard, recompute, dtype, master_weights, offload, deterministic, nccl (1: even for one
+/// rank), micro_batch, threads, device, peak_tflops.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
@@ -9,6 +10,7 @@
 #include <iostream>
 #include <map>
 
+#include "bench/random_model.hpp"
 #include "unpact/comm/device.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/core/json.hpp"
@@ -40,18 +42,6 @@ std::vector<Example> random_sequences(std::int64_t count, std::int64_t length, s
   return examples;
 }
 
-/// Made on the device: billions of random numbers take a CPU minutes.
-Transformer random_model(const ModelConfig& config, const at::Device& device) {
-  at::manual_seed(1);
-  Weights weights;
-  for (auto& spec : weight_specs(config, weights)) {
-    const auto options = at::TensorOptions().dtype(at::kFloat).device(device);
-    *spec.slot = spec.shape.size() == 1 ? at::ones(spec.shape, options) : at::empty(spec.shape, options).normal_(0.0, 0.02);
-  }
-  if (config.tied_embeddings) weights.head_VD = weights.embedding_VD;
-  return {config, std::move(weights)};
-}
-
 int run(const Communicator& world, const std::vector<std::string>& arguments) {
   UNPACT_VALIDATE(arguments.size() >= 4, "too few arguments", "a folder, a length, a batch and a number of steps are needed", "see run.py");
   Settings settings;
@@ -62,10 +52,12 @@ int run(const Communicator& world, const std::vector<std::string>& arguments) {
   }
   at::set_num_threads(std::stoi(setting(settings, "threads", "1")));
   const auto device = choose_device(world, setting(settings, "device", "cpu"));
-  const auto group = make_collectives(world, device);
+  CollectiveOptions collectives;
+  collectives.even_alone = setting(settings, "nccl", "0") == "1";
+  const auto group = make_collectives(world, device, collectives);
   const auto config = read_model_config(arguments[0]);
   const auto length = std::stoll(arguments[1]), batch = std::stoll(arguments[2]), steps = std::stoll(arguments[3]);
-  auto model = random_model(config, device);
+  auto model = bench::random_model(config, at::TensorOptions(device).dtype(at::kFloat));
   const CrossEntropyTerm term(std::make_shared<const std::vector<Example>>(random_sequences(batch * steps, length, config.vocabulary_size)));
   TrainOptions options;
   options.max_steps = steps;
