@@ -11,6 +11,7 @@ class SingleCollectives final : public Collectives {
   int rank() const override { return 0; }
   int size() const override { return 1; }
   std::string name() const override { return "single"; }
+  bool is_alone() const override { return true; }
 
   void all_gather(at::Tensor& out, const at::Tensor& in) override { copy(out, in); }
   void reduce_scatter(at::Tensor& out, const at::Tensor& in) override { copy(out, in); }

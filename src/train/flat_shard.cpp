@@ -69,7 +69,7 @@ FlatShard::~FlatShard() {
       *slice.slot = is_direct() ? slice.slot->detach() : at::Tensor();
 }
 
-bool FlatShard::is_direct() const { return group_.size() == 1 && shard_.scalar_type() == compute_; }
+bool FlatShard::is_direct() const { return group_.is_alone() && shard_.scalar_type() == compute_; }
 
 at::Tensor FlatShard::own_part(const at::Tensor& shard, const WeightSlice& slice) const {
   const auto begin = group_.rank() * layout_.shard, end = begin + layout_.shard;
@@ -90,7 +90,7 @@ void FlatShard::start_gather() {
   if (present_ || fresh_.defined()) return;
   const c10::NoGradGuard guard;
   sent_ = shard_.to(compute_);
-  if (group_.size() == 1) {
+  if (group_.is_alone()) {
     fresh_ = sent_;
     return;
   }
@@ -116,7 +116,7 @@ void FlatShard::release() {
 
 void FlatShard::prepare_gradients() {
   if (!trained() || gradients_.defined()) return;
-  gradients_ = group_.size() == 1 ? gradient_shard_ : at::zeros({group_.size() * layout_.shard}, gradient_shard_.options());
+  gradients_ = group_.is_alone() ? gradient_shard_ : at::zeros({group_.size() * layout_.shard}, gradient_shard_.options());
   if (compute_ != at::kFloat) return;
   for (std::size_t i = 0; i < views_.size(); ++i) {
     const auto& slice = layout_.slices[i];
@@ -140,7 +140,7 @@ void FlatShard::start_reduce() {
   if (!trained() || !gradients_.defined()) return;
   finish_reduce();
   collect();
-  if (group_.size() == 1) {
+  if (group_.is_alone()) {
     gradients_ = at::Tensor();
     return;
   }
@@ -163,7 +163,7 @@ void FlatShard::restore(int keeper) {
   const auto stored = master_.defined() ? master_.to(shard_.device()) : shard_;
   const auto wanted = trained() ? at::kFloat : stored.scalar_type();
   auto whole = stored;
-  if (group_.size() > 1) {
+  if (!group_.is_alone()) {
     whole = at::empty({group_.size() * layout_.shard}, stored.options());
     group_.all_gather(whole, stored);
   }

@@ -104,7 +104,7 @@ ShardedModel::~ShardedModel() {
 /// One rank with its weights as they are needs neither gathering nor nodes: autograd adds to gradients() by itself.
 bool ShardedModel::is_plain() const {
   const bool own_scopes = options_.deterministic && working_.is_cuda();
-  return group_.size() == 1 && !own_scopes && !options_.recompute && options_.compute == at::kFloat && working_.scalar_type() == at::kFloat;
+  return group_.is_alone() && !own_scopes && !options_.recompute && options_.compute == at::kFloat && working_.scalar_type() == at::kFloat;
 }
 
 bool ShardedModel::wants_deterministic(std::int64_t part) const {
@@ -166,13 +166,12 @@ at::Tensor ShardedModel::backward(PartPass& pass, const at::Tensor& output_gradi
   const bool is_block = pass.part >= 1 && pass.part <= layers_;
   if (pass.part != 0) hold(unit);  // the embedding's gradient does not need its weights
   if (pass.part >= 2 && pass.input.requires_grad()) fetch_ahead(pass.part - 1);
+  const DeterministicScope scope(wants_deterministic(pass.part));
   if (!pass.output.defined()) {
     const GraphOnly nobody_reads_the_output;
-    const DeterministicScope scope(wants_deterministic(pass.part));
     pass.recompute();
   }
   prepare(unit);
-  const DeterministicScope scope(wants_deterministic(pass.part));
   auto input_gradient = pass.differentiate(output_gradient);
   --unit.open;
   if (is_block || unit.open == 0) {

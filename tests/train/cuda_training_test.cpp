@@ -53,6 +53,36 @@ TEST_P(CudaTraining, ContinuesBitForBit) {
 
 INSTANTIATE_TEST_SUITE_P(Kinds, CudaTraining, testing::Values("fp32", "bf16", "pure", "offload"), [](const auto& test) { return test.param; });
 
+/// The same over NCCL (ShardedMode.OneRankMayReallySend has MPI).
+TEST(CudaTrainingOverNccl, IsTheTrainingWithout) {
+  UNPACT_NEED_CUDA;
+  const auto world = Communicator::world();
+  if (world.size() > 1) GTEST_SKIP() << "for one rank";
+  const at::Device gpu(at::kCUDA, 0);
+  CollectiveOptions really;
+  really.even_alone = true;
+  const auto nccl = make_collectives(world, gpu, really), alone = make_collectives(world, gpu);
+  ASSERT_EQ(nccl->name(), "nccl");
+  const auto model = tiny_transformer(1, cuda_config_of("llama"));
+  const CrossEntropyTerm term(random_examples(13, 1));
+  for (const std::string shard : {"parameters", "gradients"}) {
+    for (const std::string dtype : {"fp32", "bf16"}) {
+      TrainOptions options;
+      options.max_steps = 5;
+      options.batch_size = 5;
+      options.micro_batch = 2;
+      options.learning_rate = 1e-3;
+      options.execution.shard = shard;
+      options.execution.dtype = dtype;
+      auto with = on_cuda(model), without = on_cuda(model);
+      train(with, {{&term, 1.0}}, options, *nccl);
+      train(without, {{&term, 1.0}}, options, *alone);
+      // Gradients of micro-batches are added up apart before they are sent: sums in another order.
+      EXPECT_LE(testing_support::relative_difference(with.weights(), without.weights()), 1e-6) << shard << dtype;
+    }
+  }
+}
+
 /// Sequences longer than one block of any attention kernel, where FlashAttention's usual backward pass races.
 TEST(CudaTrainingBits, AreTheSameInEveryRun) {
   UNPACT_NEED_CUDA;

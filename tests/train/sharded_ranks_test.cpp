@@ -123,6 +123,20 @@ INSTANTIATE_TEST_SUITE_P(Of, ShardedMode,
                                          std::get<2>(test.param) ? "_tied" : "");
                          });
 
+/// What a rank gathers and sums it then gets from itself, over MPI.
+TEST_P(ShardedMode, OneRankMayReallySend) {
+  if (world_.size() > 1) GTEST_SKIP() << "for one rank";
+  CollectiveOptions really;
+  really.even_alone = true;
+  group_ = make_collectives(world_, at::kCPU, really);
+  ASSERT_EQ(group_->name(), "mpi");
+  const auto& [shard, recompute, tied] = GetParam();
+  auto config = tiny_config();
+  config.tied_embeddings = tied;
+  const CrossEntropyTerm up(random_examples(13, 1)), down(random_examples(5, 2));
+  expect_same_as_reference(config, {{&down, -0.3}, {&up, 1.0}}, ten_steps(shard, recompute));
+}
+
 class ShardedArchitecture : public ShardedRanks, public testing::WithParamInterface<std::string> {};
 
 TEST_P(ShardedArchitecture, GivesTheParametersOfTheReference) {

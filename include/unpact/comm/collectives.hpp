@@ -34,6 +34,8 @@ class Collectives {
   virtual int rank() const = 0;
   virtual int size() const = 0;
   virtual std::string name() const = 0;  ///< "nccl", "mpi" or "single"
+  /// Whether every collective is a copy or nothing ("single"): callers may spare themselves the buffers.
+  virtual bool is_alone() const { return false; }
 
   /// out[r * n .. (r+1) * n) = in of rank r; out.numel() == size() * in.numel().
   virtual void all_gather(at::Tensor& out, const at::Tensor& in) = 0;
