@@ -2,10 +2,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <fstream>
 
+#include "support/shared_folder.hpp"
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/error.hpp"
 
@@ -15,19 +15,9 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-/// A folder that all ranks see.
+/// Pages in a folder that all ranks see.
 class Pages : public testing::Test {
  protected:
-  Pages() {
-    std::string name = (std::filesystem::temp_directory_path() / "unpact-pages-XXXXXX").string();
-    if (world.is_root() && ::mkdtemp(name.data()) == nullptr) name.clear();
-    folder = world.broadcast(name, 0);
-  }
-  ~Pages() override {
-    world.barrier();
-    if (world.is_root()) std::filesystem::remove_all(folder);
-  }
-
   /// Item i of a stage; counts what is computed.
   std::vector<std::string> compute(std::size_t first, std::size_t last) {
     std::vector<std::string> items;
@@ -48,7 +38,8 @@ class Pages : public testing::Test {
   }
 
   Communicator world = Communicator::world();
-  std::filesystem::path folder;
+  const testing_support::SharedFolder shared{world};
+  const std::filesystem::path& folder = shared.path();
   std::vector<std::size_t> computed;
   std::size_t fail_from = 1000;
 };

@@ -1,7 +1,6 @@
 #pragma once
-/// Generated records, shared folders and raw views of HDF5 files for the tests of the record layer.
+/// Generated records and raw views of HDF5 files for the tests of the record layer.
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <cmath>
 #include <filesystem>
@@ -10,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "support/shared_folder.hpp"
 #include "unpact/comm/communicator.hpp"
 #include "unpact/core/random.hpp"
 #include "unpact/record/cell_record.hpp"
@@ -19,31 +19,7 @@ namespace unpact::test {
 
 inline constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
-/// A folder that all ranks of the world see; root removes it at the end.
-class SharedFolder {
- public:
-  explicit SharedFolder(const Communicator& world) : world_(world) {
-    std::string name = (std::filesystem::temp_directory_path() / "unpact-record-XXXXXX").string();
-    if (world_.is_root() && ::mkdtemp(name.data()) == nullptr) name.clear();
-    path_ = world_.broadcast(name, 0);
-  }
-  ~SharedFolder() {
-    world_.barrier();
-    std::error_code ignored;
-    if (world_.is_root()) std::filesystem::remove_all(path_, ignored);
-  }
-  const std::filesystem::path& path() const { return path_; }
-  /// Names of everything in it, hidden files too.
-  std::vector<std::string> names() const {
-    std::vector<std::string> found;
-    for (const auto& entry : std::filesystem::directory_iterator(path_)) found.push_back(entry.path().filename().string());
-    return found;
-  }
-
- private:
-  const Communicator& world_;
-  std::filesystem::path path_;
-};
+using testing_support::SharedFolder;
 
 /// Numbers that depend on the seed alone.
 class Numbers {

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "core/temporary_folder.hpp"
 #include "unpact/comm/communicator.hpp"
@@ -18,6 +19,12 @@ class SharedFolder {
   }
   ~SharedFolder() { world_.barrier(); }
   const std::filesystem::path& path() const { return path_; }
+  /// Names of everything in it, hidden files too.
+  std::vector<std::string> names() const {
+    std::vector<std::string> found;
+    for (const auto& entry : std::filesystem::directory_iterator(path_)) found.push_back(entry.path().filename().string());
+    return found;
+  }
 
  private:
   const Communicator& world_;

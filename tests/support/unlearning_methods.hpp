@@ -1,6 +1,8 @@
 #pragma once
 /// For tests: every unlearning method with options that suit tiny_transformer.
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "unpact/unlearn/method.hpp"
 
@@ -16,6 +18,14 @@ inline MethodOptions method_of(const std::string& forget, const std::string& ret
   if (forget == "dpo") method.alternates = "given below";
   if (forget == "pdu") method.retain_limit = 3.0, method.dual_warmup = 0;
   return method;
+}
+
+/// Forget and retain term of every method that trains.
+inline const std::vector<std::pair<const char*, const char*>>& trained_methods() {
+  static const std::vector<std::pair<const char*, const char*>> methods = {
+      {"ga", "none"}, {"ga", "gd"}, {"ga", "kl"}, {"npo", "none"}, {"npo", "gd"}, {"npo", "kl"}, {"rmu", "none"},
+      {"tv", "none"}, {"simnpo", "gd"}, {"dpo", "gd"}, {"undial", "none"}, {"ceu", "none"}, {"pdu", "gd"}};
+  return methods;
 }
 
 }  // namespace unpact::testing_support

@@ -7,7 +7,7 @@
 
 #include <filesystem>
 
-#include "core/temporary_folder.hpp"
+#include "support/shared_folder.hpp"
 #include "support/training_examples.hpp"
 #include "unpact/train/trainer.hpp"
 
@@ -19,7 +19,6 @@ using testing_support::first_difference;
 using testing_support::message_of;
 using testing_support::random_examples;
 using testing_support::same_bits;
-using testing_support::TemporaryFolder;
 using testing_support::tiny_config;
 using testing_support::tiny_transformer;
 
@@ -97,9 +96,7 @@ TEST_P(OffloadedTraining, GivesTheBitsOfTheSameTrainingWithout) {
 /// A run that ends behind step 5 and is continued the other way.
 TEST_F(OffloadedTrainingRanks, ContinuesACheckpointOfTheOtherKindBitForBit) {
   const CrossEntropyTerm term(random_examples(13, 1));
-  std::unique_ptr<TemporaryFolder> own;
-  if (world_.is_root()) own = std::make_unique<TemporaryFolder>();
-  const std::filesystem::path folder = world_.broadcast(own ? own->path().string() : "", 0);
+  const testing_support::SharedFolder folder(world_);
   for (const bool first : {true, false}) {
     TrainOptions options;
     options.max_steps = 8;
@@ -108,7 +105,7 @@ TEST_F(OffloadedTrainingRanks, ContinuesACheckpointOfTheOtherKindBitForBit) {
     options.execution.dtype = "bf16";
     auto straight = tiny_transformer(1), stopped = tiny_transformer(1), continued = tiny_transformer(1);
     train(straight, {{&term, 1.0}}, options, *group_);
-    options.checkpoint_folder = folder / (first ? "offloaded" : "whole");
+    options.checkpoint_folder = folder.path() / (first ? "offloaded" : "whole");
     options.execution.checkpoint_every = 2;
     options.execution.offload_optimizer = first;
     EXPECT_THROW(train(stopped, {{&term, 1.0}}, options, *group_, {},
@@ -122,7 +119,6 @@ TEST_F(OffloadedTrainingRanks, ContinuesACheckpointOfTheOtherKindBitForBit) {
     train(continued, {{&term, 1.0}}, options, *group_);
     EXPECT_EQ(first_difference(continued.weights(), straight.weights()), "");
   }
-  world_.barrier();
 }
 
 INSTANTIATE_TEST_SUITE_P(Of, OffloadedTraining,

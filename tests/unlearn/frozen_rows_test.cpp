@@ -7,7 +7,7 @@
 
 #include <fstream>
 
-#include "core/temporary_folder.hpp"
+#include "support/shared_folder.hpp"
 #include "support/training_examples.hpp"
 #include "unpact/comm/communicator.hpp"
 
@@ -19,7 +19,6 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing_support::message_of;
 using testing_support::random_examples;
-using testing_support::TemporaryFolder;
 using testing_support::tiny_transformer;
 
 class FrozenRowsTest : public testing::Test {
@@ -39,12 +38,12 @@ class FrozenRowsTest : public testing::Test {
     });
   }
   /// One folder for all ranks.
-  fs::path folder() const { return fs::path(world_.broadcast(own_.path().string(), 0)); }
+  const fs::path& folder() const { return folder_.path(); }
   std::size_t files() const { return static_cast<std::size_t>(std::distance(fs::directory_iterator(folder()), fs::directory_iterator())); }
 
   Communicator world_ = Communicator::world();
   std::unique_ptr<Collectives> group_ = make_collectives(world_, at::kCPU);
-  TemporaryFolder own_;
+  testing_support::SharedFolder folder_{world_};
   // Enough for several passes of 8192 tokens.
   Examples examples_ = random_examples(1500, 1);
   Transformer model_ = tiny_transformer(2);

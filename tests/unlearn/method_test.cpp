@@ -100,11 +100,7 @@ TEST_P(UnlearningBy, DoesNotDependOnTheNumberOfRanks) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Method, UnlearningBy,
-                         testing::Values(std::pair("ga", "none"), std::pair("ga", "gd"), std::pair("ga", "kl"),
-                                         std::pair("npo", "none"), std::pair("npo", "gd"), std::pair("npo", "kl"),
-                                         std::pair("rmu", "none"), std::pair("tv", "none"), std::pair("simnpo", "gd"),
-                                         std::pair("dpo", "gd"), std::pair("undial", "none"), std::pair("ceu", "none"),
-                                         std::pair("pdu", "gd")),
+                         testing::ValuesIn(testing_support::trained_methods()),
                          [](const auto& test) { return concat(test.param.first, "_", test.param.second); });
 
 TEST_P(UnlearningBy, DoesNotDependOnMicroBatches) {
