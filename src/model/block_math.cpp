@@ -11,6 +11,7 @@
 #include "fused_nodes.hpp"
 #include "rope.hpp"
 #include "unpact/model/graph_only.hpp"
+#include "unpact/model/training_bits.hpp"
 
 namespace unpact::block_math {
 namespace {
@@ -96,7 +97,8 @@ at::Tensor share_heads(const at::Tensor& x_BGSd, std::int64_t heads) {
 at::Tensor attention(const at::Tensor& query_BHSd, const at::Tensor& keys_BGKd, const at::Tensor& values_BGKd, const at::Tensor& mask) {
   const auto query_BSHd = query_BHSd.transpose(1, 2), keys_BKGd = keys_BGKd.transpose(1, 2), values_BKGd = values_BGKd.transpose(1, 2);
   const bool fits = keys_BKGd.size(1) == query_BSHd.size(1) && keys_BKGd.is_contiguous() && values_BKGd.is_contiguous();
-  if (!mask.defined() && fits && fused::applies(query_BSHd)) return fused::causal_attention(query_BSHd, keys_BKGd, values_BKGd).transpose(1, 2);
+  const bool as_in_training = fused::applies(query_BSHd) || (TrainingBits::active() && fusable(query_BSHd));
+  if (!mask.defined() && fits && as_in_training) return fused::causal_attention(query_BSHd, keys_BKGd, values_BKGd).transpose(1, 2);
   std::optional<at::Tensor> seen;
   if (mask.defined()) seen = mask;
   const auto heads = query_BHSd.size(1);

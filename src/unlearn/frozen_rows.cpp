@@ -13,6 +13,7 @@
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/checksum.hpp"
 #include "unpact/core/error.hpp"
+#include "unpact/model/training_bits.hpp"
 
 namespace unpact {
 namespace fs = std::filesystem;
@@ -79,6 +80,7 @@ at::ScalarType FrozenRows::dtype() const { return shape_.width == 1 ? at::kFloat
 
 at::Tensor FrozenRows::computed(ExampleIndices indices) const {
   const c10::NoGradGuard guard;
+  const TrainingBits bits;
   return compute_(*model_, indices).detach();
 }
 

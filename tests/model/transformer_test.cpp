@@ -1,10 +1,12 @@
 #include "unpact/model/transformer.hpp"
 
+#include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
 
 #include "support/parity.hpp"
 #include "support/tiny_architectures.hpp"
 #include "unpact/model/sequences.hpp"
+#include "unpact/model/training_bits.hpp"
 
 namespace unpact {
 namespace {
@@ -121,6 +123,20 @@ TEST(Transformer, NeedsAllItsWeights) {
   auto weights = random_weights(config, 1);
   weights.blocks.pop_back();
   EXPECT_THROW(Transformer(config, weights), ContractViolation);
+}
+
+TEST(TrainingBits, GiveAFrozenModelTheBitsOfOneThatTrains) {
+  for (const auto& name : testing_support::tiny_architectures()) {
+    const auto model = testing_support::tiny_transformer_of(name);
+    auto trained = testing_support::tiny_transformer_of(name);
+    for (auto& [key, tensor] : named_tensors(trained.weights())) tensor.set_requires_grad(true);
+    const auto tokens = testing_support::row_of(testing_support::random_ids(70, 3));
+    const auto with_graph = trained.hidden(tokens);
+    ASSERT_TRUE(with_graph.requires_grad());
+    const c10::NoGradGuard guard;
+    const TrainingBits bits;
+    EXPECT_TRUE(testing_support::same_bits(model.hidden(tokens), with_graph)) << name;
+  }
 }
 
 }  // namespace
