@@ -85,7 +85,7 @@ at::Tensor SafetensorsFile::tensor(const std::string& name) const {
     // Data that is not aligned to its type (the format allows it) is copied out; the rest stays a view of the file.
     if (reinterpret_cast<std::uintptr_t>(begin) % at::elementSize(scalar) != 0) {
       auto copy = at::empty(entry.shape, at::TensorOptions().dtype(scalar));
-      std::memcpy(copy.data_ptr(), begin, entry.end - entry.begin);
+      if (copy.numel() > 0) std::memcpy(copy.data_ptr(), begin, entry.end - entry.begin);
       return copy;
     }
     return at::from_blob(begin, entry.shape, [keep_alive](void*) {}, at::TensorOptions().dtype(scalar));

@@ -23,7 +23,7 @@ inline constexpr std::int64_t kElementsATask = 1 << 14;  // less is not worth an
 inline __attribute__((always_inline)) float exponential(float x) {
   x = x < -87.0F ? -87.0F : x;
   constexpr float to_nearest = 12582912.0F;  // 1.5 * 2^23: adding and taking it away rounds
-  const float n = (x * 1.44269504F + to_nearest) - to_nearest;
+  const float shifted = x * 1.44269504F + to_nearest, n = shifted - to_nearest;
   const float r = (x - n * 0.693359375F) + n * 2.12194440e-4F;
   float p = 1.9875691500e-4F;
   p = p * r + 1.3981999507e-3F;
@@ -32,7 +32,8 @@ inline __attribute__((always_inline)) float exponential(float x) {
   p = p * r + 1.6666665459e-1F;
   p = p * r + 5.0000001201e-1F;
   p = p * r * r + r + 1.0F;
-  const auto bits = static_cast<std::uint32_t>(static_cast<std::int32_t>(n) + 127) << 23;
+  // n stands in the last bits of `shifted`; of NaN no integer may be made, these may be anything.
+  const auto bits = (__builtin_bit_cast(std::uint32_t, shifted) - __builtin_bit_cast(std::uint32_t, to_nearest) + 127U) << 23;
   return p * __builtin_bit_cast(float, bits);
 }
 

@@ -27,11 +27,11 @@ Json question(const std::string& text, int answer) {
 class ChoiceFolder : public TemporaryFolder {
  public:
   ChoiceFolder() {
-    write("bio.json", Json({question(" Which cell? ", 2), question("Which gene?", 0)}).dump());
+    write("bio.json", Json::array({question(" Which cell? ", 2), question("Which gene?", 0)}).dump());
     auto astronomy = question("Which star?", 3);
     astronomy["subject"] = "astronomy";
-    write("mmlu/astronomy_test.json", Json({astronomy}).dump());
-    write("mmlu/global_facts_test.json", Json({question("How many?", 1), question("How few?", 1)}).dump());
+    write("mmlu/astronomy_test.json", Json::array({astronomy}).dump());
+    write("mmlu/global_facts_test.json", Json::array({question("How many?", 1), question("How few?", 1)}).dump());
     write("mmlu/global_facts_dev.json", "not read");
   }
   Dataset read(const MultipleChoicePaths& more = {}) const {
@@ -81,7 +81,7 @@ TEST(MultipleChoice, BreakagesNameFileEntryAndField) {
     const ChoiceFolder folder;
     auto entry = question("Which?", 1);
     edit(entry);
-    folder.write("bio.json", Json({question("Fine?", 0), entry}).dump());
+    folder.write("bio.json", Json::array({question("Fine?", 0), entry}).dump());
     return message_of<UserError>([&] { folder.read(); });
   };
   const auto names = [](const std::string& field) { return AllOf(HasSubstr("bio.json, entry 2"), HasSubstr(field)); };

@@ -167,7 +167,8 @@ TEST(SentencePieceWords, EveryStringOfTheFixtures) {
   const SentencePieceTokenizer tokenizer(fs::path(UNPACT_TEST_DATA) / "tokenizers/llama2");
   ASSERT_TRUE(tokenizer.encodes_words());
   std::set<std::string> texts;
-  for (const auto& entry : read_json_file(fixtures / "llama2.json")["cases"]) texts.insert(entry["text"].get<std::string>());
+  const auto llama = read_json_file(fixtures / "llama2.json");
+  for (const auto& entry : llama["cases"]) texts.insert(entry["text"].get<std::string>());
   for (const auto& entry : read_json_file(fixtures / "bpe.json")) {
     FixtureReader strings(fixtures / entry["strings"].get<std::string>());
     for (auto left = strings.number(); left > 0; --left) texts.emplace(strings.text());
