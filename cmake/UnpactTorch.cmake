@@ -46,6 +46,22 @@ else()
   endforeach()
 endif()
 
+# at::parallel_for is a template: without the compiler's OpenMP the loops of this project's own kernels run on one thread.
+# The library must be the one that LibTorch loads, whatever its name; two of them would each start their threads.
+find_package(OpenMP QUIET COMPONENTS CXX)
+if(OpenMP_CXX_FOUND AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  file(GLOB _unpact_torch_gomp ${UNPACT_TORCH_ROOT}/lib/libgomp*.so*)
+  if(_unpact_torch_gomp)
+    list(GET _unpact_torch_gomp 0 _unpact_gomp)
+    target_compile_options(unpact_torch INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fopenmp>)
+    target_link_libraries(unpact_torch INTERFACE ${_unpact_gomp})
+  else()
+    target_link_libraries(unpact_torch INTERFACE OpenMP::OpenMP_CXX)
+  endif()
+else()
+  message(WARNING "unpact's own CPU kernels will run on one thread: build with GCC and OpenMP for speed.")
+endif()
+
 # NCCL: the one that LibTorch loads at run time, so that the process holds a single copy.
 set(UNPACT_HAS_NCCL OFF)
 add_library(unpact_nccl INTERFACE)

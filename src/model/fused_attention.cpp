@@ -1,8 +1,10 @@
 #include <ATen/Parallel.h>
+#include <c10/core/InferenceMode.h>
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 
 #include "fused_node.hpp"
 #include "fused_nodes.hpp"
@@ -87,8 +89,11 @@ at::Tensor head_of(const at::Tensor& x_BSHd, std::int64_t sequence, std::int64_t
 template <typename Visit>
 void for_each_head(const at::Tensor& query_BSHd, const Visit& visit) {
   const auto heads = query_BSHd.size(2);
+  const bool is_inference = c10::InferenceMode::is_enabled();
   at::parallel_for(0, query_BSHd.size(0) * heads, 1, [&](std::int64_t begin, std::int64_t end) {
-    const c10::NoGradGuard guard;  // each thread has its own mode
+    const c10::NoGradGuard no_gradients;  // each thread has its own modes
+    std::optional<c10::InferenceMode> inference;
+    if (is_inference) inference.emplace();
     for (auto task = begin; task < end; ++task) visit(task / heads, task % heads);
   });
 }
