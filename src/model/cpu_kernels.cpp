@@ -110,20 +110,33 @@ void log_sum_exp(const float* x_RV, float* out_R, std::int64_t rows, std::int64_
   });
 }
 
-void softmax(const ScoreRow& row, float scale) {
+void add_exponentials(const float* x_RW, std::int64_t rows, std::int64_t width, float* top_R, float* sum_R) {
+  at::parallel_for(0, rows, rows_a_task(width), [&](std::int64_t begin, std::int64_t end) {
+    for (auto r = begin; r < end; ++r) {
+      const float* const row = x_RW + r * width;
+      const float top = largest(row, width, top_R[r]);
+      sum_R[r] = sum_R[r] * std::exp(top_R[r] - top) + exponential_sum(row, nullptr, width, top, 1.0F);
+      top_R[r] = top;
+    }
+  });
+}
+
+float exponentials(const ScoreRow& row, float scale) {
   float top = kLowest, sum = 0;
   for (int piece = 0; piece < 2; ++piece)
     top = largest(row.values[piece] + row.begin[piece], row.end[piece] - row.begin[piece], top);
   for (int piece = 0; piece < 2; ++piece) {
-    float* const seen = row.values[piece] + row.begin[piece];
-    sum += exponential_sum(seen, seen, row.end[piece] - row.begin[piece], top, scale);
-  }
-  for (int piece = 0; piece < 2; ++piece) {
     float* const values = row.values[piece];
-    std::fill(values, values + row.begin[piece], 0.0F);
-    multiply(values + row.begin[piece], row.end[piece] - row.begin[piece], 1.0F / sum);
+    float* const seen = values + row.begin[piece];
+    sum += exponential_sum(seen, seen, row.end[piece] - row.begin[piece], top, scale);
+    std::fill(values, seen, 0.0F);
     std::fill(values + row.end[piece], values + row.width[piece], 0.0F);
   }
+  return sum;
+}
+
+void divide_rows(const Rows& x, const float* divisors) {
+  for (std::int64_t r = 0; r < x.count; ++r) multiply(x.data + r * x.stride, x.width, 1.0F / divisors[r]);
 }
 
 }  // namespace unpact::cpu

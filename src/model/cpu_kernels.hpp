@@ -3,7 +3,8 @@
 /// tensor operations takes several. They know no gradients. Beside each stands the composition that it equals, which
 /// its test compares it with.
 ///
-/// Legend of shapes: R rows, D width of a row, d head size, F MLP width, V vocabulary.
+/// Legend of shapes: R rows, D width of a row, d head size, F MLP width, V vocabulary,
+/// n queries, K keys.
 #include <cstdint>
 #include <span>
 
@@ -24,13 +25,34 @@ inline void silu_product(float* gate, const float* up, std::int64_t count) { sil
 /// log sum exp of each row.
 void log_sum_exp(const float* x_RV, float* out_R, std::int64_t rows, std::int64_t width);
 
+/// The same of rows that come in pieces: takes these columns into each row's largest, top_r, and sum_r = sum exp(x - top_r),
+/// which begin with lowest() and 0. log sum exp = top + log(sum).
+void add_exponentials(const float* x_RW, std::int64_t rows, std::int64_t width, float* top_R, float* sum_R);
+
 /// A row of attention scores that lies in two pieces, with the columns [begin, end) of each that the query may see.
 struct ScoreRow {
   float* values[2];
   std::int64_t width[2], begin[2], end[2];
 };
 
-/// softmax(scale * scores) over the visible columns of both pieces together, in place; the other columns become 0.
-void softmax(const ScoreRow& row, float scale);
+/// In place, exp(scale * (score - the largest one)) over the visible columns of both pieces together; the other columns
+/// become 0. @return their sum, by which softmax would divide.
+float exponentials(const ScoreRow& row, float scale);
+
+/// Rows of a matrix: row r begins at data + r * stride.
+struct Rows {
+  float* data;
+  std::int64_t count, width, stride;
+};
+
+/// Divides each row by its divisor.
+void divide_rows(const Rows& x, const float* divisors);
+
+/// The two products of attention for so few keys that a library's matrix product takes longer to call than to run.
+inline constexpr std::int64_t kSmallKeys = 64;
+/// scores = query keys^T. @pre keys.count == scores.width <= kSmallKeys
+void small_scores(const Rows& query_nd, const Rows& keys_Kd, const Rows& scores_nK);
+/// out = weights values.
+void small_mix(const Rows& weights_nK, const Rows& values_Kd, const Rows& out_nd);
 
 }  // namespace unpact::cpu

@@ -1,27 +1,8 @@
-#include <cuda_bf16.h>
-#include <cuda_fp16.h>
-
 #include "cuda_kernels.hpp"
+#include "cuda_packs.cuh"
 
 namespace unpact::cuda {
 namespace {
-
-constexpr int kThreads = 256;
-
-/// N numbers that a thread reads or writes at once.
-template <typename T, int N>
-struct alignas(sizeof(T) * N) Pack {
-  T values[N];
-};
-
-template <typename T>
-constexpr int kPacked = 16 / sizeof(T);
-
-bool is_aligned(const void* pointer) { return reinterpret_cast<std::uintptr_t>(pointer) % 16 == 0; }
-
-unsigned blocks_for(std::int64_t threads) { return static_cast<unsigned>((threads + kThreads - 1) / kThreads); }
-
-__device__ std::int64_t thread_number() { return static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x; }
 
 __device__ float sigmoid(float x) { return 1.0F / (1.0F + __expf(-x)); }
 
@@ -76,6 +57,18 @@ __global__ void silu_product_backward_kernel(const T* gate, const T* up, const T
   *reinterpret_cast<Numbers*>(up_gradient + number) = u;
 }
 
+/// A thread copies 16 bytes of a key and of a value.
+__global__ void gather_kernel(GatheredRows g) {
+  using Bytes = Pack<std::uint32_t, 4>;
+  const std::int64_t packs = g.row_bytes / 16, number = thread_number();
+  if (number >= g.rows * packs) return;
+  const std::int64_t source = g.index_R[number / packs], column = number % packs;
+  const bool is_stored = source < g.stored;
+  const std::int64_t from = (is_stored ? source : source - g.stored) * packs + column;
+  static_cast<Bytes*>(g.keys)[number] = static_cast<const Bytes*>(is_stored ? g.stored_keys : g.fresh_keys)[from];
+  static_cast<Bytes*>(g.values)[number] = static_cast<const Bytes*>(is_stored ? g.stored_values : g.fresh_values)[from];
+}
+
 template <typename T>
 cudaError_t rotate_numbers(const Rotation& r, cudaStream_t stream) {
   constexpr int N = kPacked<T>;
@@ -113,14 +106,6 @@ cudaError_t differentiate(const T* gate, const T* up, const T* gradient, T* gate
   return cudaGetLastError();
 }
 
-/// Calls call(a null pointer of the number's type).
-template <typename Call>
-cudaError_t for_type(Number number, const Call& call) {
-  if (number == Number::float32) return call(static_cast<float*>(nullptr));
-  if (number == Number::bfloat16) return call(static_cast<__nv_bfloat16*>(nullptr));
-  return call(static_cast<__half*>(nullptr));
-}
-
 }  // namespace
 
 cudaError_t rotate(Number number, const Rotation& rotation, cudaStream_t stream) {
@@ -144,6 +129,12 @@ cudaError_t silu_product_backward(Number number, const void* gate, const void* u
     return differentiate(static_cast<const T*>(gate), static_cast<const T*>(up), static_cast<const T*>(gradient),
                          static_cast<T*>(gate_gradient), static_cast<T*>(up_gradient), count, stream);
   });
+}
+
+cudaError_t gather_rows(const GatheredRows& gathered, cudaStream_t stream) {
+  if (gathered.rows == 0) return cudaSuccess;
+  gather_kernel<<<blocks_for(gathered.rows * gathered.row_bytes / 16), kThreads, 0, stream>>>(gathered);
+  return cudaGetLastError();
 }
 
 }  // namespace unpact::cuda

@@ -1,5 +1,5 @@
 #pragma once
-/// Element-wise CUDA kernels of the model: each is one pass over memory where tensor operations would take five. Plain
+/// CUDA kernels of the model, element by element or row by row: each is one pass over memory where tensor operations would take five. Plain
 /// pointers, so that nvcc sees none of LibTorch; cuda_pointwise.hpp has them for tensors, with the operations that define
 /// them beside. Arithmetic is in float32, rounded once.
 #include <cuda_runtime_api.h>
@@ -27,5 +27,26 @@ cudaError_t silu_product(Number number, const void* gate, const void* up, void* 
 /// Gradients of silu(gate) * up; gate_gradient or up_gradient may be `gradient`.
 cudaError_t silu_product_backward(Number number, const void* gate, const void* up, const void* gradient, void* gate_gradient,
                                   void* up_gradient, std::int64_t count, cudaStream_t stream);
+
+/// Row r of `keys` and `values` is row index[r] of the stored ones, or row index[r] - stored of the fresh ones.
+struct GatheredRows {
+  const void *stored_keys, *stored_values, *fresh_keys, *fresh_values;
+  const std::int64_t* index_R;
+  void *keys, *values;
+  std::int64_t rows, stored, row_bytes;  ///< row_bytes and all pointers: multiples of 16
+};
+cudaError_t gather_rows(const GatheredRows& gathered, cudaStream_t stream);
+
+/// log sum exp of each row.
+cudaError_t log_sum_exp(Number number, const void* x_RV, float* out_R, std::int64_t rows, std::int64_t width, cudaStream_t stream);
+
+/// In place, the gradient by the logits of sum_r g_r log_softmax(logits)[r, t_r]: g_r (1[t_r] - exp(logit - normalizer_r)).
+struct LogSoftmaxSlopes {
+  void* logits_RV;
+  const float *normalizers_R, *gradients_R;
+  const std::int64_t* targets_R;
+  std::int64_t rows, width;
+};
+cudaError_t log_softmax_slopes(Number number, const LogSoftmaxSlopes& slopes, cudaStream_t stream);
 
 }  // namespace unpact::cuda

@@ -54,6 +54,46 @@ void silu_product_backward(const at::Tensor& gate, const at::Tensor& up, const a
                                          gate_gradient.mutable_data_ptr(), up_gradient.mutable_data_ptr(), gate.numel(), stream_of(gate)));
 }
 
+Gathered gather_rows(const at::Tensor& stored_keys_XGd, const at::Tensor& stored_values_XGd, std::int64_t stored,
+                     const at::Tensor& fresh_keys_RGd, const at::Tensor& fresh_values_RGd, const at::Tensor& index_R) {
+  const auto row_bytes = fresh_keys_RGd.stride(0) * static_cast<std::int64_t>(fresh_keys_RGd.element_size());
+  const auto rows_fit = [&](const at::Tensor& x) {
+    return fits(x) && x.scalar_type() == fresh_keys_RGd.scalar_type() && x.sizes().slice(1) == fresh_keys_RGd.sizes().slice(1) &&
+           reinterpret_cast<std::uintptr_t>(x.const_data_ptr()) % 16 == 0;
+  };
+  UNPACT_EXPECT(rows_fit(fresh_keys_RGd) && same(fresh_values_RGd, fresh_keys_RGd) && rows_fit(fresh_values_RGd) && row_bytes % 16 == 0);
+  UNPACT_EXPECT(stored == 0 || (rows_fit(stored_keys_XGd) && rows_fit(stored_values_XGd) && stored <= stored_keys_XGd.size(0)));
+  UNPACT_EXPECT(index_R.is_cuda() && index_R.is_contiguous() && index_R.scalar_type() == at::kLong);
+  const c10::cuda::CUDAGuard guard(fresh_keys_RGd.device());
+  const auto room = [&] { return at::empty({index_R.numel(), fresh_keys_RGd.size(1), fresh_keys_RGd.size(2)}, fresh_keys_RGd.options()); };
+  Gathered out{room(), room()};
+  const auto pointer = [&](const at::Tensor& x) { return stored == 0 ? nullptr : x.const_data_ptr(); };
+  const GatheredRows rows{pointer(stored_keys_XGd), pointer(stored_values_XGd), fresh_keys_RGd.const_data_ptr(), fresh_values_RGd.const_data_ptr(),
+                          index_R.const_data_ptr<std::int64_t>(), out.keys_RGd.mutable_data_ptr(), out.values_RGd.mutable_data_ptr(),
+                          index_R.numel(), stored, row_bytes};
+  UNPACT_CUDA_CALL(gather_rows(rows, stream_of(fresh_keys_RGd)));
+  return out;
+}
+
+at::Tensor log_sum_exp(const at::Tensor& x_RV) {
+  UNPACT_EXPECT(fits(x_RV) && x_RV.dim() == 2);
+  const c10::cuda::CUDAGuard guard(x_RV.device());
+  auto out_R = at::empty({x_RV.size(0)}, x_RV.options().dtype(at::kFloat).requires_grad(false));
+  UNPACT_CUDA_CALL(log_sum_exp(number_of(x_RV), x_RV.const_data_ptr(), out_R.mutable_data_ptr<float>(), x_RV.size(0), x_RV.size(1), stream_of(x_RV)));
+  return out_R;
+}
+
+void log_softmax_slopes(const at::Tensor& logits_RV, const at::Tensor& normalizers_R, const at::Tensor& targets_R, const at::Tensor& gradients_R) {
+  const auto is_row_number = [&](const at::Tensor& x_R, at::ScalarType dtype) {
+    return x_R.is_cuda() && x_R.is_contiguous() && x_R.scalar_type() == dtype && x_R.numel() == logits_RV.size(0);
+  };
+  UNPACT_EXPECT(fits(logits_RV) && is_row_number(normalizers_R, at::kFloat) && is_row_number(gradients_R, at::kFloat) && is_row_number(targets_R, at::kLong));
+  const c10::cuda::CUDAGuard guard(logits_RV.device());
+  const LogSoftmaxSlopes slopes{logits_RV.mutable_data_ptr(), normalizers_R.const_data_ptr<float>(), gradients_R.const_data_ptr<float>(),
+                                targets_R.const_data_ptr<std::int64_t>(), logits_RV.size(0), logits_RV.size(1)};
+  UNPACT_CUDA_CALL(log_softmax_slopes(number_of(logits_RV), slopes, stream_of(logits_RV)));
+}
+
 }  // namespace unpact::cuda
 #else
 namespace unpact::cuda {
@@ -65,6 +105,14 @@ void rotate(const at::Tensor&, const at::Tensor&, const at::Tensor&, const at::T
 void silu_product(const at::Tensor&, const at::Tensor&, const at::Tensor&) { UNPACT_EXPECT(false); }
 
 void silu_product_backward(const at::Tensor&, const at::Tensor&, const at::Tensor&, const at::Tensor&, const at::Tensor&) { UNPACT_EXPECT(false); }
+
+Gathered gather_rows(const at::Tensor&, const at::Tensor&, std::int64_t, const at::Tensor&, const at::Tensor&, const at::Tensor&) {
+  UNPACT_EXPECT(false);
+}
+
+at::Tensor log_sum_exp(const at::Tensor&) { UNPACT_EXPECT(false); }
+
+void log_softmax_slopes(const at::Tensor&, const at::Tensor&, const at::Tensor&, const at::Tensor&) { UNPACT_EXPECT(false); }
 
 }  // namespace unpact::cuda
 #endif

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cuda_pointwise.hpp"
 #include "packed_attention.hpp"
 #include "unpact/core/error.hpp"
 
@@ -89,14 +90,11 @@ at::Tensor attend_cuda(const at::Tensor& query_QHd, const PackedKeys& keys, cons
   UNPACT_EXPECT(cuda_kernel_fits(query_QHd));
   const auto stored = plan.longest_prefix();
   if (plan.groups.empty()) make_groups(plan, stored, query_QHd.device());
-  const auto all = [&](const at::Tensor& stored_CGd, const at::Tensor& fresh_RGd) {
-    return stored == 0 ? fresh_RGd : at::cat({stored_CGd.narrow(0, 0, stored), fresh_RGd});
-  };
-  const auto all_keys = all(keys.stored_keys_CGd, keys.keys_RGd), all_values = all(keys.stored_values_CGd, keys.values_RGd);
   std::vector<at::Tensor> parts;
   for (const auto& group : plan.groups) {
     const auto query = query_QHd.narrow(0, group.query_begin, group.queries);
-    const auto group_keys = all_keys.index_select(0, group.key_index), group_values = all_values.index_select(0, group.key_index);
+    const auto [group_keys, group_values] =
+        cuda::gather_rows(keys.stored_keys_CGd, keys.stored_values_CGd, stored, keys.keys_RGd, keys.values_RGd, group.key_index);
     parts.push_back(query.scalar_type() == at::kFloat ? efficient(query, group_keys, group_values, group, window)
                                                       : flash(query, group_keys, group_values, group, window));
   }

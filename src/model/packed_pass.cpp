@@ -15,8 +15,9 @@
 namespace unpact {
 namespace {
 
-/// The MLP's inner activations are its widest: they exist for so many rows at once.
-std::int64_t mlp_rows(const at::Tensor& x_nD) { return x_nD.is_cpu() ? 1024 : 8192; }
+/// The MLP's inner activations are its widest. On the CPU they exist for rows that a cache holds, on CUDA for all: a remainder
+/// of few rows would leave most of the GPU idle.
+std::int64_t mlp_rows(const at::Tensor& x_nD) { return x_nD.is_cpu() ? 1024 : x_nD.size(0); }
 
 std::int64_t scored_rows(const std::vector<PackedSegment>& segments) {
   std::int64_t count = 0;
@@ -87,7 +88,8 @@ PackedPass::~PackedPass() = default;
 
 std::int64_t PackedPass::bytes_a_row(const Transformer& model) {
   const auto& c = model.config();
-  const auto numbers = 3 * c.hidden_size + 3 * c.heads * c.head_dim + 4 * c.key_value_heads * c.head_dim;
+  const auto inner = model.device().is_cpu() ? 0 : 2 * c.intermediate_size;
+  const auto numbers = 3 * c.hidden_size + 3 * c.heads * c.head_dim + 4 * c.key_value_heads * c.head_dim + inner;
   return numbers * static_cast<std::int64_t>(model.weights().embedding_VD.element_size());
 }
 

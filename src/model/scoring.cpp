@@ -2,12 +2,8 @@
 
 #include <ATen/ATen.h>
 
-#include <algorithm>
 #include <cmath>
-#include <numeric>
 
-#include "block_math.hpp"
-#include "cpu_kernels.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/model/sequences.hpp"
 
@@ -30,25 +26,6 @@ void check_item(const ModelConfig& config, const PromptAnswer& item, std::size_t
   check_sequence(config, item.answer, 0);
 }
 
-at::Tensor log_sum_exp(const at::Tensor& logits_RV) {
-  if (!block_math::fusable(logits_RV)) return logits_RV.logsumexp(1);
-  auto sums_R = at::empty({logits_RV.size(0)}, logits_RV.options());
-  cpu::log_sum_exp(logits_RV.const_data_ptr<float>(), sums_R.mutable_data_ptr<float>(), logits_RV.size(0), logits_RV.size(1));
-  return sums_R;
-}
-
-/// Calls visit(first row, logits_RV, log sum exp of each row) for chunks of rows.
-template <typename Visit>
-void for_logit_chunks(const Transformer& model, const at::Tensor& hidden_RD, std::int64_t row_chunk, const Visit& visit) {
-  constexpr std::int64_t mebibyte = 1 << 20;
-  const auto row_bytes = 4 * model.config().vocabulary_size;
-  if (row_chunk == 0) row_chunk = std::max<std::int64_t>(1, (hidden_RD.is_cpu() ? 32 : 256) * mebibyte / row_bytes);
-  for (std::int64_t begin = 0; begin < hidden_RD.size(0); begin += row_chunk) {
-    const auto logits_RV = model.logits(hidden_RD.narrow(0, begin, std::min(row_chunk, hidden_RD.size(0) - begin)));
-    visit(begin, logits_RV, log_sum_exp(logits_RV));
-  }
-}
-
 }  // namespace
 
 void check_sequence(const ModelConfig& config, const std::vector<TokenId>& ids, std::size_t extra_tokens) {
@@ -58,41 +35,6 @@ void check_sequence(const ModelConfig& config, const std::vector<TokenId>& ids, 
   for (const auto id : ids)
     UNPACT_VALIDATE(id >= 0 && id < config.vocabulary_size, concat("token id ", id, " is outside the model's vocabulary"),
                     concat("it has ", config.vocabulary_size, " entries"), "use the tokenizer that belongs to the model");
-}
-
-at::Tensor target_log_probabilities(const Transformer& model, const at::Tensor& hidden_RD, const at::Tensor& targets_R,
-                                    std::int64_t row_chunk) {
-  std::vector<at::Tensor> parts;
-  for_logit_chunks(model, hidden_RD, row_chunk, [&](std::int64_t begin, const at::Tensor& logits_RV, const at::Tensor& sums_R) {
-    const auto targets = targets_R.narrow(0, begin, logits_RV.size(0)).unsqueeze(1);
-    parts.push_back(logits_RV.gather(1, targets).squeeze(1) - sums_R);
-  });
-  return at::cat(parts);
-}
-
-std::vector<float> target_log_probabilities(const Transformer& model, const at::Tensor& hidden_RD,
-                                            const std::vector<std::int64_t>& rows, const std::vector<TokenId>& targets,
-                                            std::int64_t row_chunk) {
-  UNPACT_EXPECT(rows.size() == targets.size() && !rows.empty());
-  std::vector<std::size_t> order(rows.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return rows[a] < rows[b]; });
-  std::vector<at::Tensor> parts;
-  auto next = order.begin();
-  for_logit_chunks(model, hidden_RD, row_chunk, [&](std::int64_t begin, const at::Tensor& logits_RV, const at::Tensor& sums_R) {
-    std::vector<std::int64_t> local_rows, local_targets;
-    for (; next != order.end() && rows[*next] < begin + logits_RV.size(0); ++next) {
-      local_rows.push_back(rows[*next] - begin);
-      local_targets.push_back(targets[*next]);
-    }
-    if (local_rows.empty()) return;
-    const auto at_rows = to_tensor(local_rows, model.device()), at_targets = to_tensor(local_targets, model.device());
-    parts.push_back(logits_RV.index({at_rows, at_targets}) - sums_R.index_select(0, at_rows));
-  });
-  const auto sorted = at::cat(parts).to(at::kCPU);
-  std::vector<float> values(rows.size());
-  for (std::size_t i = 0; i < order.size(); ++i) values[order[i]] = sorted.const_data_ptr<float>()[i];
-  return values;
 }
 
 std::vector<std::vector<float>> score_answers(const Transformer& model, const std::vector<PromptAnswer>& items,

@@ -10,7 +10,7 @@ namespace unpact {
 /// One intermediate result a slot. What take() returns is valid until the slot is taken again.
 class Workspace {
  public:
-  enum Slot { normed, query, key, value, mixed, gate, up, block_query, stored_scores, local_scores, block_mixed, local_mixed, slots };
+  enum Slot { normed, query, key, value, mixed, gate, up, slots };
 
   at::Tensor take(Slot slot, at::IntArrayRef shape, const at::TensorOptions& options) {
     const auto count = c10::multiply_integers(shape);

@@ -13,8 +13,6 @@
 namespace unpact {
 namespace {
 
-at::Tensor logits_of(const at::Tensor& hidden_RD, const at::Tensor& head_VD) { return at::linear(hidden_RD, head_VD).to(at::kFloat); }
-
 struct Saved {
   at::Tensor hidden_RD, head_VD, targets_R, normalizers_R;
   at::Tensor logits_RV;  // undefined: to be computed again
@@ -38,15 +36,14 @@ class LogProbabilityNode final : public torch::autograd::Node {
     for (std::int64_t begin = 0; begin < rows; begin += s.chunk) {
       const auto count = std::min(s.chunk, rows - begin);
       const auto hidden_CD = s.hidden_RD.narrow(0, begin, count);
-      auto slope_CV = s.logits_RV.defined() ? s.logits_RV.narrow(0, begin, count) : logits_of(hidden_CD, s.head_VD);
+      auto slope_CV = s.logits_RV.defined() ? s.logits_RV.narrow(0, begin, count) : at::linear(hidden_CD, s.head_VD);
       log_softmax_gradient(slope_CV, s.normalizers_R.narrow(0, begin, count), s.targets_R.narrow(0, begin, count),
                            gradients[0].narrow(0, begin, count));
-      const auto rounded_CV = slope_CV.to(s.head_VD.scalar_type());
       auto out = hidden_gradient_RD.narrow(0, begin, count);
-      at::mm_out(out, rounded_CV, s.head_VD);
+      at::mm_out(out, slope_CV, s.head_VD);
       if (!wants_head) continue;
-      if (s.head_VD.scalar_type() == at::kFloat) head_gradient_VD.addmm_(rounded_CV.t(), hidden_CD);
-      else head_gradient_VD.add_(at::mm(rounded_CV.t(), hidden_CD));
+      if (s.head_VD.scalar_type() == at::kFloat) head_gradient_VD.addmm_(slope_CV.t(), hidden_CD);
+      else head_gradient_VD.add_(at::mm(slope_CV.t(), hidden_CD));
     }
     release_variables();
     if (in_place || !wants_head) return {hidden_gradient_RD, {}};
@@ -77,7 +74,7 @@ at::Tensor chunked_log_probabilities(const at::Tensor& hidden_RD, const at::Tens
     saved.normalizers_R = at::empty({rows}, options);
     for (std::int64_t begin = 0; begin < rows; begin += saved.chunk) {
       const auto count = std::min(saved.chunk, rows - begin);
-      const auto logits_CV = logits_of(saved.hidden_RD.narrow(0, begin, count), head_VD);
+      const auto logits_CV = at::linear(saved.hidden_RD.narrow(0, begin, count), head_VD);
       const auto normalizers_C = log_normalizers(logits_CV);
       const auto chosen_C = logits_CV.gather(1, targets_R.narrow(0, begin, count).unsqueeze(1)).squeeze(1);
       log_p_R.narrow(0, begin, count).copy_(chosen_C - normalizers_C);

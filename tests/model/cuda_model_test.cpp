@@ -1,12 +1,15 @@
 // The model on a GPU gives the numbers of the CPU, and the kernels for packed sequences those of the definition.
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "../../src/model/block_math.hpp"
 #include "../../src/model/cuda_pointwise.hpp"
 #include "../../src/model/fused_nodes.hpp"
 #include "support/cuda.hpp"
 #include "support/parity.hpp"
 #include "unpact/model/generation.hpp"
+#include "unpact/model/log_softmax.hpp"
 #include "unpact/model/packed_pass.hpp"
 #include "unpact/model/scoring.hpp"
 
@@ -129,6 +132,45 @@ TEST_P(CudaKernels, SiluProductAndItsGradientsAreTheDefinition) {
     expect_close(g.grad().cpu(), gate64.grad().cpu(), 2 * rounding(), concat("gate, ", count));
     expect_close(u.grad().cpu(), up64.grad().cpu(), 2 * rounding(), concat("up, ", count));
   }
+}
+
+TEST_P(CudaKernels, LogSoftmaxEndsAreTheDefinition) {
+  // A row of one pack, of no whole number of packs, and of more than a block's threads take at once.
+  for (const std::int64_t width : {1, 8, 31, 1000, 4099, 32000}) {
+    const auto logits_RV = random({5, width}) * 6, gradients_R = at::randn({5}, at::TensorOptions(gpu_));
+    const auto targets_R = at::randint(width, {5}, at::TensorOptions(gpu_).dtype(at::kLong));
+    auto exact_RV = logits_RV.to(at::kDouble).set_requires_grad(true);
+    (exact_RV.log_softmax(1).gather(1, targets_R.unsqueeze(1)).squeeze(1) * gradients_R).sum().backward();
+    auto slopes_RV = logits_RV.clone();
+    const auto normalizers_R = log_normalizers(slopes_RV);
+    EXPECT_EQ(normalizers_R.scalar_type(), at::kFloat);
+    expect_close(normalizers_R.cpu(), exact_RV.detach().logsumexp(1).cpu(), 2e-5, concat("normalizers, ", width));  // values near 30
+    log_softmax_gradient(slopes_RV, normalizers_R, targets_R, gradients_R);
+    expect_close(slopes_RV.cpu(), exact_RV.grad().cpu(), rounding(), concat("gradient, ", width));
+  }
+}
+
+TEST_P(CudaKernels, InfiniteLogitsAreNotHidden) {
+  auto logits_RV = random({3, 5000});
+  logits_RV[1][4321] = std::numeric_limits<float>::infinity();
+  logits_RV[2][4321] = std::numeric_limits<float>::quiet_NaN();
+  const auto finite_R = log_normalizers(logits_RV).isfinite().cpu();
+  EXPECT_TRUE(finite_R[0].item<bool>());
+  EXPECT_FALSE(finite_R[1].item<bool>());
+  EXPECT_FALSE(finite_R[2].item<bool>());
+}
+
+TEST_P(CudaKernels, GatheredRowsAreThoseOfTheIndex) {
+  const auto stored_keys = random({9, 2, 8}), stored_values = random({9, 2, 8}), keys = random({6, 2, 8}), values = random({6, 2, 8});
+  const auto index_R = at::randint(7 + 6, {40}, at::TensorOptions(gpu_).dtype(at::kLong));
+  const auto expected = [&](const at::Tensor& stored, const at::Tensor& fresh) {
+    return at::cat({stored.narrow(0, 0, 7), fresh}).index_select(0, index_R);
+  };
+  const auto gathered = cuda::gather_rows(stored_keys, stored_values, 7, keys, values, index_R);
+  EXPECT_TRUE(at::equal(gathered.keys_RGd, expected(stored_keys, keys)));
+  EXPECT_TRUE(at::equal(gathered.values_RGd, expected(stored_values, values)));
+  const auto fresh_alone = cuda::gather_rows({}, {}, 0, keys, values, index_R.remainder(6));
+  EXPECT_TRUE(at::equal(fresh_alone.values_RGd, values.index_select(0, index_R.remainder(6))));
 }
 
 INSTANTIATE_TEST_SUITE_P(Types, CudaKernels, testing::Values(at::kFloat, at::kBFloat16, at::kHalf),

@@ -30,6 +30,19 @@ TEST(LogSoftmax, NormalizersAndGradientAreThoseOfAutograd) {
   }
 }
 
+TEST(LogSoftmax, HalfPrecisionIsReadInFloatAndRoundedOnce) {
+  at::manual_seed(4);
+  const auto rounded = (at::randn({5, 100}) * 4).to(at::kBFloat16), wide = rounded.to(at::kFloat);
+  const auto targets = at::randint(100, {5}, at::kLong), gradients = at::randn({5});
+  const auto normalizers = log_normalizers(rounded);
+  EXPECT_TRUE(at::equal(normalizers, wide.logsumexp(1)));
+  auto slopes = rounded.clone(), expected = wide.clone();
+  log_softmax_gradient(slopes, normalizers, targets, gradients);
+  log_softmax_gradient(expected, normalizers, targets, gradients);
+  EXPECT_EQ(slopes.scalar_type(), at::kBFloat16);
+  expect_close(slopes.to(at::kFloat), expected, 2e-3 * expected.abs().max().item<double>(), "gradient");  // half of bfloat16's last bit
+}
+
 TEST(LogSoftmax, ThreadsDoNotMatter) {
   at::manual_seed(2);
   const auto logits = at::randn({64, 3000}), gradients = at::randn({64});

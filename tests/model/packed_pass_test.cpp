@@ -2,8 +2,12 @@
 #include "unpact/model/packed_pass.hpp"
 
 #include <ATen/CPUGeneratorImpl.h>
+#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
+#include <array>
+#include <atomic>
+#include <cmath>
 #include <limits>
 
 #include "../../src/model/cpu_kernels.hpp"
@@ -157,7 +161,12 @@ TEST(CpuKernels, LogSumExpIsItsFormula) {
     const auto x = noise({4, width}, 30);
     auto out = at::empty({4}, at::kFloat);
     cpu::log_sum_exp(x.const_data_ptr<float>(), out.mutable_data_ptr<float>(), 4, width);
-    expect_close(out, x.to(at::kDouble).logsumexp(1).to(at::kFloat), 2e-5, concat("width ", width));  // values up to 100
+    const auto expected = x.to(at::kDouble).logsumexp(1).to(at::kFloat);
+    expect_close(out, expected, 2e-5, concat("width ", width));  // values up to 100
+    auto top = at::full({4}, std::numeric_limits<float>::lowest()), sum = at::zeros({4});
+    for (const auto& piece : x.split((width + 2) / 3, 1))
+      cpu::add_exponentials(piece.contiguous().const_data_ptr<float>(), 4, piece.size(1), top.mutable_data_ptr<float>(), sum.mutable_data_ptr<float>());
+    expect_close(top + sum.log(), expected, 2e-5, concat("in pieces, width ", width));
   }
 }
 
@@ -174,16 +183,51 @@ TEST(CpuKernels, NotANumberStaysOne) {
   }
 }
 
-TEST(CpuKernels, SoftmaxOverTwoPiecesIsItsFormula) {
+TEST(CpuKernels, ExponentialsOverTwoPiecesAreThoseOfASoftmax) {
   const auto scores = noise({90}, 5);
   auto out = scores.clone();
   float* const data = out.mutable_data_ptr<float>();
-  cpu::softmax({{data, data + 50}, {50, 40}, {10, 0}, {45, 33}}, 0.5F);
+  const float sum = cpu::exponentials({{data, data + 50}, {50, 40}, {10, 0}, {45, 33}}, 0.5F);
   auto expected = at::zeros({90}, at::kFloat);
   const auto weights = at::softmax(at::cat({scores.narrow(0, 10, 35), scores.narrow(0, 50, 33)}) * 0.5, 0);
   expected.narrow(0, 10, 35).copy_(weights.narrow(0, 0, 35));
   expected.narrow(0, 50, 33).copy_(weights.narrow(0, 35, 33));
-  expect_close(out, expected, kKernel, "weights");
+  expect_close(out / sum, expected, kKernel, "weights");
+}
+
+TEST(CpuKernels, RunOnSeveralThreads) {
+#ifndef _OPENMP
+  GTEST_SKIP() << "this build has no OpenMP: the kernels run on one thread";
+#endif
+  const auto before = at::get_num_threads();
+  at::set_num_threads(2);
+  std::array<std::atomic<int>, 2> visits{};
+  at::parallel_for(0, 2, 1, [&](std::int64_t begin, std::int64_t end) {
+    visits.at(static_cast<std::size_t>(at::get_thread_num())) += static_cast<int>(end - begin);
+  });
+  at::set_num_threads(before);
+  EXPECT_EQ(visits[0], 1);
+  EXPECT_EQ(visits[1], 1);
+}
+
+TEST(CpuKernels, SmallProductsAreMatrixProducts) {
+  // Heads of whole vectors, of less than one, and wider than a part; keys of less than a vector, of one and of two.
+  for (const std::int64_t d : {5, 64, 300}) {
+    for (const std::int64_t keys : {1, 31, 32, 33, 64}) {
+      // Each matrix is a part of wider rows, as a head is.
+      const auto part = [&](std::int64_t rows, std::int64_t width) { return noise({rows, width + 7}).narrow(1, 3, width); };
+      const auto rows = [](const at::Tensor& x) { return cpu::Rows{x.mutable_data_ptr<float>(), x.size(0), x.size(1), x.stride(0)}; };
+      const auto query = part(9, d), key = part(keys, d), value = part(keys, d);
+      const auto scores = at::empty({9, keys}), out = part(9, d);
+      cpu::small_scores(rows(query), rows(key), rows(scores));
+      expect_close(scores, at::mm(query, key.t()), 2e-5 * std::sqrt(d), concat("scores, d = ", d, ", ", keys, " keys"));
+      cpu::small_mix(rows(scores), rows(value), rows(out));
+      const double mixed = 1e-5 * std::sqrt(d * keys);  // sums of so many terms of order sqrt(d), in another order
+      expect_close(out, at::mm(scores, value), mixed, concat("mix, d = ", d, ", ", keys, " keys"));
+      cpu::divide_rows(rows(out), std::vector<float>(9, 4.0F).data());
+      expect_close(out, at::mm(scores, value) / 4, mixed, "divided");
+    }
+  }
 }
 
 }  // namespace

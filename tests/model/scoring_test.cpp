@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 
 #include "core/temporary_folder.hpp"
 #include "support/parity.hpp"
@@ -83,6 +84,35 @@ TEST(Scoring, RowChunksChangeNothing) {
   for (const std::int64_t chunk : {1, 5, 22, 23, 24})
     expect_close(target_log_probabilities(model, hidden, targets, chunk), whole, kRounding,
                  concat("chunks of ", chunk));
+}
+
+TEST(Scoring, TilesOfTheVocabularyChangeNothing) {
+  auto config = testing_support::tiny_config();
+  config.vocabulary_size = 3001;
+  const auto model = tiny_transformer(5, config);
+  const c10::InferenceMode guard;
+  // 1500 rows go through in two pieces, each of which sees the vocabulary in nine tiles; 7 rows in one of each.
+  for (const std::int64_t rows : {1500, 7}) {
+    const auto hidden_RD = at::randn({rows, config.hidden_size}, at::detail::createCPUGenerator(3)) * 4;
+    const auto targets_R = at::randint(config.vocabulary_size, {rows}, at::detail::createCPUGenerator(4), at::kLong);
+    const auto by_rows = target_log_probabilities(model, hidden_RD, targets_R, 100);
+    // Values of up to 80, whose last bit is 8e-6.
+    expect_close(target_log_probabilities(model, hidden_RD, targets_R), by_rows, 4 * kRounding, concat(rows, " rows"));
+    const std::vector<std::int64_t> asked_rows = {rows - 1, 0, rows / 2, 0, rows / 2, 5};
+    const std::vector<TokenId> asked_tokens = {3000, 0, 349, 2999, 348, 350};
+    expect_close(at::tensor(target_log_probabilities(model, hidden_RD, asked_rows, asked_tokens)),
+                 at::tensor(target_log_probabilities(model, hidden_RD, asked_rows, asked_tokens, 100)), 4 * kRounding, "chosen");
+  }
+}
+
+TEST(Scoring, AnInfiniteLogitOfAnyTileIsNotHidden) {
+  auto config = testing_support::tiny_config();
+  config.vocabulary_size = 3001;
+  auto model = tiny_transformer(5, config);
+  model.weights().head_VD[2900].fill_(std::numeric_limits<float>::infinity());
+  const c10::InferenceMode guard;
+  const auto scores = target_log_probabilities(model, at::ones({600, config.hidden_size}), at::zeros({600}, at::kLong));
+  EXPECT_TRUE(scores.isnan().all().item<bool>());
 }
 
 TEST(Scoring, LongSequencesFillTheContext) {
