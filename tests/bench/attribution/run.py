@@ -19,7 +19,7 @@ import tempfile
 from pathlib import Path
 
 CAPTUM = "captum_tokens,captum_sequence,cached_loop"
-# name: model, n, T, context, rounds, engines, Python competitors; long prompts remove each 8th token alone
+# name: model, n, T, context, rounds, engines, Python competitors
 CASES = {
     "25m-32": ("25m", 32, 8, 1, 5, "shared,batched", CAPTUM),
     "25m-128": ("25m", 128, 16, 1, 3, "shared,batched", CAPTUM),
@@ -50,7 +50,7 @@ def lines_of(command: list, threads: int) -> list[dict]:
 def arguments(case: tuple, options: argparse.Namespace, engines: str, rounds: int) -> list:
     model, n, T, context = case[:4]
     return [options.program, model, options.dtype, options.device, n, T, context, engines, rounds,
-            "--every", 8 if n >= 1000 else 1]
+            "--every", options.every if n >= 1000 else 1]
 
 
 def measure(name: str, options: argparse.Namespace) -> list[dict]:
@@ -129,6 +129,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--dtype", default="fp32", choices=("fp32", "bf16"))
     parser.add_argument("--cases", default=",".join(name for name in CASES if name.startswith(("25m", "110m")) and name != "110m-1024"))
+    parser.add_argument("--every", type=int, default=8, help="prompts of 1024 tokens remove each K-th alone: what they cost, in less time")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "unpact-attribution-bench")
     options = parser.parse_args()
