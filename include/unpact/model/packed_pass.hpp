@@ -87,7 +87,8 @@ class PackedPass {
 
   FirstProjections project_first(const std::vector<TokenId>& tokens);
 
-  /// Bytes that a pass holds for each of its rows, beside the weights and the attention's scores.
+  /// Bytes that a pass holds for each of its rows, beside the weights and the attention's scores; on CUDA with the MLP's
+  /// inner numbers, which on the CPU exist for a part of the rows at a time.
   static std::int64_t bytes_a_row(const Transformer& model);
 
  private:

@@ -21,8 +21,9 @@ std::vector<std::vector<float>> score_answers(const Transformer& model, const st
                                               std::size_t token_budget = 4096);
 
 /// log softmax(logits(hidden))[target] for R rows: hidden_RD, targets_R (int64) -> (R) float32. Runs over chunks of
-/// rows, so that the logits never exist all at once; without gradients only.
-/// @param row_chunk rows of logits at a time; 0: as many as take 32 MiB (CPU) or 256 MiB (CUDA).
+/// rows, so that the logits never exist all at once (with gradients, which are kept for them, they do).
+/// @param row_chunk rows of logits at a time; 0: as many as take 32 MiB (CPU) or 256 MiB (CUDA), and in float32 on the CPU
+/// tiles of the vocabulary, 1 MiB each.
 at::Tensor target_log_probabilities(const Transformer& model, const at::Tensor& hidden_RD, const at::Tensor& targets_R,
                                     std::int64_t row_chunk = 0);
 
