@@ -1,7 +1,7 @@
 #pragma once
-/// CUDA kernels of the model, element by element or row by row: each is one pass over memory where tensor operations would take five. Plain
-/// pointers, so that nvcc sees none of LibTorch; cuda_pointwise.hpp has them for tensors, with the operations that define
-/// them beside. Arithmetic is in float32, rounded once.
+/// CUDA kernels of the model, element by element or row by row: each is one pass over memory (log_sum_exp and slopes: one
+/// each way) where tensor operations would take five. Plain pointers, so that nvcc sees none of LibTorch; cuda_pointwise.hpp
+/// has them for tensors, with the operations that define them beside. Arithmetic is in float32, rounded once.
 #include <cuda_runtime_api.h>
 
 #include <cstdint>
@@ -38,7 +38,8 @@ struct GatheredRows {
 cudaError_t gather_rows(const GatheredRows& gathered, cudaStream_t stream);
 
 /// log sum exp of each row.
-cudaError_t log_sum_exp(Number number, const void* x_RV, float* out_R, std::int64_t rows, std::int64_t width, cudaStream_t stream);
+cudaError_t log_sum_exp(Number number, const void* x_RV, float* out_R, std::int64_t rows, std::int64_t width,
+                        cudaStream_t stream);
 
 /// In place, the gradient by the logits of sum_r g_r log_softmax(logits)[r, t_r]: g_r (1[t_r] - exp(logit - normalizer_r)).
 struct LogSoftmaxSlopes {

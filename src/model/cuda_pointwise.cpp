@@ -61,16 +61,19 @@ Gathered gather_rows(const at::Tensor& stored_keys_XGd, const at::Tensor& stored
     return fits(x) && x.scalar_type() == fresh_keys_RGd.scalar_type() && x.sizes().slice(1) == fresh_keys_RGd.sizes().slice(1) &&
            reinterpret_cast<std::uintptr_t>(x.const_data_ptr()) % 16 == 0;
   };
-  UNPACT_EXPECT(rows_fit(fresh_keys_RGd) && same(fresh_values_RGd, fresh_keys_RGd) && rows_fit(fresh_values_RGd) && row_bytes % 16 == 0);
+  UNPACT_EXPECT(row_bytes % 16 == 0 && rows_fit(fresh_keys_RGd) && rows_fit(fresh_values_RGd) && same(fresh_values_RGd, fresh_keys_RGd));
   UNPACT_EXPECT(stored == 0 || (rows_fit(stored_keys_XGd) && rows_fit(stored_values_XGd) && stored <= stored_keys_XGd.size(0)));
   UNPACT_EXPECT(index_R.is_cuda() && index_R.is_contiguous() && index_R.scalar_type() == at::kLong);
   const c10::cuda::CUDAGuard guard(fresh_keys_RGd.device());
-  const auto room = [&] { return at::empty({index_R.numel(), fresh_keys_RGd.size(1), fresh_keys_RGd.size(2)}, fresh_keys_RGd.options()); };
+  const at::IntArrayRef shape = fresh_keys_RGd.sizes();
+  const auto room = [&] { return at::empty({index_R.numel(), shape[1], shape[2]}, fresh_keys_RGd.options()); };
   Gathered out{room(), room()};
   const auto pointer = [&](const at::Tensor& x) { return stored == 0 ? nullptr : x.const_data_ptr(); };
-  const GatheredRows rows{pointer(stored_keys_XGd), pointer(stored_values_XGd), fresh_keys_RGd.const_data_ptr(), fresh_values_RGd.const_data_ptr(),
-                          index_R.const_data_ptr<std::int64_t>(), out.keys_RGd.mutable_data_ptr(), out.values_RGd.mutable_data_ptr(),
-                          index_R.numel(), stored, row_bytes};
+  const GatheredRows rows{pointer(stored_keys_XGd),          pointer(stored_values_XGd),
+                          fresh_keys_RGd.const_data_ptr(),   fresh_values_RGd.const_data_ptr(),
+                          index_R.const_data_ptr<std::int64_t>(),
+                          out.keys_RGd.mutable_data_ptr(),   out.values_RGd.mutable_data_ptr(),
+                          index_R.numel(),                   stored, row_bytes};
   UNPACT_CUDA_CALL(gather_rows(rows, stream_of(fresh_keys_RGd)));
   return out;
 }
@@ -79,18 +82,25 @@ at::Tensor log_sum_exp(const at::Tensor& x_RV) {
   UNPACT_EXPECT(fits(x_RV) && x_RV.dim() == 2);
   const c10::cuda::CUDAGuard guard(x_RV.device());
   auto out_R = at::empty({x_RV.size(0)}, x_RV.options().dtype(at::kFloat).requires_grad(false));
-  UNPACT_CUDA_CALL(log_sum_exp(number_of(x_RV), x_RV.const_data_ptr(), out_R.mutable_data_ptr<float>(), x_RV.size(0), x_RV.size(1), stream_of(x_RV)));
+  UNPACT_CUDA_CALL(log_sum_exp(number_of(x_RV), x_RV.const_data_ptr(), out_R.mutable_data_ptr<float>(), x_RV.size(0), x_RV.size(1),
+                               stream_of(x_RV)));
   return out_R;
 }
 
-void log_softmax_slopes(const at::Tensor& logits_RV, const at::Tensor& normalizers_R, const at::Tensor& targets_R, const at::Tensor& gradients_R) {
+void log_softmax_slopes(const at::Tensor& logits_RV, const at::Tensor& normalizers_R, const at::Tensor& targets_R,
+                        const at::Tensor& gradients_R) {
   const auto is_row_number = [&](const at::Tensor& x_R, at::ScalarType dtype) {
     return x_R.is_cuda() && x_R.is_contiguous() && x_R.scalar_type() == dtype && x_R.numel() == logits_RV.size(0);
   };
-  UNPACT_EXPECT(fits(logits_RV) && is_row_number(normalizers_R, at::kFloat) && is_row_number(gradients_R, at::kFloat) && is_row_number(targets_R, at::kLong));
+  UNPACT_EXPECT(fits(logits_RV) && is_row_number(targets_R, at::kLong));
+  UNPACT_EXPECT(is_row_number(normalizers_R, at::kFloat) && is_row_number(gradients_R, at::kFloat));
   const c10::cuda::CUDAGuard guard(logits_RV.device());
-  const LogSoftmaxSlopes slopes{logits_RV.mutable_data_ptr(), normalizers_R.const_data_ptr<float>(), gradients_R.const_data_ptr<float>(),
-                                targets_R.const_data_ptr<std::int64_t>(), logits_RV.size(0), logits_RV.size(1)};
+  const LogSoftmaxSlopes slopes{logits_RV.mutable_data_ptr(),
+                                normalizers_R.const_data_ptr<float>(),
+                                gradients_R.const_data_ptr<float>(),
+                                targets_R.const_data_ptr<std::int64_t>(),
+                                logits_RV.size(0),
+                                logits_RV.size(1)};
   UNPACT_CUDA_CALL(log_softmax_slopes(number_of(logits_RV), slopes, stream_of(logits_RV)));
 }
 

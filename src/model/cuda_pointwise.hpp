@@ -34,6 +34,7 @@ Gathered gather_rows(const at::Tensor& stored_keys_XGd, const at::Tensor& stored
 at::Tensor log_sum_exp(const at::Tensor& x_RV);
 
 /// log_softmax_gradient() of log_softmax.hpp, in the logits' precision, rounded once.
-void log_softmax_slopes(const at::Tensor& logits_RV, const at::Tensor& normalizers_R, const at::Tensor& targets_R, const at::Tensor& gradients_R);
+void log_softmax_slopes(const at::Tensor& logits_RV, const at::Tensor& normalizers_R, const at::Tensor& targets_R,
+                        const at::Tensor& gradients_R);
 
 }  // namespace unpact::cuda

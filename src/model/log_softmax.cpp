@@ -13,7 +13,8 @@ namespace {
 bool plain(const at::Tensor& x) { return x.is_cpu() && x.scalar_type() == at::kFloat && x.is_contiguous(); }
 
 /// The definition, in float32.
-void composed_gradient(at::Tensor& logits_RV, const at::Tensor& normalizers_R, const at::Tensor& targets_R, const at::Tensor& gradients_R) {
+void composed_gradient(at::Tensor& logits_RV, const at::Tensor& normalizers_R, const at::Tensor& targets_R,
+                       const at::Tensor& gradients_R) {
   logits_RV.sub_(normalizers_R.unsqueeze(1)).exp_().mul_(-gradients_R.unsqueeze(1));
   const auto rows_R = at::arange(logits_RV.size(0), targets_R.options());
   logits_RV.index_put_({rows_R, targets_R}, gradients_R.to(logits_RV.scalar_type()), /*accumulate=*/true);

@@ -107,7 +107,8 @@ class BlockAttention {
   void to_weights(const Chunk& chunk, float* local, float* sums) const {
     const auto& segment = *chunk.segment;
     const auto width = block_.prefix, local_width = chunk.local();
-    float* const stored = width > 0 ? stored_scores_.mutable_data_ptr<float>() + (chunk.query_begin - block_.query_begin()) * width : local;
+    const auto in_block = chunk.query_begin - block_.query_begin();
+    float* const stored = width > 0 ? stored_scores_.mutable_data_ptr<float>() + in_block * width : local;
     const float scale = 1.0F / std::sqrt(static_cast<float>(head_.query_Qd.size(1)));
     for (std::int64_t row = 0; row < chunk.count; ++row) {
       const auto position = segment.position(chunk.first_row + row);

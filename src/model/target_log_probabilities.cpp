@@ -31,7 +31,8 @@ struct Asked {
 
 /// Rows first..first+count-1: all tiles of the vocabulary one behind the other, with a running maximum and sum of each row.
 /// @param asked of these rows alone.
-void score_tiles(const at::Tensor& head_VD, const at::Tensor& hidden_CD, std::int64_t first, std::span<const Asked> asked, std::vector<float>& out) {
+void score_tiles(const at::Tensor& head_VD, const at::Tensor& hidden_CD, std::int64_t first, std::span<const Asked> asked,
+                 std::vector<float>& out) {
   const auto rows = hidden_CD.size(0), vocabulary = head_VD.size(0), width = std::min(vocabulary, kTileLogits / rows);
   std::vector<float> top(static_cast<std::size_t>(rows), std::numeric_limits<float>::lowest()), sum(top.size(), 0.0F);
   const auto buffer = at::empty({rows * width}, hidden_CD.options());
@@ -56,9 +57,10 @@ std::vector<float> score_in_tiles(const Transformer& model, const at::Tensor& hi
   const auto rows = hidden_RD.size(0), pieces = (rows + kTileRows - 1) / kTileRows;
   for (std::int64_t piece = 0; piece < pieces; ++piece) {
     const auto first = rows * piece / pieces, end = rows * (piece + 1) / pieces;
-    const auto count = std::find_if(asked.begin(), asked.end(), [&](const Asked& a) { return a.row >= end; }) - asked.begin();
-    score_tiles(model.weights().head_VD, hidden_RD.narrow(0, first, end - first), first, asked.first(static_cast<std::size_t>(count)), out);
-    asked = asked.subspan(static_cast<std::size_t>(count));
+    const auto behind = std::find_if(asked.begin(), asked.end(), [&](const Asked& a) { return a.row >= end; });
+    const auto count = static_cast<std::size_t>(behind - asked.begin());
+    score_tiles(model.weights().head_VD, hidden_RD.narrow(0, first, end - first), first, asked.first(count), out);
+    asked = asked.subspan(count);
   }
   return out;
 }
@@ -87,8 +89,9 @@ at::Tensor target_log_probabilities(const Transformer& model, const at::Tensor& 
                                     std::int64_t row_chunk) {
   if (row_chunk == 0 && fits_tiles(model, hidden_RD)) {
     std::vector<Asked> asked;
-    const auto targets = targets_R.contiguous();
-    for (std::int64_t row = 0; row < targets.numel(); ++row) asked.push_back({row, targets.const_data_ptr<std::int64_t>()[row], asked.size()});
+    const auto contiguous_R = targets_R.contiguous();
+    const auto* targets = contiguous_R.const_data_ptr<std::int64_t>();
+    for (std::int64_t row = 0; row < contiguous_R.numel(); ++row) asked.push_back({row, targets[row], asked.size()});
     return at::tensor(score_in_tiles(model, hidden_RD, asked), at::kFloat);
   }
   std::vector<at::Tensor> parts;
