@@ -4,9 +4,6 @@ find_package(OpenSSL REQUIRED COMPONENTS Crypto)
 find_package(nlohmann_json 3.10 REQUIRED)
 find_package(Boost 1.70 REQUIRED COMPONENTS program_options)
 
-add_library(unpact_options INTERFACE)
-target_link_libraries(unpact_options INTERFACE Boost::program_options)
-
 find_path(SENTENCEPIECE_INCLUDE_DIR sentencepiece_processor.h REQUIRED)
 find_library(SENTENCEPIECE_LIBRARY sentencepiece REQUIRED)
 find_library(SENTENCEPIECE_TRAIN_LIBRARY sentencepiece_train REQUIRED)

@@ -1,5 +1,6 @@
-# unpact_layer(NAME [LAYERS ...] [LINK ...])   library unpact_NAME from src/NAME/*.cpp
-# unpact_tests(LAYER [NP ...])                 one GoogleTest program a layer, run at each number of ranks
+# unpact_layers([ONLY NAME ...])                             libraries of the table in src/layers.txt
+# unpact_library(NAME SOURCES ... [LAYERS ...] [LINK ...])   library unpact_NAME
+# unpact_tests(LAYER [NP ...])                               one GoogleTest program a layer, run at each number of ranks
 set(UNPACT_WARNINGS -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual)
 if(UNPACT_WERROR)
   list(APPEND UNPACT_WARNINGS -Werror)
@@ -7,7 +8,7 @@ endif()
 
 add_library(unpact_flags INTERFACE)
 target_compile_options(unpact_flags INTERFACE "$<$<COMPILE_LANGUAGE:CXX>:${UNPACT_WARNINGS}>")
-target_include_directories(unpact_flags INTERFACE ${PROJECT_SOURCE_DIR}/include ${PROJECT_BINARY_DIR}/include)
+target_include_directories(unpact_flags INTERFACE ${PROJECT_SOURCE_DIR}/include ${PROJECT_BINARY_DIR}/include ${PROJECT_SOURCE_DIR})
 if(UNPACT_SANITIZE)
   target_compile_options(unpact_flags INTERFACE -fsanitize=${UNPACT_SANITIZE} -fno-omit-frame-pointer)
   target_link_options(unpact_flags INTERFACE -fsanitize=${UNPACT_SANITIZE})
@@ -39,26 +40,49 @@ function(_unpact_use_pch target libraries)
   endif()
 endfunction()
 
-function(unpact_layer name)
-  cmake_parse_arguments(ARG "" "" "LAYERS;LINK" ${ARGN})
-  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*.cpp)
+function(unpact_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LAYERS;LINK" ${ARGN})
   list(TRANSFORM ARG_LAYERS PREPEND unpact_ OUTPUT_VARIABLE layers)
-  if(NOT sources)
+  if(NOT ARG_SOURCES)
     add_library(unpact_${name} INTERFACE)
     target_link_libraries(unpact_${name} INTERFACE unpact_flags ${layers} ${ARG_LINK})
     return()
   endif()
-  add_library(unpact_${name} STATIC ${sources})
+  set(kernels ${ARG_SOURCES})
+  list(FILTER kernels INCLUDE REGEX "\\.cu$")
+  list(FILTER ARG_SOURCES EXCLUDE REGEX "\\.cu$")
+  add_library(unpact_${name} STATIC ${ARG_SOURCES})
   target_link_libraries(unpact_${name} PUBLIC unpact_flags ${layers} ${ARG_LINK})
-  file(GLOB kernels CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*.cu)
   if(kernels AND UNPACT_HAS_CUDA)
     # Without LibTorch's headers and flags: nvcc sees plain pointers.
     add_library(unpact_${name}_cuda STATIC ${kernels})
+    target_include_directories(unpact_${name}_cuda PRIVATE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR})
     set_target_properties(unpact_${name}_cuda PROPERTIES CUDA_ARCHITECTURES "${UNPACT_CUDA_ARCHITECTURES}" CUDA_STANDARD 17
                           POSITION_INDEPENDENT_CODE ON)
     target_link_libraries(unpact_${name} PUBLIC unpact_${name}_cuda CUDA::cudart)
   endif()
   _unpact_use_pch(unpact_${name} "${ARG_LINK}")
+endfunction()
+
+function(unpact_layers)
+  cmake_parse_arguments(ARG "" "" "ONLY" ${ARGN})
+  set(table ${PROJECT_SOURCE_DIR}/src/layers.txt)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${table})
+  file(STRINGS ${table} rows REGEX "^[a-z]")
+  foreach(row IN LISTS rows)
+    string(REPLACE ";" "\\;" row "${row}")  # semicolons in the last column are prose
+    string(REGEX MATCH "^([a-z]+) *\\|([^|]*)\\|([^|]*)\\|" _ "${row}")
+    set(name ${CMAKE_MATCH_1})
+    separate_arguments(layers UNIX_COMMAND "${CMAKE_MATCH_2}")
+    separate_arguments(links UNIX_COMMAND "${CMAKE_MATCH_3}")
+    if(ARG_ONLY AND NOT name IN_LIST ARG_ONLY)
+      continue()
+    endif()
+    file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*.cpp ${PROJECT_SOURCE_DIR}/src/${name}/*.cu
+         ${PROJECT_SOURCE_DIR}/src/${name}/*/*.cpp ${PROJECT_SOURCE_DIR}/src/${name}/*/*.cu)
+    unpact_library(${name} SOURCES ${sources} LAYERS ${layers} LINK ${links})
+  endforeach()
+  add_dependencies(unpact_core unpact_build_info)
 endfunction()
 
 function(unpact_tests layer)

@@ -1,5 +1,20 @@
-#include "job_table.hpp"
+#include <filesystem>
 
-unpact::ExitCode unpact::finetune_job(const Communicator& world, const CommandLine&, const Configuration& configuration) {
-  return run_finetune(world, configuration);
+#include "jobs/job_table.hpp"
+#include "unpact/campaign/resources.hpp"
+#include "unpact/core/log.hpp"
+
+namespace unpact {
+namespace fs = std::filesystem;
+
+ExitCode run_finetune(const Communicator& world, const CommandLine&, const Configuration& c) {
+  const Session session(world, c.run);
+  check_training_device(c.train, session.device());
+  session.open_output(c.run.output);
+  const auto folder = fs::path(c.run.output) / "model";
+  finetune_into(session, c, load_dataset(c.dataset), folder);
+  log::info(concat("The fine-tuned model is in ", folder.string()));
+  return ExitCode::done;
 }
+
+}  // namespace unpact

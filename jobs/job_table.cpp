@@ -1,12 +1,101 @@
-#include "job_table.hpp"
+#include "jobs/job_table.hpp"
 
-#include <map>
+#include <algorithm>
+#include <sstream>
 
-unpact::Job unpact::job_named(const std::string& name) {
-  static const std::map<std::string, Job> jobs = {
-      {"finetune", finetune_job}, {"unlearn", unlearn_job}, {"attribute", attribute_job}, {"evaluate", evaluate_job},
-      {"reproduce", reproduce_job}, {"collect", collect_job}, {"inspect", inspect_job}, {"ask", ask_job}};
-  const auto it = jobs.find(name);
-  UNPACT_EXPECT(it != jobs.end());
-  return it->second;
+#include "unpact/core/error.hpp"
+#include "unpact/options/option_table.hpp"
+#include "unpact/unlearn/method.hpp"
+
+namespace unpact {
+namespace {
+
+/// The forget terms and procedures, and what goes with them.
+std::string forget_kinds_text() {
+  std::string text = "\n  forget terms (docs/methods.md has formulas and sources):\n";
+  for (const auto& kind : known_forget_kinds())
+    text += concat("    ", kind.name, std::string(10 - kind.name.size(), ' '), kind.summary,
+                   kind.takes_retain ? "" : " [no retain term]", kind.takes_weighting ? " [weighting]" : "", "\n");
+  return text;
 }
+
+std::string help_of_program() {
+  std::ostringstream out;
+  out << "unpact: has an unlearned language model forgotten, hidden or lost its knowledge?\n\n"
+      << "usage: unpact JOB [--config FILE] [--section.key value ...]\n\njobs:\n";
+  for (const auto& job : job_table()) out << "  " << job.name << std::string(12 - job.name.size(), ' ') << job.summary << "\n";
+  out << "\nunpact JOB --help lists a job's options; --print-config prints the resolved configuration; --version the version.\n"
+      << "exit codes: 0 done, 1 user error, 2 failure, 75 stopped at a checkpoint, please requeue\n";
+  return out.str();
+}
+
+}  // namespace
+
+const std::vector<Job>& job_table() {
+  static const std::vector<Job> table = {
+      {"ask", "Asks one or two models a question and shows which words of it decided.",
+       "unpact ask --model DIR [--unlearned DIR] --prompt \"...\" [--answer \"...\"] [--json]\n"
+       "       unpact ask --model DIR [--unlearned DIR] --input FILE|- [--json]",
+       {"run", "model", "ask", "prompt", "generation", "attribution"}, run_ask},
+      {"attribute", "Answers every question of a dataset and attributes the answers to the prompts' tokens, for one model.",
+       "unpact attribute --model DIR --dataset NAME --config FILE [--attribution.method METHOD] [--output DIR]\n"
+       "       unpact attribute --tune --model DIR --dataset NAME --config FILE [--output DIR]",
+       {"run", "model", "prompt", "dataset", "generation", "attribution", "judge"}, run_attribute},
+      {"collect", "Builds campaign.h5 from the cells of a campaign's folder.", "unpact collect --output DIR", {"run"}, run_collect},
+      {"evaluate", "Compares a target with an unlearned model: outcomes, focus shift, recovery and destruction.",
+       "unpact evaluate --model DIR --unlearned DIR --dataset NAME --config FILE [--output DIR]",
+       {"run", "model", "evaluate", "prompt", "dataset", "generation", "attribution", "judge", "probe", "method"}, run_evaluate},
+      {"finetune", "Fine-tunes a model on a dataset: the target, a reinforced or a retrained model.",
+       "unpact finetune --config FILE [--output DIR]", {"run", "model", "prompt", "dataset", "finetune", "train"}, run_finetune},
+      {"inspect", "Says what a model, tokenizer, dataset, results file or this machine is.",
+       "unpact inspect model DIR [--inspect.quick true] [--inspect.ranks W] [--json]\n"
+       "       unpact inspect tokenizer|dataset|results|machine [PATH]",
+       {"inspect", "dataset", "prompt"}, run_inspect},
+      {"reproduce", "Runs a whole campaign: every model, dataset, method and seed that it names. Finished cells are skipped.",
+       "unpact reproduce --config FILE",
+       {"run", "campaign", "model", "prompt", "dataset", "finetune", "unlearn", "method", "train", "generation", "attribution", "judge",
+        "probe"},
+       run_reproduce},
+      {"unlearn", "Makes a model forget the forget set.",
+       "unpact unlearn --model DIR --method NAME --dataset NAME --config FILE [--output DIR]",
+       {"run", "model", "prompt", "dataset", "unlearn", "method", "train"}, run_unlearn}};
+  return table;
+}
+
+const Job& job_named(const std::string& name) {
+  const auto& jobs = job_table();
+  const auto job = std::find_if(jobs.begin(), jobs.end(), [&](const Job& j) { return j.name == name; });
+  if (job != jobs.end()) return *job;
+  std::vector<std::string> names;
+  for (const auto& known : jobs) names.push_back(known.name);
+  const auto near = closest_match(name, names);
+  throw UserError(concat("unknown job '", name, "'"), concat("known: ", join(names, ", ")),
+                  near.empty() ? std::string("see `unpact --help`") : concat("did you mean '", near, "'?"));
+}
+
+std::string help_text(const std::string& name) {
+  if (name.empty()) return help_of_program();
+  const auto& job = job_named(name);
+  std::ostringstream out;
+  out << job.summary << "\n\nusage: " << job.usage << "\n";
+  Configuration defaults;
+  const auto table = option_table(defaults);
+  for (const auto& section : job.sections) {
+    out << "\n[" << section << "]\n";
+    for (const auto& option : table) {
+      if (option.key.substr(0, option.key.find('.')) != section) continue;
+      const auto key = concat("  --", option.key);
+      const auto value = value_text(option);
+      out << key << std::string(key.size() < 36 ? 36 - key.size() : 1, ' ') << option.help
+          << (value.empty() ? "" : concat(" (", value, ")")) << "\n";
+    }
+    if (section == "method") out << forget_kinds_text();
+  }
+  return out.str();
+}
+
+void require_model(const Configuration& c) {
+  UNPACT_VALIDATE(!c.model.path.empty(), "no model was given", "this job works on an existing checkpoint", "add --model DIR");
+}
+
+}  // namespace unpact

@@ -1,23 +1,43 @@
 #pragma once
-/// The jobs by name. Each has a file of its own, which calls one function of the campaign layer.
+/// The program's jobs: name, help and body, one row each. A body stands in the file or folder of its name.
 #include <string>
+#include <vector>
 
-#include "unpact/campaign/jobs.hpp"
+#include "unpact/comm/communicator.hpp"
+#include "unpact/core/error.hpp"
+#include "unpact/options/configuration.hpp"
 
 namespace unpact {
 
-using Job = ExitCode (*)(const Communicator& world, const CommandLine& line, const Configuration& configuration);
+/// Does the job. Collective over `world`. @return the exit code of the program.
+/// @param line the command line behind `configuration`: a campaign resolves it once more for each cell.
+using JobBody = ExitCode (*)(const Communicator& world, const CommandLine& line, const Configuration& configuration);
 
-ExitCode finetune_job(const Communicator& world, const CommandLine& line, const Configuration& configuration);
-ExitCode unlearn_job(const Communicator& world, const CommandLine& line, const Configuration& configuration);
-ExitCode attribute_job(const Communicator& world, const CommandLine& line, const Configuration& configuration);
-ExitCode evaluate_job(const Communicator& world, const CommandLine& line, const Configuration& configuration);
-ExitCode reproduce_job(const Communicator& world, const CommandLine& line, const Configuration& configuration);
-ExitCode collect_job(const Communicator& world, const CommandLine& line, const Configuration& configuration);
-ExitCode inspect_job(const Communicator& world, const CommandLine& line, const Configuration& configuration);
-ExitCode ask_job(const Communicator& world, const CommandLine& line, const Configuration& configuration);
+struct Job {
+  std::string name, summary, usage;
+  std::vector<std::string> sections;  ///< of the options that it heeds
+  JobBody run;
+};
 
-/// @throws ContractViolation for an unknown name: help_text() refuses it with a readable message before.
-Job job_named(const std::string& name);
+/// All jobs, by name.
+const std::vector<Job>& job_table();
+
+/// @throws UserError for an unknown name, with the nearest known one.
+const Job& job_named(const std::string& name);
+
+/// Help of one job: what it does and the options that it uses; without a name the list of all.
+std::string help_text(const std::string& name);
+
+/// @throws UserError when no model is given: for jobs that work on an existing checkpoint.
+void require_model(const Configuration& configuration);
+
+ExitCode run_ask(const Communicator& world, const CommandLine& line, const Configuration& configuration);
+ExitCode run_attribute(const Communicator& world, const CommandLine& line, const Configuration& configuration);
+ExitCode run_collect(const Communicator& world, const CommandLine& line, const Configuration& configuration);
+ExitCode run_evaluate(const Communicator& world, const CommandLine& line, const Configuration& configuration);
+ExitCode run_finetune(const Communicator& world, const CommandLine& line, const Configuration& configuration);
+ExitCode run_inspect(const Communicator& world, const CommandLine& line, const Configuration& configuration);
+ExitCode run_reproduce(const Communicator& world, const CommandLine& line, const Configuration& configuration);
+ExitCode run_unlearn(const Communicator& world, const CommandLine& line, const Configuration& configuration);
 
 }  // namespace unpact

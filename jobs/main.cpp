@@ -7,7 +7,7 @@
 #include <iostream>
 #include <thread>
 
-#include "job_table.hpp"
+#include "jobs/job_table.hpp"
 #include "unpact/core/log.hpp"
 #include "unpact/core/stop.hpp"
 #include "unpact/core/version.hpp"
@@ -43,7 +43,7 @@ int run_job(const unpact::Communicator& world, const unpact::CommandLine& line, 
   }
   try {
     unpact::set_time_limit(60 * configuration.run.time_limit);
-    return static_cast<int>(job(world, line, configuration));
+    return static_cast<int>(job.run(world, line, configuration));
   } catch (const unpact::StoppedAtCheckpoint& stopped) {
     return report_together(world, stopped);  // all ranks stop together
   } catch (const std::exception& error) {

@@ -1,5 +1,180 @@
-#include "job_table.hpp"
+#include <algorithm>
+#include <set>
 
-unpact::ExitCode unpact::reproduce_job(const Communicator& world, const CommandLine& line, const Configuration&) {
-  return run_reproduce(world, line);
+#include "unpact/campaign/cell.hpp"
+#include "jobs/job_table.hpp"
+#include "unpact/campaign/resources.hpp"
+#include "unpact/comm/work_queue.hpp"
+#include "unpact/core/atomic_file.hpp"
+#include "unpact/core/clock.hpp"
+#include "unpact/core/error.hpp"
+#include "unpact/core/log.hpp"
+#include "unpact/core/progress.hpp"
+#include "unpact/core/stop.hpp"
+#include "unpact/store/cell_file.hpp"
+#include "unpact/store/collect.hpp"
+
+namespace unpact {
+namespace fs = std::filesystem;
+namespace {
+
+/// One entry for the option as it stands when the campaign names no choice files.
+std::vector<std::string> choices(const std::string& names) {
+  auto list = split_list(names);
+  if (list.empty()) list.emplace_back();
+  return list;
 }
+
+/// The cells of one model and dataset, each with its configuration, the costliest first.
+std::vector<Configuration> plan_cells(const CommandLine& line, const Configuration& campaign, const std::vector<std::string>& forced) {
+  std::vector<Configuration> cells;
+  for (const auto& method : choices(campaign.campaign.methods)) {
+    for (const auto& seed : split_list(campaign.campaign.seeds)) {
+      auto settings = forced;
+      if (!method.empty()) settings.push_back("method.use=" + method);
+      settings.push_back("run.seed=" + seed);
+      cells.push_back(line.resolve(settings));
+    }
+  }
+  std::stable_sort(cells.begin(), cells.end(), [](const auto& a, const auto& b) { return relative_cost(a.method) > relative_cost(b.method); });
+  return cells;
+}
+
+/// One model and dataset with the cells that share their target.
+struct Pair {
+  Configuration configuration;
+  std::vector<Configuration> cells;
+};
+
+/// Refuses a plan in which two cells would write the same file.
+void check_plan(const std::vector<Pair>& plan) {
+  std::set<std::string> seen;
+  for (const auto& pair : plan) {
+    UNPACT_VALIDATE(!pair.cells.empty(), "the campaign has no cells", "campaign.seeds is empty", "name at least one seed");
+    for (const auto& cell : pair.cells)
+      UNPACT_VALIDATE(seen.insert(cell_id(cell)).second, concat("two cells are called ", cell_id(cell)),
+                      "their results would overwrite each other", "give each choice file its own name (model.name, dataset.name, method.name)");
+  }
+}
+
+/// Every cell's configuration, resolved and checked before a device is touched or a file is written.
+std::vector<Pair> make_plan(const CommandLine& line, const Configuration& campaign) {
+  std::vector<Pair> plan;
+  for (const auto& model : choices(campaign.campaign.models)) {
+    for (const auto& dataset : choices(campaign.campaign.datasets)) {
+      std::vector<std::string> forced;
+      if (!model.empty()) forced.push_back("model.use=" + model);
+      if (!dataset.empty()) forced.push_back("dataset.use=" + dataset);
+      plan.push_back({line.resolve(forced), plan_cells(line, campaign, forced)});
+    }
+  }
+  check_plan(plan);
+  return plan;
+}
+
+Communicator split_groups(const Communicator& world, std::int64_t ranks_per_cell) {
+  UNPACT_VALIDATE(world.size() % ranks_per_cell == 0, concat("option 'campaign.ranks_per_cell' is ", ranks_per_cell),
+                  concat("the job has ", world.size(), " ranks, which cannot be cut into equal groups"), "choose a divisor of the number of ranks");
+  return world.split(static_cast<int>(world.rank() / ranks_per_cell), world.rank());
+}
+
+class Campaign {
+ public:
+  Campaign(const Communicator& world, const CommandLine& line)
+      : configuration_(line.resolve()), configuration_text_(line.printed()), plan_(make_plan(line, configuration_)),
+        group_(split_groups(world, configuration_.campaign.ranks_per_cell)), session_(world, configuration_.run),
+        folder_(configuration_.run.output) {
+    check_training_device(configuration_.train, session_.device());
+    session_.open_output(configuration_.run.output);
+  }
+
+  ExitCode run() {
+    const Stopwatch clock;
+    log::info(concat("unpact campaign in ", folder_.string(), ": ", session_.world().size(), " rank(s), ",
+                     configuration_.campaign.ranks_per_cell, " a cell, on ", session_.devices().front()));
+    if (session_.is_root()) write_file_atomically(folder_ / "campaign.ini", configuration_text_);
+    for (const auto& pair : plan_)
+      if (session_.world().max(stopped_) == 0) run_pair(pair);
+    finish(clock.seconds());
+    if (session_.world().max(stopped_) > 0) {
+      log::info("Stopped before the end of the campaign: start the same command again");
+      return ExitCode::requeue;
+    }
+    const auto failed = session_.world().sum(failed_);
+    return failed > 0 ? ExitCode::failure : ExitCode::done;
+  }
+
+ private:
+  /// All cells of one model and dataset: the baseline by everybody, then the cells by groups.
+  void run_pair(const Pair& pair) {
+    for (const auto& cell : pair.cells)
+      planned_.push_back({cell_id(cell), cell.model.name, cell.dataset.name, cell.method.name, static_cast<std::int64_t>(cell.run.seed),
+                          cell_file(folder_, cell_id(cell))});
+    const auto baseline = prepare_baseline(session_, pair.configuration, folder_);
+    SharedWorkQueue queue(session_.world(), static_cast<std::int64_t>(pair.cells.size()));
+    while (!wants_to_stop()) {
+      const auto next = queue.next(group_);
+      if (!next) break;
+      run_one(baseline, pair.cells[static_cast<std::size_t>(*next)]);
+    }
+    if (stopped_ > 0 && group_.is_root()) queue.close();  // the other groups finish the cell at hand
+    session_.world().barrier();
+  }
+
+  /// Asked between cells; inside of one, the training looks for itself.
+  bool wants_to_stop() {
+    constexpr double kReserve = 60;  // seconds: less is not worth beginning a cell
+    stopped_ = std::max(stopped_, group_.max(std::int64_t{stop_wanted(kReserve) ? 1 : 0}));
+    return stopped_ > 0;
+  }
+
+  void run_one(const Baseline& baseline, const Configuration& cell) {
+    const auto id = cell_id(cell);
+    const bool done = group_.is_root() && is_cell_done(baseline, cell, folder_);
+    if (group_.broadcast(done ? "yes" : "no", 0) == "yes") {
+      log::info(concat("Cell ", id, " is finished already"));
+      return;
+    }
+    log::info(concat("Cell ", id));
+    const Stopwatch clock;
+    try {
+      run_cell(session_, group_, baseline, cell, folder_);
+      log::detail(concat("cell ", id, " took ", format_duration(clock.seconds())));
+    } catch (const StoppedAtCheckpoint& stopped) {
+      if (group_.is_root()) log::warn(concat("cell ", id, ": ", stopped.what()));
+      stopped_ = 1;
+    } catch (const TrainingDiverged& error) {
+      // The method wrecked itself; the other cells are still worth having.
+      if (group_.is_root()) log::warn(concat("cell ", id, " has no result: ", error.what()));
+      failed_ += group_.is_root();
+    }
+  }
+
+  void finish(double seconds) {
+    if (!session_.is_root()) return;
+    const auto summary = collect_campaign(folder_, planned_);
+    std::vector<CellRecord> records;
+    for (const auto& cell : planned_)
+      if (fs::exists(cell.file)) records.push_back(read_cell_file(cell.file));
+    log::info(concat("\n", summary_table(records)));
+    log::info(concat(summary.finished, " cell(s) finished, ", summary.missing, " missing, ", summary.broken, " broken, in ",
+                     format_duration(seconds)));
+    log::info(concat("Results: ", (folder_ / "campaign.h5").string(), "\nReport:  python -m unpact_results report ", folder_.string(), "  (writes ",
+                     (folder_ / "report.html").string(), ")"));
+  }
+
+  Configuration configuration_;
+  std::string configuration_text_;
+  std::vector<Pair> plan_;
+  Communicator group_;
+  Session session_;
+  fs::path folder_;
+  std::vector<PlannedCell> planned_;
+  std::int64_t failed_ = 0, stopped_ = 0;
+};
+
+}  // namespace
+
+ExitCode run_reproduce(const Communicator& world, const CommandLine& command_line, const Configuration&) { return Campaign(world, command_line).run(); }
+
+}  // namespace unpact

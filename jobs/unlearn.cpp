@@ -1,5 +1,109 @@
-#include "job_table.hpp"
+#include <filesystem>
+#include <functional>
+#include <set>
 
-unpact::ExitCode unpact::unlearn_job(const Communicator& world, const CommandLine&, const Configuration& configuration) {
-  return run_unlearn(world, configuration);
+#include "jobs/job_table.hpp"
+#include "unpact/campaign/resources.hpp"
+#include "unpact/campaign/unlearned_folder.hpp"
+#include "unpact/checkpoint/checkpoint.hpp"
+#include "unpact/comm/device.hpp"
+#include "unpact/core/error.hpp"
+#include "unpact/core/log.hpp"
+#include "unpact/core/progress.hpp"
+#include "unpact/train/memory_plan.hpp"
+#include "unpact/train/step_note.hpp"
+#include "unpact/train/training_checkpoint.hpp"
+
+namespace unpact {
+namespace fs = std::filesystem;
+namespace {
+
+/// The weights that a method trains.
+std::function<bool(const std::string&)> trained_by(const MethodOptions& method) {
+  if (method.forget != "rmu" || trim(method.trained_layers) == "all") return [](const std::string&) { return true; };
+  std::set<std::string> names;
+  for (const auto& layer : split_list(method.trained_layers))
+    for (const auto& weight : split_list(method.trained_weights)) names.insert(concat("model.layers.", layer, ".", weight));
+  return [names](const std::string& name) { return names.count(name) != 0; };
 }
+
+/// What a rank holds of the target beside its pieces (load_to_train).
+TargetInMemory target_in_memory(const Configuration& c) {
+  if (c.train.shard == "none") return TargetInMemory::whole;
+  return asks_target(c.method) ? TargetInMemory::streamed : TargetInMemory::nothing;
+}
+
+/// Prints what a rank will need and refuses what does not fit; loads no weights.
+ExitCode plan_unlearning(const Session& session, const Configuration& c, const Dataset& dataset) {
+  const auto config = read_model_config(c.model.path);
+  const auto tokenizer = load_tokenizer(c.model.path);
+  const auto data = unlearn_data(c, dataset, *tokenizer, c.prompt.resolve());
+  std::size_t longest = 1;
+  for (const auto* set : {data.forget.get(), data.retain.get()})
+    for (const auto& example : *set) longest = std::max(longest, example.ids.size());
+  auto options = c.unlearn_training();
+  options.device = session.device();
+  const auto plan = plan_memory(config, trained_by(c.method), session.world().size(), options, static_cast<std::int64_t>(longest),
+                                target_in_memory(c));
+  const auto node = session.world().split_by_node();
+  const int sharing = session.device().is_cpu() ? node.size() : 1;
+  const double host_free = free_memory(at::kCPU);
+  const double free = free_memory(session.device());
+  log::info(concat("Memory of one rank of ", session.world().size(), ", longest example ", longest, " tokens:\n", plan.table(), "  free: ",
+                   free / (1 << 30) / sharing, " GiB a rank"));
+  const auto lacking = session.world().max(plan.total() * sharing - free);
+  UNPACT_VALIDATE(lacking <= 0, "this training does not fit into the memory", concat(lacking / (1 << 30), " GiB are missing on a node or device"),
+                  "use more ranks, train.recompute = true, train.dtype = bf16, a smaller micro_batch or shorter examples");
+  const auto lacking_host = session.world().max(plan.host_total() * node.size() - host_free);
+  UNPACT_VALIDATE(plan.host_total() == 0 || lacking_host <= 0, "the optimizer does not fit into the host's memory",
+                  concat(lacking_host / (1 << 30), " GiB are missing on a node"), "use more nodes, or train.offload_optimizer = false");
+  return ExitCode::done;
+}
+
+/// What an unlearning run's numbers depend on.
+std::string training_identity(const Configuration& c, const Dataset& dataset) {
+  Configuration relevant;
+  relevant.run.seed = c.run.seed;
+  relevant.model = with_absolute_paths(c).model;
+  relevant.prompt = c.prompt;
+  relevant.dataset.checksum = dataset_checksum(dataset);
+  relevant.unlearn = c.unlearn;
+  relevant.method = c.method;
+  relevant.method_overrides = c.method_overrides;
+  return to_ini(relevant);
+}
+
+}  // namespace
+
+ExitCode run_unlearn(const Communicator& world, const CommandLine&, const Configuration& c) {
+  require_model(c);
+  const Session session(world, c.run);
+  check_training_device(c.train, session.device());
+  session.open_output(c.run.output);
+  const auto dataset = load_dataset(c.dataset);
+  if (c.run.dry_run) return plan_unlearning(session, c, dataset);
+  auto options = c.unlearn_training();
+  const auto target = load_to_train(session, c, options);
+  auto data = unlearn_data(c, dataset, *target.tokenizer, target.prompt_template);
+  if (c.method.cache == "disk") data.target_fingerprint = weights_checksum(target.folder);
+  const auto collectives = make_collectives(world, session.device());
+  const auto folder = fs::path(c.run.output) / "model";
+  options.checkpoint_folder = folder.string() + ".training";
+  options.identity = training_identity(c, dataset);
+  options.step_log = folder.string() + ".train.jsonl";
+  Progress progress(c.method.name, count_steps(options, static_cast<std::int64_t>(data.forget->size())), "steps");
+  auto result = unlearn(target.transformer, c.method, options, data, *collectives, [&](const StepReport& report) {
+    log::detail(concat("step ", report.step, " loss ", report.loss, " gradient norm ", report.gradient_norm, " lr ", report.learning_rate));
+    progress.advance(1, step_note(report));
+  });
+  progress.finish();
+  if (session.is_root()) {
+    save_unlearned(folder, unlearned_model(target, std::move(result), c.method), c, weights_checksum(target.folder));
+    remove_training_checkpoints(options.checkpoint_folder);
+  }
+  world.barrier();
+  log::info(concat("The unlearned model is in ", folder.string()));
+  return ExitCode::done;
+}
+
+}  // namespace unpact

@@ -1,4 +1,4 @@
-"""python -m unpact_results validate | table | report | agreement | stability"""
+"""python -m unpact_results validate | table | report | compare | agreement | stability"""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from . import __version__, agreement, stability, table
+from .compare import compare_folders
 from .reading import ResultsError, load_campaign
 from .report import write_report
 from .validate import validate_all
@@ -43,6 +44,11 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--out", type=Path, metavar="FILE", help="default: report.html beside the campaign")
     report.add_argument("--questions", type=_numbers, metavar="I,J,K", help="show the strips of these questions instead of chosen ones")
     report.set_defaults(run=_report)
+
+    compare = commands.add_parser("compare", help="whether two results folders hold the same numbers, dataset by dataset")
+    compare.add_argument("first", type=Path, metavar="A")
+    compare.add_argument("second", type=Path, metavar="B")
+    compare.set_defaults(run=_compare)
 
     agree = commands.add_parser("agreement", help="how far attribution methods agree about the same prompts")
     agree.add_argument("results", nargs="+", metavar="DIR", help="output of `unpact attribute`, or a results file; one a method")
@@ -92,6 +98,15 @@ def _report(options: argparse.Namespace) -> int:
     for path in write_report(campaign, options.out or folder / "report.html", options.questions):
         print(path)
     return 0
+
+
+def _compare(options: argparse.Namespace) -> int:
+    found = compare_folders(options.first, options.second)
+    for line in [*(f"remark: {remark}" for remark in found.remarks), *found.differences]:
+        print(line)
+    counted = f"{found.datasets} datasets of {found.files} files"
+    print(f"{len(found.differences)} difference(s) in {counted}" if found.differences else f"equal: {counted}")
+    return 1 if found.differences else 0
 
 
 def _agreement(options: argparse.Namespace) -> int:

@@ -4,7 +4,7 @@
 
 #include "passes.hpp"
 #include "unpact/core/error.hpp"
-#include "unpact/model/scoring.hpp"
+#include "unpact/inference/scoring.hpp"
 #include "unpact/model/sequences.hpp"
 
 namespace unpact {

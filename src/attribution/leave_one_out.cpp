@@ -7,7 +7,7 @@
 
 #include "requests.hpp"
 #include "unpact/core/error.hpp"
-#include "unpact/model/scoring.hpp"
+#include "unpact/inference/scoring.hpp"
 #include "unpact/model/sequences.hpp"
 
 namespace unpact {

@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "unpact/core/error.hpp"
-#include "unpact/model/scoring.hpp"
+#include "unpact/inference/scoring.hpp"
 
 namespace unpact {
 

@@ -3,7 +3,7 @@
 ///
 /// Legend: N prompt tokens, n removals, T_k tokens of answer k.
 #include "unpact/attribution/leave_one_out.hpp"
-#include "unpact/model/packed_pass.hpp"
+#include "unpact/inference/packed_pass.hpp"
 
 namespace unpact {
 

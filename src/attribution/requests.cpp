@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "unpact/core/error.hpp"
-#include "unpact/model/scoring.hpp"
+#include "unpact/inference/scoring.hpp"
 #include "unpact/model/sequences.hpp"
 
 namespace unpact {

@@ -1,7 +1,7 @@
 #pragma once
 /// What every engine needs to know about a request.
 #include "unpact/attribution/leave_one_out.hpp"
-#include "unpact/model/config.hpp"
+#include "unpact/checkpoint/config.hpp"
 
 namespace unpact {
 

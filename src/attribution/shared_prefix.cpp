@@ -9,7 +9,7 @@
 #include "requests.hpp"
 #include "unpact/comm/memory.hpp"
 #include "unpact/core/error.hpp"
-#include "unpact/model/scoring.hpp"
+#include "unpact/inference/scoring.hpp"
 
 namespace unpact {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "model_digest.hpp"
 #include "stage_meter.hpp"
-#include "step_note.hpp"
+#include "unpact/train/step_note.hpp"
 #include "unpact/campaign/evaluation_stage.hpp"
 #include "unpact/campaign/resources.hpp"
 #include "unpact/campaign/unlearned_folder.hpp"
@@ -16,8 +16,8 @@
 #include "unpact/core/json.hpp"
 #include "unpact/core/log.hpp"
 #include "unpact/core/progress.hpp"
-#include "unpact/model/checkpoint.hpp"
-#include "unpact/record/cell_file.hpp"
+#include "unpact/checkpoint/checkpoint.hpp"
+#include "unpact/store/cell_file.hpp"
 #include "unpact/train/training_checkpoint.hpp"
 
 namespace unpact {

@@ -10,7 +10,7 @@
 #include "unpact/comm/communicator.hpp"
 #include "unpact/comm/memory.hpp"
 #include "unpact/core/clock.hpp"
-#include "unpact/record/cell_record.hpp"
+#include "unpact/results/cell.hpp"
 
 namespace unpact {
 

@@ -1,11 +1,11 @@
 #include "unpact/campaign/unlearned_folder.hpp"
 
-#include "option_table.hpp"
+#include "unpact/options/option_table.hpp"
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/core/json.hpp"
 #include "unpact/core/version.hpp"
-#include "unpact/model/checkpoint.hpp"
+#include "unpact/checkpoint/checkpoint.hpp"
 
 namespace unpact {
 namespace fs = std::filesystem;

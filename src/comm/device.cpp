@@ -13,7 +13,7 @@
 #include "unpact/core/text.hpp"
 
 #ifdef UNPACT_HAS_CUDA
-#include "unpact/comm/cuda_check.hpp"
+#include "unpact/core/cuda_check.hpp"
 #endif
 
 namespace unpact {

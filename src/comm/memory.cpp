@@ -11,7 +11,7 @@
 #ifdef UNPACT_HAS_CUDA
 #include <c10/cuda/CUDACachingAllocator.h>
 
-#include "unpact/comm/cuda_check.hpp"
+#include "unpact/core/cuda_check.hpp"
 #endif
 
 namespace unpact {

@@ -4,7 +4,7 @@
 #include <cuda_runtime_api.h>
 #include <nccl.h>
 
-#include "unpact/comm/cuda_check.hpp"
+#include "unpact/core/cuda_check.hpp"
 #include "unpact/core/clock.hpp"
 
 namespace unpact::backend {

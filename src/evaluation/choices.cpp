@@ -7,8 +7,8 @@
 #include "unpact/comm/share_work.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/core/random.hpp"
-#include "unpact/model/next_token_scores.hpp"
-#include "unpact/model/scoring.hpp"
+#include "unpact/inference/next_token_scores.hpp"
+#include "unpact/inference/scoring.hpp"
 
 namespace unpact {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <ATen/ATen.h>
 
-#include "block_math.hpp"
+#include "unpact/model/block_math.hpp"
 #include "unpact/core/error.hpp"
 
 namespace unpact {

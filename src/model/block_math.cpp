@@ -1,4 +1,4 @@
-#include "block_math.hpp"
+#include "unpact/model/block_math.hpp"
 
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
@@ -6,12 +6,12 @@
 #include <algorithm>
 #include <optional>
 
-#include "cpu_kernels.hpp"
-#include "cuda_pointwise.hpp"
-#include "fused_nodes.hpp"
+#include "unpact/kernels/cpu_kernels.hpp"
+#include "unpact/kernels/cuda_pointwise.hpp"
+#include "unpact/kernels/fused_nodes.hpp"
 #include "rope.hpp"
-#include "unpact/model/graph_only.hpp"
-#include "unpact/model/training_bits.hpp"
+#include "unpact/kernels/graph_only.hpp"
+#include "unpact/kernels/training_bits.hpp"
 
 namespace unpact::block_math {
 namespace {

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "unpact/core/error.hpp"
-#include "unpact/model/checkpoint.hpp"
+#include "unpact/checkpoint/checkpoint.hpp"
 
 namespace unpact {
 

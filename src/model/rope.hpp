@@ -3,7 +3,7 @@
 #include <ATen/core/Tensor.h>
 #include <c10/core/Device.h>
 
-#include "unpact/model/config.hpp"
+#include "unpact/checkpoint/config.hpp"
 
 namespace unpact {
 

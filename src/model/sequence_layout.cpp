@@ -7,7 +7,7 @@
 #include <numeric>
 #include <utility>
 
-#include "block_math.hpp"
+#include "unpact/model/block_math.hpp"
 #include "unpact/core/error.hpp"
 
 namespace unpact {

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <limits>
 
-#include "block_math.hpp"
+#include "unpact/model/block_math.hpp"
 #include "rope.hpp"
 #include "unpact/core/error.hpp"
 

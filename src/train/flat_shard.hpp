@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "unpact/comm/collectives.hpp"
-#include "unpact/model/weights.hpp"
+#include "unpact/checkpoint/weights.hpp"
 
 namespace unpact {
 

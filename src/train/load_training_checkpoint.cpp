@@ -9,7 +9,7 @@
 #include "unpact/core/checksum.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/core/log.hpp"
-#include "unpact/model/safetensors.hpp"
+#include "unpact/checkpoint/safetensors.hpp"
 #include "unpact/train/training_checkpoint.hpp"
 
 namespace unpact {

@@ -3,7 +3,7 @@
 /// with tied embeddings the first and the last are one. Private to this layer.
 #include <string>
 
-#include "unpact/model/config.hpp"
+#include "unpact/checkpoint/config.hpp"
 
 namespace unpact {
 

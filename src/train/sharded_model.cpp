@@ -12,7 +12,7 @@
 #include "model_units.hpp"
 #include "part_node.hpp"
 #include "unpact/core/error.hpp"
-#include "unpact/model/graph_only.hpp"
+#include "unpact/kernels/graph_only.hpp"
 
 namespace unpact {
 

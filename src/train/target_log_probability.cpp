@@ -7,7 +7,7 @@
 #include <memory>
 #include <utility>
 
-#include "unpact/model/log_softmax.hpp"
+#include "unpact/kernels/log_softmax.hpp"
 #include "unpact/train/loss_term.hpp"
 
 namespace unpact {

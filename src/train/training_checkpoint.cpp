@@ -14,7 +14,7 @@
 #include "unpact/core/clock.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/core/log.hpp"
-#include "unpact/model/safetensors.hpp"
+#include "unpact/checkpoint/safetensors.hpp"
 
 namespace unpact {
 namespace fs = std::filesystem;

@@ -13,7 +13,7 @@
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/checksum.hpp"
 #include "unpact/core/error.hpp"
-#include "unpact/model/training_bits.hpp"
+#include "unpact/kernels/training_bits.hpp"
 
 namespace unpact {
 namespace fs = std::filesystem;

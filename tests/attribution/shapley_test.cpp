@@ -11,7 +11,7 @@
 #include "support/tiny_architectures.hpp"
 #include "support/tiny_language_model.hpp"
 #include "unpact/attribution/method.hpp"
-#include "unpact/model/scoring.hpp"
+#include "unpact/inference/scoring.hpp"
 
 namespace unpact {
 namespace {

@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "support/tiny_models.hpp"
-#include "unpact/model/weights.hpp"
+#include "unpact/checkpoint/weights.hpp"
 
 namespace unpact {
 namespace {

@@ -10,8 +10,8 @@
 
 #include "support/tiny_language_model.hpp"
 #include "unpact/evaluation/probes.hpp"
-#include "unpact/model/next_token_scores.hpp"
-#include "unpact/model/scoring.hpp"
+#include "unpact/inference/next_token_scores.hpp"
+#include "unpact/inference/scoring.hpp"
 
 namespace unpact {
 namespace {

@@ -1,4 +1,4 @@
-#include "unpact/model/config.hpp"
+#include "unpact/checkpoint/config.hpp"
 
 #include "fuzz_target.hpp"
 

@@ -2,7 +2,7 @@
 
 #include "fuzz_target.hpp"
 #include "unpact/core/json.hpp"
-#include "unpact/model/safetensors.hpp"
+#include "unpact/checkpoint/safetensors.hpp"
 
 namespace {
 

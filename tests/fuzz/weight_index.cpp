@@ -1,4 +1,4 @@
-#include "../../src/model/weight_index.hpp"  // private to the layer
+#include "../../src/checkpoint/weight_index.hpp"  // private to the layer
 
 #include <filesystem>
 

@@ -5,7 +5,7 @@
 
 #include "support/tiny_models.hpp"
 #include "text/tokenizers_for_tests.hpp"
-#include "unpact/model/checkpoint.hpp"
+#include "unpact/checkpoint/checkpoint.hpp"
 
 namespace unpact {
 namespace {

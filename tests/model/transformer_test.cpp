@@ -6,7 +6,7 @@
 #include "support/parity.hpp"
 #include "support/tiny_architectures.hpp"
 #include "unpact/model/sequences.hpp"
-#include "unpact/model/training_bits.hpp"
+#include "unpact/kernels/training_bits.hpp"
 
 namespace unpact {
 namespace {

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "unpact/core/error.hpp"
-#include "unpact/model/checkpoint.hpp"
-#include "unpact/model/safetensors.hpp"
+#include "unpact/checkpoint/checkpoint.hpp"
+#include "unpact/checkpoint/safetensors.hpp"
 #include "unpact/model/transformer.hpp"
 
 namespace unpact::testing_support {

@@ -8,8 +8,8 @@
 
 #include "support/shared_folder.hpp"
 #include "support/training_examples.hpp"
-#include "unpact/model/mapped_weights.hpp"
-#include "unpact/model/safetensors.hpp"
+#include "unpact/checkpoint/mapped_weights.hpp"
+#include "unpact/checkpoint/safetensors.hpp"
 #include "unpact/train/trainer.hpp"
 
 namespace unpact {

@@ -6,8 +6,8 @@
 #include "support/shared_folder.hpp"
 #include "support/training_examples.hpp"
 #include "support/unlearning_methods.hpp"
-#include "unpact/model/mapped_weights.hpp"
-#include "unpact/model/safetensors.hpp"
+#include "unpact/checkpoint/mapped_weights.hpp"
+#include "unpact/checkpoint/safetensors.hpp"
 
 namespace unpact {
 namespace {

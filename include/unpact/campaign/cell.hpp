@@ -5,12 +5,12 @@
 #include <string>
 #include <vector>
 
-#include "unpact/campaign/configuration.hpp"
+#include "unpact/options/configuration.hpp"
 #include "unpact/campaign/session.hpp"
 #include "unpact/evaluation/finished_pages.hpp"
 #include "unpact/evaluation/questions.hpp"
 #include "unpact/model/language_model.hpp"
-#include "unpact/record/cell_record.hpp"
+#include "unpact/results/cell.hpp"
 
 namespace unpact {
 

@@ -2,10 +2,10 @@
 /// From models and questions to the parts of a record: answers, contributions, outcomes, probes, rates.
 #include <vector>
 
-#include "unpact/campaign/configuration.hpp"
+#include "unpact/options/configuration.hpp"
 #include "unpact/evaluation/finished_pages.hpp"
 #include "unpact/evaluation/questions.hpp"
-#include "unpact/record/cell_record.hpp"
+#include "unpact/results/cell.hpp"
 
 namespace unpact {
 

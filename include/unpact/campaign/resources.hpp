@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "unpact/campaign/configuration.hpp"
+#include "unpact/options/configuration.hpp"
 #include "unpact/campaign/session.hpp"
 #include "unpact/data/dataset.hpp"
 #include "unpact/data/examples.hpp"

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "unpact/campaign/configuration.hpp"
+#include "unpact/options/configuration.hpp"
 #include "unpact/comm/collectives.hpp"
 #include "unpact/comm/communicator.hpp"
 

@@ -2,7 +2,7 @@
 /// Unlearned models on the disk: a checkpoint with unlearning.json beside its weights, which says how it was made.
 #include <filesystem>
 
-#include "unpact/campaign/configuration.hpp"
+#include "unpact/options/configuration.hpp"
 #include "unpact/model/language_model.hpp"
 
 namespace unpact {

@@ -8,7 +8,7 @@
 #include "unpact/comm/communicator.hpp"
 #include "unpact/data/dataset.hpp"
 #include "unpact/evaluation/judge.hpp"
-#include "unpact/model/generation.hpp"
+#include "unpact/inference/generation.hpp"
 #include "unpact/model/language_model.hpp"
 
 namespace unpact {

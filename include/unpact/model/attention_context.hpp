@@ -9,7 +9,7 @@
 #include <map>
 #include <vector>
 
-#include "unpact/model/config.hpp"
+#include "unpact/checkpoint/config.hpp"
 
 namespace unpact {
 

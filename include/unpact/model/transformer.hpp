@@ -12,9 +12,9 @@
 #include <memory>
 
 #include "unpact/model/attention_context.hpp"
-#include "unpact/model/config.hpp"
+#include "unpact/checkpoint/config.hpp"
 #include "unpact/model/sequence_layout.hpp"
-#include "unpact/model/weights.hpp"
+#include "unpact/checkpoint/weights.hpp"
 
 namespace unpact {
 

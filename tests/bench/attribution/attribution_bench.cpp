@@ -36,7 +36,7 @@
 #include "unpact/core/json.hpp"
 #include "unpact/core/random.hpp"
 #include "unpact/core/text.hpp"
-#include "unpact/model/checkpoint.hpp"
+#include "unpact/checkpoint/checkpoint.hpp"
 
 namespace unpact {
 namespace {

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "unpact/core/error.hpp"
-#include "unpact/model/scoring.hpp"
+#include "unpact/inference/scoring.hpp"
 #include "unpact/model/sequences.hpp"
 
 namespace unpact {

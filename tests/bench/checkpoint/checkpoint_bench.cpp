@@ -18,8 +18,8 @@
 
 #include "text/tokenizers_for_tests.hpp"
 #include "unpact/core/error.hpp"
-#include "unpact/model/checkpoint.hpp"
-#include "unpact/model/checkpoint_reader.hpp"
+#include "unpact/checkpoint/checkpoint.hpp"
+#include "unpact/checkpoint/checkpoint_reader.hpp"
 
 namespace unpact {
 namespace {

@@ -1,0 +1,77 @@
+#pragma once
+/// A model's weights as plain tensors, under one set of names for all architectures: those of Llama's Hugging Face
+/// checkpoints. GPT-2, whose files spell and pack them differently, gets the same names in memory (docs/models.md);
+/// stored_tensors() says how a file holds them.
+///
+/// Legend of shapes: V vocabulary, P positions, D hidden size, F MLP width, H query heads, G key-value heads, d head
+/// size. A weight that the config's block description does not mention stays undefined.
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "unpact/checkpoint/config.hpp"
+
+namespace unpact {
+
+struct BlockWeights {
+  at::Tensor attention_norm_D, attention_norm_bias_D;
+  at::Tensor query_HdD, key_GdD, value_GdD, output_DHd;
+  at::Tensor query_bias_Hd, key_bias_Gd, value_bias_Gd, output_bias_D;
+  at::Tensor query_norm_d, key_norm_d;
+  at::Tensor mlp_norm_D, mlp_norm_bias_D;
+  at::Tensor gate_FD, up_FD, down_DF;
+  at::Tensor gate_bias_F, up_bias_F, down_bias_D;
+};
+
+struct Weights {
+  at::Tensor embedding_VD, position_embedding_PD;
+  std::vector<BlockWeights> blocks;
+  at::Tensor final_norm_D, final_norm_bias_D;
+  at::Tensor head_VD;  ///< the same tensor as embedding_VD when tied
+};
+
+using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
+
+/// Every weight once, under its name, in a fixed order; a tied head is not repeated. The tensors share storage with
+/// `weights`.
+NamedTensors named_tensors(const Weights& weights);
+
+/// One expected weight.
+struct WeightSpec {
+  std::string name;
+  std::vector<std::int64_t> shape;
+  at::Tensor* slot;  ///< where it lives in the Weights
+};
+
+/// What a model of this config consists of, in the order of named_tensors. `weights.blocks` is resized.
+std::vector<WeightSpec> weight_specs(const ModelConfig& config, Weights& weights);
+
+/// Random weights as transformers initializes them: normal(0, initializer_range), norms 1, biases 0, and for GPT-2
+/// smaller output projections. Depends on the seed alone.
+Weights random_weights(const ModelConfig& config, std::uint64_t seed);
+
+/// An independent copy that no gradient flows through.
+Weights clone_weights(const Weights& weights);
+
+/// Every weight, by `change`, in its place; a tied head stays the embedding.
+void change_weights(const ModelConfig& config, Weights& weights, const std::function<at::Tensor(const at::Tensor&)>& change);
+
+/// One tensor of a checkpoint file, and the weights that are cut out of it.
+struct StoredTensor {
+  std::string name;                 ///< in the file
+  std::vector<std::int64_t> shape;  ///< in the file
+  bool transposed = false;          ///< stored as (inputs, outputs)
+  std::vector<WeightSpec> parts;    ///< in the order in which they lie along the output dimension
+};
+
+/// What a checkpoint file of this config consists of. `weights.blocks` is resized.
+std::vector<StoredTensor> stored_tensors(const ModelConfig& config, Weights& weights);
+
+/// The weights as a checkpoint file holds them, fused and transposed where its layout wants it.
+NamedTensors file_tensors(const ModelConfig& config, const Weights& weights);
+
+}  // namespace unpact

@@ -1,0 +1,192 @@
+#pragma once
+/// Everything that can be configured, in one place: one struct a section, read from the command line and INI files.
+///
+/// Precedence: command line, then the --config file, then the choice files it names (model.use, dataset.use,
+/// method.use: configs/models/NAME.ini and so on; or the sections [choice.models.NAME] of the --config file), then the
+/// defaults below.
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "unpact/attribution/key_tokens.hpp"
+#include "unpact/attribution/method.hpp"
+#include "unpact/evaluation/judge.hpp"
+#include "unpact/inference/generation.hpp"
+#include "unpact/text/prompt.hpp"
+#include "unpact/train/trainer.hpp"
+#include "unpact/unlearn/method.hpp"
+
+namespace unpact {
+
+struct RunOptions {
+  std::string output = "results/run";  ///< folder of everything that is written
+  std::uint64_t seed = 0;
+  std::string device = "auto";         ///< auto, cpu or cuda
+  std::int64_t threads = 0;            ///< CPU threads a rank; 0: what OMP_NUM_THREADS or the machine gives
+  bool dry_run = false;                ///< say what memory a training needs, and stop
+  double time_limit = 0;               ///< minutes after which the program must have ended; 0: none but the batch system's
+};
+
+struct ModelOptions {
+  std::string use;        ///< choice file
+  std::string name = "model";
+  std::string path;       ///< Hugging Face folder to start from; empty: random weights of `config`
+  std::string config;     ///< folder or file of a config.json, for random weights
+  std::string tokenizer;  ///< folder of a tokenizer; empty: that of `path`, or one trained on the dataset
+  std::int64_t vocabulary_size = 2000;  ///< of a tokenizer that is trained
+  bool make_target = false;             ///< fine-tune on the dataset first; what comes out is the target model
+};
+
+/// A prompt template as configuration text, with escapes (\n, \s for a space at an end).
+struct PromptOptions {
+  std::string system, before_system, after_system;
+  std::string before_question = "Question:\\s", after_question = "\\nAnswer:", answer_prefix = "\\s";
+  std::string generation_prefix, between_examples = "\\n\\n";
+  std::string stop = "\\n\\n | \\nQuestion | Question:";  ///< separated by |
+  bool add_bos = true;
+  std::int64_t examples = 0;  ///< in-context examples in front of each question
+  PromptTemplate resolve() const;
+};
+
+struct DatasetOptions {
+  std::string use;  ///< choice file
+  std::string name = "dataset";
+  std::string kind = "muse";  ///< muse, tofu, wmdp or mmlu
+  std::string path;           ///< muse: its folder; else the forget questions
+  std::string retain_path;    ///< not muse: the retain questions
+  std::string forget_texts, retain_texts;  ///< wmdp, mmlu: corpora
+  std::int64_t limit = 0;     ///< questions of each set; 0: all
+  std::string checksum;       ///< dataset_checksum() that the content must have; empty: any
+};
+
+struct FinetuneOptions {
+  TrainOptions train;
+  std::string sets = "forget, retain";  ///< what to learn: forget, retain or both
+  std::string parts = "questions";      ///< of these sets: questions, texts, focus (the latter belongs to no set)
+  std::string loss_on = "answer";       ///< of questions: answer or all
+  std::int64_t chunk_length = 2048;     ///< tokens of a piece of text
+};
+
+struct UnlearnOptions {
+  TrainOptions train;
+  std::string form = "questions";    ///< what is unlearned and kept: questions or texts
+  std::string loss_on = "answer";
+  std::int64_t chunk_length = 2048;
+  std::string chunk_rule = "muse";   ///< muse or open_unlearning
+  bool wrap_last_chunk = true;       ///< of the rule muse
+  std::string retain_sampling = "epoch";  ///< parse_sampling()
+};
+
+/// Method settings that replace those of [unlearn] for one method; negative or empty: as in [unlearn].
+struct MethodOverrides {
+  double learning_rate = -1;
+  std::int64_t epochs = -1, max_steps = -1, batch_size = -1;
+  std::string schedule;
+};
+
+struct AttributionOptions {
+  std::string method = "leave_one_out";  ///< attribution_methods()
+  AttributionSettings settings;          ///< of the other methods
+  std::int64_t save_every = 64;          ///< prompts whose results are stored together while a job runs
+  bool tune = false;                     ///< attribute: search alpha and beta instead
+  std::string tune_objective = "auto";   ///< labels, effect; auto: labels where the dataset has them
+  std::string tune_alphas = "0:0.6:0.02", tune_betas = "0:1:0.04";  ///< from:to:step, or a list
+  std::string engine = "shared_prefix";
+  std::int64_t token_budget = 0;  ///< rows of a pass; 0: chosen_token_budget()
+  std::string unit = "token";      ///< what leave-one-out takes out at once: token, word or sentence
+  std::int64_t verify = 0;         ///< questions that are attributed once more by the reference engine in float32
+  KeyTokenOptions keys;
+  /// Whose KeyTokens the focus shift compares and FocusOnKey names: those behind each model's own answer, or behind the
+  /// gold answer. Both are always stored.
+  std::string focus_of = "own";
+};
+
+struct ProbeOptions {
+  std::string phrasings;            ///< separated by |; empty: the five built-in ones
+  std::string keys_of = "target";   ///< whose KeyTokens FocusOnKey names: target or unlearned
+  double temperature = 1.0;         ///< of Probab's samples
+  double top_p = 1.0;
+  std::vector<std::string> resolve_phrasings() const;
+};
+
+struct CampaignOptions {
+  std::string models, datasets, methods;  ///< comma-separated names of choice files; empty: the one in the sections
+  std::string seeds = "0";
+  std::int64_t ranks_per_cell = 1;
+  bool save_models = false;               ///< keep every unlearned model's weights
+};
+
+struct AskOptions {
+  std::string unlearned, prompt, answer, input;
+  bool json = false;
+};
+
+struct EvaluateOptions {
+  std::string unlearned;  ///< folder of the unlearned model to judge
+  std::string checksum;   ///< weights_checksum() that it must have; empty: any
+};
+
+struct InspectOptions {
+  std::string what, path;  ///< positional: model | tokenizer | dataset | results | machine, and where it lies
+  std::int64_t ranks = 1;  ///< model: how many ranks memory is asked for
+  bool quick = false;      ///< model: do not read the weights' values
+  bool json = false;       ///< model: one JSON object
+};
+
+struct Configuration {
+  RunOptions run;
+  ModelOptions model;
+  PromptOptions prompt;
+  DatasetOptions dataset;
+  TrainExecution train;  ///< how trainings run
+  FinetuneOptions finetune;
+  UnlearnOptions unlearn;
+  MethodOptions method;
+  MethodOverrides method_overrides;
+  std::string method_use;
+  GenerationOptions generation;
+  AttributionOptions attribution;
+  JudgeOptions judge;
+  ProbeOptions probe;
+  CampaignOptions campaign;
+  AskOptions ask;
+  EvaluateOptions evaluate;
+  InspectOptions inspect;
+  /// The [unlearn] options with this method's overrides, the run's seed and [train].
+  TrainOptions unlearn_training() const;
+  /// The [finetune] options with the run's seed and [train].
+  TrainOptions finetune_training() const;
+};
+
+/// One job's command line, kept so that a campaign can resolve it again for each cell.
+class CommandLine {
+ public:
+  /// @param arguments without program and job names.
+  CommandLine(std::string job, std::vector<std::string> arguments);
+
+  /// The resolved configuration. @param forced options that win over everything (`key=value`): how a campaign sets
+  /// model.use, dataset.use, method.use and run.seed of a cell.
+  /// @throws UserError naming the key, the reason and a hint: unknown key, wrong type, missing file, contradiction.
+  Configuration resolve(const std::vector<std::string>& forced = {}) const;
+
+  /// The resolved configuration as INI text with absolute input paths, which says the same wherever it is stored. That
+  /// of a campaign holds the choices that it names as sections [choice.models.NAME] and so on.
+  std::string printed() const;
+
+  bool wants_help() const;
+  bool wants_configuration() const;  ///< --print-config
+  const std::string& job() const { return job_; }
+
+ private:
+  std::string job_;
+  std::vector<std::string> arguments_;
+};
+
+/// The configuration as INI text that --config takes; equal configurations give equal text.
+std::string to_ini(const Configuration& configuration);
+
+/// The same with absolute input paths: its text says the same wherever it is stored.
+Configuration with_absolute_paths(Configuration configuration);
+
+}  // namespace unpact

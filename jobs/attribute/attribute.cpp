@@ -1,0 +1,26 @@
+#include <filesystem>
+
+#include "jobs/attribute/attribution_summary.hpp"
+#include "jobs/attribute/tune.hpp"
+#include "jobs/job_table.hpp"
+#include "unpact/campaign/cell.hpp"
+#include "unpact/core/log.hpp"
+
+namespace unpact {
+namespace fs = std::filesystem;
+
+ExitCode run_attribute(const Communicator& world, const CommandLine&, const Configuration& c) {
+  require_model(c);
+  const Session session(world, c.run);
+  session.open_output(c.run.output);
+  if (c.attribution.tune) return tune_thresholds(session, c);
+  const auto baseline = prepare_baseline(session, c, c.run.output);
+  if (session.is_root()) {
+    log::info(concat("\n", summary_table({baseline.record})));
+    for (const auto& [name, text] : attribution_summary(baseline.record)) log::info(concat(name, ": ", text));
+  }
+  log::info(concat("Answers and contributions: ", (fs::path(c.run.output) / "baselines").string()));
+  return ExitCode::done;
+}
+
+}  // namespace unpact

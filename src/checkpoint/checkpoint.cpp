@@ -1,0 +1,121 @@
+#include "unpact/checkpoint/checkpoint.hpp"
+
+#include <ATen/ATen.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "unpact/core/atomic_file.hpp"
+#include "unpact/core/checksum.hpp"
+#include "unpact/core/error.hpp"
+#include "unpact/checkpoint/checkpoint_reader.hpp"
+#include "unpact/checkpoint/safetensors.hpp"
+
+namespace unpact {
+namespace fs = std::filesystem;
+namespace {
+
+std::vector<NamedTensors> cut_into_shards(const NamedTensors& tensors, std::uint64_t max_bytes) {
+  std::vector<NamedTensors> shards(1);
+  std::uint64_t bytes = 0;
+  for (const auto& [name, tensor] : tensors) {
+    if (!shards.back().empty() && bytes + tensor.nbytes() > max_bytes) {
+      shards.emplace_back();
+      bytes = 0;
+    }
+    shards.back().emplace_back(name, tensor);
+    bytes += tensor.nbytes();
+  }
+  return shards;
+}
+
+/// model-00001-of-00003.safetensors
+std::string shard_name(std::size_t index, std::size_t count) {
+  char name[64];
+  std::snprintf(name, sizeof name, "model-%05zu-of-%05zu.safetensors", index + 1, count);
+  return name;
+}
+
+void write_weights(const fs::path& folder, const NamedTensors& tensors, std::uint64_t max_bytes) {
+  const auto shards = cut_into_shards(tensors, max_bytes);
+  if (shards.size() == 1) {
+    write_safetensors(folder / "model.safetensors", tensors);
+    return;
+  }
+  Json index;
+  std::uint64_t bytes = 0;
+  for (std::size_t i = 0; i < shards.size(); ++i) {
+    const auto file = shard_name(i, shards.size());
+    write_safetensors(folder / file, shards[i]);
+    for (const auto& [name, tensor] : shards[i]) {
+      index["weight_map"][name] = file;
+      bytes += tensor.nbytes();
+    }
+  }
+  index["metadata"]["total_size"] = bytes;
+  write_file_atomically(folder / "model.safetensors.index.json", index.dump(2) + "\n");
+}
+
+std::string dtype_name(const at::Tensor& tensor) {
+  if (tensor.scalar_type() == at::kBFloat16) return "bfloat16";
+  return tensor.scalar_type() == at::kHalf ? "float16" : "float32";
+}
+
+std::string checksum_of_one(const fs::path& folder) {
+  const auto files = weight_files(folder);
+  if (files.size() == 1) return sha256_of_file(files.front());
+  std::string lines;
+  for (const auto& file : files) lines += concat(sha256_of_file(file), "  ", file.filename().string(), "\n");
+  return sha256_of_bytes(lines);
+}
+
+}  // namespace
+
+void save_checkpoint(const fs::path& folder, const ModelConfig& config, const Weights& weights,
+                     const Tokenizer& tokenizer, const SaveOptions& options) {
+  UNPACT_EXPECT(options.max_shard_bytes > 0);
+  const fs::path temporary = folder.string() + concat(".tmp.", ::getpid());
+  std::error_code ignored;
+  fs::remove_all(temporary, ignored);
+  require_writable_folder(temporary);
+  try {
+    write_weights(temporary, file_tensors(config, weights), options.max_shard_bytes);
+    const auto json = model_config_json(config, dtype_name(weights.embedding_VD));
+    write_file_atomically(temporary / "config.json", json.dump(2) + "\n");
+    write_file_atomically(temporary / "generation_config.json", generation_config_json(config).dump(2) + "\n");
+    for (const auto& file : tokenizer.files()) fs::copy_file(file, temporary / file.filename());
+    if (options.also) options.also(temporary);
+    rename_folder_durably(temporary, folder);
+  } catch (...) {
+    fs::remove_all(temporary, ignored);
+    throw;
+  }
+}
+
+std::optional<double> contrast_scale_of(const fs::path& folder) {
+  const auto file = folder / kContrastFile;
+  if (!fs::exists(file)) return std::nullopt;
+  const auto json = read_json_file(file);
+  UNPACT_VALIDATE(json.is_object() && json.contains("scale") && json["scale"].is_number(), concat("cannot read ", file.string()),
+                  "it has no number 'scale'", "write the folder anew");
+  UNPACT_VALIDATE(fs::is_directory(folder / kReinforcedFolder), concat("the second model of ", folder.string(), " is missing"),
+                  concat("there is no folder ", kReinforcedFolder), "copy the whole folder");
+  return json["scale"].get<double>();
+}
+
+void save_contrast(const fs::path& folder, const ModelConfig& config, const Weights& reinforced, double scale, const Tokenizer& tokenizer) {
+  save_checkpoint(folder / kReinforcedFolder, config, reinforced, tokenizer);
+  Json json;
+  json["scale"] = scale;
+  write_file_atomically(folder / kContrastFile, json.dump(2) + "\n");
+}
+
+std::string weights_checksum(const fs::path& folder) {
+  if (const auto scale = contrast_scale_of(folder)) {
+    const auto first = checksum_of_one(folder), second = checksum_of_one(folder / kReinforcedFolder);
+    return sha256_of_bytes(concat(first, " ", second, " ", *scale));
+  }
+  return checksum_of_one(folder);
+}
+
+}  // namespace unpact

@@ -1,0 +1,196 @@
+#include "unpact/checkpoint/config.hpp"
+
+#include "config_fields.hpp"
+#include "rope_config.hpp"
+#include "sliding_window.hpp"
+#include "unpact/core/atomic_file.hpp"
+#include "unpact/core/error.hpp"
+
+namespace unpact {
+namespace {
+
+constexpr std::uintmax_t kMaxConfigBytes = 16ULL << 20;
+
+void check_heads(const ModelConfig& config, const Architecture& architecture, const std::string& where) {
+  UNPACT_VALIDATE(config.heads % config.key_value_heads == 0,
+                  concat(where, ": ", architecture.keys.heads, " (", config.heads,
+                         ") is no multiple of num_key_value_heads (", config.key_value_heads, ")"),
+                  "grouped-query attention shares each key head among equally many query heads", "check config.json");
+  UNPACT_VALIDATE(config.block.positions != PositionKind::rotary || config.head_dim % 2 == 0,
+                  concat(where, ": head_dim ", config.head_dim, " is odd"), "rotary positions rotate pairs",
+                  "check config.json");
+}
+
+/// head_dim, or without it the architecture's default or the hidden size shared out among the heads.
+std::int64_t head_dim_of(const Json& json, const ModelConfig& config, const Architecture& architecture,
+                         const std::string& where) {
+  const bool given = is_set(json, "head_dim");
+  const auto fallback = json.contains("head_dim") ? 0 : architecture.default_head_dim;
+  UNPACT_VALIDATE(given || fallback > 0 || config.hidden_size % config.heads == 0,
+                  concat(where, ": ", architecture.keys.hidden, " (", config.hidden_size, ") is no multiple of ",
+                         architecture.keys.heads, " (", config.heads, ")"),
+                  "without head_dim the heads share the hidden size", "check config.json");
+  const auto head_dim = given          ? size_field(json, "head_dim", where)
+                        : fallback > 0 ? fallback
+                                       : config.hidden_size / config.heads;
+  UNPACT_VALIDATE(head_dim <= kLargestSize / config.heads,
+                  concat(where, ": head_dim ", head_dim, " is too large for ", config.heads, " heads"),
+                  concat("together they must not exceed ", kLargestSize), "check config.json");
+  return head_dim;
+}
+
+std::int64_t key_value_heads_of(const Json& json, const ModelConfig& config, const Architecture& architecture,
+                                const std::string& where) {
+  if (is_set(json, "num_key_value_heads")) return size_field(json, "num_key_value_heads", where);
+  const bool absent = !json.contains("num_key_value_heads");
+  return absent && architecture.default_key_value_heads > 0 ? architecture.default_key_value_heads : config.heads;
+}
+
+/// GPT-2 leaves its MLP's width out when it is the usual four times the hidden size.
+std::int64_t intermediate_size_of(const Json& json, const ModelConfig& config, const Architecture& architecture,
+                                  const std::string& where) {
+  const auto* key = architecture.keys.intermediate;
+  if (architecture.storage == StorageLayout::gpt2 && !is_set(json, key)) return 4 * config.hidden_size;
+  return size_field(json, key, where);
+}
+
+Activation activation_of(const Json& json, const Architecture& architecture, const std::string& where) {
+  const auto* key = architecture.keys.activation;
+  const auto name = string_or(json, key, architecture.default_activation, where);
+  if (name == "silu" || name == "swish") return Activation::silu;
+  if (name == "gelu_new") return Activation::gelu_new;
+  throw UserError(concat(where, ": ", key, " '", name, "' is not supported"), "known: silu, gelu_new",
+                  "use a checkpoint of a supported architecture");
+}
+
+BlockDescription block_of(const Json& json, const Architecture& architecture, const std::string& where) {
+  auto block = architecture.block;
+  block.activation = activation_of(json, architecture, where);
+  const auto switched_on = [&](const char* key, bool allowed) { return allowed && bool_or(json, key, false, where); };
+  if (switched_on("attention_bias", architecture.attention_bias))
+    block.query_key_value_bias = block.output_bias = true;
+  if (switched_on("mlp_bias", architecture.mlp_bias)) block.mlp_bias = true;
+  return block;
+}
+
+/// Settings that would change what the model computes.
+void refuse_unsupported(const Json& json, const Architecture& architecture, const std::string& where) {
+  UNPACT_VALIDATE(!is_set(json, "quantization_config"), concat(where, ": quantization_config is not supported"),
+                  "the weights are packed in fewer bits", "use the checkpoint in F32, F16 or BF16");
+  if (architecture.storage != StorageLayout::gpt2) return;
+  for (const auto* key : {"add_cross_attention", "scale_attn_by_inverse_layer_idx"})
+    UNPACT_VALIDATE(!bool_or(json, key, false, where), concat(where, ": ", key, " is not supported"), "it is true",
+                    "use a plain GPT-2");
+  UNPACT_VALIDATE(bool_or(json, "scale_attn_weights", true, where),
+                  concat(where, ": scale_attn_weights = false is not supported"),
+                  "scores are divided by sqrt(head size) here", "use a plain GPT-2");
+}
+
+void read_sizes(const Json& json, const Architecture& architecture, ModelConfig& config, const std::string& where) {
+  const auto& keys = architecture.keys;
+  config.vocabulary_size = size_field(json, "vocab_size", where);
+  config.hidden_size = size_field(json, keys.hidden, where);
+  config.intermediate_size = intermediate_size_of(json, config, architecture, where);
+  config.layers = size_field(json, keys.layers, where, kMostLayers);
+  config.heads = size_field(json, keys.heads, where);
+  config.key_value_heads = key_value_heads_of(json, config, architecture, where);
+  config.head_dim = head_dim_of(json, config, architecture, where);
+  config.max_positions = size_field(json, keys.positions, where, kMostPositions);
+}
+
+/// Null where the model has no such id, but only if the file had the key.
+void write_ids(const ModelConfig& config, Json& json) {
+  const auto write = [&](const char* key, const Json& value) {
+    if (!value.is_null() || json.contains(key)) json[key] = value;
+  };
+  write("bos_token_id", config.bos_id >= 0 ? Json(config.bos_id) : Json());
+  write("eos_token_id", config.eos_ids.empty()       ? Json()
+                        : config.eos_ids.size() == 1 ? Json(config.eos_ids.front())
+                                                     : Json(config.eos_ids));
+}
+
+void write_sizes(const ModelConfig& config, const Architecture& architecture, Json& json) {
+  const auto& keys = architecture.keys;
+  const bool gpt2 = architecture.storage == StorageLayout::gpt2;
+  json["vocab_size"] = config.vocabulary_size;
+  json[keys.hidden] = config.hidden_size;
+  if (!gpt2 || config.intermediate_size != 4 * config.hidden_size || is_set(json, keys.intermediate))
+    json[keys.intermediate] = config.intermediate_size;
+  json[keys.layers] = config.layers;
+  json[keys.heads] = config.heads;
+  if (!gpt2) json["num_key_value_heads"] = config.key_value_heads;
+  if (!gpt2) json["head_dim"] = config.head_dim;
+  json[keys.positions] = config.max_positions;
+}
+
+}  // namespace
+
+std::int64_t ModelConfig::window_of(std::int64_t layer) const {
+  return windows.empty() ? 0 : windows.at(static_cast<std::size_t>(layer));
+}
+
+ModelConfig read_model_config(const std::filesystem::path& folder) {
+  const auto path = folder / "config.json";
+  UNPACT_VALIDATE(std::filesystem::exists(path), concat("no model in ", folder.string()),
+                  "config.json is missing there", "give the folder of a Hugging Face checkpoint");
+  auto config = parse_model_config(read_file(path, kMaxConfigBytes), path.string());
+  const auto generation = folder / "generation_config.json";
+  if (std::filesystem::exists(generation))
+    parse_generation_config(read_file(generation, kMaxConfigBytes), generation.string(), config);
+  return config;
+}
+
+ModelConfig parse_model_config(std::string_view text, const std::string& where) {
+  const auto json = parse_json(text, where);
+  ModelConfig config;
+  config.architecture = require_string(json, "model_type", where);
+  const auto& architecture = architecture_of(config.architecture, where);
+  refuse_unsupported(json, architecture, where);
+  read_sizes(json, architecture, config, where);
+  config.block = block_of(json, architecture, where);
+  check_heads(config, architecture, where);
+  if (config.block.positions == PositionKind::rotary) read_rope(json, config, where);
+  read_windows(json, architecture, config, where);
+  config.norm_epsilon = number_field(json, architecture.keys.epsilon, architecture.default_epsilon, true, where);
+  config.initializer_range = number_field(json, "initializer_range", 0.02, true, where);
+  config.tied_embeddings = bool_or(json, "tie_word_embeddings", architecture.tied_embeddings, where);
+  config.bos_id = integer_or(json, "bos_token_id", -1, where);
+  config.eos_ids = id_list(json, "eos_token_id", where);
+  config.original = json;
+  return config;
+}
+
+void parse_generation_config(std::string_view text, const std::string& where, ModelConfig& config) {
+  auto json = parse_json(text, where);
+  UNPACT_VALIDATE(json.is_object(), concat(where, " is not a JSON object"), "it maps names to settings",
+                  "fetch that file again, or remove it");
+  if (auto ids = id_list(json, "eos_token_id", where); !ids.empty()) config.eos_ids = std::move(ids);
+  config.original_generation = std::move(json);
+}
+
+Json model_config_json(const ModelConfig& config, const std::string& dtype) {
+  const auto& architecture = architecture_of(config.architecture, "this model");
+  Json json = config.original.is_object() ? config.original : Json::object();
+  json["architectures"] = {architecture.transformers_class};
+  json["model_type"] = config.architecture;
+  write_sizes(config, architecture, json);
+  json[architecture.keys.activation] = config.block.activation == Activation::silu ? "silu" : "gelu_new";
+  json[architecture.keys.epsilon] = config.norm_epsilon;
+  if (config.block.positions == PositionKind::rotary) write_rope(config, json);
+  write_windows(config, architecture, json);
+  if (architecture.attention_bias) json["attention_bias"] = config.block.output_bias;
+  if (architecture.mlp_bias) json["mlp_bias"] = config.block.mlp_bias;
+  json["initializer_range"] = config.initializer_range;
+  json["tie_word_embeddings"] = config.tied_embeddings;
+  write_ids(config, json);
+  json[json.contains("dtype") ? "dtype" : "torch_dtype"] = dtype;
+  return json;
+}
+
+Json generation_config_json(const ModelConfig& config) {
+  Json json = config.original_generation.is_object() ? config.original_generation : Json::object();
+  write_ids(config, json);
+  return json;
+}
+
+}  // namespace unpact

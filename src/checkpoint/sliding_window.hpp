@@ -1,0 +1,14 @@
+#pragma once
+/// Which blocks look back over a bounded window, as config.json says it for Mistral, Qwen2 and Qwen3.
+#include <string>
+
+#include "unpact/checkpoint/config.hpp"
+
+namespace unpact {
+
+/// Fills config.windows. @throws UserError naming the key.
+void read_windows(const Json& json, const Architecture& architecture, ModelConfig& config, const std::string& where);
+
+void write_windows(const ModelConfig& config, const Architecture& architecture, Json& json);
+
+}  // namespace unpact

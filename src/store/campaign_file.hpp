@@ -1,0 +1,25 @@
+#pragma once
+/// The content of campaign.h5 and how it is stored.
+#include <string>
+#include <vector>
+
+#include "campaign_metrics.hpp"
+#include "unpact/store/collect.hpp"
+
+namespace unpact {
+
+enum class CellState : std::uint8_t { finished = 0, missing = 1, broken = 2 };
+
+/// A planned cell as it was found.
+struct CellStatus {
+  PlannedCell cell;
+  std::string relative_file;  ///< from the folder of campaign.h5
+  CellState state = CellState::missing;
+  std::string sha256, reason;
+};
+
+/// Writes the file under this (temporary) name. @param metrics one a finished cell, in the order of `states`.
+void write_campaign_content(const std::filesystem::path& path, const std::vector<CellStatus>& states,
+                            const std::vector<CellMetrics>& metrics);
+
+}  // namespace unpact

@@ -1,0 +1,100 @@
+#include "unpact/store/campaign_table.hpp"
+
+#include <algorithm>
+
+#include "campaign_file.hpp"
+#include "unpact/core/error.hpp"
+#include "unpact/store/reader.hpp"
+#include "unpact/store/schema.hpp"
+#include "unpact/store/seal.hpp"
+
+namespace unpact {
+namespace {
+
+namespace fs = std::filesystem;
+
+template <class T>
+const std::vector<T>& of_length(const std::vector<T>& column, std::size_t rows, const std::string& name) {
+  UNPACT_VALIDATE(column.size() == rows, concat("the column ", name, " has ", column.size(), " rows"), concat("expected ", rows),
+                  "collect the campaign again");
+  return column;
+}
+
+/// Names of the columns that are rates: those with a count and a total beside them.
+std::vector<std::string> rates_in(const hdf5::Reader& file) {
+  const auto columns = file.members("/metrics");
+  std::vector<std::string> names;
+  for (const auto& name : columns)
+    if (std::binary_search(columns.begin(), columns.end(), name + "_total") &&
+        std::binary_search(columns.begin(), columns.end(), name + "_count"))
+      names.push_back(name);
+  return names;
+}
+
+void read_finished(const hdf5::Reader& file, CampaignTable& table) {
+  const auto ids = file.strings("/metrics/id");
+  const auto text = [&](const char* name) { return of_length(file.strings(std::string("/metrics/") + name), ids.size(), name); };
+  const auto models = text("model"), datasets = text("dataset"), methods = text("method");
+  const auto seeds = of_length(file.numbers<std::int64_t>("/metrics/seed"), ids.size(), "seed");
+  table.finished.resize(ids.size());
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    auto& cell = table.finished[i];
+    cell.id = ids[i];
+    cell.model = models[i];
+    cell.dataset = datasets[i];
+    cell.method = methods[i];
+    cell.provenance.seed = seeds[i];
+  }
+  for (const auto& name : rates_in(file)) {
+    const auto real = [&](const std::string& column) {
+      return of_length(file.numbers<double>("/metrics/" + column), ids.size(), column);
+    };
+    const auto whole = [&](const std::string& column) {
+      return of_length(file.numbers<std::uint64_t>("/metrics/" + column), ids.size(), column);
+    };
+    const auto value = real(name), low = real(name + "_low"), high = real(name + "_high");
+    const auto count = whole(name + "_count"), total = whole(name + "_total");
+    for (std::size_t i = 0; i < ids.size(); ++i)
+      table.finished[i].rates.push_back({name, count[i], total[i], value[i], low[i], high[i]});
+  }
+}
+
+void read_unfinished(const hdf5::Reader& file, CampaignTable& table) {
+  const auto ids = file.strings("/status/id");
+  const auto reasons = of_length(file.strings("/status/reason"), ids.size(), "reason");
+  const auto states = of_length(file.numbers<std::uint8_t>("/status/state"), ids.size(), "state");
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (states[i] == static_cast<std::uint8_t>(CellState::finished)) continue;
+    const bool missing = states[i] == static_cast<std::uint8_t>(CellState::missing);
+    table.unfinished.emplace_back(ids[i], concat(missing ? "missing" : "broken", reasons[i].empty() ? "" : ": ", reasons[i]));
+  }
+}
+
+}  // namespace
+
+bool is_campaign_file(const fs::path& path) {
+  try {
+    require_seal(path);
+    return hdf5::Reader(path).text("schema_name") == kCampaignSchema;
+  } catch (const std::exception&) {
+    return false;
+  }
+}
+
+CampaignTable read_campaign_table(const fs::path& path) {
+  require_seal(path);
+  try {
+    const hdf5::Reader file(path);
+    require_schema(file, path.string(), kCampaignSchema);
+    CampaignTable table;
+    table.collected = file.text("collected");
+    read_finished(file, table);
+    read_unfinished(file, table);
+    return table;
+  } catch (const RuntimeFailure& failure) {
+    throw UserError(concat("cannot read the results file ", path.string()), concat(failure.problem(), ": ", failure.reason()),
+                    "it is damaged: unpact collect builds it again");
+  }
+}
+
+}  // namespace unpact

@@ -1,0 +1,136 @@
+#pragma once
+/// The two archives that go through cell_layout.hpp.
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "unpact/core/error.hpp"
+#include "unpact/core/json.hpp"
+#include "unpact/results/cell.hpp"
+#include "unpact/store/reader.hpp"
+#include "unpact/store/writer.hpp"
+
+namespace unpact {
+
+/// Stores a record in a hdf5::Writer (collective, as that is) or measures it with a LayoutSketch.
+template <class File>
+class CellWriter {
+ public:
+  CellWriter(File& file, std::size_t questions) : file_(file), questions_(questions) {}
+
+  /// Everything of the newest version is written.
+  bool has(const std::string&) const { return true; }
+  bool has_attribute(const std::string&) const { return true; }
+  template <class T>
+  void attribute(const std::string& name, const T& value) {
+    file_.attribute(name, value);
+  }
+  template <class T>
+  void json_attribute(const std::string& name, const T& value) {
+    file_.attribute(name, Json(value).dump(-1, ' ', false, Json::error_handler_t::replace));
+  }
+  void index_scale(const std::string& path, std::size_t size, const std::string& long_name) {
+    file_.index_scale(path, size, long_name);
+  }
+  template <class T>
+  void column(const hdf5::Description& description, const std::vector<T>& values) {
+    matrix(description, {values.size()}, values);
+  }
+  template <class T>
+  void matrix(const hdf5::Description& description, const std::vector<std::size_t>& shape, const std::vector<T>& values) {
+    file_.template numbers<T>(description, values, shape);
+  }
+  void matrix(const hdf5::Description& description, const std::vector<std::size_t>& shape,
+              const std::vector<std::string>& values) {
+    file_.strings(description, values, shape);
+  }
+  template <class T>
+  void ragged(const std::string& group, const std::string& axis, const std::string& unit, const std::string& long_name,
+              const std::string& flag_meanings, const Ragged<T>& rows) {
+    column({group + "/values", {axis}, unit, long_name, flag_meanings}, rows.values);
+    const std::vector<std::uint64_t> none(questions_ + 1, 0);  // a record without rows has only empty ones
+    column({group + "/offsets", {"/question_bound"}, "1", "bounds of each question's values"},
+           rows.rows() == 0 ? none : rows.offsets);
+  }
+  /// One number a question; a record without any has NaN.
+  void question_numbers(const hdf5::Description& description, const std::vector<double>& values) {
+    column(description, values.empty() ? std::vector<double>(questions_, std::nan("")) : values);
+  }
+  template <class Row, class T>
+  void field(const hdf5::Description& description, const std::vector<Row>& rows, T Row::*member) {
+    std::vector<T> values;
+    for (const auto& row : rows) values.push_back(row.*member);
+    column(description, values);
+  }
+  void name_probes(const std::string& group, const std::vector<ProbeRecord>&) { file_.group(group); }
+
+ private:
+  File& file_;
+  std::size_t questions_;
+};
+
+/// Fills a record. One rank; throws UserError or RuntimeFailure.
+class CellReader {
+ public:
+  CellReader(const hdf5::Reader& file, std::string name) : file_(file), name_(std::move(name)) {}
+
+  bool has(const std::string& path) const { return file_.has(path); }
+  bool has_attribute(const std::string& name) const { return file_.has_attribute(name); }
+  void attribute(const std::string& name, std::string& value) { value = file_.text(name); }
+  void attribute(const std::string& name, std::int64_t& value) { value = file_.integer(name); }
+  void attribute(const std::string& name, double& value) { value = file_.real(name); }
+  template <class T>
+  void json_attribute(const std::string& name, T& value) {
+    const Json json = parse_json(file_.text(name), name_ + ", attribute " + name);
+    try {
+      value = json.get<T>();
+    } catch (const Json::exception& error) {
+      refuse(concat("attribute ", name, ": ", error.what()));
+    }
+  }
+  void index_scale(const std::string& path, std::size_t, const std::string&) {
+    const auto index = file_.numbers<std::uint64_t>(path);  // read for its checksum, too
+    for (std::size_t i = 0; i < index.size(); ++i)
+      if (index[i] != i) refuse(concat("the scale ", path, " does not count from 0"));
+  }
+  template <class T>
+  void column(const hdf5::Description& description, std::vector<T>& values) {
+    values = file_.numbers<T>(description.path);
+  }
+  void column(const hdf5::Description& description, std::vector<std::string>& values) {
+    values = file_.strings(description.path);
+  }
+  void question_numbers(const hdf5::Description& description, std::vector<double>& values) { column(description, values); }
+  template <class T>
+  void matrix(const hdf5::Description& description, const std::vector<std::size_t>&, std::vector<T>& values) {
+    column(description, values);
+  }
+  template <class T>
+  void ragged(const std::string& group, const std::string&, const std::string&, const std::string&, const std::string&,
+              Ragged<T>& rows) {
+    rows.values = file_.numbers<T>(group + "/values");
+    rows.offsets = file_.numbers<std::uint64_t>(group + "/offsets");
+  }
+  template <class Row, class T>
+  void field(const hdf5::Description& description, std::vector<Row>& rows, T Row::*member) {
+    std::vector<T> values;
+    column(description, values);
+    if (rows.empty()) rows.resize(values.size());  // the table's first column decides
+    if (rows.size() != values.size())
+      refuse(concat("column ", description.path, " has ", values.size(), " rows, the others ", rows.size()));
+    for (std::size_t i = 0; i < rows.size(); ++i) rows[i].*member = values[i];
+  }
+  void name_probes(const std::string& group, std::vector<ProbeRecord>& probes) {
+    for (const auto& name : file_.members(group)) probes.emplace_back().name = name;
+  }
+
+ private:
+  [[noreturn]] void refuse(const std::string& reason) const {
+    throw UserError(concat("cannot use the results file ", name_), reason, "it was not written by unpact; make it again");
+  }
+
+  const hdf5::Reader& file_;
+  std::string name_;
+};
+
+}  // namespace unpact

@@ -1,0 +1,115 @@
+#include "unpact/store/cell_file.hpp"
+
+#include <algorithm>
+#include <optional>
+
+#include "cell_archives.hpp"
+#include "cell_check.hpp"
+#include "cell_layout.hpp"
+#include "layout_sketch.hpp"
+#include "unpact/core/atomic_file.hpp"
+#include "unpact/core/checksum.hpp"
+#include "unpact/core/log.hpp"
+#include "unpact/store/schema.hpp"
+#include "unpact/store/seal.hpp"
+#include "unpact/store/together.hpp"
+
+namespace unpact {
+namespace {
+
+namespace fs = std::filesystem;
+
+void require_consistent(const CellRecord& record) {
+  const std::string finding = inconsistency_of(record);
+  if (!finding.empty())
+    throw RuntimeFailure(concat("cannot record the cell ", record.id), finding,
+                         "this is a defect of unpact; please report it with the command that led here");
+}
+
+/// Refuses ranks whose records differ in layout: together they would write a broken file. @return space to reserve.
+std::size_t require_agreement(const Communicator& group, const CellRecord& record) {
+  LayoutSketch sketch;
+  CellWriter<LayoutSketch> archive(sketch, record.questions.split.size());
+  visit_cell(archive, record);
+  const std::string of_root = group.broadcast(sketch.text(), 0);
+  all_or_none(group, [&] {
+    const auto [own, other] = std::mismatch(sketch.text().begin(), sketch.text().end(), of_root.begin(), of_root.end());
+    const auto line = static_cast<std::size_t>(std::count(sketch.text().begin(), own, '\n'));
+    if (own != sketch.text().end() || other != of_root.end())
+      throw RuntimeFailure(concat("the ranks of a group do not hold the same results for the cell ", record.id),
+                           concat("dataset number ", line + 1, " differs in name or size from that of the first rank"),
+                           "this is a defect of unpact; please report it with the command that led here");
+  });
+  return sketch.most_bytes();
+}
+
+void write_content(const Communicator& group, const fs::path& path, const CellRecord& record) {
+  hdf5::Writer file(group, path, require_agreement(group, record));
+  write_schema(file, kCellSchema);
+  file.attribute("fingerprint", fingerprint_of(record.provenance));
+  CellWriter<hdf5::Writer> archive(file, record.questions.split.size());
+  visit_cell(archive, record);
+  file.close();
+}
+
+CellRecord read_content(const fs::path& path) {
+  const hdf5::Reader file(path);
+  require_schema(file, path.string(), kCellSchema);
+  CellRecord record;
+  CellReader archive(file, path.string());
+  visit_cell(archive, record);
+  const std::string finding = inconsistency_of(record);
+  UNPACT_VALIDATE(finding.empty(), concat("cannot use the results file ", path.string()), finding,
+                  "it was not written by unpact; make it again");
+  return record;
+}
+
+}  // namespace
+
+void write_cell_file(const Communicator& group, const fs::path& path, const CellRecord& record) {
+  // The temporary name holds a process id, so only one rank can choose it.
+  std::optional<AtomicFile> file;
+  all_or_none(group, [&] {
+    require_consistent(record);
+    if (group.is_root()) file.emplace(path);
+  });
+  const fs::path temporary = group.broadcast(file ? file->temporary_path().string() : "", 0);
+  write_content(group, temporary, record);
+  all_or_none(group, [&] {
+    if (!group.is_root()) return;
+    read_content(temporary);  // every value is checked before the file gets its name
+    append_seal(temporary);
+    file->commit();
+  });
+}
+
+CellRecord read_cell_file(const fs::path& path) {
+  require_seal(path);
+  try {
+    return read_content(path);
+  } catch (const RuntimeFailure& failure) {
+    throw UserError(concat("cannot read the results file ", path.string()), concat(failure.problem(), ": ", failure.reason()),
+                    "it is damaged: delete it and run the cell again");
+  }
+}
+
+bool is_finished_cell(const fs::path& path, const std::string& fingerprint) {
+  std::error_code code;
+  if (!fs::exists(path, code)) return false;
+  try {
+    require_seal(path);
+    const hdf5::Reader file(path);
+    require_schema(file, path.string(), kCellSchema);
+    return file.text("fingerprint") == fingerprint && file.has("/work/logit_rows");
+  } catch (const std::exception& error) {
+    log::detail(concat("not a finished cell: ", path.string(), ": ", error.what()));
+    return false;
+  }
+}
+
+std::string fingerprint_of(const Provenance& provenance) {
+  const Json parts = {provenance.resolved_configuration, provenance.model_checksum, provenance.tokenizer_checksum};
+  return sha256_of_bytes(parts.dump(-1, ' ', false, Json::error_handler_t::replace));
+}
+
+}  // namespace unpact

@@ -1,0 +1,194 @@
+#pragma once
+/// The layout of a cell file, said once for writing and for reading: docs/results-format.md in code.
+///
+/// `Archive` is CellWriter or CellReader; `Cell` is `const CellRecord` or `CellRecord`. A member of an archive takes the
+/// place and the meaning of a dataset and the field that it holds.
+#include <cmath>
+#include <string>
+#include <utility>
+
+#include "unpact/results/cell.hpp"
+#include "unpact/store/writer.hpp"
+
+namespace unpact {
+
+inline constexpr const char* kQuestionAxis = "/question";
+inline constexpr const char* kBoundAxis = "/question_bound";
+inline constexpr const char* kOutcomeMeanings = "unknown retained forgotten kept destroyed";
+
+template <class Archive, class Cell>
+void visit_attributes(Archive& archive, Cell& cell) {
+  auto& from = cell.provenance;
+  archive.attribute("config_resolved", from.resolved_configuration);
+  archive.attribute("seed", from.seed);
+  archive.attribute("world_size", from.world_size);
+  archive.attribute("group_size", from.group_size);
+  archive.json_attribute("devices", from.devices);
+  archive.json_attribute("library_versions", from.library_versions);
+  archive.attribute("started", from.started);
+  archive.attribute("ended", from.ended);
+  archive.attribute("model_checksum", from.model_checksum);
+  archive.attribute("tokenizer_checksum", from.tokenizer_checksum);
+  archive.attribute("cell_id", cell.id);
+  archive.attribute("model", cell.model);
+  archive.attribute("dataset", cell.dataset);
+  archive.attribute("method", cell.method);
+  archive.attribute("judge", cell.judge);
+  if (archive.has_attribute("attribution_method")) {  // since 1.1
+    archive.attribute("attribution_method", cell.attribution_method);
+    archive.json_attribute("attribution_settings", cell.attribution_settings);
+  }
+  archive.attribute("alpha", cell.alpha);
+  archive.attribute("beta", cell.beta);
+  archive.attribute("noise_floor", cell.noise_floor);
+}
+
+template <class Archive, class Cell>
+void visit_questions(Archive& archive, Cell& cell) {
+  auto& q = cell.questions;
+  const std::size_t count = q.split.size();
+  archive.index_scale(kQuestionAxis, count, "index of a question");
+  archive.index_scale(kBoundAxis, count + 1, "index of a bound between questions");
+  archive.column({"/questions/split", {kQuestionAxis}, "1", "set that the question belongs to", "forget retain"}, q.split);
+  archive.column({"/questions/text", {kQuestionAxis}, "1", "question"}, q.question);
+  archive.column({"/questions/gold_answer", {kQuestionAxis}, "1", "right answer"}, q.gold_answer);
+  archive.column({"/prompts/text", {kQuestionAxis}, "1", "prompt with its template"}, q.prompt);
+  archive.index_scale("/prompts/token", q.token_ids.values.size(), "index of a prompt token");
+  archive.ragged("/prompts/token_ids", "/prompts/token", "1", "ids of the prompt's tokens", "", q.token_ids);
+  archive.ragged("/prompts/is_candidate", "/prompts/token", "1", "whether the token's contribution was measured",
+                 "false true", q.is_candidate);
+  archive.column({"/prompts/pieces", {"/prompts/token"}, "1", "text of the token"}, q.pieces);
+}
+
+template <class Archive, class Contributions>
+void visit_certainty(Archive& archive, const std::string& group, const std::string& answer, const std::string& unit, Contributions& c) {
+  archive.index_scale(group + "/estimate", c.standard_errors.values.size(), "index of a standard error");
+  archive.ragged(group + "/standard_errors", group + "/estimate", unit, "standard errors of the contributions", "", c.standard_errors);
+  archive.ragged(group + "/key_token_uncertain", group + "/candidate", "1", "whether noise could turn the verdict on the candidate",
+                 "false true", c.is_uncertain);
+  archive.question_numbers({group + "/mean_log_probability", {kQuestionAxis}, "nat/token", "mean log-probability of " + answer},
+                           c.mean_log_probability);
+  archive.question_numbers({group + "/completeness_error", {kQuestionAxis}, "nat/token", "sum of the contributions minus what it should be"},
+                           c.completeness_error);
+  archive.question_numbers({group + "/surrogate_r2", {kQuestionAxis}, "1", "share of the variance that the surrogate explains"},
+                           c.surrogate_r2);
+}
+
+template <class Archive, class Contributions>
+void visit_contributions(Archive& archive, const std::string& group, const std::string& answer, const std::string& unit, Contributions& c) {
+  archive.index_scale(group + "/answer_token", c.answer_ids.values.size(), "index of an answer token");
+  archive.index_scale(group + "/entry", c.log_probabilities.values.size(), "index of a log-probability");
+  archive.index_scale(group + "/candidate", c.contributions.values.size(), "index of a candidate token");
+  archive.ragged(group + "/answer_ids", group + "/answer_token", "1", "ids of the tokens of " + answer, "", c.answer_ids);
+  archive.ragged(group + "/log_probabilities", group + "/entry", "nat",
+                 "log-probabilities of the tokens of " + answer + ", (n+1) x T a question: whole prompt, then removals", "",
+                 c.log_probabilities);
+  archive.ragged(group + "/contributions", group + "/candidate", unit, "contributions to " + answer, "", c.contributions);
+  archive.ragged(group + "/is_key_token", group + "/candidate", "1", "whether the candidate is a KeyToken", "false true",
+                 c.is_key_token);
+  if (archive.has(group + "/key_token_uncertain")) visit_certainty(archive, group, answer, unit, c);  // since 1.1
+}
+
+template <class Archive, class Model>
+void visit_model(Archive& archive, const std::string& group, const std::string& unit, Model& model) {
+  archive.column({group + "/answer", {kQuestionAxis}, "1", "greedy answer"}, model.answer);
+  archive.column({group + "/score", {kQuestionAxis}, "1", "judge's score of the answer"}, model.score);
+  archive.column({group + "/is_right", {kQuestionAxis}, "1", "whether the answer is right", "false true"}, model.is_right);
+  visit_contributions(archive, group + "/gold", "the gold answer", unit, model.gold);
+  visit_contributions(archive, group + "/own", "the model's own answer", unit, model.own);
+}
+
+template <class Archive, class Cell>
+void visit_comparison(Archive& archive, Cell& cell) {
+  archive.column({"/outcome/class", {kQuestionAxis}, "1", "outcome of the question", kOutcomeMeanings}, cell.outcome);
+  archive.column({"/focus_shift/set_cosine", {kQuestionAxis}, "1", "cosine of the two sets of KeyTokens"},
+                 cell.focus_shift.set_cosine);
+  archive.column({"/focus_shift/contribution_cosine", {kQuestionAxis}, "1",
+                  "cosine of the contributions over the union of KeyTokens"},
+                 cell.focus_shift.contribution_cosine);
+}
+
+template <class Archive, class Probe>
+void visit_probe(Archive& archive, Probe& probe) {
+  const std::string group = "/probes/" + probe.name, row = group + "/probed_question", column = group + "/attempt";
+  archive.column({row, {row}, "1", "index of the probed question"}, probe.question);
+  archive.column({column, {column}, "1", "label of the attempt"}, probe.attempt_labels);
+  const std::vector<std::size_t> shape = {probe.question.size(), probe.attempt_labels.size()};
+  archive.matrix({group + "/answer", {row, column}, "1", "answer of the attempt"}, shape, probe.answer);
+  archive.matrix({group + "/score", {row, column}, "1", "judge's score of the answer"}, shape, probe.score);
+  archive.matrix({group + "/is_right", {row, column}, "1", "whether the answer is right", "false true"}, shape,
+                 probe.is_right);
+}
+
+template <class Archive, class Cell>
+void visit_rates(Archive& archive, Cell& cell) {
+  const std::string axis = "/rates/name";
+  archive.field({axis, {axis}, "1", "name of the rate"}, cell.rates, &RateRecord::name);
+  archive.field({"/rates/count", {axis}, "1", "numerator"}, cell.rates, &RateRecord::count);
+  archive.field({"/rates/total", {axis}, "1", "denominator"}, cell.rates, &RateRecord::total);
+  archive.field({"/rates/value", {axis}, "1", "rate"}, cell.rates, &RateRecord::value);
+  archive.field({"/rates/low", {axis}, "1", "lower end of the 95 % Wilson interval"}, cell.rates, &RateRecord::low);
+  archive.field({"/rates/high", {axis}, "1", "upper end of the 95 % Wilson interval"}, cell.rates, &RateRecord::high);
+}
+
+template <class Archive, class Cell>
+void visit_training(Archive& archive, Cell& cell) {
+  const std::string axis = "/training/step";
+  auto& steps = cell.training;
+  archive.field({axis, {axis}, "1", "optimizer step"}, steps, &TrainingStep::step);
+  archive.field({"/training/loss", {axis}, "1", "loss"}, steps, &TrainingStep::loss);
+  archive.field({"/training/forget_loss", {axis}, "1", "forget term of the loss"}, steps, &TrainingStep::forget_loss);
+  archive.field({"/training/retain_loss", {axis}, "1", "retain term of the loss"}, steps, &TrainingStep::retain_loss);
+  archive.field({"/training/gradient_norm", {axis}, "1", "norm of the gradient"}, steps, &TrainingStep::gradient_norm);
+  archive.field({"/training/learning_rate", {axis}, "1", "learning rate"}, steps, &TrainingStep::learning_rate);
+  archive.field({"/training/tokens", {axis}, "1", "target tokens over all ranks"}, steps, &TrainingStep::tokens);
+}
+
+template <class Archive, class Cell>
+void visit_work(Archive& archive, Cell& cell) {
+  const std::string axis = "/work/stage";
+  auto& work = cell.work;
+  archive.field({axis, {axis}, "1", "stage"}, work, &WorkRecord::stage);
+  archive.field({"/work/seconds", {axis}, "s", "wall-clock time"}, work, &WorkRecord::seconds);
+  archive.field({"/work/positions", {axis}, "1", "token positions processed"}, work, &WorkRecord::positions);
+  archive.field({"/work/positions_naive", {axis}, "1", "token positions of the naive algorithm"}, work,
+                &WorkRecord::positions_naive);
+  archive.field({"/work/model_calls", {axis}, "1", "forward passes"}, work, &WorkRecord::model_calls);
+  archive.field({"/work/logit_rows", {axis}, "1", "rows of logits computed"}, work, &WorkRecord::logit_rows);
+  if (archive.has("/work/peak_memory"))  // since 1.2
+    archive.field({"/work/peak_memory", {axis}, "byte", "largest memory in use, of the rank that used most"}, work,
+                  &WorkRecord::peak_memory);
+}
+
+template <class Archive, class Cell>
+void visit_verification(Archive& archive, Cell& cell) {
+  const std::string axis = "/verification/model";
+  if (!archive.has(axis)) return;  // since 1.2
+  auto& rows = cell.verification;
+  archive.field({axis, {axis}, "1", "model whose contributions were checked"}, rows, &VerificationRecord::model);
+  archive.field({"/verification/questions", {axis}, "1", "questions attributed once more by the definition"}, rows,
+                &VerificationRecord::questions);
+  archive.field({"/verification/largest_difference", {axis}, "nat/token", "largest difference of a contribution"}, rows,
+                &VerificationRecord::largest_difference);
+  archive.field({"/verification/worst_question", {axis}, "1", "index of the question that has it"}, rows,
+                &VerificationRecord::worst_question);
+}
+
+/// Everything but the schema and software attributes, in the order of the file.
+template <class Archive, class Cell>
+void visit_cell(Archive& archive, Cell& cell) {
+  visit_attributes(archive, cell);
+  visit_questions(archive, cell);
+  const std::string unit = cell.attribution_method == "rollout" ? "1" : "nat/token";
+  visit_model(archive, "/target", unit, cell.target);
+  visit_model(archive, "/unlearned", unit, cell.unlearned);
+  visit_comparison(archive, cell);
+  archive.name_probes("/probes", cell.probes);
+  for (auto& probe : cell.probes) visit_probe(archive, probe);
+  visit_rates(archive, cell);
+  visit_training(archive, cell);
+  visit_work(archive, cell);
+  visit_verification(archive, cell);
+}
+
+}  // namespace unpact

@@ -1,0 +1,213 @@
+// What config.json says about rope scaling, biases, windows and GPT-2, in every spelling.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/temporary_folder.hpp"
+#include "unpact/core/error.hpp"
+#include "unpact/checkpoint/config.hpp"
+#include "unpact/checkpoint/weights.hpp"
+
+namespace unpact {
+namespace {
+
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing_support::message_of;
+using testing_support::TemporaryFolder;
+
+Json plain(const std::string& type) {
+  if (type == "gpt2")
+    return Json{{"model_type", "gpt2"}, {"vocab_size", 50}, {"n_embd", 12}, {"n_layer", 2}, {"n_head", 3}, {"n_positions", 64}};
+  return Json{{"model_type", type},       {"vocab_size", 50},          {"hidden_size", 24},
+              {"intermediate_size", 40},  {"num_hidden_layers", 4},    {"num_attention_heads", 4},
+              {"num_key_value_heads", 2}, {"max_position_embeddings", 512}};
+}
+
+ModelConfig read(const Json& json) {
+  const TemporaryFolder folder;
+  folder.write("config.json", json.dump());
+  return read_model_config(folder.path());
+}
+
+ModelConfig with(const std::string& type, const Json& more) {
+  auto json = plain(type);
+  json.update(more);
+  return read(json);
+}
+
+std::string refusal(const std::string& type, const Json& more) {
+  return message_of<UserError>([&] { with(type, more); });
+}
+
+TEST(RopeConfig, ReadsLlama3InEverySpelling) {
+  const Json scaling = {{"rope_type", "llama3"}, {"factor", 8.0}, {"low_freq_factor", 1.0}, {"high_freq_factor", 4.0},
+                        {"original_max_position_embeddings", 128}};
+  auto older = scaling, newer = scaling;
+  older.erase("rope_type");
+  older["type"] = "llama3";
+  newer["rope_theta"] = 5e5;
+  const RopeScaling expected = {"llama3", 8.0, 1.0, 4.0, 128};
+  for (const auto& json : {Json{{"rope_theta", 5e5}, {"rope_scaling", scaling}},
+                           Json{{"rope_theta", 5e5}, {"rope_scaling", older}}, Json{{"rope_parameters", newer}}}) {
+    const auto config = with("llama", json);
+    EXPECT_EQ(config.rope_scaling, expected) << json;
+    EXPECT_EQ(config.rope_theta, 5e5) << json;
+  }
+}
+
+TEST(RopeConfig, TheContextOfPretrainingHasTransformersPrecedence) {
+  Json scaling = {{"rope_type", "llama3"}, {"factor", 8.0}, {"low_freq_factor", 1.0}, {"high_freq_factor", 4.0}};
+  EXPECT_EQ(with("llama", {{"rope_scaling", scaling}}).rope_scaling.original_positions, 512);
+  scaling["original_max_position_embeddings"] = 64;
+  EXPECT_EQ(with("llama", {{"rope_scaling", scaling}}).rope_scaling.original_positions, 64);
+  EXPECT_EQ(with("llama", {{"rope_scaling", scaling}, {"original_max_position_embeddings", 32}})
+                .rope_scaling.original_positions, 32);
+}
+
+TEST(RopeConfig, ScalingWinsOverParameters) {
+  const auto config = with("llama", {{"rope_scaling", {{"type", "linear"}, {"factor", 2.0}}}, {"rope_theta", 77.0},
+                                     {"rope_parameters", {{"rope_type", "default"}, {"rope_theta", 5.0}}}});
+  EXPECT_EQ(config.rope_scaling.type, "linear");
+  EXPECT_EQ(config.rope_theta, 77.0);
+}
+
+TEST(RopeConfig, NoneIsNullEmptyOrDefault) {
+  for (const Json& value : {Json(nullptr), Json(Json::object()), Json{{"rope_type", "default"}}, Json{{"type", "default"}}})
+    EXPECT_EQ(with("llama", {{"rope_scaling", value}}).rope_scaling, RopeScaling{}) << value;
+}
+
+TEST(RopeConfig, RefusesByName) {
+  const auto scaling = [](const Json& value) { return refusal("llama", {{"rope_scaling", value}}); };
+  for (const auto* type : {"dynamic", "yarn", "longrope", "su", "none"})
+    EXPECT_THAT(scaling({{"rope_type", type}, {"factor", 2.0}}), HasSubstr(concat("rope_type '", type, "'")));
+  EXPECT_THAT(scaling({{"rope_type", "linear"}}), HasSubstr("'factor' is missing"));
+  EXPECT_THAT(scaling({{"rope_type", "linear"}, {"factor", 0}}), HasSubstr("'factor' is 0"));
+  EXPECT_THAT(scaling({{"rope_type", "linear"}, {"factor", "2"}}), HasSubstr("factor"));
+  EXPECT_THAT(scaling({{"rope_type", 3}}), HasSubstr("rope_type"));
+  EXPECT_THAT(scaling(Json::array()), HasSubstr("rope_scaling"));
+  EXPECT_THAT(scaling({{"rope_type", "llama3"}, {"factor", 8.0}, {"low_freq_factor", 4.0}, {"high_freq_factor", 4.0}}),
+              AllOf(HasSubstr("high_freq_factor"), HasSubstr("low_freq_factor")));
+  EXPECT_THAT(scaling({{"rope_type", "default"}, {"partial_rotary_factor", 0.5}}), HasSubstr("partial_rotary_factor"));
+}
+
+TEST(BiasConfig, OnlyWhereTheArchitectureHasASwitch) {
+  const Json both = {{"attention_bias", true}, {"mlp_bias", true}};
+  const auto llama = with("llama", both).block, qwen3 = with("qwen3", both).block;
+  EXPECT_TRUE(llama.query_key_value_bias && llama.output_bias && llama.mlp_bias && !llama.query_key_norm);
+  EXPECT_TRUE(qwen3.query_key_value_bias && qwen3.output_bias && !qwen3.mlp_bias && qwen3.query_key_norm);
+  EXPECT_EQ(with("mistral", both).block, BlockDescription{});
+  const auto qwen2 = with("qwen2", {{"attention_bias", false}}).block;
+  EXPECT_TRUE(qwen2.query_key_value_bias && !qwen2.output_bias && !qwen2.mlp_bias);
+}
+
+TEST(WindowConfig, Mistral) {
+  EXPECT_THAT(with("mistral", {{"sliding_window", 7}}).windows, ElementsAre(7, 7, 7, 7));
+  EXPECT_THAT(with("mistral", {{"sliding_window", nullptr}}).windows, IsEmpty());
+  EXPECT_THAT(with("mistral", Json::object()).windows, ElementsAre(4096, 4096, 4096, 4096));
+  EXPECT_THAT(refusal("mistral", {{"sliding_window", 0}}), HasSubstr("sliding_window"));
+  EXPECT_THAT(refusal("mistral", {{"sliding_window", "7"}}), HasSubstr("sliding_window"));
+}
+
+TEST(WindowConfig, Qwen) {
+  for (const auto* type : {"qwen2", "qwen3"}) {
+    EXPECT_THAT(with(type, {{"sliding_window", 7}}).windows, IsEmpty());
+    EXPECT_THAT(with(type, {{"use_sliding_window", true}, {"sliding_window", 7}, {"max_window_layers", 3}}).windows,
+                ElementsAre(0, 0, 0, 7));
+    EXPECT_THAT(with(type, {{"use_sliding_window", true}, {"sliding_window", 7}}).windows, IsEmpty());  // 28 by default
+    const Json types = {"sliding_attention", "full_attention", "full_attention", "sliding_attention"};
+    EXPECT_THAT(with(type, {{"use_sliding_window", true}, {"sliding_window", 7}, {"layer_types", types}}).windows,
+                ElementsAre(7, 0, 0, 7));
+    EXPECT_THAT(refusal(type, {{"sliding_window", 7}, {"layer_types", types}}), HasSubstr("without a window"));
+    EXPECT_THAT(refusal(type, {{"layer_types", {"full_attention"}}}), HasSubstr("layer_types"));
+    EXPECT_THAT(refusal(type, {{"layer_types", {"full_attention", "chunked_attention", "full_attention", "full_attention"}}}),
+                HasSubstr("chunked_attention"));
+  }
+}
+
+TEST(WindowConfig, LlamaHasNone) { EXPECT_THAT(with("llama", {{"sliding_window", 7}}).windows, IsEmpty()); }
+
+TEST(ArchitectureConfig, DefaultsOfAbsentKeysAreThoseOfTransformers) {
+  auto json = plain("qwen3");
+  EXPECT_EQ(read(json).head_dim, 128);
+  json["head_dim"] = nullptr;
+  EXPECT_EQ(read(json).head_dim, 6);
+  json.erase("num_key_value_heads");
+  json["num_attention_heads"] = 64;
+  EXPECT_EQ(with("qwen3", {{"num_attention_heads", 64}, {"num_key_value_heads", nullptr}}).key_value_heads, 64);
+  json["head_dim"] = 4;
+  EXPECT_EQ(read(json).key_value_heads, 32);
+  json["model_type"] = "mistral";
+  EXPECT_EQ(read(json).key_value_heads, 8);
+  json["model_type"] = "llama";
+  EXPECT_EQ(read(json).key_value_heads, 64);
+}
+
+TEST(Gpt2Config, ReadsItsOwnKeys) {
+  const auto config = read(plain("gpt2"));
+  EXPECT_EQ(config.hidden_size, 12);
+  EXPECT_EQ(config.intermediate_size, 48);
+  EXPECT_EQ(config.key_value_heads, 3);
+  EXPECT_EQ(config.head_dim, 4);
+  EXPECT_EQ(config.max_positions, 64);
+  EXPECT_EQ(config.norm_epsilon, 1e-5);
+  EXPECT_TRUE(config.tied_embeddings);
+  EXPECT_EQ(config.block.activation, Activation::gelu_new);
+  EXPECT_EQ(with("gpt2", {{"n_inner", 20}}).intermediate_size, 20);
+}
+
+TEST(Gpt2Config, RefusesByName) {
+  EXPECT_THAT(refusal("gpt2", {{"activation_function", "relu"}}), HasSubstr("activation_function 'relu'"));
+  EXPECT_THAT(refusal("gpt2", {{"add_cross_attention", true}}), HasSubstr("add_cross_attention"));
+  EXPECT_THAT(refusal("gpt2", {{"scale_attn_by_inverse_layer_idx", true}}), HasSubstr("scale_attn_by_inverse_layer_idx"));
+  EXPECT_THAT(refusal("gpt2", {{"scale_attn_weights", false}}), HasSubstr("scale_attn_weights"));
+  EXPECT_THAT(refusal("gpt2", {{"n_head", 5}}), AllOf(HasSubstr("n_embd (12)"), HasSubstr("n_head (5)")));
+}
+
+TEST(ArchitectureConfig, UnknownFieldsAndSpellingsSurvive) {
+  const Json llama3 = {{"rope_type", "llama3"}, {"rope_theta", 5e5}, {"factor", 8.0}, {"low_freq_factor", 1.0},
+                       {"high_freq_factor", 4.0}, {"original_max_position_embeddings", 128}};
+  const std::vector<std::pair<std::string, Json>> cases = {
+      {"llama", {{"rope_parameters", llama3}, {"dtype", "bfloat16"}, {"pretraining_tp", 1}, {"attention_bias", true}}},
+      {"llama", {{"rope_scaling", llama3}, {"torch_dtype", "bfloat16"}, {"_name_or_path", "a/b"}}},
+      {"qwen2", {{"use_sliding_window", true}, {"sliding_window", 7}, {"max_window_layers", 3}, {"use_mrope", false}}},
+      {"qwen3", {{"bos_token_id", nullptr}, {"head_dim", 8}, {"attention_dropout", 0.0}}},
+      {"mistral", {{"sliding_window", nullptr}, {"eos_token_id", 2}}},
+      {"gpt2", {{"n_inner", nullptr}, {"task_specific_params", {{"text-generation", {{"max_length", 50}}}}}}}};
+  for (const auto& [type, more] : cases) {
+    const auto config = with(type, more);
+    const auto written = model_config_json(config, "float32");
+    for (const auto& [key, value] : config.original.items())
+      EXPECT_EQ(written[key], key == "dtype" || key == "torch_dtype" ? Json("float32") : value) << type << " " << key;
+    const auto again = read(written);
+    EXPECT_EQ(model_config_json(again, "float32"), written) << type;
+    EXPECT_EQ(again.windows, config.windows);
+    EXPECT_EQ(again.rope_scaling, config.rope_scaling);
+    EXPECT_EQ(again.rope_theta, config.rope_theta);
+    EXPECT_EQ(again.block, config.block);
+  }
+}
+
+TEST(ArchitectureConfig, ChangedSettingsWinOverTheOriginal) {
+  auto config = with("llama", {{"bos_token_id", 1}, {"eos_token_id", 2}});
+  config.vocabulary_size = 60;
+  config.bos_id = -1;
+  config.eos_ids = {};
+  const auto written = model_config_json(config, "float32");
+  EXPECT_EQ(written["vocab_size"], 60);
+  EXPECT_TRUE(written["bos_token_id"].is_null() && written["eos_token_id"].is_null());
+}
+
+TEST(ArchitectureConfig, GenerationSettingsSurvive) {
+  const TemporaryFolder folder;
+  folder.write("config.json", plain("llama").dump());
+  folder.write("generation_config.json", R"({"temperature": 0.6, "eos_token_id": [5, 7], "do_sample": true})");
+  const auto json = generation_config_json(read_model_config(folder.path()));
+  EXPECT_EQ(json, Json::parse(R"({"temperature": 0.6, "eos_token_id": [5, 7], "do_sample": true})"));
+  folder.write("generation_config.json", "[]");
+  EXPECT_THAT(message_of<UserError>([&] { read_model_config(folder.path()); }), HasSubstr("generation_config.json"));
+}
+
+}  // namespace
+}  // namespace unpact

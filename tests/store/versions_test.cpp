@@ -1,0 +1,82 @@
+// Files of an older minor version: what was added later is missing, and everything else is there.
+#include <gmock/gmock.h>
+
+#include "store/cell_support.hpp"
+#include "unpact/core/error.hpp"
+#include "unpact/store/cell_file.hpp"
+#include "unpact/store/seal.hpp"
+
+namespace unpact::test {
+namespace {
+
+class OlderFile : public testing::Test {
+ protected:
+  Communicator world = Communicator::world();
+  SharedFolder folder{world};
+  std::filesystem::path path = folder.path() / "cell.h5";
+
+  /// Takes out of a file what 1.2 added to 1.1 and, to 1.0, also what 1.1 added.
+  void make_older(int minor) {
+    {
+      const hdf5::Id file(UNPACT_HDF5(H5Fopen(path.c_str(), H5F_ACC_RDWR, H5P_DEFAULT)));
+      for (const char* name : {"/work/peak_memory", "/verification"}) UNPACT_HDF5(H5Ldelete(file, name, H5P_DEFAULT));
+      if (minor == 0) take_out_certainty(file);
+    }
+    append_seal(path);
+  }
+
+ private:
+  static void take_out_certainty(hid_t file) {
+    for (const char* model : {"target", "unlearned"})
+      for (const char* answer : {"gold", "own"})
+        for (const char* name : {"standard_errors", "estimate", "key_token_uncertain", "mean_log_probability", "completeness_error", "surrogate_r2"})
+          UNPACT_HDF5(H5Ldelete(file, concat("/", model, "/", answer, "/", name).c_str(), H5P_DEFAULT));
+    for (const char* name : {"attribution_method", "attribution_settings"}) UNPACT_HDF5(H5Adelete(file, name));
+  }
+};
+
+TEST_F(OlderFile, OfVersionOneZeroIsRead) {
+  if (!world.is_root()) return;
+  auto record = make_record({});
+  record.attribution_method = "leave_one_out";
+  write_cell_file({}, path, record);
+  make_older(0);
+  const auto read = read_cell_file(path);
+  EXPECT_EQ(read.attribution_method, "leave_one_out");
+  EXPECT_EQ(read.target.gold.contributions.values, record.target.gold.contributions.values);
+  EXPECT_EQ(read.unlearned.own.is_key_token.offsets, record.unlearned.own.is_key_token.offsets);
+  EXPECT_EQ(read.target.gold.is_uncertain.rows(), 0U);
+  EXPECT_TRUE(read.target.gold.mean_log_probability.empty());
+  EXPECT_EQ(read.rates.size(), record.rates.size());
+}
+
+TEST_F(OlderFile, OfVersionOneOneIsRead) {
+  if (!world.is_root()) return;
+  auto record = make_record({});
+  write_cell_file({}, path, record);
+  make_older(1);
+  const auto read = read_cell_file(path);
+  EXPECT_EQ(read.work.size(), record.work.size());
+  for (const auto& stage : read.work) EXPECT_TRUE(std::isnan(stage.peak_memory)) << "unknown, not nothing";
+  EXPECT_TRUE(read.verification.empty());
+  for (auto& stage : record.work) stage.peak_memory = kNan;
+  record.verification.clear();
+  expect_equal(read, record);
+}
+
+TEST_F(OlderFile, AVerificationThatFitsNoCellIsNotWritten) {
+  if (!world.is_root()) return;
+  const std::vector<VerificationRecord> bad = {{"other", 1, 0, 0}, {"target", 0, 0, 0}, {"target", 10, 0, 0}, {"target", 1, -1, 0},
+                                               {"target", 1, kNan, 0}, {"target", 1, 0, 9}};
+  for (const auto& row : bad) {
+    auto record = make_record({});  // of 9 questions
+    record.verification = {row};
+    EXPECT_THROW(write_cell_file({}, path, record), RuntimeFailure) << row.model << row.questions;
+    record.verification = {{"target", 1, 0, 0}, {"target", 1, 0, 0}};
+    EXPECT_THROW(write_cell_file({}, path, record), RuntimeFailure);
+  }
+  EXPECT_FALSE(std::filesystem::exists(path));
+}
+
+}  // namespace
+}  // namespace unpact::test
