@@ -199,12 +199,6 @@ TEST(Refusal, MethodsThatContradictThemselvesOrTheText) {
   EXPECT_THAT(refusal({"--unlearn.retain_sampling", "any"}), AllOf(HasSubstr("'unlearn.retain_sampling'"), HasSubstr("epoch, uniform, paired")));
 }
 
-TEST(HelpText, ListsTheMethodsWhereTheyMatter) {
-  for (const auto* job : {"unlearn", "evaluate", "reproduce"})
-    for (const auto& kind : known_forget_kinds()) EXPECT_THAT(help_text(job), HasSubstr(concat("\n    ", kind.name, " "))) << job;
-  EXPECT_THAT(help_text("ask"), Not(HasSubstr("simnpo")));
-}
-
 TEST(MethodOverrides, ReplaceOnlyWhatTheySay) {
   const auto c = resolve({"--unlearn.learning_rate", "1", "--unlearn.epochs", "2", "--unlearn.batch_size", "3", "--method.epochs", "7",
                           "--method.schedule", "cosine", "--seed", "9"});
@@ -231,12 +225,6 @@ TEST(ToIni, ReadBackSaysTheSame) {
   EXPECT_EQ(again.prompt.resolve().stop_strings, (std::vector<std::string>{"#", " "}));
   EXPECT_EQ(again.probe.resolve_phrasings().size(), 2U);
   EXPECT_EQ(again.unlearn_training().epochs, 3);
-}
-
-TEST(HelpText, OfEveryJobAndOfAnUnknownOne) {
-  for (const auto* job : {"finetune", "unlearn", "attribute", "evaluate", "reproduce", "collect", "inspect", "ask"})
-    EXPECT_THAT(help_text(job), AllOf(HasSubstr("usage: unpact " + std::string(job)), HasSubstr("\n  --"))) << job;
-  EXPECT_THAT(message_of<UserError>([] { help_text("finetun"); }), HasSubstr("did you mean 'finetune'?"));
 }
 
 TEST(CommandLine, KnowsWhatTheProgramItselfShallDo) {
