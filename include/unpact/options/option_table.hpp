@@ -5,6 +5,7 @@
 #include <variant>
 #include <vector>
 
+#include "unpact/core/enumeration.hpp"
 #include "unpact/options/configuration.hpp"
 
 namespace unpact {
@@ -12,7 +13,7 @@ namespace unpact {
 struct Option {
   std::string key;  ///< section.name
   std::string help;
-  std::variant<std::string*, std::int64_t*, std::uint64_t*, double*, bool*> value;
+  std::variant<std::string*, std::int64_t*, std::uint64_t*, double*, bool*, EnumReference> value;
   bool is_path = false;  ///< an input path: relative to the file that names it
 };
 
