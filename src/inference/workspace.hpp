@@ -5,6 +5,8 @@
 
 #include <array>
 
+#include "unpact/kernels/result_memory.hpp"
+
 namespace unpact {
 
 /// One intermediate result a slot. What take() returns is valid until the slot is taken again.
@@ -18,6 +20,11 @@ class Workspace {
     if (!buffer.defined() || buffer.numel() < count || buffer.scalar_type() != c10::typeMetaToScalarType(options.dtype()))
       buffer = at::empty({count}, options.requires_grad(false));
     return buffer.narrow(0, 0, count).view(shape);
+  }
+
+  /// take(slot) for operations. The workspace must outlive it.
+  kernels::ResultMemory slot(Slot slot) {
+    return [this, slot](at::IntArrayRef shape, const at::TensorOptions& options) { return take(slot, shape, options); };
   }
 
  private:

@@ -1,11 +1,11 @@
 #pragma once
-/// What the CUDA kernels of this folder share: several numbers a memory access, and the choice by type.
+/// What the CUDA kernels share: several numbers a memory access, and the choice by type.
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
 
-#include "cuda_kernels.hpp"
+#include "cuda_number.hpp"
 
-namespace unpact::cuda {
+namespace unpact::kernels::cuda {
 
 inline constexpr int kThreads = 256;
 
@@ -32,4 +32,4 @@ cudaError_t for_type(Number number, const Call& call) {
   return call(static_cast<__half*>(nullptr));
 }
 
-}  // namespace unpact::cuda
+}  // namespace unpact::kernels::cuda

@@ -1,5 +1,5 @@
 #pragma once
-/// What the loops of cpu_kernels.cpp and of the training's nodes share.
+/// What the loops for the CPU share.
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -13,7 +13,7 @@
 #define UNPACT_VECTORIZED
 #endif
 
-namespace unpact::cpu {
+namespace unpact::kernels::cpu {
 
 inline constexpr std::int64_t kLanes = 32;            // independent sums, so that they fill vectors without reordering any
 inline constexpr std::int64_t kElementsATask = 1 << 14;  // less is not worth another thread
@@ -48,4 +48,4 @@ inline std::int64_t rows_a_task(std::int64_t width) {
   return std::max<std::int64_t>(1, kElementsATask / std::max<std::int64_t>(1, width));
 }
 
-}  // namespace unpact::cpu
+}  // namespace unpact::kernels::cpu

@@ -2,8 +2,8 @@
 
 #include <ATen/ATen.h>
 
-#include "unpact/model/block_math.hpp"
 #include "unpact/core/error.hpp"
+#include "unpact/kernels/attention.hpp"
 
 namespace unpact {
 namespace {
@@ -20,7 +20,7 @@ at::Tensor remembered(std::map<std::int64_t, at::Tensor>& masks, std::int64_t wi
 
 at::Tensor AttentionContext::attend(const at::Tensor& query_BHSd, const at::Tensor& keys_BGKd, const at::Tensor& values_BGKd,
                                     std::int64_t window) const {
-  return block_math::attention(query_BHSd, keys_BGKd, values_BGKd, mask(window));
+  return kernels::attention(query_BHSd, keys_BGKd, values_BGKd, mask(window));
 }
 
 KeysValues CausalContext::extend(std::int64_t, at::Tensor keys_BGSd, at::Tensor values_BGSd) {

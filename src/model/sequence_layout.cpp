@@ -7,8 +7,8 @@
 #include <numeric>
 #include <utility>
 
-#include "unpact/model/block_math.hpp"
 #include "unpact/core/error.hpp"
+#include "unpact/kernels/attention.hpp"
 
 namespace unpact {
 namespace {
@@ -58,7 +58,7 @@ class PackedContext final : public AttentionContext {
         return x_1HCd.squeeze(0).unflatten(1, {n, s}).transpose(0, 1);
       };
       const auto seen = window > 0 && window < length ? causal(length, window) : at::Tensor();
-      const auto one_nHsd = block_math::attention(apart(queries[i]), apart(keys[i]), apart(values[i]), seen);
+      const auto one_nHsd = kernels::attention(apart(queries[i]), apart(keys[i]), apart(values[i]), seen);
       mixed.push_back(one_nHsd.transpose(0, 1).flatten(1, 2).unsqueeze(0));
     }
     return at::cat(mixed, 2);

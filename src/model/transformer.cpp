@@ -2,34 +2,21 @@
 
 #include <ATen/ATen.h>
 
-#include <cmath>
-#include <limits>
+#include <array>
 
-#include "unpact/model/block_math.hpp"
 #include "rope.hpp"
 #include "unpact/core/error.hpp"
+#include "unpact/kernels/attention.hpp"
+#include "unpact/kernels/embedding.hpp"
+#include "unpact/kernels/linear.hpp"
+#include "unpact/model/block_math.hpp"
 
 namespace unpact {
 
-/// Cosines and sines of the rotary angles, broadcastable to (B, S, heads, d); undefined without rotary positions.
-struct Transformer::Rotation {
-  at::Tensor cosine, sine;
-};
-
 namespace {
-
-using block_math::linear;
 
 /// (B, S, heads * d) -> (B, S, heads, d)
 at::Tensor split_heads(const at::Tensor& x, std::int64_t heads) { return x.view({x.size(0), x.size(1), heads, -1}); }
-
-/// softmax(q k^T / sqrt(d)), spelled out: the fused kernels do not give their weights away. Of every query head.
-at::Tensor attention_weights(const at::Tensor& query_BHSd, const at::Tensor& keys_BHKd, const at::Tensor& mask) {
-  const auto tokens = query_BHSd.size(2), all = keys_BHKd.size(2);
-  const auto seen = mask.defined() ? mask : at::ones({tokens, all}, query_BHSd.options().dtype(at::kBool)).tril(all - tokens);
-  const auto scores = at::matmul(query_BHSd, keys_BHKd.transpose(2, 3)).to(at::kFloat) / std::sqrt(static_cast<double>(query_BHSd.size(3)));
-  return scores.masked_fill(seen.logical_not(), -std::numeric_limits<double>::infinity()).softmax(-1);
-}
 
 /// The layers of a second model behind those of the first, in the same context.
 class SecondModelContext : public AttentionContext {
@@ -65,12 +52,12 @@ void Transformer::contrast_with(std::shared_ptr<const Transformer> reinforced, d
 
 c10::Device Transformer::device() const { return weights_.embedding_VD.device(); }
 
-Transformer::Rotation Transformer::rotation(const at::Tensor& positions) const {
+/// Broadcastable to (B, S, heads, d); undefined without rotary positions.
+kernels::Angles Transformer::rotation(const at::Tensor& positions) const {
   if (config_.block.positions != PositionKind::rotary) return {};
-  const auto angles = positions.to(at::kFloat).unsqueeze(-1) * rotary_frequencies(config_, device());  // (..., S, d/2)
-  const auto both = at::cat({angles, angles}, -1).unsqueeze(-2);  // room for the heads
-  const auto dtype = block_math::angle_dtype(weights_.embedding_VD.options());
-  return {both.cos().to(dtype), both.sin().to(dtype)};
+  const auto dtype = kernels::angle_dtype(weights_.embedding_VD.options());
+  const auto angles = kernels::angles_of(positions, rotary_frequencies(config_, device()), dtype);
+  return {angles.cosine.unsqueeze(-2), angles.sine.unsqueeze(-2)};  // room for the heads
 }
 
 at::Tensor Transformer::normalized(const at::Tensor& x, const at::Tensor& weight_D, const at::Tensor& bias_D) const {
@@ -78,13 +65,12 @@ at::Tensor Transformer::normalized(const at::Tensor& x, const at::Tensor& weight
 }
 
 at::Tensor Transformer::head_normalized(const at::Tensor& x_BSHd, const at::Tensor& weight_d) const {
-  return weight_d.defined() ? block_math::rms_norm(x_BSHd, weight_d, config_.norm_epsilon) : x_BSHd;
+  return weight_d.defined() ? kernels::rms_norm(x_BSHd, weight_d, config_.norm_epsilon) : x_BSHd;
 }
 
 at::Tensor Transformer::embed(const at::Tensor& tokens_BS) const {
   UNPACT_EXPECT(tokens_BS.dim() == 2);
-  const auto& table_VD = weights_.embedding_VD;
-  return fused::applies(table_VD) ? fused::embedding(table_VD, tokens_BS) : at::embedding(table_VD, tokens_BS);
+  return kernels::embedding(weights_.embedding_VD, tokens_BS);
 }
 
 at::Tensor Transformer::positioned(const at::Tensor& embeddings_BSD, const at::Tensor& positions) const {
@@ -93,30 +79,33 @@ at::Tensor Transformer::positioned(const at::Tensor& embeddings_BSD, const at::T
 }
 
 at::Tensor Transformer::attention(const BlockWeights& block, std::int64_t layer, const at::Tensor& x_BSD,
-                                  const Rotation& rotation, AttentionContext& context) const {
+                                  const kernels::Angles& rotation, AttentionContext& context) const {
   const auto heads = config_.heads, groups = config_.key_value_heads;
-  const auto projected = block_math::linears(x_BSD, {{block.query_HdD, block.query_bias_Hd}, {block.key_GdD, block.key_bias_Gd},
-                                                     {block.value_GdD, block.value_bias_Gd}});
+  using kernels::Projection;
+  const Projection output{block.output_DHd, block.output_bias_D};
+  const auto projected = kernels::linears(x_BSD, std::array{Projection{block.query_HdD, block.query_bias_Hd},
+                                                            Projection{block.key_GdD, block.key_bias_Gd},
+                                                            Projection{block.value_GdD, block.value_bias_Gd}});
   auto query_BSHd = head_normalized(split_heads(projected[0], heads), block.query_norm_d);
   auto key_BSGd = head_normalized(split_heads(projected[1], groups), block.key_norm_d);
   if (rotation.cosine.defined()) {
-    query_BSHd = block_math::rotate_in_place(query_BSHd, rotation.cosine, rotation.sine);
-    key_BSGd = block_math::rotate_in_place(key_BSGd, rotation.cosine, rotation.sine);
+    query_BSHd = kernels::rotate(query_BSHd, rotation);
+    key_BSGd = kernels::rotate(key_BSGd, rotation);
   }
   const auto query = query_BSHd.transpose(1, 2);
   const auto [keys, values] = context.extend(layer, key_BSGd.transpose(1, 2), split_heads(projected[2], groups).transpose(1, 2));
   const auto window = config_.window_of(layer);
   if (context.wants_weights()) {
-    const auto weights_BHSK = attention_weights(query, block_math::share_heads(keys, heads), context.mask(window));
+    const auto weights_BHSK = kernels::attention_weights(query, kernels::share_heads(keys, heads), context.mask(window));
     context.receive_weights(layer, weights_BHSK);
-    const auto mixed = at::matmul(weights_BHSK.to(x_BSD.scalar_type()), block_math::share_heads(values, heads));
-    return linear(mixed.transpose(1, 2).flatten(2), block.output_DHd, block.output_bias_D);
+    const auto mixed = at::matmul(weights_BHSK.to(x_BSD.scalar_type()), kernels::share_heads(values, heads));
+    return kernels::linear(mixed.transpose(1, 2).flatten(2), output);
   }
   const auto mixed_BHSd = context.attend(query, keys, values, window);
-  return linear(mixed_BHSd.transpose(1, 2).flatten(2), block.output_DHd, block.output_bias_D);
+  return kernels::linear(mixed_BHSd.transpose(1, 2).flatten(2), output);
 }
 
-at::Tensor Transformer::block_forward(std::int64_t layer, const at::Tensor& x_BSD, const Rotation& rotation,
+at::Tensor Transformer::block_forward(std::int64_t layer, const at::Tensor& x_BSD, const kernels::Angles& rotation,
                                       AttentionContext& context) const {
   const auto& block = weights_.blocks[static_cast<std::size_t>(layer)];
   const auto into = block_math::forked_norm(config_, x_BSD, block.attention_norm_D, block.attention_norm_bias_D);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "unpact/core/error.hpp"
+#include "unpact/kernels/log_softmax.hpp"
 #include "unpact/model/sequences.hpp"
 
 namespace unpact {
@@ -76,7 +77,7 @@ at::Tensor target_hidden(const Transformer& model, const ExampleBatch& batch) {
 }
 
 at::Tensor target_log_probabilities(const Transformer& model, const ExampleBatch& batch) {
-  return chunked_log_probabilities(target_hidden(model, batch), model.weights().head_VD, batch.targets_R);
+  return kernels::chunked_log_probabilities(target_hidden(model, batch), model.weights().head_VD, batch.targets_R);
 }
 
 std::int64_t count_targets(const std::vector<Example>& examples, ExampleIndices indices) {

@@ -5,7 +5,7 @@
 
 #include "offload.hpp"
 #include "unpact/core/error.hpp"
-#include "unpact/train/loss_term.hpp"
+#include "unpact/kernels/log_softmax.hpp"
 
 namespace unpact {
 namespace {
@@ -93,7 +93,7 @@ MemoryPlan plan_memory(const ModelConfig& config, const std::function<bool(const
   if (e.shard == "gradients" && !plain) add("weights kept gathered", compute * all);
   add(e.recompute ? "activations: inputs of blocks, one block's own" : "activations of all blocks",
       e.recompute ? compute * tokens * static_cast<double>(config.hidden_size) * layers + kept : kept * layers);
-  const auto most_logits = static_cast<double>(logit_bytes_on(options.device.value_or(c10::kCPU)));
+  const auto most_logits = static_cast<double>(kernels::logit_bytes_on(options.device.value_or(c10::kCPU)));
   add("logits", 2 * std::min(most_logits, 4 * tokens * static_cast<double>(config.vocabulary_size)));
   return plan;
 }

@@ -5,6 +5,8 @@
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include "unpact/kernels/log_softmax.hpp"
+
 namespace unpact {
 namespace {
 
@@ -30,15 +32,15 @@ class ChunkedSum : public torch::autograd::Function<ChunkedSum> {
     at::Tensor hidden_gradient, head_gradient;
     if (to_hidden) hidden_gradient = at::empty_like(hidden);
     if (to_head) head_gradient = at::zeros_like(head, at::TensorOptions().dtype(at::kFloat));
-    for (std::int64_t first = 0; first < hidden.size(0); first += chunk_rows) {
-      const auto rows_CD = hidden.narrow(0, first, std::min(chunk_rows, hidden.size(0) - first));
+    kernels::for_row_chunks(hidden.size(0), chunk_rows, [&](std::int64_t first, std::int64_t count) {
+      const auto rows_CD = hidden.narrow(0, first, count);
       const auto [value, gradient] = evaluate_chunk(loss, Transformer::logits_with(rows_CD, head), first, to_hidden || to_head);
       total += value;
-      if (!gradient.defined()) continue;
+      if (!gradient.defined()) return;
       const auto gradient_CV = gradient.to(head.scalar_type());
       if (to_hidden) hidden_gradient.narrow(0, first, rows_CD.size(0)).copy_(at::matmul(gradient_CV, head));
       if (to_head) add_outer(head_gradient, gradient_CV, rows_CD);
-    }
+    });
     context->saved_data["hidden"] = hidden_gradient;
     context->saved_data["head"] = head_gradient;
     return total;
@@ -63,7 +65,7 @@ class ChunkedSum : public torch::autograd::Function<ChunkedSum> {
 
 at::Tensor sum_over_logits(const Transformer& model, const at::Tensor& hidden_RD, const RowLoss& loss, std::int64_t chunk_rows) {
   const auto& head_VD = model.weights().head_VD;
-  if (chunk_rows <= 0) chunk_rows = std::max<std::int64_t>(1, kLogitElements / head_VD.size(0));
+  if (chunk_rows <= 0) chunk_rows = kernels::rows_of_logits(4 * kLogitElements, head_VD.size(0));
   return ChunkedSum::apply(hidden_RD, head_VD, loss, chunk_rows);
 }
 

@@ -1,15 +1,9 @@
-// The model on a GPU gives the numbers of the CPU, and the kernels for packed sequences those of the definition.
+// The model on a GPU gives the numbers of the CPU.
 #include <gtest/gtest.h>
 
-#include <limits>
-
-#include "unpact/model/block_math.hpp"
-#include "unpact/kernels/cuda_pointwise.hpp"
-#include "unpact/kernels/fused_nodes.hpp"
 #include "support/cuda.hpp"
 #include "support/parity.hpp"
 #include "unpact/inference/generation.hpp"
-#include "unpact/kernels/log_softmax.hpp"
 #include "unpact/inference/packed_pass.hpp"
 #include "unpact/inference/scoring.hpp"
 
@@ -93,88 +87,6 @@ TEST_P(CudaModel, ScoresAreThoseOfTheCpu) {
   const auto expected = score_answers(model_, items), actual = score_answers(on_cuda(model_), items);
   for (std::size_t i = 0; i < items.size(); ++i) expect_close(at::tensor(actual[i]), at::tensor(expected[i]), kRounding, concat("item ", i));
 }
-
-class CudaKernels : public testing::TestWithParam<at::ScalarType> {
- protected:
-  void SetUp() override { UNPACT_NEED_CUDA; }
-  at::Tensor random(at::IntArrayRef shape) const { return at::randn(shape, at::TensorOptions(gpu_).dtype(GetParam())); }
-  /// One rounding to the type, of numbers up to about 5 (or of products of two of them).
-  double rounding() const { return GetParam() == at::kFloat ? 1e-5 : GetParam() == at::kHalf ? 0.02 : 0.12; }
-  const at::Device gpu_{at::kCUDA, 0};
-};
-
-TEST_P(CudaKernels, RotationIsTheDefinition) {
-  for (const auto& [rows, heads, d] : {std::tuple(7, 3, 128), std::tuple(5, 2, 64), std::tuple(9, 4, 6), std::tuple(1, 1, 2)}) {
-    const auto x_RHd = random({rows, heads, d});
-    const auto angles_Pd = at::rand({11, d / 2}, at::TensorOptions(gpu_)).repeat({1, 2}) * 7;
-    const auto index_R = at::randint(11, {rows}, at::TensorOptions(gpu_).dtype(at::kLong));
-    const auto cosine_Pd = angles_Pd.cos(), sine_Pd = angles_Pd.sin();
-    const auto chosen = [&](const at::Tensor& table) { return table.index_select(0, index_R).unsqueeze(1).to(at::kDouble); };
-    const auto expected = block_math::rotate(x_RHd.to(at::kDouble), chosen(cosine_Pd), chosen(sine_Pd));
-    auto actual = x_RHd.clone();
-    cuda::rotate(actual, cosine_Pd, sine_Pd, index_R, 1.0F);
-    expect_close(actual.cpu(), expected.cpu(), rounding(), concat("forth, d = ", d));
-    cuda::rotate(actual, cosine_Pd, sine_Pd, index_R, -1.0F);
-    expect_close(actual.cpu(), x_RHd.cpu(), 2 * rounding(), concat("and back, d = ", d));
-  }
-}
-
-TEST_P(CudaKernels, SiluProductAndItsGradientsAreTheDefinition) {
-  for (const std::int64_t count : {1, 7, 8, 1000, 4099}) {
-    const auto gate = random({count}), up = random({count}), slope = random({count});
-    const auto gate64 = gate.to(at::kDouble).set_requires_grad(true), up64 = up.to(at::kDouble).set_requires_grad(true);
-    const auto expected = at::silu(gate64) * up64;
-    expected.backward(slope.to(at::kDouble));
-    const auto g = gate.clone().set_requires_grad(true), u = up.clone().set_requires_grad(true);
-    const auto actual = fused::silu_product(g, u);
-    actual.backward(slope);
-    expect_close(actual.detach().cpu(), expected.detach().cpu(), rounding(), concat(count));
-    expect_close(g.grad().cpu(), gate64.grad().cpu(), 2 * rounding(), concat("gate, ", count));
-    expect_close(u.grad().cpu(), up64.grad().cpu(), 2 * rounding(), concat("up, ", count));
-  }
-}
-
-TEST_P(CudaKernels, LogSoftmaxEndsAreTheDefinition) {
-  // A row of one pack, of no whole number of packs, and of more than a block's threads take at once.
-  for (const std::int64_t width : {1, 8, 31, 1000, 4099, 32000}) {
-    const auto logits_RV = random({5, width}) * 6, gradients_R = at::randn({5}, at::TensorOptions(gpu_));
-    const auto targets_R = at::randint(width, {5}, at::TensorOptions(gpu_).dtype(at::kLong));
-    auto exact_RV = logits_RV.to(at::kDouble).set_requires_grad(true);
-    (exact_RV.log_softmax(1).gather(1, targets_R.unsqueeze(1)).squeeze(1) * gradients_R).sum().backward();
-    auto slopes_RV = logits_RV.clone();
-    const auto normalizers_R = log_normalizers(slopes_RV);
-    EXPECT_EQ(normalizers_R.scalar_type(), at::kFloat);
-    expect_close(normalizers_R.cpu(), exact_RV.detach().logsumexp(1).cpu(), 2e-5, concat("normalizers, ", width));  // values near 30
-    log_softmax_gradient(slopes_RV, normalizers_R, targets_R, gradients_R);
-    expect_close(slopes_RV.cpu(), exact_RV.grad().cpu(), rounding(), concat("gradient, ", width));
-  }
-}
-
-TEST_P(CudaKernels, InfiniteLogitsAreNotHidden) {
-  auto logits_RV = random({3, 5000});
-  logits_RV[1][4321] = std::numeric_limits<float>::infinity();
-  logits_RV[2][4321] = std::numeric_limits<float>::quiet_NaN();
-  const auto finite_R = log_normalizers(logits_RV).isfinite().cpu();
-  EXPECT_TRUE(finite_R[0].item<bool>());
-  EXPECT_FALSE(finite_R[1].item<bool>());
-  EXPECT_FALSE(finite_R[2].item<bool>());
-}
-
-TEST_P(CudaKernels, GatheredRowsAreThoseOfTheIndex) {
-  const auto stored_keys = random({9, 2, 8}), stored_values = random({9, 2, 8}), keys = random({6, 2, 8}), values = random({6, 2, 8});
-  const auto index_R = at::randint(7 + 6, {40}, at::TensorOptions(gpu_).dtype(at::kLong));
-  const auto expected = [&](const at::Tensor& stored, const at::Tensor& fresh) {
-    return at::cat({stored.narrow(0, 0, 7), fresh}).index_select(0, index_R);
-  };
-  const auto gathered = cuda::gather_rows(stored_keys, stored_values, 7, keys, values, index_R);
-  EXPECT_TRUE(at::equal(gathered.keys_RGd, expected(stored_keys, keys)));
-  EXPECT_TRUE(at::equal(gathered.values_RGd, expected(stored_values, values)));
-  const auto fresh_alone = cuda::gather_rows({}, {}, 0, keys, values, index_R.remainder(6));
-  EXPECT_TRUE(at::equal(fresh_alone.values_RGd, values.index_select(0, index_R.remainder(6))));
-}
-
-INSTANTIATE_TEST_SUITE_P(Types, CudaKernels, testing::Values(at::kFloat, at::kBFloat16, at::kHalf),
-                         [](const auto& test) { return std::string(at::toString(test.param)); });
 
 INSTANTIATE_TEST_SUITE_P(Models, CudaModel, testing::ValuesIn(testing_support::tiny_architectures()),
                          [](const auto& test) { return test.param; });

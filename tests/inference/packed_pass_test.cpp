@@ -1,16 +1,8 @@
-// The packed pass equals the plain forward pass on every architecture, and its kernels equal what defines them.
+// The packed pass equals the plain forward pass on every architecture.
 #include "unpact/inference/packed_pass.hpp"
 
-#include <ATen/CPUGeneratorImpl.h>
-#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
-#include <array>
-#include <atomic>
-#include <cmath>
-#include <limits>
-
-#include "unpact/kernels/cpu_kernels.hpp"
 #include "support/parity.hpp"
 #include "support/tiny_architectures.hpp"
 
@@ -67,7 +59,7 @@ TEST_P(PackedPassOnArchitecture, ABeginningRunsInThePassOfItsEndings) {
     PackedPass pass(model_, attention);
     KeyValueStore apart(model_), together(model_);
     pass.extend(apart, front + more, 100);
-    const auto want = pass.run(rows, apart).clone();
+    const auto want = pass.run(rows, apart);
     pass.extend(together, front, 100);
     expect_close(pass.run_behind(more, together, rows), want, kRounding, attention == PackedAttention::fast ? "fast" : "plain");
     ASSERT_EQ(together.length(), 17);
@@ -117,6 +109,15 @@ TEST(PackedPass, LongSequencesThroughSeveralBlocksOfQueries) {
   expect_close(hidden_UD, model.hidden(row_of(front + end)).squeeze(0).narrow(0, 150, 330), kRounding, "330 queries");
 }
 
+TEST(PackedPass, AResultIsItsOwn) {
+  const auto model = testing_support::tiny_transformer(2);
+  PackedPass pass(model);
+  KeyValueStore store(model);
+  const auto first = pass.run({random_ids(9, 1), {{0, 9, 0, 0, 0, 9}}, {}}, store), kept = first.clone();
+  pass.run({random_ids(9, 2), {{0, 9, 0, 0, 0, 9}}, {}}, store);
+  EXPECT_TRUE(at::equal(first, kept)) << "the next pass wrote over it";
+}
+
 TEST(PackedPass, RunsInHalfPrecision) {
   auto weights = testing_support::tiny_transformer(2).weights();
   for (auto& [name, tensor] : named_tensors(weights)) tensor.set_data(tensor.to(at::kBFloat16));
@@ -147,105 +148,6 @@ TEST_P(PackedPassOnArchitecture, BlocksOfLongSegmentsAreTheDefinition) {
     return pass.run(packed, store);
   };
   expect_close(run(PackedAttention::fast), run(PackedAttention::plain), kRounding, GetParam());
-}
-
-// One rounding more or less than the composition, on numbers of order 1.
-constexpr double kKernel = 2e-6;
-
-at::Tensor noise(at::IntArrayRef shape, double scale = 1) {
-  auto generator = at::make_generator<at::CPUGeneratorImpl>(5);
-  return at::empty(shape, at::kFloat).normal_(0.0, scale, generator);
-}
-
-TEST(CpuKernels, NormIsItsFormula) {
-  for (const std::int64_t width : {1, 7, 32, 45, 768}) {
-    const auto x = noise({5, width}), weight = noise({width});
-    auto out = at::empty_like(x);
-    cpu::rms_norm(x.const_data_ptr<float>(), weight.const_data_ptr<float>(), out.mutable_data_ptr<float>(), 5, width, 1e-5);
-    expect_close(out, x * at::rsqrt(x.square().mean(-1, true) + 1e-5) * weight, 4 * kKernel, concat("width ", width));
-  }
-}
-
-TEST(CpuKernels, SiluProductIsItsFormula) {
-  const auto gate = noise({3001}, 20), up = noise({3001});
-  auto out = gate.clone();
-  cpu::silu_product(out.mutable_data_ptr<float>(), up.const_data_ptr<float>(), out.numel());
-  const auto expected = at::silu(gate) * up;
-  EXPECT_LE(((out - expected).abs() / (expected.abs() + 1e-6)).max().item<float>(), kKernel);
-}
-
-TEST(CpuKernels, LogSumExpIsItsFormula) {
-  for (const std::int64_t width : {1, 31, 64, 5003}) {
-    const auto x = noise({4, width}, 30);
-    auto out = at::empty({4}, at::kFloat);
-    cpu::log_sum_exp(x.const_data_ptr<float>(), out.mutable_data_ptr<float>(), 4, width);
-    const auto expected = x.to(at::kDouble).logsumexp(1).to(at::kFloat);
-    expect_close(out, expected, 2e-5, concat("width ", width));  // values up to 100
-    auto top = at::full({4}, std::numeric_limits<float>::lowest()), sum = at::zeros({4});
-    for (const auto& piece : x.split((width + 2) / 3, 1))
-      cpu::add_exponentials(piece.contiguous().const_data_ptr<float>(), 4, piece.size(1), top.mutable_data_ptr<float>(), sum.mutable_data_ptr<float>());
-    expect_close(top + sum.log(), expected, 2e-5, concat("in pieces, width ", width));
-  }
-}
-
-TEST(CpuKernels, NotANumberStaysOne) {
-  const float bad = std::numeric_limits<float>::quiet_NaN();
-  for (const std::int64_t at_index : {0, 40, 69}) {
-    auto x = noise({1, 70});
-    x[0][at_index] = bad;
-    float sum = 0;
-    cpu::log_sum_exp(x.const_data_ptr<float>(), &sum, 1, 70);
-    EXPECT_TRUE(std::isnan(sum)) << at_index;
-    cpu::silu_product(x.mutable_data_ptr<float>(), noise({70}).const_data_ptr<float>(), 70);
-    EXPECT_TRUE(std::isnan(x[0][at_index].item<float>()));
-  }
-}
-
-TEST(CpuKernels, ExponentialsOverTwoPiecesAreThoseOfASoftmax) {
-  const auto scores = noise({90}, 5);
-  auto out = scores.clone();
-  float* const data = out.mutable_data_ptr<float>();
-  const float sum = cpu::exponentials({{data, data + 50}, {50, 40}, {10, 0}, {45, 33}}, 0.5F);
-  auto expected = at::zeros({90}, at::kFloat);
-  const auto weights = at::softmax(at::cat({scores.narrow(0, 10, 35), scores.narrow(0, 50, 33)}) * 0.5, 0);
-  expected.narrow(0, 10, 35).copy_(weights.narrow(0, 0, 35));
-  expected.narrow(0, 50, 33).copy_(weights.narrow(0, 35, 33));
-  expect_close(out / sum, expected, kKernel, "weights");
-}
-
-TEST(CpuKernels, RunOnSeveralThreads) {
-#ifdef __clang__
-  GTEST_SKIP() << "a build with Clang has no OpenMP: the kernels run on one thread";
-#endif
-  const auto before = at::get_num_threads();
-  at::set_num_threads(2);
-  std::array<std::atomic<int>, 2> visits{};
-  at::parallel_for(0, 2, 1, [&](std::int64_t begin, std::int64_t end) {
-    visits.at(static_cast<std::size_t>(at::get_thread_num())) += static_cast<int>(end - begin);
-  });
-  at::set_num_threads(before);
-  EXPECT_EQ(visits[0], 1);
-  EXPECT_EQ(visits[1], 1);
-}
-
-TEST(CpuKernels, SmallProductsAreMatrixProducts) {
-  // Heads of whole vectors, of less than one, and wider than a part; keys of less than a vector, of one and of two.
-  for (const std::int64_t d : {5, 64, 300}) {
-    for (const std::int64_t keys : {1, 31, 32, 33, 64}) {
-      // Each matrix is a part of wider rows, as a head is.
-      const auto part = [&](std::int64_t rows, std::int64_t width) { return noise({rows, width + 7}).narrow(1, 3, width); };
-      const auto rows = [](const at::Tensor& x) { return cpu::Rows{x.mutable_data_ptr<float>(), x.size(0), x.size(1), x.stride(0)}; };
-      const auto query = part(9, d), key = part(keys, d), value = part(keys, d);
-      const auto scores = at::empty({9, keys}), out = part(9, d);
-      cpu::small_scores(rows(query), rows(key), rows(scores));
-      expect_close(scores, at::mm(query, key.t()), 2e-5 * std::sqrt(d), concat("scores, d = ", d, ", ", keys, " keys"));
-      cpu::small_mix(rows(scores), rows(value), rows(out));
-      const double mixed = 1e-5 * std::sqrt(d * keys);  // sums of so many terms of order sqrt(d), in another order
-      expect_close(out, at::mm(scores, value), mixed, concat("mix, d = ", d, ", ", keys, " keys"));
-      cpu::divide_rows(rows(out), std::vector<float>(9, 4.0F).data());
-      expect_close(out, at::mm(scores, value) / 4, mixed, "divided");
-    }
-  }
 }
 
 }  // namespace

@@ -1,17 +1,16 @@
-#include "unpact/kernels/log_softmax.hpp"
+#include "src/kernels/log_softmax/forms.hpp"
 
-#include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <utility>
 
-#include "support/parity.hpp"
+#include "support/operations.hpp"
 
-namespace unpact {
+namespace unpact::kernels {
 namespace {
 
-using testing_support::expect_close;
+using namespace testing_support;
 
 TEST(LogSoftmax, NormalizersAndGradientAreThoseOfAutograd) {
   at::manual_seed(1);
@@ -68,5 +67,143 @@ TEST(LogSoftmax, InfinitiesAreNotHidden) {
   EXPECT_FALSE(slopes[1].isfinite().all().item<bool>());
 }
 
+TEST(LogSoftmaxOnCpu, LogSumExpIsItsFormula) {
+  for (const std::int64_t width : {1, 31, 64, 5003}) {
+    const auto x = noise({4, width}, 30);
+    auto out = at::empty({4}, at::kFloat);
+    cpu::log_sum_exp(x.const_data_ptr<float>(), out.mutable_data_ptr<float>(), 4, width);
+    const auto expected = x.to(at::kDouble).logsumexp(1).to(at::kFloat);
+    expect_close(out, expected, 2e-5, concat("width ", width));  // values up to 100
+    auto top = at::full({4}, std::numeric_limits<float>::lowest()), sum = at::zeros({4});
+    for (const auto& piece : x.split((width + 2) / 3, 1))
+      cpu::add_exponentials(piece.contiguous().const_data_ptr<float>(), 4, piece.size(1), top.mutable_data_ptr<float>(), sum.mutable_data_ptr<float>());
+    expect_close(top + sum.log(), expected, 2e-5, concat("in pieces, width ", width));
+  }
+}
+
+TEST(LogSoftmaxOnCpu, NotANumberStaysOne) {
+  for (const std::int64_t at_index : {0, 40, 69}) {
+    auto x = noise({1, 70});
+    x[0][at_index] = std::numeric_limits<float>::quiet_NaN();
+    EXPECT_TRUE(log_normalizers(x).isnan().all().item<bool>()) << at_index;
+  }
+}
+
+TEST(LogSoftmax, EveryFormIsTheReference) {
+  at::manual_seed(6);
+  const auto logits = noise({5, 300}, 8), wider = noise({5, 301}, 8);
+  EXPECT_EQ(log_softmax_form(logits), Form::cpu);
+  EXPECT_EQ(log_softmax_form(wider.narrow(1, 0, 300)), Form::reference);
+  EXPECT_EQ(log_softmax_form(logits.to(at::kHalf)), Form::reference);
+  expect_close(log_normalizers(logits), reference::log_normalizers(logits), 1e-5, "values near 30");
+  const auto targets = at::randint(300, {5}, at::kLong), gradients = noise({5});
+  auto actual = logits.clone(), expected = logits.clone();
+  log_softmax_gradient(actual, log_normalizers(logits), targets, gradients);
+  reference::log_softmax_gradient(expected, log_normalizers(logits), targets, gradients);
+  expect_close(actual, expected, 1e-6, "gradient");
+}
+
+TEST(RowChunks, CoverTheRowsInOrder) {
+  std::vector<std::pair<std::int64_t, std::int64_t>> seen;
+  for_row_chunks(7, 3, [&](std::int64_t begin, std::int64_t count) { seen.emplace_back(begin, count); });
+  EXPECT_EQ(seen, (std::vector<std::pair<std::int64_t, std::int64_t>>{{0, 3}, {3, 3}, {6, 1}}));
+  EXPECT_EQ(rows_of_logits(4000, 100), 10);
+  EXPECT_EQ(rows_of_logits(1, 100), 1);
+}
+
+struct Case {
+  std::int64_t rows, chunk;  // chunk: rows of logits that are held at once
+};
+
+class ChunkedLogProbabilities : public testing::TestWithParam<Case> {};
+
+TEST_P(ChunkedLogProbabilities, ValuesAndGradientsAreThoseOfLogSoftmax) {
+  constexpr std::int64_t kVocabulary = 37, kWidth = 12;
+  const auto [rows, chunk] = GetParam();
+  at::manual_seed(3);
+  const auto hidden = at::randn({rows, kWidth}), head = at::randn({kVocabulary, kWidth}), slopes = at::randn({rows});
+  const auto targets = at::randint(kVocabulary, {rows}, at::kLong);
+  const auto leaf = [](const at::Tensor& values) { return values.clone().set_requires_grad(true); };
+  const auto hidden_a = leaf(hidden), head_a = leaf(head), hidden_b = leaf(hidden), head_b = leaf(head), head_c = leaf(head);
+  const auto expected = reference::target_log_probabilities(hidden_a, head_a, targets);
+  (expected * slopes).sum().backward();
+  const auto actual = chunked_log_probabilities(hidden_b, head_b, targets, chunk * kVocabulary * 4);
+  (actual * slopes).sum().backward();
+  // float32 sums of 12 and 37 products in another order.
+  expect_close(actual, expected, 1e-5, "log p");
+  expect_close(hidden_b.grad(), hidden_a.grad(), 1e-5, "gradient of the hidden states");
+  expect_close(head_b.grad(), head_a.grad(), 1e-5, "gradient of the head");
+  head_c.mutable_grad() = at::ones_like(head);  // a leaf that collects adds up
+  (chunked_log_probabilities(hidden, head_c, targets, chunk * kVocabulary * 4) * slopes).sum().backward();
+  expect_close(head_c.grad(), head_a.grad() + 1, 1e-5, "collected gradient of the head");
+}
+
+INSTANTIATE_TEST_SUITE_P(Of, ChunkedLogProbabilities,
+                         testing::Values(Case{1, 1}, Case{7, 100}, Case{7, 7}, Case{7, 3}, Case{8, 1}),
+                         [](const auto& test) { return concat(test.param.rows, "_rows_by_", test.param.chunk); });
+
+TEST(ChunkedLogProbabilities, NoRowsAreNoTrouble) {
+  const auto hidden = at::zeros({0, 4}).set_requires_grad(true), head = at::zeros({5, 4}).set_requires_grad(true);
+  const auto nothing = chunked_log_probabilities(hidden, head, at::zeros({0}, at::kLong));
+  EXPECT_EQ(nothing.numel(), 0);
+  nothing.sum().backward();
+  EXPECT_EQ(hidden.grad().numel(), 0);
+}
+
+TEST(ChunkedLogProbabilities, AFrozenHeadGetsNoGradient) {
+  const auto hidden = at::randn({3, 4}).set_requires_grad(true), head = at::randn({5, 4});
+  chunked_log_probabilities(hidden, head, at::zeros({3}, at::kLong)).sum().backward();
+  EXPECT_TRUE(hidden.grad().defined());
+  EXPECT_FALSE(head.grad().defined());
+}
+
+TEST(TiledLogProbabilities, AreTheReference) {
+  constexpr std::int64_t kVocabulary = 3001;  // several tiles
+  at::manual_seed(14);
+  const auto head = noise({kVocabulary, 24});
+  EXPECT_FALSE(tiles_apply(noise({3, 24}), head)) << "gradients are recorded";
+  const c10::NoGradGuard guard;
+  EXPECT_FALSE(tiles_apply(noise({3, 24}).to(at::kBFloat16), head));
+  for (const std::int64_t rows : {1500, 7}) {
+    const auto hidden = noise({rows, 24}, 4), targets = at::randint(kVocabulary, {rows}, at::kLong);
+    ASSERT_TRUE(tiles_apply(hidden, head));
+    std::vector<AskedTarget> asked;
+    for (std::int64_t r = 0; r < rows; ++r) asked.push_back({r, targets[r].item<std::int64_t>(), static_cast<std::size_t>(rows - 1 - r)});
+    const auto actual = at::tensor(tiled_log_probabilities(hidden, head, asked)).flip(0);
+    // Values of up to 100, whose last bit is 8e-6.
+    expect_close(actual, reference::target_log_probabilities(hidden, head, targets), 8e-5, concat(rows, " rows"));
+  }
+}
+
+class LogSoftmaxOnCuda : public OnCuda {};
+
+TEST_P(LogSoftmaxOnCuda, LogSoftmaxEndsAreTheDefinition) {
+  // A row of one pack, of no whole number of packs, and of more than a block's threads take at once.
+  for (const std::int64_t width : {1, 8, 31, 1000, 4099, 32000}) {
+    const auto logits_RV = random({5, width}) * 6, gradients_R = at::randn({5}, at::TensorOptions(gpu_));
+    const auto targets_R = at::randint(width, {5}, at::TensorOptions(gpu_).dtype(at::kLong));
+    auto exact_RV = logits_RV.to(at::kDouble).set_requires_grad(true);
+    (exact_RV.log_softmax(1).gather(1, targets_R.unsqueeze(1)).squeeze(1) * gradients_R).sum().backward();
+    auto slopes_RV = logits_RV.clone();
+    const auto normalizers_R = log_normalizers(slopes_RV);
+    EXPECT_EQ(normalizers_R.scalar_type(), at::kFloat);
+    expect_close(normalizers_R.cpu(), exact_RV.detach().logsumexp(1).cpu(), 2e-5, concat("normalizers, ", width));  // values near 30
+    log_softmax_gradient(slopes_RV, normalizers_R, targets_R, gradients_R);
+    expect_close(slopes_RV.cpu(), exact_RV.grad().cpu(), rounding(), concat("gradient, ", width));
+  }
+}
+
+TEST_P(LogSoftmaxOnCuda, InfiniteLogitsAreNotHidden) {
+  auto logits_RV = random({3, 5000});
+  logits_RV[1][4321] = std::numeric_limits<float>::infinity();
+  logits_RV[2][4321] = std::numeric_limits<float>::quiet_NaN();
+  const auto finite_R = log_normalizers(logits_RV).isfinite().cpu();
+  EXPECT_TRUE(finite_R[0].item<bool>());
+  EXPECT_FALSE(finite_R[1].item<bool>());
+  EXPECT_FALSE(finite_R[2].item<bool>());
+}
+
+UNPACT_ON_CUDA(LogSoftmaxOnCuda);
+
 }  // namespace
-}  // namespace unpact
+}  // namespace unpact::kernels

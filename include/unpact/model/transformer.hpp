@@ -29,6 +29,10 @@ class PartRunner {
   virtual at::Tensor run(std::int64_t part, std::int64_t last, const at::Tensor& input, const Compute& compute) = 0;
 };
 
+namespace kernels {
+struct Angles;
+}  // namespace kernels
+
 class Transformer {
  public:
   Transformer(ModelConfig config, Weights weights);
@@ -79,14 +83,13 @@ class Transformer {
   static at::Tensor logits_with(const at::Tensor& hidden, const at::Tensor& head_VD);
 
  private:
-  struct Rotation;
-  Rotation rotation(const at::Tensor& positions) const;
+  kernels::Angles rotation(const at::Tensor& positions) const;
   at::Tensor normalized(const at::Tensor& x, const at::Tensor& weight_D, const at::Tensor& bias_D) const;
   at::Tensor head_normalized(const at::Tensor& x_BHSd, const at::Tensor& weight_d) const;
   at::Tensor positioned(const at::Tensor& embeddings_BSD, const at::Tensor& positions) const;
-  at::Tensor attention(const BlockWeights& block, std::int64_t layer, const at::Tensor& x_BSD, const Rotation& rotation,
+  at::Tensor attention(const BlockWeights& block, std::int64_t layer, const at::Tensor& x_BSD, const kernels::Angles& rotation,
                        AttentionContext& context) const;
-  at::Tensor block_forward(std::int64_t layer, const at::Tensor& x_BSD, const Rotation& rotation,
+  at::Tensor block_forward(std::int64_t layer, const at::Tensor& x_BSD, const kernels::Angles& rotation,
                            AttentionContext& context) const;
   at::Tensor one_hidden_of(const at::Tensor& embeddings_BSD, const at::Tensor& positions, AttentionContext& context) const;
   at::Tensor run_blocks(at::Tensor x_BSD, const at::Tensor& positions, std::int64_t first, std::int64_t end,

@@ -73,15 +73,6 @@ ExampleBatch make_batch(const std::vector<Example>& examples, ExampleIndices ind
 /// Normalized final hidden states of the rows that predict a target: (R, D).
 at::Tensor target_hidden(const Transformer& model, const ExampleBatch& batch);
 
-/// Logits that are held at once, in bytes of float32: 128 MiB, on CUDA, which needs more rows to be busy, 1 GiB.
-std::int64_t logit_bytes_on(const c10::Device& device);
-
-/// log softmax(hidden_RD head_VD^T)[r, targets_R[r]], (R), float32, differentiable by both matrices, without ever holding
-/// more than `logit_bytes` of logits (0: logit_bytes_on the device): rows go through in pieces, and when there is more than
-/// one, the backward pass computes the logits again. The gradient of row r by its logits is g_r (1[target] - softmax).
-at::Tensor chunked_log_probabilities(const at::Tensor& hidden_RD, const at::Tensor& head_VD, const at::Tensor& targets_R,
-                                     std::int64_t logit_bytes = 0);
-
 /// log p of every target, (R), float32, differentiable.
 at::Tensor target_log_probabilities(const Transformer& model, const ExampleBatch& batch);
 

@@ -1,0 +1,15 @@
+#pragma once
+/// What stands inside an MLP: act(gate) * up (Shazeer, arXiv 2002.05202), or act(x) alone.
+#include <ATen/core/Tensor.h>
+
+namespace unpact::kernels {
+
+enum class Activation { silu, gelu_tanh };  ///< arXiv 1702.03118; arXiv 1606.08415 in its tanh form
+
+/// act(gate) * up; without gradients perhaps in the memory of `gate`, which is not used again.
+at::Tensor gated_product(Activation activation, at::Tensor gate, const at::Tensor& up);
+
+/// act(x); without gradients in the memory of x.
+at::Tensor activated(Activation activation, at::Tensor x);
+
+}  // namespace unpact::kernels

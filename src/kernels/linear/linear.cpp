@@ -1,0 +1,46 @@
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+#include "forms.hpp"
+#include "unpact/kernels/graph_only.hpp"
+
+namespace unpact::kernels {
+
+Form linear_form(const at::Tensor& x, std::span<const Projection> projections) {
+  const auto fits = [](const Projection& p) { return p.weight_ND.is_cpu() && p.weight_ND.scalar_type() == at::kFloat; };
+  const bool all_fit = is_plain(x) && std::all_of(projections.begin(), projections.end(), fits);
+  return all_fit && records_gradients() ? Form::node : Form::reference;
+}
+
+at::Tensor reference::linear(const at::Tensor& x, const Projection& projection) {
+  const auto& [weight_ND, bias_N] = projection;
+  return bias_N.defined() ? at::linear(x, weight_ND, bias_N) : at::linear(x, weight_ND);
+}
+
+at::Tensor linear(const at::Tensor& x, const Projection& projection) { return linears(x, {&projection, 1}).front(); }
+
+std::vector<at::Tensor> linears(const at::Tensor& x, std::span<const Projection> projections) {
+  if (linear_form(x, projections) == Form::node) return node::linears(x, projections);
+  std::vector<at::Tensor> outputs;
+  for (const auto& projection : projections) outputs.push_back(reference::linear(x, projection));
+  return outputs;
+}
+
+at::Tensor last_linear(const at::Tensor& x, const Projection& projection) {
+  if (GraphOnly::active() && linear_form(x, {&projection, 1}) == Form::node) return node::graph_of_linear(x, projection);
+  return linear(x, projection);
+}
+
+at::Tensor linear_in(const ResultMemory& memory, const at::Tensor& x_RD, const Projection& projection) {
+  const auto& [weight_ND, bias_N] = projection;
+  auto out = memory({x_RD.size(0), weight_ND.size(0)}, x_RD.options());
+  return bias_N.defined() ? at::addmm_out(out, bias_N, x_RD, weight_ND.t()) : at::mm_out(out, x_RD, weight_ND.t());
+}
+
+void add_linear(at::Tensor sum_RN, const at::Tensor& x_RD, const Projection& projection) {
+  sum_RN.addmm_(x_RD, projection.weight_ND.t());
+  if (projection.bias_N.defined()) sum_RN.add_(projection.bias_N);
+}
+
+}  // namespace unpact::kernels

@@ -1,0 +1,79 @@
+#include "src/kernels/linear/forms.hpp"
+
+#include <gtest/gtest.h>
+
+#include "support/operations.hpp"
+#include "unpact/kernels/graph_only.hpp"
+
+namespace unpact::kernels {
+namespace {
+
+using namespace testing_support;
+
+TEST(LinearNode, IsTheReference) {
+  at::manual_seed(5);
+  const auto joined = [](Tensors outputs) { return at::cat(outputs, -1); };
+  const Operation node = [&](const Tensors& t) {
+    return joined(node::linears(t[0], std::vector<Projection>{{t[1], t[2]}, {t[3], {}}}));
+  };
+  const Operation by_definition = [&](const Tensors& t) {
+    return joined({reference::linear(t[0], {t[1], t[2]}), reference::linear(t[0], {t[3], {}})});
+  };
+  const Tensors inputs{noise({2, 5, 8}), noise({6, 8}), noise({6}), noise({3, 8})};
+  expect_same(node, by_definition, inputs, 2e-5, Threads::reorder_products);
+}
+
+TEST(LinearNode, GradientsThatNobodyWantsAreNotComputed) {
+  const auto x = noise({4, 3}), frozen = noise({2, 3}), trained = leaf(noise({5, 3}));
+  const auto outputs = node::linears(x, std::vector<Projection>{{frozen, {}}, {trained, {}}});
+  outputs[1].sum().backward();
+  EXPECT_FALSE(frozen.grad().defined());
+  expect_close(trained.grad(), x.sum(0).expand({5, 3}), 1e-6, "gradient");
+  EXPECT_FALSE(node::linears(x, std::vector<Projection>{{frozen, {}}})[0].requires_grad());
+}
+
+TEST(LinearNode, WithoutTheLastProductTheGradientsAreTheSameBits) {
+  at::manual_seed(10);
+  const Operation operation = [](const Tensors& t) { return last_linear(t[0], {t[1], t[2]}); };
+  const Tensors inputs{noise({2, 3, 8}), noise({5, 8}), noise({5})};
+  const auto full = differentiate(operation, inputs);
+  const GraphOnly nobody_reads_the_output;
+  const auto graph = differentiate(operation, inputs);
+  EXPECT_TRUE(at::equal(graph.value, at::zeros({2, 3, 5})));
+  for (std::size_t i = 0; i < inputs.size(); ++i) EXPECT_TRUE(at::equal(graph.gradients[i], full.gradients[i])) << i;
+}
+
+TEST(Linear, OtherInputsTakeTheReference) {
+  const auto x = noise({3, 8});
+  const std::vector<Projection> weights{{noise({5, 8}), {}}}, half{{noise({5, 8}).to(at::kBFloat16), {}}};
+  EXPECT_EQ(linear_form(x, weights), Form::node);
+  EXPECT_EQ(linear_form(x, half), Form::reference);
+  EXPECT_EQ(linear_form(noise({8, 3}).t(), weights), Form::reference);
+  const c10::NoGradGuard guard;
+  EXPECT_EQ(linear_form(x, weights), Form::reference);
+  EXPECT_TRUE(at::equal(linear(x, weights[0]), reference::linear(x, weights[0])));
+}
+
+TEST(Linear, IntoMemoryIsTheReference) {
+  const c10::NoGradGuard guard;
+  at::manual_seed(11);
+  const auto x = noise({3, 8}), weight = noise({5, 8}), bias = noise({5}), sum = noise({3, 5}), room = at::empty({3, 5});
+  const ResultMemory memory = [&](at::IntArrayRef, const at::TensorOptions&) { return room; };
+  for (const auto& projection : {Projection{weight, bias}, Projection{weight, {}}}) {
+    const auto expected = reference::linear(x, projection);
+    EXPECT_TRUE(linear_in(memory, x, projection).is_same(room));
+    expect_close(room, expected, 2e-6, "into memory");
+    auto added = sum.clone();
+    add_linear(added, x, projection);
+    expect_close(added, sum + expected, 4e-6, "added");
+  }
+}
+
+class LinearOnCuda : public OnCuda {};
+TEST_P(LinearOnCuda, IsTheReferenceItself) {
+  EXPECT_EQ(linear_form(random({3, 8}), std::vector<Projection>{{random({5, 8}), {}}}), Form::reference);
+}
+UNPACT_ON_CUDA(LinearOnCuda);
+
+}  // namespace
+}  // namespace unpact::kernels
