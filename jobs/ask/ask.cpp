@@ -91,7 +91,7 @@ Reply ask_one(const LanguageModel& model, const Prompt& prompt, const std::strin
 }
 
 /// Noise of one model, on the first prompt that works: measured once, since it costs several passes.
-double noise_floor_of_input(const LanguageModel& model, const std::vector<Asked>& asked, const Configuration& c) {
+double noise_floor_of_input(const LanguageModel& model, const AttributionMethod& method, const std::vector<Asked>& asked, const Configuration& c) {
   for (const auto& item : asked) {
     try {
       if (!item.error.empty()) continue;
@@ -99,7 +99,7 @@ double noise_floor_of_input(const LanguageModel& model, const std::vector<Asked>
       const auto answer = item.answer.empty() ? generate(model.transformer, {{prompt.ids, 0}}, c.generation).front()
                                               : encode_answer(*model.tokenizer, model.prompt_template, item.answer);
       if (answer.empty() || prompt.candidate_begin == prompt.candidate_end) continue;
-      return measure_noise_floor(model.transformer, {prompt.ids, prompt.candidate_begin, prompt.candidate_end, answer});
+      return measure_noise_floor(method, model.transformer, task_of(prompt, answer));
     } catch (const UserError&) {
       continue;  // the item is reported where it is answered
     }
@@ -176,10 +176,15 @@ std::string readable(const Asked& asked, const Prompt& prompt, const std::vector
                        inexactness_of(method).empty() ? "" : concat("(inexact: ", inexactness_of(method), ", and has a ?)\n"));
 }
 
-/// What is printed, behind a byte that says whether it is an answer: the strings of share_work carry both.
-constexpr char kAnswered = '+', kFailed = '-';
+/// What is printed for one item.
+struct Printed {
+  bool is_answer = false;
+  std::string text;
+  template <class Self>
+  static auto fields(Self& self) { return std::tie(self.is_answer, self.text); }
+};
 
-std::string answer_item(const Asked& asked, std::uint64_t item, const std::vector<LanguageModel>& models, const Attributing& attributing,
+Printed answer_item(const Asked& asked, std::uint64_t item, const std::vector<LanguageModel>& models, const Attributing& attributing,
                         const Configuration& c, bool colour) {
   const auto& tokenizer = *models.front().tokenizer;
   try {
@@ -188,13 +193,13 @@ std::string answer_item(const Asked& asked, std::uint64_t item, const std::vecto
     std::vector<Reply> replies;
     for (std::size_t m = 0; m < models.size(); ++m)
       replies.push_back(ask_one(models[m], prompt, asked.answer, attributing, attributing.noise_floor[m], item, c));
-    return kAnswered +
-           (c.ask.json ? json_line(asked, prompt, replies, tokenizer, c.attribution.method) : readable(asked, prompt, replies, tokenizer, c.attribution.method, colour));
+    return {true, c.ask.json ? json_line(asked, prompt, replies, tokenizer, c.attribution.method)
+                             : readable(asked, prompt, replies, tokenizer, c.attribution.method, colour)};
   } catch (const UserError& error) {
     if (asked.line == 0) throw;  // a single question on the command line: its error is the program's
     const auto reason = error.reason().empty() ? error.problem() : concat(error.problem(), ": ", error.reason());
-    if (!c.ask.json) return concat(kFailed, "line ", asked.line, ": ", reason, "\n");
-    return kFailed + Json({{"line", asked.line}, {"error", reason}}).dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+    if (!c.ask.json) return {false, concat("line ", asked.line, ": ", reason, "\n")};
+    return {false, Json({{"line", asked.line}, {"error", reason}}).dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"};
   }
 }
 
@@ -223,22 +228,24 @@ ExitCode run_ask(const Communicator& world, const CommandLine&, const Configurat
     asked.clear();
     for (const auto& item : received) asked.push_back({item[0], item[1], item[2], item[3]});
   }
-  Attributing attributing{make_attribution_method(c.attribution.method, c.attribution.settings, c.attribution.engine,
-                                                  static_cast<std::size_t>(c.attribution.token_budget), c.run.seed, *models[0].tokenizer), {}};
-  for (const auto& model : models) attributing.noise_floor.push_back(noise_floor_of_input(model, asked, c));
+  Attributing attributing{make_attribution_method(c.attribution.method, c.attribution.settings, c.run.seed, *models[0].tokenizer), {}};
+  for (const auto& model : models) {
+    attributing.method->check_model(model.transformer);
+    attributing.noise_floor.push_back(noise_floor_of_input(model, *attributing.method, asked, c));
+  }
   const bool colour = stdout_wants_colour();
   std::size_t failed = 0;
   constexpr std::size_t page = 256;  // printed as they come, so that a long input shows results early
   for (std::size_t first = 0; first < asked.size(); first += page) {
     const auto count = std::min(page, asked.size() - first);
     const auto lines = share_work(world, count, 1, [&](std::size_t begin, std::size_t end) {
-      std::vector<std::string> out;
+      std::vector<Printed> out;
       for (auto i = begin; i < end; ++i) out.push_back(answer_item(asked[first + i], first + i, models, attributing, c, colour));
       return out;
     });
-    for (const auto& text : lines) failed += text.front() == kFailed;
+    for (const auto& printed : lines) failed += !printed.is_answer;
     if (!world.is_root()) continue;
-    for (const auto& text : lines) std::cout << std::string_view(text).substr(1);
+    for (const auto& printed : lines) std::cout << printed.text;
     if (!std::cout.flush())
       throw RuntimeFailure("the answers cannot be written", "standard output is full or its reader has gone", "send it elsewhere");
   }

@@ -41,30 +41,29 @@ std::vector<AskedQuestion> questions_of(const std::string& objective, const Conf
                        static_cast<std::size_t>(c.dataset.limit));
 }
 
-std::vector<ThresholdPrompt> measure(const Session& session, const LanguageModel& model, const std::vector<AskedQuestion>& questions,
-                                     const std::string& objective, const Configuration& c) {
-  const auto& a = c.attribution;
-  const auto method = make_attribution_method(a.method, a.settings, a.engine, static_cast<std::size_t>(a.token_budget), c.run.seed, *model.tokenizer);
+std::vector<ThresholdPrompt> measure(const Session& session, const LanguageModel& model, const AttributionMethod& method,
+                                     const std::vector<AskedQuestion>& questions, const std::string& objective, const Configuration& c) {
   std::vector<std::vector<TokenId>> gold;
   for (const auto& asked : questions) gold.push_back(asked.gold_answer);
-  const auto results = attribute_questions(session.world(), model.transformer, *method, questions, gold, "contributions to gold answers", {});
+  const auto results = attribute_answers(session.world(), model.transformer, method, questions, gold, "contributions to gold answers");
   std::vector<ThresholdPrompt> prompts(questions.size());
   for (std::size_t q = 0; q < questions.size(); ++q) {
     prompts[q].contributions = results[q].values;
     if (objective == "labels") prompts[q].is_labelled = label_candidates(questions[q]);
   }
   if (objective == "labels") return prompts;
-  const auto budget = static_cast<std::size_t>(a.token_budget == 0 ? 4096 : a.token_budget);
-  const auto encoded = share_work(session.world(), questions.size(), 1, [&](std::size_t first, std::size_t last) {
-    std::vector<std::string> scores;
+  const auto asked_budget = c.attribution.settings.token_budget;
+  const auto budget = static_cast<std::size_t>(asked_budget == 0 ? 4096 : asked_budget);
+  auto scored = share_work(session.world(), questions.size(), 1, [&](std::size_t first, std::size_t last) {
+    std::vector<std::vector<double>> scores;
     for (auto q = first; q < last; ++q) {
       const auto& prompt = questions[q].prompt;
       const AttributionTask task{prompt.ids, prompt.candidate_begin, prompt.candidate_end, gold[q]};
-      scores.push_back(to_bytes(score_without_largest(model.transformer, task, prompts[q].contributions, budget)));
+      scores.push_back(score_without_largest(model.transformer, task, prompts[q].contributions, budget));
     }
     return scores;
   });
-  for (std::size_t q = 0; q < questions.size(); ++q) prompts[q].without_largest = from_bytes<double>(encoded[q]);
+  for (std::size_t q = 0; q < questions.size(); ++q) prompts[q].without_largest = std::move(scored[q]);
   return prompts;
 }
 
@@ -138,8 +137,10 @@ ExitCode tune_thresholds(const Session& session, const Configuration& c) {
   const auto objective = objective_of(c, dataset);
   const auto questions = questions_of(objective, c, dataset, model);
   log::info(concat("Searching ", alphas.size(), " x ", betas.size(), " thresholds over ", questions.size(), " questions, objective '", objective, "'"));
-  const double noise = noise_floor_of(model.transformer, questions);
-  const auto grid = search_thresholds(measure(session, model, questions, objective, c), objective, alphas, betas, 2 * noise);
+  const auto method = make_attribution_method(c.attribution.method, c.attribution.settings, c.run.seed, *model.tokenizer);
+  method->check_model(model.transformer);
+  const double noise = noise_floor_of(model.transformer, *method, questions);
+  const auto grid = search_thresholds(measure(session, model, *method, questions, objective, c), objective, alphas, betas, 2 * noise);
   const auto file = fs::path(c.run.output) / "tuning.h5";
   if (session.is_root()) {
     auto& p = record.provenance;

@@ -58,8 +58,8 @@ std::vector<float> project(const at::Tensor& direction_nD, const at::Tensor& gra
 }
 
 class GradientXInput : public AttributionMethod {
- public:
-  Attribution run(const Transformer& model, const AttributionTask& task, std::uint64_t) const override {
+ protected:
+  Attribution attribute(const Transformer& model, const AttributionTask& task, std::uint64_t) const override {
     require_task(model.config(), task);
     const c10::AutoGradMode with_gradients(true);
     const Differentiation differentiation(model, task);
@@ -79,7 +79,8 @@ class IntegratedGradients : public AttributionMethod {
   IntegratedGradients(std::optional<TokenId> baseline, std::int64_t steps, std::size_t token_budget)
       : baseline_(baseline), token_budget_(token_budget), rule_(gauss_legendre(steps)) {}
 
-  Attribution run(const Transformer& model, const AttributionTask& task, std::uint64_t) const override {
+ protected:
+  Attribution attribute(const Transformer& model, const AttributionTask& task, std::uint64_t) const override {
     require_task(model.config(), task);
     if (baseline_) check_baseline_id(model.config(), *baseline_);
     const c10::AutoGradMode with_gradients(true);

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "methods.hpp"
+#include "noise_floor.hpp"
 #include "passes.hpp"
 #include "unpact/core/error.hpp"
 
@@ -36,7 +37,7 @@ std::vector<std::size_t> bounds_or(const AttributionTask& task, const std::vecto
 /// One prompt on its way from sentences to tokens.
 class Refinement {
  public:
-  Refinement(const AttributionTask& task, AttributionSession& session) : task_(task), session_(session) {
+  Refinement(const AttributionTask& task, BoundEngine& bound) : task_(task), bound_(bound) {
     result_.values.assign(task.candidates(), 0);
     result_.standard_errors.assign(task.candidates(), std::numeric_limits<float>::quiet_NaN());
   }
@@ -48,7 +49,7 @@ class Refinement {
     request.prompt = task_.prompt;
     request.removals = units;
     request.answers = {task_.answer};
-    const auto removed = session_.run(request).front();
+    const auto removed = bound_.run(request).front();
     const auto contributions = removed.contributions();
     for (std::size_t u = 0; u < units.size(); ++u) share(units[u], contributions[u]);
     if (std::isnan(result_.mean_log_probability)) result_.mean_log_probability = removed.mean_log_probability();
@@ -90,7 +91,7 @@ class Refinement {
   }
 
   const AttributionTask& task_;
-  AttributionSession& session_;
+  BoundEngine& bound_;
   Attribution result_;
 };
 
@@ -99,12 +100,17 @@ class Hierarchical : public AttributionMethod {
   Hierarchical(std::unique_ptr<LeaveOneOutEngine> engine, std::size_t keep_sentences, std::size_t keep_words)
       : engine_(std::move(engine)), keep_sentences_(keep_sentences), keep_words_(keep_words) {}
 
-  Attribution run(const Transformer& model, const AttributionTask& task, std::uint64_t) const override {
+  std::vector<std::vector<double>> equal_scores(const Transformer& model, const AttributionTask& task) const override {
+    return scores_by_engine(*engine_, model, task);
+  }
+
+ protected:
+  Attribution attribute(const Transformer& model, const AttributionTask& task, std::uint64_t) const override {
     require_task(model.config(), task);
     std::vector<std::size_t> every(task.candidates() + 1);
     std::iota(every.begin(), every.end(), task.candidate_begin);
-    const auto session = engine_->open(model);
-    Refinement refinement(task, *session);
+    const auto bound = engine_->open(model);
+    Refinement refinement(task, *bound);
     Spans kept = {{task.candidate_begin, task.candidate_end}};
     // A single unit says nothing about what is in it, so it is looked into without being taken out.
     const auto refine = [&](const std::vector<std::size_t>& bounds, std::size_t keep) {

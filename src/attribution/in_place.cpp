@@ -41,8 +41,9 @@ class BlockingContext : public PrefixContext {
 class InPlaceRun {
  public:
   /// @param replacement id that stands in for a candidate; none: candidates are blocked.
-  InPlaceRun(const Transformer& model, const AttributionTask& task, std::optional<TokenId> replacement, std::size_t token_budget)
-      : model_(model), task_(task), replacement_(replacement), token_budget_(token_budget), input_(model_input(task)),
+  /// @param changes false: every candidate stays as it is, so that all scores are equal but for rounding.
+  InPlaceRun(const Transformer& model, const AttributionTask& task, std::optional<TokenId> replacement, std::size_t token_budget, bool changes = true)
+      : model_(model), task_(task), replacement_(replacement), token_budget_(token_budget), changes_(changes), input_(model_input(task)),
         targets_(to_tensor(task.answer, model.device())) {}
 
   Attribution run() {
@@ -56,6 +57,13 @@ class InPlaceRun {
     for (const double score : scores_) result_.values.push_back(static_cast<float>(base[0] - score));
     result_.work.positions_naive = (task_.candidates() + 1) * input_.size();
     return std::move(result_);
+  }
+
+  /// LP by the base pass, then by the waves; after run().
+  std::vector<double> scores() const {
+    std::vector<double> all = {result_.mean_log_probability};
+    all.insert(all.end(), scores_.begin(), scores_.end());
+    return all;
   }
 
  private:
@@ -74,8 +82,8 @@ class InPlaceRun {
     for (auto candidate = first; candidate < end; ++candidate) {
       const auto at = task_.candidate_begin + candidate;
       auto& ids = suffixes.emplace_back(input_.begin() + static_cast<std::ptrdiff_t>(begin), input_.end());
-      if (replacement_) ids[at - begin] = *replacement_;
-      blocked.push_back(static_cast<std::int64_t>(at));
+      if (replacement_ && changes_) ids[at - begin] = *replacement_;
+      blocked.push_back(changes_ ? static_cast<std::int64_t>(at) : -1);
     }
     const auto tokens_BS = pad_right(suffixes, model_.device());
     const auto prefix = static_cast<std::int64_t>(begin), length = static_cast<std::int64_t>(rows);
@@ -102,6 +110,7 @@ class InPlaceRun {
   const AttributionTask& task_;
   std::optional<TokenId> replacement_;
   std::size_t token_budget_;
+  bool changes_;
   std::vector<TokenId> input_;
   at::Tensor targets_;
   RecordingContext recording_;
@@ -113,7 +122,18 @@ class InPlace : public AttributionMethod {
  public:
   InPlace(std::optional<TokenId> replacement, std::size_t token_budget) : replacement_(replacement), token_budget_(token_budget) {}
 
-  Attribution run(const Transformer& model, const AttributionTask& task, std::uint64_t) const override {
+  /// Waves of unchanged candidates beside the base pass.
+  std::vector<std::vector<double>> equal_scores(const Transformer& model, const AttributionTask& task) const override {
+    const c10::InferenceMode guard;
+    auto scores = AttributionMethod::equal_scores(model, task);
+    InPlaceRun unchanged(model, task, replacement_, token_budget_, false);
+    unchanged.run();
+    for (const double score : unchanged.scores()) scores.front().push_back(score);
+    return scores;
+  }
+
+ protected:
+  Attribution attribute(const Transformer& model, const AttributionTask& task, std::uint64_t) const override {
     const c10::InferenceMode guard;
     require_task(model.config(), task);
     if (replacement_) check_baseline_id(model.config(), *replacement_);

@@ -2,9 +2,6 @@
 
 #include <ATen/ATen.h>
 
-#include <algorithm>
-#include <cmath>
-
 #include "requests.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/inference/scoring.hpp"
@@ -18,9 +15,9 @@ void append(std::vector<float>& out, const at::Tensor& values) {
   out.insert(out.end(), host.const_data_ptr<float>(), host.const_data_ptr<float>() + host.numel());
 }
 
-class ReferenceSession : public AttributionSession {
+class BoundReference : public BoundEngine {
  public:
-  explicit ReferenceSession(const Transformer& model) : model_(model) {}
+  explicit BoundReference(const Transformer& model) : model_(model) {}
 
   /// One removal a part.
   std::vector<AttributionPart> parts(const AttributionRequest& request) const override {
@@ -33,7 +30,7 @@ class ReferenceSession : public AttributionSession {
     return parts;
   }
 
-  std::vector<AttributionResult> run_part(const AttributionRequest& request, const AttributionPart& part) override {
+  std::vector<RemovalScores> run_part(const AttributionRequest& request, const AttributionPart& part) override {
     const c10::InferenceMode guard;
     auto results = empty_results(request, part);
     for (auto row = part.first_row; row < part.last_row; ++row) {
@@ -64,15 +61,7 @@ class ReferenceSession : public AttributionSession {
 
 }  // namespace
 
-AttributionWork& AttributionWork::operator+=(const AttributionWork& other) {
-  positions += other.positions;
-  positions_naive += other.positions_naive;
-  model_calls += other.model_calls;
-  logit_rows += other.logit_rows;
-  return *this;
-}
-
-std::vector<float> AttributionResult::contributions() const {
+std::vector<float> RemovalScores::contributions() const {
   const auto mean_of_row = [&](std::size_t row) {
     double sum = 0;
     for (std::size_t k = 0; k < answer_tokens; ++k) sum += log_probabilities[row * answer_tokens + k];
@@ -84,15 +73,15 @@ std::vector<float> AttributionResult::contributions() const {
   return values;
 }
 
-double AttributionResult::mean_log_probability() const {
+double RemovalScores::mean_log_probability() const {
   return unpact::mean_log_probability({log_probabilities.begin(), log_probabilities.begin() + static_cast<std::ptrdiff_t>(answer_tokens)});
 }
 
-std::vector<AttributionPart> AttributionSession::finer_parts(const AttributionRequest& request, std::size_t) const { return parts(request); }
+std::vector<AttributionPart> BoundEngine::finer_parts(const AttributionRequest& request, std::size_t) const { return parts(request); }
 
-std::vector<AttributionResult> AttributionSession::run(const AttributionRequest& request) {
+std::vector<RemovalScores> BoundEngine::run(const AttributionRequest& request) {
   const auto all = parts(request);
-  std::vector<AttributionResult> results;
+  std::vector<RemovalScores> results;
   for (const auto& part : all) {
     auto next = run_part(request, part);
     if (results.empty()) {
@@ -109,28 +98,15 @@ std::vector<AttributionResult> AttributionSession::run(const AttributionRequest&
   return results;
 }
 
-AttributionResult LeaveOneOutEngine::run(const Transformer& model, const AttributionTask& task) const {
+RemovalScores LeaveOneOutEngine::run(const Transformer& model, const AttributionTask& task) const {
   return open(model)->run(AttributionRequest(task)).front();
 }
 
-std::unique_ptr<AttributionSession> ReferenceEngine::open(const Transformer& model) const { return std::make_unique<ReferenceSession>(model); }
+std::unique_ptr<BoundEngine> ReferenceEngine::open(const Transformer& model) const { return std::make_unique<BoundReference>(model); }
 
-std::unique_ptr<LeaveOneOutEngine> make_engine(const std::string& name, std::size_t token_budget) {
-  if (name == "shared_prefix") return std::make_unique<SharedPrefixEngine>(token_budget);
-  if (name == "reference") return std::make_unique<ReferenceEngine>();
-  throw UserError(concat("option 'attribution.engine' is '", name, "'"), "known: shared_prefix, reference", "choose one of these");
-}
-
-double measure_noise_floor(const Transformer& model, const AttributionTask& task) {
-  check_request(model.config(), AttributionRequest(task));
-  // The same prompt alone, and four times over with a shorter neighbour, so that it sits at several places of a batch.
-  const PromptAnswer item{task.prompt, task.answer};
-  const PromptAnswer shorter{{task.prompt.begin(), task.prompt.end() - 1}, task.answer};
-  const double alone = mean_log_probability(score_answers(model, {item}).front());
-  double largest = 0;
-  const auto scores = score_answers(model, {item, shorter, item, item, shorter, item}, 1 << 20);
-  for (const std::size_t place : {0, 2, 3, 5}) largest = std::max(largest, std::abs(mean_log_probability(scores[place]) - alone));
-  return largest;
+std::unique_ptr<LeaveOneOutEngine> make_engine(EngineKind kind, std::size_t token_budget) {
+  if (kind == EngineKind::reference) return std::make_unique<ReferenceEngine>();
+  return std::make_unique<SharedPrefixEngine>(token_budget);
 }
 
 }  // namespace unpact

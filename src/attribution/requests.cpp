@@ -70,8 +70,8 @@ void check_request(const ModelConfig& config, const AttributionRequest& request)
   }
 }
 
-std::vector<AttributionResult> empty_results(const AttributionRequest& request, const AttributionPart& part) {
-  std::vector<AttributionResult> results(request.answers.size());
+std::vector<RemovalScores> empty_results(const AttributionRequest& request, const AttributionPart& part) {
+  std::vector<RemovalScores> results(request.answers.size());
   for (std::size_t a = 0; a < results.size(); ++a) {
     results[a].candidates = request.removals.size();
     results[a].answer_tokens = request.answers[a].size();
@@ -81,7 +81,7 @@ std::vector<AttributionResult> empty_results(const AttributionRequest& request, 
 }
 
 void check_finite(const Transformer& model, const AttributionRequest& request, const AttributionPart& part,
-                  const std::vector<AttributionResult>& results) {
+                  const std::vector<RemovalScores>& results) {
   for (std::size_t a = 0; a < results.size(); ++a) {
     const auto& values = results[a].log_probabilities;
     const auto bad = std::find_if(values.begin(), values.end(), [](float v) { return !std::isfinite(v); });

@@ -15,11 +15,11 @@ std::vector<TokenId> prompt_without(const AttributionRequest& request, const Tok
 TokenSpan span_of_row(const AttributionRequest& request, std::size_t row);
 
 /// Results that hold rows first..last-1 of no log-probabilities yet.
-std::vector<AttributionResult> empty_results(const AttributionRequest& request, const AttributionPart& part);
+std::vector<RemovalScores> empty_results(const AttributionRequest& request, const AttributionPart& part);
 
 /// @throws RuntimeFailure naming answer token, removal and the block where numbers stop being finite, which a second
 /// pass over that sequence finds.
 void check_finite(const Transformer& model, const AttributionRequest& request, const AttributionPart& part,
-                  const std::vector<AttributionResult>& results);
+                  const std::vector<RemovalScores>& results);
 
 }  // namespace unpact

@@ -29,8 +29,8 @@ class RolloutContext : public CausalContext {
 };
 
 class Rollout : public AttributionMethod {
- public:
-  Attribution run(const Transformer& model, const AttributionTask& task, std::uint64_t) const override {
+ protected:
+  Attribution attribute(const Transformer& model, const AttributionTask& task, std::uint64_t) const override {
     const c10::InferenceMode guard;
     require_task(model.config(), task);
     const std::vector<std::vector<TokenId>> whole = {model_input(task)};

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "methods.hpp"
+#include "noise_floor.hpp"
 #include "passes.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/core/random.hpp"
@@ -16,7 +17,12 @@ class Shapley : public AttributionMethod {
   Shapley(std::int64_t permutations, std::size_t token_budget, std::uint64_t seed)
       : permutations_(permutations), token_budget_(token_budget), seed_(seed) {}
 
-  Attribution run(const Transformer& model, const AttributionTask& task, std::uint64_t item) const override {
+  std::vector<std::vector<double>> equal_scores(const Transformer& model, const AttributionTask& task) const override {
+    return scores_by_coalitions(model, task, token_budget_);
+  }
+
+ protected:
+  Attribution attribute(const Transformer& model, const AttributionTask& task, std::uint64_t item) const override {
     CoalitionScorer scorer(model, task, token_budget_);
     const auto orders = antithetic_orders(static_cast<std::int64_t>(task.candidates()), permutations_, seed_, item);
     const auto estimate = shapley_of_orders(orders, 2, [&](const auto& coalitions) { return scorer.score(coalitions); });

@@ -86,9 +86,9 @@ class PrefixCache {
   std::list<Entry> entries_;  // the last used first
 };
 
-class SharedPrefixSession : public AttributionSession {
+class BoundSharedPrefix : public BoundEngine {
  public:
-  SharedPrefixSession(const Transformer& model, std::size_t budget)
+  BoundSharedPrefix(const Transformer& model, std::size_t budget)
       : model_(model), budget_(budget), pass_(model), cache_(model, pass_, budget) {}
 
   std::vector<AttributionPart> parts(const AttributionRequest& request) const override {
@@ -102,7 +102,7 @@ class SharedPrefixSession : public AttributionSession {
     return plan_parts(request, plan_rows(request), budget_, {pieces, worth_a_pass});
   }
 
-  std::vector<AttributionResult> run_part(const AttributionRequest& request, const AttributionPart& part) override {
+  std::vector<RemovalScores> run_part(const AttributionRequest& request, const AttributionPart& part) override {
     const c10::InferenceMode guard;
     const auto rows = plan_rows(request);
     const auto planned = plan_pass(request, rows, part, uses_table());
@@ -148,7 +148,7 @@ class SharedPrefixSession : public AttributionSession {
   }
 
   void score(const AttributionRequest& request, const std::vector<PlannedRow>& rows, const AttributionPart& part,
-             const PlannedPass& planned, const at::Tensor& hidden_UD, std::vector<AttributionResult>& results) const {
+             const PlannedPass& planned, const at::Tensor& hidden_UD, std::vector<RemovalScores>& results) const {
     std::vector<std::int64_t> hidden_rows, targets;
     for (const auto& scored : planned.scored) {
       for (const auto& token : scored) {
@@ -183,9 +183,9 @@ class SharedPrefixSession : public AttributionSession {
 
 }  // namespace
 
-std::unique_ptr<AttributionSession> SharedPrefixEngine::open(const Transformer& model) const {
-  if (model.reinforced() != nullptr) return ReferenceEngine().open(model);  // a packed pass runs one model
-  return std::make_unique<SharedPrefixSession>(model, token_budget_ > 0 ? token_budget_ : chosen_token_budget(model));
+std::unique_ptr<BoundEngine> SharedPrefixEngine::open(const Transformer& model) const {
+  if (is_reference_for(model)) return ReferenceEngine().open(model);  // a packed pass runs one model
+  return std::make_unique<BoundSharedPrefix>(model, token_budget_ > 0 ? token_budget_ : chosen_token_budget(model));
 }
 
 std::size_t chosen_token_budget(const Transformer& model) {

@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "methods.hpp"
+#include "noise_floor.hpp"
 #include "passes.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/core/random.hpp"
@@ -19,11 +20,16 @@ class Lime : public AttributionMethod {
   Lime(const AttributionSettings& settings, std::size_t token_budget, std::uint64_t seed)
       : settings_(settings), token_budget_(token_budget), seed_(seed) {}
 
-  Attribution run(const Transformer& model, const AttributionTask& task, std::uint64_t item) const override {
+  std::vector<std::vector<double>> equal_scores(const Transformer& model, const AttributionTask& task) const override {
+    return scores_by_coalitions(model, task, token_budget_);
+  }
+
+ protected:
+  Attribution attribute(const Transformer& model, const AttributionTask& task, std::uint64_t item) const override {
     CoalitionScorer scorer(model, task, token_budget_);
     const auto masks = random_masks(task.candidates(), settings_.samples, settings_.keep_probability, seed_, item);
     const auto scores = scorer.score(masks);
-    const auto fit = settings_.surrogate == "lasso" ? fit_lasso(masks, scores, settings_.penalty)
+    const auto fit = settings_.surrogate == Surrogate::lasso ? fit_lasso(masks, scores, settings_.penalty)
                                                     : fit_ridge(masks, scores, weights_of(masks), settings_.penalty);
     Attribution result;
     result.values = to_floats(fit.coefficients);

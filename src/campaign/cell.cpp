@@ -16,6 +16,8 @@
 #include "unpact/core/json.hpp"
 #include "unpact/core/log.hpp"
 #include "unpact/core/progress.hpp"
+#include "unpact/evaluation/attribute_questions.hpp"
+#include "unpact/evaluation/verify.hpp"
 #include "unpact/checkpoint/checkpoint.hpp"
 #include "unpact/store/cell_file.hpp"
 #include "unpact/train/training_checkpoint.hpp"
@@ -74,8 +76,8 @@ CellRecord start_record(const Session& session, const Communicator& group, const
   record.method = c.method.name;
   record.provenance = provenance_of(session, group, baseline, c);
   record.attribution_method = c.attribution.method;
-  record.attribution_settings = used_settings(c.attribution.method, c.attribution.settings, c.attribution.engine, *baseline.target.tokenizer);
-  if (c.attribution.method == "leave_one_out" && c.attribution.unit != "token") record.attribution_settings["unit"] = c.attribution.unit;
+  record.attribution_settings = used_settings(c.attribution.method, c.attribution.settings, *baseline.target.tokenizer);
+  record.contribution_unit = unit_of(c.attribution.method);
   record.alpha = c.attribution.keys.alpha;
   record.beta = c.attribution.keys.beta;
   return record;
@@ -114,7 +116,8 @@ void say_verification(CellRecord& record, const std::vector<AskedQuestion>& ques
 void evaluate_target(const Session& session, Baseline& baseline, const Configuration& c, FinishedPages& pages) {
   auto& record = baseline.record;
   record.questions = record_questions(baseline.questions, *baseline.target.tokenizer);
-  record.noise_floor = noise_floor_of(baseline.target.transformer, baseline.questions);
+  const auto method = make_attribution_method(c.attribution.method, c.attribution.settings, c.run.seed, *baseline.target.tokenizer);
+  record.noise_floor = noise_floor_of(baseline.target.transformer, *method, baseline.questions);
   record.target = evaluate_model(session.world(), baseline.target, baseline.questions, c, {"target", record.noise_floor, &pages}, record);
   say_verification(record, baseline.questions);
   record.unlearned = record.target;  // nothing was unlearned: the file says what a perfect copy looks like
@@ -160,7 +163,7 @@ Baseline prepare_baseline(const Session& session, const Configuration& c, const 
   auto target = prepare_model(session, with_dataset(c, checksum), dataset, folder / "models" / name);
   auto questions = ask_questions(dataset, *target.tokenizer, target.prompt_template, static_cast<std::size_t>(c.prompt.examples),
                                  static_cast<std::size_t>(c.dataset.limit));
-  for (auto& asked : questions) asked.unit = removal_unit_of(c.attribution.unit);
+  for (auto& asked : questions) asked.unit = c.attribution.settings.unit;
   Baseline baseline{std::move(target), std::move(dataset), std::move(questions), std::move(checksum), {}};
   baseline.record = start_record(session, session.world(), baseline, base);
   const auto file = folder / "baselines" / (name + ".h5");

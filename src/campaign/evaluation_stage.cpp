@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "stage_meter.hpp"
-#include "unpact/comm/share_work.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/core/log.hpp"
 #include "unpact/evaluation/attribute_questions.hpp"
@@ -16,50 +15,15 @@
 namespace unpact {
 namespace {
 
-ContributionRecord record_contributions(const std::vector<Attribution>& results, const std::vector<std::vector<TokenId>>& answers,
-                                        const Configuration& c, double noise_floor) {
-  ContributionRecord record;
-  const double noise = is_in_nats(c.attribution.method) ? noise_floor : 0.0;
-  for (std::size_t q = 0; q < results.size(); ++q) {
-    const auto& result = results[q];
-    record.answer_ids.add({answers[q].begin(), answers[q].end()});
-    record.log_probabilities.add(result.log_probabilities);
-    record.contributions.add(result.values);
-    record.standard_errors.add(result.standard_errors);
-    record.is_key_token.add(find_key_tokens(result.values, c.attribution.keys));
-    record.is_uncertain.add(find_uncertain_key_tokens(result.values, result.standard_errors, c.attribution.keys, noise));
-    record.mean_log_probability.push_back(result.mean_log_probability);
-    record.completeness_error.push_back(result.completeness_error);
-    record.surrogate_r2.push_back(result.surrogate_r2);
-  }
-  return record;
-}
-
-std::string encode(const OwnAnswer& answer) { return to_bytes(std::vector<std::uint64_t>{answer.ids.size()}) + to_bytes(answer.ids) + answer.text; }
-
-OwnAnswer decode(const std::string& bytes) {
-  constexpr auto head = sizeof(std::uint64_t);
-  const auto count = from_bytes<std::uint64_t>(bytes.substr(0, head)).at(0) * sizeof(TokenId);
-  UNPACT_EXPECT(head + count <= bytes.size());
-  return {from_bytes<TokenId>(bytes.substr(head, count)), bytes.substr(head + count)};
-}
-
 /// The model's greedy answers, those of finished pages from the disk.
 std::vector<OwnAnswer> own_answers(const Communicator& group, const LanguageModel& model, const std::vector<std::vector<TokenId>>& prompts,
                                    const std::vector<std::size_t>& choices, AnswerStyle style, const Configuration& c, FinishedPages* pages) {
-  if (pages == nullptr) return answer_in_style(group, model, prompts, choices, c.generation, style);
-  const auto save_every = static_cast<std::size_t>(c.attribution.save_every);
-  const auto encoded = pages->run("answers", prompts.size(), save_every, [&](std::size_t first, std::size_t last) {
+  const PageOptions kept{pages, "answers", static_cast<std::size_t>(c.attribution.save_every)};
+  return run_in_pages(kept, prompts.size(), [&](std::size_t first, std::size_t last) {
     const auto begin = static_cast<std::ptrdiff_t>(first), end = static_cast<std::ptrdiff_t>(last);
-    std::vector<std::string> page;
-    for (const auto& answer : answer_in_style(group, model, {prompts.begin() + begin, prompts.begin() + end},
-                                              {choices.begin() + begin, choices.begin() + end}, c.generation, style))
-      page.push_back(encode(answer));
-    return page;
+    return answer_in_style(group, model, {prompts.begin() + begin, prompts.begin() + end}, {choices.begin() + begin, choices.begin() + end},
+                           c.generation, style);
   });
-  std::vector<OwnAnswer> answers;
-  for (const auto& bytes : encoded) answers.push_back(decode(bytes));
-  return answers;
 }
 
 const ContributionRecord& focused(const ModelRecord& model, const Configuration& c) {
@@ -140,23 +104,18 @@ void add_right_shares(const CellRecord& record, std::vector<RateRecord>& rates) 
 }
 
 /// Checks a sample of the contributions to gold answers and keeps what was found.
-void verify_contributions(const Communicator& group, const Transformer& model, const std::vector<AskedQuestion>& questions,
-                          const std::vector<std::vector<TokenId>>& answers, const ContributionRecord& made, const Configuration& c,
-                          const std::string& label, std::vector<VerificationRecord>& verification) {
+void verify_contributions(const Communicator& group, const Transformer& model, const LeaveOneOutEngine& made_by,
+                          const std::vector<AskedQuestion>& questions, const std::vector<std::vector<TokenId>>& answers,
+                          const ContributionRecord& made, const Configuration& c, const std::string& label,
+                          std::vector<VerificationRecord>& verification) {
   std::vector<std::vector<float>> contributions;
   for (std::size_t q = 0; q < questions.size(); ++q) contributions.push_back(made.contributions.row(q));
-  const auto found = verify_attributions(group, model, questions, answers, contributions, static_cast<std::size_t>(c.attribution.verify));
-  if (found.questions == 0) return log::info(concat(label, ": no question has an answer that could be verified"));
-  verification.push_back({label, found.questions, found.largest_difference, found.worst_question});
-  log::info(concat(label, ": ", describe_verification(verification.back(), questions)));
+  if (const auto found = verify_attributions(group, model, made_by, questions, answers, contributions,
+                                             static_cast<std::size_t>(c.attribution.settings.verify), label))
+    verification.push_back(*found);
 }
 
 }  // namespace
-
-std::string describe_verification(const VerificationRecord& found, const std::vector<AskedQuestion>& questions) {
-  return concat(found.questions, " question(s) attributed once more in float32 by the definition: largest difference ",
-                found.largest_difference, " nats per answer token, at ", name_of_question(questions, found.worst_question));
-}
 
 QuestionRecord record_questions(const std::vector<AskedQuestion>& questions, const Tokenizer& tokenizer) {
   QuestionRecord record;
@@ -179,6 +138,8 @@ ModelRecord evaluate_model(const Communicator& group, const LanguageModel& model
                            const Configuration& c, const EvaluatedModel& evaluated, CellRecord& cell) {
   const auto& label = evaluated.label;
   const auto& device = model.transformer.device();
+  const auto method = make_attribution_method(c.attribution.method, c.attribution.settings, c.run.seed, *model.tokenizer);
+  method->check_model(model.transformer);
   ModelRecord record;
   const auto style = style_of(c, questions);
   std::vector<std::vector<TokenId>> prompts, gold, own;
@@ -196,8 +157,6 @@ ModelRecord evaluate_model(const Communicator& group, const LanguageModel& model
   cell.work.push_back(answering.record(label + "_answers"));
   judge_answers(Judge(c.judge), questions, record);
   check_gold_answers(model.transformer.config(), questions);
-  const auto method = make_attribution_method(c.attribution.method, c.attribution.settings, c.attribution.engine,
-                                              static_cast<std::size_t>(c.attribution.token_budget), c.run.seed, *model.tokenizer);
   std::vector<std::vector<std::vector<TokenId>>> answers;
   for (std::size_t q = 0; q < questions.size(); ++q) answers.push_back({gold[q], own[q]});
   const StageMeter attributing(group, device);
@@ -213,10 +172,11 @@ ModelRecord evaluate_model(const Communicator& group, const LanguageModel& model
                    std::isnan(work.peak_memory) ? "memory in use unknown" : concat("at most ", std::lround(work.peak_memory / (1 << 20)), " MiB in use")));
   if (const auto inexact = inexactness_of(c.attribution.method); !inexact.empty())
     log::info(concat(label, ": its contributions are inexact: ", inexact));
-  record.gold = record_contributions(of_gold, gold, c, evaluated.noise_floor);
-  record.own = record_contributions(of_own, own, c, evaluated.noise_floor);
-  if (c.attribution.verify > 0 && c.attribution.method == "leave_one_out")
-    verify_contributions(group, model.transformer, questions, gold, record.gold, c, label, cell.verification);
+  const double noise = is_in_nats(c.attribution.method) ? evaluated.noise_floor : 0.0;
+  record.gold = record_contributions(of_gold, gold, c.attribution.keys, noise);
+  record.own = record_contributions(of_own, own, c.attribution.keys, noise);
+  if (c.attribution.settings.verify > 0)
+    verify_contributions(group, model.transformer, *method->engine(), questions, gold, record.gold, c, label, cell.verification);
   return record;
 }
 
@@ -256,16 +216,6 @@ void compare_models(const Communicator& group, const LanguageModel& unlearned, c
   }
   record.rates.push_back(record_rate("destructive", destructive_rate(outcomes)));
   record.judge = judge.describe();
-}
-
-double noise_floor_of(const Transformer& model, const std::vector<AskedQuestion>& questions) {
-  constexpr std::size_t sample = 8;
-  double largest = 0;
-  for (std::size_t q = 0; q < std::min(sample, questions.size()); ++q) {
-    const auto& prompt = questions[q].prompt;
-    largest = std::max(largest, measure_noise_floor(model, {prompt.ids, prompt.candidate_begin, prompt.candidate_end, questions[q].gold_answer}));
-  }
-  return largest;
 }
 
 }  // namespace unpact

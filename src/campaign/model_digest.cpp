@@ -15,7 +15,7 @@ std::string digest_of_tensor(const std::string& name, const at::Tensor& tensor) 
   const auto host = tensor.detach().to(at::kCPU).contiguous();
   const auto shape = host.sizes().vec();
   const std::string_view bytes(static_cast<const char*>(host.const_data_ptr()), host.nbytes());
-  return sha256_of_bytes(concat(name, " ", c10::toString(host.scalar_type()), " ", to_bytes(shape), sha256_of_bytes(bytes)));
+  return sha256_of_bytes(concat(name, " ", c10::toString(host.scalar_type()), " ", encode(shape), sha256_of_bytes(bytes)));
 }
 
 }  // namespace
@@ -29,7 +29,7 @@ std::string digest_of(const Communicator& group, const Transformer& model) {
   });
   auto whole = join(digests, "\n");
   if (model.reinforced() != nullptr)
-    whole += digest_of(group, *model.reinforced()) + to_bytes(std::vector<double>{model.contrast_scale()});
+    whole += digest_of(group, *model.reinforced()) + encode(model.contrast_scale());
   return sha256_of_bytes(whole);
 }
 

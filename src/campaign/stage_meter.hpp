@@ -27,8 +27,7 @@ class StageMeter {
     for (const auto* some : results)
       for (const auto& result : *some) total += result.work;
     const double peak = group_.max(static_cast<double>(peak_memory(device_)));
-    return {stage, clock_.seconds(), total.positions, total.positions_naive, total.model_calls, total.logit_rows,
-            peak > 0 ? peak : std::numeric_limits<double>::quiet_NaN()};
+    return {total, stage, clock_.seconds(), peak > 0 ? peak : std::numeric_limits<double>::quiet_NaN()};
   }
 
  private:

@@ -1,7 +1,8 @@
 #include "unpact/evaluation/attribute_questions.hpp"
 
-#include <cstring>
+#include <algorithm>
 
+#include "dealt_removals.hpp"
 #include "unpact/comm/share_work.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/core/progress.hpp"
@@ -9,104 +10,33 @@
 namespace unpact {
 namespace {
 
-struct Header {
-  std::uint64_t values, standard_errors, log_probabilities;
-  double mean_log_probability, completeness_error, surrogate_r2;
-  AttributionWork work;
-};
-
-std::string encode(const Attribution& a) {
-  const Header header{a.values.size(), a.standard_errors.size(), a.log_probabilities.size(), a.mean_log_probability, a.completeness_error,
-                      a.surrogate_r2, a.work};
-  return std::string(reinterpret_cast<const char*>(&header), sizeof header) + to_bytes(a.values) + to_bytes(a.standard_errors) +
-         to_bytes(a.log_probabilities);
-}
-
-Attribution decode(const std::string& bytes) {
-  Header header;
-  UNPACT_EXPECT(bytes.size() >= sizeof header);
-  std::memcpy(&header, bytes.data(), sizeof header);
-  UNPACT_EXPECT(bytes.size() == sizeof header + sizeof(float) * (header.values + header.standard_errors + header.log_probabilities));
-  std::size_t at = sizeof header;
-  const auto take = [&](std::uint64_t count) {
-    const auto size = count * sizeof(float);
-    at += size;
-    return from_bytes<float>(bytes.substr(at - size, size));
-  };
-  Attribution a;
-  a.values = take(header.values);
-  a.standard_errors = take(header.standard_errors);
-  a.log_probabilities = take(header.log_probabilities);
-  a.mean_log_probability = header.mean_log_probability;
-  a.completeness_error = header.completeness_error;
-  a.surrogate_r2 = header.surrogate_r2;
-  a.work = header.work;
-  return a;
-}
-
-template <class T>
-std::vector<T> slice(const std::vector<T>& all, std::size_t first, std::size_t last) {
-  return {all.begin() + static_cast<std::ptrdiff_t>(first), all.begin() + static_cast<std::ptrdiff_t>(last)};
-}
-
-using AnswerSets = std::vector<std::vector<std::vector<TokenId>>>;
-
-std::string encode_all(const std::vector<Attribution>& attributions) {
-  std::vector<std::uint64_t> sizes;
-  std::string bytes;
-  for (const auto& attribution : attributions) {
-    const auto encoded = encode(attribution);
-    sizes.push_back(encoded.size());
-    bytes += encoded;
-  }
-  return to_bytes(std::vector<std::uint64_t>{sizes.size()}) + to_bytes(sizes) + bytes;
-}
-
-std::vector<Attribution> decode_all(const std::string& bytes) {
-  constexpr std::size_t word = sizeof(std::uint64_t);
-  UNPACT_EXPECT(bytes.size() >= word);
-  const auto count = from_bytes<std::uint64_t>(bytes.substr(0, word)).front();
-  UNPACT_EXPECT(count <= bytes.size() / word - 1);
-  std::size_t at = word * (1 + count);
-  std::vector<Attribution> attributions;
-  for (const auto size : from_bytes<std::uint64_t>(bytes.substr(word, word * count))) {
-    UNPACT_EXPECT(size <= bytes.size() - at);
-    attributions.push_back(decode(bytes.substr(at, size)));
-    at += size;
-  }
-  return attributions;
-}
+using Sets = std::vector<std::vector<Attribution>>;
 
 /// Leave-one-out deals its work in its own way.
-std::vector<std::string> remove_one_by_one(const Communicator& group, const Transformer& model, const LeaveOneOutEngine& engine,
-                                           const std::vector<AskedQuestion>& questions, const AnswerSets& answers,
-                                           const std::string& label) {
-  std::vector<std::string> encoded;
-  const auto results = attribute_answer_sets(group, model, engine, questions, answers, label);
-  for (std::size_t q = 0; q < results.size(); ++q) {
-    std::vector<Attribution> attributions;
-    for (std::size_t a = 0; a < results[q].size(); ++a)
-      attributions.push_back(answers[q][a].empty() ? Attribution() : attribution_of(results[q][a]));
-    encoded.push_back(encode_all(attributions));
+Sets remove_one_by_one(const Communicator& group, const Transformer& model, const LeaveOneOutEngine& engine, const QuestionRange& range) {
+  Sets sets;
+  for (auto& results : deal_removals(group, model, engine, range)) {
+    auto& set = sets.emplace_back();
+    for (auto& result : results) set.push_back(result.answer_tokens == 0 ? Attribution() : attribution_of(std::move(result)));
   }
-  return encoded;
+  return sets;
 }
 
-std::vector<std::string> deal(const Communicator& group, const Transformer& model, const AttributionMethod& method,
-                              const std::vector<AskedQuestion>& questions, const AnswerSets& answers, std::size_t first, std::size_t last,
-                              const std::string& label) {
-  const auto ranks = static_cast<std::size_t>(group.size()), rank = static_cast<std::size_t>(group.rank());
-  Progress progress(label, static_cast<std::int64_t>((last - first + ranks - 1 - rank) / ranks), "prompts");  // this rank's
-  return share_work(group, last - first, 1, [&](std::size_t begin, std::size_t end) {
-    std::vector<std::string> results;
-    for (auto q = first + begin; q < first + end; ++q) {
-      std::vector<Attribution> attributions;
-      for (const auto& answer : answers[q])
-        attributions.push_back(answer.empty() ? Attribution() : method.run(model, task_of(questions[q].prompt, answer), q));
-      results.push_back(encode_all(attributions));
+/// One question after the other, dealt over the ranks.
+Sets deal_questions(const Communicator& group, const Transformer& model, const AttributionMethod& method, const QuestionRange& range) {
+  const auto ranks = static_cast<std::size_t>(group.size()), rank = static_cast<std::size_t>(group.rank()), count = range.last - range.first;
+  Progress progress(range.label, static_cast<std::int64_t>((count + ranks - 1 - rank) / ranks), "prompts");  // this rank's
+  return share_work(group, count, 1, [&](std::size_t begin, std::size_t end) {
+    Sets sets;
+    for (auto q = range.first + begin; q < range.first + end; ++q) {
+      auto& set = sets.emplace_back();
+      for (const auto& answer : range.answers[q])
+        set.push_back(naming_question(range, q, [&] {
+          return answer.empty() ? Attribution() : method.run(model, task_of(range.questions[q].prompt, answer), q);
+        }));
       progress.advance();
     }
-    return results;
+    return sets;
   });
 }
 
@@ -114,32 +44,57 @@ std::vector<std::string> deal(const Communicator& group, const Transformer& mode
 
 std::vector<std::vector<Attribution>> attribute_answer_sets(const Communicator& group, const Transformer& model,
                                                             const AttributionMethod& method,
-                                                            const std::vector<AskedQuestion>& questions,
-                                                            const std::vector<std::vector<std::vector<TokenId>>>& answers,
+                                                            const std::vector<AskedQuestion>& questions, const AnswerSets& answers,
                                                             const std::string& label, const PageOptions& pages) {
   UNPACT_EXPECT(answers.size() == questions.size());
-  const auto compute = [&](std::size_t first, std::size_t last) {
+  method.check_model(model);
+  return run_in_pages(pages, questions.size(), [&](std::size_t first, std::size_t last) {
     const bool all = last - first == questions.size();
-    const auto part = all ? label : concat(label, ", prompts ", first + 1, " to ", last, " of ", questions.size());
-    if (const auto* engine = method.engine())
-      return remove_one_by_one(group, model, *engine, slice(questions, first, last), slice(answers, first, last), part);
-    return deal(group, model, method, questions, answers, first, last, part);
-  };
-  const auto encoded =
-      pages.pages == nullptr ? compute(0, questions.size()) : pages.pages->run(pages.stage, questions.size(), pages.save_every, compute);
-  std::vector<std::vector<Attribution>> results;
-  for (const auto& bytes : encoded) results.push_back(decode_all(bytes));
-  return results;
+    const QuestionRange range{questions, answers, first, last,
+                              all ? label : concat(label, ", prompts ", first + 1, " to ", last, " of ", questions.size())};
+    const auto* engine = method.engine();
+    return engine != nullptr ? remove_one_by_one(group, model, *engine, range) : deal_questions(group, model, method, range);
+  });
 }
 
-std::vector<Attribution> attribute_questions(const Communicator& group, const Transformer& model, const AttributionMethod& method,
-                                             const std::vector<AskedQuestion>& questions, const std::vector<std::vector<TokenId>>& answers,
-                                             const std::string& label, const PageOptions& pages) {
+std::vector<Attribution> attribute_answers(const Communicator& group, const Transformer& model, const AttributionMethod& method,
+                                           const std::vector<AskedQuestion>& questions, const Answers& answers,
+                                           const std::string& label, const PageOptions& pages) {
   AnswerSets sets;
   for (const auto& answer : answers) sets.push_back({answer});
   std::vector<Attribution> results;
   for (auto& set : attribute_answer_sets(group, model, method, questions, sets, label, pages)) results.push_back(std::move(set.front()));
   return results;
+}
+
+ContributionRecord record_contributions(const std::vector<Attribution>& results, const Answers& answers, const KeyTokenOptions& keys,
+                                        double noise_floor) {
+  ContributionRecord record;
+  for (std::size_t q = 0; q < results.size(); ++q) {
+    const auto& result = results[q];
+    record.answer_ids.add({answers[q].begin(), answers[q].end()});
+    record.log_probabilities.add(result.log_probabilities);
+    record.contributions.add(result.values);
+    record.standard_errors.add(result.standard_errors);
+    record.is_key_token.add(find_key_tokens(result.values, keys));
+    record.is_uncertain.add(find_uncertain_key_tokens(result.values, result.standard_errors, keys, noise_floor));
+    record.mean_log_probability.push_back(result.mean_log_probability);
+    record.completeness_error.push_back(result.completeness_error);
+    record.surrogate_r2.push_back(result.surrogate_r2);
+  }
+  return record;
+}
+
+double noise_floor_of(const Transformer& model, const AttributionMethod& method, const std::vector<AskedQuestion>& questions) {
+  constexpr std::size_t sample = 8;
+  const AnswerSets gold_alone;
+  const QuestionRange range{questions, gold_alone, 0, std::min(sample, questions.size()), "noise floor"};
+  double largest = 0;
+  for (std::size_t q = 0; q < range.last; ++q)
+    largest = std::max(largest, naming_question(range, q, [&] {
+      return measure_noise_floor(method, model, task_of(questions[q].prompt, questions[q].gold_answer));
+    }));
+  return largest;
 }
 
 }  // namespace unpact

@@ -66,17 +66,12 @@ std::vector<std::vector<double>> choice_log_probabilities(const Communicator& gr
   UNPACT_EXPECT(counts.size() == prompts.size());
   const auto letters = letters_of(model, counts);
   const bool single = std::all_of(letters.begin(), letters.end(), [](const auto& ids) { return ids.size() == 1; });
-  const auto encoded = share_work(group, prompts.size(), kChunk, [&](std::size_t first, std::size_t last) {
+  return share_work(group, prompts.size(), kChunk, [&](std::size_t first, std::size_t last) {
     const auto begin = static_cast<std::ptrdiff_t>(first), end = static_cast<std::ptrdiff_t>(last);
     const std::vector<std::vector<TokenId>> own(prompts.begin() + begin, prompts.begin() + end);
     const std::vector<std::size_t> own_counts(counts.begin() + begin, counts.begin() + end);
-    std::vector<std::string> results;
-    for (const auto& row : (single ? by_next_token : by_answer)(model.transformer, own, letters, own_counts)) results.push_back(to_bytes(row));
-    return results;
+    return (single ? by_next_token : by_answer)(model.transformer, own, letters, own_counts);
   });
-  std::vector<std::vector<double>> values;
-  for (const auto& bytes : encoded) values.push_back(from_bytes<double>(bytes));
-  return values;
 }
 
 std::vector<OwnAnswer> choose_answers(const Communicator& group, const LanguageModel& model,

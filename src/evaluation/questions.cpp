@@ -47,19 +47,35 @@ std::vector<AskedQuestion> ask_questions(const Dataset& dataset, const Tokenizer
 std::vector<OwnAnswer> answer_prompts(const Communicator& group, const LanguageModel& model, const std::vector<std::vector<TokenId>>& prompts,
                                       const GenerationOptions& options, const std::vector<std::uint64_t>& streams) {
   UNPACT_EXPECT(streams.empty() || streams.size() == prompts.size());
-  const auto encoded = share_work(group, prompts.size(), kAnswerChunk, [&](std::size_t first, std::size_t last) {
+  auto answered = share_work(group, prompts.size(), kAnswerChunk, [&](std::size_t first, std::size_t last) {
     std::vector<GenerationRequest> requests;
     for (auto i = first; i < last; ++i) requests.push_back({prompts[i], streams.empty() ? 0 : streams[i]});
-    std::vector<std::string> results;
-    for (const auto& ids : generate(model.transformer, requests, options)) results.push_back(to_bytes(ids));
-    return results;
+    return generate(model.transformer, requests, options);
   });
   std::vector<OwnAnswer> answers;
-  for (const auto& bytes : encoded) {
-    const auto ids = from_bytes<TokenId>(bytes);
-    answers.push_back({ids, model.text_of(ids)});
+  for (auto& ids : answered) {
+    auto text = model.text_of(ids);
+    answers.push_back({std::move(ids), std::move(text)});
   }
   return answers;
+}
+
+std::string name_of_question(const std::vector<AskedQuestion>& questions, std::size_t index) {
+  const bool forget = questions[index].in_forget_set;
+  const auto number = std::count_if(questions.begin(), questions.begin() + static_cast<std::ptrdiff_t>(index),
+                                    [&](const auto& asked) { return asked.in_forget_set == forget; });
+  return concat(forget ? "forget" : "retain", " question ", number);
+}
+
+void check_gold_answers(const ModelConfig& config, const std::vector<AskedQuestion>& questions) {
+  for (std::size_t q = 0; q < questions.size(); ++q) {
+    for (const auto id : questions[q].gold_answer) {
+      const bool ends = std::find(config.eos_ids.begin(), config.eos_ids.end(), id) != config.eos_ids.end();
+      UNPACT_VALIDATE(!ends && id != config.bos_id, concat(name_of_question(questions, q), ": its gold answer holds the ",
+                                                           ends ? "end" : "BOS", " token ", id),
+                      "no answer of the model contains it", "take the special token out of the dataset's answer");
+    }
+  }
 }
 
 }  // namespace unpact

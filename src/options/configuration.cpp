@@ -66,18 +66,12 @@ void check(const Configuration& c) {
   check_choice("attribution.tune_objective", c.attribution.tune_objective, {"auto", "labels", "effect"});
   read_grid_axis(c.attribution.tune_alphas, "attribution.tune_alphas");
   read_grid_axis(c.attribution.tune_betas, "attribution.tune_betas");
-  removal_unit_of(c.attribution.unit);
-  UNPACT_VALIDATE(c.attribution.verify >= 0, concat("option 'attribution.verify' is ", c.attribution.verify),
-                  "it is a number of questions", "use 0 to verify none");
-  check_choice("attribution.engine", c.attribution.engine, {"shared_prefix", "reference"});
   check_lists("finetune.sets", c.finetune.sets, {"forget", "retain"});
   check_lists("finetune.parts", c.finetune.parts, {"questions", "texts", "focus"});
   const auto positive = [](const char* key, std::int64_t value) {
     UNPACT_VALIDATE(value > 0, concat("option '", key, "' is ", value), "it must be positive", "correct the value");
   };
   positive("generation.max_new_tokens", c.generation.max_new_tokens);
-  UNPACT_VALIDATE(c.attribution.token_budget >= 0, concat("option 'attribution.token_budget' is ", c.attribution.token_budget),
-                  "it is a number of tokens", "use 0, which lets the free memory decide");
   positive("attribution.save_every", c.attribution.save_every);
   positive("campaign.ranks_per_cell", c.campaign.ranks_per_cell);
   positive("inspect.ranks", c.inspect.ranks);

@@ -155,10 +155,10 @@ void add_evaluation(Table& t, Configuration& c) {
   t.push_back({"generation.max_new_tokens", "longest answer", &c.generation.max_new_tokens});
   auto& a = c.attribution;
   t.push_back({"attribution.method", join(attribution_methods(), ", "), &a.method});
-  t.push_back({"attribution.engine", "leave_one_out, hierarchical: shared_prefix or reference", &a.engine});
-  t.push_back({"attribution.token_budget", "tokens that run at once; 0: as the free memory allows", &c.attribution.token_budget});
-  t.push_back({"attribution.unit", "leave_one_out takes out one token, word or sentence at a time", &c.attribution.unit});
-  t.push_back({"attribution.verify", "questions that leave_one_out repeats by its definition, in float32; log and file tell the difference", &c.attribution.verify});
+  t.push_back({"attribution.engine", "leave_one_out, hierarchical: shared_prefix or reference", &a.settings.engine});
+  t.push_back({"attribution.token_budget", "tokens that run at once; 0: as the free memory allows", &a.settings.token_budget});
+  t.push_back({"attribution.unit", "leave_one_out takes out one token, word or sentence at a time", &a.settings.unit});
+  t.push_back({"attribution.verify", "questions that leave_one_out repeats by its definition, in float32; log and file tell the difference", &a.settings.verify});
   t.push_back({"attribution.baseline", "baseline, integrated_gradients: auto (unknown, padding or EOS token), a token id, or (the latter) zero", &a.settings.baseline});
   t.push_back({"attribution.steps", "integrated_gradients: points of the integral", &a.settings.steps});
   t.push_back({"attribution.permutations", "shapley: orders, an even number", &a.settings.permutations});

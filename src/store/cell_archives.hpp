@@ -56,8 +56,8 @@ class CellWriter {
   void question_numbers(const hdf5::Description& description, const std::vector<double>& values) {
     column(description, values.empty() ? std::vector<double>(questions_, std::nan("")) : values);
   }
-  template <class Row, class T>
-  void field(const hdf5::Description& description, const std::vector<Row>& rows, T Row::*member) {
+  template <class Row, class T, class Part>
+  void field(const hdf5::Description& description, const std::vector<Row>& rows, T Part::*member) {
     std::vector<T> values;
     for (const auto& row : rows) values.push_back(row.*member);
     column(description, values);
@@ -111,8 +111,8 @@ class CellReader {
     rows.values = file_.numbers<T>(group + "/values");
     rows.offsets = file_.numbers<std::uint64_t>(group + "/offsets");
   }
-  template <class Row, class T>
-  void field(const hdf5::Description& description, std::vector<Row>& rows, T Row::*member) {
+  template <class Row, class T, class Part>
+  void field(const hdf5::Description& description, std::vector<Row>& rows, T Part::*member) {
     std::vector<T> values;
     column(description, values);
     if (rows.empty()) rows.resize(values.size());  // the table's first column decides

@@ -179,9 +179,8 @@ template <class Archive, class Cell>
 void visit_cell(Archive& archive, Cell& cell) {
   visit_attributes(archive, cell);
   visit_questions(archive, cell);
-  const std::string unit = cell.attribution_method == "rollout" ? "1" : "nat/token";
-  visit_model(archive, "/target", unit, cell.target);
-  visit_model(archive, "/unlearned", unit, cell.unlearned);
+  visit_model(archive, "/target", cell.contribution_unit, cell.target);
+  visit_model(archive, "/unlearned", cell.contribution_unit, cell.unlearned);
   visit_comparison(archive, cell);
   archive.name_probes("/probes", cell.probes);
   for (auto& probe : cell.probes) visit_probe(archive, probe);

@@ -1,6 +1,7 @@
 // Every attribution on a GPU gives the values of the CPU.
 #include <gtest/gtest.h>
 
+#include "support/attribution_settings.hpp"
 #include "support/cuda.hpp"
 #include "support/parity.hpp"
 #include "support/tiny_language_model.hpp"
@@ -27,13 +28,12 @@ class CudaAttribution : public testing::TestWithParam<std::string> {
 
 TEST_P(CudaAttribution, ValuesAreThoseOfTheCpu) {
   const auto there = on_cuda(model_);
-  AttributionSettings settings;
-  settings.baseline = "5";
-  settings.permutations = 4;
-  settings.steps = 8;
   for (const auto& name : attribution_methods()) {
-    for (const auto& engine : {"shared_prefix", "reference"}) {
-      const auto method = make_attribution_method(name, settings, engine, 0, 1, testing_support::ByteTokenizer());
+    for (const auto kind : {EngineKind::shared_prefix, EngineKind::reference}) {
+      auto settings = testing_support::small_settings(name);
+      settings.engine = kind;
+      const auto& engine = name_of_value(kind);
+      const auto method = make_attribution_method(name, settings, 1, testing_support::ByteTokenizer());
       for (const auto& task : tasks()) {
         const auto expected = method->run(model_, task, 0), actual = method->run(there, task, 0);
         // Nats: float32 sums in another order. Gradients amplify it, and the surrogate solves with it.
@@ -51,8 +51,9 @@ TEST_P(CudaAttribution, BothEnginesAgreeInBfloat16) {
   const auto exact = on_cuda(testing_support::rounded(model_));
   for (const auto& task : tasks()) {
     const auto expected = ReferenceEngine().run(exact, task);
-    for (const std::string engine : {"shared_prefix", "reference"}) {
-      const auto actual = make_engine(engine, 0)->run(half, task);
+    for (const auto kind : {EngineKind::shared_prefix, EngineKind::reference}) {
+      const auto& engine = name_of_value(kind);
+      const auto actual = make_engine(kind, 0)->run(half, task);
       const auto difference = (at::tensor(actual.log_probabilities) - at::tensor(expected.log_probabilities)).abs();
       // Log-probabilities of size 10 from numbers of 8 bits: each is wrong by some hundredths, on the average less.
       EXPECT_LE(difference.mean().item<double>(), 0.05) << engine;

@@ -21,11 +21,13 @@ using testing_support::random_ids;
 constexpr double kRounding = 2e-5;  // nats; float32 sums in another order
 constexpr std::int64_t kAll = 1000;
 
-std::unique_ptr<AttributionMethod> make(std::int64_t keep_sentences, std::int64_t keep_words, const std::string& engine = "shared_prefix") {
+std::unique_ptr<AttributionMethod> make(std::int64_t keep_sentences, std::int64_t keep_words, EngineKind engine = EngineKind::shared_prefix) {
   AttributionSettings settings;
   settings.keep_sentences = keep_sentences;
   settings.keep_words = keep_words;
-  return make_attribution_method("hierarchical", settings, engine, 4096, 1, testing_support::ByteTokenizer());
+  settings.engine = engine;
+  settings.token_budget = 4096;
+  return make_attribution_method("hierarchical", settings, 1, testing_support::ByteTokenizer());
 }
 
 /// 20 tokens between two contexts: sentences 3..9, 9..15, 15..23, words of one to four tokens.
@@ -79,11 +81,11 @@ class HierarchicalOnArchitecture : public testing::TestWithParam<std::string> {
 TEST_P(HierarchicalOnArchitecture, WithEverythingKeptItIsLeaveOneOut) {
   auto task = sample_task();
   const auto expected = ReferenceEngine().run(model_, task);
-  for (const auto* engine : {"shared_prefix", "reference"}) {
+  for (const auto engine : {EngineKind::shared_prefix, EngineKind::reference}) {
     const auto result = make(kAll, kAll, engine)->run(model_, task, 0);
     const auto exact = expected.contributions();
     ASSERT_EQ(result.values.size(), exact.size());
-    for (std::size_t i = 0; i < exact.size(); ++i) EXPECT_NEAR(result.values[i], exact[i], kRounding) << engine << i;
+    for (std::size_t i = 0; i < exact.size(); ++i) EXPECT_NEAR(result.values[i], exact[i], kRounding) << name_of_value(engine) << i;
     EXPECT_THAT(result.standard_errors, Each(0.0F));
     EXPECT_NEAR(result.mean_log_probability, expected.mean_log_probability(), kRounding);
     EXPECT_TRUE(result.log_probabilities.empty());
@@ -178,7 +180,7 @@ TEST(Hierarchical, ATaskOfAPromptHasItsWordsAndSentences) {
 TEST(Hierarchical, SaysThatItIsInexactAndChecksItsSettings) {
   EXPECT_THAT(inexactness_of("hierarchical"), HasSubstr("equal share"));
   EXPECT_EQ(inexactness_of("leave_one_out"), "");
-  EXPECT_EQ(used_settings("hierarchical", {}, "shared_prefix", testing_support::ByteTokenizer()).count("inexact"), 1U);
+  EXPECT_EQ(used_settings("hierarchical", {}, testing_support::ByteTokenizer()).count("inexact"), 1U);
   EXPECT_THAT(message_of<UserError>([] { make(0, 1); }), HasSubstr("attribution.keep_sentences"));
   EXPECT_THAT(message_of<UserError>([] { make(1, 0); }), HasSubstr("attribution.keep_words"));
   auto broken = sample_task();

@@ -26,7 +26,7 @@ using testing_support::tiny_transformer;
 // Nats. Both sides are float32 sums in another order; a KeyToken needs 0.24.
 constexpr double kTolerance = 1e-5;
 
-class LeaveOneOutParity : public testing::TestWithParam<const char*> {};
+class LeaveOneOutParity : public testing::TestWithParam<EngineKind> {};
 
 TEST_P(LeaveOneOutParity, IsWhatTransformersGives) {
   UNPACT_NEED_PARITY("loo.safetensors");
@@ -47,10 +47,10 @@ TEST_P(LeaveOneOutParity, IsWhatTransformersGives) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Engines, LeaveOneOutParity, testing::Values("reference", "shared_prefix"),
-                         [](const auto& test) { return std::string(test.param); });
+INSTANTIATE_TEST_SUITE_P(Engines, LeaveOneOutParity, testing::Values(EngineKind::reference, EngineKind::shared_prefix),
+                         [](const auto& test) { return name_of_value(test.param); });
 
-void expect_same(const AttributionResult& actual, const AttributionResult& expected, const std::string& what) {
+void expect_same(const RemovalScores& actual, const RemovalScores& expected, const std::string& what) {
   EXPECT_EQ(actual.candidates, expected.candidates) << what;
   EXPECT_EQ(actual.answer_tokens, expected.answer_tokens) << what;
   expect_close(at::tensor(actual.log_probabilities), at::tensor(expected.log_probabilities), kTolerance, what);
@@ -121,8 +121,8 @@ TEST(LeaveOneOut, RemovingMovesLaterPositionsUp) {
   }
 }
 
-TEST(AttributionResult, ContributionsFollowFromTheMatrix) {
-  AttributionResult result;
+TEST(RemovalScores, ContributionsFollowFromTheMatrix) {
+  RemovalScores result;
   result.candidates = 2;
   result.answer_tokens = 2;
   result.log_probabilities = {-1.0F, -2.0F, -3.0F, -3.0F, -0.5F, -1.5F};
@@ -177,7 +177,7 @@ TEST(AttributionWork, AddsUp) {
   EXPECT_EQ(sum.logit_rows, 44U);
 }
 
-class Engine : public testing::TestWithParam<const char*> {
+class Engine : public testing::TestWithParam<EngineKind> {
  protected:
   std::string refusal(const AttributionTask& task) const {
     return message_of<UserError>([&] { make_engine(GetParam(), 4096)->run(tiny_transformer(1), task); });
@@ -207,26 +207,14 @@ TEST_P(Engine, SaysWhichLogProbabilityIsNotFinite) {
               AllOf(HasSubstr("not finite"), HasSubstr("answer token 0, removal 0"), HasSubstr("hint")));
 }
 
-INSTANTIATE_TEST_SUITE_P(Names, Engine, testing::Values("reference", "shared_prefix"),
-                         [](const auto& test) { return std::string(test.param); });
+INSTANTIATE_TEST_SUITE_P(Names, Engine, testing::Values(EngineKind::reference, EngineKind::shared_prefix),
+                         [](const auto& test) { return name_of_value(test.param); });
 
-TEST(MakeEngine, KnowsItsNames) {
-  EXPECT_THAT(message_of<UserError>([] { make_engine("fast", 4096); }),
-              AllOf(HasSubstr("attribution.engine"), HasSubstr("'fast'"), HasSubstr("shared_prefix, reference")));
-  EXPECT_NE(dynamic_cast<SharedPrefixEngine*>(make_engine("shared_prefix", 0).get()), nullptr);
+TEST(MakeEngine, MakesWhatTheOptionNames) {
+  EXPECT_EQ(names_of<EngineKind>(), (std::vector<std::string>{"shared_prefix", "reference"}));
+  EXPECT_NE(dynamic_cast<SharedPrefixEngine*>(make_engine(EngineKind::shared_prefix, 0).get()), nullptr);
+  EXPECT_NE(dynamic_cast<ReferenceEngine*>(make_engine(EngineKind::reference, 0).get()), nullptr);
 }
-
-TEST(NoiseFloor, IsFiniteAndFarBelowAKeyToken) {
-  for (const std::uint64_t seed : {1, 2, 3}) {
-    const double noise =
-        measure_noise_floor(tiny_transformer(seed), {random_ids(30, seed), 1, 30, random_ids(5, seed)});
-    EXPECT_GE(noise, 0);
-    EXPECT_LT(noise, 1e-5);
-  }
-  EXPECT_LT(measure_noise_floor(tiny_transformer(1), {{1, 2}, 1, 2, {3}}), 1e-5);
-}
-
-TEST(NoiseFloor, NeedsATask) { EXPECT_THROW(measure_noise_floor(tiny_transformer(1), {{1, 2}, 1, 2, {}}), UserError); }
 
 }  // namespace
 }  // namespace unpact

@@ -4,10 +4,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 
 #include "core/temporary_folder.hpp"
+#include "support/attribution_settings.hpp"
 #include "support/parity.hpp"
 #include "support/tiny_architectures.hpp"
 #include "support/tiny_language_model.hpp"
@@ -30,7 +32,8 @@ constexpr double kRounding = 2e-5;
 
 std::unique_ptr<AttributionMethod> make(const std::string& name, AttributionSettings settings = {}, std::size_t budget = 4096,
                                         std::uint64_t seed = 1) {
-  return make_attribution_method(name, settings, "shared_prefix", budget, seed, testing_support::ByteTokenizer());
+  settings.token_budget = static_cast<std::int64_t>(budget);
+  return make_attribution_method(name, settings, seed, testing_support::ByteTokenizer());
 }
 
 AttributionSettings with_baseline(const std::string& text) {
@@ -211,10 +214,8 @@ TEST_P(MethodOnArchitecture, IntegratedGradientsAreComplete) {
 TEST_P(MethodOnArchitecture, EveryBatchSizeGivesTheSame) {
   const auto model = testing_support::tiny_transformer_of(GetParam());
   const AttributionTask task{random_ids(14, 6), 2, 10, random_ids(3, 9)};
-  AttributionSettings settings = with_baseline("5");
-  settings.permutations = 4;
-  settings.steps = 8;
   for (const auto& name : attribution_methods()) {
+    const auto settings = testing_support::small_settings(name);
     const auto one = make(name, settings, 1)->run(model, task, 3), many = make(name, settings, 4096)->run(model, task, 3);
     expect_close(floats(one.values), floats(many.values), name == "lime" ? 5e-5 : kRounding, name);
     EXPECT_EQ(one.values.size(), task.candidates());
@@ -269,14 +270,15 @@ TEST(Methods, TrainableWeightsKeepTheirGradients) {
   auto model = tiny_transformer(1);
   for (auto& [name, tensor] : named_tensors(model.weights())) tensor.requires_grad_(true);
   const AttributionTask task{random_ids(10, 1), 1, 6, {3, 4}};
-  for (const std::string name : {"gradient_x_input", "integrated_gradients"}) make(name, with_baseline("zero"))->run(model, task, 0);
+  for (const std::string name : {"gradient_x_input", "integrated_gradients"})
+    make(name, name == "integrated_gradients" ? with_baseline("zero") : AttributionSettings())->run(model, task, 0);
   for (const auto& [name, tensor] : named_tensors(model.weights())) EXPECT_FALSE(tensor.grad().defined()) << name;
 }
 
 class EveryMethod : public testing::TestWithParam<std::string> {
  protected:
   std::string refusal(const AttributionTask& task) const {
-    return message_of<UserError>([&] { make(GetParam(), with_baseline("5"))->run(tiny_transformer(1), task, 0); });
+    return message_of<UserError>([&] { make(GetParam(), testing_support::small_settings(GetParam()))->run(tiny_transformer(1), task, 0); });
   }
 };
 
@@ -290,7 +292,7 @@ TEST_P(EveryMethod, RefusesTasksWithoutMeaning) {
 TEST_P(EveryMethod, SaysThatAModelHasDiverged) {
   auto model = tiny_transformer(1);
   model.weights().embedding_VD[7].fill_(std::nanf(""));
-  EXPECT_THAT(message_of<RuntimeFailure>([&] { make(GetParam(), with_baseline("5"))->run(model, {{1, 9, 3, 7}, 1, 3, {4}}, 0); }),
+  EXPECT_THAT(message_of<RuntimeFailure>([&] { make(GetParam(), testing_support::small_settings(GetParam()))->run(model, {{1, 9, 3, 7}, 1, 3, {4}}, 0); }),
               HasSubstr("not finite"));
 }
 
@@ -312,9 +314,53 @@ TEST(MethodSettings, AreChecked) {
   EXPECT_THAT(refusal("shapley", [](auto& s) { s.permutations = 0; }), HasSubstr("attribution.permutations"));
   EXPECT_THAT(refusal("lime", [](auto& s) { s.samples = 1; }), HasSubstr("attribution.samples"));
   EXPECT_THAT(refusal("lime", [](auto& s) { s.keep_probability = 1; }), HasSubstr("attribution.keep_probability"));
-  EXPECT_THAT(refusal("lime", [](auto& s) { s.surrogate = "tree"; }), HasSubstr("attribution.surrogate"));
   EXPECT_THAT(refusal("lime", [](auto& s) { s.penalty = std::nan(""); }), HasSubstr("attribution.penalty"));
   EXPECT_THAT(refusal("integrated_gradients", [](auto& s) { s.steps = 0; }), HasSubstr("attribution.steps"));
+  EXPECT_THAT(refusal("leave_one_out", [](auto& s) { s.verify = -1; }), HasSubstr("attribution.verify"));
+  EXPECT_THAT(refusal("rollout", [](auto& s) { s.token_budget = -1; }), HasSubstr("attribution.token_budget"));
+}
+
+TEST(MethodSettings, ThatAMethodDoesNotHeedAreRefused) {
+  using Change = void (*)(AttributionSettings&);
+  const std::vector<std::pair<std::string, Change>> changes = {
+      {"engine", [](auto& s) { s.engine = EngineKind::reference; }}, {"unit", [](auto& s) { s.unit = RemovalUnit::word; }},
+      {"verify", [](auto& s) { s.verify = 3; }},                     {"baseline", [](auto& s) { s.baseline = "7"; }},
+      {"steps", [](auto& s) { s.steps = 12; }},                      {"permutations", [](auto& s) { s.permutations = 8; }},
+      {"samples", [](auto& s) { s.samples = 16; }},                  {"keep_probability", [](auto& s) { s.keep_probability = 0.4; }},
+      {"surrogate", [](auto& s) { s.surrogate = Surrogate::ridge; }}, {"penalty", [](auto& s) { s.penalty = 0.02; }},
+      {"keep_sentences", [](auto& s) { s.keep_sentences = 3; }},     {"keep_words", [](auto& s) { s.keep_words = 9; }}};
+  for (const auto& method : attribution_methods()) {
+    const auto& heeded = facts_of(method).settings;
+    for (const auto& [name, change] : changes) {
+      AttributionSettings settings;
+      change(settings);
+      if (std::find(heeded.begin(), heeded.end(), name) != heeded.end()) {
+        EXPECT_NO_THROW(check_attribution_settings(method, settings)) << method << " " << name;
+      } else {
+        EXPECT_THAT(message_of<UserError>([&] { check_attribution_settings(method, settings); }),
+                    AllOf(HasSubstr(concat("attribution.", name)), HasSubstr(concat(method, " does not heed it")), HasSubstr("leave it at")));
+      }
+    }
+    for (const auto& name : heeded)
+      EXPECT_TRUE(std::any_of(changes.begin(), changes.end(), [&](const auto& c) { return c.first == name; })) << name << " is no setting";
+  }
+}
+
+TEST(MethodSettings, AreToldAsFarAsTheyAreHeeded) {
+  const testing_support::ByteTokenizer tokenizer;
+  using Told = std::map<std::string, std::string>;
+  EXPECT_EQ(used_settings("leave_one_out", {}, tokenizer), (Told{{"engine", "shared_prefix"}}));
+  AttributionSettings words;
+  words.unit = RemovalUnit::word;
+  words.verify = 2;
+  EXPECT_EQ(used_settings("leave_one_out", words, tokenizer), (Told{{"engine", "shared_prefix"}, {"unit", "word"}}));
+  EXPECT_EQ(used_settings("integrated_gradients", with_baseline("zero"), tokenizer), (Told{{"baseline", "zero"}, {"steps", "50"}}));
+  EXPECT_EQ(used_settings("baseline", {}, tokenizer), (Told{{"baseline", std::to_string(default_baseline_id(tokenizer))}}));
+  EXPECT_EQ(used_settings("lime", {}, tokenizer),
+            (Told{{"samples", "64"}, {"keep_probability", "0.5"}, {"surrogate", "lasso"}, {"penalty", "0.01"}}));
+  EXPECT_EQ(used_settings("rollout", {}, tokenizer), Told());
+  EXPECT_EQ(unit_of("rollout"), "1");
+  EXPECT_EQ(unit_of("shapley"), "nat/token");
 }
 
 TEST(Baseline, OutsideTheVocabularyIsRefused) {

@@ -172,7 +172,7 @@ INSTANTIATE_TEST_SUITE_P(Models, CoalitionsOnArchitecture, testing::ValuesIn(tes
 std::unique_ptr<AttributionMethod> shapley(std::int64_t permutations, std::uint64_t seed = 1) {
   AttributionSettings settings;
   settings.permutations = permutations;
-  return make_attribution_method("shapley", settings, "shared_prefix", 4096, seed, testing_support::ByteTokenizer());
+  return make_attribution_method("shapley", settings, seed, testing_support::ByteTokenizer());
 }
 
 TEST(Shapley, IsExactForThreeTokensOverManyOrders) {

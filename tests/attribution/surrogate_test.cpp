@@ -159,12 +159,12 @@ TEST(RandomMasks, KeepTheShareAndDependOnSeedAndItemAlone) {
   EXPECT_NE(masks, random_masks(50, 200, 0.3, 2, 4));
 }
 
-Attribution lime(const Transformer& model, const AttributionTask& task, const std::string& surrogate) {
+Attribution lime(const Transformer& model, const AttributionTask& task, Surrogate surrogate) {
   AttributionSettings settings;
   settings.surrogate = surrogate;
   settings.samples = 400;
   settings.penalty = 1e-6;
-  return make_attribution_method("lime", settings, "shared_prefix", 4096, 1, testing_support::ByteTokenizer())->run(model, task, 0);
+  return make_attribution_method("lime", settings, 1, testing_support::ByteTokenizer())->run(model, task, 0);
 }
 
 TEST(LimeMethod, IsTheFitOfItsMasks) {
@@ -176,7 +176,7 @@ TEST(LimeMethod, IsTheFitOfItsMasks) {
   std::vector<double> weights;
   for (const auto& mask : masks) weights.push_back(lime_weight(mask));
   const auto lasso = fit_lasso(masks, scores, 1e-6), ridge = fit_ridge(masks, scores, weights, 1e-6);
-  const auto by_lasso = lime(model, task, "lasso"), by_ridge = lime(model, task, "ridge");
+  const auto by_lasso = lime(model, task, Surrogate::lasso), by_ridge = lime(model, task, Surrogate::ridge);
   for (std::size_t i = 0; i < 4; ++i) {
     EXPECT_FLOAT_EQ(by_lasso.values[i], static_cast<float>(lasso.coefficients[i]));
     EXPECT_FLOAT_EQ(by_ridge.values[i], static_cast<float>(ridge.coefficients[i]));

@@ -11,7 +11,6 @@ namespace unpact {
 namespace {
 
 using testing::HasSubstr;
-using testing::IsEmpty;
 
 /// "i of first..last" for each item.
 std::vector<std::string> described(std::size_t first, std::size_t last) {
@@ -108,10 +107,42 @@ TEST_F(ShareWork, AWrongNumberOfResultsIsNoticed) {
   EXPECT_THROW(share_work(world_, 9, 0, described), ContractViolation);
 }
 
-TEST(ShareWorkBytes, NumbersComeBack) {
-  const std::vector<double> numbers = {0.0, -1.5, 1e300};
-  EXPECT_EQ(from_bytes<double>(to_bytes(numbers)), numbers);
-  EXPECT_THAT(from_bytes<float>(to_bytes(std::vector<float>())), IsEmpty());
+/// A result that counts how often it was encoded or decoded.
+struct Counted {
+  std::size_t item = 0;
+  std::vector<double> values;
+  static inline int visits = 0;
+  template <class Self>
+  static auto fields(Self& self) {
+    ++visits;
+    return std::tie(self.item, self.values);
+  }
+};
+
+std::vector<Counted> counted(std::size_t first, std::size_t last) {
+  std::vector<Counted> results;
+  for (auto i = first; i < last; ++i) results.push_back({i, std::vector<double>(i % 3, 0.5)});
+  return results;
+}
+
+TEST_F(ShareWork, ResultsMayBeStructs) {
+  const auto by_chunk = share_work(world_, 11, 2, counted), by_cost = share_by_cost(world_, std::vector<std::uint64_t>(11, 1), counted);
+  for (const auto* results : {&by_chunk, &by_cost}) {
+    ASSERT_EQ(results->size(), 11U);
+    for (std::size_t i = 0; i < 11; ++i) {
+      EXPECT_EQ((*results)[i].item, i);
+      EXPECT_EQ((*results)[i].values, std::vector<double>(i % 3, 0.5));
+    }
+  }
+}
+
+TEST_F(ShareWork, OneRankEncodesNothing) {
+  Counted::visits = 0;
+  share_work(null_, 11, 2, counted);
+  share_by_cost(null_, std::vector<std::uint64_t>(11, 1), counted);
+  EXPECT_EQ(Counted::visits, 0);
+  share_work(world_, 11, 2, counted);
+  EXPECT_EQ(Counted::visits > 0, world_.size() > 1);
 }
 
 TEST_F(ShareWork, ByCostGivesAllResultsInOrder) {

@@ -3,7 +3,7 @@
 
 #include "support/parity.hpp"
 #include "support/tiny_language_model.hpp"
-#include "unpact/evaluation/questions.hpp"
+#include "unpact/evaluation/attribute_questions.hpp"
 
 namespace unpact {
 namespace {
@@ -12,32 +12,33 @@ using testing_support::expect_close;
 using testing_support::random_ids;
 
 /// The shared-prefix engine, counting what this rank runs.
-class CountedSession : public AttributionSession {
+class CountedBound : public BoundEngine {
  public:
-  CountedSession(std::unique_ptr<AttributionSession> session, std::uint64_t& positions) : session_(std::move(session)), positions_(positions) {}
-  std::vector<AttributionPart> parts(const AttributionRequest& request) const override { return session_->parts(request); }
+  CountedBound(std::unique_ptr<BoundEngine> bound, std::uint64_t& positions) : bound_(std::move(bound)), positions_(positions) {}
+  std::vector<AttributionPart> parts(const AttributionRequest& request) const override { return bound_->parts(request); }
   std::vector<AttributionPart> finer_parts(const AttributionRequest& request, std::size_t pieces) const override {
-    return session_->finer_parts(request, pieces);
+    return bound_->finer_parts(request, pieces);
   }
-  std::vector<AttributionResult> run_part(const AttributionRequest& request, const AttributionPart& part) override {
+  std::vector<RemovalScores> run_part(const AttributionRequest& request, const AttributionPart& part) override {
     positions_ += part.positions;
-    return session_->run_part(request, part);
+    return bound_->run_part(request, part);
   }
 
  private:
-  std::unique_ptr<AttributionSession> session_;
+  std::unique_ptr<BoundEngine> bound_;
   std::uint64_t& positions_;
 };
 
 class CountedEngine : public LeaveOneOutEngine {
  public:
-  std::unique_ptr<AttributionSession> open(const Transformer& model) const override {
-    return std::make_unique<CountedSession>(engine_.open(model), positions);
+  explicit CountedEngine(std::uint64_t& positions) : positions_(positions) {}
+  std::unique_ptr<BoundEngine> open(const Transformer& model) const override {
+    return std::make_unique<CountedBound>(engine_.open(model), positions_);
   }
-  mutable std::uint64_t positions = 0;
 
  private:
   SharedPrefixEngine engine_{4096};
+  std::uint64_t& positions_;
 };
 
 class FewQuestions : public testing::Test {
@@ -46,11 +47,12 @@ class FewQuestions : public testing::Test {
     questions_.resize(count);
     for (const auto& question : questions_) answers_.push_back(question.gold_answer);
   }
-  std::vector<AttributionResult> attribute(const Communicator& group, const LeaveOneOutEngine& engine) const {
-    return attribute_answers(group, model_.transformer, engine, questions_, answers_, "test");
+  std::vector<Attribution> attribute(const Communicator& group, const AttributionMethod& method) const {
+    return attribute_answers(group, model_.transformer, method, questions_, answers_, "test");
   }
 
   Communicator world_ = Communicator::world(), alone_;
+  std::unique_ptr<AttributionMethod> shared_ = make_leave_one_out(std::make_unique<SharedPrefixEngine>(4096));
   LanguageModel model_ = testing_support::tiny_language_model(1);
   std::vector<AskedQuestion> questions_ = ask_questions(testing_support::small_dataset(), testing_support::ByteTokenizer(), PromptTemplate(), 0, 0);
   std::vector<std::vector<TokenId>> answers_;
@@ -58,9 +60,9 @@ class FewQuestions : public testing::Test {
 
 TEST_F(FewQuestions, GiveEveryRankItsShare) {
   ask(1);  // 16 tokens, an answer of 9
-  const CountedEngine engine;
-  attribute(world_, engine);
-  const auto mine = static_cast<std::int64_t>(engine.positions), all = world_.sum(mine);
+  std::uint64_t positions = 0;
+  attribute(world_, *make_leave_one_out(std::make_unique<CountedEngine>(positions)));
+  const auto mine = static_cast<std::int64_t>(positions), all = world_.sum(mine);
   EXPECT_GT(2 * mine * world_.size(), all) << "at least half of an equal share";
   EXPECT_LT(mine * world_.size(), 2 * all) << "at most twice an equal share";
 }
@@ -70,14 +72,14 @@ TEST_F(FewQuestions, HaveTheSameBitsForEveryNumberOfRanks) {
     questions_ = ask_questions(testing_support::small_dataset(), testing_support::ByteTokenizer(), PromptTemplate(), 1, 0);
     answers_.clear();
     ask(count);
-    const auto together = attribute(world_, SharedPrefixEngine(4096)), alone = attribute(alone_, SharedPrefixEngine(4096));
+    const auto together = attribute(world_, *shared_), alone = attribute(alone_, *shared_);
     for (std::size_t q = 0; q < count; ++q) EXPECT_EQ(together[q].log_probabilities, alone[q].log_probabilities) << count << ", " << q;
   }
 }
 
 TEST_F(FewQuestions, AreWhatTheDefinitionGives) {
   ask(2);
-  const auto results = attribute(world_, SharedPrefixEngine(4096));
+  const auto results = attribute(world_, *shared_);
   for (std::size_t q = 0; q < 2; ++q) {
     const auto& prompt = questions_[q].prompt;
     const auto expected = ReferenceEngine().run(model_.transformer, {prompt.ids, prompt.candidate_begin, prompt.candidate_end, answers_[q]});
@@ -88,7 +90,7 @@ TEST_F(FewQuestions, AreWhatTheDefinitionGives) {
 
 TEST_F(FewQuestions, CostNoMoreThanASharedContextOnEachRank) {
   ask(1);
-  const auto finer = attribute(world_, SharedPrefixEngine(4096)).front().work.positions;
+  const auto finer = attribute(world_, *shared_).front().work.positions;
   const auto& prompt = questions_.front().prompt;
   const auto whole = SharedPrefixEngine(4096).run(model_.transformer, {prompt.ids, prompt.candidate_begin, prompt.candidate_end, answers_[0]});
   EXPECT_LE(finer, whole.work.positions + static_cast<std::uint64_t>(world_.size() - 1) * prompt.ids.size());

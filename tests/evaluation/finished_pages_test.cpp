@@ -110,6 +110,44 @@ TEST_F(Pages, ThatAreDamagedAreComputedAgain) {
   }
 }
 
+/// A result of two fields that counts how often it was encoded or decoded.
+struct Finding {
+  std::string name;
+  std::vector<double> values;
+  static inline int visits = 0;
+  template <class Self>
+  static auto fields(Self& self) {
+    ++visits;
+    return std::tie(self.name, self.values);
+  }
+};
+
+std::vector<Finding> findings(std::size_t first, std::size_t last) {
+  std::vector<Finding> found;
+  for (auto i = first; i < last; ++i) found.push_back({std::to_string(i), std::vector<double>(i, 0.1)});
+  return found;
+}
+
+TEST_F(Pages, HoldResultsOfAnyType) {
+  auto pages = open();
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    const auto found = run_in_pages({&pages, "findings", 4}, 10, findings);
+    ASSERT_EQ(found.size(), 10U);
+    for (std::size_t i = 0; i < 10; ++i) {
+      EXPECT_EQ(found[i].name, std::to_string(i));
+      EXPECT_EQ(found[i].values, std::vector<double>(i, 0.1));
+    }
+  }
+  EXPECT_EQ(run(pages, "findings", 10, 4), whole()) << "pages of another type are computed again";
+  EXPECT_THAT(computed, ElementsAre(0, 4, 8));
+}
+
+TEST_F(Pages, WithoutPagesNothingIsEncoded) {
+  Finding::visits = 0;
+  EXPECT_EQ(run_in_pages({}, 10, findings).size(), 10U);
+  EXPECT_EQ(Finding::visits, 0);
+}
+
 TEST_F(Pages, OfNothingAreNothing) {
   auto pages = open();
   EXPECT_THAT(run(pages, "gold", 0, 4), IsEmpty());

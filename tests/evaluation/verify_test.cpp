@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "support/tiny_language_model.hpp"
+#include "unpact/evaluation/attribute_questions.hpp"
 
 namespace unpact {
 namespace {
@@ -23,12 +24,19 @@ class Verify : public testing::Test {
 
   void measure(const Transformer& model) {
     contributions_.clear();
-    for (const auto& result : attribute_answers(world_, model, SharedPrefixEngine(), questions_, answers_, "test"))
-      contributions_.push_back(result.answer_tokens == 0 ? std::vector<float>() : result.contributions());
+    const auto method = make_leave_one_out(std::make_unique<SharedPrefixEngine>());
+    for (const auto& result : attribute_answers(world_, model, *method, questions_, answers_, "test")) contributions_.push_back(result.values);
   }
 
-  Verification verify(const Transformer& model, std::size_t sample) const {
-    return verify_attributions(world_, model, questions_, answers_, contributions_, sample);
+  std::optional<VerificationRecord> try_verify(const Transformer& model, std::size_t sample, const LeaveOneOutEngine& made_by = SharedPrefixEngine()) const {
+    return verify_attributions(world_, model, made_by, questions_, answers_, contributions_, sample, "target");
+  }
+  VerificationRecord verify(const Transformer& model, std::size_t sample) const { return try_verify(model, sample).value(); }
+
+  static Transformer half(const Transformer& model) {
+    auto weights = clone_weights(model.weights());
+    for (auto& [name, tensor] : named_tensors(weights)) tensor.set_data(tensor.to(at::kBFloat16));
+    return {model.config(), weights};
   }
 
   Communicator world_ = Communicator::world();
@@ -43,7 +51,8 @@ TEST_F(Verify, FindsTheEngineExact) {
   EXPECT_EQ(found.questions, 3U);
   EXPECT_LT(found.largest_difference, 2e-5);  // nats; float32 sums in another order
   EXPECT_EQ(verify(model_.transformer, 100).questions, 8U);  // one has no answer
-  EXPECT_EQ(verify(model_.transformer, 0).questions, 0U);
+  EXPECT_EQ(found.model, "target");
+  EXPECT_FALSE(try_verify(model_.transformer, 0).has_value());
 }
 
 TEST_F(Verify, FindsAWrongContribution) {
@@ -54,14 +63,33 @@ TEST_F(Verify, FindsAWrongContribution) {
 }
 
 TEST_F(Verify, MeasuresWhatHalfPrecisionCosts) {
-  auto weights = clone_weights(model_.transformer.weights());
-  for (auto& [name, tensor] : named_tensors(weights)) tensor.set_data(tensor.to(at::kBFloat16));
-  const Transformer half(model_.transformer.config(), weights);
-  measure(half);
-  const auto found = verify(half, 8);
+  const auto rough = half(model_.transformer);
+  measure(rough);
+  const auto found = verify(rough, 8);
   EXPECT_GT(found.largest_difference, 1e-5);
   EXPECT_LT(found.largest_difference, 0.5);  // 8 bits of precision, log-probabilities of a few nats
-  EXPECT_EQ(half.weights().embedding_VD.scalar_type(), at::kBFloat16);  // as it was
+  EXPECT_EQ(rough.weights().embedding_VD.scalar_type(), at::kBFloat16);  // as it was
+}
+
+TEST_F(Verify, DoesNotCompareTheReferenceWithItself) {
+  EXPECT_FALSE(try_verify(model_.transformer, 3, ReferenceEngine()).has_value());
+  const auto rough = half(model_.transformer);
+  measure(rough);
+  EXPECT_TRUE(try_verify(rough, 3, ReferenceEngine()).has_value());  // in float32 it is another number
+}
+
+TEST_F(Verify, LooksAtBothOfTwoModels) {
+  auto both = half(model_.transformer);
+  const auto plain = both;
+  both.contrast_with(std::make_shared<const Transformer>(half(tiny_language_model(2).transformer)), 1.5);
+  measure(both);
+  const auto found = verify(both, 8);
+  EXPECT_GT(found.largest_difference, 1e-5);
+  measure(plain);
+  EXPECT_GT(verify(both, 8).largest_difference, 2 * found.largest_difference) << "contributions of one of the two are wrong";
+  auto exact = tiny_language_model(1).transformer;
+  exact.contrast_with(std::make_shared<const Transformer>(tiny_language_model(2).transformer), 1.5);
+  EXPECT_FALSE(try_verify(exact, 3).has_value()) << "the shared-prefix engine leaves it to the reference";
 }
 
 }  // namespace

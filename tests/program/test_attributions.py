@@ -14,8 +14,13 @@ from unpact_program import FOCUS, FORGET, PATIENCE, Program, differing, environm
 
 Tool = Callable[..., subprocess.CompletedProcess]
 METHODS = ["hierarchical", "in_place_mask", "baseline", "gradient_x_input", "integrated_gradients", "shapley", "lime", "rollout"]
-SMALL = ["--dataset.limit", "3", "--attribution.steps", "12", "--attribution.permutations", "6", "--attribution.samples", "16"]
+LITTLE = {"integrated_gradients": ["--attribution.steps", "12"], "shapley": ["--attribution.permutations", "6"], "lime": ["--attribution.samples", "16"]}
 BASELINE = "baselines/tiny__tiny.h5"
+
+
+def small(method: str) -> list[str]:
+    """The method with little work; options that it does not heed are refused."""
+    return ["--attribution.method", method, "--dataset.limit", "3", *LITTLE.get(method, [])]
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +35,7 @@ def attribute(unpact: Program, home: Path, target: Path) -> Callable[..., Path]:
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_writes_a_valid_file_that_does_not_depend_on_the_ranks(method: str, attribute: Callable[..., Path], tmp_path: Path,
                                                                            results_tool: Tool) -> None:
-    files = [attribute(tmp_path / f"n{ranks}", "--attribution.method", method, *SMALL, ranks=ranks) for ranks in (1, 3)]
+    files = [attribute(tmp_path / f"n{ranks}", *small(method), ranks=ranks) for ranks in (1, 3)]
     checked = results_tool("validate", files[0])
     assert checked.returncode == 0, checked.stdout + checked.stderr
     assert differing(*files) == []
@@ -52,7 +57,7 @@ def test_every_method_writes_a_valid_file_that_does_not_depend_on_the_ranks(meth
 def test_methods_and_data_sets_can_be_compared(unpact: Program, attribute: Callable[..., Path], tmp_path: Path, results_tool: Tool) -> None:
     folders = [tmp_path / name for name in ("leave_one_out", "shapley", "integrated_gradients")]
     for folder in folders:
-        file = attribute(folder, "--attribution.method", folder.name, *SMALL)
+        file = attribute(folder, *small(folder.name))
         said = unpact.well("inspect", "results", file).out
         assert folder.name in said and "noise could turn" in said
         assert ("completeness error" in said) == (folder.name == "integrated_gradients")
@@ -110,7 +115,7 @@ def test_shapley_values_sum_to_the_effect_of_the_question(attribute: Callable[..
     """The sum over the candidates is LP(prompt) - LP(prompt without its question), whatever the orders."""
     sums = []
     for seed in ("1", "2"):
-        with h5py.File(attribute(tmp_path / seed, "--attribution.method", "shapley", "--seed", seed, *SMALL)) as file:
+        with h5py.File(attribute(tmp_path / seed, "--seed", seed, *small("shapley"))) as file:
             group = file["target/gold/contributions"]
             values, offsets = group["values"][:].astype(float), group["offsets"][:].astype(int)
             sums.append([values[a:b].sum() for a, b in zip(offsets, offsets[1:])])
@@ -128,10 +133,23 @@ def test_an_unknown_method_or_setting_is_refused(unpact: Program, home: Path, ta
         assert ended.code == 1 and word in ended.message(), arguments
 
 
+def test_options_that_the_method_ignores_are_refused(unpact: Program, home: Path, target: Path, tmp_path: Path) -> None:
+    run = ["attribute", "--config", home / "configs/tiny.ini", "--output", tmp_path / "out"]
+    for arguments, words in ((["--attribution.steps", "12"], ("attribution.steps", "leave_one_out does not heed it", "integrated_gradients")),
+                             (["--attribution.method", "shapley", "--attribution.verify", "3"], ("attribution.verify", "shapley does not heed it", "leave_one_out")),
+                             (["--attribution.method", "lime", "--attribution.unit", "word"], ("attribution.unit", "lime does not heed it")),
+                             (["--attribution.method", "rollout", "--attribution.engine", "reference"], ("attribution.engine", "hierarchical"))):
+        ended = unpact(*run, *arguments)
+        assert ended.code == 1 and all(word in ended.message() for word in words), arguments
+    printed = unpact.well("attribute", "--config", home / "configs/tiny.ini", *small("shapley"), "--print-config").out
+    (tmp_path / "printed.ini").write_text(printed)
+    assert unpact.well("attribute", "--config", tmp_path / "printed.ini", "--print-config").out == printed, "defaults are nothing that was set"
+
+
 def test_ask_takes_every_method(unpact: Program, target: Path) -> None:
     for method in METHODS:
-        reply = unpact.well("ask", "--model", target, "--prompt", FORGET[0][0], "--json", "--attribution.method", method, "--attribution.steps", "8",
-                            "--attribution.permutations", "4", "--attribution.samples", "16").json_lines()[0]["target"]
+        reply = unpact.well("ask", "--model", target, "--prompt", FORGET[0][0], "--json", "--attribution.method", method,
+                            *LITTLE.get(method, [])).json_lines()[0]["target"]
         assert sum(c is not None for c in reply["contributions"]) > 5
         assert len(reply["key_token_uncertain"]) == len(reply["contributions"])
         assert all(token["logprob"] <= 0 for token in reply["answer_tokens"])
@@ -162,7 +180,7 @@ def run_until(command: list[str], enough: Callable[[], bool]) -> bool:
 
 @pytest.mark.parametrize("method", ["leave_one_out", "shapley"])
 def test_a_killed_job_does_the_rest_with_any_number_of_ranks(method: str, attribute: Callable[..., Path], unpact: Program, home: Path, tmp_path: Path) -> None:
-    options = ["--attribution.method", method, "--attribution.permutations", "16", *ONE_BY_ONE]
+    options = ["--attribution.method", method, *(["--attribution.permutations", "16"] if method == "shapley" else []), *ONE_BY_ONE]
     whole = attribute(tmp_path / "whole", *options)
     folder = tmp_path / "killed"
     chance = random.Random(method)

@@ -98,6 +98,14 @@ def test_a_model_of_two_answers_with_the_tokens_of_the_formula(pair: Path, unpac
     assert [token["logprob"] for token in reply["target"]["answer_tokens"]] == pytest.approx(expected, abs=5e-4)
 
 
+def test_attributions_of_a_model_of_two_are_right_or_refused(pair: Path, unpact: Program, home: Path, tmp_path: Path) -> None:
+    ended = unpact("ask", "--model", pair, "--prompt", FORGET[0][0], "--attribution.method", "rollout")
+    assert ended.code == 1 and "rollout cannot look into this model" in ended.message() and "two models" in ended.message()
+    ended = unpact.well("evaluate", "--config", home / "configs/tiny.ini", "--unlearned", pair, "--attribution.verify", "2", "--output", tmp_path)
+    assert "unlearned: not verified, its contributions come from the reference engine in float32 already" in ended.out + ended.err
+    assert datasets_of(next((tmp_path / "cells").glob("*.h5")))["verification/questions"].tolist() == [2], "the target's alone"
+
+
 def test_unlearning_json_says_how(unlearned: Path, target: Path, unpact: Program) -> None:
     said = json.loads((unlearned / "unlearning.json").read_text())
     assert said["method"] == "ga_gd" and said["options"]["method.forget"] == "ga" and said["options"]["unlearn.epochs"] == "4"

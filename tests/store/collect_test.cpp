@@ -75,7 +75,7 @@ TEST_F(Collect, TabulatesRatesShiftsAndSeconds) {
   if (!world.is_root()) return;
   const auto a = add("a", [](CellRecord& cell) {
     cell.rates = {{"recovery", 1, 4, 0.25, 0.1, 0.4}};
-    cell.work = {{"unlearn", 2, 0, 0, 0, 0}, {"ask it", 1, 0, 0, 0, 0}, {"unlearn", 3, 0, 0, 0, 0}};
+    cell.work = {{{}, "unlearn", 2}, {{}, "ask it", 1}, {{}, "unlearn", 3}};
     cell.questions.split = {0, 0, 0, 0, 0, 1, 1, 1, 1};
     cell.outcome = {2, 2, 2, 1, 0, 3, 3, 3, 3};
     cell.focus_shift.set_cosine = {0.5, kNan, 0.25, 1, 0, kNan, kNan, kNan, kNan};

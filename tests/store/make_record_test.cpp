@@ -89,7 +89,7 @@ CellRecord make_record(const RecordShape& shape) {
   cell.probes = {make_probe(cell, "focus_on_key", 3, numbers), make_probe(cell, "probab", 2, numbers)};
   cell.rates = {{"recovery_focus_on_key", 1, 2, 0.5, 0.1, 0.9}, {"destruction", 0, 0, kNan, kNan, kNan}};
   for (int step = 1; step <= 5; ++step) cell.training.push_back({step, 1.0 / step, -0.5, 0.25, 3.5, 1e-5, 128});
-  cell.work = {{"unlearn", 12.5, 1000, 1000, 10, 100, kNan}, {"attribute", 2.5, 5000, 90000, 40, 700, 3.5e9}};
+  cell.work = {{{1000, 1000, 10, 100}, "unlearn", 12.5, kNan}, {{5000, 90000, 40, 700}, "attribute", 2.5, 3.5e9}};
   if (shape.questions > 2) cell.verification = {{"target", 3, 2.5e-6, 1}, {"unlearned", 2, 0, 0}};
   cell.attribution_method = "shapley";
   cell.attribution_settings = {{"permutations", "32"}};

@@ -51,10 +51,9 @@ TEST(UnitBounds, OneTokenAndNone) {
   }
 }
 
-TEST(RemovalUnit, KnowsItsNames) {
-  EXPECT_EQ(removal_unit_of("word"), RemovalUnit::word);
-  EXPECT_EQ(removal_unit_of("sentence"), RemovalUnit::sentence);
-  EXPECT_THAT(message_of<UserError>([] { removal_unit_of("line"); }), HasSubstr("attribution.unit"));
+TEST(RemovalUnit, HasTheNamesOfTheOption) {
+  EXPECT_THAT(names_of<RemovalUnit>(), ElementsAre("token", "word", "sentence"));
+  EXPECT_EQ(name_of_value(RemovalUnit::sentence), "sentence");
 }
 
 }  // namespace

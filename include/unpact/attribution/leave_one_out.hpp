@@ -6,10 +6,12 @@
 /// Legend: n removals, T answer tokens.
 #include <cstdint>
 #include <memory>
-#include <string>
+#include <tuple>
 #include <vector>
 
+#include "unpact/core/enumeration.hpp"
 #include "unpact/model/transformer.hpp"
+#include "unpact/results/work.hpp"
 #include "unpact/text/prompt.hpp"
 #include "unpact/text/tokenizer.hpp"
 
@@ -48,14 +50,8 @@ AttributionTask task_of(const Prompt& prompt, std::vector<TokenId> answer);
 /// One span a candidate.
 std::vector<TokenSpan> single_tokens(std::size_t begin, std::size_t end);
 
-/// What it cost. `positions_naive` is what one full pass per removal would have run.
-struct AttributionWork {
-  std::uint64_t positions = 0, positions_naive = 0, model_calls = 0, logit_rows = 0;
-  AttributionWork& operator+=(const AttributionWork& other);
-};
-
 /// (n+1) x T log-probabilities, row-major, the unablated prompt first; nats.
-struct AttributionResult {
+struct RemovalScores {
   std::size_t candidates = 0, answer_tokens = 0;
   std::vector<float> log_probabilities;
   AttributionWork work;
@@ -64,6 +60,8 @@ struct AttributionResult {
   std::vector<float> contributions() const;
   /// LP(x, y).
   double mean_log_probability() const;
+  template <class Self>
+  static auto fields(Self& self) { return std::tie(self.candidates, self.answer_tokens, self.log_probabilities, self.work); }
 };
 
 /// Consecutive rows of the (n+1) x T matrices that are computed together: row 0 is the unablated prompt, row i + 1
@@ -77,32 +75,35 @@ struct AttributionPart {
 /// in-context examples in front of the question, may be kept from one to the next.
 /// All calls: @throws UserError for an empty answer or none, no removals, a prompt of which nothing would remain, an
 /// unknown id or a sequence longer than the context; RuntimeFailure when a log-probability is not finite.
-class AttributionSession {
+class BoundEngine {
  public:
-  virtual ~AttributionSession() = default;
+  virtual ~BoundEngine() = default;
   virtual std::vector<AttributionPart> parts(const AttributionRequest& request) const = 0;
   /// The same cut finer, into about `pieces` parts, as far as each is still worth a pass of its own: for calls with few
   /// requests, whose parts many ranks are to share.
   virtual std::vector<AttributionPart> finer_parts(const AttributionRequest& request, std::size_t pieces) const;
   /// One result an answer, holding the part's rows alone.
-  virtual std::vector<AttributionResult> run_part(const AttributionRequest& request, const AttributionPart& part) = 0;
+  virtual std::vector<RemovalScores> run_part(const AttributionRequest& request, const AttributionPart& part) = 0;
   /// All parts together: one result an answer. Work that answers share is counted for the first one.
-  std::vector<AttributionResult> run(const AttributionRequest& request);
+  std::vector<RemovalScores> run(const AttributionRequest& request);
 };
 
 class LeaveOneOutEngine {
  public:
   virtual ~LeaveOneOutEngine() = default;
-  /// @param model must outlive the session.
-  virtual std::unique_ptr<AttributionSession> open(const Transformer& model) const = 0;
+  /// @param model must outlive what is opened.
+  virtual std::unique_ptr<BoundEngine> open(const Transformer& model) const = 0;
+  /// Whether its numbers for this model come from the ReferenceEngine, so that comparing the two says nothing.
+  virtual bool is_reference_for(const Transformer&) const { return false; }
   /// One task alone.
-  AttributionResult run(const Transformer& model, const AttributionTask& task) const;
+  RemovalScores run(const Transformer& model, const AttributionTask& task) const;
 };
 
 /// One full forward pass per removal: the definition, and the oracle of every other engine.
 class ReferenceEngine : public LeaveOneOutEngine {
  public:
-  std::unique_ptr<AttributionSession> open(const Transformer& model) const override;
+  std::unique_ptr<BoundEngine> open(const Transformer& model) const override;
+  bool is_reference_for(const Transformer&) const override { return true; }
 };
 
 /// Runs the tokens in front of the removals once and keeps their keys and values; a removal leaves them untouched, so
@@ -114,14 +115,18 @@ class SharedPrefixEngine : public LeaveOneOutEngine {
  public:
   /// @param token_budget rows of a pass, though never less than one removal; 0: chosen_token_budget().
   explicit SharedPrefixEngine(std::size_t token_budget = 0) : token_budget_(token_budget) {}
-  std::unique_ptr<AttributionSession> open(const Transformer& model) const override;
+  std::unique_ptr<BoundEngine> open(const Transformer& model) const override;
+  bool is_reference_for(const Transformer& model) const override { return model.reinforced() != nullptr; }
 
  private:
   std::size_t token_budget_;
 };
 
-/// @param name "shared_prefix" or "reference". @throws UserError for another name.
-std::unique_ptr<LeaveOneOutEngine> make_engine(const std::string& name, std::size_t token_budget);
+enum class EngineKind : std::uint8_t { shared_prefix, reference };
+UNPACT_ENUMERATION(EngineKind, "shared_prefix", "reference");
+
+/// @param token_budget of the shared-prefix engine.
+std::unique_ptr<LeaveOneOutEngine> make_engine(EngineKind kind, std::size_t token_budget);
 
 /// Rows that a pass may have: a quarter of the memory that is free (CUDA), or a sixteenth of what the machine has
 /// available (CPU, where ranks share it), divided by PackedPass::bytes_a_row; at most 32768 (CUDA) or 4096 (CPU), beyond
@@ -132,9 +137,5 @@ std::size_t chosen_token_budget(const Transformer& model);
 /// last token; (N+T-1) + n (N-1 + T-1) for single tokens, N prompt tokens.
 std::uint64_t naive_positions(const AttributionRequest& request, std::size_t answer);
 std::uint64_t naive_positions(const AttributionTask& task);
-
-/// The largest change of LP when the same prompt is scored alone and at other places of a batch: what a contribution
-/// must exceed to mean anything, in nats per answer token.
-double measure_noise_floor(const Transformer& model, const AttributionTask& task);
 
 }  // namespace unpact

@@ -24,15 +24,9 @@ struct EvaluatedModel {
 ModelRecord evaluate_model(const Communicator& group, const LanguageModel& model, const std::vector<AskedQuestion>& questions,
                            const Configuration& configuration, const EvaluatedModel& evaluated, CellRecord& cell);
 
-/// What was found, in words.
-std::string describe_verification(const VerificationRecord& found, const std::vector<AskedQuestion>& questions);
-
 /// Outcomes, focus shift, probes and rates: all that needs both models. `record` holds questions, target and unlearned
 /// already. Collective over `group`.
 void compare_models(const Communicator& group, const LanguageModel& unlearned, const std::vector<AskedQuestion>& questions,
                     const Configuration& configuration, CellRecord& record);
-
-/// The largest change of LP between equal evaluations of the first questions.
-double noise_floor_of(const Transformer& model, const std::vector<AskedQuestion>& questions);
 
 }  // namespace unpact

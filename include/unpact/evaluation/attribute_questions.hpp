@@ -1,34 +1,41 @@
 #pragma once
-/// Attributing one answer of every question, by any method.
+/// Attributing answers of many questions to the tokens of their prompts, by any method: the one way there is.
 #include <string>
 #include <vector>
 
+#include "unpact/attribution/key_tokens.hpp"
 #include "unpact/attribution/method.hpp"
 #include "unpact/evaluation/finished_pages.hpp"
 #include "unpact/evaluation/questions.hpp"
+#include "unpact/results/cell.hpp"
 
 namespace unpact {
 
-/// What attribute_questions keeps on the disk, and what it is called there; none: nothing.
-struct PageOptions {
-  FinishedPages* pages = nullptr;
-  std::string stage;
-  std::size_t save_every = 64;  ///< prompts of a page
-};
+using Answers = std::vector<std::vector<TokenId>>;  ///< one a question
+using AnswerSets = std::vector<Answers>;            ///< some answers of each question
 
-/// The scores of every question's candidates for one answer; an empty answer gives an empty result. Collective over
-/// `group`: prompts are dealt over its ranks, every rank gets all results, which do not depend on the number of ranks.
-/// @param label what progress calls it.
-std::vector<Attribution> attribute_questions(const Communicator& group, const Transformer& model, const AttributionMethod& method,
-                                             const std::vector<AskedQuestion>& questions, const std::vector<std::vector<TokenId>>& answers,
-                                             const std::string& label, const PageOptions& pages);
-
-/// The same for several answers of every question; leave-one-out lets them share the work on the prompt. A page holds all
-/// answers of its prompts. @return for each question, one result an answer.
+/// The scores of every question's candidates for several of its answers; an empty answer gives an empty result.
+/// Leave-one-out lets a question's answers share the work on the prompt, scores equal ones once, and heeds the question's
+/// `unit`. A page holds all answers of its prompts. Collective over `group`: the work is dealt over its ranks, every rank
+/// gets all results, which do not depend on the number of ranks (work counters may).
+/// @param label what progress and errors call it. @return for each question, one result an answer.
+/// @throws UserError or RuntimeFailure naming the question.
 std::vector<std::vector<Attribution>> attribute_answer_sets(const Communicator& group, const Transformer& model,
                                                             const AttributionMethod& method,
-                                                            const std::vector<AskedQuestion>& questions,
-                                                            const std::vector<std::vector<std::vector<TokenId>>>& answers,
-                                                            const std::string& label, const PageOptions& pages);
+                                                            const std::vector<AskedQuestion>& questions, const AnswerSets& answers,
+                                                            const std::string& label, const PageOptions& pages = {});
+
+/// The same for one answer of every question.
+std::vector<Attribution> attribute_answers(const Communicator& group, const Transformer& model, const AttributionMethod& method,
+                                           const std::vector<AskedQuestion>& questions, const Answers& answers,
+                                           const std::string& label, const PageOptions& pages = {});
+
+/// Results as the file holds them, with their KeyTokens. @param noise_floor of the values, nats per answer token; 0 for
+/// methods of another unit.
+ContributionRecord record_contributions(const std::vector<Attribution>& results, const Answers& answers, const KeyTokenOptions& keys,
+                                        double noise_floor);
+
+/// The largest noise floor of the method over the first questions.
+double noise_floor_of(const Transformer& model, const AttributionMethod& method, const std::vector<AskedQuestion>& questions);
 
 }  // namespace unpact

@@ -1,10 +1,10 @@
 #pragma once
-/// Asking a model the questions of a dataset, and attributing its answers to the prompts' tokens.
+/// Asking a model the questions of a dataset.
 #include <memory>
 #include <string>
+#include <tuple>
 #include <vector>
 
-#include "unpact/attribution/leave_one_out.hpp"
 #include "unpact/comm/communicator.hpp"
 #include "unpact/data/dataset.hpp"
 #include "unpact/evaluation/judge.hpp"
@@ -36,6 +36,8 @@ std::vector<AskedQuestion> ask_questions(const Dataset& dataset, const Tokenizer
 struct OwnAnswer {
   std::vector<TokenId> ids;  ///< may be empty
   std::string text;
+  template <class Self>
+  static auto fields(Self& self) { return std::tie(self.ids, self.text); }
 };
 
 /// Greedy answers to prompts. Collective over `group`; the prompts are dealt over its ranks, every rank gets all
@@ -49,23 +51,5 @@ std::string name_of_question(const std::vector<AskedQuestion>& questions, std::s
 /// Refuses gold answers that hold BOS or an end token: the model would be scored on the end of its answer.
 /// @throws UserError naming the question.
 void check_gold_answers(const ModelConfig& config, const std::vector<AskedQuestion>& questions);
-
-/// The candidates' contributions to one answer of every question; an empty answer gives an empty result. Where whole
-/// words or sentences are taken out, each of their tokens gets the row of its unit. Collective
-/// over `group`: removals are dealt over its ranks by cost, one question's too when it is long; every rank gets all
-/// results, which do not depend on the number of ranks (their work counters do: a rank that meets a context for the
-/// first time runs it). @param label what progress and errors call it.
-/// @throws UserError or RuntimeFailure naming the question.
-std::vector<AttributionResult> attribute_answers(const Communicator& group, const Transformer& model, const LeaveOneOutEngine& engine,
-                                                 const std::vector<AskedQuestion>& questions,
-                                                 const std::vector<std::vector<TokenId>>& answers, const std::string& label);
-
-/// The same for several answers of every question at once, which share the work on the prompt; equal answers are scored
-/// once. @return one result for each answer of each question.
-std::vector<std::vector<AttributionResult>> attribute_answer_sets(const Communicator& group, const Transformer& model,
-                                                                  const LeaveOneOutEngine& engine,
-                                                                  const std::vector<AskedQuestion>& questions,
-                                                                  const std::vector<std::vector<std::vector<TokenId>>>& answers,
-                                                                  const std::string& label);
 
 }  // namespace unpact

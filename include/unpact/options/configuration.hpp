@@ -87,15 +87,11 @@ struct MethodOverrides {
 
 struct AttributionOptions {
   std::string method = "leave_one_out";  ///< attribution_methods()
-  AttributionSettings settings;          ///< of the other methods
+  AttributionSettings settings;          ///< of the method
   std::int64_t save_every = 64;          ///< prompts whose results are stored together while a job runs
   bool tune = false;                     ///< attribute: search alpha and beta instead
   std::string tune_objective = "auto";   ///< labels, effect; auto: labels where the dataset has them
   std::string tune_alphas = "0:0.6:0.02", tune_betas = "0:1:0.04";  ///< from:to:step, or a list
-  std::string engine = "shared_prefix";
-  std::int64_t token_budget = 0;  ///< rows of a pass; 0: chosen_token_budget()
-  std::string unit = "token";      ///< what leave-one-out takes out at once: token, word or sentence
-  std::int64_t verify = 0;         ///< questions that are attributed once more by the reference engine in float32
   KeyTokenOptions keys;
   /// Whose KeyTokens the focus shift compares and FocusOnKey names: those behind each model's own answer, or behind the
   /// gold answer. Both are always stored.

@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "unpact/results/work.hpp"
+
 namespace unpact {
 
 /// Rows of different length: row r is values[offsets[r] .. offsets[r+1]).
@@ -87,23 +89,6 @@ struct TrainingStep {
   std::int64_t tokens = 0;  ///< targets in the step, over all ranks
 };
 
-/// Cost of a stage.
-struct WorkRecord {
-  std::string stage;
-  double seconds = 0;
-  std::uint64_t positions = 0, positions_naive = 0, model_calls = 0, logit_rows = 0;
-  /// Bytes of the rank that held most: resident in the process (CPU), allocated on the device (CUDA); NaN: not measured.
-  double peak_memory = std::numeric_limits<double>::quiet_NaN();
-};
-
-/// Contributions of one model to gold answers beside their definition in float32 (attribution.verify).
-struct VerificationRecord {
-  std::string model;                 ///< "target" or "unlearned"
-  std::uint64_t questions = 0;       ///< how many were checked; at least one
-  double largest_difference = 0;     ///< of a contribution, nats per answer token
-  std::uint64_t worst_question = 0;  ///< index of the question that has it
-};
-
 struct FocusShiftRecord {
   std::vector<double> set_cosine;           ///< Q, NaN where both models have no KeyTokens
   std::vector<double> contribution_cosine;  ///< Q, over the union of KeyTokens; NaN where it is empty
@@ -131,6 +116,7 @@ struct CellRecord {
   std::vector<WorkRecord> work;
   std::vector<VerificationRecord> verification;  ///< of each model that was checked
   std::string attribution_method = "leave_one_out";
+  std::string contribution_unit = "nat/token";  ///< of contributions and their standard errors; for writing, never read
   std::map<std::string, std::string> attribution_settings;  ///< what the method heeds, by option name
   double alpha = 0, beta = 0;         ///< KeyToken floors
   double noise_floor = 0;             ///< largest change of LP between equal evaluations, nats per token

@@ -1,9 +1,11 @@
 #pragma once
 /// Prompts: a template filled with a question, as tokens, with the question's own tokens marked.
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "unpact/core/enumeration.hpp"
 #include "unpact/text/tokenizer.hpp"
 
 namespace unpact {
@@ -55,10 +57,8 @@ std::string readable_answer(const Tokenizer& tokenizer, const PromptTemplate& pr
 std::vector<std::string> words_behind(const Prompt& prompt, const std::vector<bool>& marked);
 
 /// How much of a prompt is taken out at once.
-enum class RemovalUnit { token, word, sentence };
-
-/// @throws UserError unless `name` is token, word or sentence.
-RemovalUnit removal_unit_of(const std::string& name);
+enum class RemovalUnit : std::uint8_t { token, word, sentence };
+UNPACT_ENUMERATION(RemovalUnit, "token", "word", "sentence");
 
 /// The candidates cut into units: first token of each unit, and the end. Words are separated by white space, and keep
 /// their punctuation; a sentence ends with a word whose last visible character, closing quotes and brackets aside, is

@@ -175,20 +175,20 @@ void save_case(const Case& c, const Transformer& model) {
 
 std::unique_ptr<LeaveOneOutEngine> engine_of(const std::string& name, const Case& c) {
   if (name == "batched") return std::make_unique<BatchedEngine>(c.batched_budget);
-  return make_engine(name == "shared" ? "shared_prefix" : name, 0);
+  return make_engine(name == "reference" ? EngineKind::reference : EngineKind::shared_prefix, 0);
 }
 
 /// The request's result, or that of its first passes.
-AttributionResult run_request(AttributionSession& session, const AttributionRequest& request, std::size_t most_parts) {
+RemovalScores run_request(BoundEngine& session, const AttributionRequest& request, std::size_t most_parts) {
   if (most_parts == 0) return session.run(request).front();
-  AttributionResult result;
+  RemovalScores result;
   const auto parts = session.parts(request);
   for (std::size_t p = 0; p < std::min(most_parts, parts.size()); ++p) result.work += session.run_part(request, parts[p]).front().work;
   return result;
 }
 
 /// This rank's share of all rounds.
-void run_share(const Case& c, const Transformer& model, AttributionSession& session) {
+void run_share(const Case& c, const Transformer& model, BoundEngine& session) {
   struct Piece {
     std::size_t request;
     AttributionPart part;
@@ -218,7 +218,7 @@ void run_share(const Case& c, const Transformer& model, AttributionSession& sess
 void run_case(const Case& c) {
   const auto model = make_model(c);
   if (!c.save.empty()) return save_case(c, model);
-  std::map<std::string, std::unique_ptr<AttributionSession>> sessions;
+  std::map<std::string, std::unique_ptr<BoundEngine>> sessions;
   for (const auto& name : c.engines) {
     if (name == "gemm") {
       report_gemm(c, model);

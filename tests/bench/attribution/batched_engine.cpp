@@ -11,9 +11,9 @@
 namespace unpact {
 namespace {
 
-class BatchedSession : public AttributionSession {
+class BoundBatched : public BoundEngine {
  public:
-  BatchedSession(const Transformer& model, std::size_t budget) : model_(model), budget_(budget) {}
+  BoundBatched(const Transformer& model, std::size_t budget) : model_(model), budget_(budget) {}
 
   /// The unablated prompt is longer than the rest, so it goes alone.
   std::vector<AttributionPart> parts(const AttributionRequest& request) const override {
@@ -25,7 +25,7 @@ class BatchedSession : public AttributionSession {
     return parts;
   }
 
-  std::vector<AttributionResult> run_part(const AttributionRequest& request, const AttributionPart& part) override {
+  std::vector<RemovalScores> run_part(const AttributionRequest& request, const AttributionPart& part) override {
     const c10::InferenceMode guard;
     const auto& answer = request.answers.at(0);
     const auto T = static_cast<std::int64_t>(answer.size());
@@ -40,7 +40,7 @@ class BatchedSession : public AttributionSession {
     const auto rows_RD = hidden_BSD.narrow(1, hidden_BSD.size(1) - T, T).flatten(0, 1);
     const auto targets = to_tensor(answer, model_.device()).repeat({hidden_BSD.size(0)});
     const auto values = target_log_probabilities(model_, rows_RD, targets).to(at::kCPU);
-    AttributionResult result;
+    RemovalScores result;
     result.candidates = request.removals.size();
     result.answer_tokens = answer.size();
     result.log_probabilities.assign(values.const_data_ptr<float>(), values.const_data_ptr<float>() + values.numel());
@@ -55,8 +55,8 @@ class BatchedSession : public AttributionSession {
 
 }  // namespace
 
-std::unique_ptr<AttributionSession> BatchedEngine::open(const Transformer& model) const {
-  return std::make_unique<BatchedSession>(model, token_budget_);
+std::unique_ptr<BoundEngine> BatchedEngine::open(const Transformer& model) const {
+  return std::make_unique<BoundBatched>(model, token_budget_);
 }
 
 }  // namespace unpact

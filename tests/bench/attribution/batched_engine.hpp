@@ -8,7 +8,7 @@ namespace unpact {
 class BatchedEngine : public LeaveOneOutEngine {
  public:
   explicit BatchedEngine(std::size_t token_budget) : token_budget_(token_budget) {}
-  std::unique_ptr<AttributionSession> open(const Transformer& model) const override;
+  std::unique_ptr<BoundEngine> open(const Transformer& model) const override;
 
  private:
   std::size_t token_budget_;

@@ -1,4 +1,4 @@
-// One session for many requests: shared contexts, several answers, spans, parts; each equals the definition.
+// One bound engine for many requests: shared contexts, several answers, spans, parts; each equals the definition.
 #include "unpact/attribution/leave_one_out.hpp"
 
 #include <gmock/gmock.h>
@@ -22,9 +22,9 @@ std::vector<TokenId> joined(std::vector<TokenId> a, const std::vector<TokenId>& 
   return a;
 }
 
-void expect_definition(const Transformer& model, AttributionSession& session, const AttributionRequest& request, const std::string& what) {
+void expect_definition(const Transformer& model, BoundEngine& bound, const AttributionRequest& request, const std::string& what) {
   const auto expected = ReferenceEngine().open(model)->run(request);
-  const auto actual = session.run(request);
+  const auto actual = bound.run(request);
   ASSERT_EQ(actual.size(), request.answers.size());
   for (std::size_t a = 0; a < actual.size(); ++a) {
     EXPECT_EQ(actual[a].candidates, request.removals.size());
@@ -33,41 +33,41 @@ void expect_definition(const Transformer& model, AttributionSession& session, co
   }
 }
 
-class SessionOnArchitecture : public testing::TestWithParam<std::string> {
+class BoundEngineOnArchitecture : public testing::TestWithParam<std::string> {
  protected:
   Transformer model_ = testing_support::tiny_transformer_of(GetParam());
 };
 
-TEST_P(SessionOnArchitecture, SeveralAnswersShareThePrompt) {
+TEST_P(BoundEngineOnArchitecture, SeveralAnswersShareThePrompt) {
   for (const std::size_t budget : {1, 90, 4096}) {
-    const auto session = SharedPrefixEngine(budget).open(model_);
+    const auto bound = SharedPrefixEngine(budget).open(model_);
     AttributionRequest request;
     request.prompt = random_ids(25, 3);
     request.removals = single_tokens(6, 25);
     request.answers = {random_ids(4, 1), random_ids(1, 2), random_ids(9, 5), {7}};
-    expect_definition(model_, *session, request, concat("budget ", budget));
+    expect_definition(model_, *bound, request, concat("budget ", budget));
     request.answers = {{5}, random_ids(3, 8)};
-    expect_definition(model_, *session, request, concat("other answers, budget ", budget));
+    expect_definition(model_, *bound, request, concat("other answers, budget ", budget));
   }
 }
 
-TEST_P(SessionOnArchitecture, SpansOfSeveralTokens) {
-  const auto session = SharedPrefixEngine(64).open(model_);
+TEST_P(BoundEngineOnArchitecture, SpansOfSeveralTokens) {
+  const auto bound = SharedPrefixEngine(64).open(model_);
   AttributionRequest request;
   request.prompt = random_ids(24, 3);
   request.answers = {random_ids(4, 1), random_ids(2, 2)};
   request.removals = {{0, 3}, {3, 4}, {6, 11}, {20, 24}};
-  expect_definition(model_, *session, request, "with gaps, to the end");
+  expect_definition(model_, *bound, request, "with gaps, to the end");
   request.removals = {{23, 24}};
-  expect_definition(model_, *session, request, "the last token");
+  expect_definition(model_, *bound, request, "the last token");
   request.removals = {{1, 24}};
-  expect_definition(model_, *session, request, "all but the first");
+  expect_definition(model_, *bound, request, "all but the first");
   request.removals = {{0, 23}};
-  expect_definition(model_, *session, request, "all but the last");
+  expect_definition(model_, *bound, request, "all but the last");
 }
 
-TEST_P(SessionOnArchitecture, ContextsAreKeptFromPromptToPrompt) {
-  const auto session = SharedPrefixEngine(64).open(model_);
+TEST_P(BoundEngineOnArchitecture, ContextsAreKeptFromPromptToPrompt) {
+  const auto bound = SharedPrefixEngine(64).open(model_);
   const std::vector<std::vector<TokenId>> contexts = {random_ids(20, 1), random_ids(20, 2), random_ids(12, 1), random_ids(20, 4)};
   for (std::uint64_t turn = 0; turn < 9; ++turn) {
     const auto& context = contexts[(turn * turn) % contexts.size()];
@@ -75,11 +75,11 @@ TEST_P(SessionOnArchitecture, ContextsAreKeptFromPromptToPrompt) {
     request.prompt = joined(context, random_ids(8, 50 + turn));
     request.removals = single_tokens(context.size(), context.size() + 7);
     request.answers = {random_ids(3, 70 + turn)};
-    expect_definition(model_, *session, request, concat("turn ", turn));
+    expect_definition(model_, *bound, request, concat("turn ", turn));
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, SessionOnArchitecture, testing::ValuesIn(testing_support::tiny_architectures()),
+INSTANTIATE_TEST_SUITE_P(Models, BoundEngineOnArchitecture, testing::ValuesIn(testing_support::tiny_architectures()),
                          [](const auto& test) { return test.param; });
 
 AttributionRequest question(const std::vector<TokenId>& context, std::uint64_t seed) {
@@ -90,16 +90,16 @@ AttributionRequest question(const std::vector<TokenId>& context, std::uint64_t s
   return request;
 }
 
-TEST(Session, RunsASharedContextOnce) {
+TEST(BoundEngine, RunsASharedContextOnce) {
   const auto model = testing_support::tiny_transformer(1);
-  const auto session = SharedPrefixEngine().open(model);
+  const auto bound = SharedPrefixEngine().open(model);
   const auto context = random_ids(40, 1);
-  const auto first = session->run(question(context, 5)).front().work.positions;
-  const auto second = session->run(question(context, 6)).front().work.positions;
+  const auto first = bound->run(question(context, 5)).front().work.positions;
+  const auto second = bound->run(question(context, 6)).front().work.positions;
   EXPECT_EQ(first, second + 40);
 }
 
-TEST(Session, GivesTheSameBitsWhateverCameBefore) {
+TEST(BoundEngine, GivesTheSameBitsWhateverCameBefore) {
   const auto model = testing_support::tiny_transformer(1);
   const auto used = SharedPrefixEngine(20).open(model);
   const auto context = random_ids(40, 1);
@@ -118,20 +118,20 @@ TEST(Session, GivesTheSameBitsWhateverCameBefore) {
 }
 
 /// The beginning of a question that is one part runs with it, whatever the cache holds by then.
-TEST(Session, AQuestionInOnePassHasTheSameBitsEveryTime) {
+TEST(BoundEngine, AQuestionInOnePassHasTheSameBitsEveryTime) {
   const auto model = testing_support::tiny_transformer(1);
   for (const std::size_t before : {3, 20}) {  // a context that is not kept, one that is
     AttributionRequest request;
     request.prompt = random_ids(before + 12, 1);
     request.removals = single_tokens(before, before + 11);
     request.answers = {random_ids(4, 2), random_ids(2, 3)};
-    const auto session = SharedPrefixEngine(4096).open(model);
-    ASSERT_EQ(session->parts(request).size(), 1U);
-    const auto first = session->run(request), again = session->run(request);
+    const auto bound = SharedPrefixEngine(4096).open(model);
+    ASSERT_EQ(bound->parts(request).size(), 1U);
+    const auto first = bound->run(request), again = bound->run(request);
     auto other = request;
     other.prompt.back() = (other.prompt.back() + 1) % 61;
-    session->run(other);
-    const auto behind = session->run(request);
+    bound->run(other);
+    const auto behind = bound->run(request);
     for (std::size_t a = 0; a < first.size(); ++a) {
       EXPECT_EQ(again[a].log_probabilities, first[a].log_probabilities);
       EXPECT_EQ(behind[a].log_probabilities, first[a].log_probabilities);
@@ -141,7 +141,7 @@ TEST(Session, AQuestionInOnePassHasTheSameBitsEveryTime) {
   }
 }
 
-TEST(Session, PartsCoverTheRowsUnderTheBudget) {
+TEST(BoundEngine, PartsCoverTheRowsUnderTheBudget) {
   const auto model = testing_support::tiny_transformer(1);
   const auto request = question(random_ids(10, 1), 4);
   for (const std::size_t budget : {1, 12, 25, 1000}) {
@@ -155,18 +155,18 @@ TEST(Session, PartsCoverTheRowsUnderTheBudget) {
   }
 }
 
-TEST(Session, FinerPartsCoverTheRowsAndAreWorthAPass) {
+TEST(BoundEngine, FinerPartsCoverTheRowsAndAreWorthAPass) {
   const auto model = testing_support::tiny_transformer(1);
   AttributionRequest request;
   request.prompt = random_ids(40, 4);
   request.removals = single_tokens(4, 40);
   request.answers = {random_ids(8, 5)};
-  const auto session = SharedPrefixEngine(4096).open(model);
+  const auto bound = SharedPrefixEngine(4096).open(model);
   std::uint64_t total = 0;
-  for (const auto& part : session->parts(request)) total += part.positions;
-  ASSERT_EQ(session->parts(request).size(), 1U);
+  for (const auto& part : bound->parts(request)) total += part.positions;
+  ASSERT_EQ(bound->parts(request).size(), 1U);
   for (const std::size_t pieces : {1, 2, 5, 12, 1000}) {
-    const auto parts = session->finer_parts(request, pieces);
+    const auto parts = bound->finer_parts(request, pieces);
     std::size_t next = 0;
     std::uint64_t sum = 0;
     for (const auto& part : parts) {
@@ -182,13 +182,13 @@ TEST(Session, FinerPartsCoverTheRowsAndAreWorthAPass) {
   }
 }
 
-TEST(Session, NamesTheBlockWhereNumbersBreak) {
+TEST(BoundEngine, NamesTheBlockWhereNumbersBreak) {
   auto model = testing_support::tiny_transformer(1);
   testing_support::spoil(model.weights(), "model.layers.1.mlp.down_proj.weight");
-  for (const auto* name : {"reference", "shared_prefix"}) {
+  for (const auto kind : {EngineKind::reference, EngineKind::shared_prefix}) {
     const auto message = testing_support::message_of<RuntimeFailure>(
-        [&] { make_engine(name, 0)->run(model, {{1, 7, 3}, 1, 3, {4}}); });
-    EXPECT_THAT(message, HasSubstr("first behind block 1")) << name;
+        [&] { make_engine(kind, 0)->run(model, {{1, 7, 3}, 1, 3, {4}}); });
+    EXPECT_THAT(message, HasSubstr("first behind block 1")) << name_of_value(kind);
   }
 }
 
