@@ -223,7 +223,7 @@ ExitCode run_ask(const Communicator& world, const CommandLine&, const Configurat
     asked.clear();
     for (const auto& item : received) asked.push_back({item[0], item[1], item[2], item[3]});
   }
-  Attributing attributing{make_attribution_method(c.attribution.method, c.attribution.settings, c.attribution.engine,
+  Attributing attributing{make_attribution_method(c.attribution.method, c.attribution.settings, name_of_value(c.attribution.engine),
                                                   static_cast<std::size_t>(c.attribution.token_budget), c.run.seed, *models[0].tokenizer), {}};
   for (const auto& model : models) attributing.noise_floor.push_back(noise_floor_of_input(model, asked, c));
   const bool colour = stdout_wants_colour();

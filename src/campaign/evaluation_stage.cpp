@@ -63,7 +63,7 @@ std::vector<OwnAnswer> own_answers(const Communicator& group, const LanguageMode
 }
 
 const ContributionRecord& focused(const ModelRecord& model, const Configuration& c) {
-  return c.attribution.focus_of == "own" ? model.own : model.gold;
+  return c.attribution.focus_of == FocusOf::own ? model.own : model.gold;
 }
 
 /// The judge 'choice' wants letters, the others texts.
@@ -196,7 +196,7 @@ ModelRecord evaluate_model(const Communicator& group, const LanguageModel& model
   cell.work.push_back(answering.record(label + "_answers"));
   judge_answers(Judge(c.judge), questions, record);
   check_gold_answers(model.transformer.config(), questions);
-  const auto method = make_attribution_method(c.attribution.method, c.attribution.settings, c.attribution.engine,
+  const auto method = make_attribution_method(c.attribution.method, c.attribution.settings, name_of_value(c.attribution.engine),
                                               static_cast<std::size_t>(c.attribution.token_budget), c.run.seed, *model.tokenizer);
   std::vector<std::vector<std::vector<TokenId>>> answers;
   for (std::size_t q = 0; q < questions.size(); ++q) answers.push_back({gold[q], own[q]});
@@ -232,7 +232,7 @@ void compare_models(const Communicator& group, const LanguageModel& unlearned, c
   }
   record.focus_shift = focus_shift(record, c);
 
-  const auto& keys_of = focused(c.probe.keys_of == "target" ? record.target : record.unlearned, c);
+  const auto& keys_of = focused(c.probe.keys_of == KeysOf::target ? record.target : record.unlearned, c);
   std::vector<std::vector<std::string>> keys;
   for (std::size_t q = 0; q < questions.size(); ++q) {
     const auto n = questions[q].prompt.candidate_end - questions[q].prompt.candidate_begin;

@@ -34,13 +34,6 @@ std::vector<std::size_t> units_of_words(const std::string& text, const std::vect
 
 }  // namespace
 
-RemovalUnit removal_unit_of(const std::string& name) {
-  if (name == "token") return RemovalUnit::token;
-  if (name == "word") return RemovalUnit::word;
-  if (name == "sentence") return RemovalUnit::sentence;
-  throw UserError(concat("option 'attribution.unit' is '", name, "'"), "it is not one of the known values", "use token, word, sentence");
-}
-
 std::vector<std::size_t> unit_bounds(const Prompt& prompt, RemovalUnit unit) {
   std::vector<std::size_t> bounds;
   const auto begin = prompt.candidate_begin, end = prompt.candidate_end;

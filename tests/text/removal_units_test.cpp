@@ -51,11 +51,5 @@ TEST(UnitBounds, OneTokenAndNone) {
   }
 }
 
-TEST(RemovalUnit, KnowsItsNames) {
-  EXPECT_EQ(removal_unit_of("word"), RemovalUnit::word);
-  EXPECT_EQ(removal_unit_of("sentence"), RemovalUnit::sentence);
-  EXPECT_THAT(message_of<UserError>([] { removal_unit_of("line"); }), HasSubstr("attribution.unit"));
-}
-
 }  // namespace
 }  // namespace unpact

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "unpact/core/enumeration.hpp"
 #include "unpact/model/transformer.hpp"
 #include "unpact/text/prompt.hpp"
 #include "unpact/text/tokenizer.hpp"
@@ -119,6 +120,10 @@ class SharedPrefixEngine : public LeaveOneOutEngine {
  private:
   std::size_t token_budget_;
 };
+
+/// The engines above, as configurations name them.
+enum class EngineKind { shared_prefix, reference };
+UNPACT_ENUMERATION(EngineKind, "shared_prefix", "reference");
 
 /// @param name "shared_prefix" or "reference". @throws UserError for another name.
 std::unique_ptr<LeaveOneOutEngine> make_engine(const std::string& name, std::size_t token_budget);

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "unpact/core/enumeration.hpp"
 #include "unpact/text/tokenizer.hpp"
 
 namespace unpact {
@@ -56,9 +57,7 @@ std::vector<std::string> words_behind(const Prompt& prompt, const std::vector<bo
 
 /// How much of a prompt is taken out at once.
 enum class RemovalUnit { token, word, sentence };
-
-/// @throws UserError unless `name` is token, word or sentence.
-RemovalUnit removal_unit_of(const std::string& name);
+UNPACT_ENUMERATION(RemovalUnit, "token", "word", "sentence");
 
 /// The candidates cut into units: first token of each unit, and the end. Words are separated by white space, and keep
 /// their punctuation; a sentence ends with a word whose last visible character, closing quotes and brackets aside, is
