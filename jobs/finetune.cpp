@@ -3,6 +3,7 @@
 #include "jobs/job_table.hpp"
 #include "unpact/campaign/resources.hpp"
 #include "unpact/core/log.hpp"
+#include "unpact/data/load_dataset.hpp"
 
 namespace unpact {
 namespace fs = std::filesystem;

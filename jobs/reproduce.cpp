@@ -1,9 +1,10 @@
 #include <algorithm>
-#include <set>
 
-#include "unpact/campaign/cell.hpp"
 #include "jobs/job_table.hpp"
+#include "unpact/campaign/cell.hpp"
+#include "unpact/campaign/plan.hpp"
 #include "unpact/campaign/resources.hpp"
+#include "unpact/campaign/summary.hpp"
 #include "unpact/comm/work_queue.hpp"
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/clock.hpp"
@@ -18,70 +19,10 @@ namespace unpact {
 namespace fs = std::filesystem;
 namespace {
 
-/// One entry for the option as it stands when the campaign names no choice files.
-std::vector<std::string> choices(const std::string& names) {
-  auto list = split_list(names);
-  if (list.empty()) list.emplace_back();
-  return list;
-}
-
-/// The cells of one model and dataset, each with its configuration, the costliest first.
-std::vector<Configuration> plan_cells(const CommandLine& line, const Configuration& campaign, const std::vector<std::string>& forced) {
-  std::vector<Configuration> cells;
-  for (const auto& method : choices(campaign.campaign.methods)) {
-    for (const auto& seed : split_list(campaign.campaign.seeds)) {
-      auto settings = forced;
-      if (!method.empty()) settings.push_back("method.use=" + method);
-      settings.push_back("run.seed=" + seed);
-      cells.push_back(line.resolve(settings));
-    }
-  }
-  std::stable_sort(cells.begin(), cells.end(), [](const auto& a, const auto& b) { return relative_cost(a.method) > relative_cost(b.method); });
-  return cells;
-}
-
-/// One model and dataset with the cells that share their target.
-struct Pair {
-  Configuration configuration;
-  std::vector<Configuration> cells;
-};
-
-/// Refuses a plan in which two cells would write the same file.
-void check_plan(const std::vector<Pair>& plan) {
-  std::set<std::string> seen;
-  for (const auto& pair : plan) {
-    UNPACT_VALIDATE(!pair.cells.empty(), "the campaign has no cells", "campaign.seeds is empty", "name at least one seed");
-    for (const auto& cell : pair.cells)
-      UNPACT_VALIDATE(seen.insert(cell_id(cell)).second, concat("two cells are called ", cell_id(cell)),
-                      "their results would overwrite each other", "give each choice file its own name (model.name, dataset.name, method.name)");
-  }
-}
-
-/// Every cell's configuration, resolved and checked before a device is touched or a file is written.
-std::vector<Pair> make_plan(const CommandLine& line, const Configuration& campaign) {
-  std::vector<Pair> plan;
-  for (const auto& model : choices(campaign.campaign.models)) {
-    for (const auto& dataset : choices(campaign.campaign.datasets)) {
-      std::vector<std::string> forced;
-      if (!model.empty()) forced.push_back("model.use=" + model);
-      if (!dataset.empty()) forced.push_back("dataset.use=" + dataset);
-      plan.push_back({line.resolve(forced), plan_cells(line, campaign, forced)});
-    }
-  }
-  check_plan(plan);
-  return plan;
-}
-
-Communicator split_groups(const Communicator& world, std::int64_t ranks_per_cell) {
-  UNPACT_VALIDATE(world.size() % ranks_per_cell == 0, concat("option 'campaign.ranks_per_cell' is ", ranks_per_cell),
-                  concat("the job has ", world.size(), " ranks, which cannot be cut into equal groups"), "choose a divisor of the number of ranks");
-  return world.split(static_cast<int>(world.rank() / ranks_per_cell), world.rank());
-}
-
 class Campaign {
  public:
   Campaign(const Communicator& world, const CommandLine& line)
-      : configuration_(line.resolve()), configuration_text_(line.printed()), plan_(make_plan(line, configuration_)),
+      : configuration_(line.resolve()), configuration_text_(line.printed()), plan_(make_plan(line, configuration_.campaign)),
         group_(split_groups(world, configuration_.campaign.ranks_per_cell)), session_(world, configuration_.run),
         folder_(configuration_.run.output) {
     check_training_device(configuration_.train, session_.device());

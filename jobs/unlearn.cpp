@@ -3,13 +3,16 @@
 #include <set>
 
 #include "jobs/job_table.hpp"
+#include "unpact/campaign/fingerprints.hpp"
 #include "unpact/campaign/resources.hpp"
+#include "unpact/campaign/unlearn_inputs.hpp"
 #include "unpact/campaign/unlearned_folder.hpp"
 #include "unpact/checkpoint/checkpoint.hpp"
 #include "unpact/comm/device.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/core/log.hpp"
 #include "unpact/core/progress.hpp"
+#include "unpact/data/load_dataset.hpp"
 #include "unpact/train/memory_plan.hpp"
 #include "unpact/train/step_note.hpp"
 #include "unpact/train/training_checkpoint.hpp"
@@ -60,19 +63,6 @@ ExitCode plan_unlearning(const Session& session, const Configuration& c, const D
   return ExitCode::done;
 }
 
-/// What an unlearning run's numbers depend on.
-std::string training_identity(const Configuration& c, const Dataset& dataset) {
-  Configuration relevant;
-  relevant.run.seed = c.run.seed;
-  relevant.model = with_absolute_paths(c).model;
-  relevant.prompt = c.prompt;
-  relevant.dataset.checksum = dataset_checksum(dataset);
-  relevant.unlearn = c.unlearn;
-  relevant.method = c.method;
-  relevant.method_overrides = c.method_overrides;
-  return to_ini(relevant);
-}
-
 }  // namespace
 
 ExitCode run_unlearn(const Communicator& world, const CommandLine&, const Configuration& c) {
@@ -85,11 +75,12 @@ ExitCode run_unlearn(const Communicator& world, const CommandLine&, const Config
   auto options = c.unlearn_training();
   const auto target = load_to_train(session, c, options);
   auto data = unlearn_data(c, dataset, *target.tokenizer, target.prompt_template);
-  if (c.method.cache == "disk") data.target_fingerprint = weights_checksum(target.folder);
+  const auto checksum = world.broadcast(session.is_root() ? weights_checksum(target.folder) : "", 0);
+  if (c.method.cache == "disk") data.target_fingerprint = checksum;
   const auto collectives = make_collectives(world, session.device());
   const auto folder = fs::path(c.run.output) / "model";
   options.checkpoint_folder = folder.string() + ".training";
-  options.identity = training_identity(c, dataset);
+  options.identity = training_identity(c, {dataset_checksum(dataset), checksum, target.tokenizer->checksum()});
   options.step_log = folder.string() + ".train.jsonl";
   Progress progress(c.method.name, count_steps(options, static_cast<std::int64_t>(data.forget->size())), "steps");
   auto result = unlearn(target.transformer, c.method, options, data, *collectives, [&](const StepReport& report) {
@@ -98,7 +89,7 @@ ExitCode run_unlearn(const Communicator& world, const CommandLine&, const Config
   });
   progress.finish();
   if (session.is_root()) {
-    save_unlearned(folder, unlearned_model(target, std::move(result), c.method), c, weights_checksum(target.folder));
+    save_unlearned(folder, unlearned_model(target, std::move(result), c.method), c, checksum);
     remove_training_checkpoints(options.checkpoint_folder);
   }
   world.barrier();

@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 
 from unpact_results import statistics as st
+from unpact_results.recompute import ORIGINS_MARK
 
 FLAGS = {"bool": ([0, 1], "no yes"), "right": ([0, 1], "wrong right"), "split": ([0, 1], "forget retain"),
          "class": ([0, 1, 2, 3, 4], "unknown retained forgotten kept destroyed"), "state": ([0, 1, 2], "finished missing broken")}
@@ -201,9 +202,10 @@ def write_cell(path: Path, recipe: Recipe | None = None) -> Path:
 
 def _root(file, recipe: Recipe) -> None:
     config = f"[run]\nseed = {recipe.seed}\n\n[method]\nname = {recipe.method}\n\n[note]\ntext = <img src=x onerror=alert(1)>\n"
+    whole = config + ORIGINS_MARK + "\n[model]\nname = " + recipe.model + "\n"
     checksums = [hashlib.sha256(x.encode()).hexdigest() for x in (recipe.model, "tokenizer")]
     text = {"schema_name": "unpact-cell", "schema_version": "1.2.0", "software": "unpact", "software_version": "0.1.0", "git_commit": "0123abcd", "build_type": "Release",
-            "compiler": "GNU 12.2.0", "hdf5_version": "1.10.8", "config_resolved": config,
+            "compiler": "GNU 12.2.0", "hdf5_version": "1.10.8", "config_resolved": whole,
             "fingerprint": hashlib.sha256(json.dumps([config, *checksums], separators=(",", ":")).encode()).hexdigest(), "devices": json.dumps(["cpu", "cpu"]),
             "library_versions": json.dumps({"torch": "2.11.0", "mpi": "4.1.4"}), "started": "2026-01-31T12:00:00Z", "ended": "2026-01-31T12:40:00Z",
             "model_checksum": checksums[0], "tokenizer_checksum": checksums[1], "cell_id": recipe.id, "model": recipe.model, "dataset": recipe.dataset,

@@ -9,6 +9,7 @@ from synthetic_campaign import RECIPES, write_campaign
 from unpact_results.__main__ import main
 from unpact_results.model import Verification
 from unpact_results.reading import load_campaign, load_cell
+from unpact_results.recompute import ORIGINS_MARK
 from unpact_results.report import render
 from unpact_results.validate import validate_all, validate_file
 
@@ -105,6 +106,21 @@ def test_planted_fault_is_found(name, good, tmp_path):
         plant(file)
     faults = validate_file(path)
     assert any(expected in fault for fault in faults), faults
+
+
+def test_only_what_stands_above_the_origins_of_the_inputs_is_in_the_fingerprint(good, tmp_path):
+    """Also in files without that line, whose whole configuration counts."""
+    path = tmp_path / "cell.h5"
+    path.write_bytes(good)
+    with h5py.File(path, "r+") as file:
+        file.attrs["config_resolved"] += "path = /elsewhere\n"
+    assert not any("fingerprint" in fault for fault in validate_file(path))
+    with h5py.File(path, "r+") as file:
+        file.attrs["config_resolved"] = file.attrs["config_resolved"].split(ORIGINS_MARK)[0]
+    assert not any("fingerprint" in fault for fault in validate_file(path))
+    with h5py.File(path, "r+") as file:
+        file.attrs["config_resolved"] += "path = /elsewhere\n"
+    assert any("fingerprint does not follow" in fault for fault in validate_file(path))
 
 
 def test_one_line_a_fault_and_exit_code(good, tmp_path, capsys):

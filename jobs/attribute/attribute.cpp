@@ -3,7 +3,8 @@
 #include "jobs/attribute/attribution_summary.hpp"
 #include "jobs/attribute/tune.hpp"
 #include "jobs/job_table.hpp"
-#include "unpact/campaign/cell.hpp"
+#include "unpact/campaign/baseline.hpp"
+#include "unpact/campaign/summary.hpp"
 #include "unpact/core/log.hpp"
 
 namespace unpact {

@@ -12,6 +12,7 @@
 #include "unpact/evaluation/attribute_questions.hpp"
 #include "unpact/evaluation/threshold_search.hpp"
 #include "unpact/checkpoint/checkpoint.hpp"
+#include "unpact/data/load_dataset.hpp"
 #include "unpact/store/tuning_file.hpp"
 
 namespace unpact {
@@ -23,10 +24,11 @@ bool is_labelled(const QuestionAnswer& pair) { return !pair.keys.empty(); }
 std::string objective_of(const Configuration& c, const Dataset& dataset) {
   const auto& all = dataset.focus_questions;
   const bool labels = std::any_of(all.begin(), all.end(), is_labelled);
-  if (c.attribution.tune_objective == "auto") return labels ? "labels" : "effect";
-  UNPACT_VALIDATE(c.attribution.tune_objective != "labels" || labels, "option 'attribution.tune_objective' is 'labels'",
+  const auto objective = c.attribution.tune_objective;
+  if (objective == TuneObjective::automatic) return labels ? "labels" : "effect";
+  UNPACT_VALIDATE(objective != TuneObjective::labels || labels, "option 'attribution.tune_objective' is 'labels'",
                   "the dataset has no questions with key words", "use effect");
-  return c.attribution.tune_objective;
+  return name_of_value(objective);
 }
 
 /// The questions that the objective is about: labelled ones, or all of the forget and retain sets.

@@ -4,10 +4,11 @@
 #include "jobs/inspect/inspect_parts.hpp"
 #include "jobs/inspect/model_inspection.hpp"
 #include "jobs/job_table.hpp"
-#include "unpact/campaign/resources.hpp"
+#include "unpact/campaign/session.hpp"
 #include "unpact/comm/device.hpp"
 #include "unpact/core/log.hpp"
 #include "unpact/core/version.hpp"
+#include "unpact/data/load_dataset.hpp"
 
 namespace unpact {
 namespace fs = std::filesystem;

@@ -1,129 +1,26 @@
 #include "unpact/campaign/cell.hpp"
 
-#include <algorithm>
 #include <cmath>
-#include <cstdio>
 
 #include "model_digest.hpp"
+#include "provenance.hpp"
 #include "stage_meter.hpp"
-#include "unpact/train/step_note.hpp"
 #include "unpact/campaign/evaluation_stage.hpp"
-#include "unpact/campaign/resources.hpp"
+#include "unpact/campaign/fingerprints.hpp"
+#include "unpact/campaign/unlearn_inputs.hpp"
 #include "unpact/campaign/unlearned_folder.hpp"
 #include "unpact/core/checksum.hpp"
 #include "unpact/core/clock.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/core/json.hpp"
-#include "unpact/core/log.hpp"
 #include "unpact/core/progress.hpp"
-#include "unpact/evaluation/attribute_questions.hpp"
-#include "unpact/evaluation/verify.hpp"
-#include "unpact/checkpoint/checkpoint.hpp"
 #include "unpact/store/cell_file.hpp"
+#include "unpact/train/step_note.hpp"
 #include "unpact/train/training_checkpoint.hpp"
 
 namespace unpact {
 namespace fs = std::filesystem;
 namespace {
-
-/// The configuration as far as this cell's numbers depend on it: where it is written, on what device and beside which
-/// other cells does not matter; what the dataset says does.
-Configuration relevant_to_cell(const Baseline& baseline, const Configuration& c) {
-  Configuration relevant = c;
-  relevant.dataset.checksum = baseline.dataset_checksum;
-  relevant.run = RunOptions();
-  relevant.run.seed = c.run.seed;
-  relevant.model.path.clear();  // the checksum says which weights these are
-  relevant.attribution.tune = false;
-  relevant.attribution.tune_objective = AttributionOptions().tune_objective;
-  relevant.attribution.tune_alphas = AttributionOptions().tune_alphas;
-  relevant.attribution.tune_betas = AttributionOptions().tune_betas;
-  relevant.train = numbers_of(c.train);
-  const auto& file = c.method.forget == "dpo" ? c.method.alternates : c.method.weights_path;
-  if (!file.empty()) relevant.method.file_checksum = sha256_of_file(file);
-  relevant.method.cache = MethodOptions().cache;  // where numbers are kept does not change them
-  relevant.method.cache_gib = MethodOptions().cache_gib;
-  relevant.method.rmu_early_stop = MethodOptions().rmu_early_stop;  // nor does what runs and is dropped
-  relevant.campaign = CampaignOptions();
-  relevant.ask = AskOptions();
-  relevant.evaluate.unlearned.clear();  // its checksum says which weights these are
-  relevant.inspect = InspectOptions();
-  return relevant;
-}
-
-Provenance provenance_of(const Session& session, const Communicator& group, const Baseline& baseline, const Configuration& c) {
-  const auto& target = baseline.target;
-  Provenance p;
-  p.started = utc_now();
-  p.resolved_configuration = to_ini(relevant_to_cell(baseline, c));
-  p.seed = static_cast<std::int64_t>(c.run.seed);
-  p.world_size = session.world().size();
-  p.group_size = group.size();
-  p.devices = group.size() == session.world().size()
-                  ? session.devices()
-                  : group.all_gather(session.devices()[static_cast<std::size_t>(session.world().rank())]);
-  p.model_checksum = weights_checksum(target.folder);
-  p.tokenizer_checksum = target.tokenizer->checksum();
-  p.library_versions = library_versions();
-  return p;
-}
-
-CellRecord start_record(const Session& session, const Communicator& group, const Baseline& baseline, const Configuration& c) {
-  CellRecord record;
-  record.id = cell_id(c);
-  record.model = c.model.name;
-  record.dataset = c.dataset.name;
-  record.method = c.method.name;
-  record.provenance = provenance_of(session, group, baseline, c);
-  record.attribution_method = c.attribution.method;
-  record.attribution_settings = used_settings(c.attribution.method, c.attribution.settings, *baseline.target.tokenizer);
-  record.contribution_unit = unit_of(c.attribution.method);
-  record.alpha = c.attribution.keys.alpha;
-  record.beta = c.attribution.keys.beta;
-  return record;
-}
-
-std::string file_safe(std::string name) {
-  for (auto& character : name)
-    if (!std::isalnum(static_cast<unsigned char>(character)) && character != '-' && character != '_' && character != '.') character = '-';
-  return name;
-}
-
-/// A target that is made depends on what the dataset says, too.
-Configuration with_dataset(Configuration c, const std::string& checksum) {
-  c.dataset.checksum = checksum;
-  return c;
-}
-
-/// Settings that make a baseline; those of unlearning do not.
-Configuration baseline_configuration(const Configuration& c) {
-  Configuration base = c;
-  base.method = MethodOptions();
-  base.method.name = "none";
-  base.method_overrides = MethodOverrides();
-  base.method_use.clear();
-  base.unlearn = UnlearnOptions();
-  base.evaluate = EvaluateOptions();
-  return base;
-}
-
-/// Readers of version 1.1 find the table `verification` as text.
-void say_verification(CellRecord& record, const std::vector<AskedQuestion>& questions) {
-  for (const auto& found : record.verification)
-    record.attribution_settings["verified_" + found.model] = describe_verification(found, questions);
-}
-
-void evaluate_target(const Session& session, Baseline& baseline, const Configuration& c, FinishedPages& pages) {
-  auto& record = baseline.record;
-  record.questions = record_questions(baseline.questions, *baseline.target.tokenizer);
-  const auto method = make_attribution_method(c.attribution.method, c.attribution.settings, c.run.seed, *baseline.target.tokenizer);
-  record.noise_floor = noise_floor_of(baseline.target.transformer, *method, baseline.questions);
-  record.target = evaluate_model(session.world(), baseline.target, baseline.questions, c, {"target", record.noise_floor, &pages}, record);
-  say_verification(record, baseline.questions);
-  record.unlearned = record.target;  // nothing was unlearned: the file says what a perfect copy looks like
-  compare_models(session.world(), baseline.target, baseline.questions, c, record);
-  record.provenance.ended = utc_now();
-}
 
 TrainingStep training_step(const StepReport& report) {
   TrainingStep step;
@@ -137,14 +34,6 @@ TrainingStep training_step(const StepReport& report) {
   return step;
 }
 
-std::string fingerprint_of_cell(const Baseline& baseline, const Configuration& c) {
-  Provenance p;
-  p.resolved_configuration = to_ini(relevant_to_cell(baseline, c));
-  p.model_checksum = baseline.record.provenance.model_checksum;
-  p.tokenizer_checksum = baseline.record.provenance.tokenizer_checksum;
-  return fingerprint_of(p);
-}
-
 fs::path unfinished_folder(const fs::path& folder, const std::string& id) { return folder / "cells" / (id + ".unfinished"); }
 
 }  // namespace
@@ -154,34 +43,6 @@ std::string cell_id(const Configuration& c) {
 }
 
 fs::path cell_file(const fs::path& folder, const std::string& id) { return folder / "cells" / (id + ".h5"); }
-
-Baseline prepare_baseline(const Session& session, const Configuration& c, const fs::path& folder) {
-  const auto base = baseline_configuration(c);
-  auto dataset = load_dataset(c.dataset);
-  auto checksum = dataset_checksum(dataset);
-  const auto name = file_safe(concat(c.model.name, "__", c.dataset.name));
-  auto target = prepare_model(session, with_dataset(c, checksum), dataset, folder / "models" / name);
-  auto questions = ask_questions(dataset, *target.tokenizer, target.prompt_template, static_cast<std::size_t>(c.prompt.examples),
-                                 static_cast<std::size_t>(c.dataset.limit));
-  for (auto& asked : questions) asked.unit = c.attribution.settings.unit;
-  Baseline baseline{std::move(target), std::move(dataset), std::move(questions), std::move(checksum), {}};
-  baseline.record = start_record(session, session.world(), baseline, base);
-  const auto file = folder / "baselines" / (name + ".h5");
-  const auto unfinished = folder / "baselines" / (name + ".unfinished");
-  const bool done = session.is_root() && is_finished_cell(file, fingerprint_of(baseline.record.provenance));
-  if (done) fs::remove_all(unfinished);  // of a job that was killed at its very end
-  if (session.world().broadcast(done ? "yes" : "no", 0) == "yes") {
-    log::info(concat("Using the target's answers and contributions in ", file.string()));
-    baseline.record = read_cell_file(file);
-    return baseline;
-  }
-  log::info(concat("Asking the target ", baseline.questions.size(), " questions"));
-  FinishedPages pages(session.world(), unfinished, fingerprint_of(baseline.record.provenance));
-  evaluate_target(session, baseline, base, pages);
-  write_cell_file(session.world(), file, baseline.record);
-  pages.remove();
-  return baseline;
-}
 
 bool is_cell_done(const Baseline& baseline, const Configuration& c, const fs::path& folder) {
   const auto id = cell_id(c);
@@ -198,7 +59,7 @@ FinishedPages pages_of_cell(const Communicator& group, const Baseline& baseline,
 
 CellRecord compare_with_baseline(const Session& session, const Communicator& group, const Baseline& baseline,
                                  const LanguageModel& unlearned, const Configuration& c, FinishedPages& pages) {
-  auto record = start_record(session, group, baseline, c);
+  auto record = start_record(session, group, baseline, c, Made::cell);
   record.questions = baseline.record.questions;
   record.target = baseline.record.target;
   record.verification = baseline.record.verification;
@@ -214,11 +75,12 @@ CellRecord run_cell(const Session& session, const Communicator& group, const Bas
   const StageMeter unlearning(group, session.device());
   const auto collectives = make_collectives(group, session.device());
   auto data = unlearn_data(c, baseline.dataset, *baseline.target.tokenizer, baseline.target.prompt_template);
-  data.target_fingerprint = baseline.record.provenance.model_checksum;
+  const auto& provenance = baseline.record.provenance;
+  data.target_fingerprint = provenance.model_checksum;
   auto options = c.unlearn_training();
   const auto training_folder = folder / "training" / cell_id(c);
   options.checkpoint_folder = training_folder;
-  options.identity = to_ini(relevant_to_cell(baseline, c)) + baseline.record.provenance.model_checksum;
+  options.identity = training_identity(c, {baseline.dataset_checksum, provenance.model_checksum, provenance.tokenizer_checksum});
   options.step_log = folder / "logs" / (cell_id(c) + ".train.jsonl");
   std::vector<TrainingStep> training;
   Progress progress(concat(c.method.name, ": unlearn"), count_steps(options, static_cast<std::int64_t>(data.forget->size())), "steps");
@@ -241,38 +103,6 @@ CellRecord run_cell(const Session& session, const Communicator& group, const Bas
   pages.remove();
   if (group.is_root()) remove_training_checkpoints(training_folder);
   return record;
-}
-
-std::string summary_table(const std::vector<CellRecord>& records) {
-  const auto percent = [](const CellRecord& record, const std::string& name) -> std::string {
-    for (const auto& rate : record.rates) {
-      if (rate.name != name) continue;
-      if (rate.total == 0) return "-";
-      char text[32];
-      std::snprintf(text, sizeof text, "%.1f %% (%llu/%llu)", 100 * rate.value, static_cast<unsigned long long>(rate.count),
-                    static_cast<unsigned long long>(rate.total));
-      return text;
-    }
-    return "-";
-  };
-  const std::vector<std::pair<std::string, std::string>> columns = {{"forget right", "unlearned_right_forget"},
-                                                                    {"retain right", "unlearned_right_retain"},
-                                                                    {"FocusOnKey", "recovery_focus_on_key"},
-                                                                    {"Probab", "recovery_probab"},
-                                                                    {"destructive", "destructive"}};
-  const auto cell = [](const std::string& text, std::size_t width) { return text + std::string(text.size() < width ? width - text.size() : 1, ' '); };
-  std::size_t width = 34;
-  for (const auto& record : records) width = std::max(width, record.id.size());
-  width += 2;
-  std::string table = cell("cell", width);
-  for (const auto& [title, name] : columns) table += cell(title, 19);
-  table += "\n";
-  for (const auto& record : records) {
-    table += cell(record.id, width);
-    for (const auto& [title, name] : columns) table += cell(percent(record, name), 19);
-    table += "\n";
-  }
-  return table;
 }
 
 }  // namespace unpact

@@ -27,7 +27,7 @@ std::vector<OwnAnswer> own_answers(const Communicator& group, const LanguageMode
 }
 
 const ContributionRecord& focused(const ModelRecord& model, const Configuration& c) {
-  return c.attribution.focus_of == "own" ? model.own : model.gold;
+  return c.attribution.focus_of == FocusOf::own ? model.own : model.gold;
 }
 
 /// The judge 'choice' wants letters, the others texts.
@@ -192,7 +192,7 @@ void compare_models(const Communicator& group, const LanguageModel& unlearned, c
   }
   record.focus_shift = focus_shift(record, c);
 
-  const auto& keys_of = focused(c.probe.keys_of == "target" ? record.target : record.unlearned, c);
+  const auto& keys_of = focused(c.probe.keys_of == KeysOf::target ? record.target : record.unlearned, c);
   std::vector<std::vector<std::string>> keys;
   for (std::size_t q = 0; q < questions.size(); ++q) {
     const auto n = questions[q].prompt.candidate_end - questions[q].prompt.candidate_begin;

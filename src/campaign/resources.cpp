@@ -1,8 +1,8 @@
 #include "unpact/campaign/resources.hpp"
 
+#include "unpact/campaign/fingerprints.hpp"
 #include "unpact/train/step_note.hpp"
 #include "unpact/core/atomic_file.hpp"
-#include "unpact/core/checksum.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/core/log.hpp"
 #include "unpact/core/progress.hpp"
@@ -21,12 +21,6 @@ constexpr const char* kFingerprintFile = "unpact-fingerprint.txt";
 bool selects(const std::string& list, const std::string& item) {
   const auto items = split_list(list);
   return std::find(items.begin(), items.end(), item) != items.end();
-}
-
-void add_questions(std::vector<Example>& examples, const std::vector<QuestionAnswer>& pairs, const Tokenizer& tokenizer,
-                   const PromptTemplate& prompt_template, const std::string& loss_on) {
-  for (const auto& pair : pairs)
-    examples.push_back(make_question_example(tokenizer, prompt_template, pair, loss_on == "all" ? LossOn::all : LossOn::answer));
 }
 
 /// Each focus question plain and with two of the phrasings in turn: enough to learn what they mean.
@@ -80,57 +74,51 @@ LanguageModel starting_model(const Session& session, const Configuration& c, con
   return {std::move(transformer), std::move(tokenizer), c.prompt.resolve(), {}};
 }
 
-/// What a made target depends on.
-std::string target_fingerprint(const Configuration& c) {
-  Configuration relevant;
-  relevant.run.seed = c.run.seed;
-  relevant.model = c.model;
-  relevant.prompt = c.prompt;
-  relevant.dataset = c.dataset;
-  relevant.dataset.limit = 0;
-  relevant.finetune = c.finetune;
-  relevant.train = numbers_of(c.train);
-  relevant.probe.phrasings = c.probe.phrasings;
-  return sha256_of_bytes(to_ini(relevant));
-}
-
 bool is_made(const fs::path& folder, const std::string& fingerprint) {
   const auto file = folder / kFingerprintFile;
   return fs::exists(file) && fs::exists(folder / "config.json") && trim(read_file(file)) == fingerprint;
 }
 
-}  // namespace
-
-namespace {
-
-Dataset read_dataset(const DatasetOptions& options) {
-  if (options.kind == "tofu") return read_tofu(options.path, options.retain_path, options.name);
-  if (options.kind == "wmdp" || options.kind == "mmlu")
-    return read_multiple_choice({options.path, options.retain_path, options.forget_texts, options.retain_texts}, options.kind, options.name);
-  return read_muse(options.path, options.name);
+/// Fine-tunes and saves. @param fingerprint what the result depends on.
+void make_target(const Session& session, const Configuration& c, const Dataset& dataset, const fs::path& folder, const std::string& fingerprint) {
+  check_training_device(c.train, session.device());
+  auto options = c.finetune_training();
+  auto model = starting_model(session, c, dataset, folder, options);
+  const auto examples = std::make_shared<const std::vector<Example>>(
+      finetune_examples(c.finetune, dataset, *model.tokenizer, model.prompt_template, c.probe.resolve_phrasings()));
+  const CrossEntropyTerm loss(examples);
+  const auto collectives = make_collectives(session.world(), session.device());
+  log::info(concat("Fine-tuning ", model.transformer.config().parameter_count(), " weights on ", examples->size(), " examples, ",
+                   session.world().size(), " rank(s)"));
+  options.checkpoint_folder = folder.string() + ".training";
+  options.identity = fingerprint;
+  options.step_log = folder.string() + ".train.jsonl";
+  Progress progress("fine-tune", count_steps(options, loss.example_count()), "steps");
+  train(model.transformer, {{&loss, 1.0}}, options, *collectives, {}, [&](const StepReport& report) {
+    log::detail(concat("step ", report.step, " loss ", report.loss, " gradient norm ", report.gradient_norm, " lr ", report.learning_rate));
+    progress.advance(1, step_note(report));
+  });
+  progress.finish();
+  if (session.is_root()) {
+    save_checkpoint(folder, model.transformer.config(), model.transformer.weights(), *model.tokenizer);
+    write_file_atomically(folder / kFingerprintFile, fingerprint + "\n");
+    remove_training_checkpoints(options.checkpoint_folder);
+  }
+  session.world().barrier();
 }
 
 }  // namespace
-
-Dataset load_dataset(const DatasetOptions& options) {
-  UNPACT_VALIDATE(!options.path.empty(), "no dataset", "dataset.path is empty", "give --dataset NAME (a file of datasets/) or --dataset.path DIR");
-  auto dataset = read_dataset(options);
-  UNPACT_VALIDATE(options.checksum.empty() || options.checksum == dataset_checksum(dataset),
-                  concat("the dataset ", options.name, " in ", options.path, " has another content than dataset.checksum says"),
-                  concat("it is ", dataset_checksum(dataset)), "find the data that were meant, or remove dataset.checksum");
-  UNPACT_VALIDATE(!dataset.forget_questions.empty() && !dataset.retain_questions.empty(), concat("the dataset ", options.name, " has an empty set"),
-                  "it needs forget and retain questions", "check its folder");
-  return dataset;
-}
 
 std::vector<Example> finetune_examples(const FinetuneOptions& options, const Dataset& dataset, const Tokenizer& tokenizer,
                                        const PromptTemplate& prompt_template, const std::vector<std::string>& phrasings) {
   std::vector<Example> examples;
   std::vector<std::string> texts;
+  const auto add_questions = [&](const std::vector<QuestionAnswer>& pairs) {
+    for (auto& example : question_examples(tokenizer, prompt_template, pairs, options.loss_on)) examples.push_back(std::move(example));
+  };
   for (const bool forget : {true, false}) {
     if (!selects(options.sets, forget ? "forget" : "retain")) continue;
-    if (selects(options.parts, "questions"))
-      add_questions(examples, forget ? dataset.forget_questions : dataset.retain_questions, tokenizer, prompt_template, options.loss_on);
+    if (selects(options.parts, "questions")) add_questions(forget ? dataset.forget_questions : dataset.retain_questions);
     if (selects(options.parts, "texts")) {
       const auto& set = forget ? dataset.forget_texts : dataset.retain_texts;
       texts.insert(texts.end(), set.begin(), set.end());
@@ -138,8 +126,7 @@ std::vector<Example> finetune_examples(const FinetuneOptions& options, const Dat
   }
   if (!texts.empty())
     for (auto& chunk : chunk_texts(tokenizer, texts, options.chunk_length, false)) examples.push_back(std::move(chunk));
-  if (selects(options.parts, "focus"))
-    add_questions(examples, phrase_focus_questions(dataset.focus_questions, phrasings), tokenizer, prompt_template, options.loss_on);
+  if (selects(options.parts, "focus")) add_questions(phrase_focus_questions(dataset.focus_questions, phrasings));
   UNPACT_VALIDATE(!examples.empty(), "nothing to fine-tune on", concat("the dataset has no ", options.parts, " in its ", options.sets, " set"),
                   "choose other finetune.parts");
   return examples;
@@ -162,40 +149,18 @@ void check_training_device(const TrainExecution& execution, const c10::Device& d
 }
 
 void finetune_into(const Session& session, const Configuration& c, const Dataset& dataset, const fs::path& folder) {
-  check_training_device(c.train, session.device());
-  auto options = c.finetune_training();
-  auto model = starting_model(session, c, dataset, folder, options);
-  const auto examples = std::make_shared<const std::vector<Example>>(
-      finetune_examples(c.finetune, dataset, *model.tokenizer, model.prompt_template, c.probe.resolve_phrasings()));
-  const CrossEntropyTerm loss(examples);
-  const auto collectives = make_collectives(session.world(), session.device());
-  log::info(concat("Fine-tuning ", model.transformer.config().parameter_count(), " weights on ", examples->size(), " examples, ",
-                   session.world().size(), " rank(s)"));
-  options.checkpoint_folder = folder.string() + ".training";
-  options.identity = target_fingerprint(c) + dataset_checksum(dataset);
-  options.step_log = folder.string() + ".train.jsonl";
-  Progress progress("fine-tune", count_steps(options, loss.example_count()), "steps");
-  train(model.transformer, {{&loss, 1.0}}, options, *collectives, {}, [&](const StepReport& report) {
-    log::detail(concat("step ", report.step, " loss ", report.loss, " gradient norm ", report.gradient_norm, " lr ", report.learning_rate));
-    progress.advance(1, step_note(report));
-  });
-  progress.finish();
-  if (session.is_root()) {
-    save_checkpoint(folder, model.transformer.config(), model.transformer.weights(), *model.tokenizer);
-    write_file_atomically(folder / kFingerprintFile, target_fingerprint(c) + "\n");
-    remove_training_checkpoints(options.checkpoint_folder);
-  }
-  session.world().barrier();
+  make_target(session, c, dataset, folder, target_fingerprint(session, c, dataset_checksum(dataset)));
 }
 
 LanguageModel prepare_model(const Session& session, const Configuration& c, const Dataset& dataset, const fs::path& folder) {
   if (!c.model.make_target && !c.model.path.empty()) return load_language_model(c.model.path, c.prompt.resolve(), session.device());
   // The root decides for all: another rank may see the folder late on a network file system.
-  const auto made = session.world().broadcast(session.is_root() && is_made(folder, target_fingerprint(c)) ? "yes" : "no", 0);
+  const auto fingerprint = target_fingerprint(session, c, dataset_checksum(dataset));
+  const auto made = session.world().broadcast(session.is_root() && is_made(folder, fingerprint) ? "yes" : "no", 0);
   if (made == "yes") {
     log::info(concat("Using the target model in ", folder.string()));
   } else {
-    finetune_into(session, c, dataset, folder);
+    make_target(session, c, dataset, folder, fingerprint);
   }
   return load_language_model(folder, c.prompt.resolve(), session.device());
 }

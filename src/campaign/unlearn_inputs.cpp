@@ -1,9 +1,9 @@
-/// What an unlearning method learns from: examples, answers to prefer, weights of tokens.
+#include "unpact/campaign/unlearn_inputs.hpp"
+
 #include <cmath>
 #include <map>
 #include <sstream>
 
-#include "unpact/campaign/resources.hpp"
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/checksum.hpp"
 #include "unpact/core/error.hpp"
@@ -20,21 +20,16 @@ struct Encoder {
   const PromptTemplate& prompt_template;
 };
 
-std::vector<Example> question_examples(const std::vector<QuestionAnswer>& pairs, const Encoder& encoder, const std::string& loss_on) {
-  std::vector<Example> examples;
-  for (const auto& pair : pairs)
-    examples.push_back(make_question_example(encoder.tokenizer, encoder.prompt_template, pair, loss_on == "all" ? LossOn::all : LossOn::answer));
-  return examples;
-}
-
 Examples set_examples(const UnlearnOptions& options, const Encoder& encoder, const std::vector<QuestionAnswer>& pairs,
                       const std::vector<std::string>& texts, const char* set) {
   std::vector<Example> examples;
-  if (options.form == "questions") examples = question_examples(pairs, encoder, options.loss_on);
-  if (options.form == "texts" && !texts.empty())
-    examples = options.chunk_rule == "muse" ? chunk_texts(encoder.tokenizer, texts, options.chunk_length, options.wrap_last_chunk)
-                                            : chunk_texts_encoded_again(encoder.tokenizer, texts, options.chunk_length);
-  UNPACT_VALIDATE(!examples.empty(), concat("the ", set, " set is empty"), concat("the dataset has no ", options.form, " there"),
+  if (options.form == ExampleForm::questions)
+    examples = question_examples(encoder.tokenizer, encoder.prompt_template, pairs, options.loss_on);
+  else if (!texts.empty())
+    examples = options.chunk_rule == ChunkRule::muse
+                   ? chunk_texts(encoder.tokenizer, texts, options.chunk_length, options.wrap_last_chunk)
+                   : chunk_texts_encoded_again(encoder.tokenizer, texts, options.chunk_length);
+  UNPACT_VALIDATE(!examples.empty(), concat("the ", set, " set is empty"), concat("the dataset has no ", name_of_value(options.form), " there"),
                   "choose another unlearn.form or dataset");
   return std::make_shared<const std::vector<Example>>(std::move(examples));
 }
@@ -97,20 +92,23 @@ TokenWeights read_weights(const fs::path& file, const std::vector<Example>& exam
 
 }  // namespace
 
+const std::string& file_of(const MethodOptions& method) { return method.forget == "dpo" ? method.alternates : method.weights_path; }
+
 UnlearnData unlearn_data(const Configuration& c, const Dataset& dataset, const Tokenizer& tokenizer, const PromptTemplate& prompt_template) {
   const Encoder encoder{tokenizer, prompt_template};
   UnlearnData data;
   data.forget = set_examples(c.unlearn, encoder, dataset.forget_questions, dataset.forget_texts, "forget");
   data.retain = set_examples(c.unlearn, encoder, dataset.retain_questions, dataset.retain_texts, "retain");
-  const auto& file = c.method.forget == "dpo" ? c.method.alternates : c.method.weights_path;
+  const auto& file = file_of(c.method);
   if (!file.empty() && !c.method.file_checksum.empty())
     UNPACT_VALIDATE(sha256_of_file(file) == c.method.file_checksum, concat(file, " has another content than method.file_checksum says"),
                     concat("it is ", sha256_of_file(file)), "find the file that was meant, or remove method.file_checksum");
   if (c.method.forget == "dpo")
     data.alternates = std::make_shared<const std::vector<Example>>(
-        question_examples(with_other_answers(c.method.alternates, dataset.forget_questions, c.run.seed), encoder, c.unlearn.loss_on));
+        question_examples(tokenizer, prompt_template, with_other_answers(c.method.alternates, dataset.forget_questions, c.run.seed),
+                          c.unlearn.loss_on));
   if (c.method.weighting == "given") data.given_weights = read_weights(c.method.weights_path, *data.forget);
-  data.retain_sampling = parse_sampling(c.unlearn.retain_sampling);
+  data.retain_sampling = c.unlearn.retain_sampling;
   data.cache_folder = fs::path(c.run.output) / "cache";
   return data;
 }

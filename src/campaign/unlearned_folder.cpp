@@ -38,6 +38,7 @@ void take_options(Configuration& c, const Json& options, const fs::path& file) {
                     "give the folder that `unpact unlearn` wrote");
     assign(option, value.get<std::string>(), concat("in ", file.string()));
   }
+  apply_method_overrides(c);  // of files that say both
   check_method(c.method);
 }
 

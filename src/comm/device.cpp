@@ -127,16 +127,11 @@ std::string placement_problem(const std::vector<DevicePlacement>& ranks) {
   return refused ? table : std::string();
 }
 
-c10::Device choose_device(const Communicator& world, const std::string& wanted) {
-  const std::vector<std::string> known = {"auto", "cpu", "cuda"};
-  const auto near = closest_match(wanted, known);
-  UNPACT_VALIDATE(wanted == "auto" || wanted == "cpu" || wanted == "cuda", concat("unknown device \"", wanted, "\""),
-                  "the devices are auto, cpu and cuda",
-                  near.empty() ? std::string("choose one of them") : concat("did you mean \"", near, "\"?"));
-  if (wanted == "cpu") return c10::kCPU;
+c10::Device choose_device(const Communicator& world, DeviceChoice wanted) {
+  if (wanted == DeviceChoice::cpu) return c10::kCPU;
   const auto gpus = visible_gpus();
   if (world.max(static_cast<std::int64_t>(gpus.count)) > 0) return choose_gpu(world, gpus);
-  UNPACT_VALIDATE(wanted == "auto", "CUDA was asked for, but there is no GPU to use", gpus.why_none,
+  UNPACT_VALIDATE(wanted == DeviceChoice::automatic, "CUDA was asked for, but there is no GPU to use", gpus.why_none,
                   "choose the device auto or cpu, or run where nvidia-smi lists a GPU");
   return c10::kCPU;
 }

@@ -35,6 +35,13 @@ Example make_question_example(const Tokenizer& tokenizer, const PromptTemplate& 
   return example;
 }
 
+std::vector<Example> question_examples(const Tokenizer& tokenizer, const PromptTemplate& prompt_template,
+                                       const std::vector<QuestionAnswer>& pairs, LossOn loss_on) {
+  std::vector<Example> examples;
+  for (const auto& pair : pairs) examples.push_back(make_question_example(tokenizer, prompt_template, pair, loss_on));
+  return examples;
+}
+
 std::vector<Example> chunk_texts(const Tokenizer& tokenizer, const std::vector<std::string>& texts, std::int64_t length,
                                  bool wrap) {
   UNPACT_VALIDATE(length >= 2, concat("cannot cut texts into pieces of ", length, " tokens"),

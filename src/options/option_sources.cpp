@@ -61,14 +61,15 @@ po::options_description description(Place place) {
 }
 
 /// The first value that a source gives for a key counts; sources are stored from the strongest to the weakest.
-void store(OptionValues& values, const std::vector<po::option>& options, const std::string& origin, const fs::path& base) {
+void store(OptionValues& values, const std::vector<po::option>& options, const std::string& origin, const fs::path& base,
+           bool on_command_line = false) {
   std::set<std::string> seen;
   for (const auto& option : options) {
     const auto alias = aliases().find(option.string_key);
     const auto& key = alias == aliases().end() ? option.string_key : alias->second;
     UNPACT_VALIDATE(seen.insert(key).second, concat("option '", key, "' appears twice"), origin, "remove one of the two");
     // A switch carries no value.
-    values.try_emplace(key, OptionValue{option.value.empty() ? "true" : option.value.back(), origin, base});
+    values.try_emplace(key, OptionValue{option.value.empty() ? "true" : option.value.back(), origin, base, on_command_line});
   }
 }
 
@@ -130,9 +131,9 @@ std::string OptionValue::absolute(bool is_path) const {
 OptionSources::OptionSources(const std::string& job, const std::vector<std::string>& arguments, const std::vector<std::string>& forced) {
   for (const auto& setting : forced) {
     const auto equals = setting.find('=');
-    given_.try_emplace(setting.substr(0, equals), OptionValue{setting.substr(equals + 1), "by the campaign", {}});
+    given_.try_emplace(setting.substr(0, equals), OptionValue{setting.substr(equals + 1), "by the campaign", {}, true});
   }
-  store(given_, parse_command_line(job, arguments).options, "on the command line", {});
+  store(given_, parse_command_line(job, arguments).options, "on the command line", {}, true);
   const auto take = [&](const std::string& key) -> std::optional<std::string> {
     const auto node = given_.extract(key);
     return node.empty() ? std::nullopt : std::optional(node.mapped().text);

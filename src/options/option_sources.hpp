@@ -10,6 +10,7 @@ namespace unpact {
 struct OptionValue {
   std::string text, origin;
   std::filesystem::path base;  ///< folder that a relative input path is meant from
+  bool on_command_line = false;
 
   /// The text, a relative input path being taken from its base.
   std::string resolved(bool is_path) const;
@@ -33,6 +34,7 @@ class OptionSources {
 
   /// Whether something stronger than a choice sets the option, and to what (empty when not).
   bool is_given(const std::string& key) const { return given_.count(key) != 0; }
+  bool is_on_command_line(const std::string& key) const { return is_given(key) && given_.at(key).on_command_line; }
   std::string given(const std::string& key) const { return is_given(key) ? given_.at(key).text : std::string(); }
 
  private:

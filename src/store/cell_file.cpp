@@ -108,7 +108,8 @@ bool is_finished_cell(const fs::path& path, const std::string& fingerprint) {
 }
 
 std::string fingerprint_of(const Provenance& provenance) {
-  const Json parts = {provenance.resolved_configuration, provenance.model_checksum, provenance.tokenizer_checksum};
+  const auto& whole = provenance.resolved_configuration;
+  const Json parts = {whole.substr(0, whole.find(kOriginsMark)), provenance.model_checksum, provenance.tokenizer_checksum};
   return sha256_of_bytes(parts.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 

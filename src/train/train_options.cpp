@@ -62,13 +62,6 @@ void check_train_options(const TrainOptions& options) {
   check_execution(options.execution);
 }
 
-Sampling parse_sampling(const std::string& name) {
-  if (name == "epoch") return Sampling::epoch;
-  if (name == "uniform") return Sampling::uniform;
-  if (name == "paired") return Sampling::paired;
-  throw UserError(concat("unknown sampling '", name, "'"), "known: epoch, uniform, paired", "choose one of these");
-}
-
 std::int64_t count_steps(const TrainOptions& options, std::int64_t examples) {
   if (options.max_steps > 0) return options.max_steps;
   return (options.epochs * examples + options.batch_size - 1) / options.batch_size;

@@ -1,14 +1,11 @@
 #include "unpact/campaign/cell.hpp"
 
-#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
-#include <cmath>
-#include <sstream>
+#include "small_campaign.hpp"
 
 namespace unpact {
 namespace {
-
-using testing::HasSubstr;
 
 TEST(CellId, NamesModelDatasetMethodAndSeed) {
   Configuration c;
@@ -31,26 +28,51 @@ TEST(CellId, IsSafeAsAFileName) {
   EXPECT_EQ(cell_file("folder", id).filename(), id + ".h5");
 }
 
-CellRecord record_with(const std::string& id, std::vector<RateRecord> rates) {
-  CellRecord record;
-  record.id = id;
-  record.rates = std::move(rates);
-  return record;
+class ACell : public testing_support::SmallCampaign {};
+
+TEST_F(ACell, IsDoneWhenItsFileSaysTheSame) {
+  auto c = configuration();
+  const auto baseline = prepare_baseline(session_, c, out_);
+  EXPECT_FALSE(is_cell_done(baseline, c, out_));
+  const auto record = run_cell(session_, world_, baseline, c, out_);
+  EXPECT_TRUE(is_cell_done(baseline, c, out_));
+  EXPECT_EQ(record.training.size(), 1U) << "one epoch of two questions, two a step";
+  EXPECT_EQ(record.training.front().learning_rate, c.unlearn.train.learning_rate);
+  EXPECT_FALSE(std::filesystem::exists(out_ / "training" / record.id)) << "checkpoints go when the result is safe";
+  EXPECT_FALSE(std::filesystem::exists(out_ / "cells" / (record.id + ".unfinished")));
+  EXPECT_FALSE(std::filesystem::exists(out_ / "models" / record.id)) << "nobody asked for the weights";
+  c.unlearn.train.epochs = 2;
+  EXPECT_FALSE(is_cell_done(baseline, c, out_));
 }
 
-TEST(SummaryTable, HasARowACellWithShareAndCounts) {
-  const auto table = summary_table({record_with("first", {{"unlearned_right_forget", 1, 3, 1.0 / 3, 0, 1}, {"destructive", 0, 0, std::nan(""), 0, 1}}),
-                                    record_with(std::string(50, 'x'), {{"recovery_probab", 2, 2, 1, 0, 1}})});
-  std::vector<std::string> lines;
-  std::istringstream in(table);
-  for (std::string line; std::getline(in, line);) lines.push_back(line);
-  ASSERT_EQ(lines.size(), 3U);
-  EXPECT_THAT(lines[0], HasSubstr("FocusOnKey"));
-  EXPECT_THAT(lines[1], HasSubstr("33.3 % (1/3)"));
-  EXPECT_EQ(lines[1].substr(lines[0].find("destructive"), 2), "- ") << "of nothing there is no rate";
-  EXPECT_EQ(lines[1].substr(lines[0].find("Probab"), 2), "- ") << "a rate that the record lacks";
-  EXPECT_THAT(lines[2], HasSubstr("100.0 % (2/2)"));
-  EXPECT_EQ(lines[0].size(), lines[2].size()) << "columns stay below their titles also with long names";
+TEST_F(ACell, IsTheSameWhereverItIsWrittenAndOnWhateverItRuns) {
+  auto c = configuration();
+  const auto baseline = prepare_baseline(session_, c, out_);
+  run_cell(session_, world_, baseline, c, out_);
+  c.run.threads = 7;
+  c.run.time_limit = 60;
+  c.train.shard = "gradients";
+  c.method.cache = "none";
+  c.campaign.save_models = true;
+  c.attribution.tune_alphas = "0.5";
+  EXPECT_TRUE(is_cell_done(baseline, c, out_));
+}
+
+TEST_F(ACell, ThatUnlearnsNothingComparesEqualWithItsBaseline) {
+  auto c = configuration();
+  c.unlearn.train.learning_rate = 0;
+  const auto baseline = prepare_baseline(session_, c, out_);
+  const auto record = run_cell(session_, world_, baseline, c, out_);
+  EXPECT_EQ(record.unlearned.answer, record.target.answer);
+  EXPECT_EQ(record.target.answer, baseline.record.target.answer);
+}
+
+TEST_F(ACell, KeepsTheWeightsWhenAsked) {
+  auto c = configuration();
+  c.campaign.save_models = true;
+  const auto record = run_cell(session_, world_, prepare_baseline(session_, c, out_), c, out_);
+  world_.barrier();
+  EXPECT_TRUE(std::filesystem::exists(out_ / "models" / record.id / "unlearning.json"));
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
 """What the program says about itself, and how it refuses a command line."""
+import json
 import re
 from pathlib import Path
 
@@ -55,6 +56,26 @@ def test_printed_configuration_says_the_same_when_read_again(unpact: Program, ho
     printed.write_text(first)
     assert unpact.well("unlearn", "--config", printed, "--print-config", ranks=ranks).out == first
     assert f"path = {home}/tiny\n" in first and "seed = 11\n" in first and "retain = gd\n" in first
+
+
+def learning_rates(unpact: Program, home: Path, out: Path, *more: object) -> tuple[str, set[float]]:
+    """What --print-config says of whp, whose file sets 1e-5, and what the steps really had."""
+    arguments = ("unlearn", "--config", home / "configs/tiny.ini", "--method", "whp", "--unlearn.max_steps", "2", "--method.schedule", "constant",
+                 "--output", out, *more)
+    printed = unpact.well(*arguments, "--print-config").out.split("[unlearn]")[1].split("[method]")[0]
+    unpact.well(*arguments)
+    steps = [json.loads(line) for line in (out / "model.train.jsonl").read_text().splitlines()]
+    assert len(steps) == 2
+    said = json.loads((out / "model/unlearning.json").read_text())["options"]
+    rate, = re.findall(r"^learning_rate = (.*)$", printed, re.MULTILINE)
+    assert said["unlearn.learning_rate"] == rate and said["method.learning_rate"] == "-1", "said once, and it is what ran"
+    return rate, {step["learning_rate"] for step in steps}
+
+
+def test_the_command_line_wins_over_what_a_methods_file_says(unpact: Program, home: Path, target: Path, tmp_path: Path) -> None:
+    assert learning_rates(unpact, home, tmp_path / "file") == ("1e-05", {1e-5}), "the method's file wins over [unlearn] of the configuration"
+    assert learning_rates(unpact, home, tmp_path / "given", "--unlearn.learning_rate", "1e-3") == ("0.001", {1e-3})
+    assert learning_rates(unpact, home, tmp_path / "both", "--unlearn.learning_rate", "1e-3", "--method.learning_rate", "2e-3") == ("0.002", {2e-3})
 
 
 def test_a_failed_output_is_noticed(unpact: Program) -> None:

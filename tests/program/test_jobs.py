@@ -172,12 +172,12 @@ def home_file(folder: Path) -> Path:
     return path
 
 
-def test_configuration_in_a_results_file_runs_again(unpact: Program, home: Path, campaign: Path, target: Path, tmp_path: Path) -> None:
-    """config_resolved is INI text that --config takes; it leaves out only where the model lies, which its checksum says."""
+def test_configuration_in_a_results_file_runs_again(unpact: Program, campaign: Path, tmp_path: Path) -> None:
+    """config_resolved is INI text that --config takes; it leaves out only what decides no number, and says where the inputs lie."""
     name = "tiny__tiny__npo_kl__seed3.h5"
     with h5py.File(campaign / "cells" / name) as file:
         text = file.attrs["config_resolved"]
     (tmp_path / "again.ini").write_text(text)
-    unpact.well("reproduce", "--config", tmp_path / "again.ini", "--model", target, "--campaign.seeds", "3", "--run.threads", "1",
+    unpact.well("reproduce", "--config", tmp_path / "again.ini", "--campaign.seeds", "3", "--run.threads", "1",
                 "--device", "cpu", "--output", tmp_path / "out")
     assert differing(campaign / "cells" / name, tmp_path / "out/cells" / name) == []

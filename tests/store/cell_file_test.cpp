@@ -134,6 +134,9 @@ TEST_F(CellFile, HasAFingerprintOfConfigurationModelAndTokenizer) {
     other.*field += "x";
     EXPECT_NE(fingerprint_of(base), fingerprint_of(other));
   }
+  other = base;
+  other.resolved_configuration += concat(kOriginsMark, "\n[model]\npath = /elsewhere\n");
+  EXPECT_EQ(fingerprint_of(base), fingerprint_of(other)) << "where the inputs come from decides nothing";
 }
 
 }  // namespace

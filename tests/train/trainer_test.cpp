@@ -146,11 +146,6 @@ TEST_F(TrainerAlone, UniformDrawsDoNotCareAboutEpochs) {
   EXPECT_EQ(joined(again.calls), drawn);
 }
 
-TEST_F(TrainerAlone, SamplingsHaveNames) {
-  EXPECT_EQ(parse_sampling("paired"), Sampling::paired);
-  EXPECT_THAT(message_of<UserError>([] { parse_sampling("random"); }), HasSubstr("epoch, uniform, paired"));
-}
-
 TEST_F(TrainerAlone, ARuleSetsTheCoefficientOfTheNextStep) {
   const CrossEntropyTerm term(random_examples(11, 1));
   std::vector<double> losses;

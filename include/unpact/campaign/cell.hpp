@@ -1,31 +1,16 @@
 #pragma once
 /// One cell of a campaign: model x dataset x method x seed.
 #include <filesystem>
-#include <memory>
 #include <string>
-#include <vector>
 
-#include "unpact/options/configuration.hpp"
+#include "unpact/campaign/baseline.hpp"
 #include "unpact/campaign/session.hpp"
 #include "unpact/evaluation/finished_pages.hpp"
-#include "unpact/evaluation/questions.hpp"
 #include "unpact/model/language_model.hpp"
+#include "unpact/options/configuration.hpp"
 #include "unpact/results/cell.hpp"
 
 namespace unpact {
-
-/// What all cells of one model and dataset share: computed once.
-struct Baseline {
-  LanguageModel target;
-  Dataset dataset;
-  std::vector<AskedQuestion> questions;
-  std::string dataset_checksum;
-  CellRecord record;  ///< questions and target are filled in
-};
-
-/// Loads or makes the target, answers the questions with it and attributes the answers; written to
-/// `folder`/baselines and read from there when it is already done. Collective over the world.
-Baseline prepare_baseline(const Session& session, const Configuration& configuration, const std::filesystem::path& folder);
 
 /// model__dataset__method__seedN, safe as a file name.
 std::string cell_id(const Configuration& configuration);
@@ -52,8 +37,5 @@ CellRecord compare_with_baseline(const Session& session, const Communicator& gro
 
 /// The file of a cell below a campaign's folder.
 std::filesystem::path cell_file(const std::filesystem::path& folder, const std::string& id);
-
-/// A table of cells for the terminal: shares right, recovery, destruction.
-std::string summary_table(const std::vector<CellRecord>& records);
 
 }  // namespace unpact

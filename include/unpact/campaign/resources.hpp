@@ -13,17 +13,9 @@
 
 namespace unpact {
 
-/// Reads the configured dataset. @throws UserError.
-Dataset load_dataset(const DatasetOptions& options);
-
 /// What the finetune options select of a dataset, as training examples.
 std::vector<Example> finetune_examples(const FinetuneOptions& options, const Dataset& dataset, const Tokenizer& tokenizer,
                                        const PromptTemplate& prompt_template, const std::vector<std::string>& phrasings);
-
-/// What the configured method learns from: the examples of both sets, and what it asks for besides.
-/// @throws UserError naming file and line.
-UnlearnData unlearn_data(const Configuration& configuration, const Dataset& dataset, const Tokenizer& tokenizer,
-                         const PromptTemplate& prompt_template);
 
 /// The model that the configuration names, in memory on every rank. With model.make_target (or without model.path) it
 /// is first fine-tuned by all ranks and saved in `folder`; a folder that was made by the same configuration is used as

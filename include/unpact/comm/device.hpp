@@ -4,16 +4,20 @@
 #include <vector>
 
 #include "unpact/comm/communicator.hpp"
+#include "unpact/core/enumeration.hpp"
 
 namespace c10 { struct Device; }
 
 namespace unpact {
 
-/// @param wanted "auto" (CUDA when this build and this machine have it, else the CPU), "cpu" or "cuda".
+/// automatic: CUDA when this build and this machine have it, else the CPU.
+enum class DeviceChoice { automatic, cpu, cuda };
+UNPACT_ENUMERATION(DeviceChoice, "auto", "cpu", "cuda");
+
 /// On CUDA the device is the node-local rank (or the only visible one), and two ranks on one GPU are refused with a
 /// table before NCCL starts. The chosen GPU becomes the current one. Collective over `world`, and an error is thrown
 /// on every rank alike. @throws UserError.
-c10::Device choose_device(const Communicator& world, const std::string& wanted);
+c10::Device choose_device(const Communicator& world, DeviceChoice wanted);
 
 /// "cpu (AMD EPYC ..., 2 threads)" or "cuda:0 (NVIDIA H200, 140 GiB)": what the results file says of this rank.
 std::string describe_device(const c10::Device& device);

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "unpact/core/enumeration.hpp"
 #include "unpact/data/dataset.hpp"
 #include "unpact/text/prompt.hpp"
 
@@ -16,11 +17,25 @@ struct Example {
   std::int64_t targets() const;  ///< number of positions with loss
 };
 
+/// Which tokens of a question's example are targets.
 enum class LossOn { answer, all };
+UNPACT_ENUMERATION(LossOn, "answer", "all");
+
+/// What is made into examples: questions with their answers, or pieces of texts.
+enum class ExampleForm { questions, texts };
+UNPACT_ENUMERATION(ExampleForm, "questions", "texts");
+
+/// How texts are cut: chunk_texts or chunk_texts_encoded_again.
+enum class ChunkRule { muse, open_unlearning };
+UNPACT_ENUMERATION(ChunkRule, "muse", "open_unlearning");
 
 /// Prompt + answer + EOS; loss on the answer and EOS, or on everything behind the first token.
 Example make_question_example(const Tokenizer& tokenizer, const PromptTemplate& prompt_template,
                               const QuestionAnswer& pair, LossOn loss_on);
+
+/// One example a question.
+std::vector<Example> question_examples(const Tokenizer& tokenizer, const PromptTemplate& prompt_template,
+                                       const std::vector<QuestionAnswer>& pairs, LossOn loss_on);
 
 /// MUSE's rule (muse_bench, baselines/dataset.py): the texts joined by "\n\n" are tokenized once and cut into pieces
 /// of `length` - 1 tokens behind BOS; the last piece is filled by wrapping around to the first when `wrap` is set,

@@ -3,14 +3,22 @@
 ///
 /// Precedence: command line, then the --config file, then the choice files it names (model.use, dataset.use,
 /// method.use: configs/models/NAME.ini and so on; or the sections [choice.models.NAME] of the --config file), then the
-/// defaults below.
+/// defaults below. Learning rate, schedule, epochs, steps and batch size of [unlearn] are looked for once more: what a
+/// method says for itself (method.learning_rate ...) beats the [unlearn] of files, and the command line beats both.
+///
+/// An option is a field here and a row of the table (option_table.hpp), which says everything else about it.
 #include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
 
 #include "unpact/attribution/key_tokens.hpp"
+#include "unpact/attribution/leave_one_out.hpp"
 #include "unpact/attribution/method.hpp"
+#include "unpact/comm/device.hpp"
+#include "unpact/core/enumeration.hpp"
+#include "unpact/data/examples.hpp"
+#include "unpact/data/load_dataset.hpp"
 #include "unpact/evaluation/judge.hpp"
 #include "unpact/inference/generation.hpp"
 #include "unpact/text/prompt.hpp"
@@ -22,7 +30,7 @@ namespace unpact {
 struct RunOptions {
   std::string output = "results/run";  ///< folder of everything that is written
   std::uint64_t seed = 0;
-  std::string device = "auto";         ///< auto, cpu or cuda
+  DeviceChoice device = DeviceChoice::automatic;
   std::int64_t threads = 0;            ///< CPU threads a rank; 0: what OMP_NUM_THREADS or the machine gives
   bool dry_run = false;                ///< say what memory a training needs, and stop
   double time_limit = 0;               ///< minutes after which the program must have ended; 0: none but the batch system's
@@ -49,58 +57,59 @@ struct PromptOptions {
   PromptTemplate resolve() const;
 };
 
-struct DatasetOptions {
-  std::string use;  ///< choice file
-  std::string name = "dataset";
-  std::string kind = "muse";  ///< muse, tofu, wmdp or mmlu
-  std::string path;           ///< muse: its folder; else the forget questions
-  std::string retain_path;    ///< not muse: the retain questions
-  std::string forget_texts, retain_texts;  ///< wmdp, mmlu: corpora
-  std::int64_t limit = 0;     ///< questions of each set; 0: all
-  std::string checksum;       ///< dataset_checksum() that the content must have; empty: any
-};
-
 struct FinetuneOptions {
   TrainOptions train;
   std::string sets = "forget, retain";  ///< what to learn: forget, retain or both
   std::string parts = "questions";      ///< of these sets: questions, texts, focus (the latter belongs to no set)
-  std::string loss_on = "answer";       ///< of questions: answer or all
+  LossOn loss_on = LossOn::answer;      ///< of questions
   std::int64_t chunk_length = 2048;     ///< tokens of a piece of text
 };
 
 struct UnlearnOptions {
   TrainOptions train;
-  std::string form = "questions";    ///< what is unlearned and kept: questions or texts
-  std::string loss_on = "answer";
+  ExampleForm form = ExampleForm::questions;  ///< what is unlearned and kept
+  LossOn loss_on = LossOn::answer;            ///< of questions
   std::int64_t chunk_length = 2048;
-  std::string chunk_rule = "muse";   ///< muse or open_unlearning
+  ChunkRule chunk_rule = ChunkRule::muse;
   bool wrap_last_chunk = true;       ///< of the rule muse
-  std::string retain_sampling = "epoch";  ///< parse_sampling()
+  Sampling retain_sampling = Sampling::epoch;
 };
 
-/// Method settings that replace those of [unlearn] for one method; negative or empty: as in [unlearn].
+/// What a method says for itself instead of [unlearn]; -1 or empty: as in [unlearn]. Only ever on the way into a
+/// configuration: apply_method_overrides() moves it to [unlearn].
 struct MethodOverrides {
   double learning_rate = -1;
   std::int64_t epochs = -1, max_steps = -1, batch_size = -1;
   std::string schedule;
 };
 
+/// Whose KeyTokens the focus shift compares and FocusOnKey names: those of each model's own answer, or of the gold answer.
+/// Both are always stored.
+enum class FocusOf { own, gold };
+UNPACT_ENUMERATION(FocusOf, "own", "gold");
+
+/// What thresholds are searched for; automatic: labels where the dataset has them.
+enum class TuneObjective { automatic, labels, effect };
+UNPACT_ENUMERATION(TuneObjective, "auto", "labels", "effect");
+
 struct AttributionOptions {
   std::string method = "leave_one_out";  ///< attribution_methods()
   AttributionSettings settings;          ///< of the method
   std::int64_t save_every = 64;          ///< prompts whose results are stored together while a job runs
   bool tune = false;                     ///< attribute: search alpha and beta instead
-  std::string tune_objective = "auto";   ///< labels, effect; auto: labels where the dataset has them
+  TuneObjective tune_objective = TuneObjective::automatic;
   std::string tune_alphas = "0:0.6:0.02", tune_betas = "0:1:0.04";  ///< from:to:step, or a list
   KeyTokenOptions keys;
-  /// Whose KeyTokens the focus shift compares and FocusOnKey names: those behind each model's own answer, or behind the
-  /// gold answer. Both are always stored.
-  std::string focus_of = "own";
+  FocusOf focus_of = FocusOf::own;
 };
+
+/// Whose KeyTokens FocusOnKey names.
+enum class KeysOf { target, unlearned };
+UNPACT_ENUMERATION(KeysOf, "target", "unlearned");
 
 struct ProbeOptions {
   std::string phrasings;            ///< separated by |; empty: the five built-in ones
-  std::string keys_of = "target";   ///< whose KeyTokens FocusOnKey names: target or unlearned
+  KeysOf keys_of = KeysOf::target;
   double temperature = 1.0;         ///< of Probab's samples
   double top_p = 1.0;
   std::vector<std::string> resolve_phrasings() const;
@@ -149,7 +158,7 @@ struct Configuration {
   AskOptions ask;
   EvaluateOptions evaluate;
   InspectOptions inspect;
-  /// The [unlearn] options with this method's overrides, the run's seed and [train].
+  /// The [unlearn] options with the run's seed and [train].
   TrainOptions unlearn_training() const;
   /// The [finetune] options with the run's seed and [train].
   TrainOptions finetune_training() const;
@@ -178,6 +187,9 @@ class CommandLine {
   std::string job_;
   std::vector<std::string> arguments_;
 };
+
+/// Moves what the method says for itself to [unlearn].
+void apply_method_overrides(Configuration& configuration);
 
 /// The configuration as INI text that --config takes; equal configurations give equal text.
 std::string to_ini(const Configuration& configuration);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "unpact/comm/collectives.hpp"
+#include "unpact/core/enumeration.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/train/loss_term.hpp"
 #include "unpact/train/optimizer.hpp"
@@ -73,9 +74,7 @@ enum class Sampling {
   uniform,  ///< every position any example, with equal chance (open-unlearning's retain set)
   paired,   ///< position i: example i mod count of the one that the first term draws there (muse_bench's retain set)
 };
-
-/// @throws UserError naming the known ones.
-Sampling parse_sampling(const std::string& name);
+UNPACT_ENUMERATION(Sampling, "epoch", "uniform", "paired");
 
 /// A coefficient that follows the training (a dual variable, say): its value for the next step.
 /// @param loss the term's value in step `step` (1-based) over all ranks, so that all ranks compute the same.

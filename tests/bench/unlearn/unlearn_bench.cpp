@@ -51,7 +51,10 @@ int run(const Communicator& world, const std::vector<std::string>& arguments) {
     settings[arguments[i].substr(0, equals)] = arguments[i].substr(equals + 1);
   }
   at::set_num_threads(std::stoi(setting(settings, "threads", "1")));
-  const auto device = choose_device(world, setting(settings, "device", "cpu"));
+  auto wanted = DeviceChoice::cpu;
+  UNPACT_VALIDATE(EnumReference(&wanted).assign(setting(settings, "device", "cpu")), "the setting 'device' is unknown",
+                  "known: auto, cpu, cuda", "choose one of these");
+  const auto device = choose_device(world, wanted);
   CollectiveOptions collectives;
   collectives.even_alone = setting(settings, "nccl", "0") == "1";
   const auto group = make_collectives(world, device, collectives);

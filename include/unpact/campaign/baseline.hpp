@@ -1,0 +1,27 @@
+#pragma once
+/// What all cells of one model and dataset share: the target with its answers and contributions.
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "unpact/campaign/session.hpp"
+#include "unpact/evaluation/questions.hpp"
+#include "unpact/model/language_model.hpp"
+#include "unpact/options/configuration.hpp"
+#include "unpact/results/cell.hpp"
+
+namespace unpact {
+
+struct Baseline {
+  LanguageModel target;
+  Dataset dataset;
+  std::vector<AskedQuestion> questions;
+  std::string dataset_checksum;
+  CellRecord record;  ///< questions and target are filled in
+};
+
+/// Loads or makes the target, answers the questions with it and attributes the answers; written to
+/// `folder`/baselines and read from there when it is already done. Collective over the world.
+Baseline prepare_baseline(const Session& session, const Configuration& configuration, const std::filesystem::path& folder);
+
+}  // namespace unpact

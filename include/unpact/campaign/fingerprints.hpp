@@ -1,0 +1,30 @@
+#pragma once
+/// What results depend on, as text: the options that affect them (the column `affects` of the option table), and instead of
+/// input paths the checksums of what lies there. Equal text, equal results: work that is there already is not done again.
+#include <string>
+
+#include "unpact/campaign/session.hpp"
+#include "unpact/options/configuration.hpp"
+#include "unpact/options/option_table.hpp"
+
+namespace unpact {
+
+/// Checksums of what the configuration's paths name.
+struct InputChecksums {
+  std::string dataset;           ///< dataset_checksum()
+  std::string model, tokenizer;  ///< weights_checksum() and Tokenizer::checksum() of the target
+};
+
+/// The options that affect `made`, as INI text; the checksums of the data and of the method's file stand among them.
+std::string settings_of(const Configuration& configuration, Made made, const std::string& dataset_checksum);
+
+/// What a results file says of its configuration: settings_of, and below kOriginsMark where the inputs come from.
+std::string resolved_configuration(const Configuration& configuration, Made made, const std::string& dataset_checksum);
+
+/// Of the target that finetune_into makes: settings and contents of what it starts from, hashed. The root reads; collective.
+std::string target_fingerprint(const Session& session, const Configuration& configuration, const std::string& dataset_checksum);
+
+/// What the steps of an unlearning depend on (TrainOptions::identity).
+std::string training_identity(const Configuration& configuration, const InputChecksums& inputs);
+
+}  // namespace unpact

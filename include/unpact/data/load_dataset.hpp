@@ -1,0 +1,28 @@
+#pragma once
+/// A dataset as a configuration asks for it.
+#include <cstdint>
+#include <string>
+
+#include "unpact/core/enumeration.hpp"
+#include "unpact/data/dataset.hpp"
+
+namespace unpact {
+
+enum class DatasetKind { muse, tofu, wmdp, mmlu };
+UNPACT_ENUMERATION(DatasetKind, "muse", "tofu", "wmdp", "mmlu");
+
+struct DatasetOptions {
+  std::string use;  ///< choice file
+  std::string name = "dataset";
+  DatasetKind kind = DatasetKind::muse;
+  std::string path;                        ///< muse: its folder; else the forget questions
+  std::string retain_path;                 ///< not muse: the retain questions
+  std::string forget_texts, retain_texts;  ///< wmdp, mmlu: corpora
+  std::int64_t limit = 0;                  ///< questions of each set that are asked; 0: all
+  std::string checksum;                    ///< dataset_checksum() that the content must have; empty: any
+};
+
+/// Reads the whole dataset. @throws UserError: no path, broken files, an empty set, other content than `checksum` says.
+Dataset load_dataset(const DatasetOptions& options);
+
+}  // namespace unpact

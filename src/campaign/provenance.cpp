@@ -1,0 +1,70 @@
+#include "provenance.hpp"
+
+#include <cctype>
+
+#include "unpact/campaign/cell.hpp"
+#include "unpact/campaign/evaluation_stage.hpp"
+#include "unpact/campaign/fingerprints.hpp"
+#include "unpact/checkpoint/checkpoint.hpp"
+#include "unpact/core/clock.hpp"
+#include "unpact/evaluation/verify.hpp"
+#include "unpact/store/cell_file.hpp"
+
+namespace unpact {
+namespace {
+
+Provenance provenance_of(const Session& session, const Communicator& group, const Baseline& baseline, const Configuration& c, Made made) {
+  const auto& target = baseline.target;
+  Provenance p;
+  p.started = utc_now();
+  p.resolved_configuration = resolved_configuration(c, made, baseline.dataset_checksum);
+  p.seed = static_cast<std::int64_t>(c.run.seed);
+  p.world_size = session.world().size();
+  p.group_size = group.size();
+  p.devices = group.size() == session.world().size()
+                  ? session.devices()
+                  : group.all_gather(session.devices()[static_cast<std::size_t>(session.world().rank())]);
+  p.model_checksum = weights_checksum(target.folder);
+  p.tokenizer_checksum = target.tokenizer->checksum();
+  p.library_versions = library_versions();
+  return p;
+}
+
+}  // namespace
+
+std::string file_safe(std::string name) {
+  for (auto& character : name)
+    if (!std::isalnum(static_cast<unsigned char>(character)) && character != '-' && character != '_' && character != '.') character = '-';
+  return name;
+}
+
+CellRecord start_record(const Session& session, const Communicator& group, const Baseline& baseline, const Configuration& c, Made made) {
+  CellRecord record;
+  record.id = cell_id(c);
+  record.model = c.model.name;
+  record.dataset = c.dataset.name;
+  record.method = c.method.name;
+  record.provenance = provenance_of(session, group, baseline, c, made);
+  const auto& a = c.attribution;
+  record.attribution_method = a.method;
+  record.attribution_settings = used_settings(a.method, a.settings, *baseline.target.tokenizer);
+  record.contribution_unit = unit_of(a.method);
+  record.alpha = a.keys.alpha;
+  record.beta = a.keys.beta;
+  return record;
+}
+
+std::string fingerprint_of_cell(const Baseline& baseline, const Configuration& c) {
+  Provenance p;
+  p.resolved_configuration = resolved_configuration(c, Made::cell, baseline.dataset_checksum);
+  p.model_checksum = baseline.record.provenance.model_checksum;
+  p.tokenizer_checksum = baseline.record.provenance.tokenizer_checksum;
+  return fingerprint_of(p);
+}
+
+void say_verification(CellRecord& record, const std::vector<AskedQuestion>& questions) {
+  for (const auto& found : record.verification)
+    record.attribution_settings["verified_" + found.model] = describe_verification(found, questions);
+}
+
+}  // namespace unpact

@@ -1,0 +1,107 @@
+/// From a job's arguments to its configuration, and back to text.
+#include <algorithm>
+#include <set>
+#include <tuple>
+
+#include "check_configuration.hpp"
+#include "ini_text.hpp"
+#include "option_sources.hpp"
+#include "unpact/core/error.hpp"
+#include "unpact/options/configuration.hpp"
+
+namespace unpact {
+namespace {
+
+bool is_path_option(const std::string& key) {
+  Configuration scratch;
+  for (const auto& option : option_table(scratch))
+    if (option.key == key) return option.role == Role::input_path;
+  return false;
+}
+
+/// unlearn.epochs for method.epochs.
+std::string replaced_key(const std::string& key) { return "unlearn" + key.substr(key.find('.')); }
+
+/// Whether the command line sets the option of [unlearn] and not that of [method]: then it wins over what a method's file
+/// says for itself.
+bool is_overruled(const Option& option, const std::function<bool(const std::string&)>& is_on_command_line) {
+  return option.role == Role::instead && is_on_command_line(replaced_key(option.key)) && !is_on_command_line(option.key);
+}
+
+}  // namespace
+
+void apply_method_overrides(Configuration& configuration) {
+  Configuration defaults;
+  const auto table = option_table(configuration), unset = option_table(defaults);
+  for (std::size_t i = 0; i < table.size(); ++i) {
+    if (table[i].role != Role::instead || value_text(table[i]) == value_text(unset[i])) continue;
+    const auto replaced = std::find_if(table.begin(), table.end(), [&](const Option& o) { return o.key == replaced_key(table[i].key); });
+    assign(*replaced, value_text(table[i]), concat("from ", table[i].key));
+    assign(table[i], value_text(unset[i]), "by default");
+  }
+}
+
+CommandLine::CommandLine(std::string job, std::vector<std::string> arguments) : job_(std::move(job)), arguments_(std::move(arguments)) {}
+
+Configuration CommandLine::resolve(const std::vector<std::string>& forced) const {
+  const auto values = OptionSources(job_, arguments_, forced).merged();
+  const auto is_on_command_line = [&](const std::string& key) {
+    const auto it = values.find(key);
+    return it != values.end() && it->second.on_command_line;
+  };
+  Configuration configuration;
+  for (const auto& option : option_table(configuration)) {
+    const auto it = values.find(option.key);
+    if (it != values.end() && !is_overruled(option, is_on_command_line))
+      assign(option, it->second.resolved(option.role == Role::input_path), it->second.origin);
+  }
+  apply_method_overrides(configuration);
+  // What the choice files say is merged in: the configuration stands for itself.
+  configuration.model.use.clear();
+  configuration.dataset.use.clear();
+  configuration.method_use.clear();
+  // A model that was unlearned before says itself how (run_evaluate).
+  if (job_ != "evaluate") configuration.method.name = name_of(configuration.method);
+  configuration.finetune.train.seed = configuration.run.seed;
+  configuration.generation.seed = configuration.run.seed;
+  check_configuration(configuration);
+  return configuration;
+}
+
+std::string CommandLine::printed() const {
+  if (job_ != "reproduce") return to_ini(with_absolute_paths(resolve()));
+  // A single choice is a campaign's list of one. Without `use` what is resolved here is what all cells share.
+  auto configuration = with_absolute_paths(resolve({"model.use=", "dataset.use=", "method.use="}));
+  auto& campaign = configuration.campaign;
+  const OptionSources sources(job_, arguments_, {});
+  if (!sources.is_given("method.name")) configuration.method.name.clear();  // each cell makes its own
+  std::string choices;
+  std::set<std::string> in_choices;
+  for (const auto& [kind, names, use] : {std::tuple("models", &campaign.models, "model.use"),
+                                         std::tuple("datasets", &campaign.datasets, "dataset.use"),
+                                         std::tuple("methods", &campaign.methods, "method.use")}) {
+    if (names->empty()) *names = sources.given(use);
+    for (const auto& name : split_list(*names)) {
+      choices += concat("\n[choice.", kind, ".", name, "]\n");
+      for (const auto& [key, value] : sources.choice(kind, name)) {
+        choices += concat(key, " = ", value.absolute(is_path_option(key)), "\n");
+        in_choices.insert(key);
+      }
+    }
+  }
+  // What only choices set must not stand in the campaign's own sections, whose values would win. They shall win where the
+  // command line overrules the methods.
+  const auto own = ini_text(option_table(configuration), [&](const Option& option) {
+    return in_choices.count(option.key) == 0 || sources.is_given(option.key) ||
+           is_overruled(option, [&](const std::string& key) { return sources.is_on_command_line(key); });
+  });
+  return own + choices;
+}
+
+bool CommandLine::wants_help() const { return std::find(arguments_.begin(), arguments_.end(), "--help") != arguments_.end(); }
+
+bool CommandLine::wants_configuration() const {
+  return std::find(arguments_.begin(), arguments_.end(), "--print-config") != arguments_.end();
+}
+
+}  // namespace unpact

@@ -1,0 +1,53 @@
+/// The configuration as text that --config takes: whole, or what decides a result.
+#include "ini_text.hpp"
+
+#include <filesystem>
+
+#include "unpact/core/error.hpp"
+
+namespace unpact {
+namespace fs = std::filesystem;
+
+std::string ini_text(const OptionTable& table, const std::function<bool(const Option&)>& is_chosen) {
+  std::string text, section;
+  for (const auto& option : table) {
+    if (!is_chosen(option)) continue;
+    const auto dot = option.key.find('.');
+    if (option.key.substr(0, dot) != section) {
+      section = option.key.substr(0, dot);
+      text += concat(text.empty() ? "" : "\n", "[", section, "]\n");
+    }
+    text += concat(option.key.substr(dot + 1), " = ", value_text(option), "\n");
+  }
+  return text;
+}
+
+std::string to_ini(const Configuration& configuration) {
+  auto copy = configuration;
+  return ini_text(option_table(copy), [](const Option&) { return true; });
+}
+
+std::string settings_that_affect(const Configuration& configuration, Made made) {
+  auto copy = configuration;
+  return ini_text(option_table(copy), [made](const Option& option) { return option.affects.has(made); });
+}
+
+std::string origins_of_inputs(const Configuration& configuration, Made made) {
+  auto copy = with_absolute_paths(configuration);
+  return ini_text(option_table(copy), [made](const Option& option) {
+    const bool names_input = option.role == Role::name || option.role == Role::input_path;
+    const bool makes_input = option.affects.has(Made::target) && !option.affects.has(made);
+    return (names_input || makes_input) && !value_text(option).empty();
+  });
+}
+
+Configuration with_absolute_paths(Configuration configuration) {
+  for (const auto& option : option_table(configuration)) {
+    if (option.role != Role::input_path) continue;
+    auto& path = *std::get<std::string*>(option.value);
+    if (!path.empty()) path = fs::absolute(path).lexically_normal().string();
+  }
+  return configuration;
+}
+
+}  // namespace unpact

@@ -1,0 +1,123 @@
+#include "unpact/campaign/resources.hpp"
+
+#include <gmock/gmock.h>
+
+#include "small_campaign.hpp"
+#include "unpact/core/error.hpp"
+#include "unpact/data/load_dataset.hpp"
+
+namespace unpact {
+namespace {
+
+using testing::HasSubstr;
+using testing_support::ByteTokenizer;
+using testing_support::message_of;
+using testing_support::written_at;
+
+class FinetuneExamples : public testing::Test {
+ protected:
+  FinetuneExamples() {
+    dataset_.forget_questions = {{"Who?", "a", {}}, {"Where?", "b", {}}};
+    dataset_.retain_questions = {{"What?", "c", {}}};
+    dataset_.forget_texts = {"abcdefgh"};
+    dataset_.retain_texts = {"ij"};
+    dataset_.focus_questions = {{"Who built it?", "d", {"it"}}};
+    options_.chunk_length = 6;
+  }
+  std::size_t count(const std::string& sets, const std::string& parts) {
+    options_.sets = sets;
+    options_.parts = parts;
+    return finetune_examples(options_, dataset_, ByteTokenizer(), {}, {"{question} ({keys})"}).size();
+  }
+  FinetuneOptions options_;
+  Dataset dataset_;
+};
+
+TEST_F(FinetuneExamples, AreOfTheChosenSetsAndParts) {
+  EXPECT_EQ(count("forget", "questions"), 2U);
+  EXPECT_EQ(count("forget, retain", "questions"), 3U);
+  EXPECT_EQ(count("forget", "texts"), 2U) << "pieces of five tokens after BOS";
+  EXPECT_EQ(count("retain", "texts, questions"), 2U);
+  EXPECT_EQ(count("retain", "focus"), 3U) << "each plain and with two phrasings";
+}
+
+TEST_F(FinetuneExamples, NoneAreRefused) {
+  dataset_.focus_questions.clear();
+  EXPECT_THAT(message_of<UserError>([&] { count("forget", "focus"); }), HasSubstr("nothing to fine-tune on"));
+}
+
+TEST(TrainingDevice, OnTheCpuNothingCanBeOffloaded) {
+  TrainExecution execution;
+  EXPECT_NO_THROW(check_training_device(execution, at::kCPU));
+  execution.offload_optimizer = true;
+  EXPECT_THAT(message_of<UserError>([&] { check_training_device(execution, at::kCPU); }), HasSubstr("train.offload_optimizer"));
+}
+
+class Resources : public testing_support::SmallCampaign {
+ protected:
+  LanguageModel prepare(const Configuration& c) { return prepare_model(session_, c, load_dataset(c.dataset), out_ / "target"); }
+};
+
+TEST_F(Resources, AGivenModelIsLoadedAsItIs) {
+  const auto model = prepare(configuration());
+  EXPECT_EQ(model.folder, folder_ / "model");
+  EXPECT_EQ(testing_support::first_difference(model.transformer.weights(),
+                                              testing_support::tiny_transformer(1, testing_support::small_config()).weights()),
+            "");
+  EXPECT_FALSE(std::filesystem::exists(out_ / "target"));
+}
+
+TEST_F(Resources, ATargetIsMadeOnceForEachConfiguration) {
+  auto c = with_made_target();
+  const auto weights = out_ / "target/model.safetensors";
+  prepare(c);
+  const auto first = written_at(weights);
+  EXPECT_NE(first, 0);
+  world_.barrier();
+  c.unlearn.train.epochs = 9;  // is not about the target
+  c.generation.max_new_tokens = 9;
+  prepare(c);
+  EXPECT_EQ(written_at(weights), first);
+  world_.barrier();
+  c.finetune.train.epochs = 2;
+  prepare(c);
+  EXPECT_NE(written_at(weights), first);
+  EXPECT_FALSE(std::filesystem::exists(out_ / "target.training")) << "checkpoints go when the result is safe";
+}
+
+TEST_F(Resources, ATargetIsMadeAnewFromOtherWeightsUnderTheSamePath) {
+  auto c = configuration();
+  c.model.make_target = true;
+  prepare(c);
+  const auto first = written_at(out_ / "target/model.safetensors");
+  world_.barrier();
+  if (session_.is_root()) {
+    std::filesystem::remove_all(folder_ / "model");
+    save_checkpoint(folder_ / "model", testing_support::small_config(),
+                    testing_support::tiny_transformer(2, testing_support::small_config()).weights(), testing_support::trained_tokenizer());
+  }
+  world_.barrier();
+  prepare(c);
+  EXPECT_NE(written_at(out_ / "target/model.safetensors"), first);
+}
+
+TEST_F(Resources, WithoutAnythingToStartFromItSaysSo) {
+  auto c = configuration();
+  c.model.path.clear();
+  EXPECT_THAT(message_of<UserError>([&] { prepare(c); }), HasSubstr("no model to start from"));
+}
+
+TEST_F(Resources, AModelToTrainIsMappedUnlessItIsHeldWhole) {
+  auto c = configuration();
+  TrainOptions mapped, whole;
+  load_to_train(session_, c, mapped);
+  EXPECT_TRUE(mapped.device.has_value());
+  EXPECT_EQ(mapped.keeper, 0);
+  c.train.shard = "none";
+  load_to_train(session_, c, whole);
+  EXPECT_FALSE(whole.device.has_value());
+  EXPECT_EQ(whole.keeper, -1);
+}
+
+}  // namespace
+}  // namespace unpact

@@ -1,0 +1,132 @@
+#include "unpact/campaign/unlearn_inputs.hpp"
+
+#include <gmock/gmock.h>
+
+#include <set>
+
+#include "core/temporary_folder.hpp"
+#include "support/tiny_language_model.hpp"
+#include "unpact/core/checksum.hpp"
+#include "unpact/core/error.hpp"
+
+namespace unpact {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing_support::ByteTokenizer;
+using testing_support::message_of;
+
+class UnlearnInputs : public testing::Test {
+ protected:
+  UnlearnInputs() {
+    for (const auto* question : {"Who?", "Where?", "When?"}) dataset_.forget_questions.push_back({question, "gold", {}});
+    dataset_.retain_questions.push_back({"What?", "kept", {}});
+    dataset_.forget_texts = {"abcdefgh"};
+    dataset_.retain_texts = {"ijkl"};
+    c_.unlearn.chunk_length = 5;
+  }
+  UnlearnData read() const { return unlearn_data(c_, dataset_, ByteTokenizer(), c_.prompt.resolve()); }
+  std::string refusal() const { return message_of<UserError>([&] { read(); }); }
+  /// Reads the file as the one that the method asks for.
+  void give(const std::string& text, const std::string& forget = "dpo") {
+    const auto file = folder_.write("file.txt", text).string();
+    c_.method.forget = forget;
+    if (forget != "dpo") c_.method.weighting = "given";
+    (forget == "dpo" ? c_.method.alternates : c_.method.weights_path) = file;
+  }
+  static std::string answer_of(const Example& example) {
+    std::vector<TokenId> ids;
+    for (std::size_t i = 0; i < example.ids.size(); ++i)
+      if (example.has_loss[i] != 0) ids.push_back(example.ids[i]);
+    return ByteTokenizer().decode(ids);
+  }
+
+  const testing_support::TemporaryFolder folder_;
+  Dataset dataset_;
+  Configuration c_;
+};
+
+TEST_F(UnlearnInputs, AreQuestionsWithLossWhereItIsAsked) {
+  const auto data = read();
+  ASSERT_EQ(data.forget->size(), 3U);
+  ASSERT_EQ(data.retain->size(), 1U);
+  EXPECT_EQ(answer_of(data.retain->front()), " kept");
+  c_.unlearn.loss_on = LossOn::all;
+  EXPECT_THAT(answer_of(read().retain->front()), HasSubstr("What?"));
+  EXPECT_EQ(data.alternates, nullptr);
+}
+
+TEST_F(UnlearnInputs, ArePiecesOfTextsByEitherRule) {
+  c_.unlearn.form = ExampleForm::texts;
+  const auto pieces = [&] {
+    std::vector<std::string> all;
+    const auto data = read();
+    for (const auto& example : *data.forget) all.push_back(ByteTokenizer().decode(example.ids));
+    return all;
+  };
+  EXPECT_THAT(pieces(), testing::ElementsAre("abcd", "efgh"));
+  c_.unlearn.chunk_rule = ChunkRule::open_unlearning;
+  EXPECT_THAT(pieces(), testing::ElementsAre("abcde", "fgh"));
+  dataset_.retain_texts.clear();
+  EXPECT_THAT(refusal(), AllOf(HasSubstr("the retain set is empty"), HasSubstr("no texts")));
+}
+
+TEST_F(UnlearnInputs, PassTheSamplingOn) {
+  c_.unlearn.retain_sampling = Sampling::paired;
+  EXPECT_EQ(read().retain_sampling, Sampling::paired);
+}
+
+TEST_F(UnlearnInputs, AnswersToPreferAreDrawnFromLinesBySeed) {
+  give("I do not know.\nNo idea.\n\nAsk me later.\n");
+  const auto answers = [&] {
+    std::vector<std::string> all;
+    const auto data = read();
+    for (const auto& example : *data.alternates) all.push_back(answer_of(example));
+    return all;
+  };
+  const auto first = answers();
+  ASSERT_EQ(first.size(), 3U);
+  for (const auto& answer : first) EXPECT_THAT(answer, testing::AnyOf(" I do not know.", " No idea.", " Ask me later."));
+  EXPECT_EQ(answers(), first);
+  std::set<std::vector<std::string>> drawn;
+  for (c_.run.seed = 0; c_.run.seed < 20; ++c_.run.seed) drawn.insert(answers());
+  EXPECT_GT(drawn.size(), 3U);
+}
+
+TEST_F(UnlearnInputs, AnswersToPreferOfEachQuestion) {
+  give("{\"question\": \"When?\", \"answer\": \"c\"}\n{\"question\": \"Who?\", \"answer\": \"a\"}\n{\"question\": \"Where?\", \"answer\": \"b\"}\n");
+  const auto data = read();
+  EXPECT_EQ(answer_of((*data.alternates)[0]) + answer_of((*data.alternates)[1]) + answer_of((*data.alternates)[2]), " a b c");
+  give("{\"question\": \"When?\", \"answer\": \"c\"}\n");
+  EXPECT_THAT(refusal(), HasSubstr("no answer to prefer for the question 'Who?'"));
+}
+
+TEST_F(UnlearnInputs, GivenWeightsBelongToTokensWithLoss) {
+  give("[1, 0.5, 0, 0, 1, 2]\n[0, 0, 0, 0, 0, 1]\n[1, 1, 1, 1, 1, 1]\n", "ga");
+  const auto weights = read().given_weights;
+  ASSERT_EQ(weights.size(), 3U);
+  const std::vector<float> tail(weights[0].end() - 6, weights[0].end());
+  EXPECT_THAT(tail, testing::ElementsAre(1, 0.5F, 0, 0, 1, 2));
+  EXPECT_EQ(weights[0].front(), 0) << "the prompt has no loss";
+}
+
+TEST_F(UnlearnInputs, WrongWeightsAreNamedWithTheirLine) {
+  give("[1]\n", "ga");
+  EXPECT_THAT(refusal(), HasSubstr("the file has 1 lines, the forget set 3 examples"));
+  give("[1, 1, 1, 1, 1, 1]\n[1]\n[1]\n", "ga");
+  EXPECT_THAT(refusal(), AllOf(HasSubstr("line 2"), HasSubstr("6 tokens")));
+  give("[1, 1, 1, 1, 1, -1]\n[1]\n[1]\n", "ga");
+  EXPECT_THAT(refusal(), AllOf(HasSubstr("line 1"), HasSubstr("'-1' is no number >= 0")));
+}
+
+TEST_F(UnlearnInputs, AFileWithAnotherContentThanNamedIsRefused) {
+  give("I do not know.\n");
+  c_.method.file_checksum = sha256_of_file(c_.method.alternates);
+  EXPECT_NO_THROW(read());
+  give("Something else.\n");
+  EXPECT_THAT(refusal(), HasSubstr("another content than method.file_checksum"));
+}
+
+}  // namespace
+}  // namespace unpact
