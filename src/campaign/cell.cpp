@@ -2,12 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 
 #include "model_digest.hpp"
-#include "stage_meter.hpp"
 #include "unpact/train/step_note.hpp"
-#include "unpact/campaign/evaluation_stage.hpp"
 #include "unpact/campaign/resources.hpp"
 #include "unpact/campaign/unlearned_folder.hpp"
 #include "unpact/core/checksum.hpp"
@@ -17,6 +14,9 @@
 #include "unpact/core/log.hpp"
 #include "unpact/core/progress.hpp"
 #include "unpact/checkpoint/checkpoint.hpp"
+#include "unpact/evaluation/check_questions.hpp"
+#include "unpact/evaluation/evaluate_cell.hpp"
+#include "unpact/evaluation/stage_meter.hpp"
 #include "unpact/store/cell_file.hpp"
 #include "unpact/train/training_checkpoint.hpp"
 
@@ -105,23 +105,6 @@ Configuration baseline_configuration(const Configuration& c) {
   return base;
 }
 
-/// Readers of version 1.1 find the table `verification` as text.
-void say_verification(CellRecord& record, const std::vector<AskedQuestion>& questions) {
-  for (const auto& found : record.verification)
-    record.attribution_settings["verified_" + found.model] = describe_verification(found, questions);
-}
-
-void evaluate_target(const Session& session, Baseline& baseline, const Configuration& c, FinishedPages& pages) {
-  auto& record = baseline.record;
-  record.questions = record_questions(baseline.questions, *baseline.target.tokenizer);
-  record.noise_floor = noise_floor_of(baseline.target.transformer, baseline.questions);
-  record.target = evaluate_model(session.world(), baseline.target, baseline.questions, c, {"target", record.noise_floor, &pages}, record);
-  say_verification(record, baseline.questions);
-  record.unlearned = record.target;  // nothing was unlearned: the file says what a perfect copy looks like
-  compare_models(session.world(), baseline.target, baseline.questions, c, record);
-  record.provenance.ended = utc_now();
-}
-
 TrainingStep training_step(const StepReport& report) {
   TrainingStep step;
   step.step = report.step;
@@ -155,6 +138,7 @@ fs::path cell_file(const fs::path& folder, const std::string& id) { return folde
 Baseline prepare_baseline(const Session& session, const Configuration& c, const fs::path& folder) {
   const auto base = baseline_configuration(c);
   auto dataset = load_dataset(c.dataset);
+  check_questions(c.judge, dataset, static_cast<std::size_t>(c.dataset.limit));  // before a target is made
   auto checksum = dataset_checksum(dataset);
   const auto name = file_safe(concat(c.model.name, "__", c.dataset.name));
   auto target = prepare_model(session, with_dataset(c, checksum), dataset, folder / "models" / name);
@@ -174,7 +158,8 @@ Baseline prepare_baseline(const Session& session, const Configuration& c, const 
   }
   log::info(concat("Asking the target ", baseline.questions.size(), " questions"));
   FinishedPages pages(session.world(), unfinished, fingerprint_of(baseline.record.provenance));
-  evaluate_target(session, baseline, base, pages);
+  evaluate_target(session.world(), baseline.target, baseline.questions, base.evaluation_options(), &pages, baseline.record);
+  baseline.record.provenance.ended = utc_now();
   write_cell_file(session.world(), file, baseline.record);
   pages.remove();
   return baseline;
@@ -200,9 +185,7 @@ CellRecord compare_with_baseline(const Session& session, const Communicator& gro
   record.target = baseline.record.target;
   record.verification = baseline.record.verification;
   record.noise_floor = baseline.record.noise_floor;
-  record.unlearned = evaluate_model(group, unlearned, baseline.questions, c, {"unlearned", record.noise_floor, &pages}, record);
-  say_verification(record, baseline.questions);
-  compare_models(group, unlearned, baseline.questions, c, record);
+  evaluate_unlearned(group, unlearned, baseline.questions, c.evaluation_options(), &pages, record);
   return record;
 }
 
@@ -238,38 +221,6 @@ CellRecord run_cell(const Session& session, const Communicator& group, const Bas
   pages.remove();
   if (group.is_root()) remove_training_checkpoints(training_folder);
   return record;
-}
-
-std::string summary_table(const std::vector<CellRecord>& records) {
-  const auto percent = [](const CellRecord& record, const std::string& name) -> std::string {
-    for (const auto& rate : record.rates) {
-      if (rate.name != name) continue;
-      if (rate.total == 0) return "-";
-      char text[32];
-      std::snprintf(text, sizeof text, "%.1f %% (%llu/%llu)", 100 * rate.value, static_cast<unsigned long long>(rate.count),
-                    static_cast<unsigned long long>(rate.total));
-      return text;
-    }
-    return "-";
-  };
-  const std::vector<std::pair<std::string, std::string>> columns = {{"forget right", "unlearned_right_forget"},
-                                                                    {"retain right", "unlearned_right_retain"},
-                                                                    {"FocusOnKey", "recovery_focus_on_key"},
-                                                                    {"Probab", "recovery_probab"},
-                                                                    {"destructive", "destructive"}};
-  const auto cell = [](const std::string& text, std::size_t width) { return text + std::string(text.size() < width ? width - text.size() : 1, ' '); };
-  std::size_t width = 34;
-  for (const auto& record : records) width = std::max(width, record.id.size());
-  width += 2;
-  std::string table = cell("cell", width);
-  for (const auto& [title, name] : columns) table += cell(title, 19);
-  table += "\n";
-  for (const auto& record : records) {
-    table += cell(record.id, width);
-    for (const auto& [title, name] : columns) table += cell(percent(record, name), 19);
-    table += "\n";
-  }
-  return table;
 }
 
 }  // namespace unpact

@@ -8,7 +8,7 @@
 #include "option_sources.hpp"
 #include "unpact/options/option_table.hpp"
 #include "unpact/core/error.hpp"
-#include "unpact/evaluation/probes.hpp"
+#include "unpact/evaluation/probe.hpp"
 #include "unpact/evaluation/threshold_search.hpp"
 
 namespace unpact {
@@ -49,8 +49,8 @@ void check(const Configuration& c) {
   check_method(c.method);
   check_key_token_options(c.attribution.keys);
   check_attribution_settings(c.attribution.method, c.attribution.settings);
-  check_phrasings(c.probe.resolve_phrasings());
-  const Judge judge(c.judge);
+  check_probe_options(c.probe);
+  judge_row(c.judge);
   c.prompt.resolve();
   check_choice("run.device", c.run.device, {"auto", "cpu", "cuda"});
   check_choice("dataset.kind", c.dataset.kind, {"muse", "tofu", "wmdp", "mmlu"});
@@ -90,8 +90,6 @@ void check(const Configuration& c) {
                   concat("it must be at most ", kMostThreads), "use the number of cores of a rank");
   UNPACT_VALIDATE(c.unlearn.chunk_length > 1 && c.finetune.chunk_length > 1, "option 'chunk_length' is too small",
                   "a piece holds BOS and at least one token", "use 2048");
-  UNPACT_VALIDATE(c.probe.temperature > 0 && c.probe.top_p > 0 && c.probe.top_p <= 1, "options 'probe.temperature' or 'probe.top_p' are out of range",
-                  "the temperature must be positive, top_p in (0, 1]", "use 1 for both");
 }
 
 }  // namespace
@@ -112,9 +110,7 @@ PromptTemplate PromptOptions::resolve() const {
   return result;
 }
 
-std::vector<std::string> ProbeOptions::resolve_phrasings() const {
-  return phrasings.empty() ? default_phrasings() : split_list(phrasings, '|');
-}
+EvaluationOptions Configuration::evaluation_options() const { return {generation, attribution, judge, probe, run.seed}; }
 
 TrainOptions Configuration::unlearn_training() const {
   auto options = unlearn.train;

@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "unpact/core/error.hpp"
+#include "unpact/evaluation/probe.hpp"
 
 namespace unpact {
 namespace {
@@ -151,6 +152,14 @@ void add_method(Table& t, Configuration& c) {
   t.push_back({"method.schedule", "instead of unlearn.schedule; empty: that one", &o.schedule});
 }
 
+/// The names of a table's rows.
+template <class Row>
+std::string listed(const std::vector<Row>& table) {
+  std::vector<std::string> names;
+  for (const auto& row : table) names.push_back(row.name);
+  return join(names, ", ");
+}
+
 void add_evaluation(Table& t, Configuration& c) {
   t.push_back({"generation.max_new_tokens", "longest answer", &c.generation.max_new_tokens});
   auto& a = c.attribution;
@@ -176,9 +185,10 @@ void add_evaluation(Table& t, Configuration& c) {
   t.push_back({"attribution.tune_alphas", "from:to:step, or a list", &a.tune_alphas});
   t.push_back({"attribution.tune_betas", "from:to:step, or a list", &a.tune_betas});
   t.push_back({"attribution.focus_of", "answers whose KeyTokens are compared and named: own or gold", &c.attribution.focus_of});
-  t.push_back({"judge.kind", "rouge_l_recall, rouge_l_f1, exact_match, or choice: the likeliest letter", &c.judge.kind});
+  t.push_back({"judge.kind", listed(judge_table()), &c.judge.kind});
   t.push_back({"judge.threshold", "score from which an answer is right", &c.judge.threshold});
   t.push_back({"judge.stem", "compare Porter stems", &c.judge.stem});
+  t.push_back({"probe.use", concat("separated by commas, of ", listed(probe_table()), "; empty: none"), &c.probe.use});
   t.push_back({"probe.phrasings", "of FocusOnKey, separated by |, with {question} and {keys}; empty: five built-in ones", &c.probe.phrasings});
   t.push_back({"probe.keys_of", "whose KeyTokens FocusOnKey names: target or unlearned", &c.probe.keys_of});
   t.push_back({"probe.temperature", "of Probab's samples", &c.probe.temperature});

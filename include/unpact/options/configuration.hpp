@@ -9,10 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "unpact/attribution/key_tokens.hpp"
-#include "unpact/attribution/method.hpp"
-#include "unpact/evaluation/judge.hpp"
-#include "unpact/inference/generation.hpp"
+#include "unpact/evaluation/evaluation_options.hpp"
 #include "unpact/text/prompt.hpp"
 #include "unpact/train/trainer.hpp"
 #include "unpact/unlearn/method.hpp"
@@ -85,31 +82,6 @@ struct MethodOverrides {
   std::string schedule;
 };
 
-struct AttributionOptions {
-  std::string method = "leave_one_out";  ///< attribution_methods()
-  AttributionSettings settings;          ///< of the other methods
-  std::int64_t save_every = 64;          ///< prompts whose results are stored together while a job runs
-  bool tune = false;                     ///< attribute: search alpha and beta instead
-  std::string tune_objective = "auto";   ///< labels, effect; auto: labels where the dataset has them
-  std::string tune_alphas = "0:0.6:0.02", tune_betas = "0:1:0.04";  ///< from:to:step, or a list
-  std::string engine = "shared_prefix";
-  std::int64_t token_budget = 0;  ///< rows of a pass; 0: chosen_token_budget()
-  std::string unit = "token";      ///< what leave-one-out takes out at once: token, word or sentence
-  std::int64_t verify = 0;         ///< questions that are attributed once more by the reference engine in float32
-  KeyTokenOptions keys;
-  /// Whose KeyTokens the focus shift compares and FocusOnKey names: those behind each model's own answer, or behind the
-  /// gold answer. Both are always stored.
-  std::string focus_of = "own";
-};
-
-struct ProbeOptions {
-  std::string phrasings;            ///< separated by |; empty: the five built-in ones
-  std::string keys_of = "target";   ///< whose KeyTokens FocusOnKey names: target or unlearned
-  double temperature = 1.0;         ///< of Probab's samples
-  double top_p = 1.0;
-  std::vector<std::string> resolve_phrasings() const;
-};
-
 struct CampaignOptions {
   std::string models, datasets, methods;  ///< comma-separated names of choice files; empty: the one in the sections
   std::string seeds = "0";
@@ -153,6 +125,8 @@ struct Configuration {
   AskOptions ask;
   EvaluateOptions evaluate;
   InspectOptions inspect;
+  /// What evaluations are told, with the run's seed.
+  EvaluationOptions evaluation_options() const;
   /// The [unlearn] options with this method's overrides, the run's seed and [train].
   TrainOptions unlearn_training() const;
   /// The [finetune] options with the run's seed and [train].
