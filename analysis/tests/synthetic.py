@@ -53,6 +53,7 @@ class Recipe:
     focus_answer: str = "own"
     steps: int = 30
     attribution: str = "leave_one_out"
+    more_probes: tuple[tuple[str, str, str], ...] = ()  # name, label, kind; written after the usual two
 
     @property
     def id(self) -> str:
@@ -204,7 +205,7 @@ def _root(file, recipe: Recipe) -> None:
     config = f"[run]\nseed = {recipe.seed}\n\n[method]\nname = {recipe.method}\n\n[note]\ntext = <img src=x onerror=alert(1)>\n"
     whole = config + ORIGINS_MARK + "\n[model]\nname = " + recipe.model + "\n"
     checksums = [hashlib.sha256(x.encode()).hexdigest() for x in (recipe.model, "tokenizer")]
-    text = {"schema_name": "unpact-cell", "schema_version": "1.2.0", "software": "unpact", "software_version": "0.1.0", "git_commit": "0123abcd", "build_type": "Release",
+    text = {"schema_name": "unpact-cell", "schema_version": "1.3.0", "software": "unpact", "software_version": "0.1.0", "git_commit": "0123abcd", "build_type": "Release",
             "compiler": "GNU 12.2.0", "hdf5_version": "1.10.8", "config_resolved": whole,
             "fingerprint": hashlib.sha256(json.dumps([config, *checksums], separators=(",", ":")).encode()).hexdigest(), "devices": json.dumps(["cpu", "cpu"]),
             "library_versions": json.dumps({"torch": "2.11.0", "mpi": "4.1.4"}), "started": "2026-01-31T12:00:00Z", "ended": "2026-01-31T12:40:00Z",
@@ -257,7 +258,8 @@ def _probes(out: Writer, data: dict) -> list:
     recipe, rng = data["recipe"], data["rng"]
     probed = np.flatnonzero(data["outcome"] == 2).astype(np.uint64)
     rates = []
-    for name, chance in (("focus_on_key", recipe.recovered), ("probab", recipe.sampled)):
+    usual = (("focus_on_key", "FocusOnKey", "probe"), ("probab", "Probab", "baseline"))
+    for (name, label, kind), chance in zip((*usual, *recipe.more_probes), (recipe.recovered, recipe.sampled, *[0.5] * len(recipe.more_probes))):
         labels = [f"phrase {i}: Focus on {{keys}} to answer" if name == "focus_on_key" else f"sample {i}" for i in range(recipe.attempts)]
         right = np.zeros((len(probed), recipe.attempts), np.uint8)
         right[:, -1] = rng.random(len(probed)) < chance
@@ -269,6 +271,7 @@ def _probes(out: Writer, data: dict) -> list:
         out.put(f"{group}/answer", _bytes(answers) if answers else np.zeros((0, recipe.attempts), "S1"), axes)
         out.put(f"{group}/score", right.astype(float), axes)
         out.put(f"{group}/is_right", right, axes, flags="right")
+        out.file[group].attrs["label"], out.file[group].attrs["kind"] = label, kind
         rates.append((f"recovery_{name}", int(right.any(axis=1).sum()), len(probed)))
     return rates
 

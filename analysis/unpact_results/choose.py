@@ -30,8 +30,8 @@ def kind_of(cell: Cell, question: int) -> str:
 
 
 def is_recovered(cell: Cell, question: int) -> bool:
-    """Whether FocusOnKey brought the answer back."""
-    probe = cell.probes.get("focus_on_key")
+    """Whether the leading probe brought the answer back."""
+    probe = cell.leading("probe")
     row = probe.row_of(question) if probe else None
     return row is not None and bool(probe.is_right[row].any())
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .model import Campaign, Cell, Outcome, Rate
-from .statistics import difference, focus_shift, mean_rate, rate, recovery, set_cosines
+from .statistics import difference, focus_shift, mean_rate, rate, recovery_by, set_cosines
 from .text import full, interval, mean_full, signed
 
 HOLDS, FAILS, OPEN = "holds", "does not hold", "cannot be said here"
@@ -75,8 +75,9 @@ def judge_claims(campaign: Campaign) -> list[Claim]:
         Claim(2, "Much is hidden rather than erased",
               "A phrase such as “Focus on [KeyTokens] to answer” brings back 30.7 % to 54.4 % of the forgotten answers, about twice what multinomial sampling (Probab) brings back.",
               "A forgotten question is recovered when any attempt is right. Both probes must have the same number of attempts and the same questions, "
-              "else they are not compared. “About twice” is read as: FocusOnKey recovers more than Probab; the ratio is given beside it.",
-              "Much: FocusOnKey's interval reaches 30.7 % and starts above half of that (15.35 %); not much: the whole interval is below 30.7 %. More than sampling: the interval "
+              "else they are not compared. “About twice” is read as: the probe recovers more than the baseline of plain samples; the ratio is given beside it. "
+              "A cell's probe and baseline are the first of their kind in its file.",
+              "Much: the probe's interval reaches 30.7 % and starts above half of that (15.35 %); not much: the whole interval is below 30.7 %. More than sampling: the interval "
               "of the difference lies above 0; not more: below 0. The claim holds when both hold, does not hold when one does not, otherwise it cannot be said."),
         Claim(3, "A destroyed model ignores the prompt",
               "Catastrophic forgetting comes from punishing every token alike, common words as much as decisive ones; a destroyed model ignores all prompt tokens and writes nonsense.",
@@ -112,11 +113,12 @@ def _focus_breaks(cell: Cell) -> _Found:
 
 
 def _hidden(cell: Cell) -> _Found:
-    focus, sampled = recovery(cell, "focus_on_key"), recovery(cell, "probab")
+    probe, baseline = cell.leading("probe"), cell.leading("baseline")
+    focus, sampled = recovery_by(cell, "probe"), recovery_by(cell, "baseline")
     gap, low, high = difference(focus, sampled)
     ratio = focus.value / sampled.value if sampled.total and sampled.value > 0 else math.nan
-    attempts = {name: len(p.attempt_labels) for name, p in cell.probes.items() if name in ("focus_on_key", "probab")}
-    numbers = [("FocusOnKey", full(focus)), ("Probab", full(sampled)), ("difference", _gap(gap, low, high, points=True)),
+    attempts = {p.name: len(p.attempt_labels) for p in (probe, baseline) if p}
+    numbers = [(probe.label if probe else "probe", full(focus)), (baseline.label if baseline else "baseline", full(sampled)), ("difference", _gap(gap, low, high, points=True)),
                ("ratio", "–" if math.isnan(ratio) else f"{ratio:.2f}"), ("attempts", " / ".join(str(v) for v in attempts.values()) or "–")]
     if not focus.total:
         return OPEN, "nothing was forgotten and probed", numbers

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from .model import Campaign, Cell, Rate
-from .statistics import destruction, pool, recovery
+from .statistics import destruction, pool, recovery_by
 
 RECOVERY_LIMIT = 0.307  # lower end of what the study recovers with FocusOnKey
 DESTRUCTION_LIMIT = 0.307  # the study gives no number: the same limit, our choice
@@ -53,7 +53,7 @@ def verdict(recovered: Rate, destroyed: Rate) -> Verdict:
 
 def verdict_of(cell: Cell) -> Verdict:
     """Verdict of a cell."""
-    return verdict(recovery(cell, "focus_on_key"), destruction(cell))
+    return verdict(recovery_by(cell, "probe"), destruction(cell))
 
 
 def _sure(rate: Rate, limit: float) -> bool:
@@ -70,6 +70,7 @@ class Point:
     seeds: int
     recovered: Rate
     destroyed: Rate
+    probe: str = ""  # label of what recovered
 
     @property
     def complete(self) -> bool:
@@ -83,6 +84,11 @@ def points(campaign: Campaign) -> list[Point]:
     for cell in campaign.cells:
         groups.setdefault((cell.model, cell.dataset, cell.method), []).append(cell)
     return [
-        Point(*key, len(cells), pool(recovery(c, "focus_on_key") for c in cells), pool(destruction(c) for c in cells))
+        Point(*key, len(cells), pool(recovery_by(c, "probe") for c in cells), pool(destruction(c) for c in cells), _labels(cells))
         for key, cells in groups.items()
     ]
+
+
+def _labels(cells: list[Cell]) -> str:
+    led = [cell.leading("probe") for cell in cells]
+    return ", ".join(dict.fromkeys(probe.label for probe in led if probe))

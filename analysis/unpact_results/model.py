@@ -94,6 +94,8 @@ class Probe:
     answer: list[list[str]]
     score: NDArray[np.float64]
     is_right: NDArray[np.bool_]
+    label: str = ""  # as people call it
+    kind: str = "probe"  # "probe", "baseline" to compare with, or "control" that should recover nothing
 
     def row_of(self, question: int) -> int | None:
         """Row of a question, None where it was not probed."""
@@ -145,7 +147,7 @@ class Cell:
     outcome: NDArray[np.uint8]
     set_cosine: NDArray[np.float64]
     contribution_cosine: NDArray[np.float64]
-    probes: dict[str, Probe]
+    probes: dict[str, Probe]  # in the order in which they were asked for
     rates: dict[str, Rate]
     training: dict[str, NDArray[Any]]
     work: dict[str, Any]
@@ -161,6 +163,10 @@ class Cell:
     def key_tokens(self, model: ModelResult) -> Ragged:
         """KeyToken flags of a model for the answer that the focus shift is about."""
         return getattr(model, self.focus_answer).is_key_token
+
+    def leading(self, kind: str) -> Probe | None:
+        """The first probe of a kind: it stands for its kind in verdicts and claims."""
+        return next((probe for probe in self.probes.values() if probe.kind == kind), None)
 
     def pieces_of(self, question: int) -> list[str]:
         """Text pieces of the prompt tokens of a question."""

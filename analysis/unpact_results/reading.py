@@ -14,6 +14,8 @@ from .model import Campaign, Cell, CellStatus, Contribution, ModelResult, Probe,
 from .statistics import set_cosines
 
 KNOWN_MAJOR = "1"
+RECOVERY = "recovery_"  # then the name of a probe: the name of its rate
+BEFORE_1_3 = {"focus_on_key": ("FocusOnKey", "probe"), "probab": ("Probab", "baseline")}  # label and kind, which files did not hold
 STATES = ("finished", "missing", "broken")
 
 
@@ -115,8 +117,15 @@ def _model(group: h5py.Group) -> ModelResult:
 
 def _probe(name: str, group: h5py.Group) -> Probe:
     answers = group["answer"].asstr(errors="replace")[:]
+    label, kind = BEFORE_1_3.get(name, (name, "probe"))
     return Probe(name, strings(group["attempt"]), group["probed_question"][:], [[str(a) for a in row] for row in answers],
-                 group["score"][:], group["is_right"][:].astype(bool))
+                 group["score"][:], group["is_right"][:].astype(bool), str(plain(group.attrs.get("label", label))), str(plain(group.attrs.get("kind", kind))))
+
+
+def _probes(group: h5py.Group, rates: dict[str, Rate]) -> dict[str, Probe]:
+    """All probes; groups of a file come by name, the rates tell the order."""
+    places = {name: place for place, name in enumerate(rates)}
+    return {name: _probe(name, group[name]) for name in sorted(group, key=lambda name: places.get(RECOVERY + name, len(places)))}
 
 
 def _rates(group: h5py.Group) -> dict[str, Rate]:
@@ -139,7 +148,7 @@ def _verification(file: h5py.File) -> dict[str, Verification]:
 
 def _cell(file: h5py.File, path: Path) -> Cell:
     attributes = {name: plain(value) for name, value in file.attrs.items()}
-    target, unlearned = _model(file["target"]), _model(file["unlearned"])
+    target, unlearned, rates = _model(file["target"]), _model(file["unlearned"]), _rates(file["rates"])
     cell = Cell(
         path=path, id=attributes["cell_id"], model=attributes["model"], dataset=attributes["dataset"], method=attributes["method"],
         seed=int(attributes["seed"]), attributes=attributes,
@@ -147,8 +156,7 @@ def _cell(file: h5py.File, path: Path) -> Cell:
         prompt=strings(file["prompts/text"]), token_ids=ragged(file["prompts/token_ids"]), is_candidate=ragged(file["prompts/is_candidate"]),
         pieces=strings(file["prompts/pieces"]), target=target, unlearned=unlearned, outcome=file["outcome/class"][:],
         set_cosine=file["focus_shift/set_cosine"][:], contribution_cosine=file["focus_shift/contribution_cosine"][:],
-        probes={name: _probe(name, group) for name, group in file["probes"].items()},
-        rates=_rates(file["rates"]), training=_columns(file["training"]), work=_columns(file["work"]),
+        probes=_probes(file["probes"], rates), rates=rates, training=_columns(file["training"]), work=_columns(file["work"]),
         alpha=float(attributes["alpha"]), beta=float(attributes["beta"]), noise_floor=float(attributes["noise_floor"]),
         judge=str(attributes["judge"]), focus_answer="own", attribution_method=str(attributes.get("attribution_method", "leave_one_out")),
         attribution_settings=json.loads(str(attributes.get("attribution_settings", "{}"))), verification=_verification(file),

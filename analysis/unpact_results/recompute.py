@@ -9,6 +9,7 @@ import numpy as np
 
 from . import statistics as st
 from .model import Cell, Contribution, ModelResult, Rate, Split
+from .reading import RECOVERY
 from .structure import Report
 
 TOLERANCE = 1e-5  # nats per token
@@ -142,9 +143,9 @@ def _check_focus_shift(cell: Cell, report: Report) -> None:
 def expected_counts(cell: Cell, name: str) -> Rate | None:
     """What a rate's counts should be, by its name; None for a name that this package does not know."""
     lower = name.lower()
-    if "recover" in lower:
-        found = [probe for probe in cell.probes if probe in lower]
-        return st.recovery(cell, found[0]) if found else None
+    if name.startswith(RECOVERY):
+        probe = name.removeprefix(RECOVERY)
+        return st.recovery(cell, probe) if probe in cell.probes else None
     if "destr" in lower:
         return st.destruction(cell)
     splits = [split for split in Split if split.name in lower]

@@ -69,7 +69,7 @@ def render(campaign: Campaign, questions: list[int] | None = None) -> str:
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     cells, limit = _views(campaign, questions)
     return environment.get_template("report.html.j2").render(
-        campaign=campaign, facts=_facts(campaign), rows=table.rows(campaign), claims=judge_claims(campaign), figures=_figures(campaign), cells=cells, limit=limit, asked=questions is not None,
+        campaign=campaign, facts=_facts(campaign), rows=table.rows(campaign), probes=table.probes_of(campaign), claims=judge_claims(campaign), figures=_figures(campaign), cells=cells, limit=limit, asked=questions is not None,
         gradient=strips.gradient(), noise=strips.NOISE, script=Markup(script), script_digest=digest, css=Markup(css), unplaced=[p for p in dilemma.points(campaign) if not p.complete],
         recovery_limit=dilemma.RECOVERY_LIMIT, destruction_limit=dilemma.DESTRUCTION_LIMIT, quadrants=dilemma.QUADRANTS, outcome_words=OUTCOME_WORDS,
         outcome_colours=OUTCOME_COLOURS, work=[_work(cell) for cell in campaign.cells])
@@ -139,7 +139,7 @@ def _shown(cell: Cell, choice: Choice, limit: float) -> Shown:
         row = probe.row_of(choice.question)
         if row is not None:
             attempts = zip(probe.attempt_labels, probe.answer[row], probe.score[row].tolist(), probe.is_right[row].tolist(), strict=True)
-            probes.append((probe.name, list(attempts)))
+            probes.append((probe.label, list(attempts)))
     shift = cell.shift[choice.question]
     return Shown(choice.question, choice.kind, Outcome(int(cell.outcome[choice.question])).name, [s for s in made if s is not None],
                  text.DASH if np.isnan(shift) else f"{shift:.2f}", probes)

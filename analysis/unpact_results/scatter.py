@@ -32,7 +32,7 @@ def dilemma_scatter(points: list[Point]) -> Figure:
             axes.set_visible(False)
         panels = list(zip(grid, datasets))
         for axes, dataset in panels:
-            _frame(axes, dataset)
+            _frame(axes, dataset, ", ".join(dict.fromkeys(point.probe for point in points if point.dataset == dataset and point.probe)))
             for point in drawn:
                 if point.dataset == dataset:
                     _point(axes, point, *styles[point.model])
@@ -44,9 +44,9 @@ def dilemma_scatter(points: list[Point]) -> Figure:
     return figure
 
 
-def _frame(axes: Axes, dataset: str) -> None:
+def _frame(axes: Axes, dataset: str, probe: str) -> None:
     axes.set(xlim=(-0.03, 1.03), ylim=(-0.1, 1.1), yticks=[0, 0.2, 0.4, 0.6, 0.8, 1.0], xlabel="destructive rate (retain questions destroyed)",
-             ylabel="recovery rate by FocusOnKey (forgotten questions)", title=dataset)
+             ylabel=f"recovery rate{f' by {probe}' if probe else ''} (forgotten questions)", title=dataset)
     axes.xaxis.set_major_formatter(PercentFormatter(1.0))
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.axvspan(-0.03, DESTRUCTION_LIMIT, 0, (RECOVERY_LIMIT + 0.1) / 1.2, color="#eaf5ee", zorder=0, linewidth=0)

@@ -1,4 +1,4 @@
-"""docs/results-format.md, version 1.2, as data: which attributes and datasets a file has."""
+"""docs/results-format.md, version 1.3, as data: which attributes and datasets a file has."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ CELL_ATTRIBUTES = _COMMON | {
                               "cell_id", "model", "dataset", "method", "judge")
 } | dict.fromkeys(("seed", "world_size", "group_size"), "int64") | dict.fromkeys(("alpha", "beta", "noise_floor"), "float64")
 CELL_ATTRIBUTES_SINCE_1_1 = {"attribution_method": STRING, "attribution_settings": STRING}
+PROBE_ATTRIBUTES_SINCE_1_3 = ("label", "kind")
+PROBE_KINDS = ("probe", "baseline", "control")
 CAMPAIGN_ATTRIBUTES = _COMMON | {"collected": STRING} | dict.fromkeys(("finished", "missing", "broken"), "int64")
+CAMPAIGN_ATTRIBUTES_SINCE_1_3 = {"probes": STRING}
 
 FLAG_MEANINGS = {
     "right": ((0, 1), None),

@@ -130,6 +130,12 @@ def recovery(cell: Cell, probe_name: str) -> Rate:
     return rate(sum(bool(probe.is_right[row].any()) for row in rows), len(rows), probe_name)
 
 
+def recovery_by(cell: Cell, kind: str) -> Rate:
+    """Recovery rate of the leading probe of a kind; 0/0 where there is none."""
+    probe = cell.leading(kind)
+    return recovery(cell, probe.name) if probe else rate(0, 0, kind)
+
+
 def destruction(cell: Cell) -> Rate:
     """Destroyed / (kept + destroyed)."""
     destroyed = len(cell.where(Outcome.destroyed))

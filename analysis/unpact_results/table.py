@@ -9,13 +9,32 @@ from dataclasses import dataclass
 
 from .dilemma import verdict_of
 from .model import Campaign, Cell, Outcome, Rate, Split
+from .reading import RECOVERY
 from .statistics import destruction, focus_shift, recovery, right_share
 from .text import DASH, full, mean_full, percent
 
-HEADINGS = ["cell", "model", "dataset", "method", "seed", "target right, forget", "target right, retain", "unlearned right, forget", "unlearned right, retain",
-            "forgotten", "recovery FocusOnKey", "recovery Probab", "destructive rate", "focus shift, forgotten", "focus shift, retained", "verdict"]
-_RATES = ("target_forget", "target_retain", "unlearned_forget", "unlearned_retain", "recovery_focus_on_key", "recovery_probab", "destructive",
-          "focus_shift_forgotten", "focus_shift_retained")
+_SHARES = {"target_forget": "target right, forget", "target_retain": "target right, retain", "unlearned_forget": "unlearned right, forget",
+           "unlearned_retain": "unlearned right, retain"}
+_SHIFTS = {"focus_shift_forgotten": "focus shift, forgotten", "focus_shift_retained": "focus shift, retained"}
+
+
+def probes_of(campaign: Campaign) -> dict[str, str]:
+    """The probes of all cells, name -> label, in the order in which they appear."""
+    probes: dict[str, str] = {}
+    for cell in campaign.cells:
+        for probe in cell.probes.values():
+            probes.setdefault(probe.name, probe.label)
+    return probes
+
+
+def headings(probes: dict[str, str]) -> list[str]:
+    """The headings of the table."""
+    return ["cell", "model", "dataset", "method", "seed", *_SHARES.values(), "forgotten", *(f"recovery {label}" for label in probes.values()), "destructive rate",
+            *_SHIFTS.values(), "verdict"]
+
+
+def _recoveries(probes: dict[str, str]) -> list[str]:
+    return [RECOVERY + name for name in probes]
 
 
 @dataclass(frozen=True)
@@ -39,32 +58,36 @@ class Row:
 
 def rows(campaign: Campaign) -> list[Row]:
     """Finished cells in the order of the campaign, then those without a result."""
+    probes = probes_of(campaign)
     absent = [Row(s.id, s.model, s.dataset, s.method, s.seed, None, {}, s.status) for s in campaign.absent]
-    return [row_of(cell) for cell in campaign.cells] + absent
+    return [row_of(cell, probes) for cell in campaign.cells] + absent
 
 
-def row_of(cell: Cell) -> Row:
-    """The row of a finished cell."""
-    values = [right_share(cell, model, split) for model in ("target", "unlearned") for split in Split]
-    values += [recovery(cell, "focus_on_key"), recovery(cell, "probab"), destruction(cell)]
-    values += [focus_shift(cell, Outcome.forgotten), focus_shift(cell, Outcome.retained)]
-    return Row(cell.id, cell.model, cell.dataset, cell.method, cell.seed, len(cell.where(Outcome.forgotten)), dict(zip(_RATES, values, strict=True)), str(verdict_of(cell)))
+def row_of(cell: Cell, probes: dict[str, str]) -> Row:
+    """The row of a finished cell; a probe that it does not have recovered 0 of 0."""
+    shares = [right_share(cell, model, split) for model in ("target", "unlearned") for split in Split]
+    rates = dict(zip(_SHARES, shares, strict=True)) | {RECOVERY + name: recovery(cell, name) for name in probes} | {"destructive": destruction(cell)}
+    shifts = [focus_shift(cell, outcome) for outcome in (Outcome.forgotten, Outcome.retained)]
+    rates |= dict(zip(_SHIFTS, shifts, strict=True))
+    return Row(cell.id, cell.model, cell.dataset, cell.method, cell.seed, len(cell.where(Outcome.forgotten)), rates, str(verdict_of(cell)))
 
 
-def texts(row: Row) -> list[str]:
-    """The cells of a table row as text, in the order of HEADINGS."""
+def texts(row: Row, probes: dict[str, str]) -> list[str]:
+    """The cells of a table row as text, in the order of headings()."""
     head = [row.id, row.model, row.dataset, row.method, str(row.seed)]
     if not row.done:
-        return head + [DASH] * (len(HEADINGS) - len(head) - 1) + [row.verdict]
-    shares = [f"{percent(row.rates[n].value)} ({row.rates[n].count}/{row.rates[n].total})" for n in _RATES[:4]]
-    rates = [full(row.rates[n]) for n in _RATES[4:7]]
-    shifts = [mean_full(row.rates[n]) for n in _RATES[7:]]
+        return head + [DASH] * (len(headings(probes)) - len(head) - 1) + [row.verdict]
+    shares = [f"{percent(row.rates[n].value)} ({row.rates[n].count}/{row.rates[n].total})" for n in _SHARES]
+    rates = [full(row.rates[n]) for n in (*_recoveries(probes), "destructive")]
+    shifts = [mean_full(row.rates[n]) for n in _SHIFTS]
     return head + shares + [str(row.forgotten)] + rates + shifts + [row.verdict]
 
 
 def markdown(campaign: Campaign) -> str:
     """The table in Markdown. Intervals are 95 % Wilson intervals."""
-    lines = [HEADINGS[1:], ["---"] * (len(HEADINGS) - 1)] + [[_escape(text) for text in texts(row)[1:]] for row in rows(campaign)]
+    probes = probes_of(campaign)
+    titles = [_escape(text) for text in headings(probes)[1:]]
+    lines = [titles, ["---"] * len(titles)] + [[_escape(text) for text in texts(row, probes)[1:]] for row in rows(campaign)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
@@ -79,9 +102,10 @@ def csv_text(campaign: Campaign) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     parts = ("count", "total", "value", "low", "high")
-    writer.writerow(["id", "model", "dataset", "method", "seed", "forgotten", *(f"{name}_{part}" for name in _RATES for part in parts), "verdict"])
+    names = [*_SHARES, *_recoveries(probes_of(campaign)), "destructive", *_SHIFTS]
+    writer.writerow(["id", "model", "dataset", "method", "seed", "forgotten", *(f"{name}_{part}" for name in names for part in parts), "verdict"])
     for row in rows(campaign):
-        numbers = [_number(getattr(row.rates[name], part)) if row.done else "" for name in _RATES for part in parts]
+        numbers = [_number(getattr(row.rates[name], part)) if row.done else "" for name in names for part in parts]
         writer.writerow([row.id, row.model, row.dataset, row.method, row.seed, row.forgotten if row.done else "", *numbers, row.verdict])
     return out.getvalue()
 

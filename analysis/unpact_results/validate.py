@@ -68,11 +68,24 @@ def _validate_cell_structure(file: h5py.File, report: Report) -> bool:
     probes = file.get("/probes")
     if isinstance(probes, h5py.Group):
         fields += [field for name in probes for field in schema.probe_fields(f"/probes/{name}")]
+        if minor >= 3:
+            _check_probes(probes, report)
     usable = {field.path for field in fields if check_field(file, field, report)}
     _check_counters(file, usable, report)
     groups = schema.csr_groups_of(minor)
     good = check_csr(file, groups, usable, report)
     return len(usable) == len(fields) and len(good) == len(groups)
+
+
+def _check_probes(probes: h5py.Group, report: Report) -> None:
+    """What every probe says of itself."""
+    for name, group in probes.items():
+        said = {key: plain(group.attrs.get(key)) for key in schema.PROBE_ATTRIBUTES_SINCE_1_3}
+        for key, value in said.items():
+            if not isinstance(value, str) or not value:
+                report(f"/probes/{name}", f"attribute {key} is missing or no text")
+            elif key == "kind" and value not in schema.PROBE_KINDS:
+                report(f"/probes/{name}", f"attribute kind is {value!r}, expected one of {', '.join(schema.PROBE_KINDS)}")
 
 
 def _check_counters(file: h5py.File, usable: set[str], report: Report) -> None:
@@ -112,7 +125,7 @@ def _validate_tuning(file: h5py.File, report: Report) -> None:
 
 
 def _validate_campaign(file: h5py.File, path: Path, report: Report) -> None:
-    check_attributes(file, schema.CAMPAIGN_ATTRIBUTES, schema.CAMPAIGN, report)
+    check_attributes(file, schema.CAMPAIGN_ATTRIBUTES | (schema.CAMPAIGN_ATTRIBUTES_SINCE_1_3 if minor_of(file) >= 3 else {}), schema.CAMPAIGN, report)
     check_groups(file, schema.CAMPAIGN_GROUPS, report)
     usable = {field.path for field in schema.CAMPAIGN_FIELDS if check_field(file, field, report)}
     if len(usable) != len(schema.CAMPAIGN_FIELDS):

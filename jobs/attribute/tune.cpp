@@ -3,7 +3,6 @@
 #include <cstdio>
 
 #include "jobs/attribute/tune.hpp"
-#include "unpact/campaign/evaluation_stage.hpp"
 #include "unpact/campaign/resources.hpp"
 #include "unpact/comm/share_work.hpp"
 #include "unpact/core/clock.hpp"
@@ -67,21 +66,6 @@ std::vector<ThresholdPrompt> measure(const Session& session, const LanguageModel
   });
   for (std::size_t q = 0; q < questions.size(); ++q) prompts[q].without_largest = std::move(scored[q]);
   return prompts;
-}
-
-std::vector<TuningColumn> columns_of(const std::string& objective, const std::vector<ThresholdScore>& scores) {
-  const bool labels = objective == "labels";
-  std::vector<TuningColumn> columns = {
-      {"objective", labels ? "F1 of KeyTokens against labelled words" : "share of the effect minus share of the tokens", {}},
-      {labels ? "precision" : "effect", labels ? "share of KeyTokens that are labelled" : "share of the question's effect that KeyTokens carry", {}},
-      {labels ? "recall" : "cost", labels ? "share of labelled tokens that are KeyTokens" : "share of the candidates that are KeyTokens", {}},
-      {"key_tokens", "mean number of KeyTokens a prompt", {}},
-      {"without_key_tokens", "prompts without a KeyToken", {}}};
-  for (const auto& score : scores) {
-    const double values[] = {score.objective, score.first, score.second, score.key_tokens, static_cast<double>(score.without_key_tokens)};
-    for (std::size_t k = 0; k < columns.size(); ++k) columns[k].values.push_back(values[k]);
-  }
-  return columns;
 }
 
 /// The best point with its neighbours, as a table of the tuned half's objective.
@@ -157,15 +141,7 @@ ExitCode tune_thresholds(const Session& session, const Configuration& c) {
     record.model = c.model.name;
     record.dataset = c.dataset.name;
     record.attribution_method = c.attribution.method;
-    record.objective = objective;
-    record.alphas = alphas;
-    record.betas = betas;
-    record.tuned = columns_of(objective, grid.tuned);
-    record.held_out = columns_of(objective, grid.held_out);
-    record.tuned_prompts = static_cast<std::int64_t>(grid.tuned_prompts);
-    record.held_out_prompts = static_cast<std::int64_t>(grid.held_out_prompts);
-    record.best_alpha = grid.best_alpha();
-    record.best_beta = grid.best_beta();
+    record.grid = grid;
     record.noise_floor = noise;
     write_tuning_file(file, record);
     log::info(concat("Best: ", point_text(grid, grid.best), "\nObjective around it (tuned half):\n", neighbours_table(grid),

@@ -1,12 +1,12 @@
 #include "unpact/campaign/baseline.hpp"
 
 #include "provenance.hpp"
-#include "unpact/campaign/evaluation_stage.hpp"
 #include "unpact/campaign/resources.hpp"
 #include "unpact/core/clock.hpp"
 #include "unpact/core/log.hpp"
 #include "unpact/data/load_dataset.hpp"
-#include "unpact/evaluation/attribute_questions.hpp"
+#include "unpact/evaluation/check_questions.hpp"
+#include "unpact/evaluation/evaluate_cell.hpp"
 #include "unpact/evaluation/finished_pages.hpp"
 #include "unpact/store/cell_file.hpp"
 
@@ -22,23 +22,12 @@ Configuration without_method(Configuration c) {
   return c;
 }
 
-void evaluate_target(const Session& session, Baseline& baseline, const Configuration& c, FinishedPages& pages) {
-  auto& record = baseline.record;
-  record.questions = record_questions(baseline.questions, *baseline.target.tokenizer);
-  const auto method = make_attribution_method(c.attribution.method, c.attribution.settings, c.run.seed, *baseline.target.tokenizer);
-  record.noise_floor = noise_floor_of(baseline.target.transformer, *method, baseline.questions);
-  record.target = evaluate_model(session.world(), baseline.target, baseline.questions, c, {"target", record.noise_floor, &pages}, record);
-  say_verification(record, baseline.questions);
-  record.unlearned = record.target;  // nothing was unlearned: the file says what a perfect copy looks like
-  compare_models(session.world(), baseline.target, baseline.questions, c, record);
-  record.provenance.ended = utc_now();
-}
-
 }  // namespace
 
 Baseline prepare_baseline(const Session& session, const Configuration& c, const fs::path& folder) {
   const auto base = without_method(c);
   auto dataset = load_dataset(c.dataset);
+  check_questions(c.judge, dataset, static_cast<std::size_t>(c.dataset.limit));  // before a target is made
   auto checksum = dataset_checksum(dataset);
   const auto name = file_safe(concat(c.model.name, "__", c.dataset.name));
   auto target = prepare_model(session, c, dataset, folder / "models" / name);
@@ -58,7 +47,8 @@ Baseline prepare_baseline(const Session& session, const Configuration& c, const 
   }
   log::info(concat("Asking the target ", baseline.questions.size(), " questions"));
   FinishedPages pages(session.world(), unfinished, fingerprint_of(baseline.record.provenance));
-  evaluate_target(session, baseline, base, pages);
+  evaluate_target(session.world(), baseline.target, baseline.questions, base.evaluation_options(), &pages, baseline.record);
+  baseline.record.provenance.ended = utc_now();
   write_cell_file(session.world(), file, baseline.record);
   pages.remove();
   return baseline;

@@ -4,8 +4,6 @@
 
 #include "model_digest.hpp"
 #include "provenance.hpp"
-#include "stage_meter.hpp"
-#include "unpact/campaign/evaluation_stage.hpp"
 #include "unpact/campaign/fingerprints.hpp"
 #include "unpact/campaign/unlearn_inputs.hpp"
 #include "unpact/campaign/unlearned_folder.hpp"
@@ -14,6 +12,8 @@
 #include "unpact/core/error.hpp"
 #include "unpact/core/json.hpp"
 #include "unpact/core/progress.hpp"
+#include "unpact/evaluation/evaluate_cell.hpp"
+#include "unpact/evaluation/stage_meter.hpp"
 #include "unpact/store/cell_file.hpp"
 #include "unpact/train/step_note.hpp"
 #include "unpact/train/training_checkpoint.hpp"
@@ -64,9 +64,7 @@ CellRecord compare_with_baseline(const Session& session, const Communicator& gro
   record.target = baseline.record.target;
   record.verification = baseline.record.verification;
   record.noise_floor = baseline.record.noise_floor;
-  record.unlearned = evaluate_model(group, unlearned, baseline.questions, c, {"unlearned", record.noise_floor, &pages}, record);
-  say_verification(record, baseline.questions);
-  compare_models(group, unlearned, baseline.questions, c, record);
+  evaluate_unlearned(group, unlearned, baseline.questions, c.evaluation_options(), &pages, record);
   return record;
 }
 

@@ -3,11 +3,9 @@
 #include <cctype>
 
 #include "unpact/campaign/cell.hpp"
-#include "unpact/campaign/evaluation_stage.hpp"
 #include "unpact/campaign/fingerprints.hpp"
 #include "unpact/checkpoint/checkpoint.hpp"
 #include "unpact/core/clock.hpp"
-#include "unpact/evaluation/verify.hpp"
 #include "unpact/store/cell_file.hpp"
 
 namespace unpact {
@@ -60,11 +58,6 @@ std::string fingerprint_of_cell(const Baseline& baseline, const Configuration& c
   p.model_checksum = baseline.record.provenance.model_checksum;
   p.tokenizer_checksum = baseline.record.provenance.tokenizer_checksum;
   return fingerprint_of(p);
-}
-
-void say_verification(CellRecord& record, const std::vector<AskedQuestion>& questions) {
-  for (const auto& found : record.verification)
-    record.attribution_settings["verified_" + found.model] = describe_verification(found, questions);
 }
 
 }  // namespace unpact

@@ -18,7 +18,4 @@ CellRecord start_record(const Session& session, const Communicator& group, const
 /// The fingerprint that a cell's file will have.
 std::string fingerprint_of_cell(const Baseline& baseline, const Configuration& configuration);
 
-/// Readers of version 1.1 find the table `verification` as text.
-void say_verification(CellRecord& record, const std::vector<AskedQuestion>& questions);
-
 }  // namespace unpact

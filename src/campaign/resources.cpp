@@ -1,12 +1,12 @@
 #include "unpact/campaign/resources.hpp"
 
 #include "unpact/campaign/fingerprints.hpp"
+#include "unpact/evaluation/phrasings.hpp"
 #include "unpact/train/step_note.hpp"
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/core/log.hpp"
 #include "unpact/core/progress.hpp"
-#include "unpact/evaluation/probes.hpp"
 #include "unpact/checkpoint/checkpoint.hpp"
 #include "unpact/checkpoint/mapped_weights.hpp"
 #include "unpact/text/sentencepiece_trainer.hpp"

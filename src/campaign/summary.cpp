@@ -6,34 +6,58 @@
 #include "unpact/core/text.hpp"
 
 namespace unpact {
+namespace {
+
+/// A column of the table: the title and the rate below it.
+struct Column {
+  std::string title, rate;
+};
+
+/// The label of a probe; its name in records that have none.
+std::string label_of(const CellRecord& record, const std::string& probe) {
+  const auto found = std::ranges::find(record.probes, probe, &ProbeRecord::name);
+  return found == record.probes.end() || found->label.empty() ? probe : found->label;
+}
+
+std::vector<Column> columns_of(const std::vector<CellRecord>& records) {
+  std::vector<Column> columns = {{"forget right", "unlearned_right_forget"}, {"retain right", "unlearned_right_retain"}};
+  const auto add_recovery = [&](const CellRecord& record, const std::string& rate, const std::string& probe) {
+    if (std::ranges::find(columns, rate, &Column::rate) == columns.end()) columns.push_back({label_of(record, probe), rate});
+  };
+  for (const auto& record : records) {
+    for (const auto& probe : record.probes) add_recovery(record, kRecoveryPrefix + probe.name, probe.name);
+    for (const auto& rate : record.rates)
+      if (rate.name.starts_with(kRecoveryPrefix)) add_recovery(record, rate.name, rate.name.substr(std::string(kRecoveryPrefix).size()));
+  }
+  columns.push_back({"destructive", "destructive"});
+  return columns;
+}
+
+std::string percent(const CellRecord& record, const std::string& name) {
+  const auto rate = std::ranges::find(record.rates, name, &Rate::name);
+  if (rate == record.rates.end() || rate->total == 0) return "-";
+  char text[32];
+  std::snprintf(text, sizeof text, "%.1f %% (%llu/%llu)", 100 * rate->value, static_cast<unsigned long long>(rate->count),
+                static_cast<unsigned long long>(rate->total));
+  return text;
+}
+
+std::string cell(const std::string& text, std::size_t width) { return text + std::string(text.size() < width ? width - text.size() : 1, ' '); }
+
+}  // namespace
 
 std::string summary_table(const std::vector<CellRecord>& records) {
-  const auto percent = [](const CellRecord& record, const std::string& name) -> std::string {
-    for (const auto& rate : record.rates) {
-      if (rate.name != name) continue;
-      if (rate.total == 0) return "-";
-      char text[32];
-      std::snprintf(text, sizeof text, "%.1f %% (%llu/%llu)", 100 * rate.value, static_cast<unsigned long long>(rate.count),
-                    static_cast<unsigned long long>(rate.total));
-      return text;
-    }
-    return "-";
-  };
-  const std::vector<std::pair<std::string, std::string>> columns = {{"forget right", "unlearned_right_forget"},
-                                                                    {"retain right", "unlearned_right_retain"},
-                                                                    {"FocusOnKey", "recovery_focus_on_key"},
-                                                                    {"Probab", "recovery_probab"},
-                                                                    {"destructive", "destructive"}};
-  const auto cell = [](const std::string& text, std::size_t width) { return text + std::string(text.size() < width ? width - text.size() : 1, ' '); };
-  std::size_t width = 34;
-  for (const auto& record : records) width = std::max(width, record.id.size());
-  width += 2;
-  std::string table = cell("cell", width);
-  for (const auto& [title, name] : columns) table += cell(title, 19);
+  const auto columns = columns_of(records);
+  std::size_t first = 34, width = 19;
+  for (const auto& record : records) first = std::max(first, record.id.size());
+  for (const auto& column : columns) width = std::max(width, column.title.size() + 1);
+  first += 2;
+  std::string table = cell("cell", first);
+  for (const auto& column : columns) table += cell(column.title, width);
   table += "\n";
   for (const auto& record : records) {
-    table += cell(record.id, width);
-    for (const auto& [title, name] : columns) table += cell(percent(record, name), 19);
+    table += cell(record.id, first);
+    for (const auto& column : columns) table += cell(percent(record, column.rate), width);
     table += "\n";
   }
   return table;

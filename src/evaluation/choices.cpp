@@ -89,6 +89,8 @@ std::vector<OwnAnswer> choose_answers(const Communicator& group, const LanguageM
   return answers;
 }
 
+AnswerStyle style_of(const JudgeOptions& judge) { return judge_row(judge).wants_letters ? AnswerStyle::choice : AnswerStyle::text; }
+
 std::vector<OwnAnswer> answer_in_style(const Communicator& group, const LanguageModel& model,
                                        const std::vector<std::vector<TokenId>>& prompts, const std::vector<std::size_t>& counts,
                                        const GenerationOptions& options, AnswerStyle style,

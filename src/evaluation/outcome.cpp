@@ -4,7 +4,7 @@
 
 #include "unpact/core/error.hpp"
 
-namespace unpact::evaluation {
+namespace unpact {
 namespace {
 
 std::uint64_t count_of(std::span<const Outcome> outcomes, Outcome wanted) {
@@ -31,4 +31,4 @@ Rate recovery_rate(std::span<const Outcome> outcomes, std::span<const std::uint8
   return wilson_rate(back, count_of(outcomes, Outcome::forgotten));
 }
 
-}  // namespace unpact::evaluation
+}  // namespace unpact

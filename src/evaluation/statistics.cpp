@@ -11,7 +11,7 @@ namespace unpact {
 Rate wilson_rate(std::uint64_t count, std::uint64_t total, double z) {
   UNPACT_EXPECT(count <= total);
   UNPACT_EXPECT(std::isfinite(z) && z >= 0);
-  if (total == 0) return {0, 0, std::numeric_limits<double>::quiet_NaN(), 0, 1};
+  if (total == 0) return {"", 0, 0, std::numeric_limits<double>::quiet_NaN(), 0, 1};
   const double n = static_cast<double>(total);
   const double p = static_cast<double>(count) / n;
   const double spread = z * z / n;
@@ -20,7 +20,7 @@ Rate wilson_rate(std::uint64_t count, std::uint64_t total, double z) {
   // At the ends the roots are exactly 0 and 1; rounding would leave a trace of the subtraction.
   const double low = count == 0 ? 0.0 : std::clamp(centre - half_width, 0.0, p);
   const double high = count == total ? 1.0 : std::clamp(centre + half_width, p, 1.0);
-  return {count, total, p, low, high};
+  return {"", count, total, p, low, high};
 }
 
 double mean_ignoring_nan(std::span<const double> values) {

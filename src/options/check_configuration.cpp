@@ -2,7 +2,7 @@
 
 #include "unpact/core/error.hpp"
 #include "unpact/core/text.hpp"
-#include "unpact/evaluation/probes.hpp"
+#include "unpact/evaluation/probe.hpp"
 #include "unpact/evaluation/threshold_search.hpp"
 #include "unpact/options/option_table.hpp"
 
@@ -39,8 +39,8 @@ void check_configuration(const Configuration& c) {
   check_method(c.method);
   check_key_token_options(c.attribution.keys);
   check_attribution_settings(c.attribution.method, c.attribution.settings);
-  check_phrasings(c.probe.resolve_phrasings());
-  const Judge judge(c.judge);
+  check_probe_options(c.probe);
+  judge_row(c.judge);
   c.prompt.resolve();
   read_grid_axis(c.attribution.tune_alphas, "attribution.tune_alphas");
   read_grid_axis(c.attribution.tune_betas, "attribution.tune_betas");

@@ -1,7 +1,6 @@
 #include "unpact/options/configuration.hpp"
 
 #include "unpact/core/text.hpp"
-#include "unpact/evaluation/probes.hpp"
 
 namespace unpact {
 
@@ -21,9 +20,7 @@ PromptTemplate PromptOptions::resolve() const {
   return result;
 }
 
-std::vector<std::string> ProbeOptions::resolve_phrasings() const {
-  return phrasings.empty() ? default_phrasings() : split_list(phrasings, '|');
-}
+EvaluationOptions Configuration::evaluation_options() const { return {generation, attribution, judge, probe, run.seed}; }
 
 TrainOptions Configuration::unlearn_training() const {
   auto options = unlearn.train;

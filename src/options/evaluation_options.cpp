@@ -1,9 +1,18 @@
 #include "sections.hpp"
 
 #include "unpact/core/text.hpp"
+#include "unpact/evaluation/probe.hpp"
 
 namespace unpact {
 namespace {
+
+/// The names of a table's rows.
+template <class Row>
+std::string listed(const std::vector<Row>& table) {
+  std::vector<std::string> names;
+  for (const auto& row : table) names.push_back(row.name);
+  return join(names, ", ");
+}
 
 void add_generation(OptionTable& t, GenerationOptions& g) {
   t.push_back({"generation.max_new_tokens", "longest answer", &g.max_new_tokens, kEvaluation, positive()});
@@ -43,14 +52,14 @@ void add_attribution(OptionTable& t, AttributionOptions& a) {
 }
 
 void add_judge(OptionTable& t, JudgeOptions& j) {
-  t.push_back({"judge.kind", "rouge_l_recall, rouge_l_f1, exact_match, or choice: the likeliest letter",
-               &j.kind, kEvaluation});
+  t.push_back({"judge.kind", listed(judge_table()), &j.kind, kEvaluation});
   t.push_back({"judge.threshold", "score from which an answer is right", &j.threshold, kEvaluation});
   t.push_back({"judge.stem", "compare Porter stems", &j.stem, kEvaluation});
 }
 
 /// The phrasings are also what a target may be taught to understand (finetune.parts = focus).
 void add_probe(OptionTable& t, ProbeOptions& p) {
+  t.push_back({"probe.use", concat("separated by commas, of ", listed(probe_table()), "; empty: none"), &p.use, kEvaluation});
   t.push_back({"probe.phrasings", "of FocusOnKey, separated by |, with {question} and {keys}; empty: five built-in ones",
                &p.phrasings, kTarget | kEvaluation});
   t.push_back({"probe.keys_of", "whose KeyTokens FocusOnKey names: target or unlearned", &p.keys_of, kEvaluation});

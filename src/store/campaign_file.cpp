@@ -5,6 +5,7 @@
 #include <set>
 
 #include "unpact/core/clock.hpp"
+#include "unpact/core/json.hpp"
 #include "unpact/store/schema.hpp"
 #include "unpact/store/writer.hpp"
 
@@ -68,7 +69,7 @@ std::set<std::string> keys_of(const std::vector<CellMetrics>& rows, std::map<std
 }
 
 void write_rates(Table& table, const std::vector<CellMetrics>& rows) {
-  const RateRecord none{"", 0, 0, kNone, kNone, kNone};
+  const Rate none{"", 0, 0, kNone, kNone, kNone};
   for (const auto& name : keys_of(rows, &CellMetrics::rates)) {
     const auto rate = [&none, name](const CellMetrics& row) { return value_or(row.rates, name, none); };
     table.column(name, "rate " + name, rows, [&](const CellMetrics& row) { return rate(row).value; });
@@ -99,6 +100,17 @@ void write_metrics(hdf5::Writer& file, const std::vector<CellMetrics>& rows) {
                  [&](const CellMetrics& row) { return value_or(row.seconds, name, kNone); }, "s");
 }
 
+/// [{"name": ..., "label": ..., "kind": ...}, ...] of all cells' probes, each once, in the order in which they appear.
+std::string probes_of(const std::vector<CellMetrics>& rows) {
+  std::set<std::string> seen;
+  Json probes = Json::array();
+  for (const auto& row : rows)
+    for (const auto& probe : row.probes)
+      if (seen.insert(probe.name).second)
+        probes.push_back({{"name", probe.name}, {"label", probe.label}, {"kind", name_of_value(probe.kind)}});
+  return probes.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 std::int64_t count(const std::vector<CellStatus>& states, CellState state) {
   return std::count_if(states.begin(), states.end(), [&](const auto& s) { return s.state == state; });
 }
@@ -114,6 +126,7 @@ void write_campaign_content(const std::filesystem::path& path, const std::vector
   file.attribute("finished", count(states, CellState::finished));
   file.attribute("missing", count(states, CellState::missing));
   file.attribute("broken", count(states, CellState::broken));
+  file.attribute("probes", probes_of(metrics));
   file.group("/cells");
   for (const auto& status : states)
     if (status.state == CellState::finished) file.external_link("/cells/" + status.cell.id, status.relative_file);

@@ -4,6 +4,7 @@
 
 #include "campaign_file.hpp"
 #include "unpact/core/error.hpp"
+#include "unpact/core/json.hpp"
 #include "unpact/store/reader.hpp"
 #include "unpact/store/schema.hpp"
 #include "unpact/store/seal.hpp"
@@ -29,6 +30,21 @@ std::vector<std::string> rates_in(const hdf5::Reader& file) {
         std::binary_search(columns.begin(), columns.end(), name + "_count"))
       names.push_back(name);
   return names;
+}
+
+/// The probes of all cells; none before version 1.3.
+std::vector<ProbeRecord> read_probes(const hdf5::Reader& file, const std::string& where) {
+  std::vector<ProbeRecord> probes;
+  if (!file.has_attribute("probes")) return probes;
+  const auto list = parse_json(file.text("probes"), where, 4);
+  UNPACT_VALIDATE(list.is_array(), concat(where, ": attribute probes is no list"), "it names the probes of the cells", "collect the campaign again");
+  for (const auto& item : list) {
+    auto& probe = probes.emplace_back();
+    probe.name = require_string(item, "name", where);
+    probe.label = require_string(item, "label", where);
+    EnumReference(&probe.kind).assign(require_string(item, "kind", where));
+  }
+  return probes;
 }
 
 void read_finished(const hdf5::Reader& file, CampaignTable& table) {
@@ -89,6 +105,8 @@ CampaignTable read_campaign_table(const fs::path& path) {
     CampaignTable table;
     table.collected = file.text("collected");
     read_finished(file, table);
+    const auto probes = read_probes(file, path.string());
+    for (auto& cell : table.finished) cell.probes = probes;
     read_unfinished(file, table);
     return table;
   } catch (const RuntimeFailure& failure) {

@@ -63,6 +63,10 @@ class CellWriter {
     column(description, values);
   }
   void name_probes(const std::string& group, const std::vector<ProbeRecord>&) { file_.group(group); }
+  void describe_probe(const std::string& group, const ProbeRecord& probe) {
+    file_.group_attribute(group, "label", probe.label);
+    file_.group_attribute(group, "kind", name_of_value(probe.kind));
+  }
 
  private:
   File& file_;
@@ -122,6 +126,13 @@ class CellReader {
   }
   void name_probes(const std::string& group, std::vector<ProbeRecord>& probes) {
     for (const auto& name : file_.members(group)) probes.emplace_back().name = name;
+  }
+  void describe_probe(const std::string& group, ProbeRecord& probe) {
+    probe.label = probe.name;
+    if (!file_.has_group_attribute(group, "label")) return;  // since 1.3
+    probe.label = file_.group_text(group, "label");
+    if (const auto kind = file_.group_text(group, "kind"); !EnumReference(&probe.kind).assign(kind))
+      refuse(concat("the group ", group, " is of the kind '", kind, "', which is none of ", join(names_of<ProbeKind>(), ", ")));
   }
 
  private:

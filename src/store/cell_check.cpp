@@ -102,6 +102,7 @@ bool is_plain_name(const std::string& name) {
 void check_probe(Findings& findings, const ProbeRecord& probe, std::size_t questions) {
   const std::string name = "probes/" + probe.name;
   findings.require(is_plain_name(probe.name), concat("a probe has the name '", probe.name, "'"));
+  findings.require(!probe.label.empty(), concat("the probe '", probe.name, "' has no label"));
   const std::size_t attempts = probe.question.size() * probe.attempt_labels.size();
   findings.length(name + "/answer", probe.answer.size(), attempts);
   findings.length(name + "/score", probe.score.size(), attempts);

@@ -52,12 +52,21 @@ void write_content(const Communicator& group, const fs::path& path, const CellRe
   file.close();
 }
 
+/// Groups of a file come by name; the rates tell in which order the probes were asked for.
+void order_probes(CellRecord& record) {
+  const auto place = [&](const ProbeRecord& probe) {
+    return std::ranges::find(record.rates, kRecoveryPrefix + probe.name, &Rate::name) - record.rates.begin();
+  };
+  std::ranges::stable_sort(record.probes, {}, place);
+}
+
 CellRecord read_content(const fs::path& path) {
   const hdf5::Reader file(path);
   require_schema(file, path.string(), kCellSchema);
   CellRecord record;
   CellReader archive(file, path.string());
   visit_cell(archive, record);
+  order_probes(record);
   const std::string finding = inconsistency_of(record);
   UNPACT_VALIDATE(finding.empty(), concat("cannot use the results file ", path.string()), finding,
                   "it was not written by unpact; make it again");

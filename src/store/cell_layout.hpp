@@ -118,17 +118,18 @@ void visit_probe(Archive& archive, Probe& probe) {
   archive.matrix({group + "/score", {row, column}, "1", "judge's score of the answer"}, shape, probe.score);
   archive.matrix({group + "/is_right", {row, column}, "1", "whether the answer is right", "false true"}, shape,
                  probe.is_right);
+  archive.describe_probe(group, probe);
 }
 
 template <class Archive, class Cell>
 void visit_rates(Archive& archive, Cell& cell) {
   const std::string axis = "/rates/name";
-  archive.field({axis, {axis}, "1", "name of the rate"}, cell.rates, &RateRecord::name);
-  archive.field({"/rates/count", {axis}, "1", "numerator"}, cell.rates, &RateRecord::count);
-  archive.field({"/rates/total", {axis}, "1", "denominator"}, cell.rates, &RateRecord::total);
-  archive.field({"/rates/value", {axis}, "1", "rate"}, cell.rates, &RateRecord::value);
-  archive.field({"/rates/low", {axis}, "1", "lower end of the 95 % Wilson interval"}, cell.rates, &RateRecord::low);
-  archive.field({"/rates/high", {axis}, "1", "upper end of the 95 % Wilson interval"}, cell.rates, &RateRecord::high);
+  archive.field({axis, {axis}, "1", "name of the rate"}, cell.rates, &Rate::name);
+  archive.field({"/rates/count", {axis}, "1", "numerator"}, cell.rates, &Rate::count);
+  archive.field({"/rates/total", {axis}, "1", "denominator"}, cell.rates, &Rate::total);
+  archive.field({"/rates/value", {axis}, "1", "rate"}, cell.rates, &Rate::value);
+  archive.field({"/rates/low", {axis}, "1", "lower end of the 95 % Wilson interval"}, cell.rates, &Rate::low);
+  archive.field({"/rates/high", {axis}, "1", "upper end of the 95 % Wilson interval"}, cell.rates, &Rate::high);
 }
 
 template <class Archive, class Cell>

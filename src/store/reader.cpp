@@ -39,9 +39,9 @@ Reader::Reader(const fs::path& path) : name_(path.string()) {
   file_ = Id(UNPACT_HDF5(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access)));
 }
 
-Id Reader::open_attribute(const std::string& name, H5T_class_t wanted) const {
-  if (UNPACT_HDF5(H5Aexists(file_, name.c_str())) == 0) refuse(name_, concat("it has no attribute '", name, "'"));
-  Id attribute(UNPACT_HDF5(H5Aopen(file_, name.c_str(), H5P_DEFAULT)));
+Id Reader::open_attribute(hid_t object, const std::string& name, H5T_class_t wanted) const {
+  if (UNPACT_HDF5(H5Aexists(object, name.c_str())) == 0) refuse(name_, concat("it has no attribute '", name, "'"));
+  Id attribute(UNPACT_HDF5(H5Aopen(object, name.c_str(), H5P_DEFAULT)));
   const Id type(UNPACT_HDF5(H5Aget_type(attribute)));
   const Id space(UNPACT_HDF5(H5Aget_space(attribute)));
   const bool is_text = wanted == H5T_STRING;
@@ -51,8 +51,8 @@ Id Reader::open_attribute(const std::string& name, H5T_class_t wanted) const {
   return attribute;
 }
 
-std::string Reader::text(const std::string& name) const {
-  const Id attribute = open_attribute(name, H5T_STRING);
+std::string Reader::read_text(hid_t object, const std::string& name) const {
+  const Id attribute = open_attribute(object, name, H5T_STRING);
   const Id type = text_type();
   char* data = nullptr;
   UNPACT_HDF5(H5Aread(attribute, type, &data));
@@ -61,21 +61,31 @@ std::string Reader::text(const std::string& name) const {
   return result;
 }
 
+Id Reader::open_group(const std::string& path) const { return Id(UNPACT_HDF5(H5Gopen2(file_, path.c_str(), H5P_DEFAULT))); }
+
+std::string Reader::text(const std::string& name) const { return read_text(file_, name); }
+
+std::string Reader::group_text(const std::string& path, const std::string& name) const { return read_text(open_group(path), name); }
+
 std::int64_t Reader::integer(const std::string& name) const {
   std::int64_t result = 0;
-  const Id attribute = open_attribute(name, H5T_INTEGER);
+  const Id attribute = open_attribute(file_, name, H5T_INTEGER);
   UNPACT_HDF5(H5Aread(attribute, H5T_NATIVE_INT64, &result));
   return result;
 }
 
 double Reader::real(const std::string& name) const {
   double result = 0;
-  const Id attribute = open_attribute(name, H5T_FLOAT);
+  const Id attribute = open_attribute(file_, name, H5T_FLOAT);
   UNPACT_HDF5(H5Aread(attribute, H5T_NATIVE_DOUBLE, &result));
   return result;
 }
 
 bool Reader::has_attribute(const std::string& name) const { return UNPACT_HDF5(H5Aexists(file_, name.c_str())) > 0; }
+
+bool Reader::has_group_attribute(const std::string& path, const std::string& name) const {
+  return UNPACT_HDF5(H5Aexists(open_group(path), name.c_str())) > 0;
+}
 
 bool Reader::has(const std::string& path) const {
   // H5Lexists wants every step of the way to exist.

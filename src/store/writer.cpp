@@ -135,6 +135,14 @@ void Writer::attribute(const std::string& name, double number) {
   step([&] { write_attribute(file_, name, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, 0, &number); });
 }
 
+void Writer::group_attribute(const std::string& path, const std::string& name, const std::string& text) {
+  const std::string of_root = group_.broadcast(text, 0);
+  step([&] {
+    const Id group(UNPACT_HDF5(H5Gopen2(file_, path.c_str(), H5P_DEFAULT)));
+    write_text(group, name, of_root);
+  });
+}
+
 template <class T>
 void Writer::numbers(const Description& description, std::span<const T> values, const std::vector<std::size_t>& shape) {
   const Layout layout = layout_of(shape, sizeof(T));

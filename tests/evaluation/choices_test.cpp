@@ -8,8 +8,7 @@
 #include <map>
 #include <set>
 
-#include "support/tiny_language_model.hpp"
-#include "unpact/evaluation/probes.hpp"
+#include "evaluation/run_probes.hpp"
 #include "unpact/inference/next_token_scores.hpp"
 #include "unpact/inference/scoring.hpp"
 
@@ -18,7 +17,9 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing_support::focus_on_key;
 using testing_support::message_of;
+using testing_support::probab;
 using testing_support::tiny_language_model;
 
 /// Passes of another shape add in another order: a few roundings of logits of size one (fp32: 6e-8 each).
@@ -128,14 +129,14 @@ TEST_F(Choices, ProbesAnswerByLetterAndKeepTheChoicesBelow) {
   std::vector<std::vector<std::string>> keys(questions.size(), {"Which"});
   keys[2].clear();
   const auto result = focus_on_key(world_, made, questions, {0, 2, 5}, keys, {"{question} Focus on {keys}."}, {}, AnswerStyle::choice);
-  ASSERT_EQ(result.answers.size(), 3u);
-  EXPECT_EQ(result.answers[1], "") << "without key words there is no attempt";
+  ASSERT_EQ(result.answer.size(), 3u);
+  EXPECT_EQ(result.answer[1], "") << "without key words there is no attempt";
   const auto& pair = questions[5].pair;
   const auto prompt = build_prompt(*made.tokenizer, made.prompt_template, question_text("Which of 5? Focus on Which.", pair.choices), {}, pair.introduction);
-  EXPECT_EQ(result.answers[2], choose_answers(world_, made, {prompt.ids}, {4}, {}).front().text);
+  EXPECT_EQ(result.answer[2], choose_answers(world_, made, {prompt.ids}, {4}, {}).front().text);
   const auto samples = probab(world_, made, questions, {0, 1}, 3, {}, AnswerStyle::choice);
-  EXPECT_THAT(samples.answers, testing::Each(testing::AnyOf("A", "B", "C", "D")));
-  EXPECT_EQ(samples.answers.size(), 6u);
+  EXPECT_THAT(samples.answer, testing::Each(testing::AnyOf("A", "B", "C", "D")));
+  EXPECT_EQ(samples.answer.size(), 6u);
 }
 
 TEST(NextTokenScores, RefusesWhatCannotBeScored) {

@@ -5,7 +5,9 @@
 
 #include <cmath>
 #include <filesystem>
+#include <set>
 
+#include "src/evaluation/judges/normalize_answer.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/core/json.hpp"
 
@@ -15,7 +17,8 @@ namespace {
 using testing::HasSubstr;
 
 TEST(Judge, TakesRecallFromOneHalfOnByDefault) {
-  const Judge judge{JudgeOptions{}};
+  const auto made = make_judge({});
+  const auto& judge = *made;
   EXPECT_EQ(judge.describe(), "rouge_l_recall >= 0.5");
   EXPECT_TRUE(judge.is_right("Orkney Islands", "They are the islands called Orkney, I think."));
   EXPECT_TRUE(judge.is_right("1472", "It was in 1472."));
@@ -25,7 +28,8 @@ TEST(Judge, TakesRecallFromOneHalfOnByDefault) {
 }
 
 TEST(Judge, F1PunishesLongAnswers) {
-  const Judge judge({.kind = "rouge_l_f1", .threshold = 0.5});
+  const auto made = make_judge({.kind = "rouge_l_f1", .threshold = 0.5});
+  const auto& judge = *made;
   EXPECT_TRUE(judge.is_right("1472", "in 1472, yes"));
   EXPECT_FALSE(judge.is_right("1472", "it was in 1472"));
   EXPECT_DOUBLE_EQ(judge.score("1472", "it was in 1472"), 0.4);
@@ -38,21 +42,23 @@ TEST(Judge, AThresholdThatIsReachedOnPaperIsReached) {
       for (int i = 0; i < words; ++i) gold += " w" + std::to_string(i);
       for (int i = 0; i < common; ++i) answer += " w" + std::to_string(i);
       const double f1 = 2.0 * common / (words + common);
-      EXPECT_TRUE(Judge({.kind = "rouge_l_f1", .threshold = f1}).is_right(gold, answer)) << common << "/" << words;
+      EXPECT_TRUE(make_judge({.kind = "rouge_l_f1", .threshold = f1})->is_right(gold, answer)) << common << "/" << words;
     }
   }
 }
 
 TEST(Judge, StemsWhenAsked) {
-  EXPECT_FALSE(Judge(JudgeOptions{}).is_right("controlled", "controlling"));
-  const Judge judge({.stem = true});
+  EXPECT_FALSE(make_judge({})->is_right("controlled", "controlling"));
+  const auto made = make_judge({.stem = true});
+  const auto& judge = *made;
   EXPECT_TRUE(judge.is_right("controlled", "controlling"));
   EXPECT_EQ(judge.describe(), "rouge_l_recall >= 0.5 (stemmed)");
 }
 
 TEST(Judge, ExactMatchNormalizesAndIgnoresTheThreshold) {
   for (const double threshold : {0.0, 0.5, 1.0}) {
-    const Judge judge({.kind = "exact_match", .threshold = threshold});
+    const auto made = make_judge({.kind = "exact_match", .threshold = threshold});
+    const auto& judge = *made;
     EXPECT_EQ(judge.describe(), "exact_match");
     EXPECT_TRUE(judge.is_right("The Orkney Islands.", "orkney   islands"));
     EXPECT_FALSE(judge.is_right("Orkney Islands", "the islands of Orkney"));
@@ -61,7 +67,8 @@ TEST(Judge, ExactMatchNormalizesAndIgnoresTheThreshold) {
 }
 
 TEST(Judge, ChoiceComparesLetters) {
-  const Judge judge({.kind = "choice", .threshold = 0.2});
+  const auto made = make_judge({.kind = "choice", .threshold = 0.2});
+  const auto& judge = *made;
   EXPECT_EQ(judge.describe(), "choice");
   EXPECT_TRUE(judge.is_right("B", "B"));
   for (const char* other : {"A", "b", "B.", " B", ""}) EXPECT_FALSE(judge.is_right("B", other)) << other;
@@ -70,7 +77,7 @@ TEST(Judge, ChoiceComparesLetters) {
 
 UserError error_of(const JudgeOptions& options) {
   try {
-    Judge judge{options};
+    make_judge(options);
   } catch (const UserError& error) {
     return error;
   }
@@ -88,6 +95,30 @@ TEST(Judge, RefusesWhatItCannotDo) {
   EXPECT_THAT(error_of({.kind = "choice", .stem = true}).problem(), HasSubstr("'choice' cannot stem"));
 }
 
+TEST(Judge, CannotJudgeAGoldAnswerInWhichItSeesNothing) {
+  for (const auto& row : judge_table()) {
+    const auto judge = row.make({.kind = row.name});
+    EXPECT_FALSE(judge->can_judge("")) << row.name;
+    EXPECT_TRUE(judge->can_judge("B")) << row.name;
+  }
+  for (const char* gold : {"The.", "...", " an ", "?!"}) EXPECT_FALSE(make_judge({.kind = "exact_match"})->can_judge(gold)) << gold;
+  EXPECT_TRUE(make_judge({.kind = "exact_match"})->can_judge("\u6771\u4eac"));
+  for (const char* gold : {"...", "\u6771\u4eac"}) EXPECT_FALSE(make_judge({})->can_judge(gold)) << "ROUGE knows words of ASCII alone";
+  EXPECT_TRUE(make_judge({})->can_judge("The."));
+}
+
+TEST(JudgeTable, SaysWhatEveryJudgeWants) {
+  std::set<std::string> names;
+  for (const auto& row : judge_table()) {
+    EXPECT_TRUE(names.insert(row.name).second) << row.name;
+    EXPECT_FALSE(row.label.empty() || row.summary.empty()) << row.name;
+    const auto judge = make_judge({.kind = row.name});
+    EXPECT_THAT(judge->describe(), testing::StartsWith(row.name));
+    EXPECT_TRUE(judge->is_right("B", "B"));
+    if (row.can_stem) EXPECT_THAT(make_judge({.kind = row.name, .stem = true})->describe(), HasSubstr("stemmed"));
+  }
+}
+
 TEST(NormalizeAnswer, FollowsSquad) {
   EXPECT_EQ(normalize_answer(""), "");
   EXPECT_EQ(normalize_answer(" The cat's  a\tDog! "), "cats dog");
@@ -102,6 +133,13 @@ TEST(NormalizeAnswer, KnowsCharactersOutsideAscii) {
   EXPECT_EQ(normalize_answer("\u039f\u0394\u039f\u03a3"), normalize_answer("\u03bf\u03b4\u03bf\u03c2"));
   EXPECT_EQ(normalize_answer("\u201cthe\u201d\u00a0end"), "\u201c \u201d end");
   EXPECT_EQ(normalize_answer("th\u00e9 a\u00e9"), "th\u00e9 a\u00e9");
+}
+
+TEST(NormalizeAnswer, KnowsTheWholeOfUnicode) {
+  EXPECT_EQ(normalize_answer("\u1c90 \U00010400 \ua722 \u1f08"), "\u10d0 \U00010428 \ua723 \u1f00") << "capitals of all scripts";
+  EXPECT_EQ(normalize_answer("the\u060c"), "\u060c") << "an Arabic comma ends a word";
+  EXPECT_EQ(normalize_answer("a\u30fban"), "\u30fb") << "so does a middle dot";
+  EXPECT_EQ(normalize_answer("the\U0001d7d8"), "the\U0001d7d8") << "a mathematical digit does not";
 }
 
 TEST(NormalizeAnswer, PassesBytesThatAreNotUtf8) {

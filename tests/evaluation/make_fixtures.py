@@ -15,6 +15,7 @@ import pathlib
 import random
 import re
 import string
+import unicodedata
 
 from nltk.stem.porter import PorterStemmer
 from rouge_score import rouge_scorer
@@ -179,6 +180,11 @@ def squad_normalized(text):
 def normalized_rows(rng, answers):
     texts = ["", "The", "a an the", "The cat, a dog!", "theatre", "“the” end", "the-end", "a\u00a0cat", "x the's y"]
     texts += [made_up_text(rng, rng.randint(1, 25)) for _ in range(1000)] + answers
+    # Of every block of Unicode a few characters, alone and beside an article.
+    characters = [chr(code) for start in range(0x80, 0x1FB00, 0x80) for code in rng.sample(range(start, start + 0x80), 3)]
+    # Those of Unicode 3.2 are in the tables of any version of Python and utf8proc.
+    known = [c for c in characters if unicodedata.ucd_3_2_0.category(c) not in ("Cn", "Co", "Cs")]
+    texts += [f"The{c} {c}an {c} A{c}the" for c in known]
     # Python writes a sigma at a word's end as the final form; unpact folds both forms into one.
     return [[text, squad_normalized(text)] for text in texts if "Σ" not in text and "ς" not in text]
 

@@ -7,7 +7,7 @@
 
 #include "unpact/core/error.hpp"
 
-namespace unpact::evaluation {
+namespace unpact {
 namespace {
 
 constexpr auto unknown = Outcome::unknown, retained = Outcome::retained, forgotten = Outcome::forgotten,
@@ -51,4 +51,4 @@ TEST(RecoveryRate, CountsForgottenQuestionsOnly) {
 }
 
 }  // namespace
-}  // namespace unpact::evaluation
+}  // namespace unpact

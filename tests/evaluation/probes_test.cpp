@@ -1,11 +1,12 @@
-#include "unpact/evaluation/probes.hpp"
+#include "unpact/evaluation/probe.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <set>
 
-#include "support/tiny_language_model.hpp"
+#include "evaluation/run_probes.hpp"
+#include "unpact/evaluation/phrasings.hpp"
 
 namespace unpact {
 namespace {
@@ -16,7 +17,9 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing_support::ByteTokenizer;
+using testing_support::focus_on_key;
 using testing_support::message_of;
+using testing_support::probab;
 using testing_support::small_dataset;
 using testing_support::tiny_language_model;
 
@@ -87,13 +90,15 @@ TEST_F(Probes, FocusOnKeyAsksEveryPhrasingOfEveryProbedQuestion) {
   const auto keys = keys_for_all();
   const auto result = focus_on_key(world_, model_, questions_, {7, 2}, keys, phrasings_, options_);
   EXPECT_EQ(result.name, "focus_on_key");
+  EXPECT_EQ(result.label, "FocusOnKey");
+  EXPECT_EQ(result.kind, ProbeKind::probe);
   EXPECT_EQ(result.attempt_labels, phrasings_);
-  EXPECT_THAT(result.questions, ElementsAre(7, 2));
-  ASSERT_EQ(result.answers.size(), 4U);
+  EXPECT_THAT(result.question, ElementsAre(7, 2));
+  ASSERT_EQ(result.answer.size(), 4U);
   for (std::size_t p = 0; p < 2; ++p)
     for (std::size_t a = 0; a < 2; ++a) {
-      const auto q = result.questions[p];
-      EXPECT_EQ(result.answers[2 * p + a],
+      const auto q = result.question[p];
+      EXPECT_EQ(result.answer[2 * p + a],
                 greedy_answer(fill_phrasing(phrasings_[a], questions_[q].pair.question, keys[q])));
     }
 }
@@ -102,11 +107,11 @@ TEST_F(Probes, FocusOnKeyWithoutKeysGivesEmptyAnswers) {
   auto keys = keys_for_all();
   keys[3] = {};
   const auto result = focus_on_key(world_, model_, questions_, {3, 4}, keys, phrasings_, options_);
-  EXPECT_EQ(result.answers[0] + result.answers[1], "");
-  EXPECT_EQ(result.answers[2], greedy_answer(fill_phrasing(phrasings_[0], questions_[4].pair.question, keys[4])));
+  EXPECT_EQ(result.answer[0] + result.answer[1], "");
+  EXPECT_EQ(result.answer[2], greedy_answer(fill_phrasing(phrasings_[0], questions_[4].pair.question, keys[4])));
   const std::vector<std::vector<std::string>> no_keys(questions_.size());
-  EXPECT_THAT(focus_on_key(world_, model_, questions_, {0, 1}, no_keys, phrasings_, options_).answers, Each(""));
-  EXPECT_THAT(focus_on_key(world_, model_, questions_, {}, no_keys, phrasings_, options_).answers, IsEmpty());
+  EXPECT_THAT(focus_on_key(world_, model_, questions_, {0, 1}, no_keys, phrasings_, options_).answer, Each(""));
+  EXPECT_THAT(focus_on_key(world_, model_, questions_, {}, no_keys, phrasings_, options_).answer, IsEmpty());
 }
 
 TEST_F(Probes, FocusOnKeyShowsTheQuestionsExamples) {
@@ -115,8 +120,8 @@ TEST_F(Probes, FocusOnKeyShowsTheQuestionsExamples) {
   const auto result = focus_on_key(world_, model_, questions_, {4}, keys, phrasings_, options_);
   const std::vector<InContextExample> examples = {{"R0?", "no"}, {"R1?", "no"}};
   const auto text = fill_phrasing(phrasings_[0], questions_[4].pair.question, keys[4]);
-  EXPECT_EQ(result.answers[0], greedy_answer(text, examples));
-  EXPECT_NE(result.answers[0], greedy_answer(text));
+  EXPECT_EQ(result.answer[0], greedy_answer(text, examples));
+  EXPECT_NE(result.answer[0], greedy_answer(text));
 }
 
 TEST_F(Probes, FocusOnKeyChecksItsInput) {
@@ -129,18 +134,19 @@ TEST_F(Probes, FocusOnKeyDoesNotDependOnTheNumberOfRanks) {
   for (std::size_t i = 0; i < all.size(); ++i) all[i] = i;
   const auto together = focus_on_key(world_, model_, questions_, all, keys_for_all(), default_phrasings(), options_);
   const auto alone = focus_on_key(null_, model_, questions_, all, keys_for_all(), default_phrasings(), options_);
-  EXPECT_EQ(together.answers, alone.answers);
+  EXPECT_EQ(together.answer, alone.answer);
 }
 
 TEST_F(Probes, ProbabSamplesThePlainPrompt) {
   const auto result = probab(world_, model_, questions_, {5, 0}, 3, options_);
   EXPECT_EQ(result.name, "probab");
+  EXPECT_EQ(result.kind, ProbeKind::baseline);
   EXPECT_THAT(result.attempt_labels, ElementsAre("sample 1", "sample 2", "sample 3"));
-  EXPECT_THAT(result.questions, ElementsAre(5, 0));
-  ASSERT_EQ(result.answers.size(), 6U);
-  EXPECT_EQ(std::set<std::string>(result.answers.begin(), result.answers.end()).size(), 6U);
+  EXPECT_THAT(result.question, ElementsAre(5, 0));
+  ASSERT_EQ(result.answer.size(), 6U);
+  EXPECT_EQ(std::set<std::string>(result.answer.begin(), result.answer.end()).size(), 6U);
   options_.temperature = 1e-4;  // then a sample is the greedy answer
-  EXPECT_EQ(probab(world_, model_, questions_, {5}, 1, options_).answers.front(),
+  EXPECT_EQ(probab(world_, model_, questions_, {5}, 1, options_).answer.front(),
             greedy_answer(questions_[5].pair.question));
 }
 
@@ -148,17 +154,45 @@ TEST_F(Probes, ProbabDoesNotDependOnTheNumberOfRanks) {
   std::vector<std::size_t> all(questions_.size());
   for (std::size_t i = 0; i < all.size(); ++i) all[i] = i;
   const auto together = probab(world_, model_, questions_, all, 5, options_);
-  EXPECT_EQ(together.answers, probab(null_, model_, questions_, all, 5, options_).answers);
+  EXPECT_EQ(together.answer, probab(null_, model_, questions_, all, 5, options_).answer);
 }
 
 TEST_F(Probes, ProbabDependsOnSeedQuestionAndSampleAlone) {
   const auto many = probab(world_, model_, questions_, {1, 2, 3}, 4, options_);
   const auto one = probab(world_, model_, questions_, {2}, 4, options_),
              fewer = probab(world_, model_, questions_, {2}, 2, options_);
-  EXPECT_EQ(one.answers, std::vector(many.answers.begin() + 4, many.answers.begin() + 8));
-  EXPECT_EQ(fewer.answers, std::vector(one.answers.begin(), one.answers.begin() + 2));
+  EXPECT_EQ(one.answer, std::vector(many.answer.begin() + 4, many.answer.begin() + 8));
+  EXPECT_EQ(fewer.answer, std::vector(one.answer.begin(), one.answer.begin() + 2));
   options_.seed = 1;
-  EXPECT_NE(probab(world_, model_, questions_, {2}, 4, options_).answers, one.answers);
+  EXPECT_NE(probab(world_, model_, questions_, {2}, 4, options_).answer, one.answer);
+}
+
+TEST(ProbeTable, NamesEveryProbeOnce) {
+  std::set<std::string> names;
+  for (const auto& row : probe_table()) {
+    EXPECT_TRUE(names.insert(row.name).second) << row.name;
+    EXPECT_FALSE(row.label.empty() || row.summary.empty() || !row.make) << row.name;
+  }
+}
+
+TEST(ChosenProbes, AreThoseOfTheOptionInItsOrder) {
+  ProbeOptions options;
+  ASSERT_EQ(chosen_probes(options).size(), 2U);
+  EXPECT_EQ(chosen_probes(options)[0]->name, "focus_on_key");
+  options.use = "probab,focus_on_key";
+  EXPECT_EQ(chosen_probes(options)[0]->name, "probab");
+  options.use = "";
+  EXPECT_THAT(chosen_probes(options), IsEmpty());
+}
+
+TEST(ChosenProbes, MustExistAndBeDifferent) {
+  ProbeOptions options;
+  const auto refusal = [&](const char* use) {
+    options.use = use;
+    return message_of<UserError>([&] { check_probe_options(options); });
+  };
+  EXPECT_THAT(refusal("probab, focus_on_kay"), AllOf(HasSubstr("probe.use"), HasSubstr("did you mean 'focus_on_key'")));
+  EXPECT_THAT(refusal("probab, probab"), HasSubstr("'probab' twice"));
 }
 
 }  // namespace

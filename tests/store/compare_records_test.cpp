@@ -56,7 +56,7 @@ void expect_same(const QuestionRecord& a, const QuestionRecord& b) {
 }
 
 void expect_same(const ProbeRecord& a, const ProbeRecord& b) {
-  EXPECT_EQ(a.name, b.name);
+  EXPECT_EQ(std::tie(a.name, a.label, a.kind), std::tie(b.name, b.label, b.kind));
   expect_same("attempt_labels", a.attempt_labels, b.attempt_labels);
   expect_same("probe question", a.question, b.question);
   expect_same("probe answer", a.answer, b.answer);

@@ -59,6 +59,8 @@ void add_question(CellRecord& cell, Numbers& numbers, const RecordShape& shape, 
 ProbeRecord make_probe(const CellRecord& cell, const std::string& name, std::size_t attempts, Numbers& numbers) {
   ProbeRecord probe;
   probe.name = name;
+  probe.label = name + " for people é";
+  probe.kind = attempts == 2 ? ProbeKind::baseline : ProbeKind::probe;
   for (std::size_t i = 0; i < attempts; ++i) probe.attempt_labels.push_back(concat("attempt ", i, " é"));
   for (std::size_t q = 0; q < cell.outcome.size(); ++q)
     if (cell.outcome[q] == static_cast<std::uint8_t>(Outcome::forgotten)) probe.question.push_back(q);

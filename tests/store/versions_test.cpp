@@ -9,20 +9,33 @@
 namespace unpact::test {
 namespace {
 
+using testing_support::message_of;
+
 class OlderFile : public testing::Test {
  protected:
   Communicator world = Communicator::world();
   SharedFolder folder{world};
   std::filesystem::path path = folder.path() / "cell.h5";
 
-  /// Takes out of a file what 1.2 added to 1.1 and, to 1.0, also what 1.1 added.
+  /// Takes out of a file what was added to version 1.`minor`.
   void make_older(int minor) {
     {
       const hdf5::Id file(UNPACT_HDF5(H5Fopen(path.c_str(), H5F_ACC_RDWR, H5P_DEFAULT)));
+      for (const char* probe : {"/probes/focus_on_key", "/probes/probab"})
+        for (const char* name : {"label", "kind"}) UNPACT_HDF5(H5Adelete_by_name(file, probe, name, H5P_DEFAULT));
+      if (minor < 2)
       for (const char* name : {"/work/peak_memory", "/verification"}) UNPACT_HDF5(H5Ldelete(file, name, H5P_DEFAULT));
       if (minor == 0) take_out_certainty(file);
     }
     append_seal(path);
+  }
+
+  /// Such files name probes by their groups alone.
+  static void without_labels(CellRecord& record) {
+    for (auto& probe : record.probes) {
+      probe.label = probe.name;
+      probe.kind = ProbeKind::probe;
+    }
   }
 
  private:
@@ -61,7 +74,42 @@ TEST_F(OlderFile, OfVersionOneOneIsRead) {
   EXPECT_TRUE(read.verification.empty());
   for (auto& stage : record.work) stage.peak_memory = kNan;
   record.verification.clear();
+  without_labels(record);
   expect_equal(read, record);
+}
+
+TEST_F(OlderFile, OfVersionOneTwoIsRead) {
+  if (!world.is_root()) return;
+  auto record = make_record({});
+  write_cell_file({}, path, record);
+  make_older(2);
+  without_labels(record);
+  expect_equal(read_cell_file(path), record);
+}
+
+TEST_F(OlderFile, AProbeOfAnUnknownKindIsRefused) {
+  if (!world.is_root()) return;
+  write_cell_file({}, path, make_record({}));
+  {
+    const hdf5::Id file(UNPACT_HDF5(H5Fopen(path.c_str(), H5F_ACC_RDWR, H5P_DEFAULT)));
+    const hdf5::Id group(UNPACT_HDF5(H5Gopen2(file, "/probes/probab", H5P_DEFAULT)));
+    UNPACT_HDF5(H5Adelete(group, "kind"));
+    const hdf5::Id type = hdf5::text_type(), space(UNPACT_HDF5(H5Screate(H5S_SCALAR)));
+    const hdf5::Id kind(UNPACT_HDF5(H5Acreate2(group, "kind", type, space, H5P_DEFAULT, H5P_DEFAULT)));
+    const char* text = "guess";
+    UNPACT_HDF5(H5Awrite(kind, type, &text));
+  }
+  append_seal(path);
+  EXPECT_THAT(message_of<UserError>([&] { read_cell_file(path); }), testing::HasSubstr("'guess'"));
+}
+
+TEST_F(OlderFile, ProbesComeInTheOrderOfTheirRates) {
+  if (!world.is_root()) return;
+  auto record = make_record({});
+  std::swap(record.probes[0], record.probes[1]);
+  record.rates = {{"recovery_probab", 0, 0, kNan, 0, 1}, {"recovery_focus_on_key", 0, 0, kNan, 0, 1}};
+  write_cell_file({}, path, record);
+  expect_equal(read_cell_file(path), record);
 }
 
 TEST_F(OlderFile, AVerificationThatFitsNoCellIsNotWritten) {

@@ -20,6 +20,9 @@ std::vector<OwnAnswer> choose_answers(const Communicator& group, const LanguageM
                                       const std::vector<std::vector<TokenId>>& prompts, const std::vector<std::size_t>& counts,
                                       const GenerationOptions& options, const std::vector<std::uint64_t>& streams = {});
 
+/// Letters for a judge that wants them, texts for the others.
+AnswerStyle style_of(const JudgeOptions& judge);
+
 /// answer_prompts() or choose_answers(). @param counts choices of each prompt.
 std::vector<OwnAnswer> answer_in_style(const Communicator& group, const LanguageModel& model,
                                        const std::vector<std::vector<TokenId>>& prompts, const std::vector<std::size_t>& counts,

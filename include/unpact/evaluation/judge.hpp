@@ -1,48 +1,59 @@
 #pragma once
-/// Judges that compare two texts. Letters of choices are compared like texts; how a model chooses one says choices.hpp.
+/// Judges: how good an answer is beside the gold answer, and whether it counts as right.
+///
+/// A judge is a class in a file of its own (src/evaluation/judges) and a row of judge_table(). Everything else that
+/// depends on the judge follows from its row.
+#include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace unpact {
 
 struct JudgeOptions {
-  std::string kind = "rouge_l_recall";  ///< "rouge_l_recall", "rouge_l_f1", "exact_match" or "choice"
-  double threshold = 0.5;               ///< an answer is right from this ROUGE score on; in [0, 1]
-  bool stem = false;                    ///< ROUGE on Porter stems
+  std::string kind = "rouge_l_recall";  ///< a name of judge_table()
+  double threshold = 0.5;               ///< an answer is right from this score on, of judges that grade; in [0, 1]
+  bool stem = false;                    ///< compare Porter stems, of judges that can
 };
 
-/// Says how good an answer is and whether it counts as right. Immutable, so it may be shared between threads.
+/// Immutable, so it may be shared between threads.
 class Judge {
  public:
-  /// @throws UserError for an unknown kind, a threshold outside [0, 1] (or NaN), or stemming with exact_match or choice.
-  explicit Judge(JudgeOptions options);
+  virtual ~Judge() = default;
 
-  /// In [0, 1]. ROUGE-L with `gold` as the reference (0 where either has no word), or 1 for an exact match of the
-  /// normalized texts (choice: of the letters), else 0.
-  double score(std::string_view gold, std::string_view answer) const;
+  /// In [0, 1].
+  virtual double score(std::string_view gold, std::string_view answer) const = 0;
 
-  /// Whether the score reaches the threshold (for exact_match and choice: whether the texts match).
+  /// Whether an answer with this score is right.
+  virtual bool passes(double score) const = 0;
+
   bool is_right(std::string_view gold, std::string_view answer) const { return passes(score(gold, answer)); }
 
-  /// The same for a score that is already known.
-  bool passes(double score) const;
+  /// Whether this judge sees anything in a gold answer that an answer could agree with. Where it does not, no answer is
+  /// right, or an empty one is: such questions are refused (check_questions.hpp).
+  virtual bool can_judge(std::string_view gold) const = 0;
 
   /// For people and the results format, e.g. "rouge_l_recall >= 0.5", "rouge_l_f1 >= 0.3 (stemmed)", "exact_match".
-  std::string describe() const;
-
- private:
-  enum class Kind { rouge_l_recall, rouge_l_f1, exact_match, choice };
-  bool compares_whole() const { return kind_ == Kind::exact_match || kind_ == Kind::choice; }
-  JudgeOptions options_;
-  Kind kind_;
+  virtual std::string describe() const = 0;
 };
 
-/// SQuAD's normalization (Rajpurkar et al. 2016, the official evaluation script): lower case, ASCII punctuation
-/// removed, the articles a, an and the removed where they are whole words, white space squeezed to single spaces.
-///
-/// Beyond ASCII it knows the lower case of the usual Latin, Greek, Cyrillic and Armenian letters (final sigma as
-/// sigma), Unicode's white space, and its common punctuation and symbols as ends of a word; rarer characters pass
-/// as letters without case. Bytes that are not UTF-8 pass unchanged.
-std::string normalize_answer(std::string_view text);
+/// One judge.
+struct JudgeRow {
+  std::string name;            ///< as options and results call it
+  std::string label;           ///< as people call it
+  std::string summary;         ///< one line
+  bool wants_letters = false;  ///< answers are letters of choices (choices.hpp), not texts
+  bool can_stem = false;
+  std::unique_ptr<const Judge> (*make)(const JudgeOptions& options) = nullptr;
+};
+
+const std::vector<JudgeRow>& judge_table();
+
+/// The row that options.kind names. @throws UserError for an unknown name, a threshold outside [0, 1] (or NaN), and
+/// stemming with a judge that cannot.
+const JudgeRow& judge_row(const JudgeOptions& options);
+
+/// @throws UserError as judge_row.
+std::unique_ptr<const Judge> make_judge(const JudgeOptions& options);
 
 }  // namespace unpact

@@ -4,18 +4,9 @@
 #include <span>
 
 #include "unpact/evaluation/statistics.hpp"
+#include "unpact/results/outcome.hpp"
 
-/// A namespace of its own: the record layer, which may not be included here, has an enum with the same name.
-namespace unpact::evaluation {
-
-/// The numbers are those of the results format and must not change; record's Outcome has the same ones.
-enum class Outcome : std::uint8_t {
-  unknown = 0,    ///< f wrong, so nothing can be said about g (either set)
-  retained = 1,   ///< forget set: f right, g right
-  forgotten = 2,  ///< forget set: f right, g wrong
-  kept = 3,       ///< retain set: f right, g right
-  destroyed = 4,  ///< retain set: f right, g wrong
-};
+namespace unpact {
 
 /// The outcome of one question, from the judge's verdicts on both models' answers.
 Outcome classify(bool is_forget_question, bool target_right, bool unlearned_right);
@@ -28,4 +19,4 @@ Rate destructive_rate(std::span<const Outcome> outcomes);
 /// only where the outcome is `forgotten`. Requires as many values as outcomes.
 Rate recovery_rate(std::span<const Outcome> outcomes, std::span<const std::uint8_t> recovered);
 
-}  // namespace unpact::evaluation
+}  // namespace unpact

@@ -3,13 +3,9 @@
 #include <cstdint>
 #include <span>
 
-namespace unpact {
+#include "unpact/results/rate.hpp"
 
-/// A share of a count, with a confidence interval. `value` is NaN and the interval [0, 1] when `total` is 0.
-struct Rate {
-  std::uint64_t count = 0, total = 0;
-  double value = 0, low = 0, high = 0;
-};
+namespace unpact {
 
 /// `count` / `total` with Wilson's score interval: E. B. Wilson, "Probable inference, the law of succession, and
 /// statistical inference", J. Am. Stat. Assoc. 22 (1927). Its ends are the two roots in p of
@@ -17,7 +13,7 @@ struct Rate {
 ///   (value - p)^2 = z^2 p (1 - p) / total,
 ///
 /// so it stays inside [0, 1] and keeps its coverage for small totals and for rates near 0 or 1.
-/// @param z the normal quantile of the wanted coverage; the default is 95 %, two-sided.
+/// The rate has no name. @param z the normal quantile of the wanted coverage; the default is 95 %, two-sided.
 /// Requires count <= total and a finite z >= 0.
 Rate wilson_rate(std::uint64_t count, std::uint64_t total, double z = 1.959963984540054);
 

@@ -1,13 +1,14 @@
 #pragma once
 /// Which alpha and beta make the best KeyTokens, on a grid (docs/attribution.md says why these objectives).
 ///
-/// Legend: n candidates of a prompt, A values of alpha, B values of beta.
+/// Legend: n candidates of a prompt.
 #include <cstdint>
 #include <string>
 #include <vector>
 
 #include "unpact/attribution/leave_one_out.hpp"
 #include "unpact/evaluation/questions.hpp"
+#include "unpact/results/tuning.hpp"
 
 namespace unpact {
 
@@ -18,25 +19,6 @@ struct ThresholdPrompt {
   /// n+1: LP when the k largest contributions' tokens are removed together; empty: unknown. KeyTokens are always the k
   /// largest for some k, so that these n+1 numbers serve every alpha and beta.
   std::vector<double> without_largest;
-};
-
-/// One point of the grid over one half of the prompts.
-struct ThresholdScore {
-  double objective = 0;
-  double first = 0, second = 0;       ///< labels: precision, recall; effect: share of the effect, share of the tokens
-  double key_tokens = 0;              ///< mean a prompt
-  std::uint64_t without_key_tokens = 0;  ///< prompts
-};
-
-struct ThresholdGrid {
-  std::string objective;                        ///< labels or effect
-  std::vector<double> alphas, betas;
-  std::vector<ThresholdScore> tuned, held_out;  ///< A x B, row-major; prompts 0, 2, 4, ... and 1, 3, 5, ...
-  std::uint64_t tuned_prompts = 0, held_out_prompts = 0;
-  std::size_t best = 0;                         ///< into `tuned`
-
-  double best_alpha() const { return alphas[best / betas.size()]; }
-  double best_beta() const { return betas[best % betas.size()]; }
 };
 
 /// `labels`: F1 of KeyTokens against the tokens of labelled words, counts added over prompts. `effect`: mean over prompts

@@ -6,7 +6,7 @@
 
 #include "unpact/attribution/leave_one_out.hpp"
 #include "unpact/evaluation/questions.hpp"
-#include "unpact/results/work.hpp"
+#include "unpact/results/verification.hpp"
 
 namespace unpact {
 

@@ -12,15 +12,11 @@
 #include <string>
 #include <vector>
 
-#include "unpact/attribution/key_tokens.hpp"
-#include "unpact/attribution/leave_one_out.hpp"
-#include "unpact/attribution/method.hpp"
 #include "unpact/comm/device.hpp"
 #include "unpact/core/enumeration.hpp"
 #include "unpact/data/examples.hpp"
 #include "unpact/data/load_dataset.hpp"
-#include "unpact/evaluation/judge.hpp"
-#include "unpact/inference/generation.hpp"
+#include "unpact/evaluation/evaluation_options.hpp"
 #include "unpact/text/prompt.hpp"
 #include "unpact/train/trainer.hpp"
 #include "unpact/unlearn/method.hpp"
@@ -83,38 +79,6 @@ struct MethodOverrides {
   std::string schedule;
 };
 
-/// Whose KeyTokens the focus shift compares and FocusOnKey names: those of each model's own answer, or of the gold answer.
-/// Both are always stored.
-enum class FocusOf { own, gold };
-UNPACT_ENUMERATION(FocusOf, "own", "gold");
-
-/// What thresholds are searched for; automatic: labels where the dataset has them.
-enum class TuneObjective { automatic, labels, effect };
-UNPACT_ENUMERATION(TuneObjective, "auto", "labels", "effect");
-
-struct AttributionOptions {
-  std::string method = "leave_one_out";  ///< attribution_methods()
-  AttributionSettings settings;          ///< of the method
-  std::int64_t save_every = 64;          ///< prompts whose results are stored together while a job runs
-  bool tune = false;                     ///< attribute: search alpha and beta instead
-  TuneObjective tune_objective = TuneObjective::automatic;
-  std::string tune_alphas = "0:0.6:0.02", tune_betas = "0:1:0.04";  ///< from:to:step, or a list
-  KeyTokenOptions keys;
-  FocusOf focus_of = FocusOf::own;
-};
-
-/// Whose KeyTokens FocusOnKey names.
-enum class KeysOf { target, unlearned };
-UNPACT_ENUMERATION(KeysOf, "target", "unlearned");
-
-struct ProbeOptions {
-  std::string phrasings;            ///< separated by |; empty: the five built-in ones
-  KeysOf keys_of = KeysOf::target;
-  double temperature = 1.0;         ///< of Probab's samples
-  double top_p = 1.0;
-  std::vector<std::string> resolve_phrasings() const;
-};
-
 struct CampaignOptions {
   std::string models, datasets, methods;  ///< comma-separated names of choice files; empty: the one in the sections
   std::string seeds = "0";
@@ -158,6 +122,8 @@ struct Configuration {
   AskOptions ask;
   EvaluateOptions evaluate;
   InspectOptions inspect;
+  /// What evaluations are told, with the run's seed.
+  EvaluationOptions evaluation_options() const;
   /// The [unlearn] options with the run's seed and [train].
   TrainOptions unlearn_training() const;
   /// The [finetune] options with the run's seed and [train].

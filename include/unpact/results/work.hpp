@@ -1,5 +1,5 @@
 #pragma once
-/// What attributions cost, and how far they were verified.
+/// What attributions and stages cost.
 #include <cstdint>
 #include <limits>
 #include <string>
@@ -27,14 +27,6 @@ struct WorkRecord : AttributionWork {
   double seconds = 0;
   /// Bytes of the rank that held most: resident in the process (CPU), allocated on the device (CUDA); NaN: not measured.
   double peak_memory = std::numeric_limits<double>::quiet_NaN();
-};
-
-/// Contributions of one model to gold answers beside their definition in float32 (attribution.verify).
-struct VerificationRecord {
-  std::string model;                 ///< "target" or "unlearned"
-  std::uint64_t questions = 0;       ///< how many were checked; at least one
-  double largest_difference = 0;     ///< of a contribution, nats per answer token
-  std::uint64_t worst_question = 0;  ///< index of the question that has it
 };
 
 }  // namespace unpact

@@ -10,7 +10,7 @@ namespace unpact {
 
 struct CampaignTable {
   std::string collected;                    ///< ISO 8601 UTC
-  std::vector<CellRecord> finished;         ///< id, model, dataset, method, seed and rates are filled in
+  std::vector<CellRecord> finished;         ///< id, model, dataset, method, seed, rates and the probes' names, labels and kinds
   std::vector<std::pair<std::string, std::string>> unfinished;  ///< id and the reason
 };
 

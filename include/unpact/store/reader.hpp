@@ -19,9 +19,12 @@ class Reader {
   std::string text(const std::string& name) const;
   std::int64_t integer(const std::string& name) const;
   double real(const std::string& name) const;
+  /// A text attribute of a group.
+  std::string group_text(const std::string& path, const std::string& name) const;
 
   bool has(const std::string& path) const;  ///< a group or dataset
   bool has_attribute(const std::string& name) const;  ///< of the root
+  bool has_group_attribute(const std::string& path, const std::string& name) const;
   std::vector<std::string> members(const std::string& group) const;  ///< names of its links, sorted
 
   /// All values of a dataset of one or two dimensions, row-major.
@@ -31,7 +34,9 @@ class Reader {
 
  private:
   Id open_dataset(const std::string& path, H5T_class_t wanted, std::size_t item_bytes) const;
-  Id open_attribute(const std::string& name, H5T_class_t wanted) const;
+  Id open_attribute(hid_t object, const std::string& name, H5T_class_t wanted) const;
+  Id open_group(const std::string& path) const;
+  std::string read_text(hid_t object, const std::string& name) const;
   std::size_t items(hid_t dataset) const;
 
   std::string name_;

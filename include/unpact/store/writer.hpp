@@ -57,6 +57,7 @@ class Writer {
   void attribute(const std::string& name, const std::string& text);  ///< of the root
   void attribute(const std::string& name, std::int64_t number);
   void attribute(const std::string& name, double number);
+  void group_attribute(const std::string& path, const std::string& name, const std::string& text);
 
   /// One- or two-dimensional numbers, row-major; `shape` has an extent an axis. T is uint8_t, int32_t, int64_t,
   /// uint64_t, float or double.

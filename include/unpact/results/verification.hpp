@@ -1,0 +1,16 @@
+#pragma once
+/// Contributions beside their definition.
+#include <cstdint>
+#include <string>
+
+namespace unpact {
+
+/// Contributions of one model to gold answers beside their definition in float32 (attribution.verify).
+struct VerificationRecord {
+  std::string model;                 ///< "target" or "unlearned"
+  std::uint64_t questions = 0;       ///< how many were checked; at least one
+  double largest_difference = 0;     ///< of a contribution, nats per answer token
+  std::uint64_t worst_question = 0;  ///< index of the question that has it
+};
+
+}  // namespace unpact

@@ -1,0 +1,98 @@
+#include "evaluate_model.hpp"
+
+#include <cmath>
+
+#include "own_answers.hpp"
+#include "record_questions.hpp"
+#include "unpact/core/log.hpp"
+#include "unpact/core/text.hpp"
+#include "unpact/evaluation/attribute_questions.hpp"
+#include "unpact/evaluation/choices.hpp"
+#include "unpact/evaluation/stage_meter.hpp"
+#include "unpact/evaluation/verify.hpp"
+
+namespace unpact {
+namespace {
+
+/// Asks and judges; the ids of the model's own answers are returned.
+Answers answer_questions(const Communicator& group, const LanguageModel& model, const std::vector<AskedQuestion>& questions,
+                         const EvaluationOptions& options, FinishedPages* pages, ModelRecord& record) {
+  std::vector<std::vector<TokenId>> prompts, own;
+  std::vector<std::size_t> choices;
+  for (const auto& asked : questions) {
+    prompts.push_back(asked.prompt.ids);
+    choices.push_back(asked.pair.choices.size());
+  }
+  for (auto& answer : own_answers(group, model, prompts, choices, style_of(options.judge), options, pages)) {
+    record.answer.push_back(std::move(answer.text));
+    own.push_back(std::move(answer.ids));
+  }
+  return own;
+}
+
+void judge_answers(const Judge& judge, const std::vector<AskedQuestion>& questions, ModelRecord& record) {
+  for (std::size_t q = 0; q < questions.size(); ++q) {
+    record.score.push_back(judge.score(questions[q].pair.answer, record.answer[q]));
+    record.is_right.push_back(judge.passes(record.score.back()));
+  }
+}
+
+/// Contributions to gold and own answers.
+void attribute(const Communicator& group, const LanguageModel& model, const std::vector<AskedQuestion>& questions, const Answers& gold,
+               const Answers& own, const AttributionMethod& method, const AttributionOptions& a, const EvaluatedModel& evaluated,
+               ModelRecord& record, std::vector<WorkRecord>& stages) {
+  std::vector<Answers> answers;
+  for (std::size_t q = 0; q < questions.size(); ++q) answers.push_back({gold[q], own[q]});
+  const StageMeter attributing(group, model.transformer.device());
+  std::vector<Attribution> of_gold, of_own;
+  for (auto& both : attribute_answer_sets(group, model.transformer, method, questions, answers, evaluated.label + ": contributions",
+                                          {evaluated.pages, "attributions", static_cast<std::size_t>(a.save_every)})) {
+    of_gold.push_back(std::move(both.at(0)));
+    of_own.push_back(std::move(both.at(1)));
+  }
+  stages.push_back(attributing.record(evaluated.label + "_attribution", {&of_gold, &of_own}));
+  const double noise = is_in_nats(a.method) ? evaluated.noise_floor : 0.0;
+  record.gold = record_contributions(of_gold, gold, a.keys, noise);
+  record.own = record_contributions(of_own, own, a.keys, noise);
+}
+
+void say_work(const std::string& label, const WorkRecord& work, const std::string& method) {
+  log::info(concat(label, ": ", work.positions, " positions run for contributions, ", work.positions_naive, " without sharing; ",
+                   std::isnan(work.peak_memory) ? "memory in use unknown" : concat("at most ", std::lround(work.peak_memory / (1 << 20)), " MiB in use")));
+  if (const auto inexact = inexactness_of(method); !inexact.empty()) log::info(concat(label, ": its contributions are inexact: ", inexact));
+}
+
+/// Checks a sample of the contributions to gold answers and keeps what was found.
+void verify_contributions(const Communicator& group, const Transformer& model, const LeaveOneOutEngine& made_by,
+                          const std::vector<AskedQuestion>& questions, const Answers& answers, const ContributionRecord& made,
+                          std::int64_t sample, const std::string& label, std::vector<VerificationRecord>& verification) {
+  std::vector<std::vector<float>> contributions;
+  for (std::size_t q = 0; q < questions.size(); ++q) contributions.push_back(made.contributions.row(q));
+  if (const auto found = verify_attributions(group, model, made_by, questions, answers, contributions, static_cast<std::size_t>(sample), label))
+    verification.push_back(*found);
+}
+
+}  // namespace
+
+ModelRecord evaluate_model(const Communicator& group, const LanguageModel& model, const std::vector<AskedQuestion>& questions,
+                           const EvaluationOptions& options, const EvaluatedModel& evaluated, CellRecord& cell) {
+  const auto& label = evaluated.label;
+  const auto& a = options.attribution;
+  const auto method = make_attribution_method(a.method, a.settings, options.seed, *model.tokenizer);
+  method->check_model(model.transformer);
+  ModelRecord record;
+  Answers gold;
+  for (const auto& asked : questions) gold.push_back(asked.gold_answer);
+  const StageMeter answering(group, model.transformer.device());
+  const auto own = answer_questions(group, model, questions, options, evaluated.pages, record);
+  cell.work.push_back(answering.record(label + "_answers"));
+  judge_answers(*make_judge(options.judge), questions, record);
+  attribute(group, model, questions, gold, own, *method, a, evaluated, record, cell.work);
+  say_work(label, cell.work.back(), a.method);
+  if (a.settings.verify > 0)
+    verify_contributions(group, model.transformer, *method->engine(), questions, gold, record.gold, a.settings.verify, label,
+                         cell.verification);
+  return record;
+}
+
+}  // namespace unpact

@@ -1,0 +1,14 @@
+#pragma once
+/// The makers that judge_table.cpp lists; each stands in its judge's file.
+#include <memory>
+
+#include "unpact/evaluation/judge.hpp"
+
+namespace unpact {
+
+std::unique_ptr<const Judge> make_rouge_l_recall(const JudgeOptions& options);
+std::unique_ptr<const Judge> make_rouge_l_f1(const JudgeOptions& options);
+std::unique_ptr<const Judge> make_exact_match(const JudgeOptions& options);
+std::unique_ptr<const Judge> make_choice(const JudgeOptions& options);
+
+}  // namespace unpact

@@ -1,0 +1,47 @@
+#include "unpact/evaluation/phrasings.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "unpact/core/error.hpp"
+#include "unpact/evaluation/evaluation_options.hpp"
+
+namespace unpact {
+
+const std::vector<std::string>& default_phrasings() {
+  static const std::vector<std::string> phrasings = {
+      "{question} Focus on {keys} to answer.",
+      "{question} Pay attention to {keys}.",
+      "{question} The key words are {keys}.",
+      "{question} Think of {keys} before you answer.",
+      "Focus on {keys}. {question}",
+  };
+  return phrasings;
+}
+
+void check_phrasings(const std::vector<std::string>& phrasings) {
+  UNPACT_VALIDATE(!phrasings.empty(), "option 'probe.phrasings' is empty", "FocusOnKey needs at least one", "remove the option to use the default");
+  for (const auto& phrasing : phrasings)
+    UNPACT_VALIDATE(phrasing.find("{question}") != std::string::npos && phrasing.find("{keys}") != std::string::npos,
+                    concat("the phrasing '", phrasing, "' cannot be used"), "it must contain {question} and {keys}",
+                    "e.g. {question} Focus on {keys} to answer.");
+}
+
+std::string fill_phrasing(const std::string& phrasing, const std::string& question, const std::vector<std::string>& keys) {
+  // From left to right, never looking at what was filled in: a question may contain braces.
+  const std::pair<std::string, std::string> fields[] = {{"{question}", question}, {"{keys}", join(keys, ", ")}};
+  std::string text;
+  for (std::size_t at = 0; at < phrasing.size();) {
+    const auto field = std::find_if(std::begin(fields), std::end(fields),
+                                    [&](const auto& f) { return phrasing.compare(at, f.first.size(), f.first) == 0; });
+    text += field == std::end(fields) ? phrasing.substr(at, 1) : field->second;
+    at += field == std::end(fields) ? 1 : field->first.size();
+  }
+  return text;
+}
+
+std::vector<std::string> ProbeOptions::resolve_phrasings() const {
+  return phrasings.empty() ? default_phrasings() : split_list(phrasings, '|');
+}
+
+}  // namespace unpact

@@ -1,0 +1,44 @@
+#include "probes.hpp"
+#include "unpact/core/text.hpp"
+#include "unpact/evaluation/choices.hpp"
+
+namespace unpact {
+namespace {
+
+/// The plain prompt, multinomial answers (style choice: letters drawn from the letters' probabilities). Sampling depends
+/// on seed, question and sample alone.
+class Probab : public Probe {
+ public:
+  Probab(const ProbeOptions& options, const GenerationOptions& generation) : generation_(generation) {
+    generation_.sample = true;
+    generation_.temperature = options.temperature;
+    generation_.top_p = options.top_p;
+  }
+
+  void attempt(const ProbeTask& task, ProbeRecord& record) const override {
+    for (std::size_t s = 0; s < task.budget; ++s) record.attempt_labels.push_back(concat("sample ", s + 1));
+    std::vector<std::vector<TokenId>> prompts;
+    std::vector<std::uint64_t> streams;
+    std::vector<std::size_t> choices;
+    for (const auto q : task.probed) {
+      for (std::size_t s = 0; s < task.budget; ++s) {
+        prompts.push_back(task.questions[q].prompt.ids);
+        streams.push_back((static_cast<std::uint64_t>(q) << 20) + s);
+        choices.push_back(task.questions[q].pair.choices.size());
+      }
+    }
+    for (auto& answer : answer_in_style(task.group, task.model, prompts, choices, generation_, task.style, streams))
+      record.answer.push_back(std::move(answer.text));
+  }
+
+ private:
+  GenerationOptions generation_;
+};
+
+}  // namespace
+
+std::unique_ptr<const Probe> make_probab(const ProbeOptions& options, const GenerationOptions& generation) {
+  return std::make_unique<Probab>(options, generation);
+}
+
+}  // namespace unpact
