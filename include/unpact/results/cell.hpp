@@ -32,7 +32,6 @@ struct CellRecord {
   std::string attribution_method = "leave_one_out";
   std::string contribution_unit = "nat/token";  ///< of contributions and their standard errors; for writing, never read
   std::map<std::string, std::string> attribution_settings;  ///< what the method heeds, by option name
-  std::string contribution_unit = "nat/token";  ///< of the contributions
   double alpha = 0, beta = 0;         ///< KeyToken floors
   double noise_floor = 0;             ///< largest change of LP between equal evaluations, nats per token
   std::string judge;                  ///< e.g. "rouge_l_recall >= 0.5"
