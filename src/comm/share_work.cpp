@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "unpact/comm/fail_together.hpp"
 #include "unpact/core/error.hpp"
 
 namespace unpact {
@@ -29,12 +30,6 @@ std::vector<std::string> unpack(const std::string& packed) {
   return items;
 }
 
-/// Throws what a rank sent about its failure: the kind of error and its three parts.
-[[noreturn]] void rethrow(const std::vector<std::string>& parts) {
-  if (parts.at(0) == "user") throw UserError(parts.at(1), parts.at(2), parts.at(3));
-  throw RuntimeFailure(parts.at(1), parts.at(2), parts.at(3));
-}
-
 std::vector<std::string> run_own_chunks(const Communicator& group, std::size_t count, std::size_t chunk,
                                         const std::function<std::vector<std::string>(std::size_t, std::size_t)>& compute) {
   std::vector<std::string> mine;
@@ -48,16 +43,8 @@ std::vector<std::string> run_own_chunks(const Communicator& group, std::size_t c
 
 /// Runs this rank's part, tells every rank of a failure, and gives each rank what all have computed.
 std::vector<std::vector<std::string>> run_everywhere(const Communicator& group, const std::function<std::vector<std::string>()>& run_own) {
-  std::vector<std::string> mine, error;
-  try {
-    mine = run_own();
-  } catch (const Error& e) {
-    error = {dynamic_cast<const UserError*>(&e) != nullptr ? "user" : "run", e.problem(), e.reason(), e.hint()};
-  } catch (const std::exception& e) {
-    error = {"run", e.what(), concat("on rank ", group.rank()), ""};
-  }
-  for (const auto& packed : group.all_gather(pack(error)))
-    if (!packed.empty()) rethrow(unpack(packed));
+  std::vector<std::string> mine;
+  fail_together(group, [&] { mine = run_own(); }, Telling::error_alone);
   std::vector<std::vector<std::string>> by_rank;
   for (const auto& packed : group.all_gather(pack(mine))) by_rank.push_back(unpack(packed));
   return by_rank;
