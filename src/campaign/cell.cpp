@@ -37,7 +37,7 @@ Configuration relevant_to_cell(const Baseline& baseline, const Configuration& c)
   relevant.attribution.tune_alphas = AttributionOptions().tune_alphas;
   relevant.attribution.tune_betas = AttributionOptions().tune_betas;
   relevant.train = numbers_of(c.train);
-  const auto& file = c.method.forget == "dpo" ? c.method.alternates : c.method.weights_path;
+  const auto file = path_of_needed_file(c.method);
   if (!file.empty()) relevant.method.file_checksum = sha256_of_file(file);
   relevant.method.cache = MethodOptions().cache;  // where numbers are kept does not change them
   relevant.method.cache_gib = MethodOptions().cache_gib;

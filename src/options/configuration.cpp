@@ -58,8 +58,9 @@ void check(const Configuration& c) {
   check_choice("unlearn.loss_on", c.unlearn.loss_on, {"answer", "all"});
   check_choice("unlearn.chunk_rule", c.unlearn.chunk_rule, {"muse", "open_unlearning"});
   check_choice("unlearn.retain_sampling", c.unlearn.retain_sampling, {"epoch", "uniform", "paired"});
-  UNPACT_VALIDATE(c.method.forget != "dpo" || c.unlearn.form == "questions",
-                  "options 'method.forget = dpo' and 'unlearn.form = texts' contradict each other", "a text has no other answer", "set unlearn.form = questions");
+  UNPACT_VALIDATE(!kind_of(c.method).needs_questions || c.unlearn.form == "questions",
+                  concat("options 'method.forget = ", c.method.forget, "' and 'unlearn.form = texts' contradict each other"),
+                  "a text has no other answer", "set unlearn.form = questions");
   check_choice("finetune.loss_on", c.finetune.loss_on, {"answer", "all"});
   check_choice("probe.keys_of", c.probe.keys_of, {"target", "unlearned"});
   check_choice("attribution.focus_of", c.attribution.focus_of, {"own", "gold"});
@@ -122,7 +123,7 @@ TrainOptions Configuration::unlearn_training() const {
   if (method_overrides.epochs >= 0) options.epochs = method_overrides.epochs;
   if (method_overrides.max_steps >= 0) options.max_steps = method_overrides.max_steps;
   if (method_overrides.batch_size >= 0) options.batch_size = method_overrides.batch_size;
-  if (!method_overrides.schedule.empty()) options.schedule = method_overrides.schedule;
+  if (!method_overrides.schedule.empty()) options.schedule = parse_schedule(method_overrides.schedule);
   options.seed = run.seed;
   options.execution = train;
   return options;
