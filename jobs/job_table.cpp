@@ -15,7 +15,7 @@ std::string forget_kinds_text() {
   std::string text = "\n  forget terms (docs/methods.md has formulas and sources):\n";
   for (const auto& kind : known_forget_kinds())
     text += concat("    ", kind.name, std::string(10 - kind.name.size(), ' '), kind.summary,
-                   kind.takes_retain ? "" : " [no retain term]", kind.takes_weighting ? " [weighting]" : "", "\n");
+                   kind.takes_retain() ? "" : " [no retain term]", kind.takes_weighting ? " [weighting]" : "", "\n");
   return text;
 }
 

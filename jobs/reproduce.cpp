@@ -26,6 +26,8 @@ class Campaign {
         group_(split_groups(world, configuration_.campaign.ranks_per_cell)), session_(world, configuration_.run),
         folder_(configuration_.run.output) {
     check_training_device(configuration_.train, session_.device());
+    for (const auto& pair : plan_)
+      if (!pair.configuration.model.path.empty()) require_one_model(pair.configuration.model.path);
     session_.open_output(configuration_.run.output);
   }
 

@@ -1,6 +1,4 @@
 #include <filesystem>
-#include <functional>
-#include <set>
 
 #include "jobs/job_table.hpp"
 #include "unpact/campaign/fingerprints.hpp"
@@ -8,7 +6,7 @@
 #include "unpact/campaign/unlearn_inputs.hpp"
 #include "unpact/campaign/unlearned_folder.hpp"
 #include "unpact/checkpoint/checkpoint.hpp"
-#include "unpact/comm/device.hpp"
+#include "unpact/comm/memory.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/core/log.hpp"
 #include "unpact/core/progress.hpp"
@@ -21,23 +19,15 @@ namespace unpact {
 namespace fs = std::filesystem;
 namespace {
 
-/// The weights that a method trains.
-std::function<bool(const std::string&)> trained_by(const MethodOptions& method) {
-  if (method.forget != "rmu" || trim(method.trained_layers) == "all") return [](const std::string&) { return true; };
-  std::set<std::string> names;
-  for (const auto& layer : split_list(method.trained_layers))
-    for (const auto& weight : split_list(method.trained_weights)) names.insert(concat("model.layers.", layer, ".", weight));
-  return [names](const std::string& name) { return names.count(name) != 0; };
-}
-
 /// What a rank holds of the target beside its pieces (load_to_train).
 TargetInMemory target_in_memory(const Configuration& c) {
-  if (c.train.shard == "none") return TargetInMemory::whole;
+  if (c.train.shard == Shard::none) return TargetInMemory::whole;
   return asks_target(c.method) ? TargetInMemory::streamed : TargetInMemory::nothing;
 }
 
 /// Prints what a rank will need and refuses what does not fit; loads no weights.
 ExitCode plan_unlearning(const Session& session, const Configuration& c, const Dataset& dataset) {
+  require_one_model(c.model.path);
   const auto config = read_model_config(c.model.path);
   const auto tokenizer = load_tokenizer(c.model.path);
   const auto data = unlearn_data(c, dataset, *tokenizer, c.prompt.resolve());
@@ -46,12 +36,11 @@ ExitCode plan_unlearning(const Session& session, const Configuration& c, const D
     for (const auto& example : *set) longest = std::max(longest, example.ids.size());
   auto options = c.unlearn_training();
   options.device = session.device();
-  const auto plan = plan_memory(config, trained_by(c.method), session.world().size(), options, static_cast<std::int64_t>(longest),
+  const auto plan = plan_memory(config, weights_trained_by(c.method, config), session.world().size(), options, static_cast<std::int64_t>(longest),
                                 target_in_memory(c));
   const auto node = session.world().split_by_node();
   const int sharing = session.device().is_cpu() ? node.size() : 1;
-  const double host_free = free_memory(at::kCPU);
-  const double free = free_memory(session.device());
+  const auto host_free = static_cast<double>(available_memory(at::kCPU)), free = static_cast<double>(available_memory(session.device()));
   log::info(concat("Memory of one rank of ", session.world().size(), ", longest example ", longest, " tokens:\n", plan.table(), "  free: ",
                    free / (1 << 30) / sharing, " GiB a rank"));
   const auto lacking = session.world().max(plan.total() * sharing - free);
@@ -76,7 +65,7 @@ ExitCode run_unlearn(const Communicator& world, const CommandLine&, const Config
   const auto target = load_to_train(session, c, options);
   auto data = unlearn_data(c, dataset, *target.tokenizer, target.prompt_template);
   const auto checksum = world.broadcast(session.is_root() ? weights_checksum(target.folder) : "", 0);
-  if (c.method.cache == "disk") data.target_fingerprint = checksum;
+  if (c.method.cache == FrozenCache::disk) data.target_fingerprint = checksum;
   const auto collectives = make_collectives(world, session.device());
   const auto folder = fs::path(c.run.output) / "model";
   options.checkpoint_folder = folder.string() + ".training";

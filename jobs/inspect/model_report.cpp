@@ -4,10 +4,10 @@
 #include <map>
 
 #include "jobs/inspect/inspect_parts.hpp"
-#include "jobs/inspect/memory_needs.hpp"
 #include "jobs/inspect/model_inspection.hpp"
 #include "unpact/core/text.hpp"
 #include "unpact/inference/generation.hpp"
+#include "unpact/train/memory_plan.hpp"
 
 namespace unpact {
 namespace {
@@ -100,22 +100,25 @@ void print_chat(const ModelInspection& found) {
     line("prompt", concat("model.use = ", use, file.empty() ? "" : "    (a base model that brings a template all the same: muse)"));
 }
 
+double unlearning(const ModelConfig& config, std::int64_t ranks) { return unlearning_bytes(config, static_cast<int>(ranks)); }
+
 void print_memory(const ModelInspection& found) {
   const auto& config = *found.config;
   line("memory to score", concat(in_gib(scoring_bytes(config, 4, kTokensAtOnce)), " GiB a rank in fp32, ",
                                  in_gib(scoring_bytes(config, 2, kTokensAtOnce)), " in bf16"));
   line("", "= b N weights + 2 b L G d T keys and values + b T (4 D + 2 H d + 2 G d + 3 F) of a block + min(8 V T, 512 MiB) of logits");
   line("", concat("with b = 4 or 2 bytes, T = ", kTokensAtOnce, " tokens at once; every rank holds the whole model"));
-  line("memory to unlearn", concat(in_gib(unlearning_bytes(config, found.ranks)), " GiB a rank on ", found.ranks,
+  line("memory to unlearn", concat(in_gib(unlearning(config, found.ranks)), " GiB a rank on ", found.ranks,
                                    " rank(s), activations of a micro-batch not counted"));
-  line("", "= 4 N the target + 16 N / W weights, gradients and AdamW in fp32, cut over W ranks + 16 U of the largest block or embedding;");
-  line("", concat(in_gib(unlearning_bytes_whole(config)), " where every rank holds them whole (20 N)"));
+  line("", "= 16 N / W weights, gradients and AdamW in fp32, cut over W ranks + 4 (V D + max(U, V D)) of the target, for losses that ask it");
+  line("", "+ (W > 1) 16 U + 8 V D gathered, with U weights of the largest block; a campaign also keeps target and result whole (8 N)");
+  line("", concat(in_gib(unlearning_bytes(config, 1, Shard::none)), " where every rank holds all whole (20 N)"));
   line("GiB of a rank", "ranks   score fp32   score bf16   unlearn");
   for (const auto ranks : ranks_shown(found.ranks)) {
     char row[120];
     std::snprintf(row, sizeof row, "%5lld   %10s   %10s   %7s", static_cast<long long>(ranks),
                   in_gib(scoring_bytes(config, 4, kTokensAtOnce)).c_str(), in_gib(scoring_bytes(config, 2, kTokensAtOnce)).c_str(),
-                  in_gib(unlearning_bytes(config, ranks)).c_str());
+                  in_gib(unlearning(config, ranks)).c_str());
     line("", row);
   }
 }
@@ -171,8 +174,8 @@ Json memory_json(const ModelInspection& found) {
     rows.push_back({{"ranks", ranks},
                     {"score_fp32", scoring_bytes(*found.config, 4, kTokensAtOnce)},
                     {"score_bf16", scoring_bytes(*found.config, 2, kTokensAtOnce)},
-                    {"unlearn", unlearning_bytes(*found.config, ranks)},
-                    {"unlearn_whole", unlearning_bytes_whole(*found.config)}});
+                    {"unlearn", unlearning(*found.config, ranks)},
+                    {"unlearn_whole", unlearning_bytes(*found.config, 1, Shard::none)}});
   return rows;
 }
 

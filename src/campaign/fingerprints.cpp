@@ -15,7 +15,7 @@ namespace {
 
 Configuration with_contents(Configuration c, const std::string& dataset_checksum) {
   c.dataset.checksum = dataset_checksum;
-  if (const auto& file = file_of(c.method); !file.empty()) c.method.file_checksum = sha256_of_file(file);
+  if (const auto file = path_of_needed_file(c.method); !file.empty()) c.method.file_checksum = sha256_of_file(file);
   return c;
 }
 

@@ -75,6 +75,7 @@ LanguageModel starting_model(const Session& session, const Configuration& c, con
 }
 
 bool is_made(const fs::path& folder, const std::string& fingerprint) {
+  put_back_replaced_folder(folder);
   const auto file = folder / kFingerprintFile;
   return fs::exists(file) && fs::exists(folder / "config.json") && trim(read_file(file)) == fingerprint;
 }
@@ -132,9 +133,16 @@ std::vector<Example> finetune_examples(const FinetuneOptions& options, const Dat
   return examples;
 }
 
+void require_one_model(const fs::path& folder) {
+  UNPACT_VALIDATE(!contrast_scale_of(folder), concat("the model in ", folder.string(), " cannot be trained"),
+                  concat("it answers by two models (", kContrastFile, "): a training would change only one of them"),
+                  "start from the target that it was made of");
+}
+
 LanguageModel load_to_train(const Session& session, const Configuration& c, TrainOptions& options) {
   const fs::path folder = c.model.path;
-  if (c.train.shard == "none" || contrast_scale_of(folder)) return load_language_model(folder, c.prompt.resolve(), session.device());
+  require_one_model(folder);
+  if (c.train.shard == Shard::none) return load_language_model(folder, c.prompt.resolve(), session.device());
   const auto config = read_model_config(folder);
   std::shared_ptr<const Tokenizer> tokenizer = load_tokenizer(folder);
   check_vocabulary(config, *tokenizer, folder.string());

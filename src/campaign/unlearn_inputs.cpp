@@ -92,22 +92,20 @@ TokenWeights read_weights(const fs::path& file, const std::vector<Example>& exam
 
 }  // namespace
 
-const std::string& file_of(const MethodOptions& method) { return method.forget == "dpo" ? method.alternates : method.weights_path; }
-
 UnlearnData unlearn_data(const Configuration& c, const Dataset& dataset, const Tokenizer& tokenizer, const PromptTemplate& prompt_template) {
   const Encoder encoder{tokenizer, prompt_template};
   UnlearnData data;
   data.forget = set_examples(c.unlearn, encoder, dataset.forget_questions, dataset.forget_texts, "forget");
   data.retain = set_examples(c.unlearn, encoder, dataset.retain_questions, dataset.retain_texts, "retain");
-  const auto& file = file_of(c.method);
+  const auto file = path_of_needed_file(c.method);
   if (!file.empty() && !c.method.file_checksum.empty())
     UNPACT_VALIDATE(sha256_of_file(file) == c.method.file_checksum, concat(file, " has another content than method.file_checksum says"),
                     concat("it is ", sha256_of_file(file)), "find the file that was meant, or remove method.file_checksum");
-  if (c.method.forget == "dpo")
+  if (!c.method.alternates.empty())
     data.alternates = std::make_shared<const std::vector<Example>>(
         question_examples(tokenizer, prompt_template, with_other_answers(c.method.alternates, dataset.forget_questions, c.run.seed),
                           c.unlearn.loss_on));
-  if (c.method.weighting == "given") data.given_weights = read_weights(c.method.weights_path, *data.forget);
+  if (c.method.weighting == WeightingKind::given) data.given_weights = read_weights(c.method.weights_path, *data.forget);
   data.retain_sampling = c.unlearn.retain_sampling;
   data.cache_folder = fs::path(c.run.output) / "cache";
   return data;

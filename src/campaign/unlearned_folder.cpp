@@ -63,6 +63,7 @@ void save_unlearned(const fs::path& folder, const LanguageModel& unlearned, cons
 }
 
 void describe_unlearned(Configuration& c) {
+  put_back_replaced_folder(c.evaluate.unlearned);
   const auto file = fs::path(c.evaluate.unlearned) / kFile;
   if (c.method.name.empty() && fs::exists(file)) {
     const auto json = read_json_file(file);

@@ -93,6 +93,7 @@ void save_checkpoint(const fs::path& folder, const ModelConfig& config, const We
 }
 
 std::optional<double> contrast_scale_of(const fs::path& folder) {
+  put_back_replaced_folder(folder);
   const auto file = folder / kContrastFile;
   if (!fs::exists(file)) return std::nullopt;
   const auto json = read_json_file(file);

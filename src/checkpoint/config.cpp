@@ -130,6 +130,7 @@ std::int64_t ModelConfig::window_of(std::int64_t layer) const {
 }
 
 ModelConfig read_model_config(const std::filesystem::path& folder) {
+  put_back_replaced_folder(folder);
   const auto path = folder / "config.json";
   UNPACT_VALIDATE(std::filesystem::exists(path), concat("no model in ", folder.string()),
                   "config.json is missing there", "give the folder of a Hugging Face checkpoint");

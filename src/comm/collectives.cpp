@@ -14,7 +14,7 @@ void check_tensor(const at::Tensor& tensor, const at::Device& device) {
   UNPACT_EXPECT(tensor.defined());
   UNPACT_EXPECT(tensor.is_contiguous());
   const auto dtype = tensor.scalar_type();
-  UNPACT_EXPECT(dtype == at::kFloat || dtype == at::kBFloat16 || dtype == at::kLong);
+  UNPACT_EXPECT(dtype == at::kFloat || dtype == at::kBFloat16 || dtype == at::kDouble || dtype == at::kLong);
   UNPACT_EXPECT(tensor.device().type() == device.type());
   UNPACT_EXPECT(device.is_cpu() || tensor.device().index() == device.index());
 }

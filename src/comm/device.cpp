@@ -152,19 +152,4 @@ std::string describe_device(const c10::Device& device) {
 #endif
 }
 
-double free_memory(const c10::Device& device) {
-#ifdef UNPACT_HAS_CUDA
-  if (device.is_cuda()) {
-    std::size_t unused = 0, all = 0;
-    UNPACT_CUDA_CALL(cudaMemGetInfo(&unused, &all));
-    return static_cast<double>(unused);
-  }
-#endif
-  UNPACT_EXPECT(device.is_cpu());
-  std::ifstream file("/proc/meminfo");
-  for (std::string line; std::getline(file, line);)
-    if (line.starts_with("MemAvailable:")) return 1024 * std::stod(line.substr(line.find(':') + 1));
-  throw RuntimeFailure("the free memory is unknown", "/proc/meminfo has no MemAvailable", "leave --dry-run away");
-}
-
 }  // namespace unpact

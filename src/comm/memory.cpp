@@ -42,10 +42,15 @@ constexpr std::size_t kAllPools = 0;  // of StatType: the sum over small and lar
 }  // namespace
 
 std::uint64_t available_memory(const c10::Device& device) {
-  if (device.is_cpu()) return proc_bytes("/proc/meminfo", "MemAvailable:");
+  if (device.is_cpu()) {
+    const auto bytes = proc_bytes("/proc/meminfo", "MemAvailable:");
+    if (bytes == 0) throw RuntimeFailure("the free memory is unknown", "/proc/meminfo has no MemAvailable", "mount /proc");
+    return bytes;
+  }
 #ifdef UNPACT_HAS_CUDA
   std::size_t free = 0, total = 0;
   UNPACT_CUDA_CALL(cudaMemGetInfo(&free, &total));
+  if (!c10::cuda::CUDACachingAllocator::get()->initialized()) return free;  // LibTorch holds nothing yet
   const auto stats = cuda_statistics(device);
   return free + static_cast<std::uint64_t>(stats.reserved_bytes[kAllPools].current - stats.allocated_bytes[kAllPools].current);
 #else

@@ -17,6 +17,7 @@ constexpr std::int64_t kConversionElements = std::int64_t{1} << 22;  // float32 
 
 MPI_Datatype mpi_type(at::ScalarType dtype) {
   if (dtype == at::kFloat) return MPI_FLOAT;
+  if (dtype == at::kDouble) return MPI_DOUBLE;
   return dtype == at::kLong ? MPI_INT64_T : MPI_UINT16_T;  // bfloat16 is only moved, never added, by MPI
 }
 

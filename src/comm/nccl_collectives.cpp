@@ -20,6 +20,7 @@ namespace {
 
 ncclDataType_t nccl_type(at::ScalarType dtype) {
   if (dtype == at::kFloat) return ncclFloat32;
+  if (dtype == at::kDouble) return ncclFloat64;
   return dtype == at::kLong ? ncclInt64 : ncclBfloat16;
 }
 

@@ -1,30 +1,13 @@
 #include "unpact/comm/share_work.hpp"
 
+#include "unpact/comm/fail_together.hpp"
 #include "unpact/core/error.hpp"
 
 namespace unpact {
-namespace {
-
-/// Throws what a rank sent about its failure: the kind of error and its three parts.
-[[noreturn]] void rethrow(const std::vector<std::string>& parts) {
-  if (parts.at(0) == "user") throw UserError(parts.at(1), parts.at(2), parts.at(3));
-  throw RuntimeFailure(parts.at(1), parts.at(2), parts.at(3));
-}
-
-}  // namespace
 
 std::vector<std::string> run_everywhere(const Communicator& group, const std::function<std::string()>& run_own) {
   std::string mine;
-  std::vector<std::string> error;
-  try {
-    mine = run_own();
-  } catch (const Error& e) {
-    error = {dynamic_cast<const UserError*>(&e) != nullptr ? "user" : "run", e.problem(), e.reason(), e.hint()};
-  } catch (const std::exception& e) {
-    error = {"run", e.what(), concat("on rank ", group.rank()), ""};
-  }
-  for (const auto& encoded : group.all_gather(encode(error)))
-    if (const auto parts = decode<std::vector<std::string>>(encoded); !parts.empty()) rethrow(parts);
+  fail_together(group, [&] { mine = run_own(); }, Telling::error_alone);
   return group.all_gather(mine);
 }
 

@@ -28,6 +28,12 @@ std::string process_name() {
 
 fs::path parent_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
 
+/// Where a folder lies while another one takes its place. "folder/" is "folder".
+fs::path replaced_name(const fs::path& target) {
+  const auto folder = target.has_filename() ? target : target.parent_path();
+  return folder.string() + kReplacedSuffix;
+}
+
 }  // namespace
 
 void sync_to_disk(const fs::path& path) {
@@ -86,13 +92,25 @@ void rename_folder_durably(const fs::path& temporary, const fs::path& target) {
     if (entry.is_regular_file()) sync_to_disk(entry.path());
   sync_to_disk(temporary);
   std::error_code code;
-  const fs::path old = target.string() + ".old";
+  const auto old = replaced_name(target);
+  put_back_replaced_folder(target);  // else the next line could remove the only copy
   fs::remove_all(old, code);
   const bool replaces = fs::exists(target);
-  if (replaces && ::rename(target.c_str(), old.c_str()) != 0) fail("move aside", target, errno);
-  if (::rename(temporary.c_str(), target.c_str()) != 0) fail("rename to", target, errno);
+  constexpr int kTries = 3;  // a reader in between may put the old folder back
+  for (int i = 1; i <= kTries; ++i) {
+    if (fs::exists(target) && ::rename(target.c_str(), old.c_str()) != 0) fail("move aside", target, errno);
+    if (::rename(temporary.c_str(), target.c_str()) == 0) break;
+    if (i == kTries || (errno != ENOTEMPTY && errno != EEXIST)) fail("rename to", target, errno);
+  }
   sync_to_disk(parent_of(target));
   if (replaces) fs::remove_all(old, code);
+}
+
+void put_back_replaced_folder(const fs::path& target) {
+  std::error_code code;
+  const auto old = replaced_name(target);
+  if (fs::exists(target, code) || !fs::is_directory(old, code)) return;
+  fs::rename(old, target, code);  // fails where another process was quicker or the place is read-only: readers say what is missing
 }
 
 std::string read_file(const fs::path& path, std::uintmax_t max_bytes) {

@@ -44,8 +44,8 @@ void check_configuration(const Configuration& c) {
   c.prompt.resolve();
   read_grid_axis(c.attribution.tune_alphas, "attribution.tune_alphas");
   read_grid_axis(c.attribution.tune_betas, "attribution.tune_betas");
-  UNPACT_VALIDATE(c.method.forget != "dpo" || c.unlearn.form == ExampleForm::questions,
-                  "options 'method.forget = dpo' and 'unlearn.form = texts' contradict each other",
+  UNPACT_VALIDATE(!kind_of(c.method).needs_questions || c.unlearn.form == ExampleForm::questions,
+                  concat("options 'method.forget = ", c.method.forget, "' and 'unlearn.form = texts' contradict each other"),
                   "a text has no other answer", "set unlearn.form = questions");
 }
 

@@ -12,7 +12,7 @@
 #include "unpact/core/log.hpp"
 #include "unpact/store/schema.hpp"
 #include "unpact/store/seal.hpp"
-#include "unpact/store/together.hpp"
+#include "unpact/comm/fail_together.hpp"
 
 namespace unpact {
 namespace {
@@ -32,7 +32,7 @@ std::size_t require_agreement(const Communicator& group, const CellRecord& recor
   CellWriter<LayoutSketch> archive(sketch, record.questions.split.size());
   visit_cell(archive, record);
   const std::string of_root = group.broadcast(sketch.text(), 0);
-  all_or_none(group, [&] {
+  fail_together(group, [&] {
     const auto [own, other] = std::mismatch(sketch.text().begin(), sketch.text().end(), of_root.begin(), of_root.end());
     const auto line = static_cast<std::size_t>(std::count(sketch.text().begin(), own, '\n'));
     if (own != sketch.text().end() || other != of_root.end())
@@ -78,13 +78,13 @@ CellRecord read_content(const fs::path& path) {
 void write_cell_file(const Communicator& group, const fs::path& path, const CellRecord& record) {
   // The temporary name holds a process id, so only one rank can choose it.
   std::optional<AtomicFile> file;
-  all_or_none(group, [&] {
+  fail_together(group, [&] {
     require_consistent(record);
     if (group.is_root()) file.emplace(path);
   });
   const fs::path temporary = group.broadcast(file ? file->temporary_path().string() : "", 0);
   write_content(group, temporary, record);
-  all_or_none(group, [&] {
+  fail_together(group, [&] {
     if (!group.is_root()) return;
     read_content(temporary);  // every value is checked before the file gets its name
     append_seal(temporary);

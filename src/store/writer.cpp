@@ -10,7 +10,7 @@
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/core/log.hpp"
-#include "unpact/store/together.hpp"
+#include "unpact/comm/fail_together.hpp"
 
 namespace unpact::hdf5 {
 namespace {
@@ -95,7 +95,7 @@ Writer::Writer(const Communicator& group, const std::filesystem::path& path, std
     file_ = create_in(*memory_, path_);
     return;
   }
-  all_or_none(group_, [&] {
+  fail_together(group_, [&] {
     if (group_.is_root()) make_room(path_, reserved_bytes);
   });
   step([&] { file_ = open_together(group_, path_); });

@@ -136,10 +136,12 @@ void FlatShard::collect() {
   }
 }
 
-void FlatShard::start_reduce() {
+void FlatShard::start_reduce(bool counts) {
   if (!trained() || !gradients_.defined()) return;
+  UNPACT_EXPECT(counts || !group_.is_alone());
   finish_reduce();
   collect();
+  if (!counts) gradients_.zero_();
   if (group_.is_alone()) {
     gradients_ = at::Tensor();
     return;

@@ -51,7 +51,9 @@ class FlatShard {
   void gather();         ///< the weights are there when this returns
   void release();        ///< gives their memory back
   void prepare_gradients();  ///< the tensors collect gradients from now on
-  void start_reduce();   ///< begins to add the gradients to this rank's piece of their sum over ranks
+  /// Begins to add the gradients to this rank's piece of their sum over ranks. @param counts false: those of this rank are
+  /// taken as zero, whatever they are; only in a group of several ranks.
+  void start_reduce(bool counts);
   void finish_reduce();
   /// The stored weights, whole, into the model: on every rank, or only on `keeper` (>= 0), on the CPU. Collective.
   void restore(int keeper);

@@ -6,6 +6,7 @@
 #include <exception>
 
 #include "checkpoint_manifest.hpp"
+#include "unpact/core/atomic_file.hpp"
 #include "unpact/core/checksum.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/core/log.hpp"
@@ -67,15 +68,16 @@ class ShardFiles {
   std::vector<std::unique_ptr<SafetensorsFile>> files_;
 };
 
-/// What a killed run was writing or removing only takes space.
-void remove_unfinished(const fs::path& folder) {
+/// What a killed run was writing or removing only takes space; what it was replacing is put back.
+void clean_up_after_a_kill(const fs::path& folder) {
   std::vector<fs::path> found;
   std::error_code code;
-  for (const auto& entry : fs::directory_iterator(folder, code))
-    if (const auto name = entry.path().filename().string();
-        name.starts_with(".step-") && (name.ends_with(".tmp") || name.ends_with(".removed")))
-      found.push_back(entry.path());
-  for (const auto& path : found) fs::remove_all(path, code);
+  for (const auto& entry : fs::directory_iterator(folder, code)) found.push_back(entry.path());
+  for (const auto& path : found) {
+    const auto name = path.filename().string();
+    if (name.starts_with(".step-") && (name.ends_with(".tmp") || name.ends_with(".removed"))) fs::remove_all(path, code);
+    if (name.ends_with(kReplacedSuffix) && checkpoint_step_of(path.stem().string()) >= 0) put_back_replaced_folder(folder / path.stem());
+  }
 }
 
 }  // namespace
@@ -132,11 +134,10 @@ void TrainingCheckpoints::read_step(std::int64_t step, TrainingState& state) con
 /// @return whether the checkpoint was whole on every rank.
 bool TrainingCheckpoints::try_load(std::int64_t step, TrainingState& state) {
   const c10::NoGradGuard guard;
-  TrainingState read{at::zeros_like(state.values), at::zeros_like(state.first_moment), at::zeros_like(state.second_moment), 0, {}, {}};
   std::exception_ptr foreign;
   std::string damage;
   try {
-    read_step(step, read);
+    read_step(step, state);
   } catch (const ForeignCheckpoint&) {
     foreign = std::current_exception();
   } catch (const std::exception& error) {
@@ -147,10 +148,7 @@ bool TrainingCheckpoints::try_load(std::int64_t step, TrainingState& state) {
   const auto folder = folder_ / checkpoint_folder_name(step);
   UNPACT_VALIDATE(ours, concat("the training checkpoint ", folder.string(), " was refused by another rank"), "see its message",
                   "restore the configuration, or remove that folder to start anew");
-  if (whole) {
-    state = std::move(read);
-    return true;
-  }
+  if (whole) return true;
   if (!damage.empty()) log::warn(damage);
   if (group_.rank() == 0) {
     std::error_code code;
@@ -161,7 +159,7 @@ bool TrainingCheckpoints::try_load(std::int64_t step, TrainingState& state) {
 }
 
 bool TrainingCheckpoints::load(TrainingState& state) {
-  if (group_.rank() == 0) remove_unfinished(folder_);
+  if (group_.rank() == 0) clean_up_after_a_kill(folder_);
   const auto steps = list_steps();
   for (const auto step : steps)
     if (try_load(step, state)) return true;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "model_units.hpp"
 #include "offload.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/kernels/log_softmax.hpp"
@@ -18,15 +19,27 @@ double kept_by_block(const ModelConfig& c) {
   return 9 * hidden + 8 * heads + gated * static_cast<double>(c.intermediate_size);
 }
 
-double largest_block(const ModelConfig& config, Weights& shape_only) {
-  std::vector<double> sizes(static_cast<std::size_t>(config.layers), 0);
+/// Numbers of weights.
+struct Sizes {
+  double all = 0, trained = 0;
+  double block = 0;  ///< the largest
+  double head = 0;
+};
+
+Sizes sizes_of(const ModelConfig& config, const std::function<bool(const std::string&)>& selected) {
+  Weights shape_only;
+  Sizes sizes;
+  std::vector<double> units(unit_count(config) + 1, 0);
   for (const auto& spec : weight_specs(config, shape_only)) {
-    if (!spec.name.starts_with("model.layers.")) continue;
     double size = 1;
     for (const auto extent : spec.shape) size *= static_cast<double>(extent);
-    sizes[std::stoul(spec.name.substr(13))] += size;
+    sizes.all += size;
+    if (selected(spec.name)) sizes.trained += size;
+    units[unit_index(config, spec.name)] += size;
   }
-  return *std::max_element(sizes.begin(), sizes.end());
+  for (std::int64_t layer = 0; layer < config.layers; ++layer) sizes.block = std::max(sizes.block, units[static_cast<std::size_t>(layer) + 1]);
+  sizes.head = static_cast<double>(config.vocabulary_size * config.hidden_size);
+  return sizes;
 }
 
 std::string gibibytes(double bytes) {
@@ -59,43 +72,53 @@ std::string MemoryPlan::table() const {
 
 MemoryPlan plan_memory(const ModelConfig& config, const std::function<bool(const std::string&)>& selected, int ranks,
                        const TrainOptions& options, std::int64_t longest, TargetInMemory target) {
-  Weights shape_only;
-  double trained = 0, all = 0;
-  for (const auto& spec : weight_specs(config, shape_only)) {
-    double size = 1;
-    for (const auto extent : spec.shape) size *= static_cast<double>(extent);
-    all += size;
-    if (selected(spec.name)) trained += size;
-  }
+  const Sizes size = sizes_of(config, selected);
   const auto& e = options.execution;
-  const double share = e.shard == "none" ? 1.0 : ranks, compute = e.dtype == "bf16" ? 2 : 4, master = e.master_weights == "none" ? 2 : 4;
-  const double block = largest_block(config, shape_only), head = static_cast<double>(config.vocabulary_size * config.hidden_size);
+  const double share = e.shard == Shard::none ? 1.0 : ranks, compute = e.dtype == ComputeType::bf16 ? 2 : 4;
+  const double master = e.master_weights == MasterWeights::none ? 2 : 4;
   const double tokens = static_cast<double>(std::min(options.micro_batch, options.batch_size) * longest);
   const auto layers = static_cast<double>(config.layers), kept = kept_by_block(config) * compute * tokens;
   MemoryPlan plan;
   const auto add = [&](const char* what, double bytes) { plan.lines.emplace_back(what, bytes); };
-  if (target == TargetInMemory::whole) add("the target, whole", 4 * all);
-  if (target == TargetInMemory::streamed) add("the target's head and one unit of it", 4 * (head + std::max(block, head)));
-  add("weights of the shard", ((e.offload_optimizer ? compute : master) * trained + 4 * (all - trained)) / share);
-  add("gradients of the shard", 4 * trained / share);
+  if (target == TargetInMemory::whole) add("the target, whole", 4 * size.all);
+  if (target == TargetInMemory::streamed) add("the target's head and one unit of it", 4 * (size.head + std::max(size.block, size.head)));
+  add("weights of the shard", ((e.offload_optimizer ? compute : master) * size.trained + 4 * (size.all - size.trained)) / share);
+  add("gradients of the shard", 4 * size.trained / share);
   if (e.offload_optimizer) {
-    plan.host_lines = {{"master weights of the shard", master * trained / share},
-                       {"optimizer's moments of the shard", 2 * master * trained / share},
-                       {"gradients on their way", 4 * std::min(static_cast<double>(kOffloadElements), trained / share)}};
+    plan.host_lines = {{"master weights of the shard", master * size.trained / share},
+                       {"optimizer's moments of the shard", 2 * master * size.trained / share},
+                       {"gradients on their way", 4 * std::min(static_cast<double>(kOffloadElements), size.trained / share)}};
   } else {
-    add("optimizer's moments of the shard", 2 * master * trained / share);
+    add("optimizer's moments of the shard", 2 * master * size.trained / share);
   }
-  const bool plain = ranks == 1 && compute == 4;
-  if (e.shard != "none" && !plain) {
-    add("two gathered blocks and two blocks of gradients", 2 * (compute + 4) * block);
-    add("the head in use and its gradient", (compute + 4) * head);
+  const bool cut = e.shard != Shard::none, plain = ranks == 1 && compute == 4;
+  if (cut && !plain) {
+    add("two gathered blocks and two blocks of gradients", 2 * (compute + 4) * size.block);
+    add("the head in use and its gradient", (compute + 4) * size.head);
   }
-  if (e.shard == "gradients" && !plain) add("weights kept gathered", compute * all);
+  if (e.shard == Shard::gradients && !plain) add("weights kept gathered", compute * size.all);
   add(e.recompute ? "activations: inputs of blocks, one block's own" : "activations of all blocks",
       e.recompute ? compute * tokens * static_cast<double>(config.hidden_size) * layers + kept : kept * layers);
   const auto most_logits = static_cast<double>(kernels::logit_bytes_on(options.device.value_or(c10::kCPU)));
   add("logits", 2 * std::min(most_logits, 4 * tokens * static_cast<double>(config.vocabulary_size)));
   return plan;
+}
+
+double unlearning_bytes(const ModelConfig& config, int ranks, Shard shard) {
+  TrainOptions options;
+  options.execution.shard = shard;
+  const auto target = shard == Shard::none ? TargetInMemory::whole : TargetInMemory::streamed;
+  return plan_memory(config, [](const std::string&) { return true; }, ranks, options, /*longest=*/0, target).total();
+}
+
+double scoring_bytes(const ModelConfig& config, double bytes, std::int64_t tokens) {
+  constexpr double most_logits = 512.0 * 1024 * 1024;  // twice the chunk of target_log_probabilities() on a GPU
+  const auto real = [](std::int64_t value) { return static_cast<double>(value); };
+  const auto queries = config.heads * config.head_dim, keys = config.key_value_heads * config.head_dim;
+  const double weights = bytes * real(config.parameter_count());
+  const double keys_values = 2 * bytes * real(config.layers) * real(keys) * real(tokens);
+  const double block = bytes * real(tokens) * real(4 * config.hidden_size + 2 * queries + 2 * keys + 3 * config.intermediate_size);
+  return weights + keys_values + block + std::min(8 * real(config.vocabulary_size) * real(tokens), most_logits);
 }
 
 }  // namespace unpact

@@ -132,7 +132,7 @@ void ShardedModel::release(Unit& unit) {
 void ShardedModel::reduce(Unit& unit) {
   if (reducing_ != nullptr)
     for (auto& flat : reducing_->flats) flat->finish_reduce();
-  for (auto& flat : unit.flats) flat->start_reduce();
+  for (auto& flat : unit.flats) flat->start_reduce(pass_counts_);
   reducing_ = &unit;
 }
 
@@ -191,6 +191,8 @@ void ShardedModel::finish_pass() {
   for (auto& flat : reducing_->flats) flat->finish_reduce();
   reducing_ = nullptr;
 }
+
+void ShardedModel::begin_pass(bool counts) { pass_counts_ = counts; }
 
 void ShardedModel::finish_step() {
   for (auto& unit : units_)

@@ -1,5 +1,6 @@
 #include "step_log.hpp"
 
+#include "unpact/comm/memory.hpp"
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/error.hpp"
 
@@ -52,12 +53,18 @@ std::vector<StepReport> reports_from_json(const Json& history, const std::string
   return reports;
 }
 
-double training_flops(const ModelConfig& c, double tokens, double targets, double squared_lengths) {
+double training_flops(const ModelConfig& c, const StepReport& report, double squared_lengths) {
   const auto head = static_cast<double>(c.vocabulary_size * c.hidden_size);
   double blocks = static_cast<double>(c.parameter_count()) - head * (c.tied_embeddings ? 1 : 2);
   if (c.block.positions == PositionKind::learned) blocks -= static_cast<double>(c.max_positions * c.hidden_size);
   const auto attention = static_cast<double>(c.layers * c.heads * c.head_dim);
-  return 6 * (blocks * tokens + head * targets + attention * squared_lengths);
+  return 6 * (blocks * static_cast<double>(report.tokens) + head * static_cast<double>(report.targets) + attention * squared_lengths);
+}
+
+void measure_step(StepReport& report, const StepMeasures& measured) {
+  report.seconds = measured.seconds;
+  report.peak_bytes = static_cast<std::int64_t>(peak_memory(measured.device));
+  if (measured.peak_flops > 0) report.mfu = measured.flops / (measured.seconds * measured.peak_flops);
 }
 
 StepLog::StepLog(const std::filesystem::path& path, const std::vector<StepReport>& so_far) {

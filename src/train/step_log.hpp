@@ -1,5 +1,7 @@
 #pragma once
 /// What a training writes about its steps: JSON lines, and the history that a checkpoint keeps; private to this layer.
+#include <c10/core/Device.h>
+
 #include <filesystem>
 #include <fstream>
 #include <vector>
@@ -18,7 +20,18 @@ std::vector<StepReport> reports_from_json(const Json& history, const std::string
 /// and target, and 6 * layers * heads * d per pair of a token with one that it looks at, half of length^2
 /// (Chowdhery et al., arXiv 2204.02311, appendix B, with causal attention counted once). Neither padding nor blocks
 /// that run again count.
-double training_flops(const ModelConfig& config, double tokens, double targets, double squared_lengths);
+double training_flops(const ModelConfig& config, const StepReport& report, double squared_lengths);
+
+/// What was measured of a step.
+struct StepMeasures {
+  double seconds;
+  double flops;            ///< training_flops() of all ranks
+  double peak_flops;       ///< a second, of all ranks' devices; 0: unknown
+  c10::Device device;      ///< whose memory is reported
+};
+
+/// Fills in time, memory and, where the devices' peak is known, the model FLOP utilization.
+void measure_step(StepReport& report, const StepMeasures& measured);
 
 /// A file with a line a step; those of steps that a resumed run repeats are cut off.
 class StepLog {

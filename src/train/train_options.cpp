@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <cmath>
 
 #include "unpact/core/error.hpp"
@@ -8,17 +7,11 @@ namespace unpact {
 namespace {
 
 void check_execution(const TrainExecution& execution) {
-  const auto choose = [](const char* name, const std::string& value, const std::vector<std::string>& known) {
-    UNPACT_VALIDATE(std::find(known.begin(), known.end(), value) != known.end(), concat("option 'train.", name, "' is '", value, "'"),
-                    "it is not one of the known values", concat("use ", join(known, ", ")));
-  };
-  choose("shard", execution.shard, {"auto", "parameters", "gradients", "none"});
-  choose("dtype", execution.dtype, {"fp32", "bf16"});
-  choose("master_weights", execution.master_weights, {"fp32", "none"});
-  UNPACT_VALIDATE(execution.shard != "none" || (execution.dtype == "fp32" && !execution.recompute),
+  const bool whole = execution.shard == Shard::none, is_fp32 = execution.dtype == ComputeType::fp32;
+  UNPACT_VALIDATE(!whole || (is_fp32 && !execution.recompute),
                   "option 'train.shard = none' contradicts train.dtype or train.recompute",
                   "the reference trainer computes in fp32 and keeps all activations", "use train.shard = auto");
-  UNPACT_VALIDATE(execution.shard != "none" || !execution.offload_optimizer,
+  UNPACT_VALIDATE(!whole || !execution.offload_optimizer,
                   "options 'train.shard = none' and 'train.offload_optimizer = true' contradict each other",
                   "the reference trainer keeps everything where the model is", "use train.shard = auto");
   UNPACT_VALIDATE(execution.checkpoint_every >= 0, concat("option 'train.checkpoint_every' is ", execution.checkpoint_every),
@@ -27,7 +20,7 @@ void check_execution(const TrainExecution& execution) {
                   "the newest checkpoint may turn out to be damaged", "keep at least 2");
   UNPACT_VALIDATE(std::isfinite(execution.peak_tflops) && execution.peak_tflops >= 0,
                   concat("option 'train.peak_tflops' is ", execution.peak_tflops), "it must be a finite number >= 0", "use 0 if it is unknown");
-  UNPACT_VALIDATE(execution.master_weights != "none" || execution.dtype == "bf16", "option 'train.master_weights' is 'none'",
+  UNPACT_VALIDATE(execution.master_weights != MasterWeights::none || !is_fp32, "option 'train.master_weights' is 'none'",
                   "in fp32 the weights are their own masters", "use it with train.dtype = bf16, or leave it away");
 }
 
@@ -58,7 +51,6 @@ void check_train_options(const TrainOptions& options) {
           "it must be positive: weights without gradient would become NaN");
   require(options.adamw.weight_decay >= 0 && std::isfinite(options.adamw.weight_decay), "weight_decay",
           options.adamw.weight_decay, "it must be a finite number >= 0");
-  parse_schedule(options.schedule);
   check_execution(options.execution);
 }
 

@@ -19,11 +19,16 @@ class ReplicatedWeights final : public TrainedWeights {
       : group_(group), parameters_(model, selected) {}
   at::Tensor& values() override { return parameters_.values(); }
   at::Tensor& gradients() override { return parameters_.gradients(); }
+  bool passes_are_collective() const override { return false; }
+  void begin_pass(bool counts) override { UNPACT_EXPECT(counts); }
   void finish_pass() override {}
   void finish_gradients() override { group_.all_reduce(parameters_.gradients()); }
-  void finish_step() override {}
   double gradient_norm() override { return parameters_.gradients().norm().item<double>(); }
   std::string first_non_finite_gradient() override { return parameters_.first_non_finite_gradient(); }
+  void finish_step() override {}
+  std::string first_non_finite_weight() override { return {}; }  // who loads a model whole looks at its weights
+  std::vector<ShardPiece> pieces() const override { return {}; }
+  void values_were_read() override {}
   void restore(int) override {}
 
  private:
@@ -34,36 +39,39 @@ class ReplicatedWeights final : public TrainedWeights {
 class ShardedWeights final : public TrainedWeights {
  public:
   ShardedWeights(Transformer& model, const Selection& selected, Collectives& group, const ShardOptions& options)
-      : group_(group), model_(model, selected, group, options), offloaded_(options.offload) {}
+      : group_(group), model_(model, selected, group, options), offloaded_(options.offload), mapped_(options.device.has_value()) {}
   at::Tensor& values() override { return model_.values(); }
   at::Tensor& gradients() override { return model_.gradients(); }
+  bool passes_are_collective() const override { return !group_.is_alone(); }
+  void begin_pass(bool counts) override { model_.begin_pass(counts); }
   void finish_pass() override { model_.finish_pass(); }
   void finish_gradients() override {}
+  double gradient_norm() override {
+    const auto own = model_.gradients().norm().item<double>();
+    if (group_.size() == 1) return own;
+    auto square = at::full({1}, own * own, at::TensorOptions().dtype(at::kDouble).device(model_.gradients().device()));
+    group_.all_reduce(square);
+    return std::sqrt(square.item<double>());
+  }
+  std::string first_non_finite_gradient() override { return model_.first_non_finite_gradient(); }
   void update(AdamW& optimizer, double learning_rate) override {
     if (!offloaded_) return TrainedWeights::update(optimizer, learning_rate);
     step_in_host_memory(optimizer, {model_.values(), model_.gradients(), model_.working()}, learning_rate);
   }
   void finish_step() override { model_.finish_step(); }
-  void set_values(const at::Tensor& stored) override {
-    model_.values().copy_(stored);
+  /// Of mapped weights every rank has read its pieces alone, and nobody has looked at them.
+  std::string first_non_finite_weight() override { return mapped_ ? model_.first_non_finite_weight() : std::string(); }
+  std::vector<ShardPiece> pieces() const override { return model_.pieces(); }
+  void values_were_read() override {
     if (offloaded_) model_.working().copy_(model_.values());
     model_.finish_step();
   }
-  double gradient_norm() override {
-    const auto own = model_.gradients().norm();
-    if (group_.size() == 1) return own.item<double>();
-    auto square = own.to(at::kFloat).square().view({1});
-    group_.all_reduce(square);
-    return std::sqrt(square.item<double>());
-  }
-  std::string first_non_finite_gradient() override { return model_.first_non_finite_gradient(); }
   void restore(int keeper) override { model_.restore(keeper); }
-  ShardedModel* sharded() override { return &model_; }
 
  private:
   Collectives& group_;
   ShardedModel model_;
-  bool offloaded_;
+  bool offloaded_, mapped_;
 };
 
 }  // namespace
@@ -71,16 +79,16 @@ class ShardedWeights final : public TrainedWeights {
 std::unique_ptr<TrainedWeights> make_trained_weights(Transformer& model, const Selection& selected, Collectives& group,
                                                      const TrainOptions& options) {
   const auto& execution = options.execution;
-  UNPACT_EXPECT(execution.shard != "none" || !options.device);
-  if (execution.shard == "none") return std::make_unique<ReplicatedWeights>(model, selected, group);
+  UNPACT_EXPECT(execution.shard != Shard::none || !options.device);
+  if (execution.shard == Shard::none) return std::make_unique<ReplicatedWeights>(model, selected, group);
   ShardOptions shard;
-  shard.keep_gathered = execution.shard == "gradients";
+  shard.keep_gathered = execution.shard == Shard::gradients;
   shard.recompute = execution.recompute;
   shard.deterministic = execution.deterministic;
   shard.offload = execution.offload_optimizer;
   shard.device = options.device;
-  if (execution.dtype == "bf16") shard.compute = at::kBFloat16;
-  if (execution.master_weights == "none") shard.master = shard.compute;
+  if (execution.dtype == ComputeType::bf16) shard.compute = at::kBFloat16;
+  if (execution.master_weights == MasterWeights::none) shard.master = shard.compute;
   return std::make_unique<ShardedWeights>(model, selected, group, shard);
 }
 

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "unpact/train/optimizer.hpp"
 #include "unpact/train/sharded_model.hpp"
@@ -17,19 +18,26 @@ class TrainedWeights {
   virtual ~TrainedWeights() = default;
   virtual at::Tensor& values() = 0;     ///< what this rank's optimizer updates
   virtual at::Tensor& gradients() = 0;  ///< float32; complete after finish_gradients()
-  virtual void finish_pass() = 0;       ///< behind the backward pass of each micro-batch
-  virtual void finish_gradients() = 0;  ///< behind the last one of a step
-  /// One step of the optimizer, whose moments are cut like values().
-  virtual void update(AdamW& optimizer, double learning_rate) { optimizer.step(values(), gradients(), learning_rate); }
-  virtual void finish_step() = 0;       ///< behind an update
-  /// Other values, those of a checkpoint.
-  virtual void set_values(const at::Tensor& stored) { values().copy_(stored); }
+
+  /// Whether every rank must run as many passes in a step, because a pass is collective.
+  virtual bool passes_are_collective() const = 0;
+  /// Before each micro-batch. @param counts false: it only takes part in the collectives (see ShardedModel::begin_pass).
+  virtual void begin_pass(bool counts) = 0;
+  virtual void finish_pass() = 0;       ///< after the backward pass of each micro-batch
+  virtual void finish_gradients() = 0;  ///< after the last one of a step
   /// The 2-norm of the whole gradient, the same on every rank. Collective.
   virtual double gradient_norm() = 0;
   virtual std::string first_non_finite_gradient() = 0;  ///< collective
+  /// One step of the optimizer, whose moments are cut like values().
+  virtual void update(AdamW& optimizer, double learning_rate) { optimizer.step(values(), gradients(), learning_rate); }
+  virtual void finish_step() = 0;       ///< after an update
+
+  /// The first weight that is not finite, of those that nobody has checked so far; empty: none. Collective.
+  virtual std::string first_non_finite_weight() = 0;
+  /// Where the pieces of values() belong, for checkpoints; empty: these weights are not kept in any.
+  virtual std::vector<ShardPiece> pieces() const = 0;
+  virtual void values_were_read() = 0;  ///< after values() came from a checkpoint
   virtual void restore(int keeper) = 0;
-  /// The sharded weights behind this object, or null.
-  virtual ShardedModel* sharded() { return nullptr; }
 };
 
 using Selection = std::function<bool(const std::string&)>;

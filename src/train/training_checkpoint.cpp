@@ -8,7 +8,7 @@
 #include <thread>
 
 #include "checkpoint_manifest.hpp"
-#include "failures.hpp"
+#include "unpact/comm/fail_together.hpp"
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/checksum.hpp"
 #include "unpact/core/clock.hpp"
@@ -76,17 +76,15 @@ void TrainingCheckpoints::start_save(const TrainingState& state) {
                                      std::pair("second_moment", state.second_moment)})
     for (const auto& piece : pieces_)
       save->tensors.emplace_back(concat(name, "/", piece.unit), staged(tensor.narrow(0, piece.begin, piece.shard)));
-  std::string problem;
-  if (group_.rank() == 0) {
+  together([&] {
+    if (group_.rank() != 0) return;
     std::error_code code;
     fs::remove_all(save->temporary, code);
     fs::create_directories(save->temporary, code);
-    if (code) problem = code.message();
-  }
-  problem = first_failure(group_, device_, problem);
-  if (!problem.empty())
-    throw RuntimeFailure(concat("cannot create the checkpoint folder ", save->temporary.string()), problem,
-                         "check the disk, the folder and its permissions");
+    if (code)
+      throw RuntimeFailure(concat("cannot create the checkpoint folder ", save->temporary.string()), by_rank(code.message()),
+                           "check the disk, the folder and its permissions");
+  });
   save->writer = std::thread([running = save.get()] { running->write(); });
   save_ = std::move(save);
 }
@@ -101,8 +99,13 @@ void TrainingCheckpoints::finish() {
   complete();
 }
 
-/// Manifest and final name. @param table_RC a row a rank: its file's checksum and size. @return why it failed, or nothing.
-std::string TrainingCheckpoints::publish(const Save& save, const at::Tensor& table_RC) {
+/// What this rank says of a failure, the same on every rank.
+std::string TrainingCheckpoints::by_rank(const std::string& reason) const { return concat("rank ", group_.rank(), ": ", reason); }
+
+void TrainingCheckpoints::together(const std::function<void()>& step) { fail_together(group_, device_, step, Telling::error_alone); }
+
+/// Manifest and final name. @param table_RC a row a rank: its file's checksum and size.
+void TrainingCheckpoints::publish(const Save& save, const at::Tensor& table_RC) {
   CheckpointManifest manifest;
   manifest.step = save.step;
   manifest.fingerprint = fingerprint_;
@@ -117,29 +120,28 @@ std::string TrainingCheckpoints::publish(const Save& save, const at::Tensor& tab
     write_file_atomically(save.temporary / "manifest.json", to_text(manifest));
     rename_folder_durably(save.temporary, folder_ / checkpoint_folder_name(save.step));
   } catch (const std::exception& error) {
-    return one_line(error);
+    throw RuntimeFailure(concat("the checkpoint of step ", save.step, " could not be completed"), by_rank(one_line(error)),
+                         "check the disk, then start again: it continues from the checkpoint before");
   }
-  return {};
 }
 
 /// All ranks have written: the manifest, the final name, and away with the oldest.
 void TrainingCheckpoints::complete() {
   const auto save = std::move(save_);
   if (save->writer.joinable()) save->writer.join();
-  auto failure = first_failure(group_, device_, save->failure);
-  if (!failure.empty())
-    throw RuntimeFailure(concat("the checkpoint of step ", save->step, " could not be written"), failure,
-                         "free some space, then start again: it continues from the checkpoint before");
+  together([&] {
+    if (!save->failure.empty())
+      throw RuntimeFailure(concat("the checkpoint of step ", save->step, " could not be written"), by_rank(save->failure),
+                           "free some space, then start again: it continues from the checkpoint before");
+  });
   auto mine = at::zeros({kDigest + 1}, at::kLong);
   for (std::int64_t i = 0; i < kDigest; ++i) mine[i] = save->checksum[static_cast<std::size_t>(i)];
   mine[kDigest] = save->bytes;
   auto all = at::empty({group_.size() * mine.numel()}, mine.options().device(device_));
   group_.all_gather(all, mine.to(all.device()));
-  if (group_.rank() == 0) failure = publish(*save, all.to(at::kCPU).view({group_.size(), -1}));
-  failure = first_failure(group_, device_, failure);
-  if (!failure.empty())
-    throw RuntimeFailure(concat("the checkpoint of step ", save->step, " could not be completed"), failure,
-                         "check the disk, then start again: it continues from the checkpoint before");
+  together([&] {
+    if (group_.rank() == 0) publish(*save, all.to(at::kCPU).view({group_.size(), -1}));
+  });
   const auto steps = list_steps();
   if (group_.rank() == 0)
     for (std::size_t i = static_cast<std::size_t>(keep_); i < steps.size(); ++i) discard_folder(folder_ / checkpoint_folder_name(steps[i]));

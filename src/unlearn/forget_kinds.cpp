@@ -1,32 +1,44 @@
+/// The table of forget terms and procedures.
 #include "forget_kinds.hpp"
 
-#include <map>
-
+#include "dual_ascent.hpp"
+#include "reinforced.hpp"
+#include "rmu.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/unlearn/ascent_term.hpp"
 #include "unpact/unlearn/logit_terms.hpp"
 #include "unpact/unlearn/preference_terms.hpp"
-#include "unpact/unlearn/retain_terms.hpp"
 
 namespace unpact {
 namespace {
 
 using Made = std::unique_ptr<LossTerm>;
-using Maker = Made (*)(const TermInputs&);
 
 TokenWeighting make_weighting(const TermInputs& in) {
   const auto& m = in.method;
-  if (m.weighting == "wga") return TokenWeighting::wga(m.weight_power < 0 ? 1.0 : m.weight_power);
-  if (m.weighting == "satimp") return TokenWeighting::satimp(m.weight_power < 0 ? 5.0 : m.weight_power, m.weight_complement);
-  if (m.weighting == "given") return TokenWeighting::given(in.data.forget, in.data.given_weights);
+  switch (m.weighting) {
+    case WeightingKind::none: break;
+    case WeightingKind::wga: return TokenWeighting::wga(m.weight_power < 0 ? 1.0 : m.weight_power);
+    case WeightingKind::satimp: return TokenWeighting::satimp(m.weight_power < 0 ? 5.0 : m.weight_power, m.weight_complement);
+    case WeightingKind::given: return TokenWeighting::given(in.data.forget, in.data.given_weights);
+  }
   return TokenWeighting();
 }
 
+Made make_ga(const TermInputs& in) { return std::make_unique<GradientAscentTerm>(in.data.forget, make_weighting(in)); }
+
 Made make_npo(const TermInputs& in) {
   const double beta = beta_of(in.method);
-  if (in.method.npo_variant == "token_mean") return std::make_unique<NpoTokenMeanTerm>(in.data.forget, in.frozen, beta);
-  if (in.method.npo_variant == "muse_logit") return std::make_unique<NpoLogitTerm>(in.data.forget, in.frozen, beta);
+  switch (in.method.npo_variant) {
+    case NpoVariant::sequence: break;
+    case NpoVariant::token_mean: return std::make_unique<NpoTokenMeanTerm>(in.data.forget, in.frozen, beta);
+    case NpoVariant::muse_logit: return std::make_unique<NpoLogitTerm>(in.data.forget, in.frozen, beta);
+  }
   return std::make_unique<NpoTerm>(in.data.forget, in.frozen, beta, in.method.length_normalized, make_weighting(in));
+}
+
+Made make_simnpo(const TermInputs& in) {
+  return std::make_unique<SimNpoTerm>(in.data.forget, beta_of(in.method), in.method.delta, make_weighting(in));
 }
 
 Made make_dpo(const TermInputs& in) {
@@ -34,48 +46,45 @@ Made make_dpo(const TermInputs& in) {
   return std::make_unique<DpoTerm>(in.data.forget, in.data.alternates, in.frozen, beta_of(in.method));
 }
 
-const std::map<std::string, Maker>& makers() {
-  static const std::map<std::string, Maker> table = {
-      {"ga", [](const TermInputs& in) -> Made { return std::make_unique<GradientAscentTerm>(in.data.forget, make_weighting(in)); }},
-      {"npo", make_npo},
-      {"simnpo",
-       [](const TermInputs& in) -> Made {
-         return std::make_unique<SimNpoTerm>(in.data.forget, beta_of(in.method), in.method.delta, make_weighting(in));
-       }},
-      {"dpo", make_dpo},
-      {"undial", [](const TermInputs& in) -> Made { return std::make_unique<UndialTerm>(in.data.forget, in.frozen, beta_of(in.method)); }},
-      {"ceu", [](const TermInputs& in) -> Made { return std::make_unique<CeuTerm>(in.data.forget, in.method.skipped_targets); }},
-      {"pdu", [](const TermInputs& in) -> Made { return std::make_unique<FlatnessTerm>(in.data.forget); }}};
-  return table;
-}
+Made make_undial(const TermInputs& in) { return std::make_unique<UndialTerm>(in.data.forget, in.frozen, beta_of(in.method)); }
+
+Made make_ceu(const TermInputs& in) { return std::make_unique<CeuTerm>(in.data.forget, in.method.skipped_targets); }
+
+Made make_pdu(const TermInputs& in) { return std::make_unique<FlatnessTerm>(in.data.forget); }
+
+const NeededFile kAlternates = {"alternates", &MethodOptions::alternates, "dpo needs answers to prefer",
+                                "name a file with one answer a line, e.g. configs/methods/idk.txt"};
+const NeededFile kWeights = {"weights_path", &MethodOptions::weights_path, "method.weighting = given takes its numbers from a file",
+                             "name a file of JSON lines, one list a forget example"};
 
 }  // namespace
 
 const std::vector<ForgetKind>& known_forget_kinds() {
   static const std::vector<ForgetKind> kinds = {
-      {"ga", "gradient ascent; with weighting wga or satimp those methods", true, true, 0, 1},
-      {"npo", "negative preference optimization", true, true, 0.1, 1},
-      {"simnpo", "NPO without reference, length-normalized", true, true, 4.5, 1},
-      {"dpo", "prefers answers of method.alternates, e.g. \"I don't know\"", true, false, 0.1, 2},
-      {"undial", "self-distillation with the target's logit lowered", true, false, 10, 1},
-      {"ceu", "cross-entropy with the own distribution without the target", true, false, 0, 1},
-      {"pdu", "flat logits under a limit on the retain loss, by a dual variable", true, false, 0, 1},
-      {"rmu", "steers the residual stream behind method.layer; brings its own retain side", false, false, 0, 0.6},
-      {"tv", "subtracts what a fine-tune on the forget set changes", false, false, 0, 1},
-      {"whp", "answers by the target's logits minus what a fine-tune on the forget set raises", false, false, 0, 1}};
+      {.name = "ga", .summary = "gradient ascent; with weighting wga or satimp those methods", .takes_weighting = true, .make_term = make_ga},
+      {.name = "npo", .summary = "negative preference optimization", .takes_weighting = true, .default_beta = 0.1, .asks_target = true,
+       .own_options = {"npo_variant", "length_normalized"}, .make_term = make_npo},
+      {.name = "simnpo", .summary = "NPO without reference, length-normalized", .takes_weighting = true, .default_beta = 4.5,
+       .make_term = make_simnpo},
+      {.name = "dpo", .summary = "prefers answers of method.alternates, e.g. \"I don't know\"", .default_beta = 0.1, .cost = 2,
+       .asks_target = true, .needs_questions = true, .file = &kAlternates, .own_options = {"alternates"}, .make_term = make_dpo},
+      {.name = "undial", .summary = "self-distillation with the target's logit lowered", .default_beta = 10, .asks_target = true,
+       .make_term = make_undial},
+      {.name = "ceu", .summary = "cross-entropy with the own distribution without the target", .make_term = make_ceu},
+      {.name = "pdu", .summary = "flat logits under a limit on the retain loss, by a dual variable", .retain_side = RetainSide::required,
+       .retain_rule = dual_ascent, .make_term = make_pdu},
+      {.name = "rmu", .summary = "steers the residual stream behind method.layer; brings its own retain side", .retain_side = RetainSide::own,
+       .cost = 0.6, .asks_target = true, .own_options = {"rmu_early_stop"}, .trained_weights = rmu_weights, .procedure = run_rmu},
+      {.name = "tv", .summary = "subtracts what a fine-tune on the forget set changes", .retain_side = RetainSide::without,
+       .procedure = run_task_vector},
+      {.name = "whp", .summary = "answers by the target's logits minus what a fine-tune on the forget set raises",
+       .retain_side = RetainSide::without, .answers_by_two = true, .procedure = run_contrast}};
   return kinds;
 }
 
-Made make_forget_term(const TermInputs& inputs) {
-  const auto maker = makers().find(inputs.method.forget);
-  UNPACT_EXPECT(maker != makers().end());
-  return maker->second(inputs);
-}
-
-Made make_retain_term(const TermInputs& inputs) {
-  if (inputs.method.retain == "gd") return std::make_unique<CrossEntropyTerm>(inputs.data.retain);
-  if (inputs.method.retain == "kl") return std::make_unique<KlTerm>(inputs.data.retain, inputs.frozen, parse_kl_variant(inputs.method.kl_variant));
-  return nullptr;
+const NeededFile* needed_file(const MethodOptions& method) {
+  if (const auto* file = kind_of(method).file) return file;
+  return method.weighting == WeightingKind::given ? &kWeights : nullptr;
 }
 
 }  // namespace unpact

@@ -1,5 +1,5 @@
 #pragma once
-/// How each forget kind becomes a loss term.
+/// What a row of the table is given to work with.
 #include <memory>
 
 #include "unpact/unlearn/method.hpp"
@@ -13,10 +13,14 @@ struct TermInputs {
   Frozen frozen;
 };
 
-/// The forget term of a method that composes one. May be collective.
-std::unique_ptr<LossTerm> make_forget_term(const TermInputs& inputs);
-
-/// gd or kl; null for none.
-std::unique_ptr<LossTerm> make_retain_term(const TermInputs& inputs);
+/// What a procedure works with.
+struct MethodRun {
+  const Transformer& target;
+  Transformer& model;  ///< with the target's weights; training takes copies of what it changes
+  const TermInputs& inputs;
+  const TrainOptions& options;
+  Collectives& group;
+  const std::function<void(const StepReport&)>& on_step;
+};
 
 }  // namespace unpact

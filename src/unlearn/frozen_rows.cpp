@@ -58,8 +58,6 @@ std::int64_t from_root(Collectives* group, std::int64_t value, const c10::Device
 }  // namespace
 
 void check_cache_options(const CacheOptions& options) {
-  UNPACT_VALIDATE(options.where == "none" || options.where == "memory" || options.where == "disk",
-                  concat("option 'method.cache' is '", options.where, "'"), "known: none, memory, disk", "use memory");
   UNPACT_VALIDATE(options.limit_gib >= 0 && std::isfinite(options.limit_gib), concat("option 'method.cache_gib' is ", options.limit_gib),
                   "it must be a finite number >= 0", "use 64");
 }
@@ -69,9 +67,9 @@ FrozenRows::FrozenRows(const Examples& examples, Shape shape, const Frozen& froz
   UNPACT_EXPECT(shape_.rows.size() == examples->size());
   first_row_.push_back(0);
   for (const auto rows : shape_.rows) first_row_.push_back(first_row_.back() + rows);
-  if (cache_.where == "none") return;
+  if (cache_.where == FrozenCache::none) return;
   const auto passes = passes_over(*examples);
-  if (cache_.where == "memory") compute_in_memory(passes);
+  if (cache_.where == FrozenCache::memory) compute_in_memory(passes);
   else compute_on_disk(passes, examples);
 }
 

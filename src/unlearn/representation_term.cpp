@@ -28,12 +28,6 @@ FrozenRows frozen_block_output(const Examples& examples, std::int64_t layer, con
 
 }  // namespace
 
-RmuMean parse_rmu_mean(const std::string& name) {
-  if (name == "tokens") return RmuMean::tokens;
-  if (name == "sequences") return RmuMean::sequences;
-  throw UserError(concat("option 'method.rmu_mean' is '", name, "'"), "known: tokens, sequences", "choose one of these");
-}
-
 RepresentationTerm::RepresentationTerm(Examples examples, const RepresentationOptions& options, at::Tensor target_D, const Frozen& frozen)
     : ExampleTerm(std::move(examples)), options_(options), target_D_(std::move(target_D)) {
   keep_inputs(frozen);
@@ -47,7 +41,7 @@ RepresentationTerm::RepresentationTerm(Examples examples, const RepresentationOp
 void RepresentationTerm::keep_inputs(const Frozen& frozen) {
   UNPACT_EXPECT(options_.first_trained >= 0 && options_.first_trained <= options_.layer);
   // Without a cache the earlier blocks run with the rest: computing them apart would save nothing.
-  if (options_.first_trained > 0 && frozen.cache.where != "none")
+  if (options_.first_trained > 0 && frozen.cache.where != FrozenCache::none)
     inputs_ = frozen_block_output(examples_, options_.first_trained - 1, frozen, options_.early_stop);
 }
 

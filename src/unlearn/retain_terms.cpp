@@ -3,17 +3,9 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
-#include "unpact/core/error.hpp"
 #include "unpact/unlearn/logit_sum.hpp"
 
 namespace unpact {
-
-KlVariant parse_kl_variant(const std::string& name) {
-  if (name == "token") return KlVariant::token;
-  if (name == "all_positions") return KlVariant::all_positions;
-  if (name == "muse_logit") return KlVariant::muse_logit;
-  throw UserError(concat("option 'method.kl_variant' is '", name, "'"), "known: token, all_positions, muse_logit", "choose one of these");
-}
 
 KlTerm::KlTerm(Examples examples, const Frozen& reference, KlVariant variant)
     : ExampleTerm(std::move(examples)), variant_(variant), reference_(reference.model),

@@ -46,6 +46,8 @@ std::int64_t parse_layer(const std::string& text, const MethodOptions& method, c
 }
 
 Trained trained_weights(const MethodOptions& method, const ModelConfig& config) {
+  UNPACT_VALIDATE(method.layer >= 0 && method.layer < config.layers, concat("option 'method.layer' is ", method.layer),
+                  concat("the model has blocks 0..", config.layers - 1), "choose one of these");
   if (trim(method.trained_layers) == "all") return all_up_to(method.layer, config);
   Trained trained;
   trained.first_block = method.layer;
@@ -63,20 +65,19 @@ Trained trained_weights(const MethodOptions& method, const ModelConfig& config) 
 
 }  // namespace
 
-UnlearnResult run_rmu(Transformer& model, const TermInputs& inputs, const TrainOptions& options, Collectives& group,
-                      const std::function<void(const StepReport&)>& on_step) {
-  const auto& [method, data, frozen] = inputs;
-  const auto& config = model.config();
-  UNPACT_VALIDATE(method.layer >= 0 && method.layer < config.layers, concat("option 'method.layer' is ", method.layer),
-                  concat("the model has blocks 0..", config.layers - 1), "choose one of these");
-  const auto trained = trained_weights(method, config);
-  const RepresentationOptions shape{method.layer, parse_rmu_mean(method.rmu_mean), trained.first_block, method.rmu_early_stop};
-  const RepresentationTerm forget(data.forget, shape, steering_vector(config.hidden_size, method.steering, options.seed), frozen);
+std::set<std::string> rmu_weights(const MethodOptions& method, const ModelConfig& config) { return trained_weights(method, config).names; }
+
+UnlearnResult run_rmu(const MethodRun& run) {
+  const auto& [method, data, frozen] = run.inputs;
+  const auto trained = trained_weights(method, run.model.config());
+  const RepresentationOptions shape{method.layer, method.rmu_mean, trained.first_block, method.rmu_early_stop};
+  const auto steering = steering_vector(run.model.config().hidden_size, method.steering, run.options.seed);
+  const RepresentationTerm forget(data.forget, shape, steering, frozen);
   const RepresentationTerm retain(data.retain, shape, frozen);
   UnlearnResult result;
-  result.steps = train(model, {{&forget, method.forget_weight}, {&retain, method.retain_weight, data.retain_sampling}}, options, group,
-                       [&](const std::string& name) { return trained.names.count(name) != 0; }, on_step);
-  result.weights = model.weights();
+  result.steps = train(run.model, {{&forget, method.forget_weight}, {&retain, method.retain_weight, data.retain_sampling}}, run.options,
+                       run.group, [&](const std::string& name) { return trained.names.count(name) != 0; }, run.on_step);
+  result.weights = run.model.weights();
   return result;
 }
 

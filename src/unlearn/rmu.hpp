@@ -4,7 +4,9 @@
 
 namespace unpact {
 
-UnlearnResult run_rmu(Transformer& model, const TermInputs& inputs, const TrainOptions& options, Collectives& group,
-                      const std::function<void(const StepReport&)>& on_step);
+/// The names of the weights that train. @throws UserError for layers or weights that the model has not.
+std::set<std::string> rmu_weights(const MethodOptions& method, const ModelConfig& config);
+
+UnlearnResult run_rmu(const MethodRun& run);
 
 }  // namespace unpact

@@ -164,11 +164,11 @@ TEST_P(CollectivesTest, KeepsTheShapeAndWorksOnParametersThatNeedGradients) {
 TEST_P(CollectivesTest, BreakingTheContractThrows) {
   const int size = world_.size();
   auto full = zeros({4 * size}), shard = zeros({4}), wrong = zeros({3}), none = at::Tensor();
-  auto doubles = shard.to(at::kDouble), strided = zeros({8}).slice(0, 0, 8, 2), transposed = zeros({4, 2}).t();
+  auto halves = shard.to(at::kHalf), strided = zeros({8}).slice(0, 0, 8, 2), transposed = zeros({4, 2}).t();
   EXPECT_THROW(collectives_->all_gather(full, wrong), ContractViolation);
   EXPECT_THROW(collectives_->reduce_scatter(wrong, full), ContractViolation);
-  EXPECT_THROW(collectives_->all_gather(full, doubles), ContractViolation);
-  EXPECT_THROW(collectives_->all_reduce(doubles), ContractViolation);
+  EXPECT_THROW(collectives_->all_gather(full, halves), ContractViolation);
+  EXPECT_THROW(collectives_->all_reduce(halves), ContractViolation);
   EXPECT_THROW(collectives_->all_reduce(strided), ContractViolation);
   EXPECT_THROW(collectives_->all_reduce(transposed), ContractViolation);
   EXPECT_THROW(collectives_->all_reduce(none), ContractViolation);
@@ -193,9 +193,10 @@ std::string name_of(const testing::TestParamInfo<Case>& tested) {
 
 INSTANTIATE_TEST_SUITE_P(Comm, CollectivesTest,
                          testing::Values(whole(at::kFloat, at::kCPU), whole(at::kBFloat16, at::kCPU),
-                                         whole(at::kLong, at::kCPU), chunked(at::kFloat), chunked(at::kBFloat16),
-                                         chunked(at::kLong), whole(at::kFloat, at::kCUDA),
-                                         whole(at::kBFloat16, at::kCUDA), whole(at::kLong, at::kCUDA)),
+                                         whole(at::kLong, at::kCPU), whole(at::kDouble, at::kCPU), chunked(at::kFloat),
+                                         chunked(at::kBFloat16), chunked(at::kLong), chunked(at::kDouble),
+                                         whole(at::kFloat, at::kCUDA), whole(at::kBFloat16, at::kCUDA),
+                                         whole(at::kLong, at::kCUDA), whole(at::kDouble, at::kCUDA)),
                          name_of);
 
 }  // namespace

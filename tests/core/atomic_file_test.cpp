@@ -134,6 +134,32 @@ TEST(RenameFolderDurably, ReplacesAnExistingFolder) {
   EXPECT_EQ(entries(folder.path()), 1u) << "nothing else is left";
 }
 
+TEST(PutBackReplacedFolder, RestoresWhatAKilledReplacementLeft) {
+  const TemporaryFolder folder;
+  folder.write("target.old/file", "old");
+  put_back_replaced_folder(folder.path() / "target/");
+  EXPECT_EQ(read_file(folder.path() / "target/file"), "old");
+  EXPECT_EQ(entries(folder.path()), 1u);
+  folder.write("target.old/file", "older");
+  put_back_replaced_folder(folder.path() / "target");
+  EXPECT_EQ(read_file(folder.path() / "target/file"), "old") << "one that is there stays";
+  put_back_replaced_folder(folder.path() / "nothing");
+  EXPECT_FALSE(fs::exists(folder.path() / "nothing"));
+}
+
+/// The state after a kill between the two renames.
+TEST(RenameFolderDurably, KeepsTheOnlyCopyUntilTheNewOneIsThere) {
+  const TemporaryFolder folder;
+  folder.write("target.old/file", "old");
+  EXPECT_ANY_THROW(rename_folder_durably(folder.path() / "missing", folder.path() / "target"));
+  put_back_replaced_folder(folder.path() / "target");
+  EXPECT_EQ(read_file(folder.path() / "target/file"), "old");
+  folder.write("new/file", "new");
+  rename_folder_durably(folder.path() / "new", folder.path() / "target");
+  EXPECT_EQ(read_file(folder.path() / "target/file"), "new");
+  EXPECT_EQ(entries(folder.path()), 1u);
+}
+
 TEST(ReadFile, ReadsAllBytes) {
   const TemporaryFolder folder;
   const std::string content("a\0\r\n\xFF", 5);

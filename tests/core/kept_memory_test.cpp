@@ -1,9 +1,24 @@
 #include "unpact/core/kept_memory.hpp"
 
+#include <dlfcn.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
 #include <cstdlib>
+#include <string>
+
+namespace {
+bool refuse_mallopt = false;
+}
+
+#if defined(__GLIBC__)
+/// Before the C library's, which is asked unless the test wants a refusal.
+extern "C" int mallopt(int parameter, int value) noexcept {
+  if (refuse_mallopt) return 0;
+  static const auto real = reinterpret_cast<int (*)(int, int)>(dlsym(RTLD_NEXT, "mallopt"));
+  return real(parameter, value);
+}
+#endif
 
 namespace unpact {
 namespace {
@@ -48,6 +63,18 @@ TEST(KeptMemory, FreedBlocksAreUsedAgain) {
     EXPECT_LE(pages_of_a_round(), kFew);
   }
   EXPECT_GT(pages_of_a_round(), kFew);
+}
+
+TEST(KeptMemory, WarnsOnceWhereTheAllocatorRefuses) {
+  if (!kGlibcAllocates) GTEST_SKIP() << "another allocator";
+  testing::internal::CaptureStderr();
+  refuse_mallopt = true;
+  for (int i = 0; i < 2; ++i) const KeptMemory kept;
+  refuse_mallopt = false;
+  const auto said = testing::internal::GetCapturedStderr();
+  const auto first = said.find("mallopt");
+  EXPECT_NE(first, std::string::npos) << said;
+  EXPECT_EQ(said.find("mallopt", first + 1), std::string::npos) << said;
 }
 
 }  // namespace

@@ -26,6 +26,20 @@ def test_the_plan_is_printed_and_nothing_is_written(unpact: Program, home: Path,
     assert list(gibibytes(unpact.well(*given, "--train.shard", "none").out))[0] == "the target, whole"
 
 
+def test_rmu_counts_the_weights_that_train(unpact: Program, home: Path, target: Path, tmp_path: Path) -> None:
+    """`all` is every weight below the steered states: not the blocks after them, the last norm and the head."""
+    large = Path(shutil.copytree(target, tmp_path / "large"))
+    config = json.loads((large / "config.json").read_text())
+    config.update(hidden_size=2048, intermediate_size=8192, num_hidden_layers=8, head_dim=512)
+    write_json(large / "config.json", config)
+    given = ["unlearn", "--config", home / "configs/tiny.ini", "--model", large, "--output", tmp_path / "out", "--dry-run"]
+    moments = [gibibytes(unpact(*given, "--method", method, *more).out)["optimizer's moments of the shard"] for method, *more in (
+        ("rmu",), ("rmu", "--method.trained_layers", "all"), ("ga",))]  # it may not fit; the plan is printed first
+    assert 0 < moments[0] < moments[1] < moments[2] / 2
+    ended = unpact(*given, "--method", "rmu", "--method.layer", "8")
+    assert ended.code == 1 and "method.layer" in ended.message()
+
+
 def test_what_does_not_fit_is_refused(unpact: Program, home: Path, target: Path, tmp_path: Path) -> None:
     """The tiny target with the shape of a giant: the weights are never opened."""
     giant = Path(shutil.copytree(target, tmp_path / "giant"))

@@ -105,8 +105,9 @@ def test_memory(unpact: Program, checkpoints: dict[str, Path]) -> None:
     expected = {"unlearn_whole": 20 * count}
     for name, b in (("score_fp32", 4), ("score_bf16", 2)):
         expected[name] = b * count + 2 * b * 2 * (2 * 8) * tokens + b * tokens * (4 * 32 + 2 * 4 * 8 + 2 * 2 * 8 + 3 * 48) + 8 * 400 * tokens
-    unit = max(400 * 32, (count - 2 * 400 * 32) / 2)
-    assert [row.pop("unlearn") for row in found["memory"]] == pytest.approx([4 * count + 16 * count / w + 16 * unit for w in (1, 2, 3, 4, 8)])
+    head, block = 400 * 32, (count - 2 * 400 * 32 - 32) / 2
+    assert [row.pop("unlearn") for row in found["memory"]] == pytest.approx(
+        [16 * count / w + 4 * (head + max(block, head)) + (16 * block + 8 * head if w > 1 else 0) for w in (1, 2, 3, 4, 8)])
     assert found["memory"] == [{"ranks": ranks, **expected} for ranks in (1, 2, 3, 4, 8)]
     text = unpact.well("inspect", "model", checkpoints["llama"], "--inspect.ranks", "3").out
     assert [line.split()[0] for line in text.split("GiB of a rank:")[1].splitlines()[1:6]] == ["1", "2", "3", "4", "8"]

@@ -83,6 +83,19 @@ def test_a_model_of_two_is_evaluated_as_the_campaign_does(pair: Path, campaign: 
             assert one[key].tobytes() == other[key].tobytes(), key
 
 
+@pytest.mark.parametrize("command", [
+    ("unlearn", "--method", "ga"), ("unlearn", "--method", "npo_kl"), ("unlearn", "--method", "ga", "--train.shard", "none"),
+    ("unlearn", "--method", "ga", "--dry-run"), ("unlearn", "--method", "tv"), ("finetune",), ("reproduce", "--campaign.methods", "ga"),
+])
+def test_no_training_starts_from_a_model_of_two(pair: Path, unpact: Program, home: Path, tmp_path: Path, command: tuple[str, ...]) -> None:
+    job, *more = command
+    ended = unpact(job, "--config", home / "configs/tiny.ini", *more, "--model.path", pair, "--output", tmp_path / "out")
+    assert ended.code == 1, ended.out + ended.err
+    message = ended.message()
+    assert all(word in message for word in ("cannot be trained", "answers by two models", "start from the target")), message
+    assert not (tmp_path / "out/model").exists() and not list((tmp_path / "out").rglob("*.h5"))
+
+
 def test_a_model_of_two_answers_with_the_tokens_of_the_formula(pair: Path, unpact: Program) -> None:
     torch, transformers = pytest.importorskip("torch"), pytest.importorskip("transformers")
     reply, = unpact.well("ask", "--model", pair, "--prompt", FORGET[0][0], "--answer", FORGET[0][1], "--json").json_lines()

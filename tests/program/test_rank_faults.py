@@ -46,7 +46,7 @@ def test_a_rank_that_dies_inside_a_collective(unpact: Program, home: Path, strai
     done = ended(unpact, given, ranks, wrap)
     assert done.code not in (0, 75), done.out + done.err
     assert 10 < steps_done(tmp_path) < STEPS and checkpoints(tmp_path), "it must have come some way"
-    assert "Continuing behind step" in unpact.well(*given, ranks=ranks).out
+    assert "Continuing after step" in unpact.well(*given, ranks=ranks).out
     assert weights(tmp_path) == weights(expected)
 
 
@@ -62,7 +62,7 @@ def test_a_rank_that_cannot_write_its_checkpoint(unpact: Program, home: Path, st
     assert done.code == 2, done.out + done.err
     assert re.search(r"the checkpoint of step \d+ could not be written", done.message()) and "rank 1: " in done.message(), done.message()
     assert said in done.message()
-    assert "Continuing behind step" in unpact.well(*given, ranks=ranks).out
+    assert "Continuing after step" in unpact.well(*given, ranks=ranks).out
     assert weights(tmp_path) == weights(expected)
 
 

@@ -21,7 +21,7 @@ def send(unpact: Program, session: int, number: signal.Signals, *, to_all: bool 
 
 def continues_to_the_same(unpact: Program, given: list[object], ranks: int, folder: Path, expected: Path) -> None:
     ended = unpact.well(*given, ranks=ranks)
-    assert "Continuing behind step" in ended.out and "damaged" not in ended.err, ended.out + ended.err
+    assert "Continuing after step" in ended.out and "damaged" not in ended.err, ended.out + ended.err
     assert weights(folder) == weights(expected)
     assert steps_done(folder) == STEPS
 

@@ -32,7 +32,7 @@ def test_a_dead_rank_ends_the_job_and_the_run_continues(unpact: Program, home: P
     assert running.returncode != 0
     assert_none_left(unpact, running.pid)
     text = unpact.well(*given, ranks=ranks).out
-    assert "Continuing behind step" in text
+    assert "Continuing after step" in text
     assert weights(tmp_path) == weights(expected)
 
 

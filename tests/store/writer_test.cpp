@@ -7,7 +7,7 @@
 #include "store/cell_support.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/store/reader.hpp"
-#include "unpact/store/together.hpp"
+#include "unpact/comm/fail_together.hpp"
 
 namespace unpact::test {
 namespace {
@@ -116,14 +116,14 @@ TEST_F(WriterTest, TellsAllRanksOfOneFailure) {
     if (world.rank() == world.size() - 1) throw RuntimeFailure("p", "r", "h");
   };
   try {
-    all_or_none(world, step);
+    fail_together(world, step);
     FAIL() << "must throw";
   } catch (const RuntimeFailure& failure) {
     EXPECT_THAT(failure.problem(), testing::EndsWith("p"));
     EXPECT_EQ(failure.reason(), "r");
     EXPECT_EQ(failure.hint(), "h");
   }
-  EXPECT_NO_THROW(all_or_none(world, [] {}));
+  EXPECT_NO_THROW(fail_together(world, [] {}));
 }
 
 }  // namespace

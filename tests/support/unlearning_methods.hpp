@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "support/named.hpp"
 #include "unpact/unlearn/method.hpp"
 
 namespace unpact::testing_support {
@@ -11,7 +12,7 @@ namespace unpact::testing_support {
 inline MethodOptions method_of(const std::string& forget, const std::string& retain = "none") {
   MethodOptions method;
   method.name = method.forget = forget;
-  method.retain = retain;
+  method.retain = named<RetainKind>(retain);
   method.layer = 1;
   method.trained_layers = "0,1";
   method.steering = 3.0;

@@ -25,7 +25,7 @@ class TrainingCheckpoint : public testing::Test {
     options.batch_size = 5;
     options.micro_batch = 2;
     options.learning_rate = 1e-3;
-    options.schedule = "linear";
+    options.schedule = Schedule::linear;
     options.checkpoint_folder = folder_.path() / "training";
     options.identity = "test";
     return options;

@@ -31,9 +31,9 @@ TEST_P(CudaTraining, ContinuesBitForBit) {
   options.batch_size = 5;
   options.micro_batch = 2;
   options.learning_rate = 1e-3;
-  options.execution.dtype = GetParam() == "fp32" ? "fp32" : "bf16";
+  options.execution.dtype = GetParam() == "fp32" ? ComputeType::fp32 : ComputeType::bf16;
   options.execution.offload_optimizer = GetParam() == "offload";
-  if (GetParam() == "pure") options.execution.master_weights = "none";
+  if (GetParam() == "pure") options.execution.master_weights = MasterWeights::none;
   auto straight = on_cuda(model_), stopped = on_cuda(model_), continued = on_cuda(model_);
   const auto expected = train(straight, {{&term_, 1.0}}, options, *group);
   EXPECT_GT(expected.back().peak_bytes, 0);
@@ -65,8 +65,8 @@ TEST(CudaTrainingOverNccl, IsTheTrainingWithout) {
   ASSERT_EQ(nccl->name(), "nccl");
   const auto model = tiny_transformer(1, cuda_config_of("llama"));
   const CrossEntropyTerm term(random_examples(13, 1));
-  for (const std::string shard : {"parameters", "gradients"}) {
-    for (const std::string dtype : {"fp32", "bf16"}) {
+  for (const auto shard : {Shard::parameters, Shard::gradients}) {
+    for (const auto dtype : {ComputeType::fp32, ComputeType::bf16}) {
       TrainOptions options;
       options.max_steps = 5;
       options.batch_size = 5;
@@ -78,7 +78,7 @@ TEST(CudaTrainingOverNccl, IsTheTrainingWithout) {
       train(with, {{&term, 1.0}}, options, *nccl);
       train(without, {{&term, 1.0}}, options, *alone);
       // Gradients of micro-batches are added up apart before they are sent: sums in another order.
-      EXPECT_LE(testing_support::relative_difference(with.weights(), without.weights()), 1e-6) << shard << dtype;
+      EXPECT_LE(testing_support::relative_difference(with.weights(), without.weights()), 1e-6) << name_of_value(shard) << name_of_value(dtype);
     }
   }
 }
@@ -99,7 +99,7 @@ TEST(CudaTrainingBits, AreTheSameInEveryRun) {
   }
   const CrossEntropyTerm term(examples);
   const auto model = tiny_transformer(1, config);
-  for (const std::string dtype : {"bf16", "fp32"}) {
+  for (const auto dtype : {ComputeType::bf16, ComputeType::fp32}) {
     for (const bool recompute : {false, true}) {
       TrainOptions options;
       options.max_steps = 4;
@@ -109,8 +109,8 @@ TEST(CudaTrainingBits, AreTheSameInEveryRun) {
       options.execution.recompute = recompute;
       auto one = on_cuda(model), other = on_cuda(model);
       const auto first = train(one, {{&term, 1.0}}, options, *group), second = train(other, {{&term, 1.0}}, options, *group);
-      EXPECT_EQ(first_difference(one.weights(), other.weights()), "") << dtype << recompute;
-      for (std::size_t i = 0; i < first.size(); ++i) EXPECT_EQ(first[i].loss, second[i].loss) << dtype << recompute << " step " << i;
+      EXPECT_EQ(first_difference(one.weights(), other.weights()), "") << name_of_value(dtype) << recompute;
+      for (std::size_t i = 0; i < first.size(); ++i) EXPECT_EQ(first[i].loss, second[i].loss) << name_of_value(dtype) << recompute << " step " << i;
     }
   }
 }

@@ -18,7 +18,7 @@ double bytes_of(const MemoryPlan::Lines& lines, const std::string& name) {
   return 0;
 }
 
-MemoryPlan plan_for(bool offload, const char* dtype, int ranks) {
+MemoryPlan plan_for(bool offload, ComputeType dtype, int ranks) {
   TrainOptions options;
   options.execution.offload_optimizer = offload;
   options.execution.dtype = dtype;
@@ -28,13 +28,13 @@ MemoryPlan plan_for(bool offload, const char* dtype, int ranks) {
 TEST(MemoryPlan, OffloadingMovesMastersAndMomentsToTheHost) {
   const auto count = static_cast<double>(testing_support::tiny_config().parameter_count());
   for (const int ranks : {1, 4}) {
-    for (const auto& [dtype, bytes] : {std::pair("fp32", 4.0), std::pair("bf16", 2.0)}) {
+    for (const auto& [dtype, bytes] : {std::pair(ComputeType::fp32, 4.0), std::pair(ComputeType::bf16, 2.0)}) {
       const auto whole = plan_for(false, dtype, ranks), moved = plan_for(true, dtype, ranks);
-      EXPECT_DOUBLE_EQ(bytes_of(moved.lines, "weights of the shard"), bytes * count / ranks) << dtype;
+      EXPECT_DOUBLE_EQ(bytes_of(moved.lines, "weights of the shard"), bytes * count / ranks) << name_of_value(dtype);
       EXPECT_DOUBLE_EQ(bytes_of(moved.host_lines, "master weights of the shard"), 4 * count / ranks);
       EXPECT_DOUBLE_EQ(bytes_of(moved.host_lines, "optimizer's moments of the shard"), 8 * count / ranks);
       // 8 bytes a weight of moments and, where the device computes in bf16, 2 of its weight.
-      EXPECT_NEAR(whole.total() - moved.total(), (8 + (4 - bytes)) * count / ranks, 1e-6 * whole.total()) << dtype;
+      EXPECT_NEAR(whole.total() - moved.total(), (8 + (4 - bytes)) * count / ranks, 1e-6 * whole.total()) << name_of_value(dtype);
       EXPECT_EQ(whole.host_total(), 0);
       EXPECT_THAT(moved.table(), HasSubstr("together in host memory"));
       EXPECT_THAT(whole.table(), Not(HasSubstr("host memory")));

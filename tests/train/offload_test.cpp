@@ -7,6 +7,7 @@
 
 #include <filesystem>
 
+#include "support/named.hpp"
 #include "support/shared_folder.hpp"
 #include "support/training_examples.hpp"
 #include "unpact/train/trainer.hpp"
@@ -71,10 +72,10 @@ TEST_P(OffloadedTraining, GivesTheBitsOfTheSameTrainingWithout) {
   options.micro_batch = 2;
   options.learning_rate = 1e-3;
   options.adamw.weight_decay = 0.1;
-  options.execution.dtype = dtype;
-  options.execution.master_weights = master;
+  options.execution.dtype = testing_support::named<ComputeType>(dtype);
+  options.execution.master_weights = testing_support::named<MasterWeights>(master);
   options.execution.recompute = recompute;
-  options.execution.shard = shard;
+  options.execution.shard = testing_support::named<Shard>(shard);
   for (const bool tied : {false, true}) {
     auto config = tiny_config();
     config.tied_embeddings = tied;
@@ -102,7 +103,7 @@ TEST_F(OffloadedTrainingRanks, ContinuesACheckpointOfTheOtherKindBitForBit) {
     options.max_steps = 8;
     options.batch_size = 5;
     options.learning_rate = 1e-3;
-    options.execution.dtype = "bf16";
+    options.execution.dtype = ComputeType::bf16;
     auto straight = tiny_transformer(1), stopped = tiny_transformer(1), continued = tiny_transformer(1);
     train(straight, {{&term, 1.0}}, options, *group_);
     options.checkpoint_folder = folder.path() / (first ? "offloaded" : "whole");
@@ -134,7 +135,7 @@ TEST(OffloadedTrainingOptions, TheReferenceTrainerHasNone) {
   TrainOptions options;
   options.execution.offload_optimizer = true;
   EXPECT_NO_THROW(check_train_options(options));
-  options.execution.shard = "none";
+  options.execution.shard = Shard::none;
   EXPECT_THAT(message_of<UserError>([&] { check_train_options(options); }), HasSubstr("train.offload_optimizer"));
 }
 

@@ -58,19 +58,19 @@ TEST_P(PackedTraining, GivesLossesAndWeightsOfThePaddedWay) {
   const auto config = tiny_config_of(GetParam());
   auto padded = tiny_transformer(1, config);
   auto reference = options(false);
-  reference.execution.shard = "none";
+  reference.execution.shard = Shard::none;
   const auto expected = train(padded, {{&up, 1.0}, {&down, -0.3}}, reference, *single_);
   std::int64_t padding = 0;
   for (const auto& report : expected) padding += report.padding;
   EXPECT_GT(padding, 0);
-  for (const auto& [shard, recompute] : {std::pair("none", false), std::pair("parameters", false), std::pair("parameters", true)}) {
+  for (const auto& [shard, recompute] : {std::pair(Shard::none, false), std::pair(Shard::parameters, false), std::pair(Shard::parameters, true)}) {
     auto packed = tiny_transformer(1, config);
     auto chosen = options(true);
     chosen.execution.shard = shard;
     chosen.execution.recompute = recompute;
     const auto reports = train(packed, {{&up, 1.0}, {&down, -0.3}}, chosen, *group_);
     // float32 sums in another order; Adam turns that into less than 1e-6 of the weights.
-    EXPECT_LE(relative_difference(packed.weights(), padded.weights()), 1e-6) << shard << recompute;
+    EXPECT_LE(relative_difference(packed.weights(), padded.weights()), 1e-6) << name_of_value(shard) << recompute;
     ASSERT_EQ(reports.size(), expected.size());
     for (std::size_t i = 0; i < reports.size(); ++i) {
       EXPECT_NEAR(reports[i].loss, expected[i].loss, 1e-4) << "step " << i;

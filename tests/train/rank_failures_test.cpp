@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "core/temporary_folder.hpp"
+#include "support/named.hpp"
 #include "support/training_examples.hpp"
 #include "unpact/core/log.hpp"
 #include "unpact/train/trainer.hpp"
@@ -29,7 +30,7 @@ TrainOptions five_steps(const std::string& shard) {
   options.micro_batch = 2;
   options.learning_rate = 1e-3;
   options.shuffle = false;
-  options.execution.shard = shard;
+  options.execution.shard = testing_support::named<Shard>(shard);
   return options;
 }
 

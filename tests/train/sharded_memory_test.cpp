@@ -1,54 +1,20 @@
 /// Memory of sharded training, counted by an allocator.
 #include <ATen/ATen.h>
-#include <c10/core/CPUAllocator.h>
 #include <gtest/gtest.h>
 
-#include <atomic>
-#include <cstring>
-
+#include "support/counting_allocator.hpp"
 #include "support/shared_folder.hpp"
 #include "support/training_examples.hpp"
 #include "unpact/checkpoint/mapped_weights.hpp"
 #include "unpact/checkpoint/safetensors.hpp"
 #include "unpact/train/trainer.hpp"
+#include "unpact/train/training_checkpoint.hpp"
 
 namespace unpact {
 namespace {
 
-/// Counts the bytes of all CPU tensors that are made while it is in place. Their sizes stand in front of them, so that it can
-/// also serve who asks for memory without a tensor, as oneDNN's products in bfloat16 do.
-class CountingAllocator final : public c10::Allocator {
- public:
-  CountingAllocator() {
-    base_ = c10::GetCPUAllocator();
-    c10::SetCPUAllocator(this, kPriority);
-  }
-  ~CountingAllocator() override { c10::SetCPUAllocator(base_, kPriority); }
-
-  c10::DataPtr allocate(std::size_t bytes) override {
-    live += static_cast<std::int64_t>(bytes);
-    peak = std::max(peak.load(), live.load());
-    auto* front = static_cast<char*>(base_->raw_allocate(bytes + kFront));
-    std::memcpy(front, &bytes, sizeof bytes);
-    return {front + kFront, front + kFront, &give_back, at::kCPU};
-  }
-  c10::DeleterFnPtr raw_deleter() const override { return &give_back; }
-  void copy_data(void* to, const void* from, std::size_t bytes) const override { base_->copy_data(to, from, bytes); }
-
-  static inline std::atomic<std::int64_t> live = 0, peak = 0;
-
- private:
-  static constexpr std::uint8_t kPriority = 200;
-  static constexpr std::size_t kFront = 64;  // keeps the alignment
-  static void give_back(void* memory) {
-    auto* front = static_cast<char*>(memory) - kFront;
-    std::size_t bytes = 0;
-    std::memcpy(&bytes, front, sizeof bytes);
-    live -= static_cast<std::int64_t>(bytes);
-    base_->raw_deallocate(front);
-  }
-  static inline c10::Allocator* base_ = nullptr;
-};
+using testing_support::count_allocations;
+using testing_support::CountingAllocator;
 
 ModelConfig eight_blocks() {
   auto config = testing_support::tiny_config();
@@ -68,9 +34,6 @@ double passing_bytes(const ModelConfig& config, double ranks) {
   return 2 * 8 * block + 4 * (96 * 256 + block / ranks) + 200e3;
 }
 
-/// Outlives every tensor that it made.
-void count_allocations() { static CountingAllocator allocator; }
-
 class ShardedMemory : public testing::TestWithParam<bool> {};
 
 TEST_P(ShardedMemory, IsThatOfTheShardAndTwoBlocks) {
@@ -83,7 +46,7 @@ TEST_P(ShardedMemory, IsThatOfTheShardAndTwoBlocks) {
   options.max_steps = 3;
   options.batch_size = options.micro_batch = world.size();
   options.execution.recompute = true;
-  options.execution.shard = GetParam() ? "gradients" : "parameters";
+  options.execution.shard = GetParam() ? Shard::gradients : Shard::parameters;
   const auto before = CountingAllocator::live.load();
   auto model = testing_support::tiny_transformer(1, config);
   std::int64_t highest = 0;
@@ -131,6 +94,30 @@ TEST(MappedMemory, IsThatOfTheShardFromBeginningToEnd) {
   RecordProperty("limit", concat(limit));
   EXPECT_LE(peak, limit) << 16 * parameters / world.size() << " + " << passing_bytes(config, world.size());
   EXPECT_GE(peak, 16 * parameters / world.size());
+}
+
+/// Values and moments are read into the tensors that are there.
+TEST(ResumedMemory, IsThatOfTheStateAlone) {
+  count_allocations();
+  const auto world = Communicator::world();
+  const testing_support::SharedFolder folder(world);
+  const auto group = make_collectives(world, at::kCPU);
+  constexpr std::int64_t kShard = 1 << 20;
+  const std::vector<ShardPiece> pieces = {{"a", kShard * world.size(), kShard, 0}, {"b", kShard * world.size() - (world.size() > 1 ? 1 : 0), kShard, kShard}};
+  const auto mine = at::arange(2 * kShard, at::kFloat) + world.rank();
+  TrainingCheckpoints checkpoints(folder.path() / "training", "f", pieces, *group, at::kCPU, 2);
+  checkpoints.start_save({mine, mine + 1, mine + 2, 3, {1.0}, Json::array()});
+  checkpoints.finish();
+  world.barrier();
+  TrainingState state{at::zeros_like(mine), at::zeros_like(mine), at::zeros_like(mine), 0, {}, {}};
+  const auto values = state.values;
+  const auto before = CountingAllocator::live.load();
+  CountingAllocator::peak = before;
+  ASSERT_TRUE(checkpoints.load(state));
+  EXPECT_LT(CountingAllocator::peak.load() - before, 4 * kShard) << "a second set would be 24 times that";
+  EXPECT_TRUE(state.values.is_same(values));
+  EXPECT_TRUE(at::equal(values.narrow(0, 0, kShard), mine.narrow(0, 0, kShard)));
+  EXPECT_TRUE(at::equal(state.second_moment.narrow(0, 0, kShard), mine.narrow(0, 0, kShard) + 2));
 }
 
 INSTANTIATE_TEST_SUITE_P(Of, ShardedMemory, testing::Bool(),

@@ -5,6 +5,7 @@
 
 #include "core/temporary_folder.hpp"
 #include "support/tiny_architectures.hpp"
+#include "support/named.hpp"
 #include "support/training_examples.hpp"
 #include "unpact/train/trainer.hpp"
 
@@ -27,10 +28,10 @@ TrainOptions ten_steps(const std::string& shard, bool recompute) {
   options.batch_size = 7;
   options.micro_batch = 2;
   options.learning_rate = 1e-3;
-  options.schedule = "cosine";
+  options.schedule = Schedule::cosine;
   options.warmup_steps = 2;
   options.adamw.weight_decay = 0.1;
-  options.execution.shard = shard;
+  options.execution.shard = testing_support::named<Shard>(shard);
   options.execution.recompute = recompute;
   return options;
 }
@@ -42,7 +43,7 @@ class ShardedRanks : public testing::Test {
     auto together = tiny_transformer(1, config), alone = tiny_transformer(1, config);
     auto reference = options;
     reference.execution = {};
-    reference.execution.shard = "none";
+    reference.execution.shard = Shard::none;
     const auto reports = train(together, terms, options, *group_, selected);
     const auto expected = train(alone, terms, reference, *single_, selected);
     // The gradients' sums differ in their order alone; Adam turns that into less than 1e-6 of the weights.
@@ -199,7 +200,7 @@ TEST_P(ShardedMode, ANonFiniteStepEndsTheTrainingOnEveryRankBeforeAWeightChanges
   config.tied_embeddings = tied;
   auto options = ten_steps(shard, recompute);
   options.shuffle = false;
-  options.schedule = "constant";
+  options.schedule = Schedule::constant;
   const auto examples = random_examples(40, 7);
   for (const bool spoil_value : {true, false}) {
     const PoisonedTerm term(examples, 2 * options.batch_size + 5, spoil_value);
@@ -227,7 +228,7 @@ TEST_P(ShardedMode, LossesAreThoseOfAPlainPyTorchLoop) {
   options.max_steps = expected["steps"];
   options.batch_size = 12;  // four times the forget set, three times the retain set: the same means as of all once
   options.learning_rate = expected["lr"];
-  options.schedule = "linear";
+  options.schedule = Schedule::linear;
   options.warmup_steps = expected["warmup"];
   options.clip_norm = expected["clip"];
   options.adamw.weight_decay = expected["weight_decay"];
@@ -242,20 +243,20 @@ TEST_P(ShardedMode, LossesAreThoseOfAPlainPyTorchLoop) {
 
 TEST_F(ShardedRanks, Bfloat16FollowsFloat32) {
   const CrossEntropyTerm term(random_examples(13, 8));
-  for (const auto* master : {"fp32", "none"}) {
+  for (const auto master : {MasterWeights::fp32, MasterWeights::none}) {
     for (const bool recompute : {false, true}) {
       auto options = ten_steps("parameters", recompute);
       options.learning_rate = 1e-2;
       options.max_steps = 10;
       auto exact = tiny_transformer(1), rounded = tiny_transformer(1);
       const auto expected = train(exact, {{&term, 1.0}}, options, *group_);
-      options.execution.dtype = "bf16";
+      options.execution.dtype = ComputeType::bf16;
       options.execution.master_weights = master;
       const auto reports = train(rounded, {{&term, 1.0}}, options, *group_);
       // bfloat16 keeps 8 bits: each of a few roundings along the way moves the loss by up to 2^-8 of it.
       for (std::size_t i = 0; i < reports.size(); ++i)
-        EXPECT_NEAR(reports[i].loss, expected[i].loss, 0.06 * expected[0].loss) << master << " step " << i;
-      EXPECT_LT(reports.back().loss, 0.8 * reports.front().loss) << master;
+        EXPECT_NEAR(reports[i].loss, expected[i].loss, 0.06 * expected[0].loss) << name_of_value(master) << " step " << i;
+      EXPECT_LT(reports.back().loss, 0.8 * reports.front().loss) << name_of_value(master);
       EXPECT_EQ(rounded.weights().embedding_VD.scalar_type(), at::kFloat);
     }
   }
@@ -263,21 +264,21 @@ TEST_F(ShardedRanks, Bfloat16FollowsFloat32) {
 
 TEST_F(ShardedRanks, Bfloat16WithoutMastersLosesSmallSteps) {
   const CrossEntropyTerm term(random_examples(13, 8));
-  const auto moved = [&](const char* master) {
+  const auto moved = [&](MasterWeights master) {
     auto options = ten_steps("parameters", false);
     options.max_steps = 1;
     options.warmup_steps = 0;
     options.learning_rate = 1e-5;
     options.adamw.weight_decay = 0;
-    options.execution.dtype = "bf16";
+    options.execution.dtype = ComputeType::bf16;
     options.execution.master_weights = master;
     auto model = tiny_transformer(1);
     const auto before = model.weights().embedding_VD.to(at::kBFloat16).to(at::kFloat);
     train(model, {{&term, 1.0}}, options, *group_);
     return (model.weights().embedding_VD.to(at::kFloat) - before).abs().gt(1e-6).to(at::kFloat).mean().item<double>();
   };
-  EXPECT_LT(moved("none"), 0.2);  // a step of 1e-5 is below half a unit in the last place of most weights of 0.2
-  EXPECT_GT(moved("fp32"), 0.5);
+  EXPECT_LT(moved(MasterWeights::none), 0.2);  // a step of 1e-5 is below half a unit in the last place of most weights of 0.2
+  EXPECT_GT(moved(MasterWeights::fp32), 0.5);
 }
 
 }  // namespace

@@ -29,10 +29,10 @@ TrainOptions ten_steps(std::int64_t batch_size) {
   options.batch_size = batch_size;
   options.micro_batch = 2;
   options.learning_rate = 1e-3;
-  options.schedule = "cosine";
+  options.schedule = Schedule::cosine;
   options.warmup_steps = 2;
   options.adamw.weight_decay = 0.1;
-  options.execution.shard = "none";
+  options.execution.shard = Shard::none;
   return options;
 }
 

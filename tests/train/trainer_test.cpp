@@ -198,7 +198,7 @@ TEST_F(TrainerAlone, ReportsEveryTermWithoutItsCoefficient) {
 TEST_F(TrainerAlone, ReportsScheduleNormAndSteps) {
   const CrossEntropyTerm term(random_examples(6, 1));
   auto options = ten_steps();
-  options.schedule = "linear";
+  options.schedule = Schedule::linear;
   options.warmup_steps = 2;
   options.max_steps = 4;
   std::vector<double> rates;
@@ -265,7 +265,6 @@ TEST(TrainOptions, EveryBadOneIsNamed) {
   EXPECT_THAT(refusal([](auto& o) { o.batch_size = 0; }), HasSubstr("'batch_size' is 0"));
   EXPECT_THAT(refusal([](auto& o) { o.micro_batch = 0; }), HasSubstr("'micro_batch'"));
   EXPECT_THAT(refusal([](auto& o) { o.warmup_steps = -5; }), HasSubstr("'warmup_steps'"));
-  EXPECT_THAT(refusal([](auto& o) { o.schedule = "step"; }), HasSubstr("'step'"));
   for (const double value : {-1.0, std::nan(""), HUGE_VAL})
     EXPECT_THAT(refusal([&](auto& o) { o.learning_rate = value; }), HasSubstr("'learning_rate'"));
   for (const double value : {-1.0, std::nan("")})

@@ -193,6 +193,17 @@ TEST_F(TrainingCheckpoint, TemporaryFoldersAreNoCheckpointsAndGo) {
   EXPECT_THAT(kept(), ElementsAre("step-4")) << "what a killed run left behind only takes space";
 }
 
+TEST_F(TrainingCheckpoint, OneThatWasBeingReplacedIsPutBack) {
+  const auto options = eight_steps();
+  stop(options, 2);
+  if (world_.is_root()) fs::rename(folder_.path() / "training" / "step-00000003", folder_.path() / "training" / "step-00000003.old");
+  world_.barrier();
+  auto straight = options;
+  straight.checkpoint_folder.clear();
+  expect_same(run(options), run(straight));
+  EXPECT_THAT(kept(), ElementsAre("step-00000003"));
+}
+
 TEST_F(TrainingCheckpoint, WhatCannotBeWrittenIsAnErrorOnEveryRank) {
   const auto options = eight_steps();
   if (world_.is_root()) std::ofstream(folder_.path() / "training") << "a file in the way";

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/temporary_folder.hpp"
+#include "support/tiny_models.hpp"
 #include "support/unlearning_methods.hpp"
 #include "unpact/core/error.hpp"
 
@@ -11,6 +12,7 @@ namespace unpact {
 namespace {
 
 using testing::AllOf;
+using testing::ElementsAre;
 using testing::HasSubstr;
 using testing_support::message_of;
 using testing_support::method_of;
@@ -27,8 +29,8 @@ TEST(CheckMethod, AcceptsThePapersSet) {
 
 TEST(CheckMethod, AcceptsEveryKindOfTheTableWithWhatItTakes) {
   for (const auto& kind : known_forget_kinds()) {
-    auto method = method_of(kind.name, kind.takes_retain ? "gd" : "none");
-    if (kind.takes_weighting) method.weighting = "wga";
+    auto method = method_of(kind.name, kind.takes_retain() ? "gd" : "none");
+    if (kind.takes_weighting) method.weighting = WeightingKind::wga;
     EXPECT_NO_THROW(check_method(method)) << kind.name;
     EXPECT_EQ(beta_of(method), kind.default_beta);
     EXPECT_GT(relative_cost(method), 0);
@@ -40,7 +42,6 @@ TEST(CheckMethod, SaysWhatIsKnown) {
   EXPECT_THAT(refusal(method_of("npoo")),
               AllOf(HasSubstr("method.forget"), HasSubstr("'npoo'"), HasSubstr("did you mean 'npo'")));
   EXPECT_THAT(refusal(method_of("elephant")), AllOf(HasSubstr("ga, npo, simnpo, dpo, undial, ceu, pdu, rmu, tv, whp"), HasSubstr("choose one")));
-  EXPECT_THAT(refusal(method_of("ga", "kll")), AllOf(HasSubstr("method.retain"), HasSubstr("none, gd, kl")));
 }
 
 TEST(CheckMethod, RefusesContradictions) {
@@ -56,29 +57,66 @@ TEST(CheckMethod, RefusesOptionsThatWouldBeIgnored) {
     change(method);
     return refusal(method);
   };
-  EXPECT_THAT(with("ga", [](auto& m) { m.npo_variant = "muse_logit"; }), AllOf(HasSubstr("method.npo_variant"), HasSubstr("method.forget = npo")));
-  EXPECT_THAT(with("ga", [](auto& m) { m.kl_variant = "muse_logit"; }, "gd"), AllOf(HasSubstr("method.kl_variant"), HasSubstr("method.retain = kl")));
+  EXPECT_THAT(with("ga", [](auto& m) { m.npo_variant = NpoVariant::muse_logit; }), AllOf(HasSubstr("method.npo_variant"), HasSubstr("method.forget = npo")));
+  EXPECT_THAT(with("ga", [](auto& m) { m.kl_variant = KlVariant::muse_logit; }, "gd"), AllOf(HasSubstr("method.kl_variant"), HasSubstr("method.retain = kl")));
   EXPECT_THAT(with("simnpo", [](auto& m) { m.length_normalized = true; }), HasSubstr("method.length_normalized"));
-  EXPECT_THAT(with("undial", [](auto& m) { m.weighting = "wga"; }), AllOf(HasSubstr("method.weighting"), HasSubstr("ga, npo or simnpo")));
-  EXPECT_THAT(with("npo", [](auto& m) { m.weighting = "wga", m.npo_variant = "token_mean"; }), HasSubstr("npo_variant = sequence"));
+  EXPECT_THAT(with("undial", [](auto& m) { m.weighting = WeightingKind::wga; }), AllOf(HasSubstr("method.weighting"), HasSubstr("ga, npo or simnpo")));
+  EXPECT_THAT(with("npo", [](auto& m) { m.weighting = WeightingKind::wga, m.npo_variant = NpoVariant::token_mean; }), HasSubstr("npo_variant = sequence"));
   EXPECT_THAT(with("ga", [](auto& m) { m.weights_path = "w.jsonl"; }), HasSubstr("method.weights_path"));
-  EXPECT_THAT(with("ga", [](auto& m) { m.weighting = "given", m.weights_path = ""; }), HasSubstr("'method.weights_path' is empty"));
+  EXPECT_THAT(with("ga", [](auto& m) { m.weighting = WeightingKind::given, m.weights_path = ""; }), HasSubstr("'method.weights_path' is empty"));
   EXPECT_THAT(with("npo", [](auto& m) { m.alternates = "idk.txt"; }), HasSubstr("method.forget = dpo"));
   EXPECT_THAT(with("dpo", [](auto& m) { m.alternates = ""; }), AllOf(HasSubstr("'method.alternates' is empty"), HasSubstr("one answer a line")));
   EXPECT_THAT(with("ga", [](auto& m) { m.beta = 0.1; }), AllOf(HasSubstr("method.beta"), HasSubstr("npo, simnpo, dpo or undial")));
 }
 
-TEST(CheckMethod, SaysWhichVariantsThereAre) {
-  const auto with = [](auto change) {
-    auto method = method_of("npo", "kl");
-    change(method);
-    return refusal(method);
+/// The options are enumerations: the option table says what is known and refuses the rest.
+TEST(MethodVariants, HaveTheNamesOfConfigurations) {
+  EXPECT_THAT(names_of<RetainKind>(), ElementsAre("none", "gd", "kl"));
+  EXPECT_THAT(names_of<NpoVariant>(), ElementsAre("sequence", "token_mean", "muse_logit"));
+  EXPECT_THAT(names_of<KlVariant>(), ElementsAre("token", "all_positions", "muse_logit"));
+  EXPECT_THAT(names_of<WeightingKind>(), ElementsAre("none", "wga", "satimp", "given"));
+  EXPECT_THAT(names_of<RmuMean>(), ElementsAre("tokens", "sequences"));
+  EXPECT_THAT(names_of<FrozenCache>(), ElementsAre("none", "memory", "disk"));
+}
+
+TEST(ForgetKinds, SayWhatTheyNeed) {
+  const auto names_with = [](auto fact) {
+    std::vector<std::string> names;
+    for (const auto& kind : known_forget_kinds())
+      if (fact(kind)) names.push_back(kind.name);
+    return names;
   };
-  EXPECT_THAT(with([](auto& m) { m.npo_variant = "muse"; }), HasSubstr("sequence, token_mean, muse_logit"));
-  EXPECT_THAT(with([](auto& m) { m.kl_variant = "tokens"; }), AllOf(HasSubstr("token, all_positions, muse_logit"), HasSubstr("did you mean 'token'")));
-  EXPECT_THAT(with([](auto& m) { m.weighting = "entropy"; }), HasSubstr("none, wga, satimp, given"));
-  EXPECT_THAT(with([](auto& m) { m.rmu_mean = "batch"; }), HasSubstr("tokens, sequences"));
-  EXPECT_THAT(with([](auto& m) { m.cache = "ram"; }), HasSubstr("none, memory, disk"));
+  EXPECT_THAT(names_with([](const auto& kind) { return kind.asks_target; }), ElementsAre("npo", "dpo", "undial", "rmu"));
+  EXPECT_THAT(names_with([](const auto& kind) { return kind.needs_questions; }), ElementsAre("dpo"));
+  EXPECT_THAT(names_with([](const auto& kind) { return kind.answers_by_two; }), ElementsAre("whp"));
+  for (const auto& kind : known_forget_kinds()) EXPECT_NE(kind.make_term == nullptr, kind.procedure == nullptr) << kind.name;
+  EXPECT_TRUE(asks_target(method_of("ga", "kl")));
+  EXPECT_FALSE(asks_target(method_of("ga", "gd")));
+  EXPECT_EQ(path_of_needed_file(method_of("dpo")), "given below");
+  EXPECT_EQ(path_of_needed_file(method_of("npo")), "");
+}
+
+/// What a dry run counts is what trains.
+TEST(ForgetKinds, SayWhichWeightsTrain) {
+  const auto trained = [](const MethodOptions& method) {
+    const auto selected = weights_trained_by(method, testing_support::tiny_config());
+    Weights shape_only;
+    std::vector<std::string> names;
+    for (const auto& spec : weight_specs(testing_support::tiny_config(), shape_only))
+      if (selected(spec.name)) names.push_back(spec.name);
+    return names;
+  };
+  const auto all = trained(method_of("ga"));
+  auto method = method_of("rmu");
+  EXPECT_THAT(trained(method), ElementsAre("model.layers.0.mlp.down_proj.weight", "model.layers.1.mlp.down_proj.weight"));
+  method.trained_layers = "all";  // up to block 1 of three, without what comes after it
+  const auto below = trained(method);
+  EXPECT_LT(below.size(), all.size());
+  EXPECT_THAT(below, testing::Contains("model.embed_tokens.weight"));
+  EXPECT_THAT(below, testing::Not(testing::Contains("model.layers.2.mlp.down_proj.weight")));
+  EXPECT_THAT(below, testing::Not(testing::Contains("lm_head.weight")));
+  method.layer = 3;
+  EXPECT_THAT(message_of<UserError>([&] { trained(method); }), HasSubstr("method.layer"));
 }
 
 TEST(CheckMethod, RefusesNumbersThatMakeNoSense) {
@@ -99,7 +137,7 @@ TEST(CheckMethod, RefusesNumbersThatMakeNoSense) {
   EXPECT_THAT(with([&](auto& m) { m.weight_power = -2; }), HasSubstr("method.weight_power"));
   EXPECT_THAT(with([&](auto& m) { m.dual_rate = -1; }), HasSubstr("method.dual_rate"));
   EXPECT_THAT(with([&](auto& m) { m.skipped_targets = -1; }), HasSubstr("method.skipped_targets"));
-  EXPECT_THAT(with([&](auto& m) { m.forget = "pdu", m.retain = "gd", m.retain_limit = 0; }), HasSubstr("method.retain_limit"));
+  EXPECT_THAT(with([&](auto& m) { m.forget = "pdu", m.retain = RetainKind::gd, m.retain_limit = 0; }), HasSubstr("method.retain_limit"));
 }
 
 }  // namespace

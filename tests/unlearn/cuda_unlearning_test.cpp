@@ -72,9 +72,9 @@ TEST_F(CudaUnlearning, IsTheSameHoweverItRuns) {
     change(options.execution);
     return relative_difference(run(there, method, options).weights, expected.weights);
   };
-  EXPECT_LE(with([](auto& e) { e.shard = "none"; }), 1e-6);
+  EXPECT_LE(with([](auto& e) { e.shard = Shard::none; }), 1e-6);
   EXPECT_LE(with([](auto& e) { e.recompute = true; }), 1e-6);
-  EXPECT_LE(with([](auto& e) { e.shard = "gradients", e.recompute = true; }), 1e-6);
+  EXPECT_LE(with([](auto& e) { e.shard = Shard::gradients, e.recompute = true; }), 1e-6);
   EXPECT_LE(with([](auto& e) { e.packing = false; }), 1e-5);
   EXPECT_LE(with([](auto& e) { e.offload_optimizer = true; }), 1e-5);  // the same formula in the CPU's kernel
 }
@@ -87,7 +87,7 @@ TEST_F(CudaUnlearning, ComputingInBfloat16StaysClose) {
     for (const bool recompute : {false, true}) {
       for (const bool offload : {false, true}) {
         auto options = five_steps();
-        options.execution.dtype = "bf16";
+        options.execution.dtype = ComputeType::bf16;
         options.execution.recompute = recompute;
         options.execution.offload_optimizer = offload;
         const auto half = run(there, method, options);
@@ -98,8 +98,8 @@ TEST_F(CudaUnlearning, ComputingInBfloat16StaysClose) {
       }
     }
     auto options = five_steps();
-    options.execution.dtype = "bf16";
-    options.execution.master_weights = "none";
+    options.execution.dtype = ComputeType::bf16;
+    options.execution.master_weights = MasterWeights::none;
     for (const auto& [name, tensor] : named_tensors(run(there, method, options).weights))
       EXPECT_TRUE(at::isfinite(tensor).all().item<bool>()) << forget << name;
   }

@@ -24,7 +24,7 @@ using testing_support::tiny_transformer;
 class FrozenRowsTest : public testing::Test {
  protected:
   /// Hidden states of every token; counts the passes.
-  FrozenRows make(const std::string& where, const std::string& fingerprint = "", std::int64_t* passes = nullptr, Collectives* group = nullptr,
+  FrozenRows make(FrozenCache where, const std::string& fingerprint = "", std::int64_t* passes = nullptr, Collectives* group = nullptr,
                   double limit_gib = 64) {
     FrozenRows::Shape shape{"test", {}, 24};
     for (const auto& example : *examples_) shape.rows.push_back(static_cast<std::int64_t>(example.ids.size()));
@@ -51,28 +51,28 @@ class FrozenRowsTest : public testing::Test {
 };
 
 TEST_F(FrozenRowsTest, AreTheSameWhereverTheyAreKept) {
-  const auto plain = make("none");
+  const auto plain = make(FrozenCache::none);
   EXPECT_FALSE(plain.are_kept());
   const auto expected_RW = plain.of(chosen_);
   EXPECT_EQ(expected_RW.size(0), count_tokens(*examples_, chosen_));
   EXPECT_FALSE(expected_RW.requires_grad());
-  for (const auto* where : {"memory", "disk"}) {
+  for (const auto where : {FrozenCache::memory, FrozenCache::disk}) {
     const auto kept = make(where, "", nullptr, group_.get());
     EXPECT_TRUE(kept.are_kept());
     // Padded to another length in another batch: rounding only.
-    EXPECT_TRUE(at::allclose(kept.of(chosen_), expected_RW, 1e-4, 1e-5)) << where;
+    EXPECT_TRUE(at::allclose(kept.of(chosen_), expected_RW, 1e-4, 1e-5)) << name_of_value(where);
   }
 }
 
 TEST_F(FrozenRowsTest, DoNotDependOnTheNumberOfRanksByASingleBit) {
-  const auto alone = make("memory"), together = make("memory", "", nullptr, group_.get());
+  const auto alone = make(FrozenCache::memory), together = make(FrozenCache::memory, "", nullptr, group_.get());
   EXPECT_TRUE(at::equal(alone.of(chosen_), together.of(chosen_)));
 }
 
 TEST_F(FrozenRowsTest, AreDealtOutOverTheRanks) {
   std::int64_t mine = 0, all = 0;
-  make("memory", "", &all);
-  make("memory", "", &mine, group_.get());
+  make(FrozenCache::memory, "", &all);
+  make(FrozenCache::memory, "", &mine, group_.get());
   EXPECT_GE(all, 3);
   EXPECT_EQ(world_.sum(mine), all);
   EXPECT_LE(mine, (all + world_.size() - 1) / world_.size());
@@ -80,9 +80,9 @@ TEST_F(FrozenRowsTest, AreDealtOutOverTheRanks) {
 
 TEST_F(FrozenRowsTest, AFileWithAFingerprintIsUsedAgainAndAnotherModelsIsNot) {
   std::int64_t first = 0, again = 0, other = 0;
-  const auto rows = make("disk", "model a", &first, group_.get()).of(chosen_);
-  EXPECT_TRUE(at::equal(make("disk", "model a", &again, group_.get()).of(chosen_), rows));
-  make("disk", "model b", &other, group_.get());
+  const auto rows = make(FrozenCache::disk, "model a", &first, group_.get()).of(chosen_);
+  EXPECT_TRUE(at::equal(make(FrozenCache::disk, "model a", &again, group_.get()).of(chosen_), rows));
+  make(FrozenCache::disk, "model b", &other, group_.get());
   EXPECT_EQ(world_.sum(again), 0);
   EXPECT_EQ(world_.sum(other), world_.sum(first));
   world_.barrier();
@@ -91,7 +91,7 @@ TEST_F(FrozenRowsTest, AFileWithAFingerprintIsUsedAgainAndAnotherModelsIsNot) {
 }
 
 TEST_F(FrozenRowsTest, AFileWithoutFingerprintIsGoneAtOnce) {
-  const auto rows = make("disk", "", nullptr, group_.get());
+  const auto rows = make(FrozenCache::disk, "", nullptr, group_.get());
   world_.barrier();
   EXPECT_EQ(files(), 0U);
   EXPECT_EQ(rows.of(chosen_).size(1), 24);
@@ -100,28 +100,27 @@ TEST_F(FrozenRowsTest, AFileWithoutFingerprintIsGoneAtOnce) {
 
 TEST_F(FrozenRowsTest, ATornFileIsMadeAnew) {
   std::int64_t again = 0;
-  const auto rows = make("disk", "model a", nullptr, group_.get()).of(chosen_);
+  const auto rows = make(FrozenCache::disk, "model a", nullptr, group_.get()).of(chosen_);
   world_.barrier();
   if (world_.is_root())
     for (const auto& entry : fs::directory_iterator(folder())) fs::resize_file(entry.path(), fs::file_size(entry.path()) / 2);
   world_.barrier();
-  EXPECT_TRUE(at::equal(make("disk", "model a", &again, group_.get()).of(chosen_), rows));
+  EXPECT_TRUE(at::equal(make(FrozenCache::disk, "model a", &again, group_.get()).of(chosen_), rows));
   EXPECT_GT(world_.sum(again), 0);
 }
 
 TEST_F(FrozenRowsTest, RefuseMoreMemoryThanAllowed) {
-  EXPECT_THAT(message_of<UserError>([&] { make("memory", "", nullptr, nullptr, 1e-6); }),
+  EXPECT_THAT(message_of<UserError>([&] { make(FrozenCache::memory, "", nullptr, nullptr, 1e-6); }),
               AllOf(HasSubstr("method.cache_gib"), HasSubstr("method.cache = disk")));
 }
 
 TEST_F(FrozenRowsTest, OfNoExamplesAreNone) {
   examples_ = std::make_shared<const std::vector<Example>>();
-  for (const auto* where : {"memory", "disk"}) EXPECT_NO_THROW(make(where, "", nullptr, group_.get())) << where;
+  for (const auto where : {FrozenCache::memory, FrozenCache::disk}) EXPECT_NO_THROW(make(where, "", nullptr, group_.get())) << name_of_value(where);
 }
 
 TEST(CacheOptions, AreChecked) {
-  EXPECT_THAT(message_of<UserError>([] { check_cache_options({"ram", {}, 1, {}}); }), AllOf(HasSubstr("method.cache"), HasSubstr("none, memory, disk")));
-  EXPECT_THAT(message_of<UserError>([] { check_cache_options({"memory", {}, -1, {}}); }), HasSubstr("method.cache_gib"));
+  EXPECT_THAT(message_of<UserError>([] { check_cache_options({FrozenCache::memory, {}, -1, {}}); }), HasSubstr("method.cache_gib"));
 }
 
 }  // namespace

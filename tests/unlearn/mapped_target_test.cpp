@@ -40,7 +40,7 @@ TEST_P(MappedTarget, GivesTheBitsOfOneInMemory) {
   world.barrier();
   const Transformer mapped(config, map_weights(config, folder.path()));
   auto method = method_of(terms.first, terms.second);
-  method.cache = cache;
+  method.cache = testing_support::named<FrozenCache>(cache);
   TrainOptions options;
   options.max_steps = 2;
   options.batch_size = 5;

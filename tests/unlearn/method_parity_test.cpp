@@ -2,6 +2,7 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include "support/named.hpp"
 #include "support/loss_parity.hpp"
 #include "unpact/unlearn/method.hpp"
 #include "unpact/unlearn/representation_term.hpp"
@@ -48,7 +49,7 @@ class MethodParity : public LossParity {
 MethodOptions composed(const std::string& forget, const std::string& retain = "none") {
   MethodOptions method;
   method.forget = forget;
-  method.retain = retain;
+  method.retain = testing_support::named<RetainKind>(retain);
   return method;
 }
 
@@ -58,12 +59,12 @@ TEST_F(MethodParity, Ascent) {
 }
 
 TEST_F(MethodParity, KlAndItsVariants) {
-  for (const auto* variant : {"token", "all_positions", "muse_logit"}) {
+  for (const auto variant : {KlVariant::token, KlVariant::all_positions, KlVariant::muse_logit}) {
     auto method = composed("ga", "kl");
     method.kl_variant = variant;
-    const std::string name = method.kl_variant == "token" ? "ga_kl" : concat("ga_kl_", variant);
+    const std::string name = variant == KlVariant::token ? "ga_kl" : concat("ga_kl_", name_of_value(variant));
     expect_weights(run(method).weights, name);
-    method.cache = "none";
+    method.cache = FrozenCache::none;
     expect_weights(run(method).weights, name);
   }
 }
@@ -72,12 +73,12 @@ TEST_F(MethodParity, NpoAndItsVariants) {
   expect_weights(run(composed("npo")).weights, "npo");
   expect_weights(run(composed("npo", "gd")).weights, "npo_gd");
   expect_weights(run(composed("npo", "kl")).weights, "npo_kl");
-  for (const auto* variant : {"token_mean", "muse_logit"}) {
+  for (const auto variant : {NpoVariant::token_mean, NpoVariant::muse_logit}) {
     auto method = composed("npo");
     method.npo_variant = variant;
-    expect_weights(run(method).weights, concat("npo_", variant));
-    method.cache = "none";
-    expect_weights(run(method).weights, concat("npo_", variant));
+    expect_weights(run(method).weights, concat("npo_", name_of_value(variant)));
+    method.cache = FrozenCache::none;
+    expect_weights(run(method).weights, concat("npo_", name_of_value(variant)));
   }
 }
 
@@ -98,10 +99,10 @@ TEST_F(MethodParity, LossesOnTheWholeVocabulary) {
 
 TEST_F(MethodParity, TokenWeights) {
   auto method = composed("ga", "gd");
-  method.weighting = "wga";
+  method.weighting = WeightingKind::wga;
   method.weight_power = more_["wga"];
   expect_weights(run(method).weights, "wga");
-  method.weighting = "satimp";
+  method.weighting = WeightingKind::satimp;
   method.weight_power = -1;  // published
   expect_weights(run(method).weights, "satimp");
 }
@@ -121,7 +122,7 @@ TEST_F(MethodParity, PrimalDual) {
 }
 
 TEST_F(MethodParity, RepresentationMisdirection) {
-  for (const auto* cache : {"memory", "none"}) {
+  for (const auto cache : {FrozenCache::memory, FrozenCache::none}) {
     auto model = Transformer(theta_->config(), clone_weights(theta_->weights()));
     Frozen frozen(*theta_);
     frozen.cache.where = cache;

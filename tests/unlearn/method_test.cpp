@@ -85,12 +85,12 @@ TEST_P(UnlearningBy, DoesNotDependOnTheNumberOfRanks) {
   auto options = five_steps();
   // Where the model is still its own reference, the gradient of KL is rounding alone, and UNDIAL's is for all words but the
   // target's, which Adam would blow up to full steps.
-  if (method.retain == "kl" || method.forget == "undial") options.adamw.epsilon = 1e-5;
+  if (method.retain == RetainKind::kl || method.forget == "undial") options.adamw.epsilon = 1e-5;
   options.max_steps = 10;
   options.execution.recompute = true;
   const auto together = unlearn(target_, method, options, some_data(), *group_);
   options.execution = {};
-  options.execution.shard = "none";  // the reference
+  options.execution.shard = Shard::none;  // the reference
   const auto alone = run(method, options);
   const double difference = relative_difference(together.weights, alone.weights);
   RecordProperty("relative difference", concat(difference));
@@ -126,7 +126,7 @@ TEST_P(UnlearningBy, IsTheSameWithAndWithoutKeptNumbers) {
   options.adamw.epsilon = 1e-4;
   options.max_steps = 5;
   const auto kept = run(method, options);
-  method.cache = "none";
+  method.cache = FrozenCache::none;
   const auto anew = run(method, options);
   EXPECT_LE(relative_difference(kept.weights, anew.weights), 1e-6);
   options.adamw.epsilon = 1e-5;
@@ -147,14 +147,14 @@ TEST_F(Unlearning, VariantsAndWeightsRunToTheEnd) {
     expect_finite(result.weights);
     return relative_difference(result.weights, target_.weights());
   };
-  for (const auto* variant : {"token_mean", "muse_logit"})
-    EXPECT_GT(moved([&](auto& m) { m.npo_variant = variant; }, "npo", "gd"), 1e-4) << variant;
-  for (const auto* variant : {"all_positions", "muse_logit"})
-    EXPECT_GT(moved([&](auto& m) { m.kl_variant = variant; }, "ga", "kl"), 1e-4) << variant;
-  for (const auto* weighting : {"wga", "satimp"})
+  for (const auto variant : {NpoVariant::token_mean, NpoVariant::muse_logit})
+    EXPECT_GT(moved([&](auto& m) { m.npo_variant = variant; }, "npo", "gd"), 1e-4) << name_of_value(variant);
+  for (const auto variant : {KlVariant::all_positions, KlVariant::muse_logit})
+    EXPECT_GT(moved([&](auto& m) { m.kl_variant = variant; }, "ga", "kl"), 1e-4) << name_of_value(variant);
+  for (const auto weighting : {WeightingKind::wga, WeightingKind::satimp})
     for (const auto* forget : {"ga", "npo", "simnpo"})
-      EXPECT_GT(moved([&](auto& m) { m.weighting = weighting; }, forget, "none"), 1e-5) << forget << weighting;
-  EXPECT_GT(moved([](auto& m) { m.rmu_mean = "sequences", m.trained_layers = "all"; }, "rmu", "none"), 1e-4);
+      EXPECT_GT(moved([&](auto& m) { m.weighting = weighting; }, forget, "none"), 1e-5) << forget << name_of_value(weighting);
+  EXPECT_GT(moved([](auto& m) { m.rmu_mean = RmuMean::sequences, m.trained_layers = "all"; }, "rmu", "none"), 1e-4);
 }
 
 TEST_F(Unlearning, RmuOfAllLayersTrainsWhatItsStatesDependOn) {
@@ -186,7 +186,7 @@ TEST_F(Unlearning, GivenWeightsOfOneAreNoWeights) {
   auto method = method_of("ga");
   auto data = some_data();
   const auto plain = unlearn(target_, method, five_steps(), data, *single_);
-  method.weighting = "given";
+  method.weighting = WeightingKind::given;
   method.weights_path = "given below";
   for (const auto& example : *data.forget) data.given_weights.emplace_back(example.ids.size(), 1.0F);
   EXPECT_LE(relative_difference(unlearn(target_, method, five_steps(), data, *single_).weights, plain.weights), 1e-7);

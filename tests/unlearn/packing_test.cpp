@@ -28,14 +28,14 @@ const std::vector<Variant>& variants() {
   static const std::vector<Variant> all = {
       {"ga_gd", "ga", "gd", as_it_is},
       {"ga_kl", "ga", "kl", as_it_is},
-      {"ga_kl_all_positions", "ga", "kl", [](MethodOptions& m) { m.kl_variant = "all_positions"; }},
-      {"ga_kl_muse_logit", "ga", "kl", [](MethodOptions& m) { m.kl_variant = "muse_logit"; }},
-      {"wga", "ga", "none", [](MethodOptions& m) { m.weighting = "wga"; }},
+      {"ga_kl_all_positions", "ga", "kl", [](MethodOptions& m) { m.kl_variant = KlVariant::all_positions; }},
+      {"ga_kl_muse_logit", "ga", "kl", [](MethodOptions& m) { m.kl_variant = KlVariant::muse_logit; }},
+      {"wga", "ga", "none", [](MethodOptions& m) { m.weighting = WeightingKind::wga; }},
       {"npo_gd", "npo", "gd", as_it_is},
       {"npo_normalized", "npo", "none", [](MethodOptions& m) { m.length_normalized = true; }},
-      {"npo_satimp", "npo", "none", [](MethodOptions& m) { m.weighting = "satimp"; }},
-      {"npo_token_mean", "npo", "none", [](MethodOptions& m) { m.npo_variant = "token_mean"; }},
-      {"npo_muse_logit", "npo", "none", [](MethodOptions& m) { m.npo_variant = "muse_logit"; }},
+      {"npo_satimp", "npo", "none", [](MethodOptions& m) { m.weighting = WeightingKind::satimp; }},
+      {"npo_token_mean", "npo", "none", [](MethodOptions& m) { m.npo_variant = NpoVariant::token_mean; }},
+      {"npo_muse_logit", "npo", "none", [](MethodOptions& m) { m.npo_variant = NpoVariant::muse_logit; }},
       {"simnpo", "simnpo", "none", [](MethodOptions& m) { m.beta = 0.5; }},  // at 4.5 its slope is nearly 0 here
       {"dpo", "dpo", "none", as_it_is},
       {"undial", "undial", "none", as_it_is},
@@ -43,7 +43,7 @@ const std::vector<Variant>& variants() {
       {"pdu_gd", "pdu", "gd", as_it_is},
       {"rmu", "rmu", "none", as_it_is},
       {"rmu_late", "rmu", "none", [](MethodOptions& m) { m.trained_layers = "1"; }},
-      {"rmu_sequences", "rmu", "none", [](MethodOptions& m) { m.rmu_mean = "sequences", m.rmu_early_stop = false; }},
+      {"rmu_sequences", "rmu", "none", [](MethodOptions& m) { m.rmu_mean = RmuMean::sequences, m.rmu_early_stop = false; }},
   };
   return all;
 }
@@ -70,17 +70,17 @@ class PackedUnlearning : public testing::TestWithParam<Variant> {
 TEST_P(PackedUnlearning, GivesLossesAndWeightsOfThePaddedWay) {
   auto method = method_of(GetParam().forget, GetParam().retain);
   GetParam().change(method);
-  for (const auto* where : {"memory", "none"}) {  // rows of the frozen model, found by example or computed in the same batch
+  for (const auto where : {FrozenCache::memory, FrozenCache::none}) {  // rows of the frozen model, found by example or computed in the same batch
     method.cache = where;
     const auto padded = run(method, false), packed = run(method, true);
     // float32 sums in another order.
-    EXPECT_LE(relative_difference(packed.weights, padded.weights), 1e-6) << where;
-    EXPECT_GT(relative_difference(padded.weights, target_.weights()), 1e-5) << where;
+    EXPECT_LE(relative_difference(packed.weights, padded.weights), 1e-6) << name_of_value(where);
+    EXPECT_GT(relative_difference(padded.weights, target_.weights()), 1e-5) << name_of_value(where);
     ASSERT_EQ(packed.steps.size(), padded.steps.size());
     for (std::size_t i = 0; i < packed.steps.size(); ++i) {
-      EXPECT_NEAR(packed.steps[i].loss, padded.steps[i].loss, 1e-4 * std::max(1.0, std::abs(padded.steps[i].loss))) << where << i;
-      EXPECT_EQ(packed.steps[i].targets, padded.steps[i].targets) << where << i;
-      EXPECT_EQ(packed.steps[i].padding, 0) << where << i;
+      EXPECT_NEAR(packed.steps[i].loss, padded.steps[i].loss, 1e-4 * std::max(1.0, std::abs(padded.steps[i].loss))) << name_of_value(where) << i;
+      EXPECT_EQ(packed.steps[i].targets, padded.steps[i].targets) << name_of_value(where) << i;
+      EXPECT_EQ(packed.steps[i].padding, 0) << name_of_value(where) << i;
     }
   }
 }

@@ -27,11 +27,6 @@ TEST_F(KlParity, ValueAndGradientsAreThoseOfPyTorch) {
   expect_loss(KlTerm(retain_, *reference_, KlVariant::muse_logit), "kl_muse_logit");
 }
 
-TEST(KlVariants, HaveNames) {
-  EXPECT_EQ(parse_kl_variant("muse_logit"), KlVariant::muse_logit);
-  EXPECT_THAT(message_of<UserError>([] { parse_kl_variant("muse"); }), HasSubstr("token, all_positions, muse_logit"));
-}
-
 TEST(KlTerm, CachedStatesGiveTheReferencesProbabilities) {
   const auto examples = random_examples(9, 1);
   const auto theta = tiny_transformer(1), reference = tiny_transformer(2);

@@ -73,7 +73,8 @@ TEST_P(RmuTraining, GivesTheSameBitsWithAndWithoutEarlyStop) {
   const auto group = make_collectives(world, at::kCPU);
   const auto target = tiny_transformer(1);
   auto method = method_of("rmu");
-  std::tie(method.cache, method.trained_layers, std::ignore) = GetParam();
+  method.cache = testing_support::named<FrozenCache>(std::get<0>(GetParam()));
+  method.trained_layers = std::get<1>(GetParam());
   TrainOptions options;
   options.max_steps = 3;
   options.batch_size = 5;

@@ -23,8 +23,11 @@ std::vector<Example> finetune_examples(const FinetuneOptions& options, const Dat
 LanguageModel prepare_model(const Session& session, const Configuration& configuration, const Dataset& dataset,
                             const std::filesystem::path& folder);
 
+/// @throws UserError for a folder whose model answers by two models (whp): no training can start from it.
+void require_one_model(const std::filesystem::path& folder);
+
 /// A model that is only trained: its weights are views of mapped files where a training cuts them up (all of [train] but
-/// shard = none, and no model that answers by two), else in memory as load_language_model puts them.
+/// shard = none), else in memory as load_language_model puts them. @throws UserError as require_one_model.
 /// @param options get the device to train on, and rank 0 as the only one that needs the result.
 LanguageModel load_to_train(const Session& session, const Configuration& configuration, TrainOptions& options);
 

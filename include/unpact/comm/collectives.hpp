@@ -2,8 +2,8 @@
 /// Collectives on tensors with one meaning over NCCL (GPU), MPI (CPU) and a single rank. Everything above this
 /// interface is the same code for all three.
 ///
-/// Every call is collective over the group. Tensors are contiguous, of one dtype (float32, bfloat16 or int64) on the
-/// group's device, and of the same size on every rank; anything else is a ContractViolation. Reductions are sums,
+/// Every call is collective over the group. Tensors are contiguous, of one dtype (float32, float64, bfloat16 or int64) on
+/// the group's device, and of the same size on every rank; anything else is a ContractViolation. Reductions are sums,
 /// accumulated in float32 for bfloat16 and rounded once. A call returns when its result is there.
 ///
 /// The shard may be its own place inside the full buffer (in-place); no other overlap is allowed.

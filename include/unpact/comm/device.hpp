@@ -22,9 +22,6 @@ c10::Device choose_device(const Communicator& world, DeviceChoice wanted);
 /// "cpu (AMD EPYC ..., 2 threads)" or "cuda:0 (NVIDIA H200, 140 GiB)": what the results file says of this rank.
 std::string describe_device(const c10::Device& device);
 
-/// Bytes of memory that nothing uses now: of the GPU, or of this machine's main memory, which all its ranks share.
-double free_memory(const c10::Device& device);
-
 /// Where one rank stands in the machine.
 struct DevicePlacement {
   std::string node;    ///< equal on ranks of one operating system instance, whatever it is called

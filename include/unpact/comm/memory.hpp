@@ -7,7 +7,8 @@ namespace c10 { struct Device; }
 namespace unpact {
 
 /// Bytes that could be allocated now: of a GPU, what the driver has free and LibTorch's allocator holds unused; of the
-/// CPU, what the operating system calls available to the whole machine.
+/// CPU, what the operating system calls available to the whole machine, which all its ranks share. @throws RuntimeFailure
+/// where the system does not say.
 std::uint64_t available_memory(const c10::Device& device);
 
 /// The largest number of bytes held since the last reset: of a GPU, by LibTorch's allocator; of the CPU, resident in

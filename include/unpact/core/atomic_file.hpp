@@ -31,7 +31,15 @@ void write_file_atomically(const std::filesystem::path& target, std::string_view
 /// Syncs a file's (or folder's) content to the disk. @throws RuntimeFailure.
 void sync_to_disk(const std::filesystem::path& path);
 
-/// Renames a complete folder into place and syncs its parent; an existing `target` is replaced.
+/// While a folder is replaced, the old one lies beside it under its name with this suffix.
+inline constexpr const char* kReplacedSuffix = ".old";
+
+/// Puts a folder back whose replacement was cut short by a kill: where `target` is missing and its old content still lies
+/// beside it. Any process may call it, also several at once; where it may not rename anything it does nothing.
+void put_back_replaced_folder(const std::filesystem::path& target);
+
+/// Renames a complete folder into place and syncs its parent; an existing `target` is replaced. A kill in between leaves the
+/// old or the new one under the final name, or the old one for put_back_replaced_folder().
 void rename_folder_durably(const std::filesystem::path& temporary, const std::filesystem::path& target);
 
 /// The whole file. @throws UserError when it is missing or larger than `max_bytes`.

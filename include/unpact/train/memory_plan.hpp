@@ -1,6 +1,9 @@
 #pragma once
-/// The memory that one rank needs for a training, before anything is loaded. The lines of the shard are exact, those of
-/// activations an estimate; docs/training.md has the formulas.
+/// The memory that one rank needs, before anything is loaded: what dry runs and `inspect model` say. The lines of the shard are
+/// exact, those of activations an estimate; docs/training.md has the formulas of training.
+///
+/// Legend: N weights, L blocks, D hidden size, F MLP width, H query heads, G key-value heads, d head size, V vocabulary,
+/// T tokens that run at once, b bytes a number, W ranks, U weights of the largest block.
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -30,5 +33,16 @@ enum class TargetInMemory {
 /// @param selected which weights train, by name. @param longest tokens of the longest example.
 MemoryPlan plan_memory(const ModelConfig& config, const std::function<bool(const std::string&)>& selected, int ranks,
                        const TrainOptions& options, std::int64_t longest, TargetInMemory target = TargetInMemory::whole);
+
+/// The plan of `unpact unlearn` for all weights in fp32 with a loss that asks the target, without activations and logits:
+/// 16 N / W for weights, gradients and AdamW's two moments, 4 (V D + max(U, V D)) for what is there of the target, and with
+/// several ranks 16 U + 8 V D for what is gathered. With Shard::none 20 N: the target whole, and nothing is cut.
+double unlearning_bytes(const ModelConfig& config, int ranks, Shard shard = Shard::automatic);
+
+/// Asking and attributing: b N for the weights, 2 b L G d T for keys and values, b T (4 D + 2 H d + 2 G d + 3 F) for one
+/// block's activations, min(8 V T, 512 MiB) for logits and their softmax in fp32, which come in chunks. Every rank holds
+/// the whole model.
+/// @param bytes b: 4 for fp32, 2 for bf16.
+double scoring_bytes(const ModelConfig& config, double bytes, std::int64_t tokens);
 
 }  // namespace unpact

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <string>
 
+#include "unpact/core/enumeration.hpp"
+
 namespace unpact {
 
 struct AdamWOptions {
@@ -42,6 +44,7 @@ class AdamW {
 };
 
 enum class Schedule { constant, linear, cosine };
+UNPACT_ENUMERATION(Schedule, "constant", "linear", "cosine");
 
 /// @throws UserError naming the known schedules.
 Schedule parse_schedule(const std::string& name);

@@ -60,6 +60,9 @@ class ShardedModel final : public PartRunner {
   at::Tensor& gradients() { return gradients_; }  ///< and the sums of their gradients over ranks, float32
   const std::vector<ShardPiece>& pieces() const { return pieces_; }
 
+  /// Call before the forward pass of each micro-batch. @param counts false: the pass only takes part in the collectives; its
+  /// gradients on this rank are taken as exactly zero, even where they are not finite. Only in a group of several ranks.
+  void begin_pass(bool counts);
   /// Call after the backward pass of each micro-batch. Collective: every rank has as many.
   void finish_pass();
   /// Call when values() have changed.
@@ -95,6 +98,7 @@ class ShardedModel final : public PartRunner {
   std::vector<std::unique_ptr<Unit>> units_;
   std::vector<ShardPiece> pieces_;
   Unit* reducing_ = nullptr;  // the unit whose gradient is on its way
+  bool pass_counts_ = true;
 };
 
 }  // namespace unpact

@@ -17,17 +17,34 @@
 
 namespace unpact {
 
+/// How a model is cut over the ranks of a training.
+enum class Shard {
+  automatic,   ///< as `parameters`
+  parameters,  ///< weights, gradients and optimizer state (ZeRO-3)
+  gradients,   ///< the same, but the weights stay whole between the passes of a step (ZeRO-2)
+  none,        ///< not at all: every rank holds everything, in fp32 (the reference)
+};
+UNPACT_ENUMERATION(Shard, "auto", "parameters", "gradients", "none");
+
+/// What a training computes in.
+enum class ComputeType { fp32, bf16 };
+UNPACT_ENUMERATION(ComputeType, "fp32", "bf16");
+
+enum class MasterWeights {
+  fp32,
+  none,  ///< bf16 weights are updated as they are, as published code does
+};
+UNPACT_ENUMERATION(MasterWeights, "fp32", "none");
+
 /// How a training runs; nothing here but dtype and master_weights changes its numbers beyond the order of sums.
 struct TrainExecution {
-  /// auto, parameters: weights, gradients and optimizer state are cut over the ranks (ZeRO-3); gradients: the weights
-  /// stay whole between the passes of a step (ZeRO-2); none: every rank holds everything, in fp32 (the reference).
-  std::string shard = "auto";
+  Shard shard = Shard::automatic;
   bool recompute = false;                ///< blocks run again in the backward pass instead of keeping their activations
   bool packing = true;                   ///< examples of a micro-batch lie behind each other in one row, without padding
   bool offload_optimizer = false;        ///< master weights and moments in host memory; for models on another device
   bool deterministic = true;             ///< CUDA: the same bits in every run, by slower kernels of attention
-  std::string dtype = "fp32";            ///< of the computation: fp32 or bf16
-  std::string master_weights = "fp32";   ///< none: bf16 weights are updated as they are, as published code does
+  ComputeType dtype = ComputeType::fp32;
+  MasterWeights master_weights = MasterWeights::fp32;
   std::int64_t checkpoint_every = 0;     ///< steps between two checkpoints; 0: only when the run is asked to stop
   std::int64_t checkpoint_keep = 2;
   double peak_tflops = 0;                ///< of one rank's device, for the MFU; 0: unknown
@@ -42,7 +59,7 @@ struct TrainOptions {
   std::int64_t batch_size = 32;  ///< examples a step, over all ranks, for each term
   std::int64_t micro_batch = 32; ///< examples that one rank runs at once; more are accumulated
   double learning_rate = 1e-5;
-  std::string schedule = "constant";
+  Schedule schedule = Schedule::constant;
   std::int64_t warmup_steps = 0;
   double clip_norm = 1.0;        ///< 0: no clipping
   AdamWOptions adamw;

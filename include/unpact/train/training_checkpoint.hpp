@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -51,8 +52,9 @@ class TrainingCheckpoints {
   /// Seconds that the last complete save took, on this rank.
   double save_seconds() const { return save_seconds_; }
 
-  /// Fills the state from the newest checkpoint that is whole. Damaged ones are named in a warning, set aside as *.bad
-  /// and the one before is taken. The number of ranks may differ from that of the saving run.
+  /// Fills the state from the newest checkpoint that is whole, straight into its tensors: no second copy of them is made.
+  /// Damaged ones are named in a warning, set aside as *.bad and the one before is taken. The number of ranks may differ from
+  /// that of the saving run. After an error the tensors may hold parts of a checkpoint.
   /// @return whether there was one. @throws UserError for one that belongs to another run or a newer format, or when all
   /// are damaged.
   bool load(TrainingState& state);
@@ -60,7 +62,9 @@ class TrainingCheckpoints {
  private:
   struct Save;
   void complete();
-  std::string publish(const Save& save, const at::Tensor& table_RC);
+  std::string by_rank(const std::string& reason) const;
+  void together(const std::function<void()>& step);
+  void publish(const Save& save, const at::Tensor& table_RC);
   void read_step(std::int64_t step, TrainingState& state) const;
   bool try_load(std::int64_t step, TrainingState& state);
   std::vector<std::int64_t> list_steps();

@@ -14,11 +14,12 @@
 
 #include "unpact/comm/collectives.hpp"
 #include "unpact/unlearn/example_term.hpp"
+#include "unpact/unlearn/variants.hpp"
 
 namespace unpact {
 
 struct CacheOptions {
-  std::string where = "memory";   ///< none: computed at every use; memory: of the host; disk: a file that the ranks share
+  FrozenCache where = FrozenCache::memory;
   std::filesystem::path folder;   ///< disk: where the file is put
   double limit_gib = 64;          ///< memory: more than this, a rank, is refused
   /// Names the frozen model (a checksum). Files of the same model and examples are then used again by other methods and

@@ -8,15 +8,6 @@
 
 namespace unpact {
 
-/// What the squared differences are averaged over.
-enum class RmuMean {
-  tokens,     ///< all tokens of all sequences (RMU's own code, which also counts padding)
-  sequences,  ///< the targets of each sequence, then the sequences (open-unlearning)
-};
-
-/// @throws UserError naming the known ones.
-RmuMean parse_rmu_mean(const std::string& name);
-
 struct RepresentationOptions {
   std::int64_t layer = 7;          ///< h is the residual stream behind this block (0-based)
   RmuMean mean = RmuMean::tokens;

@@ -1,18 +1,9 @@
 #pragma once
 /// What an unlearning method does with the retain set besides plain cross-entropy (`gd`, CrossEntropyTerm).
 #include "unpact/unlearn/logit_terms.hpp"
+#include "unpact/unlearn/variants.hpp"
 
 namespace unpact {
-
-enum class KlVariant {
-  token,          ///< KL(p_ref || p_theta), the mean over the retain set's targets
-  all_positions,  ///< the mean over every position, prompt included: open-unlearning's, but for its padding
-  muse_logit,     ///< muse_bench's: sum over positions and v of exp(z_ref) (z_ref - z_theta) / B on raw logits. No divergence:
-                  ///< it has no lower bound
-};
-
-/// @throws UserError naming the known ones.
-KlVariant parse_kl_variant(const std::string& name);
 
 /// kl: holds the model's distribution to the frozen one's. Of the frozen model only the last hidden states and the output
 /// head are needed.

@@ -67,10 +67,11 @@ int run(const Communicator& world, const std::vector<std::string>& arguments) {
   options.batch_size = batch;
   options.micro_batch = std::stoll(setting(settings, "micro_batch", std::to_string(batch)));
   options.shuffle = false;
-  options.execution.shard = setting(settings, "shard", "auto");
+  const bool known = EnumReference(&options.execution.shard).assign(setting(settings, "shard", "auto")) &&
+                     EnumReference(&options.execution.dtype).assign(setting(settings, "dtype", "fp32")) &&
+                     EnumReference(&options.execution.master_weights).assign(setting(settings, "master_weights", "fp32"));
+  UNPACT_VALIDATE(known, "shard, dtype or master_weights is unknown", "they are options of [train]", "see unpact unlearn --help");
   options.execution.recompute = setting(settings, "recompute", "0") == "1";
-  options.execution.dtype = setting(settings, "dtype", "fp32");
-  options.execution.master_weights = setting(settings, "master_weights", "fp32");
   options.execution.offload_optimizer = setting(settings, "offload", "0") == "1";
   options.execution.deterministic = setting(settings, "deterministic", "1") == "1";
   options.execution.peak_tflops = std::stod(setting(settings, "peak_tflops", "0"));

@@ -75,7 +75,7 @@ MethodOptions method_of(const std::string& name) {
   method.forget = name.substr(0, cut);
   if (cut == std::string::npos) return method;
   if (name[cut] == '_') {
-    method.retain = name.substr(cut + 1);
+    UNPACT_EXPECT(EnumReference(&method.retain).assign(name.substr(cut + 1)));
   } else {
     method.layer = std::stoll(name.substr(cut + 1));
     method.trained_layers = concat(method.layer - 2, ",", method.layer - 1, ",", method.layer);
@@ -125,7 +125,7 @@ void measure(const std::string& name, const Transformer& target, const Options& 
   for (std::int64_t round = 0; round < options.rounds; ++round) {
     for (const auto& way : ways) {
       auto method = method_of(name);
-      method.cache = way == "memory" ? "memory" : "none";
+      method.cache = way == "memory" ? FrozenCache::memory : FrozenCache::none;
       method.rmu_early_stop = way != "nothing_saved";
       const auto timing = time_once(target, method, options, data, group);
       steps[way].push_back(timing.step);

@@ -1,0 +1,45 @@
+#pragma once
+/// The choices within a method, by the names that configurations and results give them.
+#include "unpact/core/enumeration.hpp"
+
+namespace unpact {
+
+/// What is done with the retain set.
+enum class RetainKind { none, gd, kl };
+UNPACT_ENUMERATION(RetainKind, "none", "gd", "kl");
+
+enum class NpoVariant {
+  sequence,    ///< a margin a sequence, the paper's
+  token_mean,  ///< one margin a micro-batch, from the mean over all its targets (SimNPO's WMDP code)
+  muse_logit,  ///< a margin for every position and word, on raw logits (muse_bench)
+};
+UNPACT_ENUMERATION(NpoVariant, "sequence", "token_mean", "muse_logit");
+
+enum class KlVariant {
+  token,          ///< KL(p_ref || p_theta), the mean over the retain set's targets
+  all_positions,  ///< the mean over every position, prompt included: open-unlearning's, but for its padding
+  muse_logit,     ///< muse_bench's: sum over positions and v of exp(z_ref) (z_ref - z_theta) / B on raw logits. No divergence:
+                  ///< it has no lower bound
+};
+UNPACT_ENUMERATION(KlVariant, "token", "all_positions", "muse_logit");
+
+/// Weights of target tokens (TokenWeighting).
+enum class WeightingKind { none, wga, satimp, given };
+UNPACT_ENUMERATION(WeightingKind, "none", "wga", "satimp", "given");
+
+/// What RMU's squared differences are averaged over.
+enum class RmuMean {
+  tokens,     ///< all tokens of all sequences (RMU's own code, which also counts padding)
+  sequences,  ///< the targets of each sequence, then the sequences (open-unlearning)
+};
+UNPACT_ENUMERATION(RmuMean, "tokens", "sequences");
+
+/// Where numbers of the frozen model are kept.
+enum class FrozenCache {
+  none,    ///< nowhere: computed at every use
+  memory,  ///< of the host
+  disk,    ///< a file that the ranks share
+};
+UNPACT_ENUMERATION(FrozenCache, "none", "memory", "disk");
+
+}  // namespace unpact

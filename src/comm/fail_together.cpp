@@ -1,0 +1,94 @@
+#include "unpact/comm/fail_together.hpp"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+#include "unpact/core/error.hpp"
+#include "unpact/core/json.hpp"
+
+namespace unpact {
+namespace {
+
+/// Every rank's text, in rank order; nothing when all are empty.
+using Gather = std::function<std::vector<std::string>(const std::string&)>;
+
+std::string description_of(const Error& error) {
+  const Json text = {dynamic_cast<const UserError*>(&error) != nullptr, error.problem(), error.reason(), error.hint()};
+  return text.dump(-1, ' ', true, Json::error_handler_t::replace);
+}
+
+[[noreturn]] void throw_for_peer(std::size_t rank, const std::string& description, Telling telling) {
+  const Json text = Json::parse(description);
+  const auto front = telling == Telling::rank_and_error ? concat("rank ", rank, " of the group failed: ") : std::string();
+  const auto problem = front + text[1].get<std::string>(), reason = text[2].get<std::string>(), hint = text[3].get<std::string>();
+  if (text[0].get<bool>()) throw UserError(problem, reason, hint);
+  throw RuntimeFailure(problem, reason, hint);
+}
+
+/// Runs the step. @return what it threw, as an Error.
+std::exception_ptr run(int rank, const std::function<void()>& step, std::string& description) {
+  try {
+    step();
+    return nullptr;
+  } catch (const Error& error) {
+    description = description_of(error);
+    return std::current_exception();
+  } catch (const std::exception& error) {
+    const RuntimeFailure failure(one_line(error), concat("on rank ", rank), "");
+    description = description_of(failure);
+    return std::make_exception_ptr(failure);
+  }
+}
+
+void run_together(int rank, const std::function<void()>& step, Telling telling, const Gather& gather) {
+  std::string description;
+  const auto own = run(rank, step, description);
+  const auto all = gather(description);
+  if (own) std::rethrow_exception(own);
+  for (std::size_t r = 0; r < all.size(); ++r)
+    if (!all[r].empty()) throw_for_peer(r, all[r], telling);
+}
+
+std::vector<std::string> gather_texts(Collectives& group, const c10::Device& device, const std::string& own) {
+  const auto options = at::TensorOptions().dtype(at::kLong).device(device);
+  auto lengths = at::empty({group.size()}, options);
+  group.all_gather(lengths, at::full({1}, static_cast<std::int64_t>(own.size()), options));
+  lengths = lengths.to(at::kCPU);
+  const auto longest = lengths.max().item<std::int64_t>();
+  if (longest == 0) return {};
+  auto mine = at::zeros({longest}, at::kLong);
+  for (std::size_t i = 0; i < own.size(); ++i) mine[static_cast<std::int64_t>(i)] = own[i];
+  auto all = at::empty({group.size() * longest}, options);
+  group.all_gather(all, mine.to(device));
+  all = all.to(at::kCPU);
+  std::vector<std::string> texts;
+  for (int rank = 0; rank < group.size(); ++rank) {
+    const auto* first = all.const_data_ptr<std::int64_t>() + rank * longest;
+    texts.emplace_back(first, first + lengths[rank].item<std::int64_t>());
+  }
+  return texts;
+}
+
+}  // namespace
+
+std::string one_line(const std::exception& error) {
+  if (const auto* known = dynamic_cast<const Error*>(&error)) return concat(known->problem(), ": ", known->reason());
+  if (const auto* torch = dynamic_cast<const c10::Error*>(&error)) return torch->what_without_backtrace();
+  return error.what();
+}
+
+void fail_together(const Communicator& group, const std::function<void()>& step, Telling telling) {
+  if (group.size() == 1) return step();
+  run_together(group.rank(), step, telling, [&](const std::string& own) {
+    const bool all_well = group.max(static_cast<std::int64_t>(!own.empty())) == 0;
+    return all_well ? std::vector<std::string>() : group.all_gather(own);
+  });
+}
+
+void fail_together(Collectives& group, const c10::Device& device, const std::function<void()>& step, Telling telling) {
+  if (group.size() == 1) return step();
+  run_together(group.rank(), step, telling, [&](const std::string& own) { return gather_texts(group, device, own); });
+}
+
+}  // namespace unpact
