@@ -51,7 +51,7 @@ Attribution AttributionMethod::run(const Transformer& model, const AttributionTa
 
 std::vector<std::vector<double>> AttributionMethod::equal_scores(const Transformer& model, const AttributionTask& task) const {
   require_task(model.config(), task);
-  return {scores_by_passes(model, task.prompt, task.answer)};
+  return {scores_of_prompt(model, task)};
 }
 
 std::unique_ptr<AttributionMethod> make_leave_one_out(std::unique_ptr<LeaveOneOutEngine> engine) {

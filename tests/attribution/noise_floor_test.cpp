@@ -73,14 +73,14 @@ TEST(NoiseFloor, IsSmallInFloat32) {
   }
 }
 
-TEST(NoiseFloor, OfTheReferenceEngineIsThatOfItsPassesInBatches) {
+TEST(NoiseFloor, OfTheReferenceEngineBoundsTheOtherEngine) {
   const auto model = half(tiny_transformer(1));
-  const auto task = task_of_seed(1);
-  const PromptAnswer item{task.prompt, task.answer}, shorter{{task.prompt.begin(), task.prompt.end() - 1}, task.answer};
-  const double alone = mean_log_probability(score_answers(model, {item}).front());
-  const double beside = mean_log_probability(score_answers(model, {item, shorter, item, item, shorter, item}, 1 << 20)[2]);
-  ASSERT_NE(alone, beside);
-  EXPECT_GE(measure_noise_floor(*leave_one_out(EngineKind::reference), model, task), std::abs(alone - beside));
+  AttributionTask task = task_of_seed(1);
+  // The same three removals that are measured, by the shared-prefix engine in one pass.
+  task.candidate_begin = 25;
+  const double seen = seen_difference(SharedPrefixEngine(), model, task);
+  EXPECT_GT(seen, 1e-4);
+  EXPECT_GE(measure_noise_floor(*leave_one_out(EngineKind::reference), model, task), seen * (1 - 1e-6));
 }
 
 TEST(NoiseFloor, OfEveryMethodIsMeasured) {
@@ -89,7 +89,7 @@ TEST(NoiseFloor, OfEveryMethodIsMeasured) {
     const auto method = method_of(name, testing_support::small_settings(name));
     EXPECT_GT(measure_noise_floor(*method, rough, task_of_seed(2)), 1e-5) << name;
     EXPECT_LT(measure_noise_floor(*method, plain, task_of_seed(2)), 2e-5) << name;
-    for (const auto& scores : method->equal_scores(plain, task_of_seed(2))) EXPECT_GE(scores.size(), 5U) << name;
+    for (const auto& scores : method->equal_scores(plain, task_of_seed(2))) EXPECT_GE(scores.size(), 4U) << name;
   }
 }
 

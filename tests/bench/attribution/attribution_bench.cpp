@@ -175,7 +175,10 @@ void save_case(const Case& c, const Transformer& model) {
 
 std::unique_ptr<LeaveOneOutEngine> engine_of(const std::string& name, const Case& c) {
   if (name == "batched") return std::make_unique<BatchedEngine>(c.batched_budget);
-  return make_engine(name == "reference" ? EngineKind::reference : EngineKind::shared_prefix, 0);
+  auto kind = EngineKind::shared_prefix;
+  UNPACT_VALIDATE(name == "shared" || EnumReference(&kind).assign(name), concat("there is no engine '", name, "'"),
+                  concat("known: shared, batched, gemm, ", join(names_of<EngineKind>(), ", ")), "choose one of these");
+  return make_engine(kind, 0);
 }
 
 /// The request's result, or that of its first passes.
