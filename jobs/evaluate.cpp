@@ -2,7 +2,7 @@
 
 #include "jobs/job_table.hpp"
 #include "unpact/campaign/cell.hpp"
-#include "unpact/campaign/summary.hpp"
+#include "unpact/campaign/summary_table.hpp"
 #include "unpact/campaign/unlearned_folder.hpp"
 #include "unpact/core/clock.hpp"
 #include "unpact/core/log.hpp"

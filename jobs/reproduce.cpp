@@ -4,7 +4,7 @@
 #include "unpact/campaign/cell.hpp"
 #include "unpact/campaign/plan.hpp"
 #include "unpact/campaign/resources.hpp"
-#include "unpact/campaign/summary.hpp"
+#include "unpact/campaign/summary_table.hpp"
 #include "unpact/comm/work_queue.hpp"
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/clock.hpp"

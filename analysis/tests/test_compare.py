@@ -77,6 +77,15 @@ def test_time_and_place_do_not_count(folders):
     assert compare_folders(*folders).differences == []
 
 
+def test_an_attribute_of_a_newer_version_is_a_remark(folders):
+    for version, found in (("1.2.0", "differences"), ("1.3.0", "remarks")):
+        with h5py.File(first_cell(folders[1]), "r+") as file:
+            file.attrs["brand_new"], file.attrs["schema_version"] = 1, version
+        with h5py.File(first_cell(folders[0]), "r+") as file:
+            file.attrs["schema_version"] = "1.2.0"
+        assert any("brand_new" in line for line in getattr(compare_folders(*folders), found)), version
+
+
 def test_a_folder_that_is_not_there_is_an_error(folders, capsys):
     assert main(["compare", str(folders[0]), str(folders[0] / "nowhere")]) == 1
     assert "no such folder" in capsys.readouterr().err

@@ -48,11 +48,14 @@ def compare_folders(left: Path, right: Path) -> Comparison:
 
 
 def _compare_files(name: str, a: h5py.File, b: h5py.File, found: Comparison) -> None:
+    of_two_versions = not _same_attribute(a.attrs.get("schema_version"), b.attrs.get("schema_version"))
     for key in sorted({*a.attrs, *b.attrs} - MEASURED_ATTRIBUTES):
         one, two = a.attrs.get(key), b.attrs.get(key)
         if not _same_attribute(one, two):
             # Options that came or went change the text of a configuration and no number.
-            where = found.remarks if key in ("config_resolved", "fingerprint", "schema_version") else found.differences
+            # A new version of the format may bring attributes.
+            is_new = of_two_versions and (one is None or two is None)
+            where = found.remarks if is_new or key in ("config_resolved", "fingerprint", "schema_version") else found.differences
             where.append(f"{name}: attribute {key} {'differs' if len(str(one)) > 40 else f'is {one} and {two}'}")
     left, right = dict(_datasets(a)), dict(_datasets(b))
     for path in sorted({*left, *right}):

@@ -4,7 +4,7 @@
 #include "jobs/attribute/tune.hpp"
 #include "jobs/job_table.hpp"
 #include "unpact/campaign/baseline.hpp"
-#include "unpact/campaign/summary.hpp"
+#include "unpact/campaign/summary_table.hpp"
 #include "unpact/core/log.hpp"
 
 namespace unpact {

@@ -2,7 +2,7 @@
 
 #include "jobs/attribute/attribution_summary.hpp"
 #include "jobs/inspect/inspect_parts.hpp"
-#include "unpact/campaign/summary.hpp"
+#include "unpact/campaign/summary_table.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/store/campaign_table.hpp"
 #include "unpact/store/cell_file.hpp"

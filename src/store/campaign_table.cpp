@@ -42,7 +42,9 @@ std::vector<ProbeRecord> read_probes(const hdf5::Reader& file, const std::string
     auto& probe = probes.emplace_back();
     probe.name = require_string(item, "name", where);
     probe.label = require_string(item, "label", where);
-    EnumReference(&probe.kind).assign(require_string(item, "kind", where));
+    const auto kind = require_string(item, "kind", where);
+    UNPACT_VALIDATE(EnumReference(&probe.kind).assign(kind), concat(where, ": a probe is of the kind '", kind, "'"),
+                    concat("the kinds are ", join(names_of<ProbeKind>(), ", ")), "collect the campaign again");
   }
   return probes;
 }

@@ -3,7 +3,7 @@
 
 #include "support/shared_folder.hpp"
 #include "support/tiny_language_model.hpp"
-#include "unpact/campaign/summary.hpp"
+#include "unpact/campaign/summary_table.hpp"
 #include "unpact/evaluation/evaluate_cell.hpp"
 #include "unpact/store/campaign_table.hpp"
 #include "unpact/store/cell_file.hpp"

@@ -157,6 +157,9 @@ TEST(Refusal, ValuesOutOfRange) {
   EXPECT_THAT(refusal({"--finetune.sets", ""}), HasSubstr("'finetune.sets' is empty"));
   EXPECT_THAT(refusal({"--unlearn.chunk_length", "1"}), HasSubstr("chunk_length"));
   EXPECT_THAT(refusal({"--judge.threshold", "nan"}), HasSubstr("threshold"));
+  EXPECT_THAT(refusal({"--judge.kind", "exact_mach"}), HasSubstr("did you mean 'exact_match'"));
+  EXPECT_THAT(refusal({"--probe.use", "probab, focus"}), AllOf(HasSubstr("'probe.use'"), HasSubstr("'focus'")));
+  EXPECT_THAT(refusal({"--probe.temperature", "0"}), HasSubstr("probe.temperature"));
   EXPECT_THAT(refusal({"--finetune.learning_rate", "nan"}), HasSubstr("learning_rate"));
   EXPECT_THAT(refusal({"--method.forget", "magic"}), HasSubstr("method.forget"));
   EXPECT_THAT(refusal({"stray"}), HasSubstr("the options cannot be read"));

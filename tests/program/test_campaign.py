@@ -115,6 +115,22 @@ def test_a_changed_option_makes_cells_run_anew(campaign: Path, longer: Path, met
     assert (longer / same).stat().st_mtime_ns == (campaign / same).stat().st_mtime_ns, "the target does not depend on how it is unlearned"
 
 
+def test_what_decides_no_number_makes_nothing_run_anew(campaign: Path, home: Path, target: Path, reproduce: Reproduce, tmp_path: Path,
+                                                        methods: list[str]) -> None:
+    """Where things lie, on what they run, and how a target would be made that is given."""
+    folder = Path(shutil.copytree(campaign, tmp_path / "copy"))
+    data, model = shutil.copytree(home / "tiny", tmp_path / "data"), shutil.copytree(target, tmp_path / "model")
+    text = reproduce(folder, "--dataset.path", data, "--model", model, "--run.threads", "2", "--method.cache", "none", "--train.shard", "gradients",
+                     "--finetune.epochs", "7", "--attribution.tune_alphas", "0.5").out
+    assert text.count("is finished already") == len(methods) and "Using the target's answers" in text
+
+
+def test_an_option_of_the_evaluation_makes_answers_and_cells_anew(campaign: Path, reproduce: Reproduce, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(campaign, tmp_path / "copy"))
+    text = reproduce(folder, "--judge.threshold", "0.75", "--campaign.methods", "ga").out
+    assert "is finished already" not in text and "Asking the target" in text
+
+
 def test_changed_data_make_a_campaign_run_anew_unless_they_are_pinned(campaign: Path, home: Path, reproduce: Reproduce, unpact: Program,
                                                                       tmp_path: Path) -> None:
     folder = Path(shutil.copytree(campaign, tmp_path / "copy"))

@@ -21,7 +21,8 @@ std::string settings_of(const Configuration& configuration, Made made, const std
 /// What a results file says of its configuration: settings_of, and below kOriginsMark where the inputs come from.
 std::string resolved_configuration(const Configuration& configuration, Made made, const std::string& dataset_checksum);
 
-/// Of the target that finetune_into makes: settings and contents of what it starts from, hashed. The root reads; collective.
+/// Of the target that finetune_into makes: settings and contents of what it starts from, hashed. The root reads.
+/// Collective over the session's world.
 std::string target_fingerprint(const Session& session, const Configuration& configuration, const std::string& dataset_checksum);
 
 /// What the steps of an unlearning depend on (TrainOptions::identity).

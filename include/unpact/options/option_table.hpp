@@ -51,7 +51,7 @@ struct Option {
   std::string help;
   std::variant<std::string*, std::int64_t*, std::uint64_t*, double*, bool*, EnumReference> value;
   Affects affects;
-  std::function<void(const Option&)> check = {};  ///< throws UserError for a value that makes no sense by itself; empty: all do
+  std::function<void(const Option&)> check = {};  ///< throws UserError for a value that makes no sense; empty: all do
   Role role = Role::setting;
 };
 

@@ -1,4 +1,4 @@
-#include "unpact/campaign/summary.hpp"
+#include "unpact/campaign/summary_table.hpp"
 
 #include <algorithm>
 #include <cstdio>

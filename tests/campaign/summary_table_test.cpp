@@ -3,7 +3,7 @@
 #include <cmath>
 #include <sstream>
 
-#include "unpact/campaign/summary.hpp"
+#include "unpact/campaign/summary_table.hpp"
 
 namespace unpact {
 namespace {
