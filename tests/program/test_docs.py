@@ -68,3 +68,7 @@ def test_the_readme_s_question_is_one_of_the_demonstration_s() -> None:
     assert asked in answers
     assert f"target answers: {answers[asked]}" in text
     assert "KeyTokens: none" not in text
+
+
+def test_public_ci_runs_what_everybody_runs() -> None:
+    assert "run: scripts/test\n" in (ROOT / ".github/workflows/test.yml").read_text()
