@@ -65,13 +65,13 @@ def test_a_header_that_needs_something_from_outside_is_named_every_time(project:
 
 
 def test_precompiling_helps_nobody_who_does_not_include_it(project: Path) -> None:
-    """Enough headers reach <map> for it to be precompiled for them; another one does not see it."""
+    """Enough headers reach <filesystem> for it to be precompiled for them; another one does not see it."""
     for number in range(4):
-        write(project, f"src/core/map{number}.hpp", f"#pragma once\n#include <map>\ninline std::map<int, int> map{number};\n")
-    write(project, "src/core/bad.hpp", "#pragma once\n#include <string>\ninline std::map<int, int> none;\n")
+        write(project, f"src/core/path{number}.hpp", f"#pragma once\n#include <filesystem>\ninline std::filesystem::path path{number};\n")
+    write(project, "src/core/bad.hpp", "#pragma once\n#include <string>\ninline std::filesystem::path none;\n")
     status, said = check(project)
     assert status == 1
-    assert (project / "build/checked-headers/map.hpp.gch").is_file()
+    assert (project / "build/checked-headers/filesystem.hpp.gch").is_file()
     assert said.count("does not compile alone\n") == 1
     assert "src/core/bad.hpp: does not" in said
 
