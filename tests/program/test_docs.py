@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "examples/README.md", ROOT / "analysis/README.md",
-                    *(ROOT / "docs").rglob("*.md")])
+                    *(ROOT / "docs").rglob("*.md"), *(ROOT / "configs").rglob("*.md")])
 FOLDERS = "src|include|docs|jobs|scripts|configs|tests|analysis|examples|cmake"
 QUOTED = re.compile(r"`([^`\n]+)`")
 PATH = re.compile(rf"(?:{FOLDERS})/[\w./\-]*\w/?")
