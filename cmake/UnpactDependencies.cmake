@@ -14,6 +14,8 @@ target_link_libraries(unpact_sentencepiece INTERFACE ${SENTENCEPIECE_TRAIN_LIBRA
 # Regular expressions with Unicode properties and Unicode normalization, for the tokenizers.
 find_path(PCRE2_INCLUDE_DIR pcre2.h REQUIRED)
 find_library(PCRE2_LIBRARY pcre2-8 REQUIRED)
+include(UnpactPcre2)
+unpact_check_pcre2(${PCRE2_INCLUDE_DIR})
 find_path(UTF8PROC_INCLUDE_DIR utf8proc.h REQUIRED)
 find_library(UTF8PROC_LIBRARY utf8proc REQUIRED)
 add_library(unpact_unicode INTERFACE)
