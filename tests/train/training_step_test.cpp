@@ -21,7 +21,7 @@ class TrainingStepRanks : public testing::Test {
   /// Rank 0 has two examples a step, every other rank one and a pass that runs along.
   TrainOptions uneven_steps() const {
     TrainOptions options;
-    options.max_steps = 4;
+    options.max_steps = 2;
     options.batch_size = world_.size() + 1;
     options.micro_batch = 1;
     options.learning_rate = 1e-3;
