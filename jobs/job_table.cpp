@@ -94,6 +94,14 @@ std::string help_text(const std::string& name) {
   return out.str();
 }
 
+void require_token_removal(const Configuration& c, const std::string& job) {
+  const auto& settings = c.attribution.settings;
+  UNPACT_VALIDATE(settings.unit == RemovalUnit::token, concat("option 'attribution.unit' is '", name_of_value(settings.unit), "'"),
+                  concat(job, " takes out one token at a time"), "remove it, or use `unpact attribute`");
+  UNPACT_VALIDATE(settings.verify == 0, concat("option 'attribution.verify' is ", settings.verify), concat(job, " verifies nothing"),
+                  "remove it, or use `unpact attribute`");
+}
+
 void require_model(const Configuration& c) {
   UNPACT_VALIDATE(!c.model.path.empty(), "no model was given", "this job works on an existing checkpoint", "add --model DIR");
 }

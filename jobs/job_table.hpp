@@ -31,6 +31,9 @@ std::string help_text(const std::string& name);
 /// @throws UserError when no model is given: for jobs that work on an existing checkpoint.
 void require_model(const Configuration& configuration);
 
+/// Refuses settings of [attribution] that only whole evaluations heed. @throws UserError naming the option.
+void require_token_removal(const Configuration& configuration, const std::string& job);
+
 ExitCode run_ask(const Communicator& world, const CommandLine& line, const Configuration& configuration);
 ExitCode run_attribute(const Communicator& world, const CommandLine& line, const Configuration& configuration);
 ExitCode run_collect(const Communicator& world, const CommandLine& line, const Configuration& configuration);

@@ -209,6 +209,7 @@ ExitCode run_ask(const Communicator& world, const CommandLine&, const Configurat
   UNPACT_VALIDATE(!c.model.path.empty(), "no model was given", "somebody has to answer", "add --model DIR");
   UNPACT_VALIDATE(c.ask.prompt.empty() != c.ask.input.empty(), "nothing to ask, or two things at once",
                   "exactly one of --prompt and --input is needed", "unpact ask --model DIR --prompt \"...\"");
+  require_token_removal(c, "ask");
   if (c.ask.json) log::keep_stdout_for_data();
   const Session session(world, c.run);
   std::vector<LanguageModel> models;

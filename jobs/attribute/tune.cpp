@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "jobs/attribute/tune.hpp"
+#include "jobs/job_table.hpp"
 #include "unpact/campaign/resources.hpp"
 #include "unpact/comm/share_work.hpp"
 #include "unpact/core/clock.hpp"
@@ -115,6 +116,7 @@ std::string present_point(const ThresholdGrid& grid, const KeyTokenOptions& pres
 ExitCode tune_thresholds(const Session& session, const Configuration& c) {
   const auto alphas = read_grid_axis(c.attribution.tune_alphas, "attribution.tune_alphas");
   const auto betas = read_grid_axis(c.attribution.tune_betas, "attribution.tune_betas");
+  require_token_removal(c, "attribute --tune");
   for (const double alpha : alphas) check_key_token_options({alpha, betas.front()});
   TuningRecord record;
   record.provenance.started = utc_now();

@@ -10,7 +10,7 @@
 
 #include "methods.hpp"
 #include "passes.hpp"
-#include "unpact/attribution/quadrature.hpp"
+#include "quadrature.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/model/sequences.hpp"
 

@@ -1,4 +1,4 @@
-#include "unpact/attribution/quadrature.hpp"
+#include "quadrature.hpp"
 
 #include <cmath>
 #include <numbers>

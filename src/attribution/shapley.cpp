@@ -1,4 +1,4 @@
-#include "unpact/attribution/shapley.hpp"
+#include "shapley.hpp"
 
 #include <cmath>
 #include <limits>

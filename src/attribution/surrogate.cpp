@@ -1,4 +1,4 @@
-#include "unpact/attribution/surrogate.hpp"
+#include "surrogate.hpp"
 
 #include <ATen/ATen.h>
 

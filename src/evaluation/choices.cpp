@@ -1,4 +1,4 @@
-#include "unpact/evaluation/choices.hpp"
+#include "choices.hpp"
 
 #include <ATen/ATen.h>
 

@@ -2,8 +2,8 @@
 
 #include "focus_shift.hpp"
 #include "unpact/core/text.hpp"
-#include "unpact/evaluation/choices.hpp"
-#include "unpact/evaluation/outcome.hpp"
+#include "choices.hpp"
+#include "outcome.hpp"
 #include "unpact/evaluation/stage_meter.hpp"
 
 namespace unpact {

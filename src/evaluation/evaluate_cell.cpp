@@ -5,7 +5,7 @@
 #include "record_questions.hpp"
 #include "unpact/evaluation/check_questions.hpp"
 #include "unpact/evaluation/attribute_questions.hpp"
-#include "unpact/evaluation/verify.hpp"
+#include "verify.hpp"
 
 namespace unpact {
 namespace {

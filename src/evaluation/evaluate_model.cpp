@@ -7,9 +7,9 @@
 #include "unpact/core/log.hpp"
 #include "unpact/core/text.hpp"
 #include "unpact/evaluation/attribute_questions.hpp"
-#include "unpact/evaluation/choices.hpp"
+#include "choices.hpp"
 #include "unpact/evaluation/stage_meter.hpp"
-#include "unpact/evaluation/verify.hpp"
+#include "verify.hpp"
 
 namespace unpact {
 namespace {

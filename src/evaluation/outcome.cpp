@@ -1,4 +1,4 @@
-#include "unpact/evaluation/outcome.hpp"
+#include "outcome.hpp"
 
 #include <algorithm>
 

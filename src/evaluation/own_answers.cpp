@@ -1,6 +1,6 @@
 #include "own_answers.hpp"
 
-#include "unpact/evaluation/choices.hpp"
+#include "choices.hpp"
 
 namespace unpact {
 

@@ -1,4 +1,4 @@
-#include "unpact/evaluation/porter_stemmer.hpp"
+#include "porter_stemmer.hpp"
 
 #include <algorithm>
 #include <array>

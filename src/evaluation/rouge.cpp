@@ -1,10 +1,10 @@
-#include "unpact/evaluation/rouge.hpp"
+#include "rouge.hpp"
 
 #include <algorithm>
 #include <cstdint>
 #include <unordered_map>
 
-#include "unpact/evaluation/porter_stemmer.hpp"
+#include "porter_stemmer.hpp"
 
 namespace unpact {
 namespace {

@@ -1,4 +1,4 @@
-#include "unpact/evaluation/statistics.hpp"
+#include "statistics.hpp"
 
 #include <algorithm>
 #include <cmath>

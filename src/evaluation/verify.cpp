@@ -1,4 +1,4 @@
-#include "unpact/evaluation/verify.hpp"
+#include "verify.hpp"
 
 #include <ATen/ATen.h>
 

@@ -47,6 +47,11 @@ void check_configuration(const Configuration& c) {
   UNPACT_VALIDATE(!kind_of(c.method).needs_questions || c.unlearn.form == ExampleForm::questions,
                   concat("options 'method.forget = ", c.method.forget, "' and 'unlearn.form = texts' contradict each other"),
                   "a text has no other answer", "set unlearn.form = questions");
+  UNPACT_VALIDATE(!kind_of(c.method).answers_by_two || facts_of(c.attribution.method).takes_two_models,
+                  concat("options 'method.forget = ", c.method.forget, "' and 'attribution.method = ", c.attribution.method,
+                         "' contradict each other"),
+                  "the unlearned model answers by two models, and the attribution reads the inside of one",
+                  "use an attribution that removes, masks or replaces tokens, such as leave_one_out");
 }
 
 }  // namespace unpact

@@ -6,8 +6,8 @@
 
 #include "unpact/core/clock.hpp"
 #include "unpact/core/json.hpp"
-#include "unpact/store/schema.hpp"
-#include "unpact/store/writer.hpp"
+#include "schema.hpp"
+#include "writer.hpp"
 
 namespace unpact {
 namespace {

@@ -5,9 +5,9 @@
 #include "campaign_file.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/core/json.hpp"
-#include "unpact/store/reader.hpp"
-#include "unpact/store/schema.hpp"
-#include "unpact/store/seal.hpp"
+#include "reader.hpp"
+#include "schema.hpp"
+#include "seal.hpp"
 
 namespace unpact {
 namespace {

@@ -7,8 +7,8 @@
 #include "unpact/core/error.hpp"
 #include "unpact/core/json.hpp"
 #include "unpact/results/cell.hpp"
-#include "unpact/store/reader.hpp"
-#include "unpact/store/writer.hpp"
+#include "reader.hpp"
+#include "writer.hpp"
 
 namespace unpact {
 

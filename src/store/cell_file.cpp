@@ -10,8 +10,8 @@
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/checksum.hpp"
 #include "unpact/core/log.hpp"
-#include "unpact/store/schema.hpp"
-#include "unpact/store/seal.hpp"
+#include "schema.hpp"
+#include "seal.hpp"
 #include "unpact/comm/fail_together.hpp"
 
 namespace unpact {

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "unpact/results/cell.hpp"
-#include "unpact/store/writer.hpp"
+#include "writer.hpp"
 
 namespace unpact {
 

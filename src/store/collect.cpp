@@ -8,9 +8,9 @@
 #include "unpact/core/checksum.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/store/cell_file.hpp"
-#include "unpact/store/reader.hpp"
-#include "unpact/store/schema.hpp"
-#include "unpact/store/seal.hpp"
+#include "reader.hpp"
+#include "schema.hpp"
+#include "seal.hpp"
 
 namespace unpact {
 namespace {

@@ -1,4 +1,4 @@
-#include "unpact/store/hdf5.hpp"
+#include "hdf5.hpp"
 
 #include "unpact/core/error.hpp"
 #include "unpact/core/log.hpp"

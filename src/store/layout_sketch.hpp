@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "unpact/core/text.hpp"
-#include "unpact/store/hdf5.hpp"
-#include "unpact/store/writer.hpp"
+#include "hdf5.hpp"
+#include "writer.hpp"
 
 namespace unpact {
 

@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "unpact/core/error.hpp"
-#include "unpact/store/hdf5.hpp"
+#include "hdf5.hpp"
 
 namespace unpact::hdf5 {
 namespace {

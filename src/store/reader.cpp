@@ -1,4 +1,4 @@
-#include "unpact/store/reader.hpp"
+#include "reader.hpp"
 
 #include <algorithm>
 #include <type_traits>

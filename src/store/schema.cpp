@@ -1,4 +1,4 @@
-#include "unpact/store/schema.hpp"
+#include "schema.hpp"
 
 #include "unpact/core/error.hpp"
 #include "unpact/core/version.hpp"

@@ -1,4 +1,4 @@
-#include "unpact/store/seal.hpp"
+#include "seal.hpp"
 
 #include <fcntl.h>
 #include <sys/mman.h>

@@ -3,9 +3,9 @@
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/core/json.hpp"
-#include "unpact/store/schema.hpp"
-#include "unpact/store/seal.hpp"
-#include "unpact/store/writer.hpp"
+#include "schema.hpp"
+#include "seal.hpp"
+#include "writer.hpp"
 
 namespace unpact {
 namespace {

@@ -1,4 +1,4 @@
-#include "unpact/store/writer.hpp"
+#include "writer.hpp"
 
 #include <hdf5_hl.h>
 

@@ -26,13 +26,6 @@ void check_execution(const TrainExecution& execution) {
 
 }  // namespace
 
-TrainExecution numbers_of(const TrainExecution& execution) {
-  TrainExecution numbers;
-  numbers.dtype = execution.dtype;
-  numbers.master_weights = execution.master_weights;
-  return numbers;
-}
-
 void check_train_options(const TrainOptions& options) {
   const auto require = [](bool good, const char* name, auto value, const char* rule) {
     UNPACT_VALIDATE(good, concat("option '", name, "' is ", value), rule, "correct it in the configuration or on the command line");

@@ -1,4 +1,4 @@
-#include "unpact/unlearn/ascent_term.hpp"
+#include "ascent_term.hpp"
 
 #include <ATen/ATen.h>
 

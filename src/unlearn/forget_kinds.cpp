@@ -5,9 +5,9 @@
 #include "reinforced.hpp"
 #include "rmu.hpp"
 #include "unpact/core/error.hpp"
-#include "unpact/unlearn/ascent_term.hpp"
-#include "unpact/unlearn/logit_terms.hpp"
-#include "unpact/unlearn/preference_terms.hpp"
+#include "ascent_term.hpp"
+#include "logit_terms.hpp"
+#include "preference_terms.hpp"
 
 namespace unpact {
 namespace {

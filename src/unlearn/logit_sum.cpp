@@ -1,4 +1,4 @@
-#include "unpact/unlearn/logit_sum.hpp"
+#include "logit_sum.hpp"
 
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>

@@ -1,4 +1,4 @@
-#include "unpact/unlearn/logit_terms.hpp"
+#include "logit_terms.hpp"
 
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "unpact/core/error.hpp"
-#include "unpact/unlearn/logit_sum.hpp"
+#include "logit_sum.hpp"
 
 namespace unpact {
 namespace {

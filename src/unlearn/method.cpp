@@ -7,7 +7,7 @@
 #include "forget_kinds.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/train/streamed_model.hpp"
-#include "unpact/unlearn/retain_terms.hpp"
+#include "retain_terms.hpp"
 
 namespace unpact {
 namespace {

@@ -1,4 +1,4 @@
-#include "unpact/unlearn/preference_terms.hpp"
+#include "preference_terms.hpp"
 
 #include <ATen/ATen.h>
 

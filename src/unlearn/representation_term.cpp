@@ -1,4 +1,4 @@
-#include "unpact/unlearn/representation_term.hpp"
+#include "representation_term.hpp"
 
 #include <ATen/ATen.h>
 

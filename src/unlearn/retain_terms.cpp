@@ -1,9 +1,9 @@
-#include "unpact/unlearn/retain_terms.hpp"
+#include "retain_terms.hpp"
 
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
-#include "unpact/unlearn/logit_sum.hpp"
+#include "logit_sum.hpp"
 
 namespace unpact {
 

@@ -3,7 +3,7 @@
 #include <set>
 
 #include "unpact/core/error.hpp"
-#include "unpact/unlearn/representation_term.hpp"
+#include "representation_term.hpp"
 
 namespace unpact {
 namespace {

@@ -1,4 +1,4 @@
-#include "unpact/attribution/quadrature.hpp"
+#include "../../src/attribution/quadrature.hpp"
 
 #include <gtest/gtest.h>
 

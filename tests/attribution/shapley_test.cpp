@@ -1,4 +1,4 @@
-#include "unpact/attribution/shapley.hpp"
+#include "../../src/attribution/shapley.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

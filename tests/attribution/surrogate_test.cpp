@@ -1,4 +1,4 @@
-#include "unpact/attribution/surrogate.hpp"
+#include "../../src/attribution/surrogate.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

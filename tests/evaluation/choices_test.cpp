@@ -1,4 +1,4 @@
-#include "unpact/evaluation/choices.hpp"
+#include "../../src/evaluation/choices.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

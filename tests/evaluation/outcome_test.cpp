@@ -1,4 +1,4 @@
-#include "unpact/evaluation/outcome.hpp"
+#include "../../src/evaluation/outcome.hpp"
 
 #include <gtest/gtest.h>
 

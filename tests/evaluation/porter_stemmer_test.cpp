@@ -1,4 +1,4 @@
-#include "unpact/evaluation/porter_stemmer.hpp"
+#include "../../src/evaluation/porter_stemmer.hpp"
 
 #include <gtest/gtest.h>
 

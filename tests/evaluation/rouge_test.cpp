@@ -1,4 +1,4 @@
-#include "unpact/evaluation/rouge.hpp"
+#include "../../src/evaluation/rouge.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

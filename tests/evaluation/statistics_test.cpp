@@ -1,4 +1,4 @@
-#include "unpact/evaluation/statistics.hpp"
+#include "../../src/evaluation/statistics.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "unpact/evaluation/verify.hpp"
+#include "../../src/evaluation/verify.hpp"
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>

@@ -26,5 +26,15 @@ TEST(HelpText, OfEveryJobAndOfAnUnknownOne) {
   EXPECT_THAT(message_of<UserError>([] { help_text("finetun"); }), HasSubstr("did you mean 'finetune'?"));
 }
 
+TEST(RequireTokenRemoval, RefusesWhatOnlyWholeEvaluationsHeed) {
+  Configuration c;
+  require_token_removal(c, "ask");
+  c.attribution.settings.unit = RemovalUnit::word;
+  EXPECT_THAT(message_of<UserError>([&] { require_token_removal(c, "ask"); }), AllOf(HasSubstr("attribution.unit"), HasSubstr("word")));
+  c.attribution.settings = {};
+  c.attribution.settings.verify = 3;
+  EXPECT_THAT(message_of<UserError>([&] { require_token_removal(c, "ask"); }), HasSubstr("attribution.verify"));
+}
+
 }  // namespace
 }  // namespace unpact

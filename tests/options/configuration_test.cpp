@@ -196,6 +196,12 @@ TEST(MethodName, IsMadeOfItsTermsWhereNoneIsGiven) {
   EXPECT_EQ(resolve({}, "evaluate").method.name, "") << "the unlearned model's folder says it";
 }
 
+TEST(Refusal, AttributionsThatCannotLookIntoWhatTheMethodMakes) {
+  EXPECT_THAT(refusal({"--method.forget", "whp", "--attribution.method", "rollout"}),
+              AllOf(HasSubstr("'method.forget = whp' and 'attribution.method = rollout' contradict"), HasSubstr("leave_one_out")));
+  EXPECT_EQ(refusal({"--method.forget", "whp", "--attribution.method", "shapley"}), "nothing was thrown");
+}
+
 TEST(Refusal, MethodsThatContradictThemselvesOrTheText) {
   EXPECT_THAT(refusal({"--method.forget", "dpo", "--method.alternates", "idk.txt", "--unlearn.form", "texts"}), HasSubstr("'unlearn.form = texts' contradict"));
   EXPECT_THAT(refusal({"--method.npo_variant", "muse_logit"}), AllOf(HasSubstr("method.npo_variant"), HasSubstr("only method.forget = npo")));

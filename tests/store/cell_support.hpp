@@ -13,7 +13,7 @@
 #include "unpact/comm/communicator.hpp"
 #include "unpact/core/random.hpp"
 #include "unpact/results/cell.hpp"
-#include "unpact/store/hdf5.hpp"
+#include "../../src/store/hdf5.hpp"
 
 namespace unpact::test {
 

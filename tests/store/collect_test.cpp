@@ -8,7 +8,7 @@
 #include "unpact/core/checksum.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/store/cell_file.hpp"
-#include "unpact/store/reader.hpp"
+#include "../../src/store/reader.hpp"
 
 namespace unpact::test {
 namespace {

@@ -9,8 +9,8 @@
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/store/cell_file.hpp"
-#include "unpact/store/schema.hpp"
-#include "unpact/store/seal.hpp"
+#include "../../src/store/schema.hpp"
+#include "../../src/store/seal.hpp"
 
 namespace unpact::test {
 namespace {

@@ -4,7 +4,7 @@
 #include "store/cell_support.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/store/cell_file.hpp"
-#include "unpact/store/seal.hpp"
+#include "../../src/store/seal.hpp"
 
 namespace unpact::test {
 namespace {

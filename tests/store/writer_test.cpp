@@ -1,4 +1,4 @@
-#include "unpact/store/writer.hpp"
+#include "../../src/store/writer.hpp"
 
 #include <gmock/gmock.h>
 
@@ -6,7 +6,7 @@
 
 #include "store/cell_support.hpp"
 #include "unpact/core/error.hpp"
-#include "unpact/store/reader.hpp"
+#include "../../src/store/reader.hpp"
 #include "unpact/comm/fail_together.hpp"
 
 namespace unpact::test {

@@ -1,4 +1,4 @@
-#include "unpact/unlearn/ascent_term.hpp"
+#include "../../src/unlearn/ascent_term.hpp"
 
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>

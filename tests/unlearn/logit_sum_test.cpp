@@ -1,4 +1,4 @@
-#include "unpact/unlearn/logit_sum.hpp"
+#include "../../src/unlearn/logit_sum.hpp"
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>

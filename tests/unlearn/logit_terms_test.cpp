@@ -1,4 +1,4 @@
-#include "unpact/unlearn/logit_terms.hpp"
+#include "../../src/unlearn/logit_terms.hpp"
 
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>

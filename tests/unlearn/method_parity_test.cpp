@@ -5,7 +5,7 @@
 #include "support/named.hpp"
 #include "support/loss_parity.hpp"
 #include "unpact/unlearn/method.hpp"
-#include "unpact/unlearn/representation_term.hpp"
+#include "../../src/unlearn/representation_term.hpp"
 
 namespace unpact {
 namespace {

@@ -1,4 +1,4 @@
-#include "unpact/unlearn/representation_term.hpp"
+#include "../../src/unlearn/representation_term.hpp"
 
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>

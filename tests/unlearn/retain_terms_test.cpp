@@ -1,4 +1,4 @@
-#include "unpact/unlearn/retain_terms.hpp"
+#include "../../src/unlearn/retain_terms.hpp"
 
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>

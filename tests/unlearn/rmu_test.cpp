@@ -6,7 +6,7 @@
 #include "core/temporary_folder.hpp"
 #include "support/training_examples.hpp"
 #include "support/unlearning_methods.hpp"
-#include "unpact/unlearn/representation_term.hpp"
+#include "../../src/unlearn/representation_term.hpp"
 
 namespace unpact {
 namespace {

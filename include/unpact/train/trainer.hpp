@@ -50,9 +50,6 @@ struct TrainExecution {
   double peak_tflops = 0;                ///< of one rank's device, for the MFU; 0: unknown
 };
 
-/// The part of it that decides numbers; the rest as by default.
-TrainExecution numbers_of(const TrainExecution& execution);
-
 struct TrainOptions {
   std::int64_t epochs = 1;       ///< passes over the first term's examples
   std::int64_t max_steps = 0;    ///< 0: as many as the epochs need

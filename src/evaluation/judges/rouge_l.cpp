@@ -1,6 +1,6 @@
 #include "judges.hpp"
 #include "unpact/core/text.hpp"
-#include "unpact/evaluation/rouge.hpp"
+#include "../rouge.hpp"
 
 namespace unpact {
 namespace {

@@ -1,6 +1,6 @@
 #include "probes.hpp"
 #include "unpact/core/error.hpp"
-#include "unpact/evaluation/choices.hpp"
+#include "../choices.hpp"
 #include "unpact/evaluation/phrasings.hpp"
 
 namespace unpact {

@@ -1,6 +1,6 @@
 #include "probes.hpp"
 #include "unpact/core/text.hpp"
-#include "unpact/evaluation/choices.hpp"
+#include "../choices.hpp"
 
 namespace unpact {
 namespace {

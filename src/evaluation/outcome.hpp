@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <span>
 
-#include "unpact/evaluation/statistics.hpp"
+#include "statistics.hpp"
 #include "unpact/results/outcome.hpp"
 
 namespace unpact {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "unpact/store/hdf5.hpp"
+#include "hdf5.hpp"
 
 namespace unpact::hdf5 {
 

@@ -2,8 +2,8 @@
 /// Names and versions of the formats, and the attributes that every file of them carries.
 #include <string>
 
-#include "unpact/store/reader.hpp"
-#include "unpact/store/writer.hpp"
+#include "reader.hpp"
+#include "writer.hpp"
 
 namespace unpact {
 

@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "unpact/comm/communicator.hpp"
-#include "unpact/store/hdf5.hpp"
+#include "hdf5.hpp"
 
 namespace unpact::hdf5 {
 

@@ -1,6 +1,6 @@
 #pragma once
 /// What an unlearning method does with the retain set besides plain cross-entropy (`gd`, CrossEntropyTerm).
-#include "unpact/unlearn/logit_terms.hpp"
+#include "logit_terms.hpp"
 #include "unpact/unlearn/variants.hpp"
 
 namespace unpact {
