@@ -30,14 +30,16 @@ void explain(const char* folder, const char* question) {
   if (answer.empty()) return;
 
   // C(x_i, y) = LP(x, y) - LP(x without x_i, y) for every candidate i, in nats per answer token.
-  const std::vector<float> contributions = SharedPrefixEngine().run(model.transformer, task_of(prompt, answer)).contributions();
+  const std::vector<float> contributions =
+      SharedPrefixEngine().run(model.transformer, task_of(prompt, answer)).contributions();
   const std::vector<std::uint8_t> is_key = find_key_tokens(contributions, KeyTokenOptions());
   for (std::size_t i = 0; i < contributions.size(); ++i) {
     const auto piece = model.tokenizer->piece(prompt.ids[prompt.candidate_begin + i]);
     std::printf("%+8.3f  %s%s\n", contributions[i], piece.c_str(), is_key[i] != 0 ? "  (KeyToken)" : "");
   }
   std::printf("KeyTokens:");
-  for (const auto& words : words_behind(prompt, std::vector<bool>(is_key.begin(), is_key.end()))) std::printf(" [%s]", words.c_str());
+  for (const auto& words : words_behind(prompt, std::vector<bool>(is_key.begin(), is_key.end())))
+    std::printf(" [%s]", words.c_str());
   std::printf("\n");
 }
 

@@ -15,14 +15,16 @@ namespace fs = std::filesystem;
 ExitCode run_evaluate(const Communicator& world, const CommandLine&, const Configuration& given) {
   auto c = given;
   require_model(c);
-  UNPACT_VALIDATE(!c.evaluate.unlearned.empty(), "no unlearned model was given", "this job compares two models", "add --unlearned DIR");
+  UNPACT_VALIDATE(!c.evaluate.unlearned.empty(), "no unlearned model was given", "this job compares two models",
+                  "add --unlearned DIR");
   const Session session(world, c.run);
   session.open_output(c.run.output);
   describe_unlearned(c);
   const auto unlearned = load_language_model(c.evaluate.unlearned, c.prompt.resolve(), session.device());
   const auto baseline = prepare_baseline(session, c, c.run.output);
-  UNPACT_VALIDATE(unlearned.tokenizer->checksum() == baseline.target.tokenizer->checksum(), "the two models have different tokenizers",
-                  "their contributions belong to different tokens", "give the unlearned model that came from this target");
+  UNPACT_VALIDATE(unlearned.tokenizer->checksum() == baseline.target.tokenizer->checksum(),
+                  "the two models have different tokenizers", "their contributions belong to different tokens",
+                  "give the unlearned model that came from this target");
   auto pages = pages_of_cell(world, baseline, unlearned, c, c.run.output);
   auto record = compare_with_baseline(session, world, baseline, unlearned, c, pages);
   record.provenance.ended = utc_now();

@@ -23,8 +23,10 @@ std::string help_of_program() {
   std::ostringstream out;
   out << "unpact: has an unlearned language model forgotten, hidden or lost its knowledge?\n\n"
       << "usage: unpact JOB [--config FILE] [--section.key value ...]\n\njobs:\n";
-  for (const auto& job : job_table()) out << "  " << job.name << std::string(12 - job.name.size(), ' ') << job.summary << "\n";
-  out << "\nunpact JOB --help lists a job's options; --print-config prints the resolved configuration; --version the version.\n"
+  for (const auto& job : job_table())
+    out << "  " << job.name << std::string(12 - job.name.size(), ' ') << job.summary << "\n";
+  out << "\nunpact JOB --help lists a job's options; --print-config prints the resolved configuration; --version the "
+         "version.\n"
       << "exit codes: 0 done, 1 user error, 2 failure, 75 stopped at a checkpoint, please requeue\n";
   return out.str();
 }
@@ -33,32 +35,50 @@ std::string help_of_program() {
 
 const std::vector<Job>& job_table() {
   static const std::vector<Job> table = {
-      {"ask", "Asks one or two models a question and shows which words of it decided.",
+      {"ask",
+       "Asks one or two models a question and shows which words of it decided.",
        "unpact ask --model DIR [--unlearned DIR] --prompt \"...\" [--answer \"...\"] [--json]\n"
        "       unpact ask --model DIR [--unlearned DIR] --input FILE|- [--json]",
-       {"run", "model", "ask", "prompt", "generation", "attribution"}, run_ask},
-      {"attribute", "Answers every question of a dataset and attributes the answers to the prompts' tokens, for one model.",
+       {"run", "model", "ask", "prompt", "generation", "attribution"},
+       run_ask},
+      {"attribute",
+       "Answers every question of a dataset and attributes the answers to the prompts' tokens, for one model.",
        "unpact attribute --model DIR --dataset NAME --config FILE [--attribution.method METHOD] [--output DIR]\n"
        "       unpact attribute --tune --model DIR --dataset NAME --config FILE [--output DIR]",
-       {"run", "model", "prompt", "dataset", "generation", "attribution", "judge"}, run_attribute},
-      {"collect", "Builds campaign.h5 from the cells of a campaign's folder.", "unpact collect --output DIR", {"run"}, run_collect},
-      {"evaluate", "Compares a target with an unlearned model: outcomes, focus shift, recovery and destruction.",
+       {"run", "model", "prompt", "dataset", "generation", "attribution", "judge"},
+       run_attribute},
+      {"collect",
+       "Builds campaign.h5 from the cells of a campaign's folder.",
+       "unpact collect --output DIR",
+       {"run"},
+       run_collect},
+      {"evaluate",
+       "Compares a target with an unlearned model: outcomes, focus shift, recovery and destruction.",
        "unpact evaluate --model DIR --unlearned DIR --dataset NAME --config FILE [--output DIR]",
-       {"run", "model", "evaluate", "prompt", "dataset", "generation", "attribution", "judge", "probe", "method"}, run_evaluate},
-      {"finetune", "Fine-tunes a model on a dataset: the target, a reinforced or a retrained model.",
-       "unpact finetune --config FILE [--output DIR]", {"run", "model", "prompt", "dataset", "finetune", "train"}, run_finetune},
-      {"inspect", "Says what a model, tokenizer, dataset, results file or this machine is.",
+       {"run", "model", "evaluate", "prompt", "dataset", "generation", "attribution", "judge", "probe", "method"},
+       run_evaluate},
+      {"finetune",
+       "Fine-tunes a model on a dataset: the target, a reinforced or a retrained model.",
+       "unpact finetune --config FILE [--output DIR]",
+       {"run", "model", "prompt", "dataset", "finetune", "train"},
+       run_finetune},
+      {"inspect",
+       "Says what a model, tokenizer, dataset, results file or this machine is.",
        "unpact inspect model DIR [--inspect.quick true] [--inspect.ranks W] [--json]\n"
        "       unpact inspect tokenizer|dataset|results|machine [PATH]",
-       {"inspect", "dataset", "prompt"}, run_inspect},
-      {"reproduce", "Runs a whole campaign: every model, dataset, method and seed that it names. Finished cells are skipped.",
+       {"inspect", "dataset", "prompt"},
+       run_inspect},
+      {"reproduce",
+       "Runs a whole campaign: every model, dataset, method and seed that it names. Finished cells are skipped.",
        "unpact reproduce --config FILE",
-       {"run", "campaign", "model", "prompt", "dataset", "finetune", "unlearn", "method", "train", "generation", "attribution", "judge",
-        "probe"},
+       {"run", "campaign", "model", "prompt", "dataset", "finetune", "unlearn", "method", "train", "generation",
+        "attribution", "judge", "probe"},
        run_reproduce},
-      {"unlearn", "Makes a model forget the forget set.",
+      {"unlearn",
+       "Makes a model forget the forget set.",
        "unpact unlearn --model DIR --method NAME --dataset NAME --config FILE [--output DIR]",
-       {"run", "model", "prompt", "dataset", "unlearn", "method", "train"}, run_unlearn}};
+       {"run", "model", "prompt", "dataset", "unlearn", "method", "train"},
+       run_unlearn}};
   return table;
 }
 
@@ -96,14 +116,16 @@ std::string help_text(const std::string& name) {
 
 void require_token_removal(const Configuration& c, const std::string& job) {
   const auto& settings = c.attribution.settings;
-  UNPACT_VALIDATE(settings.unit == RemovalUnit::token, concat("option 'attribution.unit' is '", name_of_value(settings.unit), "'"),
+  UNPACT_VALIDATE(settings.unit == RemovalUnit::token,
+                  concat("option 'attribution.unit' is '", name_of_value(settings.unit), "'"),
                   concat(job, " takes out one token at a time"), "remove it, or use `unpact attribute`");
-  UNPACT_VALIDATE(settings.verify == 0, concat("option 'attribution.verify' is ", settings.verify), concat(job, " verifies nothing"),
-                  "remove it, or use `unpact attribute`");
+  UNPACT_VALIDATE(settings.verify == 0, concat("option 'attribution.verify' is ", settings.verify),
+                  concat(job, " verifies nothing"), "remove it, or use `unpact attribute`");
 }
 
 void require_model(const Configuration& c) {
-  UNPACT_VALIDATE(!c.model.path.empty(), "no model was given", "this job works on an existing checkpoint", "add --model DIR");
+  UNPACT_VALIDATE(!c.model.path.empty(), "no model was given", "this job works on an existing checkpoint",
+                  "add --model DIR");
 }
 
 }  // namespace unpact

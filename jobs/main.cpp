@@ -84,8 +84,9 @@ int main(int argc, char** argv) {
   unpact::log::set_rank(world.rank(), world.size());
   const int status = run(world, {argv + 1, argv + argc});
   if (status == 0 && !std::cout.flush()) {
-    unpact::log::error("standard output cannot be written\n  reason: the disk is full or the reader has gone\n"
-                       "  hint:   send it elsewhere");
+    unpact::log::error(
+        "standard output cannot be written\n  reason: the disk is full or the reader has gone\n"
+        "  hint:   send it elsewhere");
     return static_cast<int>(ExitCode::failure);
   }
   return status;

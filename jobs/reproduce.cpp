@@ -51,8 +51,8 @@ class Campaign {
   /// All cells of one model and dataset: the baseline by everybody, then the cells by groups.
   void run_pair(const Pair& pair) {
     for (const auto& cell : pair.cells)
-      planned_.push_back({cell_id(cell), cell.model.name, cell.dataset.name, cell.method.name, static_cast<std::int64_t>(cell.run.seed),
-                          cell_file(folder_, cell_id(cell))});
+      planned_.push_back({cell_id(cell), cell.model.name, cell.dataset.name, cell.method.name,
+                          static_cast<std::int64_t>(cell.run.seed), cell_file(folder_, cell_id(cell))});
     const auto baseline = prepare_baseline(session_, pair.configuration, folder_);
     SharedWorkQueue queue(session_.world(), static_cast<std::int64_t>(pair.cells.size()));
     while (!wants_to_stop()) {
@@ -102,8 +102,8 @@ class Campaign {
     log::info(concat("\n", summary_table(records)));
     log::info(concat(summary.finished, " cell(s) finished, ", summary.missing, " missing, ", summary.broken, " broken, in ",
                      format_duration(seconds)));
-    log::info(concat("Results: ", (folder_ / "campaign.h5").string(), "\nReport:  python -m unpact_results report ", folder_.string(), "  (writes ",
-                     (folder_ / "report.html").string(), ")"));
+    log::info(concat("Results: ", (folder_ / "campaign.h5").string(), "\nReport:  python -m unpact_results report ",
+                     folder_.string(), "  (writes ", (folder_ / "report.html").string(), ")"));
   }
 
   Configuration configuration_;
@@ -118,6 +118,8 @@ class Campaign {
 
 }  // namespace
 
-ExitCode run_reproduce(const Communicator& world, const CommandLine& command_line, const Configuration&) { return Campaign(world, command_line).run(); }
+ExitCode run_reproduce(const Communicator& world, const CommandLine& command_line, const Configuration&) {
+  return Campaign(world, command_line).run();
+}
 
 }  // namespace unpact

@@ -36,19 +36,22 @@ ExitCode plan_unlearning(const Session& session, const Configuration& c, const D
     for (const auto& example : *set) longest = std::max(longest, example.ids.size());
   auto options = c.unlearn_training();
   options.device = session.device();
-  const auto plan = plan_memory(config, weights_trained_by(c.method, config), session.world().size(), options, static_cast<std::int64_t>(longest),
-                                target_in_memory(c));
+  const auto plan = plan_memory(config, weights_trained_by(c.method, config), session.world().size(), options,
+                                static_cast<std::int64_t>(longest), target_in_memory(c));
   const auto node = session.world().split_by_node();
   const int sharing = session.device().is_cpu() ? node.size() : 1;
-  const auto host_free = static_cast<double>(available_memory(at::kCPU)), free = static_cast<double>(available_memory(session.device()));
-  log::info(concat("Memory of one rank of ", session.world().size(), ", longest example ", longest, " tokens:\n", plan.table(), "  free: ",
-                   free / (1 << 30) / sharing, " GiB a rank"));
+  const auto host_free = static_cast<double>(available_memory(at::kCPU)),
+             free = static_cast<double>(available_memory(session.device()));
+  log::info(concat("Memory of one rank of ", session.world().size(), ", longest example ", longest, " tokens:\n",
+                   plan.table(), "  free: ", free / (1 << 30) / sharing, " GiB a rank"));
   const auto lacking = session.world().max(plan.total() * sharing - free);
-  UNPACT_VALIDATE(lacking <= 0, "this training does not fit into the memory", concat(lacking / (1 << 30), " GiB are missing on a node or device"),
+  UNPACT_VALIDATE(lacking <= 0, "this training does not fit into the memory",
+                  concat(lacking / (1 << 30), " GiB are missing on a node or device"),
                   "use more ranks, train.recompute = true, train.dtype = bf16, a smaller micro_batch or shorter examples");
   const auto lacking_host = session.world().max(plan.host_total() * node.size() - host_free);
   UNPACT_VALIDATE(plan.host_total() == 0 || lacking_host <= 0, "the optimizer does not fit into the host's memory",
-                  concat(lacking_host / (1 << 30), " GiB are missing on a node"), "use more nodes, or train.offload_optimizer = false");
+                  concat(lacking_host / (1 << 30), " GiB are missing on a node"),
+                  "use more nodes, or train.offload_optimizer = false");
   return ExitCode::done;
 }
 
@@ -73,7 +76,8 @@ ExitCode run_unlearn(const Communicator& world, const CommandLine&, const Config
   options.step_log = folder.string() + ".train.jsonl";
   Progress progress(c.method.name, count_steps(options, static_cast<std::int64_t>(data.forget->size())), "steps");
   auto result = unlearn(target.transformer, c.method, options, data, *collectives, [&](const StepReport& report) {
-    log::detail(concat("step ", report.step, " loss ", report.loss, " gradient norm ", report.gradient_norm, " lr ", report.learning_rate));
+    log::detail(concat("step ", report.step, " loss ", report.loss, " gradient norm ", report.gradient_norm, " lr ",
+                       report.learning_rate));
     progress.advance(1, step_note(report));
   });
   progress.finish();

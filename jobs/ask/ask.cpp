@@ -46,7 +46,8 @@ std::vector<Asked> read_lines(std::istream& in) {
     Asked item;
     item.line = number;
     try {
-      UNPACT_VALIDATE(text.size() <= max_line, "the line is too long", concat(text.size(), " bytes"), "one JSON object a line");
+      UNPACT_VALIDATE(text.size() <= max_line, "the line is too long", concat(text.size(), " bytes"),
+                      "one JSON object a line");
       const std::string where = "the input";  // its number is said with every message
       const auto json = parse_json(text, where, 8);
       item.prompt = require_string(json, "prompt", where);
@@ -63,13 +64,14 @@ std::vector<Asked> read_input(const AskOptions& options) {
   if (options.input.empty()) return {{options.prompt, options.answer, "", 0}};
   if (options.input == "-") return read_lines(std::cin);
   std::ifstream in(options.input);
-  UNPACT_VALIDATE(in.is_open(), concat("cannot read ", options.input), "there is no such file", "check the path, or use - for standard input");
+  UNPACT_VALIDATE(in.is_open(), concat("cannot read ", options.input), "there is no such file",
+                  "check the path, or use - for standard input");
   return read_lines(in);
 }
 
 /// Asks and attributes on this rank alone.
-Reply ask_one(const LanguageModel& model, const Prompt& prompt, const std::string& given, const Attributing& attributing, double noise_floor,
-              std::uint64_t item, const Configuration& c) {
+Reply ask_one(const LanguageModel& model, const Prompt& prompt, const std::string& given, const Attributing& attributing,
+              double noise_floor, std::uint64_t item, const Configuration& c) {
   Reply reply;
   const auto own = generate(model.transformer, {{prompt.ids, 0}}, c.generation).front();
   reply.own_answer = model.text_of(own);
@@ -81,7 +83,8 @@ Reply ask_one(const LanguageModel& model, const Prompt& prompt, const std::strin
   if (matrix.empty()) {
     reply.answer_log_probabilities = score_answers(model.transformer, {{prompt.ids, reply.answer_ids}}).front();
   } else {
-    reply.answer_log_probabilities.assign(matrix.begin(), matrix.begin() + static_cast<std::ptrdiff_t>(reply.answer_ids.size()));
+    reply.answer_log_probabilities.assign(matrix.begin(),
+                                          matrix.begin() + static_cast<std::ptrdiff_t>(reply.answer_ids.size()));
   }
   const auto& values = reply.attribution.values;
   reply.keys = find_key_tokens(values, c.attribution.keys);
@@ -91,7 +94,8 @@ Reply ask_one(const LanguageModel& model, const Prompt& prompt, const std::strin
 }
 
 /// Noise of one model, on the first prompt that works: measured once, since it costs several passes.
-double noise_floor_of_input(const LanguageModel& model, const AttributionMethod& method, const std::vector<Asked>& asked, const Configuration& c) {
+double noise_floor_of_input(const LanguageModel& model, const AttributionMethod& method, const std::vector<Asked>& asked,
+                            const Configuration& c) {
   for (const auto& item : asked) {
     try {
       if (!item.error.empty()) continue;
@@ -125,11 +129,12 @@ std::vector<StripToken> strip_of(const Prompt& prompt, const Reply& reply, const
 
 /// Lists over the prompt's tokens; tokens of the template are context and have no contribution (null).
 Json reply_json(const Prompt& prompt, const Reply& reply, const Tokenizer& tokenizer) {
-  Json json = {{"answer", reply.answer}, {"own_answer", reply.own_answer}, {"answer_tokens", Json::array()},
-               {"contributions", Json::array()}, {"key_tokens", Json::array()}, {"key_token_uncertain", Json::array()}};
+  Json json = {{"answer", reply.answer},         {"own_answer", reply.own_answer}, {"answer_tokens", Json::array()},
+               {"contributions", Json::array()}, {"key_tokens", Json::array()},    {"key_token_uncertain", Json::array()}};
   for (std::size_t k = 0; k < reply.answer_ids.size(); ++k) {
-    Json token = {{"id", reply.answer_ids[k]},
-                  {"piece", reply.answer_ids[k] < tokenizer.vocabulary_size() ? tokenizer.piece(reply.answer_ids[k]) : std::string()}};
+    Json token = {
+        {"id", reply.answer_ids[k]},
+        {"piece", reply.answer_ids[k] < tokenizer.vocabulary_size() ? tokenizer.piece(reply.answer_ids[k]) : std::string()}};
     token["logprob"] = reply.answer_log_probabilities.empty() ? Json() : Json(reply.answer_log_probabilities[k]);
     json["answer_tokens"].push_back(token);
   }
@@ -141,8 +146,8 @@ Json reply_json(const Prompt& prompt, const Reply& reply, const Tokenizer& token
   return json;
 }
 
-std::string json_line(const Asked& asked, const Prompt& prompt, const std::vector<Reply>& replies, const Tokenizer& tokenizer,
-                      const std::string& method) {
+std::string json_line(const Asked& asked, const Prompt& prompt, const std::vector<Reply>& replies,
+                      const Tokenizer& tokenizer, const std::string& method) {
   Json json = {{"prompt", asked.prompt}, {"prompt_tokens", Json::array()}};
   for (const auto id : prompt.ids) json["prompt_tokens"].push_back({{"id", id}, {"piece", tokenizer.piece(id)}});
   if (const auto inexact = inexactness_of(method); !inexact.empty()) json["inexact"] = inexact;
@@ -171,9 +176,11 @@ std::string readable(const Asked& asked, const Prompt& prompt, const std::vector
     const auto words = words_behind(prompt, std::vector<bool>(keys.begin(), keys.end()));
     text += concat("  KeyTokens: ", words.empty() ? "none" : join(words, ", "), "\n");
   }
-  return text + concat("\n(", colour ? "blue supports the answer, orange hurts it; " : "", "full scale ", scale, is_in_nats(method) ? " nats per answer token" : " of the attention",
-                       any_uncertain ? "; ? noise could turn whether it is a KeyToken" : "", ")\n",
-                       inexactness_of(method).empty() ? "" : concat("(inexact: ", inexactness_of(method), ", and has a ?)\n"));
+  return text +
+         concat("\n(", colour ? "blue supports the answer, orange hurts it; " : "", "full scale ", scale,
+                is_in_nats(method) ? " nats per answer token" : " of the attention",
+                any_uncertain ? "; ? noise could turn whether it is a KeyToken" : "", ")\n",
+                inexactness_of(method).empty() ? "" : concat("(inexact: ", inexactness_of(method), ", and has a ?)\n"));
 }
 
 /// What is printed for one item.
@@ -181,11 +188,13 @@ struct Printed {
   bool is_answer = false;
   std::string text;
   template <class Self>
-  static auto fields(Self& self) { return std::tie(self.is_answer, self.text); }
+  static auto fields(Self& self) {
+    return std::tie(self.is_answer, self.text);
+  }
 };
 
-Printed answer_item(const Asked& asked, std::uint64_t item, const std::vector<LanguageModel>& models, const Attributing& attributing,
-                        const Configuration& c, bool colour) {
+Printed answer_item(const Asked& asked, std::uint64_t item, const std::vector<LanguageModel>& models,
+                    const Attributing& attributing, const Configuration& c, bool colour) {
   const auto& tokenizer = *models.front().tokenizer;
   try {
     if (!asked.error.empty()) throw UserError(asked.error, "", "");
@@ -199,7 +208,8 @@ Printed answer_item(const Asked& asked, std::uint64_t item, const std::vector<La
     if (asked.line == 0) throw;  // a single question on the command line: its error is the program's
     const auto reason = error.reason().empty() ? error.problem() : concat(error.problem(), ": ", error.reason());
     if (!c.ask.json) return {false, concat("line ", asked.line, ": ", reason, "\n")};
-    return {false, Json({{"line", asked.line}, {"error", reason}}).dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"};
+    return {false,
+            Json({{"line", asked.line}, {"error", reason}}).dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"};
   }
 }
 
@@ -216,8 +226,9 @@ ExitCode run_ask(const Communicator& world, const CommandLine&, const Configurat
   models.push_back(load_language_model(c.model.path, c.prompt.resolve(), session.device()));
   if (!c.ask.unlearned.empty()) {
     models.push_back(load_language_model(c.ask.unlearned, c.prompt.resolve(), session.device()));
-    UNPACT_VALIDATE(models[0].tokenizer->checksum() == models[1].tokenizer->checksum(), "the two models have different tokenizers",
-                    "their contributions belong to different tokens", "give the unlearned model that came from this target");
+    UNPACT_VALIDATE(models[0].tokenizer->checksum() == models[1].tokenizer->checksum(),
+                    "the two models have different tokenizers", "their contributions belong to different tokens",
+                    "give the unlearned model that came from this target");
   }
   // Standard input reaches one rank only.
   std::vector<Asked> asked;
@@ -229,7 +240,8 @@ ExitCode run_ask(const Communicator& world, const CommandLine&, const Configurat
     asked.clear();
     for (const auto& item : received) asked.push_back({item[0], item[1], item[2], item[3]});
   }
-  Attributing attributing{make_attribution_method(c.attribution.method, c.attribution.settings, c.run.seed, *models[0].tokenizer), {}};
+  Attributing attributing{
+      make_attribution_method(c.attribution.method, c.attribution.settings, c.run.seed, *models[0].tokenizer), {}};
   for (const auto& model : models) {
     attributing.method->check_model(model.transformer);
     attributing.noise_floor.push_back(noise_floor_of_input(model, *attributing.method, asked, c));
@@ -241,14 +253,16 @@ ExitCode run_ask(const Communicator& world, const CommandLine&, const Configurat
     const auto count = std::min(page, asked.size() - first);
     const auto lines = share_work(world, count, 1, [&](std::size_t begin, std::size_t end) {
       std::vector<Printed> out;
-      for (auto i = begin; i < end; ++i) out.push_back(answer_item(asked[first + i], first + i, models, attributing, c, colour));
+      for (auto i = begin; i < end; ++i)
+        out.push_back(answer_item(asked[first + i], first + i, models, attributing, c, colour));
       return out;
     });
     for (const auto& printed : lines) failed += !printed.is_answer;
     if (!world.is_root()) continue;
     for (const auto& printed : lines) std::cout << printed.text;
     if (!std::cout.flush())
-      throw RuntimeFailure("the answers cannot be written", "standard output is full or its reader has gone", "send it elsewhere");
+      throw RuntimeFailure("the answers cannot be written", "standard output is full or its reader has gone",
+                           "send it elsewhere");
   }
   if (failed == 0) return ExitCode::done;
   if (world.is_root()) log::warn(concat(failed, " of ", asked.size(), " lines could not be answered"));

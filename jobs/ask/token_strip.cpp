@@ -45,9 +45,12 @@ std::string render_strip(const std::vector<StripToken>& tokens, double scale, bo
       char number[16];
       std::snprintf(number, sizeof number, "%+.2f", token.contribution);
       const char* doubt = token.is_uncertain ? "?" : "";
-      line += token.is_key ? concat("[", piece, " ", number, doubt, "]") : token.is_uncertain ? concat(piece, "(", number, "?)") : piece;
+      line += token.is_key         ? concat("[", piece, " ", number, doubt, "]")
+              : token.is_uncertain ? concat(piece, "(", number, "?)")
+                                   : piece;
     } else if (token.is_candidate) {
-      line += background(token.contribution / scale) + (token.is_key ? "\033[1;4m" : "") + piece + (token.is_uncertain ? "?" : "") + "\033[0m";
+      line += background(token.contribution / scale) + (token.is_key ? "\033[1;4m" : "") + piece +
+              (token.is_uncertain ? "?" : "") + "\033[0m";
     } else {
       line += "\033[2m" + piece + "\033[0m";
     }

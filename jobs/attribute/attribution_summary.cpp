@@ -31,7 +31,8 @@ std::vector<std::pair<std::string, std::string>> attribution_summary(const CellR
   std::vector<std::string> settings;
   for (const auto& [name, value] : record.attribution_settings) settings.push_back(concat(name, " ", value));
   std::vector<std::pair<std::string, std::string>> lines = {
-      {"attribution", settings.empty() ? record.attribution_method : concat(record.attribution_method, " (", join(settings, ", "), ")")}};
+      {"attribution",
+       settings.empty() ? record.attribution_method : concat(record.attribution_method, " (", join(settings, ", "), ")")}};
   std::size_t candidates = 0;
   std::ptrdiff_t keys = 0, uncertain = 0;
   for (const auto* part : {&record.target.gold, &record.target.own}) {
@@ -39,21 +40,27 @@ std::vector<std::pair<std::string, std::string>> attribution_summary(const CellR
     keys += std::count(part->is_key_token.values.begin(), part->is_key_token.values.end(), 1);
     uncertain += std::count(part->is_uncertain.values.begin(), part->is_uncertain.values.end(), 1);
   }
-  lines.emplace_back("target's KeyTokens", concat(keys, " of ", candidates, " candidates; noise could turn ", uncertain, " verdict(s)"));
+  lines.emplace_back("target's KeyTokens",
+                     concat(keys, " of ", candidates, " candidates; noise could turn ", uncertain, " verdict(s)"));
   if (!inexactness_of(record.attribution_method).empty()) {
     const auto alone = [](const ContributionRecord& part) {
-      return std::count_if(part.standard_errors.values.begin(), part.standard_errors.values.end(), [](float e) { return !std::isnan(e); });
+      return std::count_if(part.standard_errors.values.begin(), part.standard_errors.values.end(),
+                           [](float e) { return !std::isnan(e); });
     };
-    lines.emplace_back("taken out alone", concat(alone(record.target.gold) + alone(record.target.own), " of ", candidates, " candidates"));
+    lines.emplace_back("taken out alone",
+                       concat(alone(record.target.gold) + alone(record.target.own), " of ", candidates, " candidates"));
   }
   const auto errors = present(record.target, &ContributionRecord::completeness_error);
   const auto larger = [](double a, double b) { return std::abs(a) < std::abs(b); };
   if (!errors.empty())
-    lines.emplace_back("completeness error", concat("at most ", rounded(std::abs(*std::max_element(errors.begin(), errors.end(), larger))), " nats/token"));
+    lines.emplace_back(
+        "completeness error",
+        concat("at most ", rounded(std::abs(*std::max_element(errors.begin(), errors.end(), larger))), " nats/token"));
   auto fits = present(record.target, &ContributionRecord::surrogate_r2);
   if (!fits.empty()) {
     std::sort(fits.begin(), fits.end());
-    lines.emplace_back("surrogate's r2", concat("median ", rounded(fits[fits.size() / 2]), ", lowest ", rounded(fits.front())));
+    lines.emplace_back("surrogate's r2",
+                       concat("median ", rounded(fits[fits.size() / 2]), ", lowest ", rounded(fits.front())));
   }
   return lines;
 }

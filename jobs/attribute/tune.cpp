@@ -32,10 +32,12 @@ std::string objective_of(const Configuration& c, const Dataset& dataset) {
 }
 
 /// The questions that the objective is about: labelled ones, or all of the forget and retain sets.
-std::vector<AskedQuestion> questions_of(const std::string& objective, const Configuration& c, Dataset dataset, const LanguageModel& model) {
+std::vector<AskedQuestion> questions_of(const std::string& objective, const Configuration& c, Dataset dataset,
+                                        const LanguageModel& model) {
   if (objective == "labels") {
     dataset.forget_questions.clear();
-    std::copy_if(dataset.focus_questions.begin(), dataset.focus_questions.end(), std::back_inserter(dataset.forget_questions), is_labelled);
+    std::copy_if(dataset.focus_questions.begin(), dataset.focus_questions.end(),
+                 std::back_inserter(dataset.forget_questions), is_labelled);
     dataset.retain_questions.clear();
     dataset.retain_examples = dataset.forget_examples;
   }
@@ -44,10 +46,12 @@ std::vector<AskedQuestion> questions_of(const std::string& objective, const Conf
 }
 
 std::vector<ThresholdPrompt> measure(const Session& session, const LanguageModel& model, const AttributionMethod& method,
-                                     const std::vector<AskedQuestion>& questions, const std::string& objective, const Configuration& c) {
+                                     const std::vector<AskedQuestion>& questions, const std::string& objective,
+                                     const Configuration& c) {
   std::vector<std::vector<TokenId>> gold;
   for (const auto& asked : questions) gold.push_back(asked.gold_answer);
-  const auto results = attribute_answers(session.world(), model.transformer, method, questions, gold, "contributions to gold answers");
+  const auto results =
+      attribute_answers(session.world(), model.transformer, method, questions, gold, "contributions to gold answers");
   std::vector<ThresholdPrompt> prompts(questions.size());
   for (std::size_t q = 0; q < questions.size(); ++q) {
     prompts[q].contributions = results[q].values;
@@ -84,7 +88,8 @@ std::string neighbours_table(const ThresholdGrid& grid) {
     std::snprintf(text, sizeof text, "\n  %12.3f", grid.alphas[r]);
     table += text;
     for (auto c = first_column; c < last_column; ++c) {
-      std::snprintf(text, sizeof text, "%8.4f%c", grid.tuned[r * columns + c].objective, r == row && c == column ? '*' : ' ');
+      std::snprintf(text, sizeof text, "%8.4f%c", grid.tuned[r * columns + c].objective,
+                    r == row && c == column ? '*' : ' ');
       table += text;
     }
   }
@@ -95,12 +100,14 @@ std::string point_text(const ThresholdGrid& grid, std::size_t point) {
   const auto line = [&](const ThresholdScore& score) {
     char text[160];
     std::snprintf(text, sizeof text, "%.4f (%s %.4f, %s %.4f, %.2f KeyTokens a prompt, %llu without)", score.objective,
-                  grid.objective == "labels" ? "precision" : "effect", score.first, grid.objective == "labels" ? "recall" : "cost", score.second,
-                  score.key_tokens, static_cast<unsigned long long>(score.without_key_tokens));
+                  grid.objective == "labels" ? "precision" : "effect", score.first,
+                  grid.objective == "labels" ? "recall" : "cost", score.second, score.key_tokens,
+                  static_cast<unsigned long long>(score.without_key_tokens));
     return std::string(text);
   };
-  return concat("alpha ", grid.alphas[point / grid.betas.size()], ", beta ", grid.betas[point % grid.betas.size()], "\n  tuned on ", grid.tuned_prompts,
-                " prompts:    ", line(grid.tuned[point]), "\n  held out, ", grid.held_out_prompts, " prompts:   ", line(grid.held_out[point]));
+  return concat("alpha ", grid.alphas[point / grid.betas.size()], ", beta ", grid.betas[point % grid.betas.size()],
+                "\n  tuned on ", grid.tuned_prompts, " prompts:    ", line(grid.tuned[point]), "\n  held out, ",
+                grid.held_out_prompts, " prompts:   ", line(grid.held_out[point]));
 }
 
 /// The point of the configuration's own floors, if the grid has it.
@@ -124,11 +131,13 @@ ExitCode tune_thresholds(const Session& session, const Configuration& c) {
   const auto model = prepare_model(session, c, dataset, fs::path(c.run.output) / "models" / "tuned");
   const auto objective = objective_of(c, dataset);
   const auto questions = questions_of(objective, c, dataset, model);
-  log::info(concat("Searching ", alphas.size(), " x ", betas.size(), " thresholds over ", questions.size(), " questions, objective '", objective, "'"));
+  log::info(concat("Searching ", alphas.size(), " x ", betas.size(), " thresholds over ", questions.size(),
+                   " questions, objective '", objective, "'"));
   const auto method = make_attribution_method(c.attribution.method, c.attribution.settings, c.run.seed, *model.tokenizer);
   method->check_model(model.transformer);
   const double noise = noise_floor_of(model.transformer, *method, questions);
-  const auto grid = search_thresholds(measure(session, model, *method, questions, objective, c), objective, alphas, betas, 2 * noise);
+  const auto grid =
+      search_thresholds(measure(session, model, *method, questions, objective, c), objective, alphas, betas, 2 * noise);
   const auto file = fs::path(c.run.output) / "tuning.h5";
   if (session.is_root()) {
     auto& p = record.provenance;

@@ -23,8 +23,10 @@ bool inspect_model(const InspectOptions& options) {
 }
 
 std::string questions_text(const std::vector<QuestionAnswer>& questions, std::size_t examples) {
-  const auto with_choices = std::count_if(questions.begin(), questions.end(), [](const auto& pair) { return !pair.choices.empty(); });
-  return concat(questions.size(), with_choices > 0 ? concat(", ", with_choices, " with choices") : std::string(), ", ", examples, " in-context examples");
+  const auto with_choices =
+      std::count_if(questions.begin(), questions.end(), [](const auto& pair) { return !pair.choices.empty(); });
+  return concat(questions.size(), with_choices > 0 ? concat(", ", with_choices, " with choices") : std::string(), ", ",
+                examples, " in-context examples");
 }
 
 void inspect_dataset(const Configuration& c) {
@@ -40,7 +42,8 @@ void inspect_dataset(const Configuration& c) {
   line("privacy texts", concat(dataset.privacy_forget.size(), " forget, ", dataset.privacy_retain.size(), " retain, ",
                                dataset.privacy_holdout.size(), " holdout"));
   line("focus questions", concat(dataset.focus_questions.size()));
-  line("first forget question", concat(dataset.forget_questions.front().question, " -> ", dataset.forget_questions.front().answer));
+  line("first forget question",
+       concat(dataset.forget_questions.front().question, " -> ", dataset.forget_questions.front().answer));
 }
 
 void inspect_machine(const Session& session) {
@@ -72,8 +75,8 @@ bool inspect_what(const Configuration& c) {
   if (what == "dataset") inspect_dataset(c);
   else if (what == "results") inspect_results(path);
   else
-    throw UserError(concat("unpact inspect does not know '", what, "'"), "known: model, tokenizer, dataset, results, machine",
-                    "unpact inspect model DIR");
+    throw UserError(concat("unpact inspect does not know '", what, "'"),
+                    "known: model, tokenizer, dataset, results, machine", "unpact inspect model DIR");
   return true;
 }
 

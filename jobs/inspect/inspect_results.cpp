@@ -14,9 +14,11 @@ namespace {
 void inspect_cell(const fs::path& file) {
   const auto record = read_cell_file(file);
   line("cell", record.id);
-  line("made", concat(record.provenance.started, " to ", record.provenance.ended, ", ", record.provenance.world_size, " rank(s)"));
+  line("made",
+       concat(record.provenance.started, " to ", record.provenance.ended, ", ", record.provenance.world_size, " rank(s)"));
   line("judge", record.judge);
-  line("KeyTokens", concat("alpha ", record.alpha, ", beta ", record.beta, ", noise floor ", record.noise_floor, " nats/token"));
+  line("KeyTokens",
+       concat("alpha ", record.alpha, ", beta ", record.beta, ", noise floor ", record.noise_floor, " nats/token"));
   for (const auto& [name, text] : attribution_summary(record)) line(name, text);
   line("questions", concat(record.questions.question.size()));
   for (const auto& rate : record.rates)

@@ -27,9 +27,11 @@ void check_ids(ModelInspection& found) {
     found.problems.push_back(concat("BOS is ", config.bos_id, ", the vocabulary has ", config.vocabulary_size, " entries"));
   for (const auto id : config.eos_ids)
     if (outside(id) || id < 0)
-      found.remarks.push_back(concat("EOS ", id, " is outside the vocabulary of ", config.vocabulary_size, " entries: no answer ends there"));
+      found.remarks.push_back(
+          concat("EOS ", id, " is outside the vocabulary of ", config.vocabulary_size, " entries: no answer ends there"));
   if (config.eos_ids.empty())
-    found.remarks.emplace_back("no EOS in generation_config.json and config.json: answers end at stop strings and at their longest only");
+    found.remarks.emplace_back(
+        "no EOS in generation_config.json and config.json: answers end at stop strings and at their longest only");
 }
 
 void compare_tokenizer(ModelInspection& found) {
@@ -39,7 +41,8 @@ void compare_tokenizer(ModelInspection& found) {
   const auto eos = tokenizer.eos_id();
   const auto& ids = config.eos_ids;
   if (eos && !ids.empty() && std::find(ids.begin(), ids.end(), *eos) == ids.end())
-    found.remarks.push_back(concat("EOS is ", *eos, " for the tokenizer, which the model's configuration does not list: "
+    found.remarks.push_back(concat("EOS is ", *eos,
+                                   " for the tokenizer, which the model's configuration does not list: "
                                    "training ends answers with it, generation does not stop there"));
   if (!eos) found.remarks.emplace_back("the tokenizer has no EOS: training cannot end answers with one");
 }

@@ -20,7 +20,7 @@ struct ModelInspection {
   WeightSurvey weights;
   std::shared_ptr<const Tokenizer> tokenizer;
   std::optional<ChatTemplate> chat;
-  std::string weights_checksum;       ///< empty: not computed
+  std::string weights_checksum;  ///< empty: not computed
   bool values_read = true;
   std::int64_t ranks = 1;             ///< what memory is asked for
   std::vector<std::string> problems;  ///< why the model cannot be used

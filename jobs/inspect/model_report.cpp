@@ -45,7 +45,8 @@ std::string windows_text(const ModelConfig& config) {
 std::string rope_text(const ModelConfig& config) {
   if (config.block.positions != PositionKind::rotary) return "none: a learned table of positions";
   const auto& scaling = config.rope_scaling;
-  const auto stretched = scaling.type == "default" ? std::string(", not stretched") : concat(", ", scaling.type, ", factor ", scaling.factor);
+  const auto stretched =
+      scaling.type == "default" ? std::string(", not stretched") : concat(", ", scaling.type, ", factor ", scaling.factor);
   const auto context = scaling.type == "llama3" ? concat(" over ", scaling.original_positions, " positions") : std::string();
   return concat("theta ", config.rope_theta, stretched, context);
 }
@@ -59,14 +60,15 @@ std::string dtypes_text(const WeightSurvey& weights) {
 void print_config(const ModelConfig& config) {
   line("architecture", config.architecture);
   line("parameters", concat(config.parameter_count(), config.tied_embeddings ? " (head tied to the embedding)" : ""));
-  line("shape", concat(config.layers, " blocks, hidden ", config.hidden_size, ", MLP ", config.intermediate_size, ", ", config.heads,
-                       " query heads, ", config.key_value_heads, " key-value heads of ", config.head_dim));
+  line("shape", concat(config.layers, " blocks, hidden ", config.hidden_size, ", MLP ", config.intermediate_size, ", ",
+                       config.heads, " query heads, ", config.key_value_heads, " key-value heads of ", config.head_dim));
   line("vocabulary", concat(config.vocabulary_size));
   line("context", concat(config.max_positions, " tokens"));
   line("sliding window", windows_text(config));
   line("rope", rope_text(config));
   line("BOS of the model", config.bos_id < 0 ? std::string("none") : concat(config.bos_id));
-  line("EOS of the model", concat(ids_text(config.eos_ids), config.original_generation.is_object() ? " (with generation_config.json)" : ""));
+  line("EOS of the model",
+       concat(ids_text(config.eos_ids), config.original_generation.is_object() ? " (with generation_config.json)" : ""));
 }
 
 std::string id_text(const std::optional<TokenId>& id, const Tokenizer& tokenizer) {
@@ -76,15 +78,16 @@ std::string id_text(const std::optional<TokenId>& id, const Tokenizer& tokenizer
 /// The padding token, which unpact does not need, as config.json and generation_config.json name it.
 Json pad_id(const ModelConfig& config) {
   for (const auto* json : {&config.original_generation, &config.original})
-    if (json->is_object() && json->contains("pad_token_id") && !(*json)["pad_token_id"].is_null()) return (*json)["pad_token_id"];
+    if (json->is_object() && json->contains("pad_token_id") && !(*json)["pad_token_id"].is_null())
+      return (*json)["pad_token_id"];
   return {};
 }
 
 void print_tokenizer(const ModelInspection& found) {
   if (!found.tokenizer) return line("tokenizer", "none that can be used");
   const auto& tokenizer = *found.tokenizer;
-  line("tokenizer", concat(tokenizer.kind(), ", ", tokenizer.vocabulary_size(), " pieces, ", tokenizer.special_tokens().size(),
-                           " special by name"));
+  line("tokenizer", concat(tokenizer.kind(), ", ", tokenizer.vocabulary_size(), " pieces, ",
+                           tokenizer.special_tokens().size(), " special by name"));
   line("BOS of the tokenizer", id_text(tokenizer.bos_id(), tokenizer));
   line("EOS of the tokenizer", id_text(tokenizer.eos_id(), tokenizer));
   if (found.config) line("padding", pad_id(*found.config).is_null() ? std::string("none") : pad_id(*found.config).dump());
@@ -94,31 +97,39 @@ void print_chat(const ModelInspection& found) {
   if (!found.chat) return line("chat template", "cannot be read");
   const auto& [file, use] = *found.chat;
   line("chat template", file.empty() ? std::string("none: a base model") : concat("in ", file));
-  if (use.empty())
-    line("prompt", "none of configs/models fits this template: docs/prompts.md says how to write one");
+  if (use.empty()) line("prompt", "none of configs/models fits this template: docs/prompts.md says how to write one");
   else
-    line("prompt", concat("model.use = ", use, file.empty() ? "" : "    (a base model that brings a template all the same: muse)"));
+    line("prompt",
+         concat("model.use = ", use, file.empty() ? "" : "    (a base model that brings a template all the same: muse)"));
 }
 
-double unlearning(const ModelConfig& config, std::int64_t ranks) { return unlearning_bytes(config, static_cast<int>(ranks)); }
+double unlearning(const ModelConfig& config, std::int64_t ranks) {
+  return unlearning_bytes(config, static_cast<int>(ranks));
+}
 
 void print_memory(const ModelInspection& found) {
   const auto& config = *found.config;
   line("memory to score", concat(in_gib(scoring_bytes(config, 4, kTokensAtOnce)), " GiB a rank in fp32, ",
                                  in_gib(scoring_bytes(config, 2, kTokensAtOnce)), " in bf16"));
-  line("", "= b N weights + 2 b L G d T keys and values + b T (4 D + 2 H d + 2 G d + 3 F) of a block + min(8 V T, 512 MiB) of logits");
+  line("",
+       "= b N weights + 2 b L G d T keys and values + b T (4 D + 2 H d + 2 G d + 3 F) of a block + min(8 V T, 512 MiB) of "
+       "logits");
   line("", concat("with b = 4 or 2 bytes, T = ", kTokensAtOnce, " tokens at once; every rank holds the whole model"));
   line("memory to unlearn", concat(in_gib(unlearning(config, found.ranks)), " GiB a rank on ", found.ranks,
                                    " rank(s), activations of a micro-batch not counted"));
-  line("", "= 16 N / W weights, gradients and AdamW in fp32, cut over W ranks + 4 (V D + max(U, V D)) of the target, for losses that ask it");
-  line("", "+ (W > 1) 16 U + 8 V D gathered, with U weights of the largest block; a campaign also keeps target and result whole (8 N)");
+  line("",
+       "= 16 N / W weights, gradients and AdamW in fp32, cut over W ranks + 4 (V D + max(U, V D)) of the target, for losses "
+       "that ask it");
+  line("",
+       "+ (W > 1) 16 U + 8 V D gathered, with U weights of the largest block; a campaign also keeps target and result whole "
+       "(8 N)");
   line("", concat(in_gib(unlearning_bytes(config, 1, Shard::none)), " where every rank holds all whole (20 N)"));
   line("GiB of a rank", "ranks   score fp32   score bf16   unlearn");
   for (const auto ranks : ranks_shown(found.ranks)) {
     char row[120];
     std::snprintf(row, sizeof row, "%5lld   %10s   %10s   %7s", static_cast<long long>(ranks),
-                  in_gib(scoring_bytes(config, 4, kTokensAtOnce)).c_str(), in_gib(scoring_bytes(config, 2, kTokensAtOnce)).c_str(),
-                  in_gib(unlearning(config, ranks)).c_str());
+                  in_gib(scoring_bytes(config, 4, kTokensAtOnce)).c_str(),
+                  in_gib(scoring_bytes(config, 2, kTokensAtOnce)).c_str(), in_gib(unlearning(config, ranks)).c_str());
     line("", row);
   }
 }
@@ -129,7 +140,8 @@ void print_list(const std::string& name, const std::vector<std::string>& items) 
 }
 
 std::string verdict(const ModelInspection& found) {
-  if (!found.usable()) return concat("cannot be used: ", found.problems.size(), found.problems.size() == 1 ? " problem" : " problems");
+  if (!found.usable())
+    return concat("cannot be used: ", found.problems.size(), found.problems.size() == 1 ? " problem" : " problems");
   return found.values_read ? "complete: every weight is there, has the right shape and is finite"
                            : "complete: every weight is there and has the right shape (values were not read)";
 }
@@ -147,10 +159,12 @@ Json config_json(const ModelConfig& config) {
                {"vocabulary", config.vocabulary_size},
                {"context", config.max_positions}};
   json["sliding_windows"] = Json::array();
-  for (const auto& [window, blocks] : windows_of(config)) json["sliding_windows"].push_back({{"tokens", window}, {"blocks", blocks}});
+  for (const auto& [window, blocks] : windows_of(config))
+    json["sliding_windows"].push_back({{"tokens", window}, {"blocks", blocks}});
   json["rope"] = nullptr;
   if (config.block.positions == PositionKind::rotary)
-    json["rope"] = {{"theta", config.rope_theta}, {"type", config.rope_scaling.type}, {"factor", config.rope_scaling.factor}};
+    json["rope"] = {
+        {"theta", config.rope_theta}, {"type", config.rope_scaling.type}, {"factor", config.rope_scaling.factor}};
   json["bos_id"] = config.bos_id < 0 ? Json() : Json(config.bos_id);
   json["eos_ids"] = config.eos_ids;
   json["pad_id"] = pad_id(config);
@@ -196,12 +210,17 @@ void print_inspection(const ModelInspection& found) {
 }
 
 Json inspection_json(const ModelInspection& found) {
-  Json json = {{"folder", found.folder.string()}, {"usable", found.usable()}, {"values_read", found.values_read},
-               {"problems", found.problems}, {"remarks", found.remarks}};
+  Json json = {{"folder", found.folder.string()},
+               {"usable", found.usable()},
+               {"values_read", found.values_read},
+               {"problems", found.problems},
+               {"remarks", found.remarks}};
   json["config"] = found.config ? config_json(*found.config) : Json();
   Json dtypes = Json::object();
   for (const auto& [dtype, count] : found.weights.parameters) dtypes[dtype] = count;
-  json["weights"] = {{"files", found.weights.files.size()}, {"bytes", found.weights.bytes}, {"tensors", found.weights.tensors},
+  json["weights"] = {{"files", found.weights.files.size()},
+                     {"bytes", found.weights.bytes},
+                     {"tensors", found.weights.tensors},
                      {"numbers", dtypes}};
   json["weights"]["sha256"] = found.weights_checksum.empty() ? Json() : Json(found.weights_checksum);
   json["tokenizer"] = found.tokenizer ? tokenizer_json(*found.tokenizer) : Json();

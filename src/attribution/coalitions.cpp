@@ -24,7 +24,8 @@ CoalitionScorer::CoalitionScorer(const Transformer& model, const AttributionTask
                   "without all of them the answer would have nothing in front of it",
                   "let the template add BOS, or choose another attribution.method");
   if (shared_ == 0) return;
-  const std::vector<std::vector<TokenId>> context = {{task.prompt.begin(), task.prompt.begin() + static_cast<std::ptrdiff_t>(shared_)}};
+  const std::vector<std::vector<TokenId>> context = {
+      {task.prompt.begin(), task.prompt.begin() + static_cast<std::ptrdiff_t>(shared_)}};
   const auto tokens_1P = pad_right(context, model.device());
   model.hidden(tokens_1P, at::arange(tokens_1P.size(1), tokens_1P.options()), recording_);
   count_pass(work_, tokens_1P, 0);
@@ -61,7 +62,8 @@ void CoalitionScorer::run(const std::vector<Coalition>& coalitions) {
   const auto answer_tokens = static_cast<std::int64_t>(task_.answer.size());
   const auto prefix = static_cast<std::int64_t>(shared_);
   const auto targets_T = to_tensor(task_.answer, model_.device());
-  for (const auto& batch : pack_by_length(suffixes.size(), [&](std::size_t i) { return suffixes[i].size(); }, token_budget_)) {
+  for (const auto& batch : pack_by_length(
+           suffixes.size(), [&](std::size_t i) { return suffixes[i].size(); }, token_budget_)) {
     std::vector<std::vector<TokenId>> sequences;
     for (const auto i : batch) sequences.push_back(suffixes[i]);
     const auto tokens_BS = pad_right(sequences, model_.device());
@@ -69,7 +71,8 @@ void CoalitionScorer::run(const std::vector<Coalition>& coalitions) {
     std::vector<std::int64_t> rows;
     for (std::size_t b = 0; b < batch.size(); ++b)
       for (std::int64_t k = 0; k < answer_tokens; ++k)
-        rows.push_back(static_cast<std::int64_t>(b) * length + static_cast<std::int64_t>(sequences[b].size()) - answer_tokens + k);
+        rows.push_back(static_cast<std::int64_t>(b) * length + static_cast<std::int64_t>(sequences[b].size()) -
+                       answer_tokens + k);
     const auto positions = at::arange(prefix, prefix + length, tokens_BS.options());
     at::Tensor hidden_BSD;
     if (prefix > 0) {

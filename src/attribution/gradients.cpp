@@ -20,8 +20,8 @@ namespace {
 class Differentiation {
  public:
   Differentiation(const Transformer& model, const AttributionTask& task)
-      : model_(model), begin_(static_cast<std::int64_t>(task.candidate_begin)), candidates_(static_cast<std::int64_t>(task.candidates())),
-        targets_(to_tensor(task.answer, model.device())) {
+      : model_(model), begin_(static_cast<std::int64_t>(task.candidate_begin)),
+        candidates_(static_cast<std::int64_t>(task.candidates())), targets_(to_tensor(task.answer, model.device())) {
     const std::vector<std::vector<TokenId>> whole = {model_input(task)};
     embeddings_SD_ = model.embed(pad_right(whole, model.device())).squeeze(0).detach();
     inputs_nD_ = embeddings_SD_.narrow(0, begin_, candidates_).clone();
@@ -30,7 +30,8 @@ class Differentiation {
   const at::Tensor& inputs_nD() const { return inputs_nD_; }
 
   /// LP with other embeddings of the candidates, and the sum over B of weight * dLP/dembedding, (n, D) float64.
-  std::pair<std::vector<double>, at::Tensor> run(const at::Tensor& candidates_BnD, const at::Tensor& weights_B, AttributionWork& work) const {
+  std::pair<std::vector<double>, at::Tensor> run(const at::Tensor& candidates_BnD, const at::Tensor& weights_B,
+                                                 AttributionWork& work) const {
     const auto batch = candidates_BnD.size(0);
     auto x_BSD = embeddings_SD_.unsqueeze(0).repeat({batch, 1, 1});
     x_BSD.narrow(1, begin_, candidates_).copy_(candidates_BnD);
@@ -95,8 +96,10 @@ class IntegratedGradients : public AttributionMethod {
     for (std::size_t first = 0; first < rule_.points.size(); first += width) {
       const auto count = std::min(width, rule_.points.size() - first);
       const auto slice = [&](const std::vector<double>& all) {
-        return at::tensor(std::vector<double>(all.begin() + static_cast<std::ptrdiff_t>(first), all.begin() + static_cast<std::ptrdiff_t>(first + count)),
-                          at::kDouble).to(model.device());
+        return at::tensor(std::vector<double>(all.begin() + static_cast<std::ptrdiff_t>(first),
+                                              all.begin() + static_cast<std::ptrdiff_t>(first + count)),
+                          at::kDouble)
+            .to(model.device());
       };
       const auto at_B11 = slice(rule_.points).to(inputs_nD.scalar_type()).view({-1, 1, 1});
       gradient_nD += differentiation.run(start_nD + at_B11 * direction_nD, slice(rule_.weights), result.work).second;
@@ -127,7 +130,8 @@ class IntegratedGradients : public AttributionMethod {
 
 std::unique_ptr<AttributionMethod> make_gradient_x_input() { return std::make_unique<GradientXInput>(); }
 
-std::unique_ptr<AttributionMethod> make_integrated_gradients(std::optional<TokenId> baseline, std::int64_t steps, std::size_t token_budget) {
+std::unique_ptr<AttributionMethod> make_integrated_gradients(std::optional<TokenId> baseline, std::int64_t steps,
+                                                             std::size_t token_budget) {
   return std::make_unique<IntegratedGradients>(baseline, steps, token_budget);
 }
 

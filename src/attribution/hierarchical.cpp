@@ -130,7 +130,8 @@ class Hierarchical : public AttributionMethod {
 
 }  // namespace
 
-std::unique_ptr<AttributionMethod> make_hierarchical(std::unique_ptr<LeaveOneOutEngine> engine, const AttributionSettings& s) {
+std::unique_ptr<AttributionMethod> make_hierarchical(std::unique_ptr<LeaveOneOutEngine> engine,
+                                                     const AttributionSettings& s) {
   return std::make_unique<Hierarchical>(std::move(engine), static_cast<std::size_t>(s.keep_sentences),
                                         static_cast<std::size_t>(s.keep_words));
 }

@@ -18,7 +18,8 @@ namespace {
 /// position itself still does, so that no row of the softmax is empty.
 class BlockingContext : public PrefixContext {
  public:
-  BlockingContext(const std::vector<KeysValues>& recorded, std::int64_t length, std::int64_t new_tokens, const at::Tensor& blocked_B)
+  BlockingContext(const std::vector<KeysValues>& recorded, std::int64_t length, std::int64_t new_tokens,
+                  const at::Tensor& blocked_B)
       : PrefixContext(recorded, length, new_tokens) {
     const auto keys = at::arange(length + new_tokens, blocked_B.options()).view({1, 1, -1});
     const auto queries = at::arange(length, length + new_tokens, blocked_B.options()).view({1, -1, 1});
@@ -42,14 +43,16 @@ class InPlaceRun {
  public:
   /// @param replacement id that stands in for a candidate; none: candidates are blocked.
   /// @param changes false: every candidate stays as it is, so that all scores are equal but for rounding.
-  InPlaceRun(const Transformer& model, const AttributionTask& task, std::optional<TokenId> replacement, std::size_t token_budget, bool changes = true)
-      : model_(model), task_(task), replacement_(replacement), token_budget_(token_budget), changes_(changes), input_(model_input(task)),
-        targets_(to_tensor(task.answer, model.device())) {}
+  InPlaceRun(const Transformer& model, const AttributionTask& task, std::optional<TokenId> replacement,
+             std::size_t token_budget, bool changes = true)
+      : model_(model), task_(task), replacement_(replacement), token_budget_(token_budget), changes_(changes),
+        input_(model_input(task)), targets_(to_tensor(task.answer, model.device())) {}
 
   Attribution run() {
     const std::vector<std::vector<TokenId>> whole = {input_};
     const auto tokens_1S = pad_right(whole, model_.device());
-    const auto base = score(tokens_1S, model_.hidden(tokens_1S, at::arange(tokens_1S.size(1), tokens_1S.options()), recording_));
+    const auto base =
+        score(tokens_1S, model_.hidden(tokens_1S, at::arange(tokens_1S.size(1), tokens_1S.options()), recording_));
     require_finite(base, "the prompt's log-probability");
     result_.mean_log_probability = base[0];
     for (std::size_t first = 0; first < task_.candidates();) first = run_wave(first);
@@ -120,7 +123,8 @@ class InPlaceRun {
 
 class InPlace : public AttributionMethod {
  public:
-  InPlace(std::optional<TokenId> replacement, std::size_t token_budget) : replacement_(replacement), token_budget_(token_budget) {}
+  InPlace(std::optional<TokenId> replacement, std::size_t token_budget)
+      : replacement_(replacement), token_budget_(token_budget) {}
 
   /// Waves of unchanged candidates beside the base pass.
   std::vector<std::vector<double>> equal_scores(const Transformer& model, const AttributionTask& task) const override {

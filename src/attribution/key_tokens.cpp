@@ -14,7 +14,8 @@ constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
 void check_key_token_options(const KeyTokenOptions& options) {
   UNPACT_VALIDATE(options.alpha >= 0 && options.alpha <= 1, concat("option 'attribution.alpha' is ", options.alpha),
                   "it is a share of the largest contribution and must lie in 0..1", "use 0.22");
-  UNPACT_VALIDATE(std::isfinite(options.beta), "option 'attribution.beta' is not finite", "it is a number of nats", "use 0.24");
+  UNPACT_VALIDATE(std::isfinite(options.beta), "option 'attribution.beta' is not finite", "it is a number of nats",
+                  "use 0.24");
 }
 
 std::vector<std::uint8_t> find_key_tokens(std::span<const float> contributions, const KeyTokenOptions& options) {
@@ -26,13 +27,17 @@ std::vector<std::uint8_t> find_key_tokens(std::span<const float> contributions, 
   return keys;
 }
 
-std::vector<std::uint8_t> find_uncertain_key_tokens(std::span<const float> contributions, std::span<const float> standard_errors,
-                                                    const KeyTokenOptions& options, double noise_floor) {
+std::vector<std::uint8_t> find_uncertain_key_tokens(std::span<const float> contributions,
+                                                    std::span<const float> standard_errors, const KeyTokenOptions& options,
+                                                    double noise_floor) {
   UNPACT_EXPECT(standard_errors.empty() || standard_errors.size() == contributions.size());
   std::vector<std::uint8_t> uncertain(contributions.size(), 0);
   if (contributions.empty()) return uncertain;
-  const auto noise = [&](std::size_t i) { return 2 * noise_floor + (standard_errors.empty() ? 0.0 : 1.96 * standard_errors[i]); };
-  const auto largest = static_cast<std::size_t>(std::max_element(contributions.begin(), contributions.end()) - contributions.begin());
+  const auto noise = [&](std::size_t i) {
+    return 2 * noise_floor + (standard_errors.empty() ? 0.0 : 1.96 * standard_errors[i]);
+  };
+  const auto largest =
+      static_cast<std::size_t>(std::max_element(contributions.begin(), contributions.end()) - contributions.begin());
   const double relative = options.alpha * contributions[largest];
   const bool is_relative = relative > options.beta;
   for (std::size_t i = 0; i < uncertain.size(); ++i) {
@@ -58,7 +63,8 @@ double key_token_cosine(std::span<const std::uint8_t> target, std::span<const st
 
 double contribution_cosine(std::span<const float> target, std::span<const std::uint8_t> target_keys,
                            std::span<const float> unlearned, std::span<const std::uint8_t> unlearned_keys) {
-  UNPACT_EXPECT(target.size() == unlearned.size() && target.size() == target_keys.size() && target.size() == unlearned_keys.size());
+  UNPACT_EXPECT(target.size() == unlearned.size() && target.size() == target_keys.size() &&
+                target.size() == unlearned_keys.size());
   double product = 0, target_square = 0, unlearned_square = 0;
   bool any = false;
   for (std::size_t i = 0; i < target.size(); ++i) {

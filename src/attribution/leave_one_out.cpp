@@ -74,10 +74,13 @@ std::vector<float> RemovalScores::contributions() const {
 }
 
 double RemovalScores::mean_log_probability() const {
-  return unpact::mean_log_probability({log_probabilities.begin(), log_probabilities.begin() + static_cast<std::ptrdiff_t>(answer_tokens)});
+  return unpact::mean_log_probability(
+      {log_probabilities.begin(), log_probabilities.begin() + static_cast<std::ptrdiff_t>(answer_tokens)});
 }
 
-std::vector<AttributionPart> BoundEngine::finer_parts(const AttributionRequest& request, std::size_t) const { return parts(request); }
+std::vector<AttributionPart> BoundEngine::finer_parts(const AttributionRequest& request, std::size_t) const {
+  return parts(request);
+}
 
 std::vector<RemovalScores> BoundEngine::run(const AttributionRequest& request) {
   const auto all = parts(request);
@@ -102,7 +105,9 @@ RemovalScores LeaveOneOutEngine::run(const Transformer& model, const Attribution
   return open(model)->run(AttributionRequest(task)).front();
 }
 
-std::unique_ptr<BoundEngine> ReferenceEngine::open(const Transformer& model) const { return std::make_unique<BoundReference>(model); }
+std::unique_ptr<BoundEngine> ReferenceEngine::open(const Transformer& model) const {
+  return std::make_unique<BoundReference>(model);
+}
 
 std::unique_ptr<LeaveOneOutEngine> make_engine(EngineKind kind, std::size_t token_budget) {
   if (kind == EngineKind::reference) return std::make_unique<ReferenceEngine>();

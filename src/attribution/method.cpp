@@ -49,7 +49,8 @@ Attribution AttributionMethod::run(const Transformer& model, const AttributionTa
   return attribute(model, task, item);
 }
 
-std::vector<std::vector<double>> AttributionMethod::equal_scores(const Transformer& model, const AttributionTask& task) const {
+std::vector<std::vector<double>> AttributionMethod::equal_scores(const Transformer& model,
+                                                                 const AttributionTask& task) const {
   require_task(model.config(), task);
   return {scores_of_prompt(model, task)};
 }

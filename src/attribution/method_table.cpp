@@ -16,24 +16,31 @@ std::vector<MethodRow> rows() {
   std::vector<MethodRow> table;
   table.push_back({{.name = "leave_one_out", .settings = {"engine", "unit", "verify"}},
                    [](const MethodInputs& in) { return make_leave_one_out(engine_of(in)); }});
-  table.push_back({{.name = "hierarchical",
-                    .inexact = "a token that was not taken out alone carries an equal share of its word's or sentence's contribution",
-                    .settings = {"engine", "keep_sentences", "keep_words"}},
-                   [](const MethodInputs& in) { return make_hierarchical(engine_of(in), in.settings); }});
+  table.push_back(
+      {{.name = "hierarchical",
+        .inexact = "a token that was not taken out alone carries an equal share of its word's or sentence's contribution",
+        .settings = {"engine", "keep_sentences", "keep_words"}},
+       [](const MethodInputs& in) { return make_hierarchical(engine_of(in), in.settings); }});
   table.push_back({{.name = "in_place_mask"}, [](const MethodInputs& in) { return make_in_place_mask(in.token_budget()); }});
   table.push_back({{.name = "baseline", .settings = {"baseline"}}, [](const MethodInputs& in) {
-                     return make_baseline_replacement(resolve_baseline(in.settings.baseline, in.tokenizer).value(), in.token_budget());
+                     return make_baseline_replacement(resolve_baseline(in.settings.baseline, in.tokenizer).value(),
+                                                      in.token_budget());
                    }});
-  table.push_back({{.name = "gradient_x_input", .takes_two_models = false}, [](const MethodInputs&) { return make_gradient_x_input(); }});
-  table.push_back({{.name = "integrated_gradients", .takes_two_models = false, .takes_zero = true, .settings = {"baseline", "steps"}},
-                   [](const MethodInputs& in) {
-                     return make_integrated_gradients(resolve_baseline(in.settings.baseline, in.tokenizer), in.settings.steps, in.token_budget());
+  table.push_back({{.name = "gradient_x_input", .takes_two_models = false},
+                   [](const MethodInputs&) { return make_gradient_x_input(); }});
+  table.push_back(
+      {{.name = "integrated_gradients", .takes_two_models = false, .takes_zero = true, .settings = {"baseline", "steps"}},
+       [](const MethodInputs& in) {
+         return make_integrated_gradients(resolve_baseline(in.settings.baseline, in.tokenizer), in.settings.steps,
+                                          in.token_budget());
+       }});
+  table.push_back({{.name = "shapley", .settings = {"permutations"}}, [](const MethodInputs& in) {
+                     return make_shapley(in.settings.permutations, in.token_budget(), in.seed);
                    }});
-  table.push_back({{.name = "shapley", .settings = {"permutations"}},
-                   [](const MethodInputs& in) { return make_shapley(in.settings.permutations, in.token_budget(), in.seed); }});
   table.push_back({{.name = "lime", .settings = {"samples", "keep_probability", "surrogate", "penalty"}},
                    [](const MethodInputs& in) { return make_lime(in.settings, in.token_budget(), in.seed); }});
-  table.push_back({{.name = "rollout", .is_in_nats = false, .takes_two_models = false}, [](const MethodInputs&) { return make_rollout(); }});
+  table.push_back({{.name = "rollout", .is_in_nats = false, .takes_two_models = false},
+                   [](const MethodInputs&) { return make_rollout(); }});
   return table;
 }
 

@@ -13,7 +13,9 @@ struct MethodInputs {
   std::uint64_t seed;
   const Tokenizer& tokenizer;
   /// Positions that run at once for methods that do not choose by model and memory.
-  std::size_t token_budget() const { return settings.token_budget == 0 ? 4096 : static_cast<std::size_t>(settings.token_budget); }
+  std::size_t token_budget() const {
+    return settings.token_budget == 0 ? 4096 : static_cast<std::size_t>(settings.token_budget);
+  }
 };
 
 struct MethodRow {

@@ -9,7 +9,8 @@
 namespace unpact {
 
 /// Leave-one-out of sentences, then of the words of those that matter most, then of their tokens: inexact.
-std::unique_ptr<AttributionMethod> make_hierarchical(std::unique_ptr<LeaveOneOutEngine> engine, const AttributionSettings& settings);
+std::unique_ptr<AttributionMethod> make_hierarchical(std::unique_ptr<LeaveOneOutEngine> engine,
+                                                     const AttributionSettings& settings);
 
 /// A candidate's position cannot be looked at by later ones; its place stays.
 std::unique_ptr<AttributionMethod> make_in_place_mask(std::size_t token_budget);
@@ -27,7 +28,8 @@ std::unique_ptr<AttributionMethod> make_integrated_gradients(std::optional<Token
 
 std::unique_ptr<AttributionMethod> make_shapley(std::int64_t permutations, std::size_t token_budget, std::uint64_t seed);
 
-std::unique_ptr<AttributionMethod> make_lime(const AttributionSettings& settings, std::size_t token_budget, std::uint64_t seed);
+std::unique_ptr<AttributionMethod> make_lime(const AttributionSettings& settings, std::size_t token_budget,
+                                             std::uint64_t seed);
 
 /// Abnar & Zuidema, arXiv 2005.00928.
 std::unique_ptr<AttributionMethod> make_rollout();

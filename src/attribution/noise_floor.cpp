@@ -12,7 +12,9 @@ namespace {
 
 /// LP of matrix row `row`.
 double mean_of_row(const RemovalScores& scores, std::size_t row) {
-  const auto at = [&](std::size_t r) { return scores.log_probabilities.begin() + static_cast<std::ptrdiff_t>(r * scores.answer_tokens); };
+  const auto at = [&](std::size_t r) {
+    return scores.log_probabilities.begin() + static_cast<std::ptrdiff_t>(r * scores.answer_tokens);
+  };
   return mean_log_probability({at(row), at(row + 1)});
 }
 
@@ -41,7 +43,8 @@ void add_scores(BoundEngine& bound, const AttributionRequest& together, const st
 }
 
 /// LP of one prompt by full passes: alone, and at two places of a batch.
-std::vector<double> scores_by_passes(const Transformer& model, const std::vector<TokenId>& prompt, const std::vector<TokenId>& answer) {
+std::vector<double> scores_by_passes(const Transformer& model, const std::vector<TokenId>& prompt,
+                                     const std::vector<TokenId>& answer) {
   const PromptAnswer item{prompt, answer};
   std::vector<double> scores = {mean_log_probability(score_answers(model, {item}).front())};
   // Twice with a neighbour between; a shorter one, so that it is padded.
@@ -57,11 +60,13 @@ std::vector<double> scores_of_prompt(const Transformer& model, const Attribution
   auto scores = scores_by_passes(model, task.prompt, task.answer);
   AttributionRequest request(task);
   request.removals = {request.removals.back()};
-  if (task.prompt.size() > 1) scores.push_back(SharedPrefixEngine().open(model)->run(request).front().mean_log_probability());
+  if (task.prompt.size() > 1)
+    scores.push_back(SharedPrefixEngine().open(model)->run(request).front().mean_log_probability());
   return scores;
 }
 
-std::vector<std::vector<double>> scores_by_engine(const LeaveOneOutEngine& engine, const Transformer& model, const AttributionTask& task) {
+std::vector<std::vector<double>> scores_by_engine(const LeaveOneOutEngine& engine, const Transformer& model,
+                                                  const AttributionTask& task) {
   const AttributionRequest request(task);
   const auto removals = few_of(request.removals);
   const bool is_reference = engine.is_reference_for(model);
@@ -78,12 +83,14 @@ std::vector<std::vector<double>> scores_by_engine(const LeaveOneOutEngine& engin
   return rows;
 }
 
-std::vector<std::vector<double>> scores_by_coalitions(const Transformer& model, const AttributionTask& task, std::size_t token_budget) {
+std::vector<std::vector<double>> scores_by_coalitions(const Transformer& model, const AttributionTask& task,
+                                                      std::size_t token_budget) {
   const Coalition all(task.candidates(), 1);
   const double alone = CoalitionScorer(model, task, token_budget).score(all);
   auto without_first = all, without_last = all;
   without_first.front() = without_last.back() = 0;
-  const auto together = CoalitionScorer(model, task, token_budget).score(std::vector<Coalition>{without_first, all, without_last});
+  const auto together =
+      CoalitionScorer(model, task, token_budget).score(std::vector<Coalition>{without_first, all, without_last});
   auto scores = scores_of_prompt(model, task);
   scores.insert(scores.end(), {alone, together[1]});
   return {scores};

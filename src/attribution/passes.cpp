@@ -20,7 +20,8 @@ void require_task(const ModelConfig& config, const AttributionTask& task) {
 
 void check_baseline_id(const ModelConfig& config, TokenId id) {
   UNPACT_VALIDATE(id >= 0 && id < config.vocabulary_size, concat("option 'attribution.baseline' names the token id ", id),
-                  concat("the model's vocabulary has ", config.vocabulary_size, " entries"), "choose an id of the vocabulary");
+                  concat("the model's vocabulary has ", config.vocabulary_size, " entries"),
+                  "choose an id of the vocabulary");
 }
 
 std::vector<TokenId> model_input(const AttributionTask& task) {

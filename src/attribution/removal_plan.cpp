@@ -11,7 +11,8 @@ namespace {
 /// Removing either of two equal neighbours gives the same sequence.
 bool equal_neighbours(const std::vector<TokenId>& prompt, const TokenSpan& a, const TokenSpan& b) {
   return a.end == b.begin && a.size() == b.size() &&
-         std::equal(prompt.begin() + static_cast<std::ptrdiff_t>(a.begin), prompt.begin() + static_cast<std::ptrdiff_t>(a.end),
+         std::equal(prompt.begin() + static_cast<std::ptrdiff_t>(a.begin),
+                    prompt.begin() + static_cast<std::ptrdiff_t>(a.end),
                     prompt.begin() + static_cast<std::ptrdiff_t>(b.begin));
 }
 
@@ -88,7 +89,8 @@ class PassBuilder {
   void score(std::size_t a, std::int64_t first, std::int64_t others) {
     const auto& answer = request_.answers[a];
     pass_.scored[a].push_back({first, answer[0]});
-    for (std::size_t k = 1; k < answer.size(); ++k) pass_.scored[a].push_back({others + static_cast<std::int64_t>(k) - 1, answer[k]});
+    for (std::size_t k = 1; k < answer.size(); ++k)
+      pass_.scored[a].push_back({others + static_cast<std::int64_t>(k) - 1, answer[k]});
   }
 
   const AttributionRequest& request_;
@@ -116,8 +118,8 @@ std::vector<PlannedRow> plan_rows(const AttributionRequest& request) {
   return rows;
 }
 
-std::vector<AttributionPart> plan_parts(const AttributionRequest& request, const std::vector<PlannedRow>& rows, std::size_t budget,
-                                        const Cut& cut) {
+std::vector<AttributionPart> plan_parts(const AttributionRequest& request, const std::vector<PlannedRow>& rows,
+                                        std::size_t budget, const Cut& cut) {
   UNPACT_EXPECT(budget > 0 && cut.worth_a_pass > 0);
   std::uint64_t total = 0;
   for (const auto& row : rows) total += cost_of(request, row);
@@ -127,7 +129,8 @@ std::vector<AttributionPart> plan_parts(const AttributionRequest& request, const
   std::vector<AttributionPart> parts;
   for (std::size_t r = 0; r < rows.size(); ++r) {
     const auto cost = cost_of(request, rows[r]);
-    const bool full = !parts.empty() && cost > 0 && (parts.back().positions >= fair || parts.back().positions + cost > budget);
+    const bool full =
+        !parts.empty() && cost > 0 && (parts.back().positions >= fair || parts.back().positions + cost > budget);
     if (parts.empty() || full) parts.push_back({r, r, 0});
     parts.back().last_row = r + 1;
     parts.back().positions += cost;
@@ -142,12 +145,14 @@ std::size_t table_begin(const AttributionRequest& request) {
 }
 
 std::vector<TokenId> table_tokens(const AttributionRequest& request) {
-  std::vector<TokenId> tokens(request.prompt.begin() + static_cast<std::ptrdiff_t>(table_begin(request)), request.prompt.end());
+  std::vector<TokenId> tokens(request.prompt.begin() + static_cast<std::ptrdiff_t>(table_begin(request)),
+                              request.prompt.end());
   for (const auto& answer : request.answers) tokens.insert(tokens.end(), answer.begin(), answer.end());
   return tokens;
 }
 
-PlannedPass plan_pass(const AttributionRequest& request, const std::vector<PlannedRow>& rows, const AttributionPart& part, bool with_table) {
+PlannedPass plan_pass(const AttributionRequest& request, const std::vector<PlannedRow>& rows, const AttributionPart& part,
+                      bool with_table) {
   PassBuilder builder(request, with_table);
   for (auto r = part.first_row; r < part.last_row; ++r)
     if (!rows[r].same_as_previous) builder.add(rows[r]);

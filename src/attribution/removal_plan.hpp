@@ -26,8 +26,8 @@ struct Cut {
 };
 
 /// Cuts the rows into passes of at most `budget` positions (or one row) and about equal size.
-std::vector<AttributionPart> plan_parts(const AttributionRequest& request, const std::vector<PlannedRow>& rows, std::size_t budget,
-                                        const Cut& cut = {});
+std::vector<AttributionPart> plan_parts(const AttributionRequest& request, const std::vector<PlannedRow>& rows,
+                                        std::size_t budget, const Cut& cut = {});
 
 /// Where the log-probability of an answer token comes from.
 struct ScoredToken {
@@ -49,6 +49,7 @@ std::size_t table_begin(const AttributionRequest& request);
 std::vector<TokenId> table_tokens(const AttributionRequest& request);
 
 /// @param with_table whether rows refer to the table.
-PlannedPass plan_pass(const AttributionRequest& request, const std::vector<PlannedRow>& rows, const AttributionPart& part, bool with_table);
+PlannedPass plan_pass(const AttributionRequest& request, const std::vector<PlannedRow>& rows, const AttributionPart& part,
+                      bool with_table);
 
 }  // namespace unpact

@@ -33,7 +33,11 @@ std::vector<TokenSpan> single_tokens(std::size_t begin, std::size_t end) {
 }
 
 AttributionTask task_of(const Prompt& prompt, std::vector<TokenId> answer) {
-  return {prompt.ids, prompt.candidate_begin, prompt.candidate_end, std::move(answer), unit_bounds(prompt, RemovalUnit::word),
+  return {prompt.ids,
+          prompt.candidate_begin,
+          prompt.candidate_end,
+          std::move(answer),
+          unit_bounds(prompt, RemovalUnit::word),
           unit_bounds(prompt, RemovalUnit::sentence)};
 }
 
@@ -42,11 +46,14 @@ AttributionRequest::AttributionRequest(const AttributionTask& task)
   UNPACT_EXPECT(task.candidate_begin <= task.candidate_end && task.candidate_end <= task.prompt.size());
 }
 
-TokenSpan span_of_row(const AttributionRequest& request, std::size_t row) { return row == 0 ? TokenSpan{} : request.removals[row - 1]; }
+TokenSpan span_of_row(const AttributionRequest& request, std::size_t row) {
+  return row == 0 ? TokenSpan{} : request.removals[row - 1];
+}
 
 std::vector<TokenId> prompt_without(const AttributionRequest& request, const TokenSpan& removed) {
   auto ids = request.prompt;
-  ids.erase(ids.begin() + static_cast<std::ptrdiff_t>(removed.begin), ids.begin() + static_cast<std::ptrdiff_t>(removed.end));
+  ids.erase(ids.begin() + static_cast<std::ptrdiff_t>(removed.begin),
+            ids.begin() + static_cast<std::ptrdiff_t>(removed.end));
   return ids;
 }
 

@@ -39,12 +39,15 @@ class Rollout : public AttributionMethod {
     const auto hidden_1SD = model.hidden(tokens_1S, at::arange(tokens_1S.size(1), tokens_1S.options()), context);
     const auto answer_tokens = static_cast<std::int64_t>(task.answer.size());
     const auto rows_TS = context.rollout_SS().narrow(0, tokens_1S.size(1) - answer_tokens, answer_tokens);
-    const auto shares = to_doubles(rows_TS.to(at::kDouble).mean(0).narrow(0, static_cast<std::int64_t>(task.candidate_begin),
-                                                                          static_cast<std::int64_t>(task.candidates())));
+    const auto shares = to_doubles(
+        rows_TS.to(at::kDouble)
+            .mean(0)
+            .narrow(0, static_cast<std::int64_t>(task.candidate_begin), static_cast<std::int64_t>(task.candidates())));
     require_finite(shares, "an attention weight");
     Attribution result;
     result.values = to_floats(shares);
-    result.mean_log_probability = to_doubles(mean_log_probabilities_B(model, hidden_1SD, to_tensor(task.answer, model.device()))).front();
+    result.mean_log_probability =
+        to_doubles(mean_log_probabilities_B(model, hidden_1SD, to_tensor(task.answer, model.device()))).front();
     count_pass(result.work, tokens_1S, answer_tokens);
     result.work.positions_naive = result.work.positions;
     return result;

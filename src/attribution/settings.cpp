@@ -55,19 +55,22 @@ void check_baseline(const AttributionFacts& facts, const std::string& text) {
   const bool zero_makes_sense = facts.takes_zero || !heeds(facts, "baseline");
   const bool known = text == "auto" || (text == "zero" && zero_makes_sense) || parse_id(text);
   UNPACT_VALIDATE(known, concat("option 'attribution.baseline' is '", text, "'"),
-                  zero_makes_sense ? "it must be auto, zero or a token id" : concat("method '", facts.name, "' needs auto or a token id"),
+                  zero_makes_sense ? "it must be auto, zero or a token id"
+                                   : concat("method '", facts.name, "' needs auto or a token id"),
                   "use auto: the unknown, padding or EOS token");
 }
 
 void at_least(const char* key, std::int64_t value, std::int64_t least) {
-  UNPACT_VALIDATE(value >= least, concat("option '", key, "' is ", value), concat("it must be at least ", least), "raise it");
+  UNPACT_VALIDATE(value >= least, concat("option '", key, "' is ", value), concat("it must be at least ", least),
+                  "raise it");
 }
 
 void check_ranges(const AttributionFacts& facts, const AttributionSettings& s) {
   check_baseline(facts, s.baseline);
-  UNPACT_VALIDATE(s.token_budget >= 0, concat("option 'attribution.token_budget' is ", s.token_budget), "it is a number of tokens",
-                  "use 0, which lets the free memory decide");
-  UNPACT_VALIDATE(s.verify >= 0, concat("option 'attribution.verify' is ", s.verify), "it is a number of questions", "use 0 to verify none");
+  UNPACT_VALIDATE(s.token_budget >= 0, concat("option 'attribution.token_budget' is ", s.token_budget),
+                  "it is a number of tokens", "use 0, which lets the free memory decide");
+  UNPACT_VALIDATE(s.verify >= 0, concat("option 'attribution.verify' is ", s.verify), "it is a number of questions",
+                  "use 0 to verify none");
   at_least("attribution.steps", s.steps, 1);
   at_least("attribution.permutations", s.permutations, 2);
   at_least("attribution.samples", s.samples, 2);
@@ -75,7 +78,8 @@ void check_ranges(const AttributionFacts& facts, const AttributionSettings& s) {
   at_least("attribution.keep_words", s.keep_words, 1);
   UNPACT_VALIDATE(s.permutations % 2 == 0, concat("option 'attribution.permutations' is ", s.permutations),
                   "orders come in pairs, one the reverse of the other", "use an even number");
-  UNPACT_VALIDATE(s.keep_probability > 0 && s.keep_probability < 1, concat("option 'attribution.keep_probability' is ", s.keep_probability),
+  UNPACT_VALIDATE(s.keep_probability > 0 && s.keep_probability < 1,
+                  concat("option 'attribution.keep_probability' is ", s.keep_probability),
                   "masks must keep some candidates and leave out some", "use 0.5");
   UNPACT_VALIDATE(std::isfinite(s.penalty) && s.penalty > 0, concat("option 'attribution.penalty' is ", s.penalty),
                   "it must be positive", "use 0.01");
@@ -108,7 +112,8 @@ void check_attribution_settings(const std::string& method, const AttributionSett
   check_heeded(facts, settings);
 }
 
-std::map<std::string, std::string> used_settings(const std::string& method, const AttributionSettings& settings, const Tokenizer& tokenizer) {
+std::map<std::string, std::string> used_settings(const std::string& method, const AttributionSettings& settings,
+                                                 const Tokenizer& tokenizer) {
   const auto& facts = facts_of(method);
   std::map<std::string, std::string> used;
   for (const auto& setting : settings_table()) {
@@ -128,8 +133,8 @@ TokenId default_baseline_id(const Tokenizer& tokenizer) {
   for (const auto& texts : spellings)
     for (TokenId id = 0; id < tokenizer.vocabulary_size(); ++id)
       if (std::find(texts.begin(), texts.end(), tokenizer.piece(id)) != texts.end()) return id;
-  UNPACT_VALIDATE(tokenizer.eos_id().has_value(), "there is no baseline token", "the tokenizer has no unknown, padding or EOS token",
-                  "name an id with attribution.baseline");
+  UNPACT_VALIDATE(tokenizer.eos_id().has_value(), "there is no baseline token",
+                  "the tokenizer has no unknown, padding or EOS token", "name an id with attribution.baseline");
   return *tokenizer.eos_id();
 }
 

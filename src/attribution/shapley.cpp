@@ -86,7 +86,8 @@ ShapleyEstimate shapley_of_orders(const std::vector<PlayerOrder>& orders, std::s
   return estimate;
 }
 
-std::vector<PlayerOrder> antithetic_orders(std::int64_t players, std::int64_t count, std::uint64_t seed, std::uint64_t item) {
+std::vector<PlayerOrder> antithetic_orders(std::int64_t players, std::int64_t count, std::uint64_t seed,
+                                           std::uint64_t item) {
   UNPACT_EXPECT(players > 0 && count > 0 && count % 2 == 0);
   std::vector<PlayerOrder> orders;
   for (std::int64_t pair = 0; pair < count / 2; ++pair) {

@@ -62,7 +62,8 @@ class PrefixCache {
     entry.tokens.assign(begin, end);
     Missing missing{{context, end}, {}};
     UNPACT_EXPECT(entry.context >= table_begin(request));
-    for (auto i = entry.context; first.query_MHd.defined() && i < length; ++i) missing.first_index.push_back(static_cast<std::int64_t>(i - table_begin(request)));
+    for (auto i = entry.context; first.query_MHd.defined() && i < length; ++i)
+      missing.first_index.push_back(static_cast<std::int64_t>(i - table_begin(request)));
     return missing;
   }
 
@@ -123,7 +124,8 @@ class BoundSharedPrefix : public BoundEngine {
  private:
   /// Runs the rows behind prompt[0, length). A request of one part brings that along in the same pass; its bits must not depend
   /// on what the cache happens to hold, so it does always.
-  at::Tensor run_rows(const AttributionRequest& request, std::size_t length, bool is_whole, const PackedRows& rows, AttributionWork& work) {
+  at::Tensor run_rows(const AttributionRequest& request, std::size_t length, bool is_whole, const PackedRows& rows,
+                      AttributionWork& work) {
     auto& store = cache_.open(request, request.removals.front().begin, work);
     const bool together = is_whole && length + rows.tokens.size() <= budget_;
     if (!together && cache_.holds(request.prompt, length)) return pass_.run(rows, store, first_);
@@ -194,7 +196,8 @@ std::size_t chosen_token_budget(const Transformer& model) {
   const std::uint64_t most = device.is_cpu() ? 4096 : 32768, share = device.is_cpu() ? 16 : 4;
   const auto rows = available_memory(device) / share / static_cast<std::uint64_t>(PackedPass::bytes_a_row(model));
   UNPACT_VALIDATE(rows >= fewest, "there is no memory left to attribute in",
-                  concat(available_memory(device) >> 20, " MiB are free, one position of this model needs ", PackedPass::bytes_a_row(model), " bytes"),
+                  concat(available_memory(device) >> 20, " MiB are free, one position of this model needs ",
+                         PackedPass::bytes_a_row(model), " bytes"),
                   "use fewer ranks a node or a smaller model, or set attribution.token_budget");
   return static_cast<std::size_t>(std::min(rows, most));
 }

@@ -29,8 +29,9 @@ class Lime : public AttributionMethod {
     CoalitionScorer scorer(model, task, token_budget_);
     const auto masks = random_masks(task.candidates(), settings_.samples, settings_.keep_probability, seed_, item);
     const auto scores = scorer.score(masks);
-    const auto fit = settings_.surrogate == Surrogate::lasso ? fit_lasso(masks, scores, settings_.penalty)
-                                                    : fit_ridge(masks, scores, weights_of(masks), settings_.penalty);
+    const auto fit = settings_.surrogate == Surrogate::lasso
+                         ? fit_lasso(masks, scores, settings_.penalty)
+                         : fit_ridge(masks, scores, weights_of(masks), settings_.penalty);
     Attribution result;
     result.values = to_floats(fit.coefficients);
     result.surrogate_r2 = fit.r2;
@@ -96,7 +97,8 @@ std::vector<double> descend(const Standardized& x, std::vector<double>& residual
                        "raise attribution.penalty or attribution.samples");
 }
 
-double explained(const std::vector<double>& scores, const std::vector<double>& residual, const std::vector<double>& weights) {
+double explained(const std::vector<double>& scores, const std::vector<double>& residual,
+                 const std::vector<double>& weights) {
   double total = 0, mean = 0, variance = 0, left = 0;
   for (std::size_t i = 0; i < scores.size(); ++i) {
     total += weights[i];
@@ -129,13 +131,14 @@ SurrogateFit fit_lasso(const std::vector<Coalition>& masks, const std::vector<do
   return fit;
 }
 
-SurrogateFit fit_ridge(const std::vector<Coalition>& masks, const std::vector<double>& scores, const std::vector<double>& weights,
-                       double penalty) {
+SurrogateFit fit_ridge(const std::vector<Coalition>& masks, const std::vector<double>& scores,
+                       const std::vector<double>& weights, double penalty) {
   UNPACT_EXPECT(!masks.empty() && masks.size() == scores.size() && masks.size() == weights.size() && penalty > 0);
   const auto count = static_cast<std::int64_t>(masks.size()), candidates = static_cast<std::int64_t>(masks.front().size());
   auto x_Nn = at::empty({count, candidates}, at::kDouble);
   for (std::int64_t i = 0; i < count; ++i)
-    std::copy(masks[static_cast<std::size_t>(i)].begin(), masks[static_cast<std::size_t>(i)].end(), x_Nn.data_ptr<double>() + i * candidates);
+    std::copy(masks[static_cast<std::size_t>(i)].begin(), masks[static_cast<std::size_t>(i)].end(),
+              x_Nn.data_ptr<double>() + i * candidates);
   const auto y_N = at::tensor(scores, at::kDouble), w_N1 = at::tensor(weights, at::kDouble).unsqueeze(1);
   const auto x_mean = (w_N1 * x_Nn).sum(0) / w_N1.sum(), y_mean = (w_N1.squeeze(1) * y_N).sum() / w_N1.sum();
   const auto centred_Nn = x_Nn - x_mean;
@@ -166,7 +169,8 @@ std::vector<Coalition> random_masks(std::size_t candidates, std::int64_t count, 
   return masks;
 }
 
-std::unique_ptr<AttributionMethod> make_lime(const AttributionSettings& settings, std::size_t token_budget, std::uint64_t seed) {
+std::unique_ptr<AttributionMethod> make_lime(const AttributionSettings& settings, std::size_t token_budget,
+                                             std::uint64_t seed) {
   return std::make_unique<Lime>(settings, token_budget, seed);
 }
 

@@ -31,8 +31,8 @@ Baseline prepare_baseline(const Session& session, const Configuration& c, const 
   auto checksum = dataset_checksum(dataset);
   const auto name = file_safe(concat(c.model.name, "__", c.dataset.name));
   auto target = prepare_model(session, c, dataset, folder / "models" / name);
-  auto questions = ask_questions(dataset, *target.tokenizer, target.prompt_template, static_cast<std::size_t>(c.prompt.examples),
-                                 static_cast<std::size_t>(c.dataset.limit));
+  auto questions = ask_questions(dataset, *target.tokenizer, target.prompt_template,
+                                 static_cast<std::size_t>(c.prompt.examples), static_cast<std::size_t>(c.dataset.limit));
   for (auto& asked : questions) asked.unit = c.attribution.settings.unit;
   Baseline baseline{std::move(target), std::move(dataset), std::move(questions), std::move(checksum), {}};
   baseline.record = start_record(session, session.world(), baseline, base, Made::baseline);

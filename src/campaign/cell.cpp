@@ -68,7 +68,8 @@ CellRecord compare_with_baseline(const Session& session, const Communicator& gro
   return record;
 }
 
-CellRecord run_cell(const Session& session, const Communicator& group, const Baseline& baseline, const Configuration& c, const fs::path& folder) {
+CellRecord run_cell(const Session& session, const Communicator& group, const Baseline& baseline, const Configuration& c,
+                    const fs::path& folder) {
   const auto started = utc_now();
   const StageMeter unlearning(group, session.device());
   const auto collectives = make_collectives(group, session.device());
@@ -78,10 +79,12 @@ CellRecord run_cell(const Session& session, const Communicator& group, const Bas
   auto options = c.unlearn_training();
   const auto training_folder = folder / "training" / cell_id(c);
   options.checkpoint_folder = training_folder;
-  options.identity = training_identity(c, {baseline.dataset_checksum, provenance.model_checksum, provenance.tokenizer_checksum});
+  options.identity =
+      training_identity(c, {baseline.dataset_checksum, provenance.model_checksum, provenance.tokenizer_checksum});
   options.step_log = folder / "logs" / (cell_id(c) + ".train.jsonl");
   std::vector<TrainingStep> training;
-  Progress progress(concat(c.method.name, ": unlearn"), count_steps(options, static_cast<std::int64_t>(data.forget->size())), "steps");
+  Progress progress(concat(c.method.name, ": unlearn"), count_steps(options, static_cast<std::int64_t>(data.forget->size())),
+                    "steps");
   auto result = unlearn(baseline.target.transformer, c.method, options, data, *collectives, [&](const StepReport& report) {
     training.push_back(training_step(report));
     progress.advance(1, step_note(report));

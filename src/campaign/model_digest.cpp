@@ -28,8 +28,7 @@ std::string digest_of(const Communicator& group, const Transformer& model) {
     return some;
   });
   auto whole = join(digests, "\n");
-  if (model.reinforced() != nullptr)
-    whole += digest_of(group, *model.reinforced()) + encode(model.contrast_scale());
+  if (model.reinforced() != nullptr) whole += digest_of(group, *model.reinforced()) + encode(model.contrast_scale());
   return sha256_of_bytes(whole);
 }
 

@@ -18,7 +18,8 @@ std::vector<std::string> choices(const std::string& names) {
 }
 
 /// The cells of one model and dataset, each with its configuration, the costliest first.
-std::vector<Configuration> plan_cells(const CommandLine& line, const CampaignOptions& campaign, const std::vector<std::string>& forced) {
+std::vector<Configuration> plan_cells(const CommandLine& line, const CampaignOptions& campaign,
+                                      const std::vector<std::string>& forced) {
   std::vector<Configuration> cells;
   for (const auto& method : choices(campaign.methods)) {
     for (const auto& seed : split_list(campaign.seeds)) {
@@ -28,7 +29,8 @@ std::vector<Configuration> plan_cells(const CommandLine& line, const CampaignOpt
       cells.push_back(line.resolve(settings));
     }
   }
-  std::stable_sort(cells.begin(), cells.end(), [](const auto& a, const auto& b) { return relative_cost(a.method) > relative_cost(b.method); });
+  std::stable_sort(cells.begin(), cells.end(),
+                   [](const auto& a, const auto& b) { return relative_cost(a.method) > relative_cost(b.method); });
   return cells;
 }
 
@@ -39,7 +41,8 @@ void check_plan(const std::vector<Pair>& plan) {
     UNPACT_VALIDATE(!pair.cells.empty(), "the campaign has no cells", "campaign.seeds is empty", "name at least one seed");
     for (const auto& cell : pair.cells)
       UNPACT_VALIDATE(seen.insert(cell_id(cell)).second, concat("two cells are called ", cell_id(cell)),
-                      "their results would overwrite each other", "give each choice file its own name (model.name, dataset.name, method.name)");
+                      "their results would overwrite each other",
+                      "give each choice file its own name (model.name, dataset.name, method.name)");
   }
 }
 
@@ -61,7 +64,8 @@ std::vector<Pair> make_plan(const CommandLine& line, const CampaignOptions& camp
 
 Communicator split_groups(const Communicator& world, std::int64_t ranks_per_cell) {
   UNPACT_VALIDATE(world.size() % ranks_per_cell == 0, concat("option 'campaign.ranks_per_cell' is ", ranks_per_cell),
-                  concat("the job has ", world.size(), " ranks, which cannot be cut into equal groups"), "choose a divisor of the number of ranks");
+                  concat("the job has ", world.size(), " ranks, which cannot be cut into equal groups"),
+                  "choose a divisor of the number of ranks");
   return world.split(static_cast<int>(world.rank() / ranks_per_cell), world.rank());
 }
 

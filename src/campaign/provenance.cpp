@@ -11,7 +11,8 @@
 namespace unpact {
 namespace {
 
-Provenance provenance_of(const Session& session, const Communicator& group, const Baseline& baseline, const Configuration& c, Made made) {
+Provenance provenance_of(const Session& session, const Communicator& group, const Baseline& baseline, const Configuration& c,
+                         Made made) {
   const auto& target = baseline.target;
   Provenance p;
   p.started = utc_now();
@@ -32,11 +33,13 @@ Provenance provenance_of(const Session& session, const Communicator& group, cons
 
 std::string file_safe(std::string name) {
   for (auto& character : name)
-    if (!std::isalnum(static_cast<unsigned char>(character)) && character != '-' && character != '_' && character != '.') character = '-';
+    if (!std::isalnum(static_cast<unsigned char>(character)) && character != '-' && character != '_' && character != '.')
+      character = '-';
   return name;
 }
 
-CellRecord start_record(const Session& session, const Communicator& group, const Baseline& baseline, const Configuration& c, Made made) {
+CellRecord start_record(const Session& session, const Communicator& group, const Baseline& baseline, const Configuration& c,
+                        Made made) {
   CellRecord record;
   record.id = cell_id(c);
   record.model = c.model.name;

@@ -12,8 +12,8 @@ std::string file_safe(std::string name);
 
 /// A record with names, provenance and the settings of the attribution. Collective over `group`.
 /// @param made baseline or cell.
-CellRecord start_record(const Session& session, const Communicator& group, const Baseline& baseline, const Configuration& configuration,
-                        Made made);
+CellRecord start_record(const Session& session, const Communicator& group, const Baseline& baseline,
+                        const Configuration& configuration, Made made);
 
 /// The fingerprint that a cell's file will have.
 std::string fingerprint_of_cell(const Baseline& baseline, const Configuration& configuration);

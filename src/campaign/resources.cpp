@@ -24,7 +24,8 @@ bool selects(const std::string& list, const std::string& item) {
 }
 
 /// Each focus question plain and with two of the phrasings in turn: enough to learn what they mean.
-std::vector<QuestionAnswer> phrase_focus_questions(const std::vector<QuestionAnswer>& pairs, const std::vector<std::string>& phrasings) {
+std::vector<QuestionAnswer> phrase_focus_questions(const std::vector<QuestionAnswer>& pairs,
+                                                   const std::vector<std::string>& phrasings) {
   std::vector<QuestionAnswer> all;
   for (std::size_t i = 0; i < pairs.size(); ++i) {
     all.push_back(pairs[i]);
@@ -35,13 +36,17 @@ std::vector<QuestionAnswer> phrase_focus_questions(const std::vector<QuestionAns
 }
 
 /// Everything that the tokenizer should know: texts, questions, answers and phrasings of both sets.
-std::vector<std::string> vocabulary_texts(const Dataset& dataset, const PromptTemplate& prompt_template, const std::vector<std::string>& phrasings) {
+std::vector<std::string> vocabulary_texts(const Dataset& dataset, const PromptTemplate& prompt_template,
+                                          const std::vector<std::string>& phrasings) {
   std::vector<std::string> texts;
-  for (const auto* list : {&dataset.forget_texts, &dataset.retain_texts}) texts.insert(texts.end(), list->begin(), list->end());
+  for (const auto* list : {&dataset.forget_texts, &dataset.retain_texts})
+    texts.insert(texts.end(), list->begin(), list->end());
   auto pairs = phrase_focus_questions(dataset.focus_questions, phrasings);
-  for (const auto* list : {&dataset.forget_questions, &dataset.retain_questions}) pairs.insert(pairs.end(), list->begin(), list->end());
+  for (const auto* list : {&dataset.forget_questions, &dataset.retain_questions})
+    pairs.insert(pairs.end(), list->begin(), list->end());
   for (const auto& pair : pairs)
-    texts.push_back(pair.introduction + prompt_template.before_question + question_text(pair.question, pair.choices) + prompt_template.after_question + prompt_template.answer_prefix + pair.answer);
+    texts.push_back(pair.introduction + prompt_template.before_question + question_text(pair.question, pair.choices) +
+                    prompt_template.after_question + prompt_template.answer_prefix + pair.answer);
   return texts;
 }
 
@@ -52,14 +57,16 @@ fs::path tokenizer_folder(const Session& session, const Configuration& c, const 
   const fs::path trained = folder.string() + ".tokenizer";
   if (session.is_root()) {
     log::info(concat("Training a SentencePiece vocabulary of ", c.model.vocabulary_size, " pieces"));
-    train_sentencepiece(vocabulary_texts(dataset, c.prompt.resolve(), c.probe.resolve_phrasings()), c.model.vocabulary_size, trained);
+    train_sentencepiece(vocabulary_texts(dataset, c.prompt.resolve(), c.probe.resolve_phrasings()), c.model.vocabulary_size,
+                        trained);
   }
   session.world().barrier();
   return trained;
 }
 
 /// The model that fine-tuning starts from.
-LanguageModel starting_model(const Session& session, const Configuration& c, const Dataset& dataset, const fs::path& folder, TrainOptions& options) {
+LanguageModel starting_model(const Session& session, const Configuration& c, const Dataset& dataset, const fs::path& folder,
+                             TrainOptions& options) {
   if (!c.model.path.empty()) return load_to_train(session, c, options);
   UNPACT_VALIDATE(!c.model.config.empty(), "no model to start from", "neither model.path nor model.config is set",
                   "give --model DIR, or a folder with a config.json for random weights");
@@ -81,7 +88,8 @@ bool is_made(const fs::path& folder, const std::string& fingerprint) {
 }
 
 /// Fine-tunes and saves. @param fingerprint what the result depends on.
-void make_target(const Session& session, const Configuration& c, const Dataset& dataset, const fs::path& folder, const std::string& fingerprint) {
+void make_target(const Session& session, const Configuration& c, const Dataset& dataset, const fs::path& folder,
+                 const std::string& fingerprint) {
   check_training_device(c.train, session.device());
   auto options = c.finetune_training();
   auto model = starting_model(session, c, dataset, folder, options);
@@ -89,14 +97,15 @@ void make_target(const Session& session, const Configuration& c, const Dataset& 
       finetune_examples(c.finetune, dataset, *model.tokenizer, model.prompt_template, c.probe.resolve_phrasings()));
   const CrossEntropyTerm loss(examples);
   const auto collectives = make_collectives(session.world(), session.device());
-  log::info(concat("Fine-tuning ", model.transformer.config().parameter_count(), " weights on ", examples->size(), " examples, ",
-                   session.world().size(), " rank(s)"));
+  log::info(concat("Fine-tuning ", model.transformer.config().parameter_count(), " weights on ", examples->size(),
+                   " examples, ", session.world().size(), " rank(s)"));
   options.checkpoint_folder = folder.string() + ".training";
   options.identity = fingerprint;
   options.step_log = folder.string() + ".train.jsonl";
   Progress progress("fine-tune", count_steps(options, loss.example_count()), "steps");
   train(model.transformer, {{&loss, 1.0}}, options, *collectives, {}, [&](const StepReport& report) {
-    log::detail(concat("step ", report.step, " loss ", report.loss, " gradient norm ", report.gradient_norm, " lr ", report.learning_rate));
+    log::detail(concat("step ", report.step, " loss ", report.loss, " gradient norm ", report.gradient_norm, " lr ",
+                       report.learning_rate));
     progress.advance(1, step_note(report));
   });
   progress.finish();
@@ -115,7 +124,8 @@ std::vector<Example> finetune_examples(const FinetuneOptions& options, const Dat
   std::vector<Example> examples;
   std::vector<std::string> texts;
   const auto add_questions = [&](const std::vector<QuestionAnswer>& pairs) {
-    for (auto& example : question_examples(tokenizer, prompt_template, pairs, options.loss_on)) examples.push_back(std::move(example));
+    for (auto& example : question_examples(tokenizer, prompt_template, pairs, options.loss_on))
+      examples.push_back(std::move(example));
   };
   for (const bool forget : {true, false}) {
     if (!selects(options.sets, forget ? "forget" : "retain")) continue;
@@ -128,7 +138,8 @@ std::vector<Example> finetune_examples(const FinetuneOptions& options, const Dat
   if (!texts.empty())
     for (auto& chunk : chunk_texts(tokenizer, texts, options.chunk_length, false)) examples.push_back(std::move(chunk));
   if (selects(options.parts, "focus")) add_questions(phrase_focus_questions(dataset.focus_questions, phrasings));
-  UNPACT_VALIDATE(!examples.empty(), "nothing to fine-tune on", concat("the dataset has no ", options.parts, " in its ", options.sets, " set"),
+  UNPACT_VALIDATE(!examples.empty(), "nothing to fine-tune on",
+                  concat("the dataset has no ", options.parts, " in its ", options.sets, " set"),
                   "choose other finetune.parts");
   return examples;
 }
@@ -152,8 +163,10 @@ LanguageModel load_to_train(const Session& session, const Configuration& c, Trai
 }
 
 void check_training_device(const TrainExecution& execution, const c10::Device& device) {
-  UNPACT_VALIDATE(!execution.offload_optimizer || !device.is_cpu(), "option 'train.offload_optimizer' is true, but the model is on the CPU",
-                  "weights and moments lie in host memory already: a second copy would only cost", "remove it, or use run.device = cuda");
+  UNPACT_VALIDATE(!execution.offload_optimizer || !device.is_cpu(),
+                  "option 'train.offload_optimizer' is true, but the model is on the CPU",
+                  "weights and moments lie in host memory already: a second copy would only cost",
+                  "remove it, or use run.device = cuda");
 }
 
 void finetune_into(const Session& session, const Configuration& c, const Dataset& dataset, const fs::path& folder) {
@@ -161,7 +174,8 @@ void finetune_into(const Session& session, const Configuration& c, const Dataset
 }
 
 LanguageModel prepare_model(const Session& session, const Configuration& c, const Dataset& dataset, const fs::path& folder) {
-  if (!c.model.make_target && !c.model.path.empty()) return load_language_model(c.model.path, c.prompt.resolve(), session.device());
+  if (!c.model.make_target && !c.model.path.empty())
+    return load_language_model(c.model.path, c.prompt.resolve(), session.device());
   // The root decides for all: another rank may see the folder late on a network file system.
   const auto fingerprint = target_fingerprint(session, c, dataset_checksum(dataset));
   const auto made = session.world().broadcast(session.is_root() && is_made(folder, fingerprint) ? "yes" : "no", 0);

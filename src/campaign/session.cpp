@@ -27,7 +27,8 @@ Session::Session(const Communicator& world, const RunOptions& options)
 void Session::open_output(const std::string& folder) const {
   require_writable_folder(folder);
   log::open_file(std::filesystem::path(folder) / "logs");
-  log::detail(concat("rank ", world_.rank(), " of ", world_.size(), " on ", devices_[static_cast<std::size_t>(world_.rank())]));
+  log::detail(
+      concat("rank ", world_.rank(), " of ", world_.size(), " on ", devices_[static_cast<std::size_t>(world_.rank())]));
 }
 
 std::map<std::string, std::string> library_versions() {

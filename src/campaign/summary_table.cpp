@@ -27,7 +27,8 @@ std::vector<Column> columns_of(const std::vector<CellRecord>& records) {
   for (const auto& record : records) {
     for (const auto& probe : record.probes) add_recovery(record, kRecoveryPrefix + probe.name, probe.name);
     for (const auto& rate : record.rates)
-      if (rate.name.starts_with(kRecoveryPrefix)) add_recovery(record, rate.name, rate.name.substr(std::string(kRecoveryPrefix).size()));
+      if (rate.name.starts_with(kRecoveryPrefix))
+        add_recovery(record, rate.name, rate.name.substr(std::string(kRecoveryPrefix).size()));
   }
   columns.push_back({"destructive", "destructive"});
   return columns;
@@ -42,7 +43,9 @@ std::string percent(const CellRecord& record, const std::string& name) {
   return text;
 }
 
-std::string cell(const std::string& text, std::size_t width) { return text + std::string(text.size() < width ? width - text.size() : 1, ' '); }
+std::string cell(const std::string& text, std::size_t width) {
+  return text + std::string(text.size() < width ? width - text.size() : 1, ' ');
+}
 
 }  // namespace
 

@@ -29,7 +29,8 @@ Examples set_examples(const UnlearnOptions& options, const Encoder& encoder, con
     examples = options.chunk_rule == ChunkRule::muse
                    ? chunk_texts(encoder.tokenizer, texts, options.chunk_length, options.wrap_last_chunk)
                    : chunk_texts_encoded_again(encoder.tokenizer, texts, options.chunk_length);
-  UNPACT_VALIDATE(!examples.empty(), concat("the ", set, " set is empty"), concat("the dataset has no ", name_of_value(options.form), " there"),
+  UNPACT_VALIDATE(!examples.empty(), concat("the ", set, " set is empty"),
+                  concat("the dataset has no ", name_of_value(options.form), " there"),
                   "choose another unlearn.form or dataset");
   return std::make_shared<const std::vector<Example>>(std::move(examples));
 }
@@ -43,7 +44,8 @@ std::vector<std::string> lines_of(const fs::path& file) {
 
 /// The questions of the forget set with another answer: drawn from a list for all, or from those that the file has for
 /// the question. Which one is drawn depends on seed and question alone.
-std::vector<QuestionAnswer> with_other_answers(const fs::path& file, const std::vector<QuestionAnswer>& pairs, std::uint64_t seed) {
+std::vector<QuestionAnswer> with_other_answers(const fs::path& file, const std::vector<QuestionAnswer>& pairs,
+                                               std::uint64_t seed) {
   const auto lines = lines_of(file);
   const bool is_json = !lines.empty() && lines.front().rfind("{", 0) == 0;
   std::vector<std::string> for_all;
@@ -53,12 +55,14 @@ std::vector<QuestionAnswer> with_other_answers(const fs::path& file, const std::
   else
     for (const auto& line : lines)
       if (!line.empty()) for_all.push_back(line);
-  UNPACT_VALIDATE(is_json || !for_all.empty(), concat("no answers to prefer in ", file.string()), "the file is empty", "write one answer a line");
+  UNPACT_VALIDATE(is_json || !for_all.empty(), concat("no answers to prefer in ", file.string()), "the file is empty",
+                  "write one answer a line");
   auto result = pairs;
   for (std::size_t i = 0; i < result.size(); ++i) {
     const auto& choices = is_json ? by_question[result[i].question] : for_all;
     UNPACT_VALIDATE(!choices.empty(), concat("no answer to prefer for the question '", result[i].question, "'"),
-                    concat(file.string(), " has no line with this question"), "add one for every question of the forget set");
+                    concat(file.string(), " has no line with this question"),
+                    "add one for every question of the forget set");
     result[i].answer = choices[random_below(choices.size(), seed, stream_of("alternates"), i)];
   }
   return result;
@@ -67,7 +71,8 @@ std::vector<QuestionAnswer> with_other_answers(const fs::path& file, const std::
 TokenWeights read_weights(const fs::path& file, const std::vector<Example>& examples) {
   auto lines = lines_of(file);
   while (!lines.empty() && lines.back().empty()) lines.pop_back();
-  UNPACT_VALIDATE(lines.size() == examples.size(), concat("the token weights in ", file.string(), " do not fit the forget set"),
+  UNPACT_VALIDATE(lines.size() == examples.size(),
+                  concat("the token weights in ", file.string(), " do not fit the forget set"),
                   concat("the file has ", lines.size(), " lines, the forget set ", examples.size(), " examples"),
                   "write one JSON list an example, in order");
   TokenWeights weights;
@@ -80,10 +85,14 @@ TokenWeights read_weights(const fs::path& file, const std::vector<Example>& exam
     auto& row = weights.emplace_back();
     std::size_t next = 0;
     for (const auto flag : examples[i].has_loss) {
-      if (flag == 0) { row.push_back(0); continue; }
+      if (flag == 0) {
+        row.push_back(0);
+        continue;
+      }
       const auto& value = list[next++];
-      UNPACT_VALIDATE(value.is_number() && std::isfinite(value.get<float>()) && value.get<float>() >= 0, concat("wrong token weight in ", where),
-                      concat("'", value.dump(), "' is no number >= 0"), "correct it");
+      UNPACT_VALIDATE(value.is_number() && std::isfinite(value.get<float>()) && value.get<float>() >= 0,
+                      concat("wrong token weight in ", where), concat("'", value.dump(), "' is no number >= 0"),
+                      "correct it");
       row.push_back(value.get<float>());
     }
   }
@@ -92,19 +101,21 @@ TokenWeights read_weights(const fs::path& file, const std::vector<Example>& exam
 
 }  // namespace
 
-UnlearnData unlearn_data(const Configuration& c, const Dataset& dataset, const Tokenizer& tokenizer, const PromptTemplate& prompt_template) {
+UnlearnData unlearn_data(const Configuration& c, const Dataset& dataset, const Tokenizer& tokenizer,
+                         const PromptTemplate& prompt_template) {
   const Encoder encoder{tokenizer, prompt_template};
   UnlearnData data;
   data.forget = set_examples(c.unlearn, encoder, dataset.forget_questions, dataset.forget_texts, "forget");
   data.retain = set_examples(c.unlearn, encoder, dataset.retain_questions, dataset.retain_texts, "retain");
   const auto file = path_of_needed_file(c.method);
   if (!file.empty() && !c.method.file_checksum.empty())
-    UNPACT_VALIDATE(sha256_of_file(file) == c.method.file_checksum, concat(file, " has another content than method.file_checksum says"),
+    UNPACT_VALIDATE(sha256_of_file(file) == c.method.file_checksum,
+                    concat(file, " has another content than method.file_checksum says"),
                     concat("it is ", sha256_of_file(file)), "find the file that was meant, or remove method.file_checksum");
   if (!c.method.alternates.empty())
     data.alternates = std::make_shared<const std::vector<Example>>(
-        question_examples(tokenizer, prompt_template, with_other_answers(c.method.alternates, dataset.forget_questions, c.run.seed),
-                          c.unlearn.loss_on));
+        question_examples(tokenizer, prompt_template,
+                          with_other_answers(c.method.alternates, dataset.forget_questions, c.run.seed), c.unlearn.loss_on));
   if (c.method.weighting == WeightingKind::given) data.given_weights = read_weights(c.method.weights_path, *data.forget);
   data.retain_sampling = c.unlearn.retain_sampling;
   data.cache_folder = fs::path(c.run.output) / "cache";

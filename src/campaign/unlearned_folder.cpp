@@ -47,11 +47,14 @@ void take_options(Configuration& c, const Json& options, const fs::path& file) {
 LanguageModel unlearned_model(const LanguageModel& target, UnlearnResult result, const MethodOptions& method) {
   const auto& config = target.transformer.config();
   LanguageModel model{Transformer(config, std::move(result.weights)), target.tokenizer, target.prompt_template, {}};
-  if (result.reinforced) model.transformer.contrast_with(std::make_shared<const Transformer>(config, std::move(*result.reinforced)), method.scale);
+  if (result.reinforced)
+    model.transformer.contrast_with(std::make_shared<const Transformer>(config, std::move(*result.reinforced)),
+                                    method.scale);
   return model;
 }
 
-void save_unlearned(const fs::path& folder, const LanguageModel& unlearned, const Configuration& c, const std::string& target_checksum) {
+void save_unlearned(const fs::path& folder, const LanguageModel& unlearned, const Configuration& c,
+                    const std::string& target_checksum) {
   const auto& model = unlearned.transformer;
   SaveOptions options;
   options.also = [&](const fs::path& inside) {

@@ -8,14 +8,26 @@ namespace {
 constexpr ConfigKeys kUsualKeys = {"hidden_size",         "intermediate_size",       "num_hidden_layers",
                                    "num_attention_heads", "max_position_embeddings", "rms_norm_eps",
                                    "hidden_act"};
-constexpr ConfigKeys kGpt2Keys = {"n_embd",      "n_inner",            "n_layer",            "n_head",
-                                  "n_positions", "layer_norm_epsilon", "activation_function"};
+constexpr ConfigKeys kGpt2Keys = {
+    "n_embd", "n_inner", "n_layer", "n_head", "n_positions", "layer_norm_epsilon", "activation_function"};
 
 /// RMS norms, rotary positions, gated MLP: what Llama introduced and the others changed in one place each.
 Architecture like_llama(const char* model_type, const char* transformers_class) {
-  return {model_type, transformers_class, "model.", kUsualKeys, {}, /*attention_bias=*/false, /*mlp_bias=*/false,
-          /*tied_embeddings=*/false, "silu", 1e-6, /*default_key_value_heads=*/0, /*default_head_dim=*/0,
-          WindowRule::none, StorageLayout::plain, {"rotary_emb.inv_freq"}};
+  return {model_type,
+          transformers_class,
+          "model.",
+          kUsualKeys,
+          {},
+          /*attention_bias=*/false,
+          /*mlp_bias=*/false,
+          /*tied_embeddings=*/false,
+          "silu",
+          1e-6,
+          /*default_key_value_heads=*/0,
+          /*default_head_dim=*/0,
+          WindowRule::none,
+          StorageLayout::plain,
+          {"rotary_emb.inv_freq"}};
 }
 
 /// Touvron et al., arXiv 2302.13971 and 2307.09288; Llama 3, arXiv 2407.21783.
@@ -58,9 +70,15 @@ Architecture gpt2() {
   auto row = like_llama("gpt2", "GPT2LMHeadModel");
   row.prefix = "transformer.";
   row.keys = kGpt2Keys;
-  row.block = {NormKind::layer, MlpKind::plain, Activation::gelu_new, PositionKind::learned,
-               /*query_key_value_bias=*/true, /*output_bias=*/true, /*mlp_bias=*/true,
-               /*query_key_norm=*/false, /*small_residual_init=*/true};
+  row.block = {NormKind::layer,
+               MlpKind::plain,
+               Activation::gelu_new,
+               PositionKind::learned,
+               /*query_key_value_bias=*/true,
+               /*output_bias=*/true,
+               /*mlp_bias=*/true,
+               /*query_key_norm=*/false,
+               /*small_residual_init=*/true};
   row.tied_embeddings = true;
   row.default_activation = "gelu_new";
   row.default_epsilon = 1e-5;

@@ -71,8 +71,8 @@ std::string checksum_of_one(const fs::path& folder) {
 
 }  // namespace
 
-void save_checkpoint(const fs::path& folder, const ModelConfig& config, const Weights& weights,
-                     const Tokenizer& tokenizer, const SaveOptions& options) {
+void save_checkpoint(const fs::path& folder, const ModelConfig& config, const Weights& weights, const Tokenizer& tokenizer,
+                     const SaveOptions& options) {
   UNPACT_EXPECT(options.max_shard_bytes > 0);
   const fs::path temporary = folder.string() + concat(".tmp.", ::getpid());
   std::error_code ignored;
@@ -97,14 +97,16 @@ std::optional<double> contrast_scale_of(const fs::path& folder) {
   const auto file = folder / kContrastFile;
   if (!fs::exists(file)) return std::nullopt;
   const auto json = read_json_file(file);
-  UNPACT_VALIDATE(json.is_object() && json.contains("scale") && json["scale"].is_number(), concat("cannot read ", file.string()),
-                  "it has no number 'scale'", "write the folder anew");
-  UNPACT_VALIDATE(fs::is_directory(folder / kReinforcedFolder), concat("the second model of ", folder.string(), " is missing"),
+  UNPACT_VALIDATE(json.is_object() && json.contains("scale") && json["scale"].is_number(),
+                  concat("cannot read ", file.string()), "it has no number 'scale'", "write the folder anew");
+  UNPACT_VALIDATE(fs::is_directory(folder / kReinforcedFolder),
+                  concat("the second model of ", folder.string(), " is missing"),
                   concat("there is no folder ", kReinforcedFolder), "copy the whole folder");
   return json["scale"].get<double>();
 }
 
-void save_contrast(const fs::path& folder, const ModelConfig& config, const Weights& reinforced, double scale, const Tokenizer& tokenizer) {
+void save_contrast(const fs::path& folder, const ModelConfig& config, const Weights& reinforced, double scale,
+                   const Tokenizer& tokenizer) {
   save_checkpoint(folder / kReinforcedFolder, config, reinforced, tokenizer);
   Json json;
   json["scale"] = scale;

@@ -32,8 +32,8 @@ bool is_ignored(const std::string& name, const Architecture& architecture, bool 
 
 void drop_missing_prefix(std::vector<StoredTensor>& tensors, const std::string& prefix,
                          const std::map<std::string, TensorEntry>& in_files) {
-  const bool prefixed = std::any_of(in_files.begin(), in_files.end(),
-                                    [&](const auto& entry) { return entry.first.starts_with(prefix); });
+  const bool prefixed =
+      std::any_of(in_files.begin(), in_files.end(), [&](const auto& entry) { return entry.first.starts_with(prefix); });
   const auto& first = tensors.front().name;
   if (prefixed || in_files.count(first.substr(prefix.size())) == 0) return;
   for (auto& tensor : tensors)
@@ -58,8 +58,7 @@ std::vector<std::string> disagreements(const std::map<std::string, TensorEntry>&
     }
   }
   for (const auto& [name, entry] : in_files)
-    if (expected.count(name) == 0 && !is_ignored(name, architecture, tied))
-      faults.push_back(concat("unexpected: ", name));
+    if (expected.count(name) == 0 && !is_ignored(name, architecture, tied)) faults.push_back(concat("unexpected: ", name));
   return faults;
 }
 

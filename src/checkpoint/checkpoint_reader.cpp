@@ -13,7 +13,7 @@ namespace {
 constexpr const char* kSingleFile = "model.safetensors";
 constexpr const char* kIndexFile = "model.safetensors.index.json";
 constexpr std::uintmax_t kMaxIndexBytes = 256ULL << 20;  // published ones have up to 10 MB
-constexpr std::size_t kMostFaults = 30;  // that one message lists
+constexpr std::size_t kMostFaults = 30;                  // that one message lists
 
 std::set<std::string> files_of(const WeightMap& map) {
   std::set<std::string> files;

@@ -67,8 +67,7 @@ BlockDescription block_of(const Json& json, const Architecture& architecture, co
   auto block = architecture.block;
   block.activation = activation_of(json, architecture, where);
   const auto switched_on = [&](const char* key, bool allowed) { return allowed && bool_or(json, key, false, where); };
-  if (switched_on("attention_bias", architecture.attention_bias))
-    block.query_key_value_bias = block.output_bias = true;
+  if (switched_on("attention_bias", architecture.attention_bias)) block.query_key_value_bias = block.output_bias = true;
   if (switched_on("mlp_bias", architecture.mlp_bias)) block.mlp_bias = true;
   return block;
 }
@@ -132,8 +131,8 @@ std::int64_t ModelConfig::window_of(std::int64_t layer) const {
 ModelConfig read_model_config(const std::filesystem::path& folder) {
   put_back_replaced_folder(folder);
   const auto path = folder / "config.json";
-  UNPACT_VALIDATE(std::filesystem::exists(path), concat("no model in ", folder.string()),
-                  "config.json is missing there", "give the folder of a Hugging Face checkpoint");
+  UNPACT_VALIDATE(std::filesystem::exists(path), concat("no model in ", folder.string()), "config.json is missing there",
+                  "give the folder of a Hugging Face checkpoint");
   auto config = parse_model_config(read_file(path, kMaxConfigBytes), path.string());
   const auto generation = folder / "generation_config.json";
   if (std::filesystem::exists(generation))

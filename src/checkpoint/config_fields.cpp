@@ -15,8 +15,7 @@ std::int64_t size_field(const Json& json, const std::string& key, const std::str
   return value;
 }
 
-double number_field(const Json& json, const std::string& key, double fallback, bool zero_allowed,
-                    const std::string& where) {
+double number_field(const Json& json, const std::string& key, double fallback, bool zero_allowed, const std::string& where) {
   const auto value = number_or(json, key, fallback, where);
   UNPACT_VALIDATE(std::isfinite(value) && (value > 0 || (value == 0 && zero_allowed)),
                   concat(where, ": field '", key, "' is ", value),

@@ -18,8 +18,7 @@ std::int64_t size_field(const Json& json, const std::string& key, const std::str
                         std::int64_t largest = kLargestSize);
 
 /// A finite number that must not be smaller than 0, or not be 0 either.
-double number_field(const Json& json, const std::string& key, double fallback, bool zero_allowed,
-                    const std::string& where);
+double number_field(const Json& json, const std::string& key, double fallback, bool zero_allowed, const std::string& where);
 
 /// A required number above 0.
 double positive_field(const Json& json, const std::string& key, const std::string& where);

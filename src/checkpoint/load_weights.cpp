@@ -101,8 +101,7 @@ bool copy_through(const SafetensorsFile& file, const at::Tensor& view, const at:
 /// Cuts a stored tensor into its parts, each a contiguous tensor of its own.
 class StoredReader {
  public:
-  StoredReader(const CheckpointReader& reader, const fs::path& folder, const c10::Device& device,
-               const LoadOptions& options)
+  StoredReader(const CheckpointReader& reader, const fs::path& folder, const c10::Device& device, const LoadOptions& options)
       : reader_(reader), folder_(folder), selected_(options.selected),
         options_(at::TensorOptions().dtype(options.dtype).device(device)) {}
 

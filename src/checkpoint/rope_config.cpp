@@ -14,8 +14,7 @@ const Json* object_field(const Json& json, const std::string& key, const std::st
 }
 
 RopeScaling read_llama3(const Json& json, const Json& scaling, const std::string& where) {
-  RopeScaling rope{"llama3", positive_field(scaling, "factor", where),
-                   positive_field(scaling, "low_freq_factor", where),
+  RopeScaling rope{"llama3", positive_field(scaling, "factor", where), positive_field(scaling, "low_freq_factor", where),
                    positive_field(scaling, "high_freq_factor", where), 0};
   const auto* key = "original_max_position_embeddings";
   // The precedence of transformers: beside the rope settings, within them, the context itself.
@@ -42,8 +41,8 @@ RopeScaling read_scaling(const Json& json, const Json& scaling, const std::strin
     return rope;
   }
   if (type == "llama3") return read_llama3(json, scaling, where);
-  throw UserError(concat(where, ": rope_type '", type, "' of ", key, " is not supported"),
-                  "known: default, linear, llama3", "use a checkpoint without this kind of rope scaling");
+  throw UserError(concat(where, ": rope_type '", type, "' of ", key, " is not supported"), "known: default, linear, llama3",
+                  "use a checkpoint without this kind of rope scaling");
 }
 
 }  // namespace

@@ -70,7 +70,8 @@ struct SafetensorsFile::Mapping {
 
 SafetensorsFile::SafetensorsFile(const std::filesystem::path& path)
     : mapping_(std::make_shared<Mapping>(path)), path_(path) {
-  header_ = parse_safetensors_header(static_cast<const char*>(mapping_->data), mapping_->size, mapping_->size, path.string());
+  header_ =
+      parse_safetensors_header(static_cast<const char*>(mapping_->data), mapping_->size, mapping_->size, path.string());
 }
 
 at::Tensor SafetensorsFile::tensor(const std::string& name) const {
@@ -88,10 +89,11 @@ at::Tensor SafetensorsFile::tensor(const std::string& name) const {
       if (copy.numel() > 0) std::memcpy(copy.data_ptr(), begin, entry.end - entry.begin);
       return copy;
     }
-    return at::from_blob(begin, entry.shape, [keep_alive](void*) {}, at::TensorOptions().dtype(scalar));
+    return at::from_blob(
+        begin, entry.shape, [keep_alive](void*) {}, at::TensorOptions().dtype(scalar));
   }
-  throw UserError(concat(path_.string(), ": tensor '", name, "' has dtype ", entry.dtype), "weights must be F32, F16 or BF16",
-                  "convert the checkpoint");
+  throw UserError(concat(path_.string(), ": tensor '", name, "' has dtype ", entry.dtype),
+                  "weights must be F32, F16 or BF16", "convert the checkpoint");
 }
 
 void SafetensorsFile::prefetch(const at::Tensor& view) const {
@@ -116,7 +118,8 @@ void write_safetensors(const std::filesystem::path& path, const std::vector<std:
   for (const auto& [name, tensor] : tensors) {
     const std::uint64_t end = offset + tensor.nbytes();
     UNPACT_EXPECT(!header.contains(name));
-    header[name] = {{"dtype", name_of(tensor.scalar_type())}, {"shape", tensor.sizes().vec()}, {"data_offsets", {offset, end}}};
+    header[name] = {
+        {"dtype", name_of(tensor.scalar_type())}, {"shape", tensor.sizes().vec()}, {"data_offsets", {offset, end}}};
     offset = end;
   }
   std::string text = header.dump();

@@ -11,9 +11,9 @@ namespace {
 constexpr std::ptrdiff_t kMostValues = 4'000'000;  // some 400,000 tensors; in memory a value takes up to 100 bytes
 
 std::uint64_t dtype_bytes(const std::string& dtype) {
-  static const std::map<std::string, std::uint64_t> sizes = {
-      {"F64", 8}, {"F32", 4}, {"F16", 2}, {"BF16", 2}, {"I64", 8}, {"I32", 4}, {"I16", 2},
-      {"I8", 1},  {"U64", 8}, {"U32", 4}, {"U16", 2},  {"U8", 1},  {"BOOL", 1}};
+  static const std::map<std::string, std::uint64_t> sizes = {{"F64", 8}, {"F32", 4}, {"F16", 2}, {"BF16", 2}, {"I64", 8},
+                                                             {"I32", 4}, {"I16", 2}, {"I8", 1},  {"U64", 8},  {"U32", 4},
+                                                             {"U16", 2}, {"U8", 1},  {"BOOL", 1}};
   const auto it = sizes.find(dtype);
   return it == sizes.end() ? 0 : it->second;
 }
@@ -23,7 +23,8 @@ std::uint64_t dtype_bytes(const std::string& dtype) {
 }
 
 std::uint64_t unsigned_value(const Json& value, const std::string& where, const std::string& tensor) {
-  if (!value.is_number_unsigned()) broken(where, concat("tensor '", tensor, "' has a bad number"), "sizes and offsets must be whole numbers >= 0");
+  if (!value.is_number_unsigned())
+    broken(where, concat("tensor '", tensor, "' has a bad number"), "sizes and offsets must be whole numbers >= 0");
   return value.get<std::uint64_t>();
 }
 
@@ -34,7 +35,8 @@ TensorEntry parse_entry(const Json& json, const std::string& name, const std::st
   TensorEntry entry;
   entry.dtype = require_string(json, "dtype", concat(where, ": tensor '", name, "'"));
   std::uint64_t bytes = dtype_bytes(entry.dtype);
-  if (bytes == 0) broken(where, concat("tensor '", name, "' has the unknown dtype '", entry.dtype, "'"), "it cannot be read");
+  if (bytes == 0)
+    broken(where, concat("tensor '", name, "' has the unknown dtype '", entry.dtype, "'"), "it cannot be read");
   for (const auto& extent : json["shape"]) {
     const auto size = unsigned_value(extent, where, name);
     if (size > (1ULL << 62) || __builtin_mul_overflow(bytes, size, &bytes))
@@ -43,7 +45,8 @@ TensorEntry parse_entry(const Json& json, const std::string& name, const std::st
   }
   entry.begin = unsigned_value(json["data_offsets"][0], where, name);
   entry.end = unsigned_value(json["data_offsets"][1], where, name);
-  if (entry.end < entry.begin) broken(where, concat("tensor '", name, "' has reversed offsets"), concat(entry.begin, " > ", entry.end));
+  if (entry.end < entry.begin)
+    broken(where, concat("tensor '", name, "' has reversed offsets"), concat(entry.begin, " > ", entry.end));
   if (entry.end - entry.begin != bytes)
     broken(where, concat("tensor '", name, "' has the wrong length"),
            concat("shape and dtype need ", bytes, " bytes, the offsets span ", entry.end - entry.begin));
@@ -77,7 +80,8 @@ SafetensorsHeader parse_safetensors_header(const char* bytes, std::uint64_t avai
                                            const std::string& where) {
   constexpr std::string_view lfs = "version https://git-lfs";
   if (available >= lfs.size() && std::string_view(bytes, lfs.size()) == lfs)
-    throw UserError(concat(where, " is a Git LFS pointer, not the weights"), "the repository was cloned without its large files",
+    throw UserError(concat(where, " is a Git LFS pointer, not the weights"),
+                    "the repository was cloned without its large files",
                     "run `git lfs pull` in that folder or download the file again");
   if (available < 8) broken(where, "the file is too short", "a safetensors file begins with 8 bytes of header length");
   std::uint64_t length = 0;

@@ -132,7 +132,8 @@ Weights random_weights(const ModelConfig& config, std::uint64_t seed) {
   return weights;
 }
 
-void change_weights(const ModelConfig& config, Weights& weights, const std::function<at::Tensor(const at::Tensor&)>& change) {
+void change_weights(const ModelConfig& config, Weights& weights,
+                    const std::function<at::Tensor(const at::Tensor&)>& change) {
   for (auto& spec : weight_specs(config, weights)) *spec.slot = change(*spec.slot);
   if (config.tied_embeddings) weights.head_VD = weights.embedding_VD;
 }

@@ -21,8 +21,7 @@ void check_tensor(const at::Tensor& tensor, const at::Device& device);
 
 /// Checks both tensors of an all-gather or a reduce-scatter: same dtype, sizes that fit, and no overlap but in-place.
 /// @return whether `shard` is its own place inside `full`. @throws ContractViolation.
-bool check_full_and_shard(const at::Tensor& full, const at::Tensor& shard, const at::Device& device, int rank,
-                          int size);
+bool check_full_and_shard(const at::Tensor& full, const at::Tensor& shard, const at::Device& device, int rank, int size);
 
 /// Notes in this rank's log file that it has waited for half of the time limit: the first rank whose limit is over ends the
 /// others before they can say where they are. @return true.

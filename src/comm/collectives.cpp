@@ -19,8 +19,7 @@ void check_tensor(const at::Tensor& tensor, const at::Device& device) {
   UNPACT_EXPECT(device.is_cpu() || tensor.device().index() == device.index());
 }
 
-bool check_full_and_shard(const at::Tensor& full, const at::Tensor& shard, const at::Device& device, int rank,
-                          int size) {
+bool check_full_and_shard(const at::Tensor& full, const at::Tensor& shard, const at::Device& device, int rank, int size) {
   check_tensor(full, device);
   check_tensor(shard, device);
   UNPACT_EXPECT(full.scalar_type() == shard.scalar_type());

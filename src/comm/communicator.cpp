@@ -96,8 +96,7 @@ Communicator::~Communicator() {
 }
 
 Communicator::Communicator(Communicator&& other) noexcept
-    : handle_(std::exchange(other.handle_, MPI_COMM_NULL)),
-      rank_(std::exchange(other.rank_, 0)),
+    : handle_(std::exchange(other.handle_, MPI_COMM_NULL)), rank_(std::exchange(other.rank_, 0)),
       size_(std::exchange(other.size_, 1)) {}
 
 Communicator& Communicator::operator=(Communicator&& other) noexcept {

@@ -21,7 +21,8 @@ std::string description_of(const Error& error) {
 [[noreturn]] void throw_for_peer(std::size_t rank, const std::string& description, Telling telling) {
   const Json text = Json::parse(description);
   const auto front = telling == Telling::rank_and_error ? concat("rank ", rank, " of the group failed: ") : std::string();
-  const auto problem = front + text[1].get<std::string>(), reason = text[2].get<std::string>(), hint = text[3].get<std::string>();
+  const auto problem = front + text[1].get<std::string>(), reason = text[2].get<std::string>(),
+             hint = text[3].get<std::string>();
   if (text[0].get<bool>()) throw UserError(problem, reason, hint);
   throw RuntimeFailure(problem, reason, hint);
 }

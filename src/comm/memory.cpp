@@ -34,7 +34,8 @@ std::uint64_t proc_bytes(const char* path, const std::string& key) {
 
 #ifdef UNPACT_HAS_CUDA
 c10::CachingDeviceAllocator::DeviceStats cuda_statistics(const c10::Device& device) {
-  return c10::cuda::CUDACachingAllocator::getDeviceStats(device.has_index() ? device.index() : static_cast<c10::DeviceIndex>(0));
+  return c10::cuda::CUDACachingAllocator::getDeviceStats(device.has_index() ? device.index()
+                                                                            : static_cast<c10::DeviceIndex>(0));
 }
 constexpr std::size_t kAllPools = 0;  // of StatType: the sum over small and large blocks
 #endif
@@ -52,7 +53,8 @@ std::uint64_t available_memory(const c10::Device& device) {
   UNPACT_CUDA_CALL(cudaMemGetInfo(&free, &total));
   if (!c10::cuda::CUDACachingAllocator::get()->initialized()) return free;  // LibTorch holds nothing yet
   const auto stats = cuda_statistics(device);
-  return free + static_cast<std::uint64_t>(stats.reserved_bytes[kAllPools].current - stats.allocated_bytes[kAllPools].current);
+  return free +
+         static_cast<std::uint64_t>(stats.reserved_bytes[kAllPools].current - stats.allocated_bytes[kAllPools].current);
 #else
   throw ContractViolation("precondition", "a device of this build", __FILE__, __LINE__);
 #endif

@@ -56,9 +56,7 @@ class MpiPending final : public PendingCollective {
 class MpiCollectives final : public Collectives {
  public:
   MpiCollectives(const Communicator& group, const CollectiveOptions& options)
-      : queue_(group, options.timeout_seconds),
-        rank_(group.rank()),
-        size_(group.size()),
+      : queue_(group, options.timeout_seconds), rank_(group.rank()), size_(group.size()),
         max_elements_(std::min<std::int64_t>(options.max_elements_per_call, INT_MAX)) {}
 
   int rank() const override { return rank_; }
@@ -140,12 +138,11 @@ void MpiCollectives::all_reduce_part(at::Tensor part) {
     counts.push_back(static_cast<int>(part.numel() * (r + 1) / size()) - starts.back());
   }
   const auto sum = at::empty({counts[rank()]}, send.options());
-  UNPACT_MPI(MPI_Reduce_scatter(send.const_data_ptr(), sum.mutable_data_ptr(), counts.data(),
-                                mpi_type(send.scalar_type()), MPI_SUM, data()));
+  UNPACT_MPI(MPI_Reduce_scatter(send.const_data_ptr(), sum.mutable_data_ptr(), counts.data(), mpi_type(send.scalar_type()),
+                                MPI_SUM, data()));
   const auto rounded = sum.to(part.scalar_type());
-  UNPACT_MPI(MPI_Allgatherv(rounded.const_data_ptr(), counts[rank()], mpi_type(part.scalar_type()),
-                            part.mutable_data_ptr(), counts.data(), starts.data(), mpi_type(part.scalar_type()),
-                            data()));
+  UNPACT_MPI(MPI_Allgatherv(rounded.const_data_ptr(), counts[rank()], mpi_type(part.scalar_type()), part.mutable_data_ptr(),
+                            counts.data(), starts.data(), mpi_type(part.scalar_type()), data()));
 }
 
 void MpiCollectives::all_reduce(at::Tensor& tensor) {

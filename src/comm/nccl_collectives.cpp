@@ -85,10 +85,7 @@ at::Device with_index(const at::Device& device) {
 }
 
 NcclCollectives::NcclCollectives(const Communicator& group, const at::Device& device, double timeout)
-    : rank_(group.rank()),
-      size_(group.size()),
-      device_(with_index(device)),
-      timeout_(timeout),
+    : rank_(group.rank()), size_(group.size()), device_(with_index(device)), timeout_(timeout),
       stream_(c10::cuda::getStreamFromPool(/*isHighPriority=*/true, device_.index())) {
   require_matching_nccl();
   const std::string what = "setting up NCCL";
@@ -203,8 +200,7 @@ void NcclCollectives::all_gather(at::Tensor& out, const at::Tensor& in) {
   check_full_and_shard(out, in, device_, rank_, size_);
   if (in.numel() == 0) return;
   run("all_gather", [&](ncclComm_t comm, cudaStream_t stream) {
-    return ncclAllGather(in.const_data_ptr(), out.mutable_data_ptr(), in.numel(), nccl_type(in.scalar_type()), comm,
-                         stream);
+    return ncclAllGather(in.const_data_ptr(), out.mutable_data_ptr(), in.numel(), nccl_type(in.scalar_type()), comm, stream);
   });
 }
 
@@ -229,8 +225,8 @@ void NcclCollectives::all_reduce(at::Tensor& tensor) {
   const bool converts = tensor.scalar_type() == at::kBFloat16;
   const auto sum = converts ? tensor.to(at::kFloat) : tensor;
   run("all_reduce", [&](ncclComm_t comm, cudaStream_t stream) {
-    return ncclAllReduce(sum.const_data_ptr(), sum.mutable_data_ptr(), sum.numel(), nccl_type(sum.scalar_type()),
-                         ncclSum, comm, stream);
+    return ncclAllReduce(sum.const_data_ptr(), sum.mutable_data_ptr(), sum.numel(), nccl_type(sum.scalar_type()), ncclSum,
+                         comm, stream);
   });
   if (converts) tensor.copy_(sum);
 }
@@ -240,8 +236,8 @@ void NcclCollectives::broadcast(at::Tensor& tensor, int root) {
   UNPACT_EXPECT(root >= 0 && root < size_);
   if (tensor.numel() == 0) return;
   run("broadcast", [&](ncclComm_t comm, cudaStream_t stream) {
-    return ncclBroadcast(tensor.const_data_ptr(), tensor.mutable_data_ptr(), tensor.numel(),
-                         nccl_type(tensor.scalar_type()), root, comm, stream);
+    return ncclBroadcast(tensor.const_data_ptr(), tensor.mutable_data_ptr(), tensor.numel(), nccl_type(tensor.scalar_type()),
+                         root, comm, stream);
   });
 }
 

@@ -18,10 +18,8 @@ std::string version_text(int code) { return concat(code / 10000, ".", code / 100
 }  // namespace
 
 void pause_between_polls(const Stopwatch& watch) {
-  if (watch.seconds() < 0.01)
-    std::this_thread::yield();
-  else
-    std::this_thread::sleep_for(std::chrono::microseconds(50));
+  if (watch.seconds() < 0.01) std::this_thread::yield();
+  else std::this_thread::sleep_for(std::chrono::microseconds(50));
 }
 
 void require_matching_nccl() {

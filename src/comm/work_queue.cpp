@@ -8,8 +8,8 @@ namespace unpact {
 
 struct SharedWorkQueue::State {
   std::int64_t count = 0;
-  MPI_Win window = MPI_WIN_NULL;    // rank 0 of the world holds the number of items dealt
-  std::int64_t dealt_alone = 0;     // the counter when there is no MPI
+  MPI_Win window = MPI_WIN_NULL;  // rank 0 of the world holds the number of items dealt
+  std::int64_t dealt_alone = 0;   // the counter when there is no MPI
 };
 
 namespace {
@@ -57,10 +57,8 @@ std::optional<std::int64_t> SharedWorkQueue::next(const Communicator& group) {
 }
 
 void SharedWorkQueue::close() {
-  if (state_->window == MPI_WIN_NULL)
-    state_->dealt_alone = state_->count;
-  else
-    change(state_->window, state_->count, MPI_REPLACE);
+  if (state_->window == MPI_WIN_NULL) state_->dealt_alone = state_->count;
+  else change(state_->window, state_->count, MPI_REPLACE);
 }
 
 }  // namespace unpact

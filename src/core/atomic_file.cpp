@@ -50,7 +50,8 @@ void require_writable_folder(const fs::path& folder) {
   std::error_code code;
   fs::create_directories(folder, code);
   UNPACT_VALIDATE(!code && fs::is_directory(folder), concat("cannot create the folder ", folder.string()),
-                  code ? code.message() : "a file of that name is in the way", "choose another folder or fix its permissions");
+                  code ? code.message() : "a file of that name is in the way",
+                  "choose another folder or fix its permissions");
   const fs::path probe = folder / concat(".unpact-write-test.", process_name());
   const int descriptor = ::open(probe.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
   UNPACT_VALIDATE(descriptor >= 0, concat("cannot write into the folder ", folder.string()), std::strerror(errno),
@@ -110,7 +111,8 @@ void put_back_replaced_folder(const fs::path& target) {
   std::error_code code;
   const auto old = replaced_name(target);
   if (fs::exists(target, code) || !fs::is_directory(old, code)) return;
-  fs::rename(old, target, code);  // fails where another process was quicker or the place is read-only: readers say what is missing
+  fs::rename(old, target,
+             code);  // fails where another process was quicker or the place is read-only: readers say what is missing
 }
 
 std::string read_file(const fs::path& path, std::uintmax_t max_bytes) {
@@ -119,7 +121,8 @@ std::string read_file(const fs::path& path, std::uintmax_t max_bytes) {
                   fs::exists(path, code) ? "it is not a regular file" : "there is no such file", "check the path");
   const auto size = fs::file_size(path, code);
   UNPACT_VALIDATE(!code && size <= max_bytes, concat("refusing to read ", path.string()),
-                  concat("it has ", size, " bytes, more than the limit of ", max_bytes), "check that this is the right file");
+                  concat("it has ", size, " bytes, more than the limit of ", max_bytes),
+                  "check that this is the right file");
   std::ifstream in(path, std::ios::binary);
   std::string content(size, '\0');
   in.read(content.data(), static_cast<std::streamsize>(size));

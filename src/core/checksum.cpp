@@ -16,9 +16,7 @@ class Sha256 {
   Sha256() : context_(EVP_MD_CTX_new(), EVP_MD_CTX_free) {
     UNPACT_ASSERT(context_ && EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) == 1);
   }
-  void update(const char* data, std::size_t size) {
-    UNPACT_ASSERT(EVP_DigestUpdate(context_.get(), data, size) == 1);
-  }
+  void update(const char* data, std::size_t size) { UNPACT_ASSERT(EVP_DigestUpdate(context_.get(), data, size) == 1); }
   std::string hex() {
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned length = 0;

@@ -15,8 +15,8 @@ std::string message_of(const std::string& problem, const std::string& reason, co
 }  // namespace
 
 Error::Error(std::string problem, std::string reason, std::string hint)
-    : std::runtime_error(message_of(problem, reason, hint)),
-      problem_(std::move(problem)), reason_(std::move(reason)), hint_(std::move(hint)) {}
+    : std::runtime_error(message_of(problem, reason, hint)), problem_(std::move(problem)), reason_(std::move(reason)),
+      hint_(std::move(hint)) {}
 
 ContractViolation::ContractViolation(const char* kind, const char* condition, const char* file, int line)
     : std::logic_error(concat("broken ", kind, ": ", condition, "\n  at ", file, ":", line,

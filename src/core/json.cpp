@@ -71,8 +71,7 @@ class TreeBuilder final : public nlohmann::json_sax<Json> {
     return true;
   }
   bool parse_error(std::size_t /*at*/, const std::string& /*token*/, const nlohmann::detail::exception& error) override {
-    throw UserError(concat(where_, " is not valid JSON"), shortened(error.what(), 400),
-                    "check that the file is complete");
+    throw UserError(concat(where_, " is not valid JSON"), shortened(error.what(), 400), "check that the file is complete");
   }
 
  private:

@@ -21,7 +21,8 @@ constexpr int kOwnPages = 1 << 30, kFreeEnd = 2147483647, kLastOwnPages = 32 << 
 void set_thresholds(int own_pages, int free_end) {
   static std::atomic<bool> warned{false};
   if (mallopt(M_MMAP_THRESHOLD, own_pages) == 1 && mallopt(M_TRIM_THRESHOLD, free_end) == 1) return;
-  if (!warned.exchange(true)) log::warn("the C library's allocator refuses to keep freed memory (mallopt): steps may be slower");
+  if (!warned.exchange(true))
+    log::warn("the C library's allocator refuses to keep freed memory (mallopt): steps may be slower");
 }
 
 }  // namespace

@@ -25,7 +25,8 @@ double slurm_end() {
   if (text == nullptr) return std::numeric_limits<double>::infinity();
   char* rest = nullptr;
   const double value = std::strtod(text, &rest);
-  return rest != text && *rest == '\0' && std::isfinite(value) && value > 0 ? value : std::numeric_limits<double>::infinity();
+  return rest != text && *rest == '\0' && std::isfinite(value) && value > 0 ? value
+                                                                            : std::numeric_limits<double>::infinity();
 }
 
 }  // namespace

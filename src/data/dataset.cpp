@@ -42,8 +42,7 @@ QuestionAnswer question_of(const Json& entry, const std::string& where) {
 std::vector<QuestionAnswer> read_questions(const fs::path& path) {
   std::vector<QuestionAnswer> questions;
   if (path.empty()) return questions;
-  for_each_entry(path,
-                 [&](const Json& entry, const std::string& where) { questions.push_back(question_of(entry, where)); });
+  for_each_entry(path, [&](const Json& entry, const std::string& where) { questions.push_back(question_of(entry, where)); });
   return questions;
 }
 
@@ -53,8 +52,7 @@ std::vector<QuestionAnswer> require_questions(const fs::path& folder, const std:
                   concat("there is no such file in ", folder.string()),
                   "give the folder that holds knowmem, raw and verbmem");
   auto questions = read_questions(path);
-  UNPACT_VALIDATE(!questions.empty(), concat(path.string(), " has no questions"), "its list is empty",
-                  "check the file");
+  UNPACT_VALIDATE(!questions.empty(), concat(path.string(), " has no questions"), "its list is empty", "check the file");
   return questions;
 }
 
@@ -83,8 +81,8 @@ Dataset read_muse(const fs::path& folder, const std::string& name) {
   dataset.retain_examples =
       read_questions(first_existing(folder, {"knowmem/retain_qa_icl.json", "knowmem/retain2_qa_icl.json"}));
   dataset.forget_texts = read_texts(first_existing(folder, {"raw/forget.json", "raw/forget.txt"}));
-  dataset.retain_texts = read_texts(
-      first_existing(folder, {"raw/retain.json", "raw/retain.txt", "raw/retain1.json", "raw/retain1.txt"}));
+  dataset.retain_texts =
+      read_texts(first_existing(folder, {"raw/retain.json", "raw/retain.txt", "raw/retain1.json", "raw/retain1.txt"}));
   dataset.passages = read_passages(first_existing(folder, {"verbmem/forget.json"}));
   dataset.privacy_forget = read_texts(first_existing(folder, {"privleak/forget.json"}));
   dataset.privacy_retain = read_texts(first_existing(folder, {"privleak/retain.json"}));
@@ -108,8 +106,8 @@ std::string dataset_checksum(const Dataset& dataset) {
     all += concat("[", texts.size(), "]");
     for (const auto& text : texts) add(text);
   };
-  for (const auto* pairs : {&dataset.forget_questions, &dataset.retain_questions, &dataset.forget_examples, &dataset.retain_examples,
-                            &dataset.focus_questions}) {
+  for (const auto* pairs : {&dataset.forget_questions, &dataset.retain_questions, &dataset.forget_examples,
+                            &dataset.retain_examples, &dataset.focus_questions}) {
     all += concat("[", pairs->size(), "]");
     for (const auto& pair : *pairs) {
       add(pair.question);

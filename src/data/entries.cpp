@@ -30,8 +30,8 @@ void for_each_entry(const fs::path& path, const ReadEntry& read) {
 
 void for_each_entry_of(std::string_view content, const std::string& where, const ReadEntry& read) {
   const Json list = parse_json(content, where, kMaxDepth);
-  UNPACT_VALIDATE(list.is_array(), concat(where, " is not a list"),
-                  concat("found a JSON ", list.type_name(), " at its top"), "the file must be one list in brackets");
+  UNPACT_VALIDATE(list.is_array(), concat(where, " is not a list"), concat("found a JSON ", list.type_name(), " at its top"),
+                  "the file must be one list in brackets");
   std::size_t number = 0;
   for (const auto& entry : list) read(entry, concat(where, ", entry ", ++number));
 }
@@ -54,8 +54,8 @@ void for_each_line_of(std::string_view content, const std::string& file, const R
 void require_text(const std::string& text, const std::string& what, const std::string& where) {
   UNPACT_VALIDATE(!trim(text).empty(), concat(where, ": ", what, " is empty"), "it must hold text",
                   "fill it in or remove the entry");
-  UNPACT_VALIDATE(text.find('\0') == std::string::npos, concat(where, ": ", what, " holds a NUL character"),
-                  "text must not", "remove the character");
+  UNPACT_VALIDATE(text.find('\0') == std::string::npos, concat(where, ": ", what, " holds a NUL character"), "text must not",
+                  "remove the character");
 }
 
 std::string text_field(const Json& entry, const std::string& key, const std::string& where) {
@@ -70,8 +70,8 @@ std::vector<std::string> read_texts(const fs::path& path) {
   const auto add = [&](const Json& entry, const std::string& where) { texts.push_back(text_of(entry, where)); };
   if (path.extension() == ".txt") {
     texts.push_back(read_file(path, kMaxFileBytes));
-    UNPACT_VALIDATE(is_valid_utf8(texts.back()), concat(path.string(), " is not valid UTF-8"),
-                    "texts are read as UTF-8", "convert the file");
+    UNPACT_VALIDATE(is_valid_utf8(texts.back()), concat(path.string(), " is not valid UTF-8"), "texts are read as UTF-8",
+                    "convert the file");
     require_text(texts.back(), "the text", path.string());
   } else if (path.extension() == ".jsonl") {
     for_each_line(path, add);

@@ -22,8 +22,8 @@ std::int64_t Example::targets() const {
   return std::count_if(has_loss.begin(), has_loss.end(), [](std::uint8_t flag) { return flag != 0; });
 }
 
-Example make_question_example(const Tokenizer& tokenizer, const PromptTemplate& prompt_template,
-                              const QuestionAnswer& pair, LossOn loss_on) {
+Example make_question_example(const Tokenizer& tokenizer, const PromptTemplate& prompt_template, const QuestionAnswer& pair,
+                              LossOn loss_on) {
   auto ids = build_prompt(tokenizer, prompt_template, question_text(pair.question, pair.choices), {}, pair.introduction).ids;
   const std::size_t prompt_tokens = ids.size();
   const auto answer = encode_answer(tokenizer, prompt_template, pair.answer);
@@ -69,17 +69,20 @@ std::vector<Example> chunk_texts(const Tokenizer& tokenizer, const std::vector<s
   return examples;
 }
 
-std::vector<Example> chunk_texts_encoded_again(const Tokenizer& tokenizer, const std::vector<std::string>& texts, std::int64_t length) {
-  UNPACT_VALIDATE(length >= 1, concat("cannot cut texts into pieces of ", length, " tokens"), "a piece needs a token to predict",
-                  "choose a positive length");
+std::vector<Example> chunk_texts_encoded_again(const Tokenizer& tokenizer, const std::vector<std::string>& texts,
+                                               std::int64_t length) {
+  UNPACT_VALIDATE(length >= 1, concat("cannot cut texts into pieces of ", length, " tokens"),
+                  "a piece needs a token to predict", "choose a positive length");
   const auto tokens = tokenizer.encode(join(texts, "\n\n")).ids;
   UNPACT_VALIDATE(!tokens.empty(), "cannot cut texts into pieces", "the texts hold no tokens", "check the dataset");
   const auto size = static_cast<std::size_t>(length);
   std::vector<Example> examples;
   for (std::size_t begin = 0; begin < tokens.size(); begin += size) {
     const auto end = std::min(begin + size, tokens.size());
-    auto piece = tokenizer.encode(tokenizer.decode({tokens.begin() + static_cast<std::ptrdiff_t>(begin),
-                                                    tokens.begin() + static_cast<std::ptrdiff_t>(end)})).ids;
+    auto piece = tokenizer
+                     .encode(tokenizer.decode({tokens.begin() + static_cast<std::ptrdiff_t>(begin),
+                                               tokens.begin() + static_cast<std::ptrdiff_t>(end)}))
+                     .ids;
     if (piece.empty()) continue;
     if (piece.size() > size) piece.resize(size);
     if (tokenizer.bos_id()) piece.insert(piece.begin(), *tokenizer.bos_id());

@@ -19,13 +19,16 @@ Dataset read_dataset(const DatasetOptions& options) {
 }  // namespace
 
 Dataset load_dataset(const DatasetOptions& options) {
-  UNPACT_VALIDATE(!options.path.empty(), "no dataset", "dataset.path is empty", "give --dataset NAME (a file of datasets/) or --dataset.path DIR");
+  UNPACT_VALIDATE(!options.path.empty(), "no dataset", "dataset.path is empty",
+                  "give --dataset NAME (a file of datasets/) or --dataset.path DIR");
   auto dataset = read_dataset(options);
-  UNPACT_VALIDATE(options.checksum.empty() || options.checksum == dataset_checksum(dataset),
-                  concat("the dataset ", options.name, " in ", options.path, " has another content than dataset.checksum says"),
-                  concat("it is ", dataset_checksum(dataset)), "find the data that were meant, or remove dataset.checksum");
-  UNPACT_VALIDATE(!dataset.forget_questions.empty() && !dataset.retain_questions.empty(), concat("the dataset ", options.name, " has an empty set"),
-                  "it needs forget and retain questions", "check its folder");
+  UNPACT_VALIDATE(
+      options.checksum.empty() || options.checksum == dataset_checksum(dataset),
+      concat("the dataset ", options.name, " in ", options.path, " has another content than dataset.checksum says"),
+      concat("it is ", dataset_checksum(dataset)), "find the data that were meant, or remove dataset.checksum");
+  UNPACT_VALIDATE(!dataset.forget_questions.empty() && !dataset.retain_questions.empty(),
+                  concat("the dataset ", options.name, " has an empty set"), "it needs forget and retain questions",
+                  "check its folder");
   return dataset;
 }
 

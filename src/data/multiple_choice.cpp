@@ -45,7 +45,8 @@ std::vector<fs::path> question_files(const fs::path& path, const char* set) {
   if (!fs::is_directory(path, ignored)) return {path};
   std::vector<fs::path> files;
   for (const auto& entry : fs::directory_iterator(path, ignored))
-    if (entry.path().extension() == ".json" && entry.path().stem().string().ends_with(kTestEnding)) files.push_back(entry.path());
+    if (entry.path().extension() == ".json" && entry.path().stem().string().ends_with(kTestEnding))
+      files.push_back(entry.path());
   std::sort(files.begin(), files.end());
   UNPACT_VALIDATE(!files.empty(), concat("no ", set, " questions in ", path.string()), "the folder has no files *_test.json",
                   "give one file of questions, or MMLU's folder");
@@ -54,7 +55,8 @@ std::vector<fs::path> question_files(const fs::path& path, const char* set) {
 
 std::vector<QuestionAnswer> read_questions(const fs::path& path, const char* set) {
   UNPACT_VALIDATE(!path.empty(), concat("no ", set, " questions"), "multiple-choice datasets have two paths",
-                  concat("set ", std::string(set) == "forget" ? "dataset.path" : "dataset.retain_path", " to a file or folder of questions"));
+                  concat("set ", std::string(set) == "forget" ? "dataset.path" : "dataset.retain_path",
+                         " to a file or folder of questions"));
   std::vector<std::vector<QuestionAnswer>> by_file;
   std::size_t longest = 0;
   for (const auto& file : question_files(path, set)) {

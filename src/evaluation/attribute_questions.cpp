@@ -13,18 +13,22 @@ namespace {
 using Sets = std::vector<std::vector<Attribution>>;
 
 /// Leave-one-out deals its work in its own way.
-Sets remove_one_by_one(const Communicator& group, const Transformer& model, const LeaveOneOutEngine& engine, const QuestionRange& range) {
+Sets remove_one_by_one(const Communicator& group, const Transformer& model, const LeaveOneOutEngine& engine,
+                       const QuestionRange& range) {
   Sets sets;
   for (auto& results : deal_removals(group, model, engine, range)) {
     auto& set = sets.emplace_back();
-    for (auto& result : results) set.push_back(result.answer_tokens == 0 ? Attribution() : attribution_of(std::move(result)));
+    for (auto& result : results)
+      set.push_back(result.answer_tokens == 0 ? Attribution() : attribution_of(std::move(result)));
   }
   return sets;
 }
 
 /// One question after the other, dealt over the ranks.
-Sets deal_questions(const Communicator& group, const Transformer& model, const AttributionMethod& method, const QuestionRange& range) {
-  const auto ranks = static_cast<std::size_t>(group.size()), rank = static_cast<std::size_t>(group.rank()), count = range.last - range.first;
+Sets deal_questions(const Communicator& group, const Transformer& model, const AttributionMethod& method,
+                    const QuestionRange& range) {
+  const auto ranks = static_cast<std::size_t>(group.size()), rank = static_cast<std::size_t>(group.rank()),
+             count = range.last - range.first;
   Progress progress(range.label, static_cast<std::int64_t>((count + ranks - 1 - rank) / ranks), "prompts");  // this rank's
   return share_work(group, count, 1, [&](std::size_t begin, std::size_t end) {
     Sets sets;
@@ -44,8 +48,9 @@ Sets deal_questions(const Communicator& group, const Transformer& model, const A
 
 std::vector<std::vector<Attribution>> attribute_answer_sets(const Communicator& group, const Transformer& model,
                                                             const AttributionMethod& method,
-                                                            const std::vector<AskedQuestion>& questions, const AnswerSets& answers,
-                                                            const std::string& label, const PageOptions& pages) {
+                                                            const std::vector<AskedQuestion>& questions,
+                                                            const AnswerSets& answers, const std::string& label,
+                                                            const PageOptions& pages) {
   UNPACT_EXPECT(answers.size() == questions.size());
   method.check_model(model);
   return run_in_pages(pages, questions.size(), [&](std::size_t first, std::size_t last) {
@@ -57,18 +62,19 @@ std::vector<std::vector<Attribution>> attribute_answer_sets(const Communicator& 
   });
 }
 
-std::vector<Attribution> attribute_answers(const Communicator& group, const Transformer& model, const AttributionMethod& method,
-                                           const std::vector<AskedQuestion>& questions, const Answers& answers,
-                                           const std::string& label, const PageOptions& pages) {
+std::vector<Attribution> attribute_answers(const Communicator& group, const Transformer& model,
+                                           const AttributionMethod& method, const std::vector<AskedQuestion>& questions,
+                                           const Answers& answers, const std::string& label, const PageOptions& pages) {
   AnswerSets sets;
   for (const auto& answer : answers) sets.push_back({answer});
   std::vector<Attribution> results;
-  for (auto& set : attribute_answer_sets(group, model, method, questions, sets, label, pages)) results.push_back(std::move(set.front()));
+  for (auto& set : attribute_answer_sets(group, model, method, questions, sets, label, pages))
+    results.push_back(std::move(set.front()));
   return results;
 }
 
-ContributionRecord record_contributions(const std::vector<Attribution>& results, const Answers& answers, const KeyTokenOptions& keys,
-                                        double noise_floor) {
+ContributionRecord record_contributions(const std::vector<Attribution>& results, const Answers& answers,
+                                        const KeyTokenOptions& keys, double noise_floor) {
   ContributionRecord record;
   for (std::size_t q = 0; q < results.size(); ++q) {
     const auto& result = results[q];
@@ -85,15 +91,16 @@ ContributionRecord record_contributions(const std::vector<Attribution>& results,
   return record;
 }
 
-double noise_floor_of(const Transformer& model, const AttributionMethod& method, const std::vector<AskedQuestion>& questions) {
+double noise_floor_of(const Transformer& model, const AttributionMethod& method,
+                      const std::vector<AskedQuestion>& questions) {
   constexpr std::size_t sample = 8;
   const AnswerSets gold_alone;
   const QuestionRange range{questions, gold_alone, 0, std::min(sample, questions.size()), "noise floor"};
   double largest = 0;
   for (std::size_t q = 0; q < range.last; ++q)
     largest = std::max(largest, naming_question(range, q, [&] {
-      return measure_noise_floor(method, model, task_of(questions[q].prompt, questions[q].gold_answer));
-    }));
+                         return measure_noise_floor(method, model, task_of(questions[q].prompt, questions[q].gold_answer));
+                       }));
   return largest;
 }
 

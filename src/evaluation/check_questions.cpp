@@ -12,8 +12,10 @@ class QuestionCheck {
 
   void check(const QuestionAnswer& pair, const std::string& name) const {
     UNPACT_VALIDATE(!row_.wants_letters || !pair.choices.empty(), concat("option 'judge.kind' is '", row_.name, "'"),
-                    concat(name, " (\"", shortened(pair.question), "\") has no choices"), "use it with multiple-choice datasets (wmdp, mmlu)");
-    UNPACT_VALIDATE(judge_->can_judge(pair.answer), concat("the gold answer \"", shortened(pair.answer), "\" of ", name, " cannot be judged"),
+                    concat(name, " (\"", shortened(pair.question), "\") has no choices"),
+                    "use it with multiple-choice datasets (wmdp, mmlu)");
+    UNPACT_VALIDATE(judge_->can_judge(pair.answer),
+                    concat("the gold answer \"", shortened(pair.answer), "\" of ", name, " cannot be judged"),
                     concat("'", row_.name, "' sees nothing in it that an answer could agree with"),
                     "correct the dataset, leave the question out, or choose another judge.kind");
   }

@@ -53,9 +53,11 @@ std::vector<std::vector<double>> by_answer(const Transformer& model, const std::
 
 std::size_t pick(const std::vector<double>& log_probabilities, const GenerationOptions& options, std::uint64_t stream) {
   if (!options.sample)
-    return static_cast<std::size_t>(std::max_element(log_probabilities.begin(), log_probabilities.end()) - log_probabilities.begin());
+    return static_cast<std::size_t>(std::max_element(log_probabilities.begin(), log_probabilities.end()) -
+                                    log_probabilities.begin());
   const auto values = at::tensor(log_probabilities, at::kDouble);
-  return static_cast<std::size_t>(sample_token(values, options.temperature, options.top_p, random_uniform(options.seed, stream, 0)));
+  return static_cast<std::size_t>(
+      sample_token(values, options.temperature, options.top_p, random_uniform(options.seed, stream, 0)));
 }
 
 }  // namespace
@@ -75,8 +77,9 @@ std::vector<std::vector<double>> choice_log_probabilities(const Communicator& gr
 }
 
 std::vector<OwnAnswer> choose_answers(const Communicator& group, const LanguageModel& model,
-                                      const std::vector<std::vector<TokenId>>& prompts, const std::vector<std::size_t>& counts,
-                                      const GenerationOptions& options, const std::vector<std::uint64_t>& streams) {
+                                      const std::vector<std::vector<TokenId>>& prompts,
+                                      const std::vector<std::size_t>& counts, const GenerationOptions& options,
+                                      const std::vector<std::uint64_t>& streams) {
   UNPACT_EXPECT(streams.empty() || streams.size() == prompts.size());
   const auto letters = letters_of(model, counts);
   const auto values = choice_log_probabilities(group, model, prompts, counts);
@@ -89,12 +92,14 @@ std::vector<OwnAnswer> choose_answers(const Communicator& group, const LanguageM
   return answers;
 }
 
-AnswerStyle style_of(const JudgeOptions& judge) { return judge_row(judge).wants_letters ? AnswerStyle::choice : AnswerStyle::text; }
+AnswerStyle style_of(const JudgeOptions& judge) {
+  return judge_row(judge).wants_letters ? AnswerStyle::choice : AnswerStyle::text;
+}
 
 std::vector<OwnAnswer> answer_in_style(const Communicator& group, const LanguageModel& model,
-                                       const std::vector<std::vector<TokenId>>& prompts, const std::vector<std::size_t>& counts,
-                                       const GenerationOptions& options, AnswerStyle style,
-                                       const std::vector<std::uint64_t>& streams) {
+                                       const std::vector<std::vector<TokenId>>& prompts,
+                                       const std::vector<std::size_t>& counts, const GenerationOptions& options,
+                                       AnswerStyle style, const std::vector<std::uint64_t>& streams) {
   if (style == AnswerStyle::choice) return choose_answers(group, model, prompts, counts, options, streams);
   return answer_prompts(group, model, prompts, options, streams);
 }

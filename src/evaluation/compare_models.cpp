@@ -25,10 +25,12 @@ void judge_probe(const Judge& judge, const std::vector<AskedQuestion>& questions
 }
 
 /// Every chosen probe on the forgotten questions. Appends a stage a probe to `work`.
-std::vector<ProbeRecord> run_probes(const Communicator& group, const LanguageModel& unlearned, const std::vector<AskedQuestion>& questions,
-                                    const std::vector<std::size_t>& forgotten, const EvaluationOptions& options,
-                                    const std::vector<ProbeRow>& table, CellRecord& record) {
-  const auto& keys_of = focused(options.probe.keys_of == KeysOf::target ? record.target : record.unlearned, options.attribution.focus_of);
+std::vector<ProbeRecord> run_probes(const Communicator& group, const LanguageModel& unlearned,
+                                    const std::vector<AskedQuestion>& questions, const std::vector<std::size_t>& forgotten,
+                                    const EvaluationOptions& options, const std::vector<ProbeRow>& table,
+                                    CellRecord& record) {
+  const auto& keys_of =
+      focused(options.probe.keys_of == KeysOf::target ? record.target : record.unlearned, options.attribution.focus_of);
   std::vector<std::vector<std::string>> keys;
   for (std::size_t q = 0; q < questions.size(); ++q) {
     const auto n = questions[q].prompt.candidate_end - questions[q].prompt.candidate_begin;
@@ -69,7 +71,8 @@ void add_right_shares(const CellRecord& record, std::vector<Rate>& rates) {
         right += model->is_right[q];
         ++total;
       }
-      rates.push_back(named(concat(name, "_right_", split == Split::forget ? "forget" : "retain"), wilson_rate(right, total)));
+      rates.push_back(
+          named(concat(name, "_right_", split == Split::forget ? "forget" : "retain"), wilson_rate(right, total)));
     }
   }
 }
@@ -89,7 +92,8 @@ void compare_models(const Communicator& group, const LanguageModel& unlearned, c
   record.probes = run_probes(group, unlearned, questions, forgotten, options, table, record);
   add_right_shares(record, record.rates);
   for (const auto& probe : record.probes)
-    record.rates.push_back(named(kRecoveryPrefix + probe.name, recovery_rate(outcomes, recovered_by(probe, questions.size()))));
+    record.rates.push_back(
+        named(kRecoveryPrefix + probe.name, recovery_rate(outcomes, recovered_by(probe, questions.size()))));
   record.rates.push_back(named("destructive", destructive_rate(outcomes)));
   record.judge = make_judge(options.judge)->describe();
 }

@@ -49,13 +49,17 @@ struct Piece {
 /// from the range's first.
 class DealtRemovals {
  public:
-  DealtRemovals(const Transformer& model, const LeaveOneOutEngine& engine, const QuestionRange& range) : bound_(engine.open(model)), range_(range) {
+  DealtRemovals(const Transformer& model, const LeaveOneOutEngine& engine, const QuestionRange& range)
+      : bound_(engine.open(model)), range_(range) {
     for (auto q = range.first; q < range.last; ++q) jobs_.push_back(make_job(range.questions[q], range.answers[q]));
-    const auto answered = std::count_if(jobs_.begin(), jobs_.end(), [](const Job& job) { return !job.request.answers.empty(); });
-    const auto requests = std::max<std::size_t>(1, static_cast<std::size_t>(answered)), pieces = (kFewestParts + requests - 1) / requests;
+    const auto answered =
+        std::count_if(jobs_.begin(), jobs_.end(), [](const Job& job) { return !job.request.answers.empty(); });
+    const auto requests = std::max<std::size_t>(1, static_cast<std::size_t>(answered)),
+               pieces = (kFewestParts + requests - 1) / requests;
     for (std::size_t q = 0; q < jobs_.size(); ++q) {
       if (jobs_[q].request.answers.empty()) continue;
-      const auto parts = naming_question(range_, range_.first + q, [&] { return bound_->finer_parts(jobs_[q].request, pieces); });
+      const auto parts =
+          naming_question(range_, range_.first + q, [&] { return bound_->finer_parts(jobs_[q].request, pieces); });
       for (const auto& part : parts) pieces_.push_back({q, part});
     }
   }
@@ -138,8 +142,8 @@ class DealtRemovals {
 
 }  // namespace
 
-std::vector<std::vector<RemovalScores>> deal_removals(const Communicator& group, const Transformer& model, const LeaveOneOutEngine& engine,
-                                                      const QuestionRange& range) {
+std::vector<std::vector<RemovalScores>> deal_removals(const Communicator& group, const Transformer& model,
+                                                      const LeaveOneOutEngine& engine, const QuestionRange& range) {
   return DealtRemovals(model, engine, range).run(group);
 }
 

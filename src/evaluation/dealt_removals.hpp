@@ -13,7 +13,7 @@ struct QuestionRange {
   const std::vector<AskedQuestion>& questions;
   const AnswerSets& answers;  ///< of all questions
   std::size_t first = 0, last = 0;
-  std::string label;          ///< what progress and errors call it
+  std::string label;  ///< what progress and errors call it
 };
 
 /// Calls run() and adds to its errors which question of which step they are about. @param question of all.
@@ -33,7 +33,7 @@ auto naming_question(const QuestionRange& range, std::size_t question, const Run
 /// answer gives an empty result. Where whole words or sentences are taken out, each of their tokens gets the row of its
 /// unit. Collective over `group`: removals are dealt by cost, one question's too when it is long. Results do not depend on
 /// the number of ranks (their work counters do: a rank that meets a context for the first time runs it).
-std::vector<std::vector<RemovalScores>> deal_removals(const Communicator& group, const Transformer& model, const LeaveOneOutEngine& engine,
-                                                      const QuestionRange& range);
+std::vector<std::vector<RemovalScores>> deal_removals(const Communicator& group, const Transformer& model,
+                                                      const LeaveOneOutEngine& engine, const QuestionRange& range);
 
 }  // namespace unpact

@@ -19,10 +19,12 @@ void say_verification(CellRecord& record, const std::vector<AskedQuestion>& ques
 }  // namespace
 
 void evaluate_target(const Communicator& group, const LanguageModel& target, const std::vector<AskedQuestion>& questions,
-                     const EvaluationOptions& options, FinishedPages* pages, CellRecord& record, const std::vector<ProbeRow>& probes) {
+                     const EvaluationOptions& options, FinishedPages* pages, CellRecord& record,
+                     const std::vector<ProbeRow>& probes) {
   check_questions(options.judge, target.transformer.config(), questions);
   record.questions = record_questions(questions, *target.tokenizer);
-  const auto method = make_attribution_method(options.attribution.method, options.attribution.settings, options.seed, *target.tokenizer);
+  const auto method =
+      make_attribution_method(options.attribution.method, options.attribution.settings, options.seed, *target.tokenizer);
   record.noise_floor = noise_floor_of(target.transformer, *method, questions);
   record.target = evaluate_model(group, target, questions, options, {"target", record.noise_floor, pages}, record);
   say_verification(record, questions);
@@ -30,8 +32,9 @@ void evaluate_target(const Communicator& group, const LanguageModel& target, con
   compare_models(group, target, questions, options, probes, record);
 }
 
-void evaluate_unlearned(const Communicator& group, const LanguageModel& unlearned, const std::vector<AskedQuestion>& questions,
-                        const EvaluationOptions& options, FinishedPages* pages, CellRecord& record, const std::vector<ProbeRow>& probes) {
+void evaluate_unlearned(const Communicator& group, const LanguageModel& unlearned,
+                        const std::vector<AskedQuestion>& questions, const EvaluationOptions& options, FinishedPages* pages,
+                        CellRecord& record, const std::vector<ProbeRow>& probes) {
   check_questions(options.judge, unlearned.transformer.config(), questions);
   record.unlearned = evaluate_model(group, unlearned, questions, options, {"unlearned", record.noise_floor, pages}, record);
   say_verification(record, questions);

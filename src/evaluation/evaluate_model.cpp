@@ -38,15 +38,16 @@ void judge_answers(const Judge& judge, const std::vector<AskedQuestion>& questio
 }
 
 /// Contributions to gold and own answers.
-void attribute(const Communicator& group, const LanguageModel& model, const std::vector<AskedQuestion>& questions, const Answers& gold,
-               const Answers& own, const AttributionMethod& method, const AttributionOptions& a, const EvaluatedModel& evaluated,
-               ModelRecord& record, std::vector<WorkRecord>& stages) {
+void attribute(const Communicator& group, const LanguageModel& model, const std::vector<AskedQuestion>& questions,
+               const Answers& gold, const Answers& own, const AttributionMethod& method, const AttributionOptions& a,
+               const EvaluatedModel& evaluated, ModelRecord& record, std::vector<WorkRecord>& stages) {
   std::vector<Answers> answers;
   for (std::size_t q = 0; q < questions.size(); ++q) answers.push_back({gold[q], own[q]});
   const StageMeter attributing(group, model.transformer.device());
   std::vector<Attribution> of_gold, of_own;
-  for (auto& both : attribute_answer_sets(group, model.transformer, method, questions, answers, evaluated.label + ": contributions",
-                                          {evaluated.pages, "attributions", static_cast<std::size_t>(a.save_every)})) {
+  for (auto& both :
+       attribute_answer_sets(group, model.transformer, method, questions, answers, evaluated.label + ": contributions",
+                             {evaluated.pages, "attributions", static_cast<std::size_t>(a.save_every)})) {
     of_gold.push_back(std::move(both.at(0)));
     of_own.push_back(std::move(both.at(1)));
   }
@@ -57,25 +58,31 @@ void attribute(const Communicator& group, const LanguageModel& model, const std:
 }
 
 void say_work(const std::string& label, const WorkRecord& work, const std::string& method) {
-  log::info(concat(label, ": ", work.positions, " positions run for contributions, ", work.positions_naive, " without sharing; ",
-                   std::isnan(work.peak_memory) ? "memory in use unknown" : concat("at most ", std::lround(work.peak_memory / (1 << 20)), " MiB in use")));
-  if (const auto inexact = inexactness_of(method); !inexact.empty()) log::info(concat(label, ": its contributions are inexact: ", inexact));
+  log::info(
+      concat(label, ": ", work.positions, " positions run for contributions, ", work.positions_naive, " without sharing; ",
+             std::isnan(work.peak_memory) ? "memory in use unknown"
+                                          : concat("at most ", std::lround(work.peak_memory / (1 << 20)), " MiB in use")));
+  if (const auto inexact = inexactness_of(method); !inexact.empty())
+    log::info(concat(label, ": its contributions are inexact: ", inexact));
 }
 
 /// Checks a sample of the contributions to gold answers and keeps what was found.
 void verify_contributions(const Communicator& group, const Transformer& model, const LeaveOneOutEngine& made_by,
-                          const std::vector<AskedQuestion>& questions, const Answers& answers, const ContributionRecord& made,
-                          std::int64_t sample, const std::string& label, std::vector<VerificationRecord>& verification) {
+                          const std::vector<AskedQuestion>& questions, const Answers& answers,
+                          const ContributionRecord& made, std::int64_t sample, const std::string& label,
+                          std::vector<VerificationRecord>& verification) {
   std::vector<std::vector<float>> contributions;
   for (std::size_t q = 0; q < questions.size(); ++q) contributions.push_back(made.contributions.row(q));
-  if (const auto found = verify_attributions(group, model, made_by, questions, answers, contributions, static_cast<std::size_t>(sample), label))
+  if (const auto found = verify_attributions(group, model, made_by, questions, answers, contributions,
+                                             static_cast<std::size_t>(sample), label))
     verification.push_back(*found);
 }
 
 }  // namespace
 
-ModelRecord evaluate_model(const Communicator& group, const LanguageModel& model, const std::vector<AskedQuestion>& questions,
-                           const EvaluationOptions& options, const EvaluatedModel& evaluated, CellRecord& cell) {
+ModelRecord evaluate_model(const Communicator& group, const LanguageModel& model,
+                           const std::vector<AskedQuestion>& questions, const EvaluationOptions& options,
+                           const EvaluatedModel& evaluated, CellRecord& cell) {
   const auto& label = evaluated.label;
   const auto& a = options.attribution;
   const auto method = make_attribution_method(a.method, a.settings, options.seed, *model.tokenizer);

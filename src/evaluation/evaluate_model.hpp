@@ -19,7 +19,8 @@ struct EvaluatedModel {
 
 /// One model's greedy answers, their scores, and the contributions to gold and own answers. Appends to the cell's `work`
 /// and, where some were checked, to its `verification`. Collective over `group`; the same result on every rank.
-ModelRecord evaluate_model(const Communicator& group, const LanguageModel& model, const std::vector<AskedQuestion>& questions,
-                           const EvaluationOptions& options, const EvaluatedModel& evaluated, CellRecord& cell);
+ModelRecord evaluate_model(const Communicator& group, const LanguageModel& model,
+                           const std::vector<AskedQuestion>& questions, const EvaluationOptions& options,
+                           const EvaluatedModel& evaluated, CellRecord& cell);
 
 }  // namespace unpact

@@ -29,20 +29,24 @@ FinishedPages::FinishedPages(const Communicator& group, fs::path folder, std::st
   group_.barrier();
 }
 
-fs::path FinishedPages::file(const std::string& stage, std::size_t first) const { return folder_ / concat(stage, "-", first, ".page"); }
+fs::path FinishedPages::file(const std::string& stage, std::size_t first) const {
+  return folder_ / concat(stage, "-", first, ".page");
+}
 
 std::string FinishedPages::header(const std::string& stage, std::size_t first, std::size_t last) const {
   return concat("unpact page 2\n", fingerprint_, "\n", stage, " ", first, " ", last, "\n");
 }
 
-std::optional<std::string> FinishedPages::load(const std::string& stage, std::size_t first, std::size_t last, const Fits& fits) const {
+std::optional<std::string> FinishedPages::load(const std::string& stage, std::size_t first, std::size_t last,
+                                               const Fits& fits) const {
   const auto path = file(stage, first);
   std::error_code code;
   if (!fs::exists(path, code)) return std::nullopt;
   try {
     const auto content = read_file(path);
     const auto start = header(stage, first, last);
-    if (content.size() >= kDigest + start.size() && content.compare(0, kDigest, sha256_of_bytes(std::string_view(content).substr(kDigest))) == 0 &&
+    if (content.size() >= kDigest + start.size() &&
+        content.compare(0, kDigest, sha256_of_bytes(std::string_view(content).substr(kDigest))) == 0 &&
         content.compare(kDigest, start.size(), start) == 0)
       if (auto encoded = content.substr(kDigest + start.size()); fits(encoded)) return encoded;
     log::info(concat("The page ", path.string(), " is damaged and is computed again"));
@@ -52,7 +56,8 @@ std::optional<std::string> FinishedPages::load(const std::string& stage, std::si
   return std::nullopt;
 }
 
-std::optional<std::string> FinishedPages::find(const std::string& stage, std::size_t first, std::size_t last, const Fits& fits) const {
+std::optional<std::string> FinishedPages::find(const std::string& stage, std::size_t first, std::size_t last,
+                                               const Fits& fits) const {
   // The root decides for all: another rank may see files late on a network file system.
   const auto mine = group_.is_root() ? load(stage, first, last, fits) : std::nullopt;
   auto shared = group_.broadcast(mine ? "1" + *mine : std::string("0"), 0);

@@ -6,7 +6,9 @@
 
 namespace unpact {
 
-const ContributionRecord& focused(const ModelRecord& model, FocusOf focus_of) { return focus_of == FocusOf::own ? model.own : model.gold; }
+const ContributionRecord& focused(const ModelRecord& model, FocusOf focus_of) {
+  return focus_of == FocusOf::own ? model.own : model.gold;
+}
 
 FocusShiftRecord focus_shift(const ContributionRecord& f, const ContributionRecord& g) {
   FocusShiftRecord shift;

@@ -10,8 +10,8 @@ namespace unpact {
 
 /// The model's greedy answers, those of finished pages from the disk. Collective over `group`; every rank gets all.
 /// @param choices of each prompt. @param pages null: nothing is kept.
-std::vector<OwnAnswer> own_answers(const Communicator& group, const LanguageModel& model, const std::vector<std::vector<TokenId>>& prompts,
-                                   const std::vector<std::size_t>& choices, AnswerStyle style, const EvaluationOptions& options,
-                                   FinishedPages* pages);
+std::vector<OwnAnswer> own_answers(const Communicator& group, const LanguageModel& model,
+                                   const std::vector<std::vector<TokenId>>& prompts, const std::vector<std::size_t>& choices,
+                                   AnswerStyle style, const EvaluationOptions& options, FinishedPages* pages);
 
 }  // namespace unpact

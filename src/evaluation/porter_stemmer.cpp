@@ -25,20 +25,19 @@ constexpr std::pair<std::string_view, std::string_view> kIrregular[] = {
 constexpr Rule kStep1a[] = {{"sses", "ss"}, {"ies", "i"}, {"ss", "ss"}, {"s", ""}};
 
 constexpr Rule kStep2[] = {
-    {"ational", "ate"}, {"tional", "tion"}, {"enci", "ence"},   {"anci", "ance"},   {"izer", "ize"},
-    {"bli", "ble"},     {"alli", "al"},     {"entli", "ent"},   {"eli", "e"},       {"ousli", "ous"},
-    {"ization", "ize"}, {"ation", "ate"},   {"ator", "ate"},    {"alism", "al"},    {"iveness", "ive"},
-    {"fulness", "ful"}, {"ousness", "ous"}, {"aliti", "al"},    {"iviti", "ive"},   {"biliti", "ble"},
-    {"fulli", "ful"},   {"logi", "log", 1},
+    {"ational", "ate"}, {"tional", "tion"}, {"enci", "ence"},   {"anci", "ance"},   {"izer", "ize"},    {"bli", "ble"},
+    {"alli", "al"},     {"entli", "ent"},   {"eli", "e"},       {"ousli", "ous"},   {"ization", "ize"}, {"ation", "ate"},
+    {"ator", "ate"},    {"alism", "al"},    {"iveness", "ive"}, {"fulness", "ful"}, {"ousness", "ous"}, {"aliti", "al"},
+    {"iviti", "ive"},   {"biliti", "ble"},  {"fulli", "ful"},   {"logi", "log", 1},
 };
 
 constexpr Rule kStep3[] = {{"icate", "ic"}, {"ative", ""}, {"alize", "al"}, {"iciti", "ic"},
                            {"ical", "ic"},  {"ful", ""},   {"ness", ""}};
 
 constexpr Rule kStep4[] = {
-    {"al", ""},   {"ance", ""},  {"ence", ""}, {"er", ""},  {"ic", ""},           {"able", ""}, {"ible", ""},
-    {"ant", ""},  {"ement", ""}, {"ment", ""}, {"ent", ""}, {"ion", "", 0, "st"}, {"ou", ""},   {"ism", ""},
-    {"ate", ""},  {"iti", ""},   {"ous", ""},  {"ive", ""}, {"ize", ""},
+    {"al", ""},  {"ance", ""},  {"ence", ""}, {"er", ""},  {"ic", ""},           {"able", ""}, {"ible", ""},
+    {"ant", ""}, {"ement", ""}, {"ment", ""}, {"ent", ""}, {"ion", "", 0, "st"}, {"ou", ""},   {"ism", ""},
+    {"ate", ""}, {"iti", ""},   {"ous", ""},  {"ive", ""}, {"ize", ""},
 };
 
 /// One letter a character: 'c' for a consonant, 'v' for a vowel. A y is a vowel exactly after a consonant.
@@ -82,9 +81,9 @@ std::string apply_rules(std::string_view word, std::span<const Rule> rules, int 
   const auto rule = std::ranges::find_if(rules, [&](const Rule& r) { return word.ends_with(r.suffix); });
   if (rule == rules.end()) return std::string(word);
   const auto stem = without(word, rule->suffix.size());
-  const bool allowed = measure(without(word, rule->suffix.size() - rule->measured_letters)) >= least_measure &&
-                       (rule->stem_must_end.empty() ||
-                        (!stem.empty() && rule->stem_must_end.find(stem.back()) != std::string_view::npos));
+  const bool allowed =
+      measure(without(word, rule->suffix.size() - rule->measured_letters)) >= least_measure &&
+      (rule->stem_must_end.empty() || (!stem.empty() && rule->stem_must_end.find(stem.back()) != std::string_view::npos));
   return allowed ? std::string(stem).append(rule->replacement) : std::string(word);
 }
 

@@ -10,18 +10,21 @@ namespace {
 
 constexpr std::size_t kAnswerChunk = 32;  // items that travel together; fixed, so that results are too
 
-void add_questions(std::vector<AskedQuestion>& asked, const std::vector<QuestionAnswer>& pairs, const std::vector<QuestionAnswer>& shown,
-                   bool in_forget_set, const Tokenizer& tokenizer, const PromptTemplate& prompt_template, std::size_t limit) {
+void add_questions(std::vector<AskedQuestion>& asked, const std::vector<QuestionAnswer>& pairs,
+                   const std::vector<QuestionAnswer>& shown, bool in_forget_set, const Tokenizer& tokenizer,
+                   const PromptTemplate& prompt_template, std::size_t limit) {
   auto examples = std::make_shared<std::vector<InContextExample>>();
   for (const auto& pair : shown) examples->emplace_back(pair.question, pair.answer);
   const auto count = limit == 0 ? pairs.size() : std::min(limit, pairs.size());
   for (std::size_t i = 0; i < count; ++i) {
     try {
       const auto text = question_text(pairs[i].question, pairs[i].choices);
-      asked.push_back({pairs[i], in_forget_set, build_prompt(tokenizer, prompt_template, text, *examples, pairs[i].introduction),
+      asked.push_back({pairs[i], in_forget_set,
+                       build_prompt(tokenizer, prompt_template, text, *examples, pairs[i].introduction),
                        encode_answer(tokenizer, prompt_template, pairs[i].answer), examples});
     } catch (const UserError& error) {
-      throw UserError(concat(in_forget_set ? "forget" : "retain", " question ", i, ": ", error.problem()), error.reason(), error.hint());
+      throw UserError(concat(in_forget_set ? "forget" : "retain", " question ", i, ": ", error.problem()), error.reason(),
+                      error.hint());
     }
   }
 }
@@ -34,18 +37,20 @@ std::vector<QuestionAnswer> first_examples(const std::vector<QuestionAnswer>& ex
 
 }  // namespace
 
-std::vector<AskedQuestion> ask_questions(const Dataset& dataset, const Tokenizer& tokenizer, const PromptTemplate& prompt_template,
-                                         std::size_t examples_shown, std::size_t limit) {
+std::vector<AskedQuestion> ask_questions(const Dataset& dataset, const Tokenizer& tokenizer,
+                                         const PromptTemplate& prompt_template, std::size_t examples_shown,
+                                         std::size_t limit) {
   std::vector<AskedQuestion> asked;
-  add_questions(asked, dataset.forget_questions, first_examples(dataset.forget_examples, examples_shown, "forget"), true, tokenizer,
-                prompt_template, limit);
-  add_questions(asked, dataset.retain_questions, first_examples(dataset.retain_examples, examples_shown, "retain"), false, tokenizer,
-                prompt_template, limit);
+  add_questions(asked, dataset.forget_questions, first_examples(dataset.forget_examples, examples_shown, "forget"), true,
+                tokenizer, prompt_template, limit);
+  add_questions(asked, dataset.retain_questions, first_examples(dataset.retain_examples, examples_shown, "retain"), false,
+                tokenizer, prompt_template, limit);
   return asked;
 }
 
-std::vector<OwnAnswer> answer_prompts(const Communicator& group, const LanguageModel& model, const std::vector<std::vector<TokenId>>& prompts,
-                                      const GenerationOptions& options, const std::vector<std::uint64_t>& streams) {
+std::vector<OwnAnswer> answer_prompts(const Communicator& group, const LanguageModel& model,
+                                      const std::vector<std::vector<TokenId>>& prompts, const GenerationOptions& options,
+                                      const std::vector<std::uint64_t>& streams) {
   UNPACT_EXPECT(streams.empty() || streams.size() == prompts.size());
   auto answered = share_work(group, prompts.size(), kAnswerChunk, [&](std::size_t first, std::size_t last) {
     std::vector<GenerationRequest> requests;
@@ -71,9 +76,10 @@ void check_gold_answers(const ModelConfig& config, const std::vector<AskedQuesti
   for (std::size_t q = 0; q < questions.size(); ++q) {
     for (const auto id : questions[q].gold_answer) {
       const bool ends = std::find(config.eos_ids.begin(), config.eos_ids.end(), id) != config.eos_ids.end();
-      UNPACT_VALIDATE(!ends && id != config.bos_id, concat(name_of_question(questions, q), ": its gold answer holds the ",
-                                                           ends ? "end" : "BOS", " token ", id),
-                      "no answer of the model contains it", "take the special token out of the dataset's answer");
+      UNPACT_VALIDATE(
+          !ends && id != config.bos_id,
+          concat(name_of_question(questions, q), ": its gold answer holds the ", ends ? "end" : "BOS", " token ", id),
+          "no answer of the model contains it", "take the special token out of the dataset's answer");
     }
   }
 }

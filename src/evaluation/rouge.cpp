@@ -23,8 +23,8 @@ Character character_at(std::string_view text, std::size_t at) {
   // The only characters outside ASCII whose lower case (Unicode's, as Python's str.lower() takes it) holds a letter
   // of ASCII. Their UTF-8 bytes cannot start inside another character.
   const auto rest = text.substr(at);
-  if (rest.starts_with("\xE2\x84\xAA")) return {'k', 3};        // U+212A, Kelvin sign
-  if (rest.starts_with("\xC4\xB0")) return {'i', 2, true};      // U+0130 becomes i and a combining dot, U+0307
+  if (rest.starts_with("\xE2\x84\xAA")) return {'k', 3};    // U+212A, Kelvin sign
+  if (rest.starts_with("\xC4\xB0")) return {'i', 2, true};  // U+0130 becomes i and a combining dot, U+0307
   return {};
 }
 

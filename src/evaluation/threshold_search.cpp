@@ -69,7 +69,8 @@ double neighbourhood(const ThresholdGrid& grid, std::size_t point) {
   const auto rows = grid.alphas.size(), columns = grid.betas.size(), row = point / columns, column = point % columns;
   double sum = 0, count = 0;
   for (auto r = row > 0 ? row - 1 : 0; r <= std::min(rows - 1, row + 1); ++r)
-    for (auto c = column > 0 ? column - 1 : 0; c <= std::min(columns - 1, column + 1); ++c, ++count) sum += grid.tuned[r * columns + c].objective;
+    for (auto c = column > 0 ? column - 1 : 0; c <= std::min(columns - 1, column + 1); ++c, ++count)
+      sum += grid.tuned[r * columns + c].objective;
   return sum / count;
 }
 
@@ -99,8 +100,8 @@ double parse_number(const std::string& text, const std::string& option) {
 
 }  // namespace
 
-ThresholdGrid search_thresholds(const std::vector<ThresholdPrompt>& prompts, const std::string& objective, std::vector<double> alphas,
-                                std::vector<double> betas, double noise) {
+ThresholdGrid search_thresholds(const std::vector<ThresholdPrompt>& prompts, const std::string& objective,
+                                std::vector<double> alphas, std::vector<double> betas, double noise) {
   UNPACT_EXPECT(objective == "labels" || objective == "effect");
   UNPACT_EXPECT(!alphas.empty() && !betas.empty());
   ThresholdGrid grid;
@@ -129,21 +130,22 @@ std::vector<std::uint8_t> label_candidates(const AskedQuestion& asked) {
   for (const auto& key : asked.pair.keys) {
     if (key.empty()) continue;
     bool found = false;
-    for (auto at = prompt.text.find(key, begin); at != std::string::npos && at + key.size() <= end; at = prompt.text.find(key, at + 1)) {
+    for (auto at = prompt.text.find(key, begin); at != std::string::npos && at + key.size() <= end;
+         at = prompt.text.find(key, at + 1)) {
       found = true;
       for (std::size_t i = 0; i < count; ++i) {
         const auto& span = prompt.spans[prompt.candidate_begin + i];
         if (span.begin < at + key.size() && span.end > at) labels[i] = 1;
       }
     }
-    UNPACT_VALIDATE(found, concat("the key word '", key, "' is not in its question"), concat("question: ", asked.pair.question),
-                    "correct the labels of the dataset");
+    UNPACT_VALIDATE(found, concat("the key word '", key, "' is not in its question"),
+                    concat("question: ", asked.pair.question), "correct the labels of the dataset");
   }
   return labels;
 }
 
-std::vector<double> score_without_largest(const Transformer& model, const AttributionTask& task, const std::vector<float>& contributions,
-                                          std::size_t token_budget) {
+std::vector<double> score_without_largest(const Transformer& model, const AttributionTask& task,
+                                          const std::vector<float>& contributions, std::size_t token_budget) {
   UNPACT_EXPECT(contributions.size() == task.candidates());
   CoalitionScorer scorer(model, task, token_budget);
   std::vector<std::size_t> order(contributions.size());
@@ -162,16 +164,19 @@ std::vector<double> read_grid_axis(const std::string& text, const std::string& o
   const auto bounds = split_list(text, ':');
   std::vector<double> values;
   if (bounds.size() == 3) {
-    const double from = parse_number(bounds[0], option), to = parse_number(bounds[1], option), step = parse_number(bounds[2], option);
-    UNPACT_VALIDATE(step > 0 && to >= from && (to - from) / step < static_cast<double>(most), concat("option '", option, "' is '", text, "'"),
+    const double from = parse_number(bounds[0], option), to = parse_number(bounds[1], option),
+                 step = parse_number(bounds[2], option);
+    UNPACT_VALIDATE(step > 0 && to >= from && (to - from) / step < static_cast<double>(most),
+                    concat("option '", option, "' is '", text, "'"),
                     concat("it must be from:to:step with at most ", most, " values"), "write 0:0.6:0.02");
     const auto count = static_cast<std::size_t>(std::floor((to - from) / step + 1e-9)) + 1;
     for (std::size_t i = 0; i < count; ++i) values.push_back(std::round((from + static_cast<double>(i) * step) * 1e9) / 1e9);
   } else {
     for (const auto& item : split_list(text)) values.push_back(parse_number(item, option));
   }
-  UNPACT_VALIDATE(!values.empty() && values.size() <= most && std::is_sorted(values.begin(), values.end()), concat("option '", option, "' is '", text, "'"),
-                  "ascending numbers are needed", "write 0:0.6:0.02 or 0.1, 0.2");
+  UNPACT_VALIDATE(!values.empty() && values.size() <= most && std::is_sorted(values.begin(), values.end()),
+                  concat("option '", option, "' is '", text, "'"), "ascending numbers are needed",
+                  "write 0:0.6:0.02 or 0.1, 0.2");
   return values;
 }
 

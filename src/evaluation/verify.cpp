@@ -25,14 +25,16 @@ std::vector<std::size_t> chosen_questions(const std::vector<std::vector<TokenId>
 }
 
 bool is_float32(const Transformer& model) {
-  return model.weights().embedding_VD.scalar_type() == at::kFloat && (model.reinforced() == nullptr || is_float32(*model.reinforced()));
+  return model.weights().embedding_VD.scalar_type() == at::kFloat &&
+         (model.reinforced() == nullptr || is_float32(*model.reinforced()));
 }
 
 Transformer in_float32(const Transformer& model) {
   auto weights = clone_weights(model.weights());
   for (auto& [name, tensor] : named_tensors(weights)) tensor.set_data(tensor.to(at::kFloat));
   Transformer copy(model.config(), std::move(weights));
-  if (const auto* second = model.reinforced()) copy.contrast_with(std::make_shared<const Transformer>(in_float32(*second)), model.contrast_scale());
+  if (const auto* second = model.reinforced())
+    copy.contrast_with(std::make_shared<const Transformer>(in_float32(*second)), model.contrast_scale());
   return copy;
 }
 
@@ -53,17 +55,19 @@ void compare(const std::vector<Attribution>& expected, const std::vector<std::si
 
 }  // namespace
 
-std::optional<VerificationRecord> verify_attributions(const Communicator& group, const Transformer& model, const LeaveOneOutEngine& made_by,
+std::optional<VerificationRecord> verify_attributions(const Communicator& group, const Transformer& model,
+                                                      const LeaveOneOutEngine& made_by,
                                                       const std::vector<AskedQuestion>& questions,
                                                       const std::vector<std::vector<TokenId>>& answers,
-                                                      const std::vector<std::vector<float>>& contributions, std::size_t sample,
-                                                      const std::string& name) {
+                                                      const std::vector<std::vector<float>>& contributions,
+                                                      std::size_t sample, const std::string& name) {
   UNPACT_EXPECT(questions.size() == answers.size() && questions.size() == contributions.size());
   const auto nothing = [&](const char* why) {
     log::info(concat(name, ": not verified, ", why));
     return std::nullopt;
   };
-  if (made_by.is_reference_for(model) && is_float32(model)) return nothing("its contributions come from the reference engine in float32 already");
+  if (made_by.is_reference_for(model) && is_float32(model))
+    return nothing("its contributions come from the reference engine in float32 already");
   const auto chosen = chosen_questions(answers, sample);
   if (chosen.empty()) return nothing("no question has an answer that could be");
   std::optional<Transformer> exact;
@@ -76,7 +80,8 @@ std::optional<VerificationRecord> verify_attributions(const Communicator& group,
   }
   const auto definition = make_leave_one_out(std::make_unique<ReferenceEngine>());
   VerificationRecord found{name, chosen.size(), 0, 0};
-  compare(attribute_answers(group, exact ? *exact : model, *definition, asked, asked_answers, "verify"), chosen, contributions, found);
+  compare(attribute_answers(group, exact ? *exact : model, *definition, asked, asked_answers, "verify"), chosen,
+          contributions, found);
   log::info(concat(name, ": ", describe_verification(found, questions)));
   return found;
 }

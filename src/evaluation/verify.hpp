@@ -15,11 +15,12 @@ namespace unpact {
 /// @param made_by the engine that the contributions come from. @param contributions one vector a question.
 /// @param name what log and result call the model. @return none where there is nothing to compare, which the log says: no
 /// question has an answer, or the contributions come from the reference engine in float32 already.
-std::optional<VerificationRecord> verify_attributions(const Communicator& group, const Transformer& model, const LeaveOneOutEngine& made_by,
+std::optional<VerificationRecord> verify_attributions(const Communicator& group, const Transformer& model,
+                                                      const LeaveOneOutEngine& made_by,
                                                       const std::vector<AskedQuestion>& questions,
                                                       const std::vector<std::vector<TokenId>>& answers,
-                                                      const std::vector<std::vector<float>>& contributions, std::size_t sample,
-                                                      const std::string& name);
+                                                      const std::vector<std::vector<float>>& contributions,
+                                                      std::size_t sample, const std::string& name);
 
 /// What was found, in words.
 std::string describe_verification(const VerificationRecord& found, const std::vector<AskedQuestion>& questions);

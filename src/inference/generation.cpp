@@ -13,27 +13,29 @@ namespace unpact {
 namespace {
 
 void check_options(const GenerationOptions& options) {
-  UNPACT_VALIDATE(options.max_new_tokens > 0, "generation.max_new_tokens must be positive", concat("it is ", options.max_new_tokens),
-                  "ask for at least one token");
+  UNPACT_VALIDATE(options.max_new_tokens > 0, "generation.max_new_tokens must be positive",
+                  concat("it is ", options.max_new_tokens), "ask for at least one token");
   UNPACT_VALIDATE(options.temperature > 0, "generation.temperature must be positive", concat("it is ", options.temperature),
                   "use 1, or greedy answers");
-  UNPACT_VALIDATE(options.top_p > 0 && options.top_p <= 1, "generation.top_p must lie in (0, 1]", concat("it is ", options.top_p),
-                  "use 1 for the whole vocabulary");
+  UNPACT_VALIDATE(options.top_p > 0 && options.top_p <= 1, "generation.top_p must lie in (0, 1]",
+                  concat("it is ", options.top_p), "use 1 for the whole vocabulary");
 }
 
 /// One batch of sequences that grow together until each has met a stop token or its length limit.
 class BatchGenerator {
  public:
-  BatchGenerator(const Transformer& model, const std::vector<GenerationRequest>& requests, const std::vector<std::size_t>& batch,
-                 const GenerationOptions& options)
-      : model_(model), requests_(requests), batch_(batch), options_(options), output_(batch.size()), done_(batch.size(), 0) {}
+  BatchGenerator(const Transformer& model, const std::vector<GenerationRequest>& requests,
+                 const std::vector<std::size_t>& batch, const GenerationOptions& options)
+      : model_(model), requests_(requests), batch_(batch), options_(options), output_(batch.size()), done_(batch.size(), 0) {
+  }
 
   std::vector<std::vector<TokenId>> run() {
     std::vector<std::vector<TokenId>> prompts;
     std::vector<std::int64_t> lengths, last_rows;
     const auto longest = static_cast<std::int64_t>(requests_[batch_.front()].prompt.size());
     for (const auto i : batch_) {
-      last_rows.push_back(static_cast<std::int64_t>(prompts.size()) * longest + static_cast<std::int64_t>(requests_[i].prompt.size()) - 1);
+      last_rows.push_back(static_cast<std::int64_t>(prompts.size()) * longest +
+                          static_cast<std::int64_t>(requests_[i].prompt.size()) - 1);
       lengths.push_back(static_cast<std::int64_t>(requests_[i].prompt.size()));
       prompts.push_back(requests_[i].prompt);
     }
@@ -52,7 +54,9 @@ class BatchGenerator {
   }
 
  private:
-  bool all_done() const { return std::all_of(done_.begin(), done_.end(), [](auto d) { return d != 0; }); }
+  bool all_done() const {
+    return std::all_of(done_.begin(), done_.end(), [](auto d) { return d != 0; });
+  }
 
   /// Picks the next token of every sequence, notes it, and returns what the next pass must be fed with.
   std::vector<std::int64_t> choose(const at::Tensor& logits_BV) {
@@ -113,7 +117,9 @@ std::vector<std::vector<TokenId>> generate(const Transformer& model, const std::
                     "give a prompt, or let the template add BOS");
     check_sequence(model.config(), requests[i].prompt, static_cast<std::size_t>(options.max_new_tokens));
   }
-  const auto length = [&](std::size_t i) { return requests[i].prompt.size() + static_cast<std::size_t>(options.max_new_tokens); };
+  const auto length = [&](std::size_t i) {
+    return requests[i].prompt.size() + static_cast<std::size_t>(options.max_new_tokens);
+  };
   std::vector<std::vector<TokenId>> answers(requests.size());
   for (const auto& batch : pack_by_length(requests.size(), length, options.token_budget)) {
     auto output = BatchGenerator(model, requests, batch, options).run();

@@ -7,8 +7,9 @@
 namespace unpact {
 
 KeyValueStore::KeyValueStore(const Transformer& model)
-    : layers_(static_cast<std::size_t>(model.config().layers)), options_(model.weights().embedding_VD.options().requires_grad(false)),
-      heads_(model.config().key_value_heads), head_dim_(model.config().head_dim) {}
+    : layers_(static_cast<std::size_t>(model.config().layers)),
+      options_(model.weights().embedding_VD.options().requires_grad(false)), heads_(model.config().key_value_heads),
+      head_dim_(model.config().head_dim) {}
 
 void KeyValueStore::truncate(std::int64_t length) {
   UNPACT_EXPECT(length >= 0 && length <= length_);
@@ -28,7 +29,8 @@ void KeyValueStore::reserve(std::int64_t capacity) {
 }
 
 std::int64_t KeyValueStore::bytes() const {
-  return 2 * static_cast<std::int64_t>(layers_.size()) * capacity_ * heads_ * head_dim_ * static_cast<std::int64_t>(options_.dtype().itemsize());
+  return 2 * static_cast<std::int64_t>(layers_.size()) * capacity_ * heads_ * head_dim_ *
+         static_cast<std::int64_t>(options_.dtype().itemsize());
 }
 
 void KeyValueStore::write(std::int64_t layer, const at::Tensor& keys_nGd, const at::Tensor& values_nGd) {

@@ -29,10 +29,12 @@ std::int64_t scored_rows(const std::vector<PackedSegment>& segments) {
 /// The rows of a pass as tensors, and who attends to whom.
 struct Inputs {
   Inputs(const PackedRows& rows, const c10::Device& device)
-      : tokens_R(to_tensor(rows.tokens, device)), all(kernels::plan_attention(rows.segments, true)), scored(kernels::plan_attention(rows.segments, false)) {
+      : tokens_R(to_tensor(rows.tokens, device)), all(kernels::plan_attention(rows.segments, true)),
+        scored(kernels::plan_attention(rows.segments, false)) {
     std::vector<std::int64_t> positions, scored_index;
     for (const auto& segment : rows.segments) {
-      UNPACT_EXPECT(segment.begin == static_cast<std::int64_t>(positions.size()) && segment.rows > 0 && segment.scored <= segment.rows);
+      UNPACT_EXPECT(segment.begin == static_cast<std::int64_t>(positions.size()) && segment.rows > 0 &&
+                    segment.scored <= segment.rows);
       for (std::int64_t row = 0; row < segment.rows; ++row) {
         if (row >= segment.rows - segment.scored) scored_index.push_back(segment.begin + row);
         positions.push_back(segment.position(row));
@@ -73,7 +75,8 @@ class PackedPass::Runner {
 
  private:
   at::Tensor embedded(const Inputs& in) const;
-  FreshRows keys_values(const BlockWeights& block, const at::Tensor& normed_RD, const Inputs& in, const FirstProjections& first);
+  FreshRows keys_values(const BlockWeights& block, const at::Tensor& normed_RD, const Inputs& in,
+                        const FirstProjections& first);
   at::Tensor queries(const BlockWeights& block, const at::Tensor& normed_RD, const Inputs& in, const FirstProjections& first,
                      const at::Tensor& chosen);
   at::Tensor normalized(const at::Tensor& x_nD, const at::Tensor& weight_D, const at::Tensor& bias_D);
@@ -115,7 +118,8 @@ at::Tensor PackedPass::Runner::normalized(const at::Tensor& x_nD, const at::Tens
 at::Tensor PackedPass::Runner::project(Workspace::Slot slot, const at::Tensor& normed_nD, const Projection& projection,
                                        std::int64_t heads, const at::Tensor& norm_d) {
   const auto& config = model_.config();
-  const auto x_nHd = kernels::linear_in(workspace_.slot(slot), normed_nD, projection).view({normed_nD.size(0), heads, config.head_dim});
+  const auto x_nHd =
+      kernels::linear_in(workspace_.slot(slot), normed_nD, projection).view({normed_nD.size(0), heads, config.head_dim});
   return norm_d.defined() ? kernels::rms_norm(x_nHd, norm_d, config.norm_epsilon) : x_nHd;
 }
 
@@ -152,25 +156,28 @@ void PackedPass::Runner::add_mlp(const BlockWeights& block, at::Tensor& x_nD) {
 
 /// Keys, turned, and values of one block's rows: of the table where it has them, else of the normalized x.
 FreshRows PackedPass::Runner::keys_values(const BlockWeights& block, const at::Tensor& normed_RD, const Inputs& in,
-                                           const FirstProjections& first) {
+                                          const FirstProjections& first) {
   const auto heads = model_.config().key_value_heads;
   if (!normed_RD.defined())
     return {rotated(first.key_MGd.index_select(0, in.first_R), in.positions_R), first.value_MGd.index_select(0, in.first_R)};
   const auto key_RGd = project(Workspace::key, normed_RD, {block.key_GdD, block.key_bias_Gd}, heads, block.key_norm_d);
-  return {rotated(key_RGd, in.positions_R), project(Workspace::value, normed_RD, {block.value_GdD, block.value_bias_Gd}, heads, {})};
+  return {rotated(key_RGd, in.positions_R),
+          project(Workspace::value, normed_RD, {block.value_GdD, block.value_bias_Gd}, heads, {})};
 }
 
 /// Queries, turned, of all rows or of those in `chosen`.
 at::Tensor PackedPass::Runner::queries(const BlockWeights& block, const at::Tensor& normed_RD, const Inputs& in,
                                        const FirstProjections& first, const at::Tensor& chosen) {
   const auto of_chosen = [&](const at::Tensor& x_R) { return chosen.defined() ? x_R.index_select(0, chosen) : x_R; };
-  const auto query_QHd = normed_RD.defined() ? project(Workspace::query, of_chosen(normed_RD), {block.query_HdD, block.query_bias_Hd},
-                                                       model_.config().heads, block.query_norm_d)
-                                             : first.query_MHd.index_select(0, of_chosen(in.first_R));
+  const auto query_QHd = normed_RD.defined()
+                             ? project(Workspace::query, of_chosen(normed_RD), {block.query_HdD, block.query_bias_Hd},
+                                       model_.config().heads, block.query_norm_d)
+                             : first.query_MHd.index_select(0, of_chosen(in.first_R));
   return rotated(query_QHd, of_chosen(in.positions_R));
 }
 
-at::Tensor PackedPass::Runner::forward(const PackedRows& rows, const KeyValueStore& store, const Keep& keep, const FirstProjections& first) {
+at::Tensor PackedPass::Runner::forward(const PackedRows& rows, const KeyValueStore& store, const Keep& keep,
+                                       const FirstProjections& first) {
   const auto& config = model_.config();
   const Inputs in(rows, model_.device());
   UNPACT_EXPECT(in.all.longest_prefix() <= store.length() + keep.count);
@@ -206,7 +213,8 @@ FirstProjections PackedPass::Runner::project_first(const std::vector<TokenId>& t
           of(Workspace::value, {block.value_GdD, block.value_bias_Gd}, config.key_value_heads, {})};
 }
 
-PackedPass::PackedPass(const Transformer& model, PackedAttention attention) : runner_(std::make_unique<Runner>(model, attention)) {
+PackedPass::PackedPass(const Transformer& model, PackedAttention attention)
+    : runner_(std::make_unique<Runner>(model, attention)) {
   UNPACT_EXPECT(model.reinforced() == nullptr);  // it runs one model's weights
 }
 
@@ -225,8 +233,8 @@ at::Tensor PackedPass::run(const PackedRows& rows, const KeyValueStore& store, c
   return runner_->forward(rows, store, {}, first);
 }
 
-void PackedPass::extend(KeyValueStore& store, const std::vector<TokenId>& tokens, std::int64_t row_budget, const FirstProjections& first,
-                        const std::vector<std::int64_t>& first_index) {
+void PackedPass::extend(KeyValueStore& store, const std::vector<TokenId>& tokens, std::int64_t row_budget,
+                        const FirstProjections& first, const std::vector<std::int64_t>& first_index) {
   UNPACT_EXPECT(row_budget > 0 && (first_index.empty() || first_index.size() == tokens.size()));
   const auto total = static_cast<std::int64_t>(tokens.size());
   const c10::InferenceMode guard;

@@ -19,7 +19,8 @@ std::vector<TokenId> model_input(const PromptAnswer& item) {
 
 void check_item(const ModelConfig& config, const PromptAnswer& item, std::size_t index) {
   UNPACT_VALIDATE(!item.prompt.empty(), concat("item ", index, " has an empty prompt"),
-                  "the answer's first token would have nothing in front of it", "give a prompt, or let the template add BOS");
+                  "the answer's first token would have nothing in front of it",
+                  "give a prompt, or let the template add BOS");
   UNPACT_VALIDATE(!item.answer.empty(), concat("item ", index, " has an empty answer"), "there is nothing to score",
                   "remove it from the input");
   check_sequence(config, item.prompt, item.answer.size());
@@ -47,22 +48,24 @@ std::vector<std::vector<float>> score_answers(const Transformer& model, const st
     std::vector<std::vector<TokenId>> sequences;
     std::vector<std::int64_t> rows, targets;
     for (const auto i : batch) {
-      const auto first_row = static_cast<std::int64_t>(sequences.size() * length(batch.front()) + items[i].prompt.size() - 1);
+      const auto first_row =
+          static_cast<std::int64_t>(sequences.size() * length(batch.front()) + items[i].prompt.size() - 1);
       for (std::size_t k = 0; k < items[i].answer.size(); ++k) {
         rows.push_back(first_row + static_cast<std::int64_t>(k));
         targets.push_back(items[i].answer[k]);
       }
       sequences.push_back(model_input(items[i]));
     }
-    const auto hidden_RD = model.hidden(pad_right(sequences, model.device())).flatten(0, 1)
-                               .index_select(0, to_tensor(rows, model.device()));
+    const auto hidden_RD =
+        model.hidden(pad_right(sequences, model.device())).flatten(0, 1).index_select(0, to_tensor(rows, model.device()));
     const auto values = target_log_probabilities(model, hidden_RD, to_tensor(targets, model.device())).to(at::kCPU);
     const auto* next = values.const_data_ptr<float>();
     for (const auto i : batch) {
       scores[i].assign(next, next + items[i].answer.size());
       next += items[i].answer.size();
       if (!std::isfinite(mean_log_probability(scores[i])))
-        throw RuntimeFailure(concat("the model gives no finite log-probability for item ", i), "its weights or activations overflow",
+        throw RuntimeFailure(concat("the model gives no finite log-probability for item ", i),
+                             "its weights or activations overflow",
                              "inspect the checkpoint; an unlearned model may have diverged");
     }
   }

@@ -25,7 +25,8 @@ at::Tensor logits_of(const Transformer& model, const at::Tensor& hidden_RD) {
 template <typename Visit>
 void for_logit_chunks(const Transformer& model, const at::Tensor& hidden_RD, std::int64_t row_chunk, const Visit& visit) {
   constexpr std::int64_t mebibyte = 1 << 20;
-  if (row_chunk == 0) row_chunk = kernels::rows_of_logits((hidden_RD.is_cpu() ? 32 : 256) * mebibyte, model.config().vocabulary_size);
+  if (row_chunk == 0)
+    row_chunk = kernels::rows_of_logits((hidden_RD.is_cpu() ? 32 : 256) * mebibyte, model.config().vocabulary_size);
   kernels::for_row_chunks(hidden_RD.size(0), row_chunk, [&](std::int64_t begin, std::int64_t count) {
     const auto logits_RV = logits_of(model, hidden_RD.narrow(0, begin, count));
     visit(begin, logits_RV, c10::GradMode::is_enabled() ? logits_RV.logsumexp(1) : kernels::log_normalizers(logits_RV));
@@ -44,10 +45,11 @@ at::Tensor target_log_probabilities(const Transformer& model, const at::Tensor& 
     return at::tensor(kernels::tiled_log_probabilities(hidden_RD, model.weights().head_VD, asked), at::kFloat);
   }
   std::vector<at::Tensor> parts;
-  for_logit_chunks(model, hidden_RD, row_chunk, [&](std::int64_t begin, const at::Tensor& logits_RV, const at::Tensor& sums_R) {
-    const auto targets = targets_R.narrow(0, begin, logits_RV.size(0)).unsqueeze(1);
-    parts.push_back(logits_RV.gather(1, targets).squeeze(1) - sums_R);
-  });
+  for_logit_chunks(model, hidden_RD, row_chunk,
+                   [&](std::int64_t begin, const at::Tensor& logits_RV, const at::Tensor& sums_R) {
+                     const auto targets = targets_R.narrow(0, begin, logits_RV.size(0)).unsqueeze(1);
+                     parts.push_back(logits_RV.gather(1, targets).squeeze(1) - sums_R);
+                   });
   return at::cat(parts);
 }
 
@@ -57,20 +59,23 @@ std::vector<float> target_log_probabilities(const Transformer& model, const at::
   UNPACT_EXPECT(rows.size() == targets.size() && !rows.empty());
   std::vector<kernels::AskedTarget> asked;
   for (std::size_t i = 0; i < rows.size(); ++i) asked.push_back({rows[i], targets[i], i});
-  std::stable_sort(asked.begin(), asked.end(), [](const kernels::AskedTarget& a, const kernels::AskedTarget& b) { return a.row < b.row; });
-  if (row_chunk == 0 && fits_tiles(model, hidden_RD)) return kernels::tiled_log_probabilities(hidden_RD, model.weights().head_VD, asked);
+  std::stable_sort(asked.begin(), asked.end(),
+                   [](const kernels::AskedTarget& a, const kernels::AskedTarget& b) { return a.row < b.row; });
+  if (row_chunk == 0 && fits_tiles(model, hidden_RD))
+    return kernels::tiled_log_probabilities(hidden_RD, model.weights().head_VD, asked);
   std::vector<at::Tensor> parts;
   auto next = asked.begin();
-  for_logit_chunks(model, hidden_RD, row_chunk, [&](std::int64_t begin, const at::Tensor& logits_RV, const at::Tensor& sums_R) {
-    std::vector<std::int64_t> local_rows, local_targets;
-    for (; next != asked.end() && next->row < begin + logits_RV.size(0); ++next) {
-      local_rows.push_back(next->row - begin);
-      local_targets.push_back(next->target);
-    }
-    if (local_rows.empty()) return;
-    const auto at_rows = to_tensor(local_rows, model.device()), at_targets = to_tensor(local_targets, model.device());
-    parts.push_back(logits_RV.index({at_rows, at_targets}) - sums_R.index_select(0, at_rows));
-  });
+  for_logit_chunks(
+      model, hidden_RD, row_chunk, [&](std::int64_t begin, const at::Tensor& logits_RV, const at::Tensor& sums_R) {
+        std::vector<std::int64_t> local_rows, local_targets;
+        for (; next != asked.end() && next->row < begin + logits_RV.size(0); ++next) {
+          local_rows.push_back(next->row - begin);
+          local_targets.push_back(next->target);
+        }
+        if (local_rows.empty()) return;
+        const auto at_rows = to_tensor(local_rows, model.device()), at_targets = to_tensor(local_targets, model.device());
+        parts.push_back(logits_RV.index({at_rows, at_targets}) - sums_R.index_select(0, at_rows));
+      });
   const auto sorted = at::cat(parts).to(at::kCPU);
   std::vector<float> values(rows.size());
   for (std::size_t i = 0; i < asked.size(); ++i) values[asked[i].place] = sorted.const_data_ptr<float>()[i];

@@ -12,7 +12,8 @@ UNPACT_VECTORIZED float largest(const float* x, std::int64_t count, float start)
     for (std::int64_t lane = 0; lane < kLanes; ++lane) best[lane] = x[i + lane] > best[lane] ? x[i + lane] : best[lane];
   for (; i < count; ++i) best[0] = x[i] > best[0] ? x[i] : best[0];
   for (std::int64_t half = kLanes / 2; half > 0; half /= 2)
-    for (std::int64_t lane = 0; lane < half; ++lane) best[lane] = best[lane + half] > best[lane] ? best[lane + half] : best[lane];
+    for (std::int64_t lane = 0; lane < half; ++lane)
+      best[lane] = best[lane + half] > best[lane] ? best[lane + half] : best[lane];
   return best[0];
 }
 

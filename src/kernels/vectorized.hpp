@@ -15,7 +15,7 @@
 
 namespace unpact::kernels::cpu {
 
-inline constexpr std::int64_t kLanes = 32;            // independent sums, so that they fill vectors without reordering any
+inline constexpr std::int64_t kLanes = 32;  // independent sums, so that they fill vectors without reordering any
 inline constexpr std::int64_t kElementsATask = 1 << 14;  // less is not worth another thread
 
 /// exp of x <= 0, by 2^n * p(r), r in +-ln(2)/2, with Cephes' polynomial of degree 5 (relative error below 2e-7).
@@ -33,7 +33,8 @@ inline __attribute__((always_inline)) float exponential(float x) {
   p = p * r + 5.0000001201e-1F;
   p = p * r * r + r + 1.0F;
   // n stands in the last bits of `shifted`; of NaN no integer may be made, these may be anything.
-  const auto bits = (__builtin_bit_cast(std::uint32_t, shifted) - __builtin_bit_cast(std::uint32_t, to_nearest) + 127U) << 23;
+  const auto bits = (__builtin_bit_cast(std::uint32_t, shifted) - __builtin_bit_cast(std::uint32_t, to_nearest) + 127U)
+                    << 23;
   return p * __builtin_bit_cast(float, bits);
 }
 

@@ -15,7 +15,8 @@ at::Tensor normalized(const ModelConfig& config, const at::Tensor& x, const at::
   return at::layer_norm(x, {x.size(-1)}, weight_D, bias_D, config.norm_epsilon);
 }
 
-kernels::ForkedNorm forked_norm(const ModelConfig& config, const at::Tensor& x, const at::Tensor& weight_D, const at::Tensor& bias_D) {
+kernels::ForkedNorm forked_norm(const ModelConfig& config, const at::Tensor& x, const at::Tensor& weight_D,
+                                const at::Tensor& bias_D) {
   if (config.block.norm == NormKind::rms) return kernels::forked_rms_norm(x, weight_D, config.norm_epsilon);
   return {x, normalized(config, x, weight_D, bias_D)};
 }
@@ -31,7 +32,8 @@ kernels::Angles rotary_table(const ModelConfig& config, std::int64_t count, cons
 at::Tensor mlp(const ModelConfig& config, const BlockWeights& block, const at::Tensor& x) {
   const auto activation = activation_of(config.block);
   const kernels::Projection up{block.up_FD, block.up_bias_F}, down{block.down_DF, block.down_bias_D};
-  if (config.block.mlp == MlpKind::plain) return kernels::last_linear(kernels::activated(activation, kernels::linear(x, up)), down);
+  if (config.block.mlp == MlpKind::plain)
+    return kernels::last_linear(kernels::activated(activation, kernels::linear(x, up)), down);
   const auto both = kernels::linears(x, std::array{kernels::Projection{block.gate_FD, block.gate_bias_F}, up});
   return kernels::last_linear(kernels::gated_product(activation, both[0], both[1]), down);
 }

@@ -17,7 +17,8 @@ std::string LanguageModel::text_of(const std::vector<TokenId>& generated) const 
 std::vector<std::string> vocabulary_disagreements(const ModelConfig& config, const Tokenizer& tokenizer) {
   std::vector<std::string> faults;
   if (tokenizer.vocabulary_size() > config.vocabulary_size)
-    faults.push_back(concat("the tokenizer has ", tokenizer.vocabulary_size(), " tokens, the model only ", config.vocabulary_size));
+    faults.push_back(
+        concat("the tokenizer has ", tokenizer.vocabulary_size(), " tokens, the model only ", config.vocabulary_size));
   const auto bos = tokenizer.bos_id();
   if (config.bos_id >= 0 && bos && *bos != config.bos_id)
     faults.push_back(concat("BOS is ", *bos, " for the tokenizer and ", config.bos_id, " for the model"));
@@ -35,10 +36,12 @@ LanguageModel load_language_model(const std::filesystem::path& folder, const Pro
   const auto config = read_model_config(folder);
   std::shared_ptr<const Tokenizer> tokenizer = load_tokenizer(folder);
   check_vocabulary(config, *tokenizer, folder.string());
-  LanguageModel model{Transformer(config, load_weights(config, folder, device)), std::move(tokenizer), prompt_template, folder};
+  LanguageModel model{Transformer(config, load_weights(config, folder, device)), std::move(tokenizer), prompt_template,
+                      folder};
   if (const auto scale = contrast_scale_of(folder)) {
     const auto second = read_model_config(folder / kReinforcedFolder);
-    UNPACT_VALIDATE(second.hidden_size == config.hidden_size && second.vocabulary_size == config.vocabulary_size && second.layers == config.layers,
+    UNPACT_VALIDATE(second.hidden_size == config.hidden_size && second.vocabulary_size == config.vocabulary_size &&
+                        second.layers == config.layers,
                     concat("the two models in ", folder.string(), " have different shapes"), "they answer together",
                     "give the folder that `unpact unlearn` wrote");
     model.transformer.contrast_with(

@@ -17,8 +17,8 @@ at::Tensor rotary_frequencies(const ModelConfig& config, const c10::Device& devi
   // stretched by the factor, short ones stay, those between are interpolated.
   const auto context = static_cast<double>(rope.original_positions);
   const auto wavelength = 2 * std::numbers::pi / plain;
-  const auto smooth = (context / wavelength - rope.low_frequency_factor) /
-                      (rope.high_frequency_factor - rope.low_frequency_factor);
+  const auto smooth =
+      (context / wavelength - rope.low_frequency_factor) / (rope.high_frequency_factor - rope.low_frequency_factor);
   const auto between = (1 - smooth) * plain / rope.factor + smooth * plain;
   const auto short_or_between = at::where(wavelength < context / rope.high_frequency_factor, plain, between);
   return at::where(wavelength > context / rope.low_frequency_factor, plain / rope.factor, short_or_between);

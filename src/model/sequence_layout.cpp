@@ -35,7 +35,8 @@ class PackedContext final : public AttentionContext {
   }
 
   KeysValues extend(std::int64_t, at::Tensor keys_BGSd, at::Tensor values_BGSd) override {
-    UNPACT_EXPECT(keys_BGSd.size(0) == 1 && keys_BGSd.size(2) == std::accumulate(lengths_.begin(), lengths_.end(), std::int64_t{0}));
+    UNPACT_EXPECT(keys_BGSd.size(0) == 1 &&
+                  keys_BGSd.size(2) == std::accumulate(lengths_.begin(), lengths_.end(), std::int64_t{0}));
     options_ = at::TensorOptions().dtype(at::kBool).device(keys_BGSd.device());
     return {std::move(keys_BGSd), std::move(values_BGSd)};
   }

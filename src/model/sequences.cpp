@@ -25,7 +25,8 @@ at::Tensor to_tensor(const std::vector<std::int64_t>& values, const c10::Device&
   return at::tensor(values, at::kLong).to(device);
 }
 
-std::vector<std::vector<std::size_t>> pack_by_length(std::size_t count, const std::function<std::size_t(std::size_t)>& length,
+std::vector<std::vector<std::size_t>> pack_by_length(std::size_t count,
+                                                     const std::function<std::size_t(std::size_t)>& length,
                                                      std::size_t token_budget) {
   UNPACT_EXPECT(token_budget > 0);
   std::vector<std::size_t> order(count);

@@ -45,7 +45,8 @@ Transformer::Transformer(ModelConfig config, Weights weights) : config_(std::mov
 
 void Transformer::contrast_with(std::shared_ptr<const Transformer> reinforced, double scale) {
   UNPACT_EXPECT(reinforced != nullptr && reinforced->reinforced() == nullptr);
-  UNPACT_EXPECT(reinforced->config().hidden_size == config_.hidden_size && reinforced->config().vocabulary_size == config_.vocabulary_size);
+  UNPACT_EXPECT(reinforced->config().hidden_size == config_.hidden_size &&
+                reinforced->config().vocabulary_size == config_.vocabulary_size);
   reinforced_ = std::move(reinforced);
   contrast_scale_ = scale;
 }
@@ -83,9 +84,9 @@ at::Tensor Transformer::attention(const BlockWeights& block, std::int64_t layer,
   const auto heads = config_.heads, groups = config_.key_value_heads;
   using kernels::Projection;
   const Projection output{block.output_DHd, block.output_bias_D};
-  const auto projected = kernels::linears(x_BSD, std::array{Projection{block.query_HdD, block.query_bias_Hd},
-                                                            Projection{block.key_GdD, block.key_bias_Gd},
-                                                            Projection{block.value_GdD, block.value_bias_Gd}});
+  const auto projected = kernels::linears(
+      x_BSD, std::array{Projection{block.query_HdD, block.query_bias_Hd}, Projection{block.key_GdD, block.key_bias_Gd},
+                        Projection{block.value_GdD, block.value_bias_Gd}});
   auto query_BSHd = head_normalized(split_heads(projected[0], heads), block.query_norm_d);
   auto key_BSGd = head_normalized(split_heads(projected[1], groups), block.key_norm_d);
   if (rotation.cosine.defined()) {
@@ -93,7 +94,8 @@ at::Tensor Transformer::attention(const BlockWeights& block, std::int64_t layer,
     key_BSGd = kernels::rotate(key_BSGd, rotation);
   }
   const auto query = query_BSHd.transpose(1, 2);
-  const auto [keys, values] = context.extend(layer, key_BSGd.transpose(1, 2), split_heads(projected[2], groups).transpose(1, 2));
+  const auto [keys, values] =
+      context.extend(layer, key_BSGd.transpose(1, 2), split_heads(projected[2], groups).transpose(1, 2));
   const auto window = config_.window_of(layer);
   if (context.wants_weights()) {
     const auto weights_BHSK = kernels::attention_weights(query, kernels::share_heads(keys, heads), context.mask(window));
@@ -126,9 +128,8 @@ at::Tensor Transformer::run_parts(const at::Tensor& tokens_BS, const SequenceLay
                                   std::int64_t last) const {
   UNPACT_EXPECT(tokens_BS.dim() == 2 && !reinforced_);
   const auto positions = layout.positions(tokens_BS.size(1), tokens_BS.device());
-  const auto x_BSD = runner_->run(0, last, tokens_BS, [this, positions](const at::Tensor& tokens) {
-    return positioned(embed(tokens), positions);
-  });
+  const auto x_BSD = runner_->run(
+      0, last, tokens_BS, [this, positions](const at::Tensor& tokens) { return positioned(embed(tokens), positions); });
   return run_block_parts(x_BSD, layout, 0, blocks, last);
 }
 
@@ -144,16 +145,18 @@ at::Tensor Transformer::run_block_parts(at::Tensor x_BSD, const SequenceLayout& 
   return x_BSD;
 }
 
-at::Tensor Transformer::hidden_of(const at::Tensor& embeddings_BSD, const at::Tensor& positions, AttentionContext& context) const {
+at::Tensor Transformer::hidden_of(const at::Tensor& embeddings_BSD, const at::Tensor& positions,
+                                  AttentionContext& context) const {
   UNPACT_VALIDATE(!reinforced_, "this needs the embeddings of one model", "the model answers by two, each with its own",
                   "use an attribution that removes or replaces tokens");
   return one_hidden_of(embeddings_BSD, positions, context);
 }
 
-at::Tensor Transformer::one_hidden_of(const at::Tensor& embeddings_BSD, const at::Tensor& positions, AttentionContext& context) const {
+at::Tensor Transformer::one_hidden_of(const at::Tensor& embeddings_BSD, const at::Tensor& positions,
+                                      AttentionContext& context) const {
   UNPACT_EXPECT(runner_ == nullptr);
-  return normalized(run_blocks(positioned(embeddings_BSD, positions), positions, 0, config_.layers, context), weights_.final_norm_D,
-                    weights_.final_norm_bias_D);
+  return normalized(run_blocks(positioned(embeddings_BSD, positions), positions, 0, config_.layers, context),
+                    weights_.final_norm_D, weights_.final_norm_bias_D);
 }
 
 at::Tensor Transformer::hidden(const at::Tensor& tokens_BS, const at::Tensor& positions, AttentionContext& context) const {

@@ -19,7 +19,7 @@ void check_text(const Option& option) {
                   concat("option '", option.key, "' holds text that a configuration file cannot"),
                   "a # starts a comment there, line ends and spaces at an end are lost",
                   option.key.rfind("prompt.", 0) == 0 ? "write \\x23 for a #, \\n for a line end, \\s for a space at an end"
-                                                       : "choose text without them");
+                                                      : "choose text without them");
 }
 
 void check_rows(const Configuration& configuration) {

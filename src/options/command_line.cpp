@@ -35,13 +35,15 @@ void apply_method_overrides(Configuration& configuration) {
   const auto table = option_table(configuration), unset = option_table(defaults);
   for (std::size_t i = 0; i < table.size(); ++i) {
     if (table[i].role != Role::instead || value_text(table[i]) == value_text(unset[i])) continue;
-    const auto replaced = std::find_if(table.begin(), table.end(), [&](const Option& o) { return o.key == replaced_key(table[i].key); });
+    const auto replaced =
+        std::find_if(table.begin(), table.end(), [&](const Option& o) { return o.key == replaced_key(table[i].key); });
     assign(*replaced, value_text(table[i]), concat("from ", table[i].key));
     assign(table[i], value_text(unset[i]), "by default");
   }
 }
 
-CommandLine::CommandLine(std::string job, std::vector<std::string> arguments) : job_(std::move(job)), arguments_(std::move(arguments)) {}
+CommandLine::CommandLine(std::string job, std::vector<std::string> arguments)
+    : job_(std::move(job)), arguments_(std::move(arguments)) {}
 
 Configuration CommandLine::resolve(const std::vector<std::string>& forced) const {
   const auto values = OptionSources(job_, arguments_, forced).merged();
@@ -77,9 +79,9 @@ std::string CommandLine::printed() const {
   if (!sources.is_given("method.name")) configuration.method.name.clear();  // each cell makes its own
   std::string choices;
   std::set<std::string> in_choices;
-  for (const auto& [kind, names, use] : {std::tuple("models", &campaign.models, "model.use"),
-                                         std::tuple("datasets", &campaign.datasets, "dataset.use"),
-                                         std::tuple("methods", &campaign.methods, "method.use")}) {
+  for (const auto& [kind, names, use] :
+       {std::tuple("models", &campaign.models, "model.use"), std::tuple("datasets", &campaign.datasets, "dataset.use"),
+        std::tuple("methods", &campaign.methods, "method.use")}) {
     if (names->empty()) *names = sources.given(use);
     for (const auto& name : split_list(*names)) {
       choices += concat("\n[choice.", kind, ".", name, "]\n");
@@ -98,7 +100,9 @@ std::string CommandLine::printed() const {
   return own + choices;
 }
 
-bool CommandLine::wants_help() const { return std::find(arguments_.begin(), arguments_.end(), "--help") != arguments_.end(); }
+bool CommandLine::wants_help() const {
+  return std::find(arguments_.begin(), arguments_.end(), "--help") != arguments_.end();
+}
 
 bool CommandLine::wants_configuration() const {
   return std::find(arguments_.begin(), arguments_.end(), "--print-config") != arguments_.end();

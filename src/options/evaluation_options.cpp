@@ -20,13 +20,17 @@ void add_generation(OptionTable& t, GenerationOptions& g) {
 
 void add_attribution(OptionTable& t, AttributionOptions& a) {
   t.push_back({"attribution.method", join(attribution_methods(), ", "), &a.method, kEvaluation});
-  t.push_back({"attribution.engine", "leave_one_out, hierarchical: shared_prefix or reference", &a.settings.engine, kEvaluation});
-  t.push_back({"attribution.token_budget", "tokens that run at once; 0: as the free memory allows",
-               &a.settings.token_budget, kEvaluation, at_least(0, "it is a number of tokens", "use 0, which lets the free memory decide")});
-  t.push_back({"attribution.unit", "leave_one_out takes out one token, word or sentence at a time", &a.settings.unit, kEvaluation});
-  t.push_back({"attribution.verify", "questions that leave_one_out repeats by its definition, in float32; log and file tell the difference",
+  t.push_back(
+      {"attribution.engine", "leave_one_out, hierarchical: shared_prefix or reference", &a.settings.engine, kEvaluation});
+  t.push_back({"attribution.token_budget", "tokens that run at once; 0: as the free memory allows", &a.settings.token_budget,
+               kEvaluation, at_least(0, "it is a number of tokens", "use 0, which lets the free memory decide")});
+  t.push_back(
+      {"attribution.unit", "leave_one_out takes out one token, word or sentence at a time", &a.settings.unit, kEvaluation});
+  t.push_back({"attribution.verify",
+               "questions that leave_one_out repeats by its definition, in float32; log and file tell the difference",
                &a.settings.verify, kEvaluation, at_least(0, "it is a number of questions", "use 0 to verify none")});
-  t.push_back({"attribution.baseline", "baseline, integrated_gradients: auto (unknown, padding or EOS token), a token id, or (the latter) zero",
+  t.push_back({"attribution.baseline",
+               "baseline, integrated_gradients: auto (unknown, padding or EOS token), a token id, or (the latter) zero",
                &a.settings.baseline, kEvaluation});
   t.push_back({"attribution.steps", "integrated_gradients: points of the integral", &a.settings.steps, kEvaluation});
   t.push_back({"attribution.permutations", "shapley: orders, an even number", &a.settings.permutations, kEvaluation});
@@ -36,19 +40,19 @@ void add_attribution(OptionTable& t, AttributionOptions& a) {
   t.push_back({"attribution.penalty", "lime: of the surrogate's coefficients", &a.settings.penalty, kEvaluation});
   t.push_back({"attribution.keep_sentences", "hierarchical: sentences whose words are taken out one by one",
                &a.settings.keep_sentences, kEvaluation});
-  t.push_back({"attribution.keep_words", "hierarchical: words whose tokens are taken out one by one",
-               &a.settings.keep_words, kEvaluation});
-  t.push_back({"attribution.save_every", "prompts that are stored together while a job runs",
-               &a.save_every, kEvaluation, positive()});
+  t.push_back({"attribution.keep_words", "hierarchical: words whose tokens are taken out one by one", &a.settings.keep_words,
+               kEvaluation});
+  t.push_back({"attribution.save_every", "prompts that are stored together while a job runs", &a.save_every, kEvaluation,
+               positive()});
   t.push_back({"attribution.alpha", "KeyTokens: share of the largest contribution", &a.keys.alpha, kEvaluation});
   t.push_back({"attribution.beta", "KeyTokens: nats per answer token", &a.keys.beta, kEvaluation});
   t.push_back({"attribution.tune", "attribute: search alpha and beta on a grid instead (short: --tune)", &a.tune, kNothing});
-  t.push_back({"attribution.tune_objective", "auto, labels (F1 against labelled key words) or effect",
-               &a.tune_objective, kNothing});
+  t.push_back(
+      {"attribution.tune_objective", "auto, labels (F1 against labelled key words) or effect", &a.tune_objective, kNothing});
   t.push_back({"attribution.tune_alphas", "from:to:step, or a list", &a.tune_alphas, kNothing});
   t.push_back({"attribution.tune_betas", "from:to:step, or a list", &a.tune_betas, kNothing});
-  t.push_back({"attribution.focus_of", "answers whose KeyTokens are compared and named: own or gold",
-               &a.focus_of, kEvaluation});
+  t.push_back(
+      {"attribution.focus_of", "answers whose KeyTokens are compared and named: own or gold", &a.focus_of, kEvaluation});
 }
 
 void add_judge(OptionTable& t, JudgeOptions& j) {
@@ -59,7 +63,8 @@ void add_judge(OptionTable& t, JudgeOptions& j) {
 
 /// The phrasings are also what a target may be taught to understand (finetune.parts = focus).
 void add_probe(OptionTable& t, ProbeOptions& p) {
-  t.push_back({"probe.use", concat("separated by commas, of ", listed(probe_table()), "; empty: none"), &p.use, kEvaluation});
+  t.push_back(
+      {"probe.use", concat("separated by commas, of ", listed(probe_table()), "; empty: none"), &p.use, kEvaluation});
   t.push_back({"probe.phrasings", "of FocusOnKey, separated by |, with {question} and {keys}; empty: five built-in ones",
                &p.phrasings, kTarget | kEvaluation});
   t.push_back({"probe.keys_of", "whose KeyTokens FocusOnKey names: target or unlearned", &p.keys_of, kEvaluation});

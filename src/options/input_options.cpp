@@ -12,16 +12,25 @@ void add_run(OptionTable& t, RunOptions& r) {
   t.push_back({"run.threads", "CPU threads a rank; 0: as OMP_NUM_THREADS says", &r.threads, kNothing,
                in_range(0, kMostThreads, "use the number of cores of a rank")});
   t.push_back({"run.dry_run", "unlearn: print the memory that a rank needs, and stop", &r.dry_run, kNothing});
-  t.push_back({"run.time_limit", "minutes until the program must have ended; 0: as the batch system says", &r.time_limit, kNothing,
-               at_least(0, "it must be a number of minutes >= 0", "use 0 for no limit")});
+  t.push_back({"run.time_limit", "minutes until the program must have ended; 0: as the batch system says", &r.time_limit,
+               kNothing, at_least(0, "it must be a number of minutes >= 0", "use 0 for no limit")});
 }
 
 void add_model(OptionTable& t, ModelOptions& m) {
   t.push_back({"model.use", "choice file models/NAME.ini beside the configuration", &m.use, kNothing});
   t.push_back({"model.name", "name in results", &m.name, kNothing, {}, Role::name});
-  t.push_back({"model.path", "Hugging Face folder to start from; empty: random weights of model.config", &m.path, kNothing, {}, Role::input_path});
+  t.push_back({"model.path",
+               "Hugging Face folder to start from; empty: random weights of model.config",
+               &m.path,
+               kNothing,
+               {},
+               Role::input_path});
   t.push_back({"model.config", "folder with a config.json, for random weights", &m.config, kNothing, {}, Role::input_path});
-  t.push_back({"model.tokenizer", "folder of a tokenizer; empty: that of model.path, else one trained on the dataset", &m.tokenizer, kNothing, {},
+  t.push_back({"model.tokenizer",
+               "folder of a tokenizer; empty: that of model.path, else one trained on the dataset",
+               &m.tokenizer,
+               kNothing,
+               {},
                Role::input_path});
   t.push_back({"model.vocabulary_size", "of a tokenizer that is trained", &m.vocabulary_size, kTarget});
   t.push_back({"model.make_target", "fine-tune on the dataset first", &m.make_target, kTarget});
@@ -30,29 +39,43 @@ void add_model(OptionTable& t, ModelOptions& m) {
 /// How a question is put decides what is trained on and what is asked; what stands between questions only the latter.
 void add_prompt(OptionTable& t, PromptOptions& p) {
   t.push_back({"prompt.system", "text in front of everything; \\n is a line feed, \\s a space", &p.system, kEverything});
-  t.push_back({"prompt.before_system", "template in front of the system text, where there is one", &p.before_system, kEverything});
+  t.push_back(
+      {"prompt.before_system", "template in front of the system text, where there is one", &p.before_system, kEverything});
   t.push_back({"prompt.after_system", "template after the system text, where there is one", &p.after_system, kEverything});
   t.push_back({"prompt.before_question", "template in front of each question", &p.before_question, kEverything});
   t.push_back({"prompt.after_question", "template after the question", &p.after_question, kEverything});
   t.push_back({"prompt.answer_prefix", "between prompt and answer", &p.answer_prefix, kEverything});
-  t.push_back({"prompt.generation_prefix", "template after the prompt, but not in the examples", &p.generation_prefix, kEverything});
+  t.push_back(
+      {"prompt.generation_prefix", "template after the prompt, but not in the examples", &p.generation_prefix, kEverything});
   t.push_back({"prompt.between_examples", "after each in-context example", &p.between_examples, kEvaluation});
   t.push_back({"prompt.stop", "strings that end an answer, separated by |", &p.stop, kEvaluation});
   t.push_back({"prompt.add_bos", "put BOS in front", &p.add_bos, kEverything});
-  t.push_back({"prompt.examples", "in-context examples in front of each question", &p.examples, kEvaluation, at_least(0, "a count is negative")});
+  t.push_back({"prompt.examples", "in-context examples in front of each question", &p.examples, kEvaluation,
+               at_least(0, "a count is negative")});
 }
 
 void add_dataset(OptionTable& t, DatasetOptions& d) {
   t.push_back({"dataset.use", "choice file datasets/NAME.ini beside the configuration", &d.use, kNothing});
   t.push_back({"dataset.name", "name in results", &d.name, kNothing, {}, Role::name});
   t.push_back({"dataset.kind", "muse, tofu, wmdp or mmlu", &d.kind, kEverything});
-  t.push_back({"dataset.path", "muse: its folder; else the file of the forget questions", &d.path, kNothing, {}, Role::input_path});
-  t.push_back({"dataset.retain_path", "not muse: the file (mmlu: or folder) of the retain questions", &d.retain_path, kNothing, {}, Role::input_path});
-  t.push_back({"dataset.forget_texts", "wmdp, mmlu: the forget corpus, .jsonl, .json or .txt; empty: none", &d.forget_texts, kNothing, {},
+  t.push_back(
+      {"dataset.path", "muse: its folder; else the file of the forget questions", &d.path, kNothing, {}, Role::input_path});
+  t.push_back({"dataset.retain_path",
+               "not muse: the file (mmlu: or folder) of the retain questions",
+               &d.retain_path,
+               kNothing,
+               {},
+               Role::input_path});
+  t.push_back({"dataset.forget_texts",
+               "wmdp, mmlu: the forget corpus, .jsonl, .json or .txt; empty: none",
+               &d.forget_texts,
+               kNothing,
+               {},
                Role::input_path});
   t.push_back({"dataset.retain_texts", "wmdp, mmlu: the retain corpus", &d.retain_texts, kNothing, {}, Role::input_path});
   t.push_back({"dataset.limit", "questions of each set; 0: all", &d.limit, kEvaluation, at_least(0, "a count is negative")});
-  t.push_back({"dataset.checksum", "SHA-256 that the content must have, as results name it; empty: any", &d.checksum, kEverything});
+  t.push_back(
+      {"dataset.checksum", "SHA-256 that the content must have, as results name it; empty: any", &d.checksum, kEverything});
 }
 
 }  // namespace

@@ -4,11 +4,19 @@ namespace unpact {
 namespace {
 
 void add_overrides(OptionTable& t, MethodOverrides& o) {
-  t.push_back({"method.learning_rate", "instead of unlearn.learning_rate; -1: that one", &o.learning_rate, kUnlearning, {}, Role::instead});
+  t.push_back({"method.learning_rate",
+               "instead of unlearn.learning_rate; -1: that one",
+               &o.learning_rate,
+               kUnlearning,
+               {},
+               Role::instead});
   t.push_back({"method.epochs", "instead of unlearn.epochs; -1: that one", &o.epochs, kUnlearning, {}, Role::instead});
-  t.push_back({"method.max_steps", "instead of unlearn.max_steps; -1: that one", &o.max_steps, kUnlearning, {}, Role::instead});
-  t.push_back({"method.batch_size", "instead of unlearn.batch_size; -1: that one", &o.batch_size, kUnlearning, {}, Role::instead});
-  t.push_back({"method.schedule", "instead of unlearn.schedule; empty: that one", &o.schedule, kUnlearning, {}, Role::instead});
+  t.push_back(
+      {"method.max_steps", "instead of unlearn.max_steps; -1: that one", &o.max_steps, kUnlearning, {}, Role::instead});
+  t.push_back(
+      {"method.batch_size", "instead of unlearn.batch_size; -1: that one", &o.batch_size, kUnlearning, {}, Role::instead});
+  t.push_back(
+      {"method.schedule", "instead of unlearn.schedule; empty: that one", &o.schedule, kUnlearning, {}, Role::instead});
 }
 
 }  // namespace
@@ -16,34 +24,60 @@ void add_overrides(OptionTable& t, MethodOverrides& o) {
 void add_method_options(OptionTable& t, Configuration& c) {
   auto& m = c.method;
   t.push_back({"method.use", "choice file methods/NAME.ini beside the configuration", &c.method_use, kNothing});
-  t.push_back({"method.name", "name in results; empty: made of forget and retain term, or that of the unlearned model", &m.name, kNothing, {}, Role::name});
+  t.push_back({"method.name",
+               "name in results; empty: made of forget and retain term, or that of the unlearned model",
+               &m.name,
+               kNothing,
+               {},
+               Role::name});
   t.push_back({"method.forget", "forget term, one of the list below", &m.forget, kUnlearning});
   t.push_back({"method.retain", "retain term: none, gd or kl", &m.retain, kUnlearning});
   t.push_back({"method.forget_weight", "coefficient of the forget term", &m.forget_weight, kUnlearning});
   t.push_back({"method.retain_weight", "coefficient of the retain term (rmu: its alpha)", &m.retain_weight, kUnlearning});
-  t.push_back({"method.beta", "npo, simnpo, dpo: inverse temperature; undial: strength; -1: the published one", &m.beta, kUnlearning});
+  t.push_back({"method.beta", "npo, simnpo, dpo: inverse temperature; undial: strength; -1: the published one", &m.beta,
+               kUnlearning});
   t.push_back({"method.length_normalized", "npo: mean instead of sum over a sequence", &m.length_normalized, kUnlearning});
-  t.push_back({"method.npo_variant", "npo: sequence; token_mean and muse_logit as published code has it", &m.npo_variant, kUnlearning});
-  t.push_back({"method.kl_variant", "kl: token, all_positions (open-unlearning) or muse_logit (muse_bench)", &m.kl_variant, kUnlearning});
-  t.push_back({"method.weighting", "ga, npo, simnpo: weights of tokens: none, wga, satimp or given", &m.weighting, kUnlearning});
+  t.push_back({"method.npo_variant", "npo: sequence; token_mean and muse_logit as published code has it", &m.npo_variant,
+               kUnlearning});
+  t.push_back({"method.kl_variant", "kl: token, all_positions (open-unlearning) or muse_logit (muse_bench)", &m.kl_variant,
+               kUnlearning});
+  t.push_back(
+      {"method.weighting", "ga, npo, simnpo: weights of tokens: none, wga, satimp or given", &m.weighting, kUnlearning});
   t.push_back({"method.weight_power", "wga: beta; satimp: beta1; -1: the published one", &m.weight_power, kUnlearning});
   t.push_back({"method.weight_complement", "satimp: beta2", &m.weight_complement, kUnlearning});
-  t.push_back({"method.weights_path", "given: JSON lines, for each forget example a list with a number for every target", &m.weights_path, kNothing, {}, Role::input_path});
-  t.push_back({"method.file_checksum", "SHA-256 that the file of weights or alternates must have; empty: any", &m.file_checksum, kUnlearning});
+  t.push_back({"method.weights_path",
+               "given: JSON lines, for each forget example a list with a number for every target",
+               &m.weights_path,
+               kNothing,
+               {},
+               Role::input_path});
+  t.push_back({"method.file_checksum", "SHA-256 that the file of weights or alternates must have; empty: any",
+               &m.file_checksum, kUnlearning});
   t.push_back({"method.delta", "simnpo: margin", &m.delta, kUnlearning});
-  t.push_back({"method.alternates", "dpo: file of answers to prefer: one a line, or JSON lines of question and answer", &m.alternates, kNothing, {}, Role::input_path});
-  t.push_back({"method.skipped_targets", "ceu: leading targets of an example that are left out", &m.skipped_targets, kUnlearning});
+  t.push_back({"method.alternates",
+               "dpo: file of answers to prefer: one a line, or JSON lines of question and answer",
+               &m.alternates,
+               kNothing,
+               {},
+               Role::input_path});
+  t.push_back(
+      {"method.skipped_targets", "ceu: leading targets of an example that are left out", &m.skipped_targets, kUnlearning});
   t.push_back({"method.retain_limit", "pdu: what the retain loss may be, nats a token", &m.retain_limit, kUnlearning});
-  t.push_back({"method.dual_rate", "pdu: step of the dual variable, which starts at retain_weight", &m.dual_rate, kUnlearning});
+  t.push_back(
+      {"method.dual_rate", "pdu: step of the dual variable, which starts at retain_weight", &m.dual_rate, kUnlearning});
   t.push_back({"method.dual_warmup", "pdu: epochs before it moves", &m.dual_warmup, kUnlearning});
   t.push_back({"method.layer", "rmu: block whose output is steered, from 0", &m.layer, kUnlearning});
-  t.push_back({"method.trained_layers", "rmu: blocks that train; all: every weight below the steered states", &m.trained_layers, kUnlearning});
+  t.push_back({"method.trained_layers", "rmu: blocks that train; all: every weight below the steered states",
+               &m.trained_layers, kUnlearning});
   t.push_back({"method.trained_weights", "rmu: their weights that train", &m.trained_weights, kUnlearning});
   t.push_back({"method.steering", "rmu: length of the steering vector", &m.steering, kUnlearning});
-  t.push_back({"method.rmu_mean", "rmu: mean over tokens, or over targets of sequences (open-unlearning)", &m.rmu_mean, kUnlearning});
-  t.push_back({"method.rmu_early_stop", "rmu: leave out the blocks after method.layer, whose results no loss needs", &m.rmu_early_stop, kNothing});
+  t.push_back({"method.rmu_mean", "rmu: mean over tokens, or over targets of sequences (open-unlearning)", &m.rmu_mean,
+               kUnlearning});
+  t.push_back({"method.rmu_early_stop", "rmu: leave out the blocks after method.layer, whose results no loss needs",
+               &m.rmu_early_stop, kNothing});
   t.push_back({"method.scale", "tv, whp: how much is subtracted", &m.scale, kUnlearning});
-  t.push_back({"method.cache", "numbers of the frozen model: none (computed in every step), memory or disk", &m.cache, kNothing});
+  t.push_back(
+      {"method.cache", "numbers of the frozen model: none (computed in every step), memory or disk", &m.cache, kNothing});
   t.push_back({"method.cache_gib", "memory: the most that a rank may take", &m.cache_gib, kNothing});
   add_overrides(t, c.method_overrides);
 }

@@ -14,7 +14,8 @@ double number_of(const Option& option) {
   return std::visit(
       [](const auto& held) -> double {
         if constexpr (std::is_pointer_v<std::decay_t<decltype(held)>>) {
-          if constexpr (std::is_arithmetic_v<std::remove_pointer_t<std::decay_t<decltype(held)>>>) return static_cast<double>(*held);
+          if constexpr (std::is_arithmetic_v<std::remove_pointer_t<std::decay_t<decltype(held)>>>)
+            return static_cast<double>(*held);
         }
         UNPACT_EXPECT(false);  // a check of numbers in a row that has none
         return 0;
@@ -24,8 +25,8 @@ double number_of(const Option& option) {
 
 OptionCheck number_that(std::function<bool(double)> holds, std::string reason, std::string hint) {
   return [holds = std::move(holds), reason = std::move(reason), hint = std::move(hint)](const Option& option) {
-    UNPACT_VALIDATE(std::isfinite(number_of(option)) && holds(number_of(option)), concat("option '", option.key, "' is ", value_text(option)),
-                    reason, hint);
+    UNPACT_VALIDATE(std::isfinite(number_of(option)) && holds(number_of(option)),
+                    concat("option '", option.key, "' is ", value_text(option)), reason, hint);
   };
 }
 
@@ -54,8 +55,8 @@ OptionCheck list_of(std::vector<std::string> known) {
     const auto items = split_list(*std::get<std::string*>(option.value));
     UNPACT_VALIDATE(!items.empty(), concat("option '", option.key, "' is empty"), "nothing would be done", hint);
     for (const auto& item : items)
-      UNPACT_VALIDATE(std::find(known.begin(), known.end(), item) != known.end(), concat("option '", option.key, "' is '", item, "'"),
-                      "it is not one of the known values", hint);
+      UNPACT_VALIDATE(std::find(known.begin(), known.end(), item) != known.end(),
+                      concat("option '", option.key, "' is '", item, "'"), "it is not one of the known values", hint);
   };
 }
 

@@ -17,9 +17,9 @@ namespace {
 /// Short names on the command line.
 const std::map<std::string, std::string>& aliases() {
   static const std::map<std::string, std::string> names = {
-      {"model", "model.path"}, {"dataset", "dataset.use"}, {"method", "method.use"}, {"output", "run.output"},
-      {"seed", "run.seed"},    {"prompt", "ask.prompt"},   {"answer", "ask.answer"}, {"input", "ask.input"},
-      {"device", "run.device"}};
+      {"model", "model.path"},  {"dataset", "dataset.use"}, {"method", "method.use"},
+      {"output", "run.output"}, {"seed", "run.seed"},       {"prompt", "ask.prompt"},
+      {"answer", "ask.answer"}, {"input", "ask.input"},     {"device", "run.device"}};
   return names;
 }
 
@@ -92,15 +92,18 @@ po::parsed_options parse_command_line(const std::string& job, const std::vector<
   po::positional_options_description positional;
   if (job == "inspect") positional.add("inspect.what", 1).add("inspect.path", 1);
   auto described = description(Place::command_line);
-  return checked("on the command line",
-                 [&] { return po::command_line_parser(arguments).options(described).positional(positional).style(style).run(); });
+  return checked("on the command line", [&] {
+    return po::command_line_parser(arguments).options(described).positional(positional).style(style).run();
+  });
 }
 
 std::vector<po::option> read_options(const fs::path& path, Place place, const std::string& hint) {
   std::ifstream in(path);
   UNPACT_VALIDATE(in.is_open(), concat("cannot read the configuration ", path.string()), "there is no such file", hint);
   auto described = description(place);
-  return checked(concat("in ", path.string()), [&] { return po::parse_config_file(in, described, /*allow_unregistered=*/false); }).options;
+  return checked(concat("in ", path.string()),
+                 [&] { return po::parse_config_file(in, described, /*allow_unregistered=*/false); })
+      .options;
 }
 
 /// "choice.models.NAME.section.key" as {"models.NAME", "section.key"}; names may hold dots, keys hold one.
@@ -128,7 +131,8 @@ std::string OptionValue::absolute(bool is_path) const {
   return is_path && !text.empty() ? fs::absolute(resolved(true)).lexically_normal().string() : text;
 }
 
-OptionSources::OptionSources(const std::string& job, const std::vector<std::string>& arguments, const std::vector<std::string>& forced) {
+OptionSources::OptionSources(const std::string& job, const std::vector<std::string>& arguments,
+                             const std::vector<std::string>& forced) {
   for (const auto& setting : forced) {
     const auto equals = setting.find('=');
     given_.try_emplace(setting.substr(0, equals), OptionValue{setting.substr(equals + 1), "by the campaign", {}, true});
@@ -144,7 +148,8 @@ OptionSources::OptionSources(const std::string& job, const std::vector<std::stri
     given_.try_emplace(job == "inspect" ? "inspect.json" : "ask.json", OptionValue{*json, "on the command line", {}});
   if (const auto tune = take("tune")) given_.try_emplace("attribution.tune", OptionValue{*tune, "on the command line", {}});
   if (const auto folder = take("unlearned"))
-    given_.try_emplace(job == "ask" ? "ask.unlearned" : "evaluate.unlearned", OptionValue{*folder, "on the command line", {}});
+    given_.try_emplace(job == "ask" ? "ask.unlearned" : "evaluate.unlearned",
+                       OptionValue{*folder, "on the command line", {}});
   const auto config = take("config");
   if (!config) return;
   root_ = fs::path(*config).parent_path();
@@ -167,8 +172,10 @@ OptionSources::OptionSources(const std::string& job, const std::vector<std::stri
 OptionValues OptionSources::choice(const std::string& kind, const std::string& name) const {
   if (const auto it = inside_.find(concat(kind, ".", name)); it != inside_.end()) return it->second;
   const auto path = root_ / kind / (name + ".ini");
-  const auto hint = concat("'", kind.substr(0, kind.size() - 1), ".use' and 'campaign.", kind, "' name files of that folder without their .ini; "
-                           "the configuration has no section [choice.", kind, ".", name, "] either");
+  const auto hint = concat("'", kind.substr(0, kind.size() - 1), ".use' and 'campaign.", kind,
+                           "' name files of that folder without their .ini; "
+                           "the configuration has no section [choice.",
+                           kind, ".", name, "] either");
   OptionValues values;
   store(values, read_options(path, Place::choice_file, hint), concat("in ", path.string()), path.parent_path());
   return values;
@@ -176,7 +183,8 @@ OptionValues OptionSources::choice(const std::string& kind, const std::string& n
 
 OptionValues OptionSources::merged() const {
   OptionValues values = given_;
-  for (const auto& [key, kind] : {std::pair("model.use", "models"), std::pair("dataset.use", "datasets"), std::pair("method.use", "methods")}) {
+  for (const auto& [key, kind] :
+       {std::pair("model.use", "models"), std::pair("dataset.use", "datasets"), std::pair("method.use", "methods")}) {
     const auto it = values.find(key);
     if (it == values.end() || it->second.text.empty()) continue;
     values.merge(choice(kind, it->second.text));

@@ -9,8 +9,10 @@
 namespace unpact {
 namespace {
 
-[[noreturn]] void wrong_type(const std::string& key, const std::string& text, const std::string& origin, const char* expected) {
-  throw UserError(concat("option '", key, "' is '", text, "'"), concat(expected, " is needed (", origin, ")"), "correct the value");
+[[noreturn]] void wrong_type(const std::string& key, const std::string& text, const std::string& origin,
+                             const char* expected) {
+  throw UserError(concat("option '", key, "' is '", text, "'"), concat(expected, " is needed (", origin, ")"),
+                  "correct the value");
 }
 
 template <class Number>
@@ -50,7 +52,8 @@ void assign_value(const Option& option, T& value, const std::string& text, const
 void assign_name(const Option& option, const EnumReference& value, const std::string& text, const std::string& origin) {
   if (value.assign(text)) return;
   const auto near = closest_match(text, value.names());
-  throw UserError(concat("option '", option.key, "' is '", text, "'"), concat("known: ", join(value.names(), ", "), " (", origin, ")"),
+  throw UserError(concat("option '", option.key, "' is '", text, "'"),
+                  concat("known: ", join(value.names(), ", "), " (", origin, ")"),
                   near.empty() ? "choose one of these" : concat("did you mean '", near, "'?"));
 }
 

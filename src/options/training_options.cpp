@@ -26,21 +26,29 @@ void add_training(OptionTable& t, const std::string& section, TrainOptions& o, A
 
 /// How trainings run; all but the types of numbers changes them by the order of sums alone.
 void add_execution(OptionTable& t, TrainExecution& e) {
-  t.push_back({"train.shard", "auto, parameters (ZeRO-3), gradients (ZeRO-2) or none (every rank holds all)", &e.shard, kNothing});
-  t.push_back({"train.recompute", "run blocks again in the backward pass instead of keeping activations", &e.recompute, kNothing});
-  t.push_back({"train.packing", "put the examples of a micro-batch after each other in one row instead of padding them", &e.packing, kNothing});
-  t.push_back({"train.deterministic", "CUDA: the same bits in every run, by slower kernels of attention", &e.deterministic, kNothing});
-  t.push_back({"train.offload_optimizer", "CUDA: master weights and Adam's moments in host memory", &e.offload_optimizer, kNothing});
+  t.push_back(
+      {"train.shard", "auto, parameters (ZeRO-3), gradients (ZeRO-2) or none (every rank holds all)", &e.shard, kNothing});
+  t.push_back(
+      {"train.recompute", "run blocks again in the backward pass instead of keeping activations", &e.recompute, kNothing});
+  t.push_back({"train.packing", "put the examples of a micro-batch after each other in one row instead of padding them",
+               &e.packing, kNothing});
+  t.push_back({"train.deterministic", "CUDA: the same bits in every run, by slower kernels of attention", &e.deterministic,
+               kNothing});
+  t.push_back(
+      {"train.offload_optimizer", "CUDA: master weights and Adam's moments in host memory", &e.offload_optimizer, kNothing});
   t.push_back({"train.dtype", "of the computation: fp32 or bf16", &e.dtype, kTraining});
-  t.push_back({"train.master_weights", "bf16: fp32 masters, or none (update bf16 weights as they are)", &e.master_weights, kTraining});
-  t.push_back({"train.checkpoint_every", "steps between two checkpoints; 0: only when asked to stop", &e.checkpoint_every, kNothing});
+  t.push_back({"train.master_weights", "bf16: fp32 masters, or none (update bf16 weights as they are)", &e.master_weights,
+               kTraining});
+  t.push_back({"train.checkpoint_every", "steps between two checkpoints; 0: only when asked to stop", &e.checkpoint_every,
+               kNothing});
   t.push_back({"train.checkpoint_keep", "checkpoints that are kept, at least 2", &e.checkpoint_keep, kNothing});
   t.push_back({"train.peak_tflops", "of one rank's device, for the reported MFU; 0: unknown", &e.peak_tflops, kNothing});
 }
 
 void add_finetune(OptionTable& t, FinetuneOptions& f) {
   t.push_back({"finetune.sets", "what to learn: forget, retain", &f.sets, kTarget, list_of({"forget", "retain"})});
-  t.push_back({"finetune.parts", "of these sets: questions, texts, focus", &f.parts, kTarget, list_of({"questions", "texts", "focus"})});
+  t.push_back({"finetune.parts", "of these sets: questions, texts, focus", &f.parts, kTarget,
+               list_of({"questions", "texts", "focus"})});
   t.push_back({"finetune.loss_on", "of a question: answer or all", &f.loss_on, kTarget});
   t.push_back({"finetune.chunk_length", "tokens of a piece of text", &f.chunk_length, kTarget, piece_length()});
   add_training(t, "finetune", f.train, kTarget);
@@ -50,11 +58,14 @@ void add_unlearn(OptionTable& t, UnlearnOptions& u) {
   t.push_back({"unlearn.form", "what is unlearned and kept: questions or texts", &u.form, kUnlearning});
   t.push_back({"unlearn.loss_on", "of a question: answer or all", &u.loss_on, kUnlearning});
   t.push_back({"unlearn.chunk_length", "tokens of a piece of text", &u.chunk_length, kUnlearning, piece_length()});
-  t.push_back({"unlearn.chunk_rule",
-               "muse: BOS and chunk_length - 1 tokens; open_unlearning: chunk_length tokens, decoded and encoded again after BOS",
-               &u.chunk_rule, kUnlearning});
-  t.push_back({"unlearn.wrap_last_chunk", "rule muse: fill the last piece from the first one", &u.wrap_last_chunk, kUnlearning});
-  t.push_back({"unlearn.retain_sampling", "epoch: in random order, each once; uniform: any at any time; paired: i mod n for forget example i",
+  t.push_back(
+      {"unlearn.chunk_rule",
+       "muse: BOS and chunk_length - 1 tokens; open_unlearning: chunk_length tokens, decoded and encoded again after BOS",
+       &u.chunk_rule, kUnlearning});
+  t.push_back(
+      {"unlearn.wrap_last_chunk", "rule muse: fill the last piece from the first one", &u.wrap_last_chunk, kUnlearning});
+  t.push_back({"unlearn.retain_sampling",
+               "epoch: in random order, each once; uniform: any at any time; paired: i mod n for forget example i",
                &u.retain_sampling, kUnlearning});
   add_training(t, "unlearn", u.train, kUnlearning);
 }

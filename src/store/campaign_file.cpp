@@ -26,10 +26,8 @@ class Table {
     std::vector<T> values;
     for (const auto& row : rows) values.push_back(value(row));
     const hdf5::Description description{group_ + "/" + name, {group_ + "/id"}, unit, long_name, flags};
-    if constexpr (std::is_same_v<T, std::string>)
-      file_.strings(description, values, {values.size()});
-    else
-      file_.numbers<T>(description, values, {values.size()});
+    if constexpr (std::is_same_v<T, std::string>) file_.strings(description, values, {values.size()});
+    else file_.numbers<T>(description, values, {values.size()});
   }
 
  private:
@@ -46,8 +44,9 @@ void write_status(hdf5::Writer& file, const std::vector<CellStatus>& states) {
   table.column("method", "method", states, [](const S& s) { return s.cell.method; });
   table.column("seed", "seed", states, [](const S& s) { return s.cell.seed; });
   table.column("file", "file, relative to this one", states, [](const S& s) { return s.relative_file; });
-  table.column("state", "state of the cell", states, [](const S& s) { return static_cast<std::uint8_t>(s.state); }, "1",
-               "finished missing broken");
+  table.column(
+      "state", "state of the cell", states, [](const S& s) { return static_cast<std::uint8_t>(s.state); }, "1",
+      "finished missing broken");
   table.column("sha256", "SHA-256 of the file", states, [](const S& s) { return s.sha256; });
   table.column("reason", "why the cell is not finished", states, [](const S& s) { return s.reason; });
 }
@@ -96,8 +95,9 @@ void write_metrics(hdf5::Writer& file, const std::vector<CellMetrics>& rows) {
     table.column(name + "_count", "questions in " + name, rows, [&](const CellMetrics& row) { return shift(row).count; });
   }
   for (const auto& name : keys_of(rows, &CellMetrics::seconds))
-    table.column(name, "wall-clock time, " + name, rows,
-                 [&](const CellMetrics& row) { return value_or(row.seconds, name, kNone); }, "s");
+    table.column(
+        name, "wall-clock time, " + name, rows, [&](const CellMetrics& row) { return value_or(row.seconds, name, kNone); },
+        "s");
 }
 
 /// [{"name": ..., "label": ..., "kind": ...}, ...] of all cells' probes, each once, in the order in which they appear.

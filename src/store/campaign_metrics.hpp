@@ -17,10 +17,10 @@ struct MeanOverQuestions {
 struct CellMetrics {
   std::string id, model, dataset, method;
   std::int64_t seed = 0;
-  std::map<std::string, Rate> rates;              ///< by column name
-  std::map<std::string, MeanOverQuestions> shifts;      ///< focus_shift_X and contribution_shift_X
-  std::vector<ProbeRecord> probes;                      ///< name, label and kind
-  std::map<std::string, double> seconds;                ///< by seconds_<stage>
+  std::map<std::string, Rate> rates;                ///< by column name
+  std::map<std::string, MeanOverQuestions> shifts;  ///< focus_shift_X and contribution_shift_X
+  std::vector<ProbeRecord> probes;                  ///< name, label and kind
+  std::map<std::string, double> seconds;            ///< by seconds_<stage>
 };
 
 CellMetrics metrics_of(const CellRecord& cell);

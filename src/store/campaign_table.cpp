@@ -16,8 +16,8 @@ namespace fs = std::filesystem;
 
 template <class T>
 const std::vector<T>& of_length(const std::vector<T>& column, std::size_t rows, const std::string& name) {
-  UNPACT_VALIDATE(column.size() == rows, concat("the column ", name, " has ", column.size(), " rows"), concat("expected ", rows),
-                  "collect the campaign again");
+  UNPACT_VALIDATE(column.size() == rows, concat("the column ", name, " has ", column.size(), " rows"),
+                  concat("expected ", rows), "collect the campaign again");
   return column;
 }
 
@@ -37,7 +37,8 @@ std::vector<ProbeRecord> read_probes(const hdf5::Reader& file, const std::string
   std::vector<ProbeRecord> probes;
   if (!file.has_attribute("probes")) return probes;
   const auto list = parse_json(file.text("probes"), where, 4);
-  UNPACT_VALIDATE(list.is_array(), concat(where, ": attribute probes is no list"), "it names the probes of the cells", "collect the campaign again");
+  UNPACT_VALIDATE(list.is_array(), concat(where, ": attribute probes is no list"), "it names the probes of the cells",
+                  "collect the campaign again");
   for (const auto& item : list) {
     auto& probe = probes.emplace_back();
     probe.name = require_string(item, "name", where);
@@ -51,7 +52,9 @@ std::vector<ProbeRecord> read_probes(const hdf5::Reader& file, const std::string
 
 void read_finished(const hdf5::Reader& file, CampaignTable& table) {
   const auto ids = file.strings("/metrics/id");
-  const auto text = [&](const char* name) { return of_length(file.strings(std::string("/metrics/") + name), ids.size(), name); };
+  const auto text = [&](const char* name) {
+    return of_length(file.strings(std::string("/metrics/") + name), ids.size(), name);
+  };
   const auto models = text("model"), datasets = text("dataset"), methods = text("method");
   const auto seeds = of_length(file.numbers<std::int64_t>("/metrics/seed"), ids.size(), "seed");
   table.finished.resize(ids.size());
@@ -84,7 +87,8 @@ void read_unfinished(const hdf5::Reader& file, CampaignTable& table) {
   for (std::size_t i = 0; i < ids.size(); ++i) {
     if (states[i] == static_cast<std::uint8_t>(CellState::finished)) continue;
     const bool missing = states[i] == static_cast<std::uint8_t>(CellState::missing);
-    table.unfinished.emplace_back(ids[i], concat(missing ? "missing" : "broken", reasons[i].empty() ? "" : ": ", reasons[i]));
+    table.unfinished.emplace_back(ids[i],
+                                  concat(missing ? "missing" : "broken", reasons[i].empty() ? "" : ": ", reasons[i]));
   }
 }
 
@@ -112,8 +116,8 @@ CampaignTable read_campaign_table(const fs::path& path) {
     read_unfinished(file, table);
     return table;
   } catch (const RuntimeFailure& failure) {
-    throw UserError(concat("cannot read the results file ", path.string()), concat(failure.problem(), ": ", failure.reason()),
-                    "it is damaged: unpact collect builds it again");
+    throw UserError(concat("cannot read the results file ", path.string()),
+                    concat(failure.problem(), ": ", failure.reason()), "it is damaged: unpact collect builds it again");
   }
 }
 

@@ -132,7 +132,8 @@ class CellReader {
     if (!file_.has_group_attribute(group, "label")) return;  // since 1.3
     probe.label = file_.group_text(group, "label");
     if (const auto kind = file_.group_text(group, "kind"); !EnumReference(&probe.kind).assign(kind))
-      refuse(concat("the group ", group, " is of the kind '", kind, "', which is none of ", join(names_of<ProbeKind>(), ", ")));
+      refuse(
+          concat("the group ", group, " is of the kind '", kind, "', which is none of ", join(names_of<ProbeKind>(), ", ")));
   }
 
  private:

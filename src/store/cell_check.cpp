@@ -56,7 +56,8 @@ void check_contributions(Findings& findings, const std::string& name, const Cont
   findings.below(name + "/is_key_token", c.is_key_token.values, 2);
   findings.below(name + "/key_token_uncertain", c.is_uncertain.values, 2);
   for (const auto* numbers : {&c.mean_log_probability, &c.completeness_error, &c.surrogate_r2})
-    findings.require(numbers->empty() || numbers->size() == questions, concat(name, " has ", numbers->size(), " scores of ", questions, " answers"));
+    findings.require(numbers->empty() || numbers->size() == questions,
+                     concat(name, " has ", numbers->size(), " scores of ", questions, " answers"));
   if (!findings.first().empty()) return;
   for (std::size_t q = 0; q < questions; ++q) {
     const std::size_t entries = row_size(c.log_probabilities, q), candidates = row_size(c.contributions, q);
@@ -68,7 +69,8 @@ void check_contributions(Findings& findings, const std::string& name, const Cont
     findings.require(c.is_uncertain.rows() == 0 || row_size(c.is_uncertain, q) == candidates,
                      concat(name, "/key_token_uncertain and contributions differ in length at question ", q));
     const std::size_t errors = row_size(c.standard_errors, q);
-    findings.require(errors == 0 || errors == candidates, concat(name, "/standard_errors and contributions differ in length at question ", q));
+    findings.require(errors == 0 || errors == candidates,
+                     concat(name, "/standard_errors and contributions differ in length at question ", q));
   }
 }
 
@@ -95,8 +97,8 @@ void check_model(Findings& findings, const std::string& name, const ModelRecord&
 }
 
 bool is_plain_name(const std::string& name) {
-  return !name.empty() && name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") ==
-                              std::string::npos;
+  return !name.empty() &&
+         name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == std::string::npos;
 }
 
 void check_probe(Findings& findings, const ProbeRecord& probe, std::size_t questions) {
@@ -117,8 +119,10 @@ void check_verification(Findings& findings, const std::vector<VerificationRecord
   for (const auto& row : rows) {
     findings.require((row.model == "target" || row.model == "unlearned") && models.insert(row.model).second,
                      concat("verification names the model '", row.model, "' twice, or it is neither target nor unlearned"));
-    findings.require(row.questions > 0 && row.questions <= questions && row.worst_question < questions && row.largest_difference >= 0,
-                     concat("verification of the ", row.model, " does not fit ", questions, " questions, or its difference is no number"));
+    findings.require(
+        row.questions > 0 && row.questions <= questions && row.worst_question < questions && row.largest_difference >= 0,
+        concat("verification of the ", row.model, " does not fit ", questions,
+               " questions, or its difference is no number"));
   }
 }
 

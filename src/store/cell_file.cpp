@@ -97,8 +97,8 @@ CellRecord read_cell_file(const fs::path& path) {
   try {
     return read_content(path);
   } catch (const RuntimeFailure& failure) {
-    throw UserError(concat("cannot read the results file ", path.string()), concat(failure.problem(), ": ", failure.reason()),
-                    "it is damaged: delete it and run the cell again");
+    throw UserError(concat("cannot read the results file ", path.string()),
+                    concat(failure.problem(), ": ", failure.reason()), "it is damaged: delete it and run the cell again");
   }
 }
 

@@ -61,21 +61,26 @@ void visit_questions(Archive& archive, Cell& cell) {
 }
 
 template <class Archive, class Contributions>
-void visit_certainty(Archive& archive, const std::string& group, const std::string& answer, const std::string& unit, Contributions& c) {
+void visit_certainty(Archive& archive, const std::string& group, const std::string& answer, const std::string& unit,
+                     Contributions& c) {
   archive.index_scale(group + "/estimate", c.standard_errors.values.size(), "index of a standard error");
-  archive.ragged(group + "/standard_errors", group + "/estimate", unit, "standard errors of the contributions", "", c.standard_errors);
-  archive.ragged(group + "/key_token_uncertain", group + "/candidate", "1", "whether noise could turn the verdict on the candidate",
-                 "false true", c.is_uncertain);
-  archive.question_numbers({group + "/mean_log_probability", {kQuestionAxis}, "nat/token", "mean log-probability of " + answer},
-                           c.mean_log_probability);
-  archive.question_numbers({group + "/completeness_error", {kQuestionAxis}, "nat/token", "sum of the contributions minus what it should be"},
-                           c.completeness_error);
-  archive.question_numbers({group + "/surrogate_r2", {kQuestionAxis}, "1", "share of the variance that the surrogate explains"},
-                           c.surrogate_r2);
+  archive.ragged(group + "/standard_errors", group + "/estimate", unit, "standard errors of the contributions", "",
+                 c.standard_errors);
+  archive.ragged(group + "/key_token_uncertain", group + "/candidate", "1",
+                 "whether noise could turn the verdict on the candidate", "false true", c.is_uncertain);
+  archive.question_numbers(
+      {group + "/mean_log_probability", {kQuestionAxis}, "nat/token", "mean log-probability of " + answer},
+      c.mean_log_probability);
+  archive.question_numbers(
+      {group + "/completeness_error", {kQuestionAxis}, "nat/token", "sum of the contributions minus what it should be"},
+      c.completeness_error);
+  archive.question_numbers(
+      {group + "/surrogate_r2", {kQuestionAxis}, "1", "share of the variance that the surrogate explains"}, c.surrogate_r2);
 }
 
 template <class Archive, class Contributions>
-void visit_contributions(Archive& archive, const std::string& group, const std::string& answer, const std::string& unit, Contributions& c) {
+void visit_contributions(Archive& archive, const std::string& group, const std::string& answer, const std::string& unit,
+                         Contributions& c) {
   archive.index_scale(group + "/answer_token", c.answer_ids.values.size(), "index of an answer token");
   archive.index_scale(group + "/entry", c.log_probabilities.values.size(), "index of a log-probability");
   archive.index_scale(group + "/candidate", c.contributions.values.size(), "index of a candidate token");
@@ -103,9 +108,9 @@ void visit_comparison(Archive& archive, Cell& cell) {
   archive.column({"/outcome/class", {kQuestionAxis}, "1", "outcome of the question", kOutcomeMeanings}, cell.outcome);
   archive.column({"/focus_shift/set_cosine", {kQuestionAxis}, "1", "cosine of the two sets of KeyTokens"},
                  cell.focus_shift.set_cosine);
-  archive.column({"/focus_shift/contribution_cosine", {kQuestionAxis}, "1",
-                  "cosine of the contributions over the union of KeyTokens"},
-                 cell.focus_shift.contribution_cosine);
+  archive.column(
+      {"/focus_shift/contribution_cosine", {kQuestionAxis}, "1", "cosine of the contributions over the union of KeyTokens"},
+      cell.focus_shift.contribution_cosine);
 }
 
 template <class Archive, class Probe>

@@ -9,7 +9,8 @@ namespace {
 /// Keeps the first message that is visited; an upward walk starts at the innermost.
 herr_t keep_innermost(unsigned, const H5E_error2_t* error, void* text) {
   auto& message = *static_cast<std::string*>(text);
-  if (message.empty()) message = concat(error->desc ? error->desc : "", " (", error->func_name ? error->func_name : "?", ")");
+  if (message.empty())
+    message = concat(error->desc ? error->desc : "", " (", error->func_name ? error->func_name : "?", ")");
   return 0;
 }
 
@@ -65,18 +66,54 @@ void Id::close() {
   }
 }
 
-template <> hid_t file_type<std::uint8_t>() { return H5T_STD_U8LE; }
-template <> hid_t file_type<std::int32_t>() { return H5T_STD_I32LE; }
-template <> hid_t file_type<std::int64_t>() { return H5T_STD_I64LE; }
-template <> hid_t file_type<std::uint64_t>() { return H5T_STD_U64LE; }
-template <> hid_t file_type<float>() { return H5T_IEEE_F32LE; }
-template <> hid_t file_type<double>() { return H5T_IEEE_F64LE; }
-template <> hid_t memory_type<std::uint8_t>() { return H5T_NATIVE_UINT8; }
-template <> hid_t memory_type<std::int32_t>() { return H5T_NATIVE_INT32; }
-template <> hid_t memory_type<std::int64_t>() { return H5T_NATIVE_INT64; }
-template <> hid_t memory_type<std::uint64_t>() { return H5T_NATIVE_UINT64; }
-template <> hid_t memory_type<float>() { return H5T_NATIVE_FLOAT; }
-template <> hid_t memory_type<double>() { return H5T_NATIVE_DOUBLE; }
+template <>
+hid_t file_type<std::uint8_t>() {
+  return H5T_STD_U8LE;
+}
+template <>
+hid_t file_type<std::int32_t>() {
+  return H5T_STD_I32LE;
+}
+template <>
+hid_t file_type<std::int64_t>() {
+  return H5T_STD_I64LE;
+}
+template <>
+hid_t file_type<std::uint64_t>() {
+  return H5T_STD_U64LE;
+}
+template <>
+hid_t file_type<float>() {
+  return H5T_IEEE_F32LE;
+}
+template <>
+hid_t file_type<double>() {
+  return H5T_IEEE_F64LE;
+}
+template <>
+hid_t memory_type<std::uint8_t>() {
+  return H5T_NATIVE_UINT8;
+}
+template <>
+hid_t memory_type<std::int32_t>() {
+  return H5T_NATIVE_INT32;
+}
+template <>
+hid_t memory_type<std::int64_t>() {
+  return H5T_NATIVE_INT64;
+}
+template <>
+hid_t memory_type<std::uint64_t>() {
+  return H5T_NATIVE_UINT64;
+}
+template <>
+hid_t memory_type<float>() {
+  return H5T_NATIVE_FLOAT;
+}
+template <>
+hid_t memory_type<double>() {
+  return H5T_NATIVE_DOUBLE;
+}
 
 Id fixed_string_type(std::size_t width) {
   Id type(UNPACT_HDF5(H5Tcopy(H5T_C_S1)));

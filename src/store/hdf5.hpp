@@ -25,8 +25,7 @@ Result check(Result result, const char* call, const char* file, int line) {
     fail(call, file, line);
   return result;
 }
-#define UNPACT_HDF5(call) \
-  (::unpact::hdf5::silence(), ::unpact::hdf5::check(call, #call, __FILE__, __LINE__))
+#define UNPACT_HDF5(call) (::unpact::hdf5::silence(), ::unpact::hdf5::check(call, #call, __FILE__, __LINE__))
 
 /// Owns an HDF5 identifier of any kind. Move-only; closing in the destructor ignores errors, close() does not.
 class Id {
@@ -53,18 +52,30 @@ hid_t file_type();
 /// The memory type of a number.
 template <class T>
 hid_t memory_type();
-template <> hid_t file_type<std::uint8_t>();
-template <> hid_t file_type<std::int32_t>();
-template <> hid_t file_type<std::int64_t>();
-template <> hid_t file_type<std::uint64_t>();
-template <> hid_t file_type<float>();
-template <> hid_t file_type<double>();
-template <> hid_t memory_type<std::uint8_t>();
-template <> hid_t memory_type<std::int32_t>();
-template <> hid_t memory_type<std::int64_t>();
-template <> hid_t memory_type<std::uint64_t>();
-template <> hid_t memory_type<float>();
-template <> hid_t memory_type<double>();
+template <>
+hid_t file_type<std::uint8_t>();
+template <>
+hid_t file_type<std::int32_t>();
+template <>
+hid_t file_type<std::int64_t>();
+template <>
+hid_t file_type<std::uint64_t>();
+template <>
+hid_t file_type<float>();
+template <>
+hid_t file_type<double>();
+template <>
+hid_t memory_type<std::uint8_t>();
+template <>
+hid_t memory_type<std::int32_t>();
+template <>
+hid_t memory_type<std::int64_t>();
+template <>
+hid_t memory_type<std::uint64_t>();
+template <>
+hid_t memory_type<float>();
+template <>
+hid_t memory_type<double>();
 
 /// A fixed-length UTF-8 string type of `width` bytes, padded with NUL.
 Id fixed_string_type(std::size_t width);

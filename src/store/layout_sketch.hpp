@@ -17,7 +17,9 @@ class LayoutSketch {
   void attribute(const std::string&, const std::string& text) { bytes_ += kAttributeBytes + text.size(); }
   void attribute(const std::string&, std::int64_t) { bytes_ += kAttributeBytes; }
   void attribute(const std::string&, double) { bytes_ += kAttributeBytes; }
-  void group_attribute(const std::string&, const std::string&, const std::string& text) { bytes_ += kAttributeBytes + text.size(); }
+  void group_attribute(const std::string&, const std::string&, const std::string& text) {
+    bytes_ += kAttributeBytes + text.size();
+  }
   void group(const std::string&) { bytes_ += kObjectBytes; }
   template <class T>
   void numbers(const hdf5::Description& description, std::span<const T>, const std::vector<std::size_t>& shape) {

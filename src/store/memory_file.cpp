@@ -52,8 +52,7 @@ void* MemoryFile::resize(void* data, std::size_t bytes, H5FD_file_image_op_t ope
 herr_t MemoryFile::release(void* data, H5FD_file_image_op_t operation, void* self) {
   if (operation == H5FD_FILE_IMAGE_OP_FILE_CLOSE)
     static_cast<MemoryFile*>(self)->data_ = data;  // HDF5 is done with it: it is ours now
-  else
-    std::free(data);
+  else std::free(data);
   return 0;
 }
 

@@ -32,8 +32,8 @@ constexpr H5T_class_t class_of() {
 
 Reader::Reader(const fs::path& path) : name_(path.string()) {
   std::error_code code;
-  UNPACT_VALIDATE(fs::is_regular_file(path, code), concat("cannot open the results file ", name_),
-                  "there is no such file", "check the path");
+  UNPACT_VALIDATE(fs::is_regular_file(path, code), concat("cannot open the results file ", name_), "there is no such file",
+                  "check the path");
   file_bytes_ = fs::file_size(path);
   const Id access = serial_access();
   file_ = Id(UNPACT_HDF5(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access)));
@@ -65,7 +65,9 @@ Id Reader::open_group(const std::string& path) const { return Id(UNPACT_HDF5(H5G
 
 std::string Reader::text(const std::string& name) const { return read_text(file_, name); }
 
-std::string Reader::group_text(const std::string& path, const std::string& name) const { return read_text(open_group(path), name); }
+std::string Reader::group_text(const std::string& path, const std::string& name) const {
+  return read_text(open_group(path), name);
+}
 
 std::int64_t Reader::integer(const std::string& name) const {
   std::int64_t result = 0;
@@ -113,8 +115,7 @@ Id Reader::open_dataset(const std::string& path, H5T_class_t wanted, std::size_t
   if (!has(path)) refuse(name_, concat("it has no dataset ", path));
   Id dataset(UNPACT_HDF5(H5Dopen2(file_, path.c_str(), H5P_DEFAULT)));
   const Id type(UNPACT_HDF5(H5Dget_type(dataset)));
-  if (UNPACT_HDF5(H5Tget_class(type)) != wanted ||
-      (wanted == H5T_STRING && UNPACT_HDF5(H5Tis_variable_str(type)) > 0))
+  if (UNPACT_HDF5(H5Tget_class(type)) != wanted || (wanted == H5T_STRING && UNPACT_HDF5(H5Tis_variable_str(type)) > 0))
     refuse(name_, concat("its dataset ", path, " has another type than the format says"));
   const std::size_t bytes = std::max(item_bytes, H5Tget_size(type));
   const auto stored = std::min<std::uintmax_t>(H5Dget_storage_size(dataset), file_bytes_);

@@ -22,7 +22,7 @@ class Reader {
   /// A text attribute of a group.
   std::string group_text(const std::string& path, const std::string& name) const;
 
-  bool has(const std::string& path) const;  ///< a group or dataset
+  bool has(const std::string& path) const;            ///< a group or dataset
   bool has_attribute(const std::string& name) const;  ///< of the root
   bool has_group_attribute(const std::string& path, const std::string& name) const;
   std::vector<std::string> members(const std::string& group) const;  ///< names of its links, sorted

@@ -59,7 +59,8 @@ void append_seal(const fs::path& path) {
   if (descriptor >= 0) ::close(descriptor);
   if (!written)
     throw RuntimeFailure(concat("cannot seal the results file ", path.string()),
-                         code != 0 ? std::strerror(code) : "the disk took only a part", "free some space on that disk and start again");
+                         code != 0 ? std::strerror(code) : "the disk took only a part",
+                         "free some space on that disk and start again");
 }
 
 void require_seal(const fs::path& path) {

@@ -20,12 +20,17 @@ std::vector<TuningColumn> columns_of(const std::string& objective, const std::ve
   const bool labels = objective == "labels";
   std::vector<TuningColumn> columns = {
       {"objective", labels ? "F1 of KeyTokens against labelled words" : "share of the effect minus share of the tokens", {}},
-      {labels ? "precision" : "effect", labels ? "share of KeyTokens that are labelled" : "share of the question's effect that KeyTokens carry", {}},
-      {labels ? "recall" : "cost", labels ? "share of labelled tokens that are KeyTokens" : "share of the candidates that are KeyTokens", {}},
+      {labels ? "precision" : "effect",
+       labels ? "share of KeyTokens that are labelled" : "share of the question's effect that KeyTokens carry",
+       {}},
+      {labels ? "recall" : "cost",
+       labels ? "share of labelled tokens that are KeyTokens" : "share of the candidates that are KeyTokens",
+       {}},
       {"key_tokens", "mean number of KeyTokens a prompt", {}},
       {"without_key_tokens", "prompts without a KeyToken", {}}};
   for (const auto& score : scores) {
-    const double values[] = {score.objective, score.first, score.second, score.key_tokens, static_cast<double>(score.without_key_tokens)};
+    const double values[] = {score.objective, score.first, score.second, score.key_tokens,
+                             static_cast<double>(score.without_key_tokens)};
     for (std::size_t k = 0; k < columns.size(); ++k) columns[k].values.push_back(values[k]);
   }
   return columns;
@@ -35,11 +40,18 @@ void write_attributes(hdf5::Writer& file, const TuningRecord& record) {
   const auto& from = record.provenance;
   const auto& grid = record.grid;
   write_schema(file, kTuningSchema);
-  for (const auto& [name, text] : std::map<std::string, std::string>{
-           {"config_resolved", from.resolved_configuration}, {"started", from.started}, {"ended", from.ended},
-           {"model_checksum", from.model_checksum}, {"tokenizer_checksum", from.tokenizer_checksum}, {"model", record.model},
-           {"dataset", record.dataset}, {"attribution_method", record.attribution_method}, {"objective", grid.objective},
-           {"devices", Json(from.devices).dump()}, {"library_versions", Json(from.library_versions).dump()}})
+  for (const auto& [name, text] :
+       std::map<std::string, std::string>{{"config_resolved", from.resolved_configuration},
+                                          {"started", from.started},
+                                          {"ended", from.ended},
+                                          {"model_checksum", from.model_checksum},
+                                          {"tokenizer_checksum", from.tokenizer_checksum},
+                                          {"model", record.model},
+                                          {"dataset", record.dataset},
+                                          {"attribution_method", record.attribution_method},
+                                          {"objective", grid.objective},
+                                          {"devices", Json(from.devices).dump()},
+                                          {"library_versions", Json(from.library_versions).dump()}})
     file.attribute(name, text);
   file.attribute("seed", from.seed);
   file.attribute("world_size", from.world_size);

@@ -26,7 +26,7 @@ struct Description {
   std::vector<std::string> axes;  ///< the path of each axis's scale, which must be there; the own path: it is a scale
   std::string unit;               ///< "1" when dimensionless
   std::string long_name;
-  std::string flag_meanings = {}; ///< for enumerations 0, 1, ...: the words, separated by spaces
+  std::string flag_meanings = {};  ///< for enumerations 0, 1, ...: the words, separated by spaces
 };
 
 class MemoryFile;
@@ -87,8 +87,7 @@ class Writer {
 
   void step(const std::function<void()>& body);
   Layout layout_of(const std::vector<std::size_t>& shape, std::size_t item_bytes) const;
-  void write(const Description& description, hid_t file_type, hid_t memory_type, const Layout& layout,
-             const PackRows& pack);
+  void write(const Description& description, hid_t file_type, hid_t memory_type, const Layout& layout, const PackRows& pack);
   Id create(const Description& description, hid_t type, const Layout& layout);
   void annotate(hid_t dataset, const Description& description);
   void write_rows(hid_t dataset, hid_t memory_type, const Layout& layout, RowRange rows, const PackRows& pack);

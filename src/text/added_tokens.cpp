@@ -9,8 +9,8 @@ namespace unpact {
 namespace {
 
 constexpr std::size_t kMaxContentBytes = 4096;
-constexpr std::size_t kMaxTokens = 1 << 16;       // published tokenizers have some thousands
-constexpr std::size_t kMaxAllBytes = 1 << 22;     // of all of them, normalized: every byte may cost a node of the trie
+constexpr std::size_t kMaxTokens = 1 << 16;    // published tokenizers have some thousands
+constexpr std::size_t kMaxAllBytes = 1 << 22;  // of all of them, normalized: every byte may cost a node of the trie
 
 std::size_t previous_character(const std::string& text, std::size_t end) {
   std::size_t at = end - 1;
@@ -50,7 +50,7 @@ void AddedTokens::Trie::add(const std::string& content, std::size_t token) {
 }
 
 std::optional<std::pair<std::size_t, std::size_t>> AddedTokens::Trie::longest(const std::string& text,
-                                                                             std::size_t at) const {
+                                                                              std::size_t at) const {
   std::optional<std::pair<std::size_t, std::size_t>> found;
   std::uint32_t node = 0;
   for (; at < text.size(); ++at) {
@@ -63,8 +63,7 @@ std::optional<std::pair<std::size_t, std::size_t>> AddedTokens::Trie::longest(co
 }
 
 AddedTokens::AddedTokens(std::vector<AddedToken> tokens, const Normalizer* normalizer, const std::string& where)
-    : tokens_(std::move(tokens)),
-      word_(Regex::of_pattern(R"(\A\w\z)", "a built-in expression")) {
+    : tokens_(std::move(tokens)), word_(Regex::of_pattern(R"(\A\w\z)", "a built-in expression")) {
   UNPACT_VALIDATE(tokens_.size() <= kMaxTokens, concat(where, " has too many added tokens"),
                   concat(tokens_.size(), " are more than ", kMaxTokens), "use the model's original tokenizer");
   std::size_t all_bytes = 0;
@@ -81,8 +80,7 @@ AddedTokens::AddedTokens(std::vector<AddedToken> tokens, const Normalizer* norma
     token.decoded = content.bytes();
     all_bytes += token.decoded.size();
     UNPACT_VALIDATE(all_bytes <= kMaxAllBytes, concat(where, " has too many added tokens"),
-                    concat("together they have more than ", kMaxAllBytes, " bytes"),
-                    "use the model's original tokenizer");
+                    concat("together they have more than ", kMaxAllBytes, " bytes"), "use the model's original tokenizer");
     if (content.bytes().empty()) continue;
     (token.normalized ? normalized_ : plain_).add(content.bytes(), i);
     first_bytes_[token.normalized ? 1 : 0][static_cast<unsigned char>(content.bytes()[0])] = true;

@@ -36,8 +36,7 @@ class AddedTokens {
   /// at one place the longest counts.
   std::vector<Section> split(const std::string& text, bool normalized) const;
   /// The same, looking only between the literals: ranges of `text`, ascending and apart.
-  std::vector<Section> split_around(const std::string& text, bool normalized,
-                                    const std::vector<ByteSpan>& literals) const;
+  std::vector<Section> split_around(const std::string& text, bool normalized, const std::vector<ByteSpan>& literals) const;
 
   bool has_normalized() const { return !normalized_.empty(); }
   const std::vector<AddedToken>& all() const { return tokens_; }

@@ -34,9 +34,7 @@ class AlignedText {
   }
   AlignedText slice(const ByteSpan& range) const;
   /// Whether the range begins where the whole original text does.
-  bool at_start(const ByteSpan& range) const {
-    return !bytes_.empty() && original(range.begin, range.begin + 1).begin == 0;
-  }
+  bool at_start(const ByteSpan& range) const { return !bytes_.empty() && original(range.begin, range.begin + 1).begin == 0; }
 
  private:
   friend class Rewriter;
@@ -55,7 +53,7 @@ class Rewriter {
  public:
   explicit Rewriter(AlignedText& text);
 
-  std::size_t cursor() const { return cursor_; }      ///< of the old bytes
+  std::size_t cursor() const { return cursor_; }       ///< of the old bytes
   std::size_t written() const { return out_.size(); }  ///< new bytes so far
   void copy_to(std::size_t end);
   void drop_to(std::size_t end) { cursor_ = end; }

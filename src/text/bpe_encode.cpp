@@ -13,8 +13,7 @@ constexpr std::string_view kSpaceSymbol = "\xE2\x96\x81";
 
 }  // namespace
 
-void BpeModel::encode(std::string_view word, std::uint32_t offset, WordCache* cache,
-                      std::vector<Symbol>& symbols) const {
+void BpeModel::encode(std::string_view word, std::uint32_t offset, WordCache* cache, std::vector<Symbol>& symbols) const {
   if (!cuts_at_spaces_ || word.size() <= kSpaceSymbol.size()) return encode_chunk(word, offset, cache, symbols);
   if (options_.ignore_merges && find(word) != kNone) {
     symbols.push_back({find(word), offset, offset + static_cast<std::uint32_t>(word.size())});
@@ -102,9 +101,7 @@ void BpeModel::merge_many(std::vector<Symbol>& symbols, std::size_t first) const
   struct Candidate {
     Merge merge;
     std::uint32_t at;
-    bool operator>(const Candidate& other) const {
-      return merge != other.merge ? merge > other.merge : at > other.at;
-    }
+    bool operator>(const Candidate& other) const { return merge != other.merge ? merge > other.merge : at > other.at; }
   };
   const auto count = static_cast<std::uint32_t>(symbols.size() - first);
   Symbol* const s = symbols.data() + first;

@@ -8,9 +8,9 @@ namespace unpact {
 namespace {
 
 constexpr std::size_t kMaxDepth = 32;
-constexpr std::size_t kMaxKeys = 4096;         // of one object of the rest, which is searched linearly
-constexpr std::size_t kMaxEntries = 1 << 22;   // of a list; ids are smaller than that
-constexpr std::size_t kMaxNodes = 1 << 22;     // of the rest
+constexpr std::size_t kMaxKeys = 4096;        // of one object of the rest, which is searched linearly
+constexpr std::size_t kMaxEntries = 1 << 22;  // of a list; ids are smaller than that
+constexpr std::size_t kMaxNodes = 1 << 22;    // of the rest
 
 /// Builds the tree of the rest and takes the two large lists aside.
 class Builder final : public nlohmann::json_sax<Json> {

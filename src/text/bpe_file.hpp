@@ -14,8 +14,8 @@ namespace unpact {
 /// The content of a tokenizer.json, or of another JSON file of a tokenizer.
 struct TokenizerJson {
   Json rest;  ///< everything but the two lists; their places hold an empty object and an empty array
-  std::vector<std::pair<std::string, TokenId>> vocabulary;     ///< /model/vocab, where it is an object of integers
-  std::vector<std::pair<std::string, std::string>> merges;     ///< /model/merges
+  std::vector<std::pair<std::string, TokenId>> vocabulary;  ///< /model/vocab, where it is an object of integers
+  std::vector<std::pair<std::string, std::string>> merges;  ///< /model/merges
 };
 
 /// @throws UserError for bad syntax, bad UTF-8, deep nesting, keys that appear twice, or merges that are no pairs.

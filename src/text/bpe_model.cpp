@@ -110,8 +110,7 @@ void BpeModel::prepare_first_symbols() {
   if (options_.unknown_piece.empty()) return;
   unknown_ = static_cast<Id>(id_of(options_.unknown_piece).value_or(TokenId{kNone}));
   UNPACT_VALIDATE(unknown_ != kNone, concat(where_, " is broken"),
-                  concat("its unknown token ", options_.unknown_piece, " is not in the vocabulary"),
-                  "fetch the file again");
+                  concat("its unknown token ", options_.unknown_piece, " is not in the vocabulary"), "fetch the file again");
 }
 
 std::optional<TokenId> BpeModel::id_of(const std::string& piece) const {

@@ -20,10 +20,10 @@ constexpr TokenId kMaxTokenId = 1 << 22;  // published vocabularies have at most
 struct BpeVocabulary {
   std::vector<std::pair<std::string, TokenId>> pieces;
   std::vector<std::pair<std::string, std::string>> merges;  ///< best first
-  std::string unknown_piece;    ///< empty: unknown characters vanish
-  bool fuse_unknown = false;    ///< neighbouring unknown characters become one token
-  bool byte_fallback = false;   ///< unknown characters are spelled in <0xHH> pieces
-  bool ignore_merges = false;   ///< a word that is a piece stays whole
+  std::string unknown_piece;                                ///< empty: unknown characters vanish
+  bool fuse_unknown = false;                                ///< neighbouring unknown characters become one token
+  bool byte_fallback = false;                               ///< unknown characters are spelled in <0xHH> pieces
+  bool ignore_merges = false;                               ///< a word that is a piece stays whole
   bool bytes = false;           ///< words are bytes, which the pieces spell in ByteLevel's characters
   bool merges_by_rank = false;  ///< no list: any two pieces merge whose text is a piece, lowest id first (tiktoken)
 };
@@ -68,8 +68,8 @@ class BpeModel {
   std::unordered_map<std::string_view, Id> ids_;  ///< by text: bytes, or the piece itself
   std::unordered_map<std::string_view, Id> odd_;  ///< pieces that no text becomes, where words are bytes
   PairTable merges_;
-  std::array<Id, 256> bytes_;      ///< of one-byte texts
-  std::array<Id, 256> fallback_;   ///< of <0xHH>
+  std::array<Id, 256> bytes_;     ///< of one-byte texts
+  std::array<Id, 256> fallback_;  ///< of <0xHH>
   std::size_t count_ = 0;
   Id unknown_ = kNone;
   bool cuts_at_spaces_ = false;  ///< no merge leads from another character to U+2581: words may be cut there

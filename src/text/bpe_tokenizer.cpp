@@ -47,14 +47,11 @@ BpeVocabulary with_bytes(BpeVocabulary vocabulary, bool bytes) {
 }  // namespace
 
 BpeTokenizer::BpeTokenizer(BpeParts parts, const TokenizerConfig& config)
-    : path_(parts.path),
-      kind_(parts.kind),
-      normalizer_(make_normalizer(parts.normalizer, path_.string())),
+    : path_(parts.path), kind_(parts.kind), normalizer_(make_normalizer(parts.normalizer, path_.string())),
       pre_tokenizer_(make_pre_tokenizer(parts.pre_tokenizer, path_.string(), !reads_bytes(parts))),
       decoder_(make_decoder(parts.decoder, path_.string())),
       model_(with_bytes(std::move(parts.vocabulary), reads_bytes(parts)), path_.string()),
-      added_(joined(std::move(parts.added), config), normalizer_.get(), path_.string()),
-      checksum_(parts.checksum),
+      added_(joined(std::move(parts.added), config), normalizer_.get(), path_.string()), checksum_(parts.checksum),
       files_(parts.files) {
   size_ = model_.size();
   for (const auto& token : added_.all()) {

@@ -12,11 +12,11 @@ namespace unpact {
 /// What a tokenizer is made of; the readers below fill it.
 struct BpeParts {
   std::string kind;
-  std::filesystem::path path;                  ///< for messages
+  std::filesystem::path path;  ///< for messages
   BpeVocabulary vocabulary;
-  Json normalizer, pre_tokenizer, decoder;     ///< as in tokenizer.json
+  Json normalizer, pre_tokenizer, decoder;  ///< as in tokenizer.json
   std::vector<AddedToken> added;
-  std::vector<std::string> prefix, suffix;     ///< special tokens around a text
+  std::vector<std::string> prefix, suffix;  ///< special tokens around a text
   std::string checksum;
   std::vector<std::filesystem::path> files;
 };
@@ -75,19 +75,19 @@ class BpeTokenizer final : public Tokenizer {
 
   std::filesystem::path path_;
   std::string kind_;
-  std::unique_ptr<Normalizer> normalizer_;     ///< may be null, as the next two
+  std::unique_ptr<Normalizer> normalizer_;  ///< may be null, as the next two
   std::unique_ptr<PreTokenizer> pre_tokenizer_;
   std::unique_ptr<Decoder> decoder_;
   BpeModel model_;
   AddedTokens added_;
-  bool spells_bytes_ = false;                  ///< pieces are in ByteLevel's characters
+  bool spells_bytes_ = false;  ///< pieces are in ByteLevel's characters
   std::vector<TokenId> prefix_, suffix_;
   std::int64_t size_ = 0;
   std::optional<TokenId> bos_id_, eos_id_;
   std::string checksum_;
   std::vector<std::filesystem::path> files_;
   std::vector<std::pair<std::string, std::string>> description_;
-  mutable std::mutex cache_mutex_;             ///< a second thread works without the cache
+  mutable std::mutex cache_mutex_;  ///< a second thread works without the cache
   mutable WordCache cache_;
 };
 

@@ -90,8 +90,8 @@ class Strip final : public Decoder {
       std::string_view rest = token;
       for (std::size_t k = 0; k < start_ && !rest.empty() && rest.substr(0, content_.size()) == content_; ++k)
         rest.remove_prefix(content_.size());
-      for (std::size_t k = 0; k < stop_ && rest.size() >= content_.size() &&
-                              rest.substr(rest.size() - content_.size()) == content_; ++k)
+      for (std::size_t k = 0;
+           k < stop_ && rest.size() >= content_.size() && rest.substr(rest.size() - content_.size()) == content_; ++k)
         rest.remove_suffix(content_.size());
       token = std::string(rest);
     }
@@ -139,8 +139,7 @@ std::unique_ptr<Decoder> make_step(const Json& json, const std::string& where) {
   if (type == "ByteLevel") return std::make_unique<ByteLevel>();
   if (type == "ByteFallback") return std::make_unique<ByteFallback>();
   if (type == "Fuse") return std::make_unique<Fuse>();
-  if (type == "Replace")
-    return std::make_unique<Replace>(read_pattern(json, where), require_string(json, "content", where));
+  if (type == "Replace") return std::make_unique<Replace>(read_pattern(json, where), require_string(json, "content", where));
   if (type == "Strip")
     return std::make_unique<Strip>(require_character(json, "content", where), count_of(json, "start", where),
                                    count_of(json, "stop", where));

@@ -35,8 +35,8 @@ void decompose(std::string_view part, bool compatibly, std::vector<Change>& resu
   for (std::size_t at = 0; at < part.size();) {
     const auto c = code_point_at(part, at);
     at += c.bytes;
-    const auto count = utf8proc_decompose_char(static_cast<utf8proc_int32_t>(c.value), pieces.data(), pieces.size(),
-                                               options, nullptr);
+    const auto count =
+        utf8proc_decompose_char(static_cast<utf8proc_int32_t>(c.value), pieces.data(), pieces.size(), options, nullptr);
     UNPACT_ASSERT(count > 0 && count <= static_cast<utf8proc_ssize_t>(pieces.size()));
     for (std::size_t k = 0; k < static_cast<std::size_t>(count); ++k)
       result.push_back({static_cast<char32_t>(pieces[k]), k > 0 ? 1 : 0});

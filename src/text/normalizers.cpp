@@ -113,8 +113,7 @@ std::unique_ptr<Normalizer> make_step(const Json& json, const std::string& where
   if (type == "Prepend") return std::make_unique<Prepend>(require_string(json, "prepend", where));
   if (type == "Strip")
     return std::make_unique<Strip>(bool_or(json, "strip_left", true, where), bool_or(json, "strip_right", true, where));
-  if (type == "Replace")
-    return std::make_unique<Replace>(read_pattern(json, where), require_string(json, "content", where));
+  if (type == "Replace") return std::make_unique<Replace>(read_pattern(json, where), require_string(json, "content", where));
   refuse_component("normalizer", type, where);
 }
 

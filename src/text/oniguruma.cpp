@@ -35,8 +35,7 @@ class Translation {
  private:
   [[noreturn]] void refuse(const std::string& what) const {
     throw UserError(concat(where_, ": a regular expression is not supported"),
-                    concat(what, " in ", escape_broken_utf8(pattern_.substr(0, 200))),
-                    "use the model's original tokenizer");
+                    concat(what, " in ", escape_broken_utf8(pattern_.substr(0, 200))), "use the model's original tokenizer");
   }
   void copy(std::size_t count) {
     out_.append(pattern_, at_, count);
@@ -105,11 +104,18 @@ class Translation {
       case 'd': text = R"(\p{Nd})"; break;
       case 'D': text = R"(\P{Nd})"; break;
       case 'S': text = in_class ? std::string(R"(\P{White_Space})") : concat("[^", kSpace, ']'); break;
-      case 'W': if (in_class) refuse("\\W in a class"); text = concat("[^", kWord, ']'); break;
+      case 'W':
+        if (in_class) refuse("\\W in a class");
+        text = concat("[^", kWord, ']');
+        break;
       case 'v': text = R"(\x0b)"; break;
       case 'b': text = in_class ? std::string(R"(\x08)") : word_boundary(true); break;
-      case 'B': if (in_class) refuse("\\B in a class"); text = word_boundary(false); break;
-      case 'p': case 'P': return property();
+      case 'B':
+        if (in_class) refuse("\\B in a class");
+        text = word_boundary(false);
+        break;
+      case 'p':
+      case 'P': return property();
       case 'u': return code_point(2, 4);
       case 'x': return hexadecimal();
       default:
@@ -166,12 +172,28 @@ class Translation {
     for (const char c : name)
       if (c != '_' && c != ' ' && c != '-') key += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
     if (key.size() <= 2) return name;
-    static constexpr std::array<std::array<const char*, 2>, 22> names = {
-        {{"letter", "L"}, {"number", "N"}, {"punctuation", "P"}, {"symbol", "S"}, {"mark", "M"}, {"separator", "Z"},
-         {"other", "C"}, {"uppercaseletter", "Lu"}, {"lowercaseletter", "Ll"}, {"titlecaseletter", "Lt"},
-         {"modifierletter", "Lm"}, {"otherletter", "Lo"}, {"decimalnumber", "Nd"}, {"digit", "Nd"},
-         {"nonspacingmark", "Mn"}, {"alpha", "Alphabetic"}, {"alphabetic", "Alphabetic"}, {"space", "White_Space"},
-         {"whitespace", "White_Space"}, {"upper", "Uppercase"}, {"lower", "Lowercase"}, {"any", "Any"}}};
+    static constexpr std::array<std::array<const char*, 2>, 22> names = {{{"letter", "L"},
+                                                                          {"number", "N"},
+                                                                          {"punctuation", "P"},
+                                                                          {"symbol", "S"},
+                                                                          {"mark", "M"},
+                                                                          {"separator", "Z"},
+                                                                          {"other", "C"},
+                                                                          {"uppercaseletter", "Lu"},
+                                                                          {"lowercaseletter", "Ll"},
+                                                                          {"titlecaseletter", "Lt"},
+                                                                          {"modifierletter", "Lm"},
+                                                                          {"otherletter", "Lo"},
+                                                                          {"decimalnumber", "Nd"},
+                                                                          {"digit", "Nd"},
+                                                                          {"nonspacingmark", "Mn"},
+                                                                          {"alpha", "Alphabetic"},
+                                                                          {"alphabetic", "Alphabetic"},
+                                                                          {"space", "White_Space"},
+                                                                          {"whitespace", "White_Space"},
+                                                                          {"upper", "Uppercase"},
+                                                                          {"lower", "Lowercase"},
+                                                                          {"any", "Any"}}};
     for (const auto& [from, to] : names)
       if (key == from) return to;
     for (const char* binary :

@@ -60,8 +60,7 @@ void prepend_to_words(AlignedText& text, const std::string& prefix, const Wants&
 
 class ByteLevel final : public PreTokenizer {
  public:
-  ByteLevel(bool add_prefix_space, bool use_regex, bool spells)
-      : prefix_(add_prefix_space), spells_(spells) {
+  ByteLevel(bool add_prefix_space, bool use_regex, bool spells) : prefix_(add_prefix_space), spells_(spells) {
     if (use_regex)
       split_ = std::make_unique<Split>(Regex::of_pattern(kGpt2Pattern, "ByteLevel"), SplitBehavior::isolated, false);
   }
@@ -161,7 +160,7 @@ std::unique_ptr<PreTokenizer> make_metaspace(const Json& json, const std::string
   const auto name = string_or(json, "prepend_scheme", prefix ? "always" : "never", where);
   UNPACT_VALIDATE(name == "always" || name == "first" || name == "never",
                   concat(where, ": field 'prepend_scheme' is broken"), concat("it is ", name), "fetch the file again");
-  const auto scheme = name == "always" ? Metaspace::Scheme::always
+  const auto scheme = name == "always"  ? Metaspace::Scheme::always
                       : name == "first" ? Metaspace::Scheme::first
                                         : Metaspace::Scheme::never;
   return std::make_unique<Metaspace>(replacement, scheme, bool_or(json, "split", true, where), where);
@@ -173,8 +172,7 @@ std::unique_ptr<PreTokenizer> make_step(const Json& json, const std::string& whe
     return std::make_unique<ByteLevel>(bool_or(json, "add_prefix_space", true, where),
                                        bool_or(json, "use_regex", true, where), spells_bytes);
   if (type == "Split")
-    return std::make_unique<Split>(read_pattern(json, where),
-                                   split_behavior(require_string(json, "behavior", where), where),
+    return std::make_unique<Split>(read_pattern(json, where), split_behavior(require_string(json, "behavior", where), where),
                                    bool_or(json, "invert", false, where));
   if (type == "Metaspace") return make_metaspace(json, where);
   if (type == "Digits") {
@@ -192,8 +190,7 @@ std::unique_ptr<PreTokenizer> make_step(const Json& json, const std::string& whe
 
 std::unique_ptr<PreTokenizer> make_pre_tokenizer(const Json& json, const std::string& where, bool spells_bytes) {
   std::vector<std::unique_ptr<PreTokenizer>> steps;
-  for (const Json* step : steps_of(json, "pretokenizers", where))
-    steps.push_back(make_step(*step, where, spells_bytes));
+  for (const Json* step : steps_of(json, "pretokenizers", where)) steps.push_back(make_step(*step, where, spells_bytes));
   if (steps.empty()) return nullptr;
   return std::make_unique<Steps>(std::move(steps));
 }

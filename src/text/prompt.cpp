@@ -59,16 +59,14 @@ std::string_view part(const std::string& text, std::size_t begin, std::size_t en
   return begin < end ? std::string_view(text).substr(begin, end - begin) : std::string_view();
 }
 
-void mark_candidates(Prompt& prompt, std::size_t question_begin, std::size_t question_end,
-                     const std::string& question) {
+void mark_candidates(Prompt& prompt, std::size_t question_begin, std::size_t question_end, const std::string& question) {
   prompt.candidate_begin = prompt.candidate_end = 0;
   for (std::size_t i = 0; i < prompt.spans.size(); ++i) {
     const auto [begin, end] = prompt.spans[i];
     if (!has_visible_byte(part(prompt.text, std::max(begin, question_begin), std::min(end, question_end)))) continue;
     const bool mixed = has_visible_byte(part(prompt.text, begin, std::min(end, question_begin))) ||
                        has_visible_byte(part(prompt.text, std::max(begin, question_end), end));
-    UNPACT_VALIDATE(!mixed,
-                    concat("the tokens of the question ", quoted(question), " cannot be told from the template's"),
+    UNPACT_VALIDATE(!mixed, concat("the tokens of the question ", quoted(question), " cannot be told from the template's"),
                     concat("one token holds text of both: ", quoted(prompt.text.substr(begin, end - begin))),
                     "put white space or a line feed between the question and the template's text");
     if (prompt.candidate_end == 0) prompt.candidate_begin = i;

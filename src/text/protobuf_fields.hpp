@@ -10,8 +10,8 @@ namespace unpact {
 
 struct ProtobufField {
   std::uint64_t number = 0;
-  std::optional<std::string_view> bytes;   ///< of a length-delimited field
-  std::optional<std::uint64_t> integer;    ///< of a varint
+  std::optional<std::string_view> bytes;  ///< of a length-delimited field
+  std::optional<std::uint64_t> integer;   ///< of a varint
 };
 
 /// Walks over the fields of a protobuf message of a SentencePiece model, refusing what it does not understand.

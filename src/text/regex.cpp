@@ -85,8 +85,8 @@ Regex::Regex(const std::string& pattern, unsigned options, const std::string& sh
   pcre2_set_bsr(context.get(), PCRE2_BSR_UNICODE);
   int error = 0;
   PCRE2_SIZE at = 0;
-  auto* const code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(), options, &error, &at,
-                                   context.get());
+  auto* const code =
+      pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(), options, &error, &at, context.get());
   UNPACT_VALIDATE(code != nullptr, concat(where, ": the regular expression ", shown_, " cannot be used"),
                   concat(message_of(error), " (at byte ", at, ")"), "use the model's original tokenizer");
   code_ = std::shared_ptr<void>(code, [](void* pointer) { pcre2_code_free(static_cast<pcre2_code*>(pointer)); });
@@ -113,14 +113,14 @@ bool Regex::search(std::string_view subject, std::size_t from, ByteSpan& match) 
   pcre2_set_match_limit(workspace.context.get(), static_cast<std::uint32_t>(steps));
   const auto* const code = static_cast<const pcre2_code*>(code_.get());
   const auto* const text = reinterpret_cast<PCRE2_SPTR>(subject.data());
-  int found = pcre2_match(code, text, subject.size(), from, PCRE2_NO_UTF_CHECK, workspace.data.get(),
-                          workspace.context.get());
+  int found =
+      pcre2_match(code, text, subject.size(), from, PCRE2_NO_UTF_CHECK, workspace.data.get(), workspace.context.get());
   if (found == PCRE2_ERROR_JIT_STACKLIMIT)
     found = pcre2_match(code, text, subject.size(), from, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, workspace.data.get(),
                         workspace.context.get());
   if (found == PCRE2_ERROR_NOMATCH) return false;
-  UNPACT_VALIDATE(found >= 0, concat(where_, ": the regular expression ", shown_, " cannot be matched"),
-                  message_of(found), "use the model's original tokenizer, or split the text");
+  UNPACT_VALIDATE(found >= 0, concat(where_, ": the regular expression ", shown_, " cannot be matched"), message_of(found),
+                  "use the model's original tokenizer, or split the text");
   const auto* const bounds = pcre2_get_ovector_pointer(workspace.data.get());
   UNPACT_VALIDATE(bounds[0] <= bounds[1], concat(where_, ": the regular expression ", shown_, " cannot be used"),
                   "a match ends before it begins", "use the model's original tokenizer");

@@ -25,8 +25,9 @@ bool ends_sentence(std::string_view word) {
 std::vector<std::size_t> units_of_words(const std::string& text, const std::vector<ByteSpan>& words, RemovalUnit unit) {
   std::vector<std::size_t> units;
   for (std::size_t w = 0; w < words.size(); ++w) {
-    const bool starts = w == 0 || unit == RemovalUnit::word ||
-                        ends_sentence(std::string_view(text).substr(words[w - 1].begin, words[w - 1].end - words[w - 1].begin));
+    const bool starts =
+        w == 0 || unit == RemovalUnit::word ||
+        ends_sentence(std::string_view(text).substr(words[w - 1].begin, words[w - 1].end - words[w - 1].begin));
     units.push_back(w == 0 ? 0 : units.back() + (starts ? 1 : 0));
   }
   return units;

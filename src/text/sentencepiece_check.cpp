@@ -70,12 +70,11 @@ void check_sentencepiece_tables(std::string_view model, const std::string& where
     ProtobufFields inner(*field->bytes, where);
     while (const auto part = inner.next()) {
       if (!part->bytes) continue;
-      UNPACT_VALIDATE(is_trainer || part->number != kCharacterMap || is_safe_map(*part->bytes),
-                      concat(where, " is broken"), "its normalization table points outside of itself or writes very long texts",
+      UNPACT_VALIDATE(is_trainer || part->number != kCharacterMap || is_safe_map(*part->bytes), concat(where, " is broken"),
+                      "its normalization table points outside of itself or writes very long texts",
                       "fetch the file again from a source that you trust");
       UNPACT_VALIDATE(!is_trainer || part->number != kUnknownSurface || part->bytes->size() <= kLongestString,
-                      concat(where, " is broken"),
-                      concat("it writes ", part->bytes->size(), " bytes for an unknown token"),
+                      concat(where, " is broken"), concat("it writes ", part->bytes->size(), " bytes for an unknown token"),
                       "fetch the file again from a source that you trust");
     }
   }

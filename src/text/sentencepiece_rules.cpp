@@ -9,7 +9,7 @@ namespace {
 constexpr std::uint64_t kPieces = 1, kTrainer = 2, kNormalizer = 3;  // of ModelProto
 constexpr std::uint64_t kPiece = 1, kType = 3;                       // of SentencePiece
 constexpr std::uint64_t kNormal = 1, kUnknown = 2, kControl = 3, kByte = 6;
-constexpr std::uint64_t kModelType = 3, kWhitespaceAsSuffix = 24;    // of TrainerSpec
+constexpr std::uint64_t kModelType = 3, kWhitespaceAsSuffix = 24;  // of TrainerSpec
 constexpr std::uint64_t kBpe = 2;
 constexpr std::uint64_t kCharacterMap = 2, kDummyPrefix = 3, kRemoveExtraSpaces = 4, kEscapeSpaces = 5;  // of NormalizerSpec
 
@@ -61,7 +61,8 @@ class RuleReader {
 
   const std::string& where_;
   std::uint64_t model_type_ = 1;
-  bool space_as_suffix_ = false, maps_characters_ = false, dummy_prefix_ = true, removes_spaces_ = true, escapes_spaces_ = true;
+  bool space_as_suffix_ = false, maps_characters_ = false, dummy_prefix_ = true, removes_spaces_ = true,
+       escapes_spaces_ = true;
   bool pieces_fit_ = true, knows_space_ = false;
 };
 

@@ -143,7 +143,8 @@ Encoding SentencePieceTokenizer::encode_whole(std::string_view text) const {
   sentencepiece::ImmutableSentencePieceText result;
   const auto status = processor_.Encode(text, result.mutable_proto());
   // What the library cannot do with valid text is the fault of the model's tables.
-  UNPACT_VALIDATE(status.ok(), concat(path_.string(), " cannot encode a text"), status.error_message(), "fetch the file again");
+  UNPACT_VALIDATE(status.ok(), concat(path_.string(), " cannot encode a text"), status.error_message(),
+                  "fetch the file again");
   Encoding encoding;
   encoding.ids.reserve(result.pieces_size());
   encoding.spans.reserve(result.pieces_size());

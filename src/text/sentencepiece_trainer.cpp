@@ -19,8 +19,7 @@ class Lines final : public sentencepiece::SentenceIterator {
  public:
   explicit Lines(const std::vector<std::string>& texts) {
     for (const auto& text : texts) {
-      UNPACT_VALIDATE(is_valid_utf8(text), "cannot train a vocabulary", "a text is not valid UTF-8",
-                      "convert it to UTF-8");
+      UNPACT_VALIDATE(is_valid_utf8(text), "cannot train a vocabulary", "a text is not valid UTF-8", "convert it to UTF-8");
       for (std::size_t begin = 0; begin < text.size();) {
         const auto end = std::min(text.find('\n', begin), text.size());
         if (end > begin) lines_.push_back(text.substr(begin, end - begin));

@@ -10,9 +10,9 @@
 namespace unpact {
 
 struct TokenizerConfig {
-  bool exists = false;                    ///< then a token that it does not name does not exist
+  bool exists = false;  ///< then a token that it does not name does not exist
   std::optional<std::string> bos, eos, pad;
-  std::vector<AddedToken> added;          ///< added_tokens_decoder
+  std::vector<AddedToken> added;  ///< added_tokens_decoder
 };
 
 /// @throws UserError for a broken file; a missing one is no error.

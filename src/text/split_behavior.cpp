@@ -33,8 +33,7 @@ SplitBehavior split_behavior(const std::string& name, const std::string& where) 
   if (name == "MergedWithPrevious") return SplitBehavior::merged_with_previous;
   if (name == "MergedWithNext") return SplitBehavior::merged_with_next;
   if (name == "Contiguous") return SplitBehavior::contiguous;
-  throw UserError(concat(where, ": field 'behavior' is broken"), concat("a Split cannot be ", name),
-                  "fetch the file again");
+  throw UserError(concat(where, ": field 'behavior' is broken"), concat("a Split cannot be ", name), "fetch the file again");
 }
 
 void split_word(const ByteSpan& word, const std::vector<ByteSpan>& matches, SplitBehavior behavior, bool invert,

@@ -38,8 +38,7 @@ std::string decode_base64(std::string_view text, const std::string& where, std::
 
 std::pair<std::string, TokenId> parse_line(std::string_view line, const std::string& where, std::size_t number) {
   const auto space = line.find(' ');
-  if (space == std::string_view::npos || line.size() > kMaxLineBytes)
-    broken(where, number, "expected a token and its rank");
+  if (space == std::string_view::npos || line.size() > kMaxLineBytes) broken(where, number, "expected a token and its rank");
   const auto bytes = decode_base64(line.substr(0, space), where, number);
   const auto rank = line.substr(space + 1);
   TokenId id = -1;
@@ -52,10 +51,18 @@ std::pair<std::string, TokenId> parse_line(std::string_view line, const std::str
 }
 
 std::vector<AddedToken> llama3_tokens(TokenId first) {
-  std::vector<std::string> names = {"<|begin_of_text|>", "<|end_of_text|>", "<|reserved_special_token_0|>",
-                                    "<|reserved_special_token_1|>", "<|finetune_right_pad_id|>", "<|step_id|>",
-                                    "<|start_header_id|>", "<|end_header_id|>", "<|eom_id|>", "<|eot_id|>",
-                                    "<|python_tag|>", "<|image|>"};
+  std::vector<std::string> names = {"<|begin_of_text|>",
+                                    "<|end_of_text|>",
+                                    "<|reserved_special_token_0|>",
+                                    "<|reserved_special_token_1|>",
+                                    "<|finetune_right_pad_id|>",
+                                    "<|step_id|>",
+                                    "<|start_header_id|>",
+                                    "<|end_header_id|>",
+                                    "<|eom_id|>",
+                                    "<|eot_id|>",
+                                    "<|python_tag|>",
+                                    "<|image|>"};
   for (int reserved = 2; names.size() < kSpecialTokens; ++reserved)
     names.push_back(concat("<|reserved_special_token_", reserved, "|>"));
   std::vector<AddedToken> tokens;

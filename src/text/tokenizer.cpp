@@ -39,8 +39,8 @@ bool has_tokens_of_its_own(const BpeParts& parts) {
 }
 
 std::unique_ptr<Tokenizer> make_bpe(BpeParts parts, const fs::path& folder) {
-  for (const char* name : {"tokenizer.json", "tokenizer.model", "vocab.json", "merges.txt", "tokenizer_config.json",
-                           "special_tokens_map.json"})
+  for (const char* name :
+       {"tokenizer.json", "tokenizer.model", "vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json"})
     if (is_file(folder / name)) parts.files.push_back(folder / name);
   return std::make_unique<BpeTokenizer>(std::move(parts), read_tokenizer_config(folder));
 }

@@ -55,8 +55,7 @@ std::vector<AddedToken> read_added_tokens(const Json& list, const std::string& w
 /// The special tokens that a template puts around a single text.
 void read_template(const Json& step, BpeParts& parts, const std::string& where) {
   const Json& single = part(step, "single");
-  UNPACT_VALIDATE(single.is_array(), concat(where, " is broken"), "a template has no list 'single'",
-                  "fetch the file again");
+  UNPACT_VALIDATE(single.is_array(), concat(where, " is broken"), "a template has no list 'single'", "fetch the file again");
   bool behind = false;
   for (const auto& entry : single) {
     if (entry.is_object() && entry.contains("Sequence")) {

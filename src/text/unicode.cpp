@@ -5,9 +5,7 @@
 namespace unpact {
 
 CodePoint code_point_at(std::string_view text, std::size_t at) {
-  const auto byte = [&](std::size_t k) -> char32_t {
-    return k < text.size() ? static_cast<unsigned char>(text[k]) : 0;
-  };
+  const auto byte = [&](std::size_t k) -> char32_t { return k < text.size() ? static_cast<unsigned char>(text[k]) : 0; };
   const char32_t lead = byte(at);
   if (lead < 0xC0) return {lead, 1};
   if (lead < 0xE0) return {(lead & 0x1F) << 6 | (byte(at + 1) & 0x3F), 2};
@@ -42,9 +40,9 @@ std::size_t longest_part(std::string_view bytes, std::size_t at, bool& whole) {
   const std::size_t size = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
   for (std::size_t k = 1; k < size; ++k) {
     unsigned char low = 0x80, high = 0xBF;
-    if (k == 1 && lead == 0xE0) low = 0xA0;  // overlong
+    if (k == 1 && lead == 0xE0) low = 0xA0;   // overlong
     if (k == 1 && lead == 0xED) high = 0x9F;  // surrogates
-    if (k == 1 && lead == 0xF0) low = 0x90;  // overlong
+    if (k == 1 && lead == 0xF0) low = 0x90;   // overlong
     if (k == 1 && lead == 0xF4) high = 0x8F;  // above U+10FFFF
     const auto byte = at + k < bytes.size() ? static_cast<unsigned char>(bytes[at + k]) : 0;
     if (byte < low || byte > high) return k;
@@ -86,8 +84,8 @@ std::string escape_broken_utf8(std::string_view bytes) {
 }
 
 bool is_space(char32_t c) {
-  return c == ' ' || (c >= '\t' && c <= '\r') || c == 0x85 || c == 0xA0 || c == 0x1680 ||
-         (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
+  return c == ' ' || (c >= '\t' && c <= '\r') || c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) ||
+         c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
 }
 
 bool is_punctuation(char32_t c) {
@@ -95,9 +93,15 @@ bool is_punctuation(char32_t c) {
   struct Range {
     char32_t first, last;
   };
-  static constexpr std::array<Range, 9> ranges = {{{0xAB, 0xAB}, {0xB7, 0xB7}, {0xBB, 0xBB},
-                                                   {0x2010, 0x2027}, {0x2039, 0x203A}, {0x3001, 0x3003},
-                                                   {0x3008, 0x3011}, {0x3014, 0x301F}, {0xFF07, 0xFF0F}}};
+  static constexpr std::array<Range, 9> ranges = {{{0xAB, 0xAB},
+                                                   {0xB7, 0xB7},
+                                                   {0xBB, 0xBB},
+                                                   {0x2010, 0x2027},
+                                                   {0x2039, 0x203A},
+                                                   {0x3001, 0x3003},
+                                                   {0x3008, 0x3011},
+                                                   {0x3014, 0x301F},
+                                                   {0xFF07, 0xFF0F}}};
   for (const auto& range : ranges)
     if (c >= range.first && c <= range.last) return true;
   constexpr std::u32string_view single = U"\u00A1\u00BF\uFF01\uFF02\uFF1A\uFF1B\uFF1F\u060C\u061B\u061F\u06D4\u0964";

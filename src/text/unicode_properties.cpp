@@ -8,7 +8,8 @@ namespace unpact {
 Character character_at(std::string_view text, std::size_t at) {
   utf8proc_int32_t code = -1;
   const auto rest = text.substr(at);
-  const auto size = utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t*>(rest.data()), static_cast<utf8proc_ssize_t>(rest.size()), &code);
+  const auto size = utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t*>(rest.data()),
+                                     static_cast<utf8proc_ssize_t>(rest.size()), &code);
   if (size <= 0) return {kBrokenCharacter, rest.substr(0, 1)};
   return {static_cast<char32_t>(code), rest.substr(0, static_cast<std::size_t>(size))};
 }
@@ -26,7 +27,8 @@ std::string lower_case(std::string_view text) {
       append_utf8(lower, U'i');
       append_utf8(lower, dot_above);
     } else {
-      append_utf8(lower, code == final_sigma ? sigma : static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(code))));
+      append_utf8(
+          lower, code == final_sigma ? sigma : static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(code))));
     }
   }
   return lower;
@@ -42,10 +44,8 @@ bool is_word_character(char32_t code) {
     case UTF8PROC_CATEGORY_LO:
     case UTF8PROC_CATEGORY_ND:
     case UTF8PROC_CATEGORY_NL:
-    case UTF8PROC_CATEGORY_NO:
-      return true;
-    default:
-      return false;
+    case UTF8PROC_CATEGORY_NO: return true;
+    default: return false;
   }
 }
 
@@ -53,8 +53,8 @@ bool is_white_space(char32_t code) {
   if (code == kBrokenCharacter) return false;
   const auto* property = utf8proc_get_property(static_cast<utf8proc_int32_t>(code));
   const auto direction = property->bidi_class;
-  return property->category == UTF8PROC_CATEGORY_ZS || direction == UTF8PROC_BIDI_CLASS_WS || direction == UTF8PROC_BIDI_CLASS_B ||
-         direction == UTF8PROC_BIDI_CLASS_S;
+  return property->category == UTF8PROC_CATEGORY_ZS || direction == UTF8PROC_BIDI_CLASS_WS ||
+         direction == UTF8PROC_BIDI_CLASS_B || direction == UTF8PROC_BIDI_CLASS_S;
 }
 
 }  // namespace unpact

@@ -56,7 +56,7 @@ class WordCache {
   }
   std::size_t find(std::string_view word) const {
     const std::size_t mask = slots_.size() - 1;
-    std::size_t at = std::hash<std::string_view>{}(word) & mask;
+    std::size_t at = std::hash<std::string_view>{}(word)&mask;
     while (slots_[at].size != 0 && std::string_view(keys_).substr(slots_[at].key, slots_[at].size) != word)
       at = (at + 1) & mask;
     return at;

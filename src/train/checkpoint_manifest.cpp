@@ -17,11 +17,13 @@ constexpr std::int64_t kMostElements = std::int64_t{1} << 46;
 
 const Json& require_array(const Json& object, const char* key, const std::string& where) {
   UNPACT_VALIDATE(object.contains(key) && object[key].is_array() && !object[key].empty(),
-                  concat(where, ": '", key, "' is missing or no list"), "a manifest lists units and files", "the checkpoint is damaged");
+                  concat(where, ": '", key, "' is missing or no list"), "a manifest lists units and files",
+                  "the checkpoint is damaged");
   return object[key];
 }
 
-std::int64_t require_between(const Json& object, const char* key, std::int64_t low, std::int64_t high, const std::string& where) {
+std::int64_t require_between(const Json& object, const char* key, std::int64_t low, std::int64_t high,
+                             const std::string& where) {
   const auto value = require_integer(object, key, where);
   UNPACT_VALIDATE(value >= low && value <= high, concat(where, ": '", key, "' is ", value),
                   concat("it must lie between ", low, " and ", high), "the checkpoint is damaged");
@@ -80,7 +82,8 @@ std::string to_text(const CheckpointManifest& manifest) {
   json["coefficients"] = manifest.coefficients;
   json["history"] = manifest.history;
   json["units"] = Json::array();
-  for (const auto& unit : manifest.units) json["units"].push_back({{"name", unit.name}, {"size", unit.size}, {"shard", unit.shard}});
+  for (const auto& unit : manifest.units)
+    json["units"].push_back({{"name", unit.name}, {"size", unit.size}, {"shard", unit.shard}});
   json["files"] = Json::array();
   for (const auto& file : manifest.files)
     json["files"].push_back({{"name", file.name}, {"bytes", file.bytes}, {"sha256", file.sha256}});
@@ -97,22 +100,26 @@ CheckpointManifest read_manifest(const fs::path& folder) {
   manifest.step = require_between(json, "step", 0, kMostElements, where);
   manifest.fingerprint = require_string(json, "fingerprint", where);
   for (const auto& value : require_array(json, "coefficients", where)) {
-    UNPACT_VALIDATE(value.is_number(), concat(where, ": 'coefficients' holds ", value.dump()), "they must be numbers", "the checkpoint is damaged");
+    UNPACT_VALIDATE(value.is_number(), concat(where, ": 'coefficients' holds ", value.dump()), "they must be numbers",
+                    "the checkpoint is damaged");
     manifest.coefficients.push_back(value.get<double>());
   }
   for (const auto& entry : require_array(json, "files", where)) {
-    manifest.files.push_back({require_string(entry, "name", where), require_between(entry, "bytes", 0, kMostElements * 16, where),
+    manifest.files.push_back({require_string(entry, "name", where),
+                              require_between(entry, "bytes", 0, kMostElements * 16, where),
                               require_string(entry, "sha256", where)});
     UNPACT_VALIDATE(manifest.files.back().name == shard_file_name(manifest.files.size() - 1),
                     concat(where, " names the file '", manifest.files.back().name, "'"),
                     concat("expected ", shard_file_name(manifest.files.size() - 1)), "the checkpoint is damaged");
   }
   const auto ranks = static_cast<std::int64_t>(manifest.files.size());
-  UNPACT_VALIDATE(ranks <= kMostRanks, concat(where, " lists ", ranks, " files"), "that many ranks do not exist", "the checkpoint is damaged");
+  UNPACT_VALIDATE(ranks <= kMostRanks, concat(where, " lists ", ranks, " files"), "that many ranks do not exist",
+                  "the checkpoint is damaged");
   for (const auto& entry : require_array(json, "units", where)) {
     const auto size = require_between(entry, "size", 1, kMostElements, where);
-    manifest.units.push_back({require_string(entry, "name", where), size,
-                              require_between(entry, "shard", (size + ranks - 1) / ranks, (size + ranks - 1) / ranks, where)});
+    manifest.units.push_back(
+        {require_string(entry, "name", where), size,
+         require_between(entry, "shard", (size + ranks - 1) / ranks, (size + ranks - 1) / ranks, where)});
   }
   manifest.history = json.value("history", Json::array());
   check_folder(folder, manifest);

@@ -51,6 +51,7 @@ std::string to_text(const CheckpointManifest& manifest);
 CheckpointManifest read_manifest(const std::filesystem::path& folder);
 
 /// Refuses a checkpoint that is whole but not this run's. @throws ForeignCheckpoint.
-void require_same_run(const CheckpointManifest& manifest, const std::string& fingerprint, const std::filesystem::path& folder);
+void require_same_run(const CheckpointManifest& manifest, const std::string& fingerprint,
+                      const std::filesystem::path& folder);
 
 }  // namespace unpact

@@ -13,7 +13,8 @@ class DeterministicScope {
   explicit DeterministicScope(bool wanted) {
     if (!wanted) return;
     auto& context = at::globalContext();
-    before_ = Before{context.deterministicAlgorithms(), context.deterministicAlgorithmsWarnOnly(), context.deterministicFillUninitializedMemory()};
+    before_ = Before{context.deterministicAlgorithms(), context.deterministicAlgorithmsWarnOnly(),
+                     context.deterministicFillUninitializedMemory()};
     context.setDeterministicAlgorithms(true, /*warn_only=*/false);
     context.setDeterministicFillUninitializedMemory(false);
   }

@@ -18,7 +18,8 @@ void copy_range(const FlatLayout& layout, std::int64_t begin, const at::Tensor& 
   for (const auto& slice : layout.slices) {
     const auto first = std::max(begin, slice.begin), last = std::min(end, slice.begin + slice.size);
     if (first >= last) continue;
-    out.narrow(0, first - begin, last - first).copy_(slice.slot->detach().reshape(-1).narrow(0, first - slice.begin, last - first));
+    out.narrow(0, first - begin, last - first)
+        .copy_(slice.slot->detach().reshape(-1).narrow(0, first - slice.begin, last - first));
   }
 }
 
@@ -47,8 +48,8 @@ FlatLayout lay_out(const std::vector<WeightSpec>& specs, int ranks) {
 
 FlatShard::FlatShard(FlatLayout layout, Collectives& group, c10::ScalarType compute, at::Tensor values, at::Tensor gradients,
                      at::Tensor master)
-    : layout_(std::move(layout)), group_(group), compute_(compute), shard_(std::move(values)), gradient_shard_(std::move(gradients)),
-      master_(std::move(master)) {
+    : layout_(std::move(layout)), group_(group), compute_(compute), shard_(std::move(values)),
+      gradient_shard_(std::move(gradients)), master_(std::move(master)) {
   const c10::NoGradGuard guard;
   copy_range(layout_, group_.rank() * layout_.shard, shard_);
   if (master_.defined()) copy_range(layout_, group_.rank() * layout_.shard, master_);

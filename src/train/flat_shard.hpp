@@ -47,9 +47,9 @@ class FlatShard {
   at::Tensor gradient_of(const WeightSlice& slice) const { return own_part(gradient_shard_, slice); }
   at::Tensor weight_of(const WeightSlice& slice) const { return own_part(shard_, slice); }  ///< the same of the weights
 
-  void start_gather();   ///< in the background; nothing when the weights are there or on their way
-  void gather();         ///< the weights are there when this returns
-  void release();        ///< gives their memory back
+  void start_gather();       ///< in the background; nothing when the weights are there or on their way
+  void gather();             ///< the weights are there when this returns
+  void release();            ///< gives their memory back
   void prepare_gradients();  ///< the tensors collect gradients from now on
   /// Begins to add the gradients to this rank's piece of their sum over ranks. @param counts false: those of this rank are
   /// taken as zero, whatever they are; only in a group of several ranks.
@@ -68,8 +68,8 @@ class FlatShard {
   Collectives& group_;
   c10::ScalarType compute_;
   at::Tensor shard_, gradient_shard_, master_;
-  at::Tensor full_, fresh_, sent_;                  // (ranks * shard), compute dtype; `full_` has memory while present_
-  at::Tensor gradients_, received_;                 // float32
+  at::Tensor full_, fresh_, sent_;   // (ranks * shard), compute dtype; `full_` has memory while present_
+  at::Tensor gradients_, received_;  // float32
   std::vector<at::Tensor> views_;
   std::unique_ptr<PendingCollective> gathering_, reducing_;
   bool present_ = false;

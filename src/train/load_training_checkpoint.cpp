@@ -21,8 +21,9 @@ void verify_file(const fs::path& folder, const CheckpointManifest::File& file) {
   const auto path = folder / file.name;
   std::error_code code;
   const auto bytes = fs::file_size(path, code);
-  UNPACT_VALIDATE(!code && static_cast<std::int64_t>(bytes) == file.bytes, concat("the checkpoint file ", path.string(), " is damaged"),
-                  code ? code.message() : concat("it has ", bytes, " bytes instead of ", file.bytes), "the checkpoint before is tried");
+  UNPACT_VALIDATE(
+      !code && static_cast<std::int64_t>(bytes) == file.bytes, concat("the checkpoint file ", path.string(), " is damaged"),
+      code ? code.message() : concat("it has ", bytes, " bytes instead of ", file.bytes), "the checkpoint before is tried");
   UNPACT_VALIDATE(sha256_of_file(path) == file.sha256, concat("the checkpoint file ", path.string(), " is damaged"),
                   "its checksum is not that of the manifest", "the checkpoint before is tried");
 }
@@ -49,10 +50,12 @@ class ShardFiles {
     for (auto at = begin; at < end;) {
       const auto file = at / layout.shard, from = at % layout.shard, count = std::min(layout.shard - from, end - at);
       const auto stored = opened(static_cast<std::size_t>(file)).tensor(concat(kind, "/", layout.name));
-      UNPACT_VALIDATE(stored.dim() == 1 && stored.numel() == layout.shard && stored.scalar_type() == out.scalar_type(),
-                      concat("the tensor ", kind, "/", layout.name, " of ", (folder_ / shard_file_name(static_cast<std::size_t>(file))).string(),
-                             " has another shape or type"),
-                      concat("expected ", layout.shard, " ", at::toString(out.scalar_type()), " values"), "the checkpoint before is tried");
+      UNPACT_VALIDATE(
+          stored.dim() == 1 && stored.numel() == layout.shard && stored.scalar_type() == out.scalar_type(),
+          concat("the tensor ", kind, "/", layout.name, " of ",
+                 (folder_ / shard_file_name(static_cast<std::size_t>(file))).string(), " has another shape or type"),
+          concat("expected ", layout.shard, " ", at::toString(out.scalar_type()), " values"),
+          "the checkpoint before is tried");
       out.narrow(0, at - begin, count).copy_(stored.narrow(0, from, count));
       at += count;
     }
@@ -76,7 +79,8 @@ void clean_up_after_a_kill(const fs::path& folder) {
   for (const auto& path : found) {
     const auto name = path.filename().string();
     if (name.starts_with(".step-") && (name.ends_with(".tmp") || name.ends_with(".removed"))) fs::remove_all(path, code);
-    if (name.ends_with(kReplacedSuffix) && checkpoint_step_of(path.stem().string()) >= 0) put_back_replaced_folder(folder / path.stem());
+    if (name.ends_with(kReplacedSuffix) && checkpoint_step_of(path.stem().string()) >= 0)
+      put_back_replaced_folder(folder / path.stem());
   }
 }
 
@@ -146,8 +150,8 @@ bool TrainingCheckpoints::try_load(std::int64_t step, TrainingState& state) {
   const bool ours = agree(!foreign), whole = agree(damage.empty());
   if (foreign) std::rethrow_exception(foreign);
   const auto folder = folder_ / checkpoint_folder_name(step);
-  UNPACT_VALIDATE(ours, concat("the training checkpoint ", folder.string(), " was refused by another rank"), "see its message",
-                  "restore the configuration, or remove that folder to start anew");
+  UNPACT_VALIDATE(ours, concat("the training checkpoint ", folder.string(), " was refused by another rank"),
+                  "see its message", "restore the configuration, or remove that folder to start anew");
   if (whole) return true;
   if (!damage.empty()) log::warn(damage);
   if (group_.rank() == 0) {
@@ -163,8 +167,8 @@ bool TrainingCheckpoints::load(TrainingState& state) {
   const auto steps = list_steps();
   for (const auto step : steps)
     if (try_load(step, state)) return true;
-  UNPACT_VALIDATE(steps.empty(), concat("no checkpoint in ", folder_.string(), " is whole"), concat(steps.size(), " were tried; the warnings say why"),
-                  "remove that folder to start anew");
+  UNPACT_VALIDATE(steps.empty(), concat("no checkpoint in ", folder_.string(), " is whole"),
+                  concat(steps.size(), " were tried; the warnings say why"), "remove that folder to start anew");
   return false;
 }
 

@@ -68,8 +68,8 @@ ExampleBatch make_batch(const std::vector<Example>& examples, ExampleIndices ind
     }
   }
   auto tokens = runs_packed(examples, indices) ? packed_tokens(examples, indices) : padded_tokens(examples, indices);
-  return {tokens.tokens_BS.to(device), std::move(tokens.layout), to_tensor(rows, device), to_tensor(targets, device),
-          to_tensor(owners, device), static_cast<std::int64_t>(indices.size())};
+  return {tokens.tokens_BS.to(device), std::move(tokens.layout),  to_tensor(rows, device),
+          to_tensor(targets, device),  to_tensor(owners, device), static_cast<std::int64_t>(indices.size())};
 }
 
 at::Tensor target_hidden(const Transformer& model, const ExampleBatch& batch) {

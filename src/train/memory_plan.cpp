@@ -37,7 +37,8 @@ Sizes sizes_of(const ModelConfig& config, const std::function<bool(const std::st
     if (selected(spec.name)) sizes.trained += size;
     units[unit_index(config, spec.name)] += size;
   }
-  for (std::int64_t layer = 0; layer < config.layers; ++layer) sizes.block = std::max(sizes.block, units[static_cast<std::size_t>(layer) + 1]);
+  for (std::int64_t layer = 0; layer < config.layers; ++layer)
+    sizes.block = std::max(sizes.block, units[static_cast<std::size_t>(layer) + 1]);
   sizes.head = static_cast<double>(config.vocabulary_size * config.hidden_size);
   return sizes;
 }
@@ -81,13 +82,16 @@ MemoryPlan plan_memory(const ModelConfig& config, const std::function<bool(const
   MemoryPlan plan;
   const auto add = [&](const char* what, double bytes) { plan.lines.emplace_back(what, bytes); };
   if (target == TargetInMemory::whole) add("the target, whole", 4 * size.all);
-  if (target == TargetInMemory::streamed) add("the target's head and one unit of it", 4 * (size.head + std::max(size.block, size.head)));
-  add("weights of the shard", ((e.offload_optimizer ? compute : master) * size.trained + 4 * (size.all - size.trained)) / share);
+  if (target == TargetInMemory::streamed)
+    add("the target's head and one unit of it", 4 * (size.head + std::max(size.block, size.head)));
+  add("weights of the shard",
+      ((e.offload_optimizer ? compute : master) * size.trained + 4 * (size.all - size.trained)) / share);
   add("gradients of the shard", 4 * size.trained / share);
   if (e.offload_optimizer) {
-    plan.host_lines = {{"master weights of the shard", master * size.trained / share},
-                       {"optimizer's moments of the shard", 2 * master * size.trained / share},
-                       {"gradients on their way", 4 * std::min(static_cast<double>(kOffloadElements), size.trained / share)}};
+    plan.host_lines = {
+        {"master weights of the shard", master * size.trained / share},
+        {"optimizer's moments of the shard", 2 * master * size.trained / share},
+        {"gradients on their way", 4 * std::min(static_cast<double>(kOffloadElements), size.trained / share)}};
   } else {
     add("optimizer's moments of the shard", 2 * master * size.trained / share);
   }
@@ -108,7 +112,9 @@ double unlearning_bytes(const ModelConfig& config, int ranks, Shard shard) {
   TrainOptions options;
   options.execution.shard = shard;
   const auto target = shard == Shard::none ? TargetInMemory::whole : TargetInMemory::streamed;
-  return plan_memory(config, [](const std::string&) { return true; }, ranks, options, /*longest=*/0, target).total();
+  return plan_memory(
+             config, [](const std::string&) { return true; }, ranks, options, /*longest=*/0, target)
+      .total();
 }
 
 double scoring_bytes(const ModelConfig& config, double bytes, std::int64_t tokens) {
@@ -117,7 +123,8 @@ double scoring_bytes(const ModelConfig& config, double bytes, std::int64_t token
   const auto queries = config.heads * config.head_dim, keys = config.key_value_heads * config.head_dim;
   const double weights = bytes * real(config.parameter_count());
   const double keys_values = 2 * bytes * real(config.layers) * real(keys) * real(tokens);
-  const double block = bytes * real(tokens) * real(4 * config.hidden_size + 2 * queries + 2 * keys + 3 * config.intermediate_size);
+  const double block =
+      bytes * real(tokens) * real(4 * config.hidden_size + 2 * queries + 2 * keys + 3 * config.intermediate_size);
   return weights + keys_values + block + std::min(8 * real(config.vocabulary_size) * real(tokens), most_logits);
 }
 

@@ -15,7 +15,8 @@ AdamW::AdamW(const at::Tensor& values, AdamWOptions options, AdamWKernel kernel)
     : options_(options), kernel_(kernel), first_moment_(at::zeros_like(values)), second_moment_(at::zeros_like(values)) {}
 
 void AdamW::step(at::Tensor& values, const at::Tensor& gradients, double learning_rate) {
-  constexpr std::int64_t most = std::int64_t{1} << 30;  // elements: far from where a kernel that counts in 32 bits would go wrong
+  constexpr std::int64_t most = std::int64_t{1}
+                                << 30;  // elements: far from where a kernel that counts in 32 bits would go wrong
   static_assert(most % kPieceMultiple == 0);
   begin_step();
   for (std::int64_t begin = 0; begin < values.numel(); begin += most) {
@@ -38,7 +39,8 @@ void AdamW::step_piece(at::Tensor values, const at::Tensor& gradients, std::int6
   values.addcdiv_(first, denominator, -learning_rate / correction1);
 }
 
-void AdamW::step_fused(at::Tensor& values, const at::Tensor& gradients, at::Tensor& first, at::Tensor& second, double learning_rate) {
+void AdamW::step_fused(at::Tensor& values, const at::Tensor& gradients, at::Tensor& first, at::Tensor& second,
+                       double learning_rate) {
   if (values.numel() == 0) return;  // a rank may hold padding alone
   const auto steps = at::full({}, static_cast<double>(steps_), values.options().dtype(at::kFloat));
   at::_fused_adamw_({values}, {gradients.to(values.scalar_type())}, {first}, {second}, {}, {steps}, learning_rate,
@@ -50,13 +52,15 @@ Schedule parse_schedule(const std::string& name) {
   if (name == "constant") return Schedule::constant;
   if (name == "linear") return Schedule::linear;
   if (name == "cosine") return Schedule::cosine;
-  throw UserError(concat("unknown schedule '", name, "'"), "it decides how the learning rate falls", "use constant, linear or cosine");
+  throw UserError(concat("unknown schedule '", name, "'"), "it decides how the learning rate falls",
+                  "use constant, linear or cosine");
 }
 
 double schedule_factor(Schedule schedule, std::int64_t step, std::int64_t warmup, std::int64_t total) {
   if (step < warmup) return static_cast<double>(step) / static_cast<double>(std::max<std::int64_t>(1, warmup));
   if (schedule == Schedule::constant) return 1.0;
-  const double progress = static_cast<double>(step - warmup) / static_cast<double>(std::max<std::int64_t>(1, total - warmup));
+  const double progress =
+      static_cast<double>(step - warmup) / static_cast<double>(std::max<std::int64_t>(1, total - warmup));
   if (schedule == Schedule::linear) return std::max(0.0, 1.0 - progress);
   return std::max(0.0, 0.5 * (1.0 + std::cos(std::numbers::pi * progress)));
 }

@@ -6,7 +6,8 @@
 
 namespace unpact {
 
-ParameterBuffer::ParameterBuffer(Transformer& model, const std::function<bool(const std::string&)>& selected) : model_(model) {
+ParameterBuffer::ParameterBuffer(Transformer& model, const std::function<bool(const std::string&)>& selected)
+    : model_(model) {
   auto& weights = model.weights();
   std::vector<WeightSpec> chosen;
   std::int64_t total = 0;

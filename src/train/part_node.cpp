@@ -59,7 +59,8 @@ at::Tensor run_as_node(std::int64_t part, const at::Tensor& input, const PartRun
   pass.recompute();
   auto result = pass.output.detach();
   if (!keep_graph) pass.output = at::Tensor();
-  const std::shared_ptr<PartNode> node(new PartNode(std::move(pass), std::move(backward), result), torch::autograd::deleteNode);
+  const std::shared_ptr<PartNode> node(new PartNode(std::move(pass), std::move(backward), result),
+                                       torch::autograd::deleteNode);
   if (input.requires_grad()) node->set_next_edges(torch::autograd::collect_next_edges(input));
   torch::autograd::set_history(result, node);
   return result;

@@ -21,10 +21,10 @@ std::string exact(double value) {
 /// Options that decide numbers, the last bits included.
 std::string text_of(const TrainOptions& o) {
   const auto& e = o.execution;
-  return concat(o.epochs, "|", o.batch_size, "|", o.micro_batch, "|", exact(o.learning_rate), "|", name_of_value(o.schedule), "|",
-                o.warmup_steps, "|", exact(o.clip_norm), "|", exact(o.adamw.beta1), "|", exact(o.adamw.beta2), "|", exact(o.adamw.epsilon),
-                "|", exact(o.adamw.weight_decay), "|", o.seed, "|", o.shuffle, "|", name_of_value(e.dtype), "|",
-                name_of_value(e.master_weights), "|", e.packing);
+  return concat(o.epochs, "|", o.batch_size, "|", o.micro_batch, "|", exact(o.learning_rate), "|", name_of_value(o.schedule),
+                "|", o.warmup_steps, "|", exact(o.clip_norm), "|", exact(o.adamw.beta1), "|", exact(o.adamw.beta2), "|",
+                exact(o.adamw.epsilon), "|", exact(o.adamw.weight_decay), "|", o.seed, "|", o.shuffle, "|",
+                name_of_value(e.dtype), "|", name_of_value(e.master_weights), "|", e.packing);
 }
 
 }  // namespace
@@ -32,8 +32,9 @@ std::string text_of(const TrainOptions& o) {
 RunCheckpoints::RunCheckpoints(const Run& run) : run_(run) {
   const auto pieces = run.weights.pieces();
   if (run.options.checkpoint_folder.empty() || pieces.empty()) return;
-  checkpoints_ = std::make_unique<TrainingCheckpoints>(run.options.checkpoint_folder, fingerprint(), pieces, run.group,
-                                                       run.weights.gradients().device(), run.options.execution.checkpoint_keep);
+  checkpoints_ =
+      std::make_unique<TrainingCheckpoints>(run.options.checkpoint_folder, fingerprint(), pieces, run.group,
+                                            run.weights.gradients().device(), run.options.execution.checkpoint_keep);
 }
 
 /// Everything that decides the run's numbers but the number of ranks, which may change.
@@ -56,9 +57,10 @@ std::vector<StepReport> RunCheckpoints::resume() {
   auto found = state(0);
   if (!checkpoints_->load(found)) return {};
   auto reports = reports_from_json(found.history, folder);
-  UNPACT_VALIDATE(found.coefficients.size() == run_.coefficients.size() && static_cast<std::int64_t>(reports.size()) == found.step,
-                  concat("the checkpoint of step ", found.step, " in ", folder, " contradicts itself"),
-                  "coefficients or history are not complete", "remove that folder to start anew");
+  UNPACT_VALIDATE(
+      found.coefficients.size() == run_.coefficients.size() && static_cast<std::int64_t>(reports.size()) == found.step,
+      concat("the checkpoint of step ", found.step, " in ", folder, " contradicts itself"),
+      "coefficients or history are not complete", "remove that folder to start anew");
   run_.weights.values_were_read();
   run_.optimizer.set_steps(found.step);
   run_.coefficients = found.coefficients;
@@ -86,7 +88,8 @@ void RunCheckpoints::keep_safe(const std::vector<StepReport>& reports, bool stop
   checkpoints_->start_save(now);
   if (!stop) return;
   checkpoints_->finish();
-  throw StoppedAtCheckpoint(concat("stopped after step ", done, " of ", run_.total_steps), "the run was asked to, or its time is nearly over",
+  throw StoppedAtCheckpoint(concat("stopped after step ", done, " of ", run_.total_steps),
+                            "the run was asked to, or its time is nearly over",
                             "start the same command again: it continues from there");
 }
 

@@ -83,7 +83,8 @@ ShardedModel::ShardedModel(Transformer& model, const std::function<bool(const st
     if (!units[u].frozen.empty()) {
       auto layout = lay_out(units[u].frozen, group.size());
       const auto kept = options.device ? device.dtype(at::kFloat) : units[u].frozen.front().slot->options();
-      unit->flats.push_back(std::make_unique<FlatShard>(layout, group, options.compute, at::empty({layout.shard}, kept), at::Tensor()));
+      unit->flats.push_back(
+          std::make_unique<FlatShard>(layout, group, options.compute, at::empty({layout.shard}, kept), at::Tensor()));
     }
     units_.push_back(std::move(unit));
   }
@@ -91,8 +92,7 @@ ShardedModel::ShardedModel(Transformer& model, const std::function<bool(const st
   if (is_plain())
     for (auto& unit : units_)
       for (auto& flat : unit->flats) flat->prepare_gradients();
-  else
-    model.set_runner(this);
+  else model.set_runner(this);
 }
 
 ShardedModel::~ShardedModel() {
@@ -104,16 +104,15 @@ ShardedModel::~ShardedModel() {
 /// One rank with its weights as they are needs neither gathering nor nodes: autograd adds to gradients() by itself.
 bool ShardedModel::is_plain() const {
   const bool own_scopes = options_.deterministic && working_.is_cuda();
-  return group_.is_alone() && !own_scopes && !options_.recompute && options_.compute == at::kFloat && working_.scalar_type() == at::kFloat;
+  return group_.is_alone() && !own_scopes && !options_.recompute && options_.compute == at::kFloat &&
+         working_.scalar_type() == at::kFloat;
 }
 
 bool ShardedModel::wants_deterministic(std::int64_t part) const {
   return options_.deterministic && working_.is_cuda() && part >= 1 && part <= layers_;
 }
 
-ShardedModel::Unit& ShardedModel::unit_of(std::int64_t part) {
-  return *units_[unit_of_part(model_.config(), part)];
-}
+ShardedModel::Unit& ShardedModel::unit_of(std::int64_t part) { return *units_[unit_of_part(model_.config(), part)]; }
 
 void ShardedModel::hold(Unit& unit) {
   for (auto& flat : unit.flats) flat->start_gather();

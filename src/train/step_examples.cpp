@@ -10,7 +10,8 @@ StepExamples::StepExamples(const std::vector<WeightedTerm>& terms, const TrainOp
     : terms_(terms), options_(options), epoch_positions_(options.epochs * terms.front().term->example_count()),
       total_steps_(count_steps(options, terms.front().term->example_count())) {
   for (std::size_t k = 0; k < terms.size(); ++k)
-    samplers_.emplace_back(terms[k].term->example_count(), random_bits(options.seed, stream_of("sampler"), k), options.shuffle);
+    samplers_.emplace_back(terms[k].term->example_count(), random_bits(options.seed, stream_of("sampler"), k),
+                           options.shuffle);
 }
 
 std::vector<std::int64_t> StepExamples::of(std::size_t term, std::int64_t step) const {
@@ -28,13 +29,15 @@ std::int64_t StepExamples::at(std::size_t term, std::int64_t position) const {
     case Sampling::paired: return samplers_.front()[position] % count;
     case Sampling::uniform:
       return static_cast<std::int64_t>(random_below(static_cast<std::uint64_t>(count), options_.seed,
-                                                    random_bits(stream_of("uniform"), 0, term), static_cast<std::uint64_t>(position)));
+                                                    random_bits(stream_of("uniform"), 0, term),
+                                                    static_cast<std::uint64_t>(position)));
     case Sampling::epoch: break;
   }
   return samplers_[term][position];
 }
 
-std::vector<MicroBatch> cut_into_micro_batches(const LossTerm& term, const std::vector<std::int64_t>& examples, const MicroBatchCut& cut) {
+std::vector<MicroBatch> cut_into_micro_batches(const LossTerm& term, const std::vector<std::int64_t>& examples,
+                                               const MicroBatchCut& cut) {
   const auto ranks = static_cast<std::size_t>(cut.ranks), size = static_cast<std::size_t>(cut.size);
   std::vector<std::int64_t> mine;
   for (std::size_t i = static_cast<std::size_t>(cut.rank); i < examples.size(); i += ranks) mine.push_back(examples[i]);
@@ -46,8 +49,8 @@ std::vector<MicroBatch> cut_into_micro_batches(const LossTerm& term, const std::
   }
   if (!cut.equally_many) return batches;
   const auto most = (examples.size() + ranks - 1) / ranks;  // of rank 0
-  const auto shortest = *std::min_element(examples.begin(), examples.end(),
-                                          [&](auto a, auto b) { return term.length(a) < term.length(b); });
+  const auto shortest =
+      *std::min_element(examples.begin(), examples.end(), [&](auto a, auto b) { return term.length(a) < term.length(b); });
   while (batches.size() < (most + size - 1) / size) batches.push_back({{shortest}, false});
   return batches;
 }

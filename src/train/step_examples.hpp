@@ -34,11 +34,12 @@ struct MicroBatch {
 /// Who cuts, and how.
 struct MicroBatchCut {
   int rank = 0, ranks = 1;
-  std::int64_t size = 1;         ///< examples that run at once
-  bool equally_many = false;     ///< on every rank
+  std::int64_t size = 1;      ///< examples that run at once
+  bool equally_many = false;  ///< on every rank
 };
 
 /// This rank's share of a step's examples, similar lengths together.
-std::vector<MicroBatch> cut_into_micro_batches(const LossTerm& term, const std::vector<std::int64_t>& examples, const MicroBatchCut& cut);
+std::vector<MicroBatch> cut_into_micro_batches(const LossTerm& term, const std::vector<std::int64_t>& examples,
+                                               const MicroBatchCut& cut);
 
 }  // namespace unpact

@@ -12,7 +12,8 @@ std::vector<double> numbers(const Json& entry, const char* key, const std::strin
   UNPACT_VALIDATE(entry.contains(key) && entry[key].is_array(), concat(where, ": '", key, "' is missing or no list"),
                   "every step has it", "the file is damaged");
   for (const auto& value : entry[key]) {
-    UNPACT_VALIDATE(value.is_number(), concat(where, ": '", key, "' holds ", value.dump()), "it must hold numbers", "the file is damaged");
+    UNPACT_VALIDATE(value.is_number(), concat(where, ": '", key, "' holds ", value.dump()), "it must hold numbers",
+                    "the file is damaged");
     values.push_back(value.get<double>());
   }
   return values;
@@ -21,10 +22,17 @@ std::vector<double> numbers(const Json& entry, const char* key, const std::strin
 }  // namespace
 
 Json to_json(const StepReport& r) {
-  Json json = {{"step", r.step},           {"total_steps", r.total_steps},     {"loss", r.loss},
-               {"terms", r.term_losses},   {"coefficients", r.coefficients},   {"gradient_norm", r.gradient_norm},
-               {"learning_rate", r.learning_rate}, {"targets", r.targets},     {"tokens", r.tokens},
-               {"padding", r.padding},     {"seconds", r.seconds}};
+  Json json = {{"step", r.step},
+               {"total_steps", r.total_steps},
+               {"loss", r.loss},
+               {"terms", r.term_losses},
+               {"coefficients", r.coefficients},
+               {"gradient_norm", r.gradient_norm},
+               {"learning_rate", r.learning_rate},
+               {"targets", r.targets},
+               {"tokens", r.tokens},
+               {"padding", r.padding},
+               {"seconds", r.seconds}};
   if (r.seconds > 0) json["tokens_per_second"] = static_cast<double>(r.tokens) / r.seconds;
   if (r.mfu > 0) json["mfu"] = r.mfu;
   if (r.peak_bytes > 0) json["peak_bytes"] = r.peak_bytes;
@@ -32,10 +40,12 @@ Json to_json(const StepReport& r) {
 }
 
 std::vector<StepReport> reports_from_json(const Json& history, const std::string& where) {
-  UNPACT_VALIDATE(history.is_array(), concat(where, ": the history is no list"), "it has an entry a step", "the file is damaged");
+  UNPACT_VALIDATE(history.is_array(), concat(where, ": the history is no list"), "it has an entry a step",
+                  "the file is damaged");
   std::vector<StepReport> reports;
   for (const auto& entry : history) {
-    UNPACT_VALIDATE(entry.is_object(), concat(where, ": a step of the history is no object"), "it has named fields", "the file is damaged");
+    UNPACT_VALIDATE(entry.is_object(), concat(where, ": a step of the history is no object"), "it has named fields",
+                    "the file is damaged");
     StepReport r;
     r.step = require_integer(entry, "step", where);
     r.total_steps = require_integer(entry, "total_steps", where);
@@ -58,7 +68,8 @@ double training_flops(const ModelConfig& c, const StepReport& report, double squ
   double blocks = static_cast<double>(c.parameter_count()) - head * (c.tied_embeddings ? 1 : 2);
   if (c.block.positions == PositionKind::learned) blocks -= static_cast<double>(c.max_positions * c.hidden_size);
   const auto attention = static_cast<double>(c.layers * c.heads * c.head_dim);
-  return 6 * (blocks * static_cast<double>(report.tokens) + head * static_cast<double>(report.targets) + attention * squared_lengths);
+  return 6 * (blocks * static_cast<double>(report.tokens) + head * static_cast<double>(report.targets) +
+              attention * squared_lengths);
 }
 
 void measure_step(StepReport& report, const StepMeasures& measured) {
@@ -78,7 +89,9 @@ StepLog::StepLog(const std::filesystem::path& path, const std::vector<StepReport
 void StepLog::write(const StepReport& report) {
   if (!out_.is_open()) return;
   out_ << to_json(report).dump() << "\n" << std::flush;
-  if (!out_) throw RuntimeFailure("the log of the training steps cannot be written", "the disk may be full", "free some space and start again");
+  if (!out_)
+    throw RuntimeFailure("the log of the training steps cannot be written", "the disk may be full",
+                         "free some space and start again");
 }
 
 }  // namespace unpact

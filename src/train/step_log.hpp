@@ -25,9 +25,9 @@ double training_flops(const ModelConfig& config, const StepReport& report, doubl
 /// What was measured of a step.
 struct StepMeasures {
   double seconds;
-  double flops;            ///< training_flops() of all ranks
-  double peak_flops;       ///< a second, of all ranks' devices; 0: unknown
-  c10::Device device;      ///< whose memory is reported
+  double flops;        ///< training_flops() of all ranks
+  double peak_flops;   ///< a second, of all ranks' devices; 0: unknown
+  c10::Device device;  ///< whose memory is reported
 };
 
 /// Fills in time, memory and, where the devices' peak is known, the model FLOP utilization.

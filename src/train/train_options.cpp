@@ -19,7 +19,8 @@ void check_execution(const TrainExecution& execution) {
   UNPACT_VALIDATE(execution.checkpoint_keep >= 2, concat("option 'train.checkpoint_keep' is ", execution.checkpoint_keep),
                   "the newest checkpoint may turn out to be damaged", "keep at least 2");
   UNPACT_VALIDATE(std::isfinite(execution.peak_tflops) && execution.peak_tflops >= 0,
-                  concat("option 'train.peak_tflops' is ", execution.peak_tflops), "it must be a finite number >= 0", "use 0 if it is unknown");
+                  concat("option 'train.peak_tflops' is ", execution.peak_tflops), "it must be a finite number >= 0",
+                  "use 0 if it is unknown");
   UNPACT_VALIDATE(execution.master_weights != MasterWeights::none || !is_fp32, "option 'train.master_weights' is 'none'",
                   "in fp32 the weights are their own masters", "use it with train.dtype = bf16, or leave it away");
 }
@@ -28,7 +29,8 @@ void check_execution(const TrainExecution& execution) {
 
 void check_train_options(const TrainOptions& options) {
   const auto require = [](bool good, const char* name, auto value, const char* rule) {
-    UNPACT_VALIDATE(good, concat("option '", name, "' is ", value), rule, "correct it in the configuration or on the command line");
+    UNPACT_VALIDATE(good, concat("option '", name, "' is ", value), rule,
+                    "correct it in the configuration or on the command line");
   };
   require(options.epochs >= 0, "epochs", options.epochs, "it must not be negative");
   require(options.max_steps >= 0, "max_steps", options.max_steps, "it must not be negative");

@@ -39,7 +39,8 @@ class ReplicatedWeights final : public TrainedWeights {
 class ShardedWeights final : public TrainedWeights {
  public:
   ShardedWeights(Transformer& model, const Selection& selected, Collectives& group, const ShardOptions& options)
-      : group_(group), model_(model, selected, group, options), offloaded_(options.offload), mapped_(options.device.has_value()) {}
+      : group_(group), model_(model, selected, group, options), offloaded_(options.offload),
+        mapped_(options.device.has_value()) {}
   at::Tensor& values() override { return model_.values(); }
   at::Tensor& gradients() override { return model_.gradients(); }
   bool passes_are_collective() const override { return !group_.is_alone(); }

@@ -30,7 +30,7 @@ class TrainedWeights {
   virtual std::string first_non_finite_gradient() = 0;  ///< collective
   /// One step of the optimizer, whose moments are cut like values().
   virtual void update(AdamW& optimizer, double learning_rate) { optimizer.step(values(), gradients(), learning_rate); }
-  virtual void finish_step() = 0;       ///< after an update
+  virtual void finish_step() = 0;  ///< after an update
 
   /// The first weight that is not finite, of those that nobody has checked so far; empty: none. Collective.
   virtual std::string first_non_finite_weight() = 0;

@@ -35,8 +35,9 @@ class Trainer {
  public:
   Trainer(Transformer& model, const std::vector<WeightedTerm>& terms, const TrainOptions& options, Collectives& group,
           const Selection& selected)
-      : options_(options), group_(group), config_(model.config()), weights_(make_trained_weights(model, selected, group, options)),
-        optimizer_(weights_->values(), options.adamw), step_(model, terms, options, group, *weights_, optimizer_),
+      : options_(options), group_(group), config_(model.config()),
+        weights_(make_trained_weights(model, selected, group, options)), optimizer_(weights_->values(), options.adamw),
+        step_(model, terms, options, group, *weights_, optimizer_),
         checkpoints_({options, terms, step_.examples().total_steps(), *weights_, optimizer_, step_.coefficients(), group}) {
     const auto tensor = weights_->first_non_finite_weight();
     UNPACT_VALIDATE(tensor.empty(), concat("tensor '", tensor, "' of the model to train holds NaN or infinity"),
@@ -99,7 +100,8 @@ std::vector<StepReport> train(Transformer& model, const std::vector<WeightedTerm
   for (const auto& weighted : terms)
     UNPACT_VALIDATE(weighted.term->example_count() > 0, concat("the term '", weighted.term->name(), "' has no examples"),
                     "its dataset is empty", "check the dataset's folder and files");
-  Trainer trainer(model, terms, options, group, selected ? selected : [](const std::string&) { return true; });
+  Trainer trainer(
+      model, terms, options, group, selected ? selected : [](const std::string&) { return true; });
   return trainer.run(on_step);
 }
 

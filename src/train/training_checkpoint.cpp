@@ -55,11 +55,12 @@ struct TrainingCheckpoints::Save {
   }
 };
 
-TrainingCheckpoints::TrainingCheckpoints(fs::path folder, std::string fingerprint, std::vector<ShardPiece> pieces, Collectives& group,
-                                         const c10::Device& device, std::int64_t keep)
-    : folder_(std::move(folder)), fingerprint_(std::move(fingerprint)), pieces_(std::move(pieces)), group_(group), device_(device),
-      keep_(keep) {
-  UNPACT_VALIDATE(keep >= 2, concat("option 'train.checkpoint_keep' is ", keep), "the newest one may turn out to be damaged", "keep at least 2");
+TrainingCheckpoints::TrainingCheckpoints(fs::path folder, std::string fingerprint, std::vector<ShardPiece> pieces,
+                                         Collectives& group, const c10::Device& device, std::int64_t keep)
+    : folder_(std::move(folder)), fingerprint_(std::move(fingerprint)), pieces_(std::move(pieces)), group_(group),
+      device_(device), keep_(keep) {
+  UNPACT_VALIDATE(keep >= 2, concat("option 'train.checkpoint_keep' is ", keep), "the newest one may turn out to be damaged",
+                  "keep at least 2");
 }
 
 TrainingCheckpoints::~TrainingCheckpoints() = default;
@@ -100,9 +101,13 @@ void TrainingCheckpoints::finish() {
 }
 
 /// What this rank says of a failure, the same on every rank.
-std::string TrainingCheckpoints::by_rank(const std::string& reason) const { return concat("rank ", group_.rank(), ": ", reason); }
+std::string TrainingCheckpoints::by_rank(const std::string& reason) const {
+  return concat("rank ", group_.rank(), ": ", reason);
+}
 
-void TrainingCheckpoints::together(const std::function<void()>& step) { fail_together(group_, device_, step, Telling::error_alone); }
+void TrainingCheckpoints::together(const std::function<void()>& step) {
+  fail_together(group_, device_, step, Telling::error_alone);
+}
 
 /// Manifest and final name. @param table_RC a row a rank: its file's checksum and size.
 void TrainingCheckpoints::publish(const Save& save, const at::Tensor& table_RC) {
@@ -144,7 +149,8 @@ void TrainingCheckpoints::complete() {
   });
   const auto steps = list_steps();
   if (group_.rank() == 0)
-    for (std::size_t i = static_cast<std::size_t>(keep_); i < steps.size(); ++i) discard_folder(folder_ / checkpoint_folder_name(steps[i]));
+    for (std::size_t i = static_cast<std::size_t>(keep_); i < steps.size(); ++i)
+      discard_folder(folder_ / checkpoint_folder_name(steps[i]));
   save_seconds_ = save->watch.seconds();
 }
 

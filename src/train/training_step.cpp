@@ -9,9 +9,10 @@
 
 namespace unpact {
 
-TrainingStep::TrainingStep(const Transformer& model, const std::vector<WeightedTerm>& terms, const TrainOptions& options, Collectives& group,
-                           TrainedWeights& weights, AdamW& optimizer)
-    : model_(model), terms_(terms), options_(options), group_(group), weights_(weights), optimizer_(optimizer), examples_(terms, options) {
+TrainingStep::TrainingStep(const Transformer& model, const std::vector<WeightedTerm>& terms, const TrainOptions& options,
+                           Collectives& group, TrainedWeights& weights, AdamW& optimizer)
+    : model_(model), terms_(terms), options_(options), group_(group), weights_(weights), optimizer_(optimizer),
+      examples_(terms, options) {
   for (const auto& weighted : terms) coefficients_.push_back(weighted.coefficient);
 }
 
@@ -42,7 +43,8 @@ StepOutcome TrainingStep::run(std::int64_t index, bool stop) {
 }
 
 /// Adds this rank's share of coefficient * sum / normalizer to the gradients. @return the share of the term's value.
-double TrainingStep::accumulate(const LossTerm& term, double coefficient, const std::vector<std::int64_t>& drawn, StepOutcome& outcome) {
+double TrainingStep::accumulate(const LossTerm& term, double coefficient, const std::vector<std::int64_t>& drawn,
+                                StepOutcome& outcome) {
   const double normalizer = term.normalizer(drawn);
   UNPACT_VALIDATE(normalizer > 0, concat("a training step has no token with loss in its term '", term.name(), "'"),
                   "all its examples are empty or masked", "check the dataset and which tokens carry loss");
@@ -75,8 +77,8 @@ void TrainingStep::count_tokens(const LossTerm& term, const std::vector<std::int
 void TrainingStep::add_up(std::vector<double> shares, StepOutcome& outcome) {
   auto& report = outcome.report;
   const auto terms = shares.size();
-  for (const double count : {static_cast<double>(report.tokens), static_cast<double>(report.padding), outcome.squared_lengths,
-                             outcome.stop ? 1.0 : 0.0})
+  for (const double count : {static_cast<double>(report.tokens), static_cast<double>(report.padding),
+                             outcome.squared_lengths, outcome.stop ? 1.0 : 0.0})
     shares.push_back(count);
   if (group_.size() > 1) {
     auto shared = at::tensor(shares, at::kDouble).to(weights_.gradients().device());
@@ -97,9 +99,10 @@ void TrainingStep::add_up(std::vector<double> shares, StepOutcome& outcome) {
 void TrainingStep::refuse_non_finite(const StepReport& report) {
   if (std::isfinite(report.loss) && std::isfinite(report.gradient_norm)) return;
   const auto tensor = weights_.first_non_finite_gradient();
-  throw TrainingDiverged(concat("step ", report.step, " is not finite: loss ", report.loss, ", gradient norm ", report.gradient_norm),
-                         tensor.empty() ? "the loss itself overflowed" : concat("the gradient of ", tensor, " is not finite"),
-                         "lower the learning rate or the number of epochs; the weights are those of the step before");
+  throw TrainingDiverged(
+      concat("step ", report.step, " is not finite: loss ", report.loss, ", gradient norm ", report.gradient_norm),
+      tensor.empty() ? "the loss itself overflowed" : concat("the gradient of ", tensor, " is not finite"),
+      "lower the learning rate or the number of epochs; the weights are those of the step before");
 }
 
 /// The coefficients of the next step.

@@ -18,8 +18,8 @@ struct StepOutcome {
 class TrainingStep {
  public:
   /// All must outlive it.
-  TrainingStep(const Transformer& model, const std::vector<WeightedTerm>& terms, const TrainOptions& options, Collectives& group,
-               TrainedWeights& weights, AdamW& optimizer);
+  TrainingStep(const Transformer& model, const std::vector<WeightedTerm>& terms, const TrainOptions& options,
+               Collectives& group, TrainedWeights& weights, AdamW& optimizer);
 
   const StepExamples& examples() const { return examples_; }
   /// The terms' coefficients in the next step; a rule may change them.

@@ -38,13 +38,16 @@ void require_own(bool unset, const std::string& key, const std::string& value, c
 }
 
 void check_retain(const MethodOptions& m, const ForgetKind& kind) {
-  const auto problem = concat("options 'method.forget = ", m.forget, "' and 'method.retain = ", name_of_value(m.retain), "' contradict each other");
+  const auto problem = concat("options 'method.forget = ", m.forget, "' and 'method.retain = ", name_of_value(m.retain),
+                              "' contradict each other");
   UNPACT_VALIDATE(kind.takes_retain() || m.retain == RetainKind::none, problem,
-                  concat(m.forget, kind.retain_side == RetainSide::own ? " brings its own retain side" : " has no loss on the retain set"),
+                  concat(m.forget, kind.retain_side == RetainSide::own ? " brings its own retain side"
+                                                                       : " has no loss on the retain set"),
                   "set method.retain = none");
   UNPACT_VALIDATE(kind.retain_side != RetainSide::required || m.retain != RetainKind::none, problem,
                   concat(m.forget, "'s dual variable weighs the retain loss"), "set method.retain = gd");
-  require_meant(m.kl_variant == KlVariant::token || m.retain == RetainKind::kl, "kl_variant", name_of_value(m.kl_variant), "method.retain = kl");
+  require_meant(m.kl_variant == KlVariant::token || m.retain == RetainKind::kl, "kl_variant", name_of_value(m.kl_variant),
+                "method.retain = kl");
 }
 
 void check_forget(const MethodOptions& m, const ForgetKind& kind) {
@@ -55,27 +58,32 @@ void check_forget(const MethodOptions& m, const ForgetKind& kind) {
   require_own(m.rmu_early_stop, "rmu_early_stop", "false", kind);
   require_own(m.alternates.empty(), "alternates", m.alternates, kind);
   const auto& weighting = name_of_value(m.weighting);
-  require_meant(!weighted || kind.takes_weighting, "weighting", weighting, kinds_with([](const auto& row) { return row.takes_weighting; }));
+  require_meant(!weighted || kind.takes_weighting, "weighting", weighting,
+                kinds_with([](const auto& row) { return row.takes_weighting; }));
   require_meant(!weighted || by_sequence, "weighting", weighting, "npo_variant = sequence");
-  require_meant(m.weights_path.empty() || m.weighting == WeightingKind::given, "weights_path", m.weights_path, "method.weighting = given");
+  require_meant(m.weights_path.empty() || m.weighting == WeightingKind::given, "weights_path", m.weights_path,
+                "method.weighting = given");
   if (const auto* file = needed_file(m))
-    UNPACT_VALIDATE(!(m.*file->path).empty(), concat("option 'method.", file->option, "' is empty"), file->reason, file->hint);
+    UNPACT_VALIDATE(!(m.*file->path).empty(), concat("option 'method.", file->option, "' is empty"), file->reason,
+                    file->hint);
 }
 
 void check_numbers(const MethodOptions& m, const ForgetKind& kind) {
   require_number("beta", m.beta, m.beta > 0 || m.beta == -1, "it must be positive, or -1 for the published value", "use -1");
-  require_meant(m.beta == -1 || kind.default_beta > 0, "beta", concat(m.beta), kinds_with([](const auto& row) { return row.default_beta > 0; }));
+  require_meant(m.beta == -1 || kind.default_beta > 0, "beta", concat(m.beta),
+                kinds_with([](const auto& row) { return row.default_beta > 0; }));
   require_number("forget_weight", m.forget_weight, m.forget_weight >= 0, "it must be >= 0", "use 1");
   require_number("retain_weight", m.retain_weight, m.retain_weight >= 0, "it must be >= 0", "use 1");
-  require_number("weight_power", m.weight_power, m.weight_power >= 0 || m.weight_power == -1, "it must be >= 0, or -1 for the published value",
-                 "use -1");
+  require_number("weight_power", m.weight_power, m.weight_power >= 0 || m.weight_power == -1,
+                 "it must be >= 0, or -1 for the published value", "use -1");
   require_number("weight_complement", m.weight_complement, m.weight_complement >= 0, "it must be >= 0", "use 1");
   require_number("delta", m.delta, true, "it must be finite", "use 0");
   require_number("scale", m.scale, true, "it must be finite", "use 1");
   require_number("steering", m.steering, true, "it must be finite", "use 20");
   require_number("dual_rate", m.dual_rate, m.dual_rate >= 0, "it must be >= 0", "use 1");
   require_number("retain_limit", m.retain_limit, m.retain_limit > 0 || kind.retain_rule == nullptr,
-                 concat(m.forget, " needs a limit on the retain loss, in nats a token"), "use a little more than the target's own retain loss");
+                 concat(m.forget, " needs a limit on the retain loss, in nats a token"),
+                 "use a little more than the target's own retain loss");
   UNPACT_VALIDATE(m.skipped_targets >= 0 && m.dual_warmup >= 0, "a count is negative",
                   "method.skipped_targets and method.dual_warmup must be >= 0", "use 1 and 5");
 }

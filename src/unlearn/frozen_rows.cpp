@@ -38,7 +38,8 @@ std::vector<std::vector<std::int64_t>> passes_over(const std::vector<Example>& e
 }
 
 /// Everything that decides what the rows hold.
-std::string name_of(const FrozenRows::Shape& shape, const std::vector<Example>& examples, const std::string& model, at::ScalarType dtype) {
+std::string name_of(const FrozenRows::Shape& shape, const std::vector<Example>& examples, const std::string& model,
+                    at::ScalarType dtype) {
   std::string text = concat(shape.name, "\n", model, "\n", shape.width, " ", at::toString(dtype), "\n");
   for (const auto& example : examples) {
     text.append(reinterpret_cast<const char*>(example.ids.data()), example.ids.size() * sizeof(TokenId));
@@ -58,12 +59,13 @@ std::int64_t from_root(Collectives* group, std::int64_t value, const c10::Device
 }  // namespace
 
 void check_cache_options(const CacheOptions& options) {
-  UNPACT_VALIDATE(options.limit_gib >= 0 && std::isfinite(options.limit_gib), concat("option 'method.cache_gib' is ", options.limit_gib),
-                  "it must be a finite number >= 0", "use 64");
+  UNPACT_VALIDATE(options.limit_gib >= 0 && std::isfinite(options.limit_gib),
+                  concat("option 'method.cache_gib' is ", options.limit_gib), "it must be a finite number >= 0", "use 64");
 }
 
 FrozenRows::FrozenRows(const Examples& examples, Shape shape, const Frozen& frozen, Compute compute)
-    : model_(&frozen.model), group_(frozen.group), cache_(frozen.cache), shape_(std::move(shape)), compute_(std::move(compute)) {
+    : model_(&frozen.model), group_(frozen.group), cache_(frozen.cache), shape_(std::move(shape)),
+      compute_(std::move(compute)) {
   UNPACT_EXPECT(shape_.rows.size() == examples->size());
   first_row_.push_back(0);
   for (const auto rows : shape_.rows) first_row_.push_back(first_row_.back() + rows);
@@ -74,7 +76,9 @@ FrozenRows::FrozenRows(const Examples& examples, Shape shape, const Frozen& froz
 }
 
 /// Log-probabilities are float32, hidden states what the model computes in.
-at::ScalarType FrozenRows::dtype() const { return shape_.width == 1 ? at::kFloat : model_->weights().embedding_VD.scalar_type(); }
+at::ScalarType FrozenRows::dtype() const {
+  return shape_.width == 1 ? at::kFloat : model_->weights().embedding_VD.scalar_type();
+}
 
 at::Tensor FrozenRows::computed(ExampleIndices indices) const {
   const c10::NoGradGuard guard;
@@ -83,15 +87,18 @@ at::Tensor FrozenRows::computed(ExampleIndices indices) const {
 }
 
 at::Tensor FrozenRows::batch_rows(const std::vector<std::int64_t>& batch) const {
-  const auto first = first_row_[static_cast<std::size_t>(batch.front())], end = first_row_[static_cast<std::size_t>(batch.back()) + 1];
+  const auto first = first_row_[static_cast<std::size_t>(batch.front())],
+             end = first_row_[static_cast<std::size_t>(batch.back()) + 1];
   return values_.narrow(0, first, end - first);
 }
 
 void FrozenRows::compute_in_memory(const std::vector<std::vector<std::int64_t>>& batches) {
   const double gib = static_cast<double>(first_row_.back()) * static_cast<double>(shape_.width) *
                      static_cast<double>(c10::elementSize(dtype())) / std::pow(2.0, 30);
-  UNPACT_VALIDATE(gib <= cache_.limit_gib, concat("keeping ", shape_.name, " of the frozen model needs ", gib, " GiB a rank"),
-                  concat("option 'method.cache_gib' allows ", cache_.limit_gib), "set method.cache = disk, or none to compute them in every step");
+  UNPACT_VALIDATE(gib <= cache_.limit_gib,
+                  concat("keeping ", shape_.name, " of the frozen model needs ", gib, " GiB a rank"),
+                  concat("option 'method.cache_gib' allows ", cache_.limit_gib),
+                  "set method.cache = disk, or none to compute them in every step");
   values_ = at::zeros({first_row_.back(), shape_.width}, at::TensorOptions().dtype(dtype()));
   const std::size_t ranks = group_ == nullptr ? 1 : static_cast<std::size_t>(group_->size());
   const std::size_t mine = group_ == nullptr ? 0 : static_cast<std::size_t>(group_->rank());
@@ -132,8 +139,10 @@ void FrozenRows::compute_on_disk(const std::vector<std::vector<std::int64_t>>& b
 
 /// A new file that the ranks fill together, each its own batches. Two groups of a campaign may make the same rows at once:
 /// each has a file of its own until it is renamed.
-fs::path FrozenRows::grow_file(const fs::path& kept, const std::vector<std::vector<std::int64_t>>& batches, std::int64_t row_bytes) const {
-  const auto tag = from_root(group_, (std::chrono::steady_clock::now().time_since_epoch().count() << 20) ^ ::getpid(), model_->device());
+fs::path FrozenRows::grow_file(const fs::path& kept, const std::vector<std::vector<std::int64_t>>& batches,
+                               std::int64_t row_bytes) const {
+  const auto tag =
+      from_root(group_, (std::chrono::steady_clock::now().time_since_epoch().count() << 20) ^ ::getpid(), model_->device());
   const auto growing = cache_.folder / concat(kept.stem().string(), ".", static_cast<std::uint64_t>(tag), ".growing");
   if (group_ == nullptr || group_->rank() == 0) {
     require_writable_folder(cache_.folder);

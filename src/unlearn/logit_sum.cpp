@@ -14,7 +14,8 @@ using torch::autograd::AutogradContext;
 using torch::autograd::tensor_list;
 
 /// The loss of one chunk of logits, and its gradient by them where it is wanted.
-std::pair<at::Tensor, at::Tensor> evaluate_chunk(const RowLoss& loss, at::Tensor logits_CV, std::int64_t first, bool wants_gradient) {
+std::pair<at::Tensor, at::Tensor> evaluate_chunk(const RowLoss& loss, at::Tensor logits_CV, std::int64_t first,
+                                                 bool wants_gradient) {
   const c10::AutoGradMode mode(wants_gradient);
   logits_CV = logits_CV.detach().requires_grad_(wants_gradient);
   const auto value = loss(logits_CV, first);
@@ -24,8 +25,8 @@ std::pair<at::Tensor, at::Tensor> evaluate_chunk(const RowLoss& loss, at::Tensor
 
 class ChunkedSum : public torch::autograd::Function<ChunkedSum> {
  public:
-  static at::Tensor forward(AutogradContext* context, const at::Tensor& hidden_RD, const at::Tensor& head_VD, const RowLoss& loss,
-                            std::int64_t chunk_rows) {
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& hidden_RD, const at::Tensor& head_VD,
+                            const RowLoss& loss, std::int64_t chunk_rows) {
     const bool to_hidden = hidden_RD.requires_grad(), to_head = head_VD.requires_grad();
     const auto hidden = hidden_RD.detach(), head = head_VD.detach();
     auto total = at::zeros({}, hidden.options().dtype(at::kFloat));
@@ -34,7 +35,8 @@ class ChunkedSum : public torch::autograd::Function<ChunkedSum> {
     if (to_head) head_gradient = at::zeros_like(head, at::TensorOptions().dtype(at::kFloat));
     kernels::for_row_chunks(hidden.size(0), chunk_rows, [&](std::int64_t first, std::int64_t count) {
       const auto rows_CD = hidden.narrow(0, first, count);
-      const auto [value, gradient] = evaluate_chunk(loss, Transformer::logits_with(rows_CD, head), first, to_hidden || to_head);
+      const auto [value, gradient] =
+          evaluate_chunk(loss, Transformer::logits_with(rows_CD, head), first, to_hidden || to_head);
       total += value;
       if (!gradient.defined()) return;
       const auto gradient_CV = gradient.to(head.scalar_type());
@@ -63,7 +65,8 @@ class ChunkedSum : public torch::autograd::Function<ChunkedSum> {
 
 }  // namespace
 
-at::Tensor sum_over_logits(const Transformer& model, const at::Tensor& hidden_RD, const RowLoss& loss, std::int64_t chunk_rows) {
+at::Tensor sum_over_logits(const Transformer& model, const at::Tensor& hidden_RD, const RowLoss& loss,
+                           std::int64_t chunk_rows) {
   const auto& head_VD = model.weights().head_VD;
   if (chunk_rows <= 0) chunk_rows = kernels::rows_of_logits(4 * kLogitElements, head_VD.size(0));
   return ChunkedSum::apply(hidden_RD, head_VD, loss, chunk_rows);

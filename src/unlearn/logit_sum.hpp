@@ -23,7 +23,8 @@ constexpr std::int64_t kLogitElements = std::int64_t{1} << 25;  ///< of a chunk:
 /// by chunk in the forward pass already, while the chunk's logits are there; the backward pass only scales it. The head
 /// enters once, whatever the number of chunks.
 /// @param chunk_rows 0: as many as kLogitElements allow.
-at::Tensor sum_over_logits(const Transformer& model, const at::Tensor& hidden_RD, const RowLoss& loss, std::int64_t chunk_rows = 0);
+at::Tensor sum_over_logits(const Transformer& model, const at::Tensor& hidden_RD, const RowLoss& loss,
+                           std::int64_t chunk_rows = 0);
 
 /// The same with all logits at once, by plain autograd: the reference.
 at::Tensor sum_over_logits_at_once(const Transformer& model, const at::Tensor& hidden_RD, const RowLoss& loss);

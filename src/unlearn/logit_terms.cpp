@@ -38,7 +38,8 @@ void require_positive(double beta) {
 
 }  // namespace
 
-at::Tensor rows_at(Positions positions, const std::vector<Example>& examples, ExampleIndices indices, const ExampleBatch& batch) {
+at::Tensor rows_at(Positions positions, const std::vector<Example>& examples, ExampleIndices indices,
+                   const ExampleBatch& batch) {
   return positions == Positions::targets ? batch.rows_R : token_rows(examples, indices, batch.rows_R.device());
 }
 
@@ -46,17 +47,23 @@ std::int64_t count_at(Positions positions, const std::vector<Example>& examples,
   return positions == Positions::targets ? count_targets(examples, indices) : count_tokens(examples, indices);
 }
 
-at::Tensor hidden_at(Positions positions, const Transformer& model, const std::vector<Example>& examples, ExampleIndices indices) {
+at::Tensor hidden_at(Positions positions, const Transformer& model, const std::vector<Example>& examples,
+                     ExampleIndices indices) {
   const auto batch = make_batch(examples, indices, model.device());
-  return model.hidden(batch.tokens_BS, batch.layout).flatten(0, 1).index_select(0, rows_at(positions, examples, indices, batch));
+  return model.hidden(batch.tokens_BS, batch.layout)
+      .flatten(0, 1)
+      .index_select(0, rows_at(positions, examples, indices, batch));
 }
 
 FrozenRows frozen_hidden(Positions positions, const Examples& examples, const Frozen& reference) {
-  FrozenRows::Shape shape{positions == Positions::targets ? "hidden states of targets" : "hidden states of all tokens", {},
+  FrozenRows::Shape shape{positions == Positions::targets ? "hidden states of targets" : "hidden states of all tokens",
+                          {},
                           reference.model.config().hidden_size};
-  for (std::int64_t i = 0; i < static_cast<std::int64_t>(examples->size()); ++i) shape.rows.push_back(count_at(positions, *examples, {&i, 1}));
-  return {examples, shape, reference,
-          [examples, positions](const Transformer& model, ExampleIndices indices) { return hidden_at(positions, model, *examples, indices); }};
+  for (std::int64_t i = 0; i < static_cast<std::int64_t>(examples->size()); ++i)
+    shape.rows.push_back(count_at(positions, *examples, {&i, 1}));
+  return {examples, shape, reference, [examples, positions](const Transformer& model, ExampleIndices indices) {
+            return hidden_at(positions, model, *examples, indices);
+          }};
 }
 
 NpoLogitTerm::NpoLogitTerm(Examples examples, const Frozen& reference, double beta)
@@ -67,13 +74,16 @@ NpoLogitTerm::NpoLogitTerm(Examples examples, const Frozen& reference, double be
 
 at::Tensor NpoLogitTerm::sum(const Transformer& model, ExampleIndices indices) const {
   const auto frozen_RD = reference_hidden_.of(indices);
-  return sum_over_logits(model, hidden_at(Positions::all, model, *examples_, indices), [&](const at::Tensor& logits_CV, std::int64_t first) {
-    const auto fall_CV = frozen_logits(reference_, frozen_RD, first, logits_CV.size(0)) - logits_CV;
-    return (-2.0 / beta_) * at::log_sigmoid(beta_ * fall_CV).sum() / static_cast<double>(logits_CV.size(1));
-  });
+  return sum_over_logits(
+      model, hidden_at(Positions::all, model, *examples_, indices), [&](const at::Tensor& logits_CV, std::int64_t first) {
+        const auto fall_CV = frozen_logits(reference_, frozen_RD, first, logits_CV.size(0)) - logits_CV;
+        return (-2.0 / beta_) * at::log_sigmoid(beta_ * fall_CV).sum() / static_cast<double>(logits_CV.size(1));
+      });
 }
 
-double NpoLogitTerm::normalizer(ExampleIndices indices) const { return static_cast<double>(count_tokens(*examples_, indices)); }
+double NpoLogitTerm::normalizer(ExampleIndices indices) const {
+  return static_cast<double>(count_tokens(*examples_, indices));
+}
 
 UndialTerm::UndialTerm(Examples examples, const Frozen& reference, double beta)
     : ExampleTerm(std::move(examples)), beta_(beta), reference_(reference.model) {

@@ -12,11 +12,13 @@ enum class Positions {
 };
 
 /// Rows of a batch's flattened hidden states at these positions, and how many an example has.
-at::Tensor rows_at(Positions positions, const std::vector<Example>& examples, ExampleIndices indices, const ExampleBatch& batch);
+at::Tensor rows_at(Positions positions, const std::vector<Example>& examples, ExampleIndices indices,
+                   const ExampleBatch& batch);
 std::int64_t count_at(Positions positions, const std::vector<Example>& examples, ExampleIndices indices);
 
 /// The model's last hidden states there, (R, D).
-at::Tensor hidden_at(Positions positions, const Transformer& model, const std::vector<Example>& examples, ExampleIndices indices);
+at::Tensor hidden_at(Positions positions, const Transformer& model, const std::vector<Example>& examples,
+                     ExampleIndices indices);
 
 /// The frozen model's last hidden states there: with its output head they give its logits.
 FrozenRows frozen_hidden(Positions positions, const Examples& examples, const Frozen& reference);

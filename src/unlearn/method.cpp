@@ -37,11 +37,11 @@ UnlearnResult run_terms(const MethodRun& run) {
 
 }  // namespace
 
-UnlearnResult unlearn(const Transformer& target, const MethodOptions& method, const TrainOptions& options, const UnlearnData& data,
-                      Collectives& group, const std::function<void(const StepReport&)>& on_step) {
+UnlearnResult unlearn(const Transformer& target, const MethodOptions& method, const TrainOptions& options,
+                      const UnlearnData& data, Collectives& group, const std::function<void(const StepReport&)>& on_step) {
   check_method(method);
-  UNPACT_VALIDATE(target.reinforced() == nullptr, "the target model answers by two models", "a training would change only one of them",
-                  "start from the model that it was made of");
+  UNPACT_VALIDATE(target.reinforced() == nullptr, "the target model answers by two models",
+                  "a training would change only one of them", "start from the model that it was made of");
   Transformer streamed(target.config(), target.weights());
   std::optional<StreamedModel> stream;
   if (options.device && asks_target(method)) stream.emplace(streamed, *options.device, at::kFloat);

@@ -11,7 +11,9 @@ void require_beta(double beta) {
   UNPACT_VALIDATE(beta > 0, concat("option 'method.beta' is ", beta), "the inverse temperature must be positive", "use 0.1");
 }
 
-at::Tensor preference_loss(const at::Tensor& margin, double beta) { return (-2.0 / beta) * at::log_sigmoid(beta * margin).sum(); }
+at::Tensor preference_loss(const at::Tensor& margin, double beta) {
+  return (-2.0 / beta) * at::log_sigmoid(beta * margin).sum();
+}
 
 /// NLL_theta,i - NLL_ref,i, (B).
 at::Tensor rise_of_nll(const Transformer& model, const ExampleBatch& batch, const at::Tensor& reference_log_p_R1) {
@@ -33,7 +35,8 @@ FrozenRows frozen_log_probabilities(const Examples& examples, const Frozen& refe
 }
 
 NpoTerm::NpoTerm(Examples examples, const Frozen& reference, double beta, bool length_normalized, TokenWeighting weighting)
-    : ExampleTerm(std::move(examples)), beta_(beta), length_normalized_(length_normalized), weighting_(std::move(weighting)) {
+    : ExampleTerm(std::move(examples)), beta_(beta), length_normalized_(length_normalized),
+      weighting_(std::move(weighting)) {
   require_beta(beta);
   reference_log_p_ = frozen_log_probabilities(examples_, reference);
 }
@@ -48,7 +51,8 @@ at::Tensor NpoTerm::sum(const Transformer& model, ExampleIndices indices) const 
   return preference_loss(rise_B, beta_);
 }
 
-NpoTokenMeanTerm::NpoTokenMeanTerm(Examples examples, const Frozen& reference, double beta) : ExampleTerm(std::move(examples)), beta_(beta) {
+NpoTokenMeanTerm::NpoTokenMeanTerm(Examples examples, const Frozen& reference, double beta)
+    : ExampleTerm(std::move(examples)), beta_(beta) {
   require_beta(beta);
   reference_log_p_ = frozen_log_probabilities(examples_, reference);
 }
@@ -81,7 +85,8 @@ DpoTerm::DpoTerm(Examples examples, Examples alternates, const Frozen& reference
 
 at::Tensor DpoTerm::sum(const Transformer& model, ExampleIndices indices) const {
   const auto original_B = rise_of_nll(model, batch(indices, model), reference_log_p_.of(indices));
-  const auto alternate_B = rise_of_nll(model, make_batch(*alternates_, indices, model.device()), reference_alternate_log_p_.of(indices));
+  const auto alternate_B =
+      rise_of_nll(model, make_batch(*alternates_, indices, model.device()), reference_alternate_log_p_.of(indices));
   return preference_loss(original_B - alternate_B, beta_);
 }
 

@@ -11,7 +11,8 @@ namespace unpact {
 /// targets, so that equal weights change nothing.
 class NpoTerm : public ExampleTerm {
  public:
-  NpoTerm(Examples examples, const Frozen& reference, double beta, bool length_normalized, TokenWeighting weighting = TokenWeighting());
+  NpoTerm(Examples examples, const Frozen& reference, double beta, bool length_normalized,
+          TokenWeighting weighting = TokenWeighting());
   std::string name() const override { return "npo"; }
   at::Tensor sum(const Transformer& model, ExampleIndices indices) const override;
   double normalizer(ExampleIndices indices) const override { return static_cast<double>(indices.size()); }

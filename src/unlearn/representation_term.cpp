@@ -28,13 +28,15 @@ FrozenRows frozen_block_output(const Examples& examples, std::int64_t layer, con
 
 }  // namespace
 
-RepresentationTerm::RepresentationTerm(Examples examples, const RepresentationOptions& options, at::Tensor target_D, const Frozen& frozen)
+RepresentationTerm::RepresentationTerm(Examples examples, const RepresentationOptions& options, at::Tensor target_D,
+                                       const Frozen& frozen)
     : ExampleTerm(std::move(examples)), options_(options), target_D_(std::move(target_D)) {
   keep_inputs(frozen);
 }
 
 RepresentationTerm::RepresentationTerm(Examples examples, const RepresentationOptions& options, const Frozen& frozen)
-    : ExampleTerm(std::move(examples)), options_(options), frozen_states_(frozen_block_output(examples_, options.layer, frozen, options.early_stop)) {
+    : ExampleTerm(std::move(examples)), options_(options),
+      frozen_states_(frozen_block_output(examples_, options.layer, frozen, options.early_stop)) {
   keep_inputs(frozen);
 }
 
@@ -52,7 +54,8 @@ at::Tensor RepresentationTerm::states(const Transformer& model, ExampleIndices i
   at::Tensor states_BSD;
   if (inputs_.are_kept()) {
     const auto input_PD = inputs_.of(indices).to(model.weights().embedding_VD.scalar_type());
-    const auto input_BSD = at::zeros({tokens_BS.numel(), input_PD.size(1)}, input_PD.options()).index_copy(0, rows_P, input_PD)
+    const auto input_BSD = at::zeros({tokens_BS.numel(), input_PD.size(1)}, input_PD.options())
+                               .index_copy(0, rows_P, input_PD)
                                .view({tokens_BS.size(0), tokens_BS.size(1), input_PD.size(1)});
     states_BSD = model.continue_blocks(input_BSD, options_.first_trained, options_.layer, batch.layout);
   } else {
@@ -68,7 +71,8 @@ std::vector<float> RepresentationTerm::token_weights(ExampleIndices indices) con
   for (const auto index : indices) {
     const auto& one = example(index);
     const auto count = static_cast<float>(std::max<std::int64_t>(1, one.targets()));
-    for (const auto flag : one.has_loss) weights.push_back(options_.mean == RmuMean::tokens ? 1.0F : static_cast<float>(flag != 0) / count);
+    for (const auto flag : one.has_loss)
+      weights.push_back(options_.mean == RmuMean::tokens ? 1.0F : static_cast<float>(flag != 0) / count);
   }
   return weights;
 }
@@ -81,7 +85,8 @@ at::Tensor RepresentationTerm::sum(const Transformer& model, ExampleIndices indi
 }
 
 double RepresentationTerm::normalizer(ExampleIndices indices) const {
-  return static_cast<double>(options_.mean == RmuMean::tokens ? count_tokens(*examples_, indices) : static_cast<std::int64_t>(indices.size()));
+  return static_cast<double>(options_.mean == RmuMean::tokens ? count_tokens(*examples_, indices)
+                                                              : static_cast<std::int64_t>(indices.size()));
 }
 
 std::int64_t RepresentationTerm::targets(ExampleIndices indices) const {

@@ -9,7 +9,7 @@
 namespace unpact {
 
 struct RepresentationOptions {
-  std::int64_t layer = 7;          ///< h is the residual stream behind this block (0-based)
+  std::int64_t layer = 7;  ///< h is the residual stream behind this block (0-based)
   RmuMean mean = RmuMean::tokens;
   /// The first block with a trained weight: what runs before it is frozen, so its output is computed once an example and
   /// autograd begins there. 0: every block runs.
@@ -36,7 +36,7 @@ class RepresentationTerm : public ExampleTerm {
   at::Tensor states(const Transformer& model, ExampleIndices indices) const;
   std::vector<float> token_weights(ExampleIndices indices) const;
   RepresentationOptions options_;
-  at::Tensor target_D_;   ///< undefined: frozen_states_ are the targets
+  at::Tensor target_D_;  ///< undefined: frozen_states_ are the targets
   FrozenRows frozen_states_, inputs_;
 };
 

@@ -13,16 +13,17 @@ KlTerm::KlTerm(Examples examples, const Frozen& reference, KlVariant variant)
 
 at::Tensor KlTerm::sum(const Transformer& model, ExampleIndices indices) const {
   const auto frozen_RD = reference_hidden_.of(indices);
-  return sum_over_logits(model, hidden_at(positions(), model, *examples_, indices), [&](const at::Tensor& logits_CV, std::int64_t first) {
-    at::Tensor frozen_CV;
-    {
-      const c10::NoGradGuard guard;
-      frozen_CV = reference_.logits(frozen_RD.narrow(0, first, logits_CV.size(0)));
-      if (variant_ != KlVariant::muse_logit) frozen_CV = frozen_CV.log_softmax(1);
-    }
-    const auto ours_CV = variant_ == KlVariant::muse_logit ? logits_CV : logits_CV.log_softmax(1);
-    return (frozen_CV.exp() * (frozen_CV - ours_CV)).sum();
-  });
+  return sum_over_logits(model, hidden_at(positions(), model, *examples_, indices),
+                         [&](const at::Tensor& logits_CV, std::int64_t first) {
+                           at::Tensor frozen_CV;
+                           {
+                             const c10::NoGradGuard guard;
+                             frozen_CV = reference_.logits(frozen_RD.narrow(0, first, logits_CV.size(0)));
+                             if (variant_ != KlVariant::muse_logit) frozen_CV = frozen_CV.log_softmax(1);
+                           }
+                           const auto ours_CV = variant_ == KlVariant::muse_logit ? logits_CV : logits_CV.log_softmax(1);
+                           return (frozen_CV.exp() * (frozen_CV - ours_CV)).sum();
+                         });
 }
 
 double KlTerm::normalizer(ExampleIndices indices) const {

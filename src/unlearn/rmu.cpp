@@ -36,12 +36,13 @@ Trained all_up_to(std::int64_t layer, const ModelConfig& config) {
 
 std::int64_t parse_layer(const std::string& text, const MethodOptions& method, const ModelConfig& config) {
   UNPACT_VALIDATE(text.find_first_not_of("0123456789") == std::string::npos && text.size() < 6,
-                  concat("option 'method.trained_layers' is '", method.trained_layers, "'"), concat("'", text, "' is no layer number"),
-                  "write numbers separated by commas, e.g. 5,6,7, or all");
+                  concat("option 'method.trained_layers' is '", method.trained_layers, "'"),
+                  concat("'", text, "' is no layer number"), "write numbers separated by commas, e.g. 5,6,7, or all");
   const auto layer = std::stoll(text);
-  UNPACT_VALIDATE(layer < config.layers && layer <= method.layer, concat("option 'method.trained_layers' names block ", layer),
-                  concat("blocks behind the steered one (", method.layer, ") or beyond the model's ", config.layers, " get no gradient"),
-                  "name blocks up to method.layer");
+  UNPACT_VALIDATE(
+      layer < config.layers && layer <= method.layer, concat("option 'method.trained_layers' names block ", layer),
+      concat("blocks behind the steered one (", method.layer, ") or beyond the model's ", config.layers, " get no gradient"),
+      "name blocks up to method.layer");
   return layer;
 }
 
@@ -65,7 +66,9 @@ Trained trained_weights(const MethodOptions& method, const ModelConfig& config) 
 
 }  // namespace
 
-std::set<std::string> rmu_weights(const MethodOptions& method, const ModelConfig& config) { return trained_weights(method, config).names; }
+std::set<std::string> rmu_weights(const MethodOptions& method, const ModelConfig& config) {
+  return trained_weights(method, config).names;
+}
 
 UnlearnResult run_rmu(const MethodRun& run) {
   const auto& [method, data, frozen] = run.inputs;
@@ -75,8 +78,9 @@ UnlearnResult run_rmu(const MethodRun& run) {
   const RepresentationTerm forget(data.forget, shape, steering, frozen);
   const RepresentationTerm retain(data.retain, shape, frozen);
   UnlearnResult result;
-  result.steps = train(run.model, {{&forget, method.forget_weight}, {&retain, method.retain_weight, data.retain_sampling}}, run.options,
-                       run.group, [&](const std::string& name) { return trained.names.count(name) != 0; }, run.on_step);
+  result.steps = train(
+      run.model, {{&forget, method.forget_weight}, {&retain, method.retain_weight, data.retain_sampling}}, run.options,
+      run.group, [&](const std::string& name) { return trained.names.count(name) != 0; }, run.on_step);
   result.weights = run.model.weights();
   return result;
 }

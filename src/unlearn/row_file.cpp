@@ -15,7 +15,8 @@ namespace {
 /// An open file that closes itself.
 class Descriptor {
  public:
-  Descriptor(const std::filesystem::path& path, int flags) : path_(path), number_(::open(path.c_str(), flags | O_CLOEXEC, 0644)) {
+  Descriptor(const std::filesystem::path& path, int flags)
+      : path_(path), number_(::open(path.c_str(), flags | O_CLOEXEC, 0644)) {
     if (number_ < 0) fail("cannot be opened", errno);
   }
   ~Descriptor() { ::close(number_); }
@@ -61,8 +62,8 @@ at::Tensor map_rows(const std::filesystem::path& path, std::int64_t rows, std::i
   if (rows * width == 0) return at::empty({rows, width}, options);
   const auto needed = rows * width * static_cast<std::int64_t>(c10::elementSize(dtype));
   if (static_cast<std::int64_t>(std::filesystem::file_size(path)) < needed)
-    throw RuntimeFailure(concat("the cache file ", path.string(), " is too short"), concat("it must hold ", needed, " bytes"),
-                         "remove it and start again");
+    throw RuntimeFailure(concat("the cache file ", path.string(), " is too short"),
+                         concat("it must hold ", needed, " bytes"), "remove it and start again");
   return at::from_file(path.string(), /*shared=*/false, rows * width, options).view({rows, width});
 }
 

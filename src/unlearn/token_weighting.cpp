@@ -35,7 +35,8 @@ std::vector<float> TokenWeighting::given_weights(const std::vector<Example>& exa
   return values;
 }
 
-at::Tensor TokenWeighting::of(const std::vector<Example>& examples, ExampleIndices indices, const at::Tensor& log_p_R) const {
+at::Tensor TokenWeighting::of(const std::vector<Example>& examples, ExampleIndices indices,
+                              const at::Tensor& log_p_R) const {
   UNPACT_EXPECT(!is_none());
   if (kind_ == Kind::given) return at::tensor(given_weights(examples, indices), at::kFloat).to(log_p_R.device());
   const auto p_R = log_p_R.detach().exp();

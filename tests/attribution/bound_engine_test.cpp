@@ -22,7 +22,8 @@ std::vector<TokenId> joined(std::vector<TokenId> a, const std::vector<TokenId>& 
   return a;
 }
 
-void expect_definition(const Transformer& model, BoundEngine& bound, const AttributionRequest& request, const std::string& what) {
+void expect_definition(const Transformer& model, BoundEngine& bound, const AttributionRequest& request,
+                       const std::string& what) {
   const auto expected = ReferenceEngine().open(model)->run(request);
   const auto actual = bound.run(request);
   ASSERT_EQ(actual.size(), request.answers.size());
@@ -68,7 +69,8 @@ TEST_P(BoundEngineOnArchitecture, SpansOfSeveralTokens) {
 
 TEST_P(BoundEngineOnArchitecture, ContextsAreKeptFromPromptToPrompt) {
   const auto bound = SharedPrefixEngine(64).open(model_);
-  const std::vector<std::vector<TokenId>> contexts = {random_ids(20, 1), random_ids(20, 2), random_ids(12, 1), random_ids(20, 4)};
+  const std::vector<std::vector<TokenId>> contexts = {random_ids(20, 1), random_ids(20, 2), random_ids(12, 1),
+                                                      random_ids(20, 4)};
   for (std::uint64_t turn = 0; turn < 9; ++turn) {
     const auto& context = contexts[(turn * turn) % contexts.size()];
     AttributionRequest request;
@@ -173,12 +175,16 @@ TEST(BoundEngine, FinerPartsCoverTheRowsAndAreWorthAPass) {
       EXPECT_EQ(part.first_row, next);
       next = part.last_row;
       sum += part.positions;
-      if (next <= request.removals.size()) { EXPECT_GE(part.positions, 32U) << "all but the last"; }
+      if (next <= request.removals.size()) {
+        EXPECT_GE(part.positions, 32U) << "all but the last";
+      }
     }
     EXPECT_EQ(next, request.removals.size() + 1);
     EXPECT_EQ(sum, total) << "the same rows, cut in another way";
     EXPECT_LE(parts.size(), std::min<std::size_t>(pieces, total / 32));
-    if (pieces <= 5) { EXPECT_EQ(parts.size(), pieces); }
+    if (pieces <= 5) {
+      EXPECT_EQ(parts.size(), pieces);
+    }
   }
 }
 
@@ -186,8 +192,9 @@ TEST(BoundEngine, NamesTheBlockWhereNumbersBreak) {
   auto model = testing_support::tiny_transformer(1);
   testing_support::spoil(model.weights(), "model.layers.1.mlp.down_proj.weight");
   for (const auto kind : {EngineKind::reference, EngineKind::shared_prefix}) {
-    const auto message = testing_support::message_of<RuntimeFailure>(
-        [&] { make_engine(kind, 0)->run(model, {{1, 7, 3}, 1, 3, {4}}); });
+    const auto message = testing_support::message_of<RuntimeFailure>([&] {
+      make_engine(kind, 0)->run(model, {{1, 7, 3}, 1, 3, {4}});
+    });
     EXPECT_THAT(message, HasSubstr("first behind block 1")) << name_of_value(kind);
   }
 }

@@ -17,7 +17,8 @@ using testing_support::tiny_transformer;
 
 std::vector<AttributionTask> tasks() {
   const auto prompt = random_ids(30, 4);
-  return {{prompt, 1, 30, random_ids(5, 9)}, {prompt, 18, 25, random_ids(1, 8)}, {random_ids(3, 4), 1, 3, random_ids(20, 8)}};
+  return {
+      {prompt, 1, 30, random_ids(5, 9)}, {prompt, 18, 25, random_ids(1, 8)}, {random_ids(3, 4), 1, 3, random_ids(20, 8)}};
 }
 
 class CudaAttribution : public testing::TestWithParam<std::string> {
@@ -38,7 +39,8 @@ TEST_P(CudaAttribution, ValuesAreThoseOfTheCpu) {
         const auto expected = method->run(model_, task, 0), actual = method->run(there, task, 0);
         // Nats: float32 sums in another order. Gradients amplify it, and the surrogate solves with it.
         const bool amplifies = name == "lime" || name.find("gradient") != std::string::npos;
-        expect_close(at::tensor(actual.values), at::tensor(expected.values), amplifies ? 1e-3 : 1e-4, concat(name, ", ", engine));
+        expect_close(at::tensor(actual.values), at::tensor(expected.values), amplifies ? 1e-3 : 1e-4,
+                     concat(name, ", ", engine));
         EXPECT_NEAR(actual.mean_log_probability, expected.mean_log_probability, 1e-4) << name;
       }
       if (name != "leave_one_out" && name != "hierarchical") break;  // the others have no engine

@@ -21,7 +21,8 @@ using testing_support::random_ids;
 constexpr double kRounding = 2e-5;  // nats; float32 sums in another order
 constexpr std::int64_t kAll = 1000;
 
-std::unique_ptr<AttributionMethod> make(std::int64_t keep_sentences, std::int64_t keep_words, EngineKind engine = EngineKind::shared_prefix) {
+std::unique_ptr<AttributionMethod> make(std::int64_t keep_sentences, std::int64_t keep_words,
+                                        EngineKind engine = EngineKind::shared_prefix) {
   AttributionSettings settings;
   settings.keep_sentences = keep_sentences;
   settings.keep_words = keep_words;
@@ -39,7 +40,8 @@ AttributionTask sample_task(std::uint64_t seed = 4) {
 }
 
 /// C of each span by the definition.
-std::vector<float> contributions_of(const Transformer& model, const AttributionTask& task, const std::vector<TokenSpan>& spans) {
+std::vector<float> contributions_of(const Transformer& model, const AttributionTask& task,
+                                    const std::vector<TokenSpan>& spans) {
   AttributionRequest request;
   request.prompt = task.prompt;
   request.removals = spans;
@@ -54,10 +56,12 @@ std::vector<TokenSpan> spans_of(const std::vector<std::size_t>& bounds) {
 }
 
 /// Of spans, the `keep` with the largest contributions.
-std::vector<TokenSpan> largest(const std::vector<TokenSpan>& spans, const std::vector<float>& contributions, std::size_t keep) {
+std::vector<TokenSpan> largest(const std::vector<TokenSpan>& spans, const std::vector<float>& contributions,
+                               std::size_t keep) {
   std::vector<TokenSpan> kept;
   for (std::size_t u = 0; u < spans.size(); ++u) {
-    const auto above = std::count_if(contributions.begin(), contributions.end(), [&](float c) { return c > contributions[u]; });
+    const auto above =
+        std::count_if(contributions.begin(), contributions.end(), [&](float c) { return c > contributions[u]; });
     if (static_cast<std::size_t>(above) < keep) kept.push_back(spans[u]);
   }
   return kept;
@@ -70,7 +74,8 @@ double gap_behind(std::vector<float> contributions, std::size_t keep) {
 }
 
 bool lies_in(const TokenSpan& span, const std::vector<TokenSpan>& units) {
-  return std::any_of(units.begin(), units.end(), [&](const auto& unit) { return span.begin >= unit.begin && span.end <= unit.end; });
+  return std::any_of(units.begin(), units.end(),
+                     [&](const auto& unit) { return span.begin >= unit.begin && span.end <= unit.end; });
 }
 
 class HierarchicalOnArchitecture : public testing::TestWithParam<std::string> {
@@ -85,7 +90,8 @@ TEST_P(HierarchicalOnArchitecture, WithEverythingKeptItIsLeaveOneOut) {
     const auto result = make(kAll, kAll, engine)->run(model_, task, 0);
     const auto exact = expected.contributions();
     ASSERT_EQ(result.values.size(), exact.size());
-    for (std::size_t i = 0; i < exact.size(); ++i) EXPECT_NEAR(result.values[i], exact[i], kRounding) << name_of_value(engine) << i;
+    for (std::size_t i = 0; i < exact.size(); ++i)
+      EXPECT_NEAR(result.values[i], exact[i], kRounding) << name_of_value(engine) << i;
     EXPECT_THAT(result.standard_errors, Each(0.0F));
     EXPECT_NEAR(result.mean_log_probability, expected.mean_log_probability(), kRounding);
     EXPECT_TRUE(result.log_probabilities.empty());
@@ -119,7 +125,9 @@ TEST_P(HierarchicalOnArchitecture, WhatIsNotKeptCarriesItsUnitsShare) {
   for (std::size_t i = task.candidate_begin; i < task.candidate_end; ++i) {
     const TokenSpan token{i, i + 1};
     const auto value = result.values[i - task.candidate_begin];
-    const auto unit = [&](const auto& units) { return std::find_if(units.begin(), units.end(), [&](const auto& u) { return lies_in(token, {u}); }); };
+    const auto unit = [&](const auto& units) {
+      return std::find_if(units.begin(), units.end(), [&](const auto& u) { return lies_in(token, {u}); });
+    };
     const auto word = unit(words), sentence = unit(sentences);
     const bool is_alone = word != words.end() && (word->size() == 1 || lies_in(token, kept_words));
     alone += is_alone;
@@ -127,9 +135,14 @@ TEST_P(HierarchicalOnArchitecture, WhatIsNotKeptCarriesItsUnitsShare) {
     if (is_alone) {
       EXPECT_NEAR(value, exact[i - task.candidate_begin], kRounding) << i;
     } else if (word != words.end()) {
-      EXPECT_NEAR(value, of_words[static_cast<std::size_t>(word - words.begin())] / static_cast<float>(word->size()), kRounding) << i;
+      EXPECT_NEAR(value, of_words[static_cast<std::size_t>(word - words.begin())] / static_cast<float>(word->size()),
+                  kRounding)
+          << i;
     } else {
-      EXPECT_NEAR(value, of_sentences[static_cast<std::size_t>(sentence - sentences.begin())] / static_cast<float>(sentence->size()), kRounding) << i;
+      EXPECT_NEAR(
+          value, of_sentences[static_cast<std::size_t>(sentence - sentences.begin())] / static_cast<float>(sentence->size()),
+          kRounding)
+          << i;
     }
   }
   EXPECT_GE(alone, 3U);

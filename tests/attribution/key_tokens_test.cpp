@@ -52,8 +52,7 @@ TEST(KeyTokens, OptionsAreChecked) {
   };
   EXPECT_NO_THROW(check_key_token_options({0, -1}));
   EXPECT_NO_THROW(check_key_token_options({1, 0}));
-  for (const double alpha : {-0.01, 1.01, std::nan("")})
-    EXPECT_THAT(refusal(alpha, 0.24), HasSubstr("attribution.alpha"));
+  for (const double alpha : {-0.01, 1.01, std::nan("")}) EXPECT_THAT(refusal(alpha, 0.24), HasSubstr("attribution.alpha"));
   for (const double beta : {HUGE_VAL, std::nan("")}) EXPECT_THAT(refusal(0.22, beta), HasSubstr("attribution.beta"));
 }
 
@@ -71,16 +70,14 @@ TEST(KeyTokenCosine, OneEmptySetIsZeroTwoAreMissing) {
   EXPECT_TRUE(std::isnan(key_token_cosine(Flags{}, Flags{})));
 }
 
-TEST(KeyTokenCosine, ComparesTheSamePrompt) {
-  EXPECT_THROW(key_token_cosine(Flags{1}, Flags{1, 0}), ContractViolation);
-}
+TEST(KeyTokenCosine, ComparesTheSamePrompt) { EXPECT_THROW(key_token_cosine(Flags{1}, Flags{1, 0}), ContractViolation); }
 
 TEST(ContributionCosine, LooksAtTheUnionAlone) {
   const Contributions f = {3.0F, 4.0F, 100.0F}, g = {4.0F, 3.0F, -100.0F};
   EXPECT_DOUBLE_EQ(contribution_cosine(f, Flags{1, 0, 0}, g, Flags{0, 1, 0}), 24.0 / 25.0);
   EXPECT_DOUBLE_EQ(contribution_cosine(f, Flags{1, 1, 0}, f, Flags{1, 1, 0}), 1.0);
-  EXPECT_DOUBLE_EQ(
-      contribution_cosine(Contributions{1.0F, 2.0F}, Flags{1, 1}, Contributions{-2.0F, -4.0F}, Flags{0, 0}), -1.0);
+  EXPECT_DOUBLE_EQ(contribution_cosine(Contributions{1.0F, 2.0F}, Flags{1, 1}, Contributions{-2.0F, -4.0F}, Flags{0, 0}),
+                   -1.0);
 }
 
 TEST(ContributionCosine, IsMissingWithoutKeyTokensAndZeroWithoutContributions) {

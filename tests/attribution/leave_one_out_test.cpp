@@ -164,7 +164,7 @@ TEST(AttributionWork, SharedPrefixRunsEveryPositionOnceInFrontAndThoseBehindEach
 TEST(AttributionWork, EqualNeighboursRunOnce) {
   const AttributionTask task{{1, 9, 9, 9, 4}, 1, 5, {7, 8}};
   const auto work = SharedPrefixEngine().run(tiny_transformer(1), task).work;
-  EXPECT_EQ(work.logit_rows, 3U * 2);  // whole, without a 9, without the 4
+  EXPECT_EQ(work.logit_rows, 3U * 2);         // whole, without a 9, without the 4
   EXPECT_EQ(work.positions, 4U + 2 + 4 + 2);  // in front; whole; without a 9; without the 4
 }
 
@@ -203,7 +203,9 @@ TEST_P(Engine, SaysWhichLogProbabilityIsNotFinite) {
   auto model = tiny_transformer(1);
   model.weights().embedding_VD[7].fill_(std::nanf(""));
   const auto engine = make_engine(GetParam(), 4096);
-  EXPECT_THAT(message_of<RuntimeFailure>([&] { engine->run(model, {{1, 7, 3}, 1, 3, {4}}); }),
+  EXPECT_THAT(message_of<RuntimeFailure>([&] {
+                engine->run(model, {{1, 7, 3}, 1, 3, {4}});
+              }),
               AllOf(HasSubstr("not finite"), HasSubstr("answer token 0, removal 0"), HasSubstr("hint")));
 }
 

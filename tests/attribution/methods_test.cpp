@@ -30,8 +30,8 @@ using testing_support::tiny_transformer;
 // Nats. Both sides add float32 numbers in another order.
 constexpr double kRounding = 2e-5;
 
-std::unique_ptr<AttributionMethod> make(const std::string& name, AttributionSettings settings = {}, std::size_t budget = 4096,
-                                        std::uint64_t seed = 1) {
+std::unique_ptr<AttributionMethod> make(const std::string& name, AttributionSettings settings = {},
+                                        std::size_t budget = 4096, std::uint64_t seed = 1) {
   settings.token_budget = static_cast<std::int64_t>(budget);
   return make_attribution_method(name, settings, seed, testing_support::ByteTokenizer());
 }
@@ -57,8 +57,8 @@ class MethodParity : public testing::Test {
       const auto name = entry.get<std::string>();
       const auto model = testing_support::load_transformer(parity(name.substr(0, name.find('.'))));
       const auto range = fixture.integers(name + ".candidates");
-      const AttributionTask task{fixture.integers(name + ".ids"), static_cast<std::size_t>(range[0]), static_cast<std::size_t>(range[1]),
-                                 fixture.integers(name + ".answer")};
+      const AttributionTask task{fixture.integers(name + ".ids"), static_cast<std::size_t>(range[0]),
+                                 static_cast<std::size_t>(range[1]), fixture.integers(name + ".answer")};
       check(model, task, fixture, name, std::to_string(listing["baseline"].get<int>()));
     }
   }
@@ -70,8 +70,10 @@ TEST_F(MethodParity, IsWhatTransformersGives) {
                    const std::string& baseline) {
     for (const std::string method : {"in_place_mask", "baseline", "gradient_x_input", "rollout"}) {
       for (const std::size_t budget : {1, 4096}) {
-        const auto result = make(method, with_baseline(method == "baseline" ? baseline : "auto"), budget)->run(model, task, 0);
-        expect_close(floats(result.values), fixture[concat(name, ".", method)], kRounding, concat(name, ".", method, ".", budget));
+        const auto result =
+            make(method, with_baseline(method == "baseline" ? baseline : "auto"), budget)->run(model, task, 0);
+        expect_close(floats(result.values), fixture[concat(name, ".", method)], kRounding,
+                     concat(name, ".", method, ".", budget));
         EXPECT_NEAR(result.mean_log_probability, fixture.scalar(name + ".score"), kRounding) << name << method;
       }
     }
@@ -85,7 +87,8 @@ TEST_F(MethodParity, IntegratedGradientsAreWhatAutogradGives) {
     for (const std::string start : {"zero", "id"}) {
       const auto what = concat(name, ".integrated_", start);
       for (const std::size_t budget : {1, 4096}) {
-        const auto result = make("integrated_gradients", with_baseline(start == "zero" ? "zero" : baseline), budget)->run(model, task, 0);
+        const auto result =
+            make("integrated_gradients", with_baseline(start == "zero" ? "zero" : baseline), budget)->run(model, task, 0);
         const auto expected = fixture[what];
         // The same 50 points; close to the zero vector norms divide by little, and gradients of 1e3 lose digits.
         expect_close(floats(result.values), expected, start == "zero" ? 2e-3 : 1e-4, what);
@@ -125,7 +128,10 @@ double score_with(const Transformer& model, const AttributionTask& task, Attenti
   auto ids = task.prompt;
   ids.insert(ids.end(), task.answer.begin(), task.answer.end() - 1);
   const auto tokens = testing_support::row_of(ids);
-  const auto logits = model.logits(model.hidden(tokens, at::arange(tokens.size(1), at::kLong), context)).squeeze(0).to(at::kDouble).log_softmax(1);
+  const auto logits = model.logits(model.hidden(tokens, at::arange(tokens.size(1), at::kLong), context))
+                          .squeeze(0)
+                          .to(at::kDouble)
+                          .log_softmax(1);
   double sum = 0;
   for (std::size_t k = 0; k < task.answer.size(); ++k)
     sum += logits[static_cast<std::int64_t>(task.prompt.size() - 1 + k)][task.answer[k]].item<double>();
@@ -134,7 +140,8 @@ double score_with(const Transformer& model, const AttributionTask& task, Attenti
 
 std::vector<AttributionTask> tasks() {
   const auto prompt = random_ids(30, 4);
-  return {{prompt, 0, 30, random_ids(5, 9)}, {prompt, 12, 25, random_ids(1, 8)}, {random_ids(3, 4), 1, 3, random_ids(20, 8)}};
+  return {
+      {prompt, 0, 30, random_ids(5, 9)}, {prompt, 12, 25, random_ids(1, 8)}, {random_ids(3, 4), 1, 3, random_ids(20, 8)}};
 }
 
 TEST_P(MethodOnArchitecture, InPlaceMaskIsOneFullPassForEachCandidate) {
@@ -162,7 +169,8 @@ TEST_P(MethodOnArchitecture, BaselineIsOneFullPassForEachCandidate) {
       for (std::size_t i = 0; i < task.candidates(); ++i) {
         auto other = task.prompt;
         other[task.candidate_begin + i] = 3;
-        EXPECT_NEAR(result.values[i], base - mean_log_probability(score_answers(model, {{other, task.answer}}).front()), kRounding);
+        EXPECT_NEAR(result.values[i], base - mean_log_probability(score_answers(model, {{other, task.answer}}).front()),
+                    kRounding);
       }
     }
   }
@@ -197,7 +205,9 @@ TEST_P(MethodOnArchitecture, GradientIsTheDifferenceQuotient) {
 TEST_P(MethodOnArchitecture, IntegratedGradientsAreComplete) {
   const auto model = testing_support::tiny_transformer_of(GetParam());
   const AttributionTask task{random_ids(12, 4), 3, 9, random_ids(3, 9)};
-  const auto scored = [&](const std::vector<TokenId>& prompt) { return mean_log_probability(score_answers(model, {{prompt, task.answer}}).front()); };
+  const auto scored = [&](const std::vector<TokenId>& prompt) {
+    return mean_log_probability(score_answers(model, {{prompt, task.answer}}).front());
+  };
   auto start = task.prompt;
   std::fill(start.begin() + 3, start.begin() + 9, 5);
   const double gain = scored(task.prompt) - scored(start);
@@ -248,7 +258,8 @@ TEST_P(MethodOnArchitecture, WantingWeightsDoesNotChangeTheModel) {
     const auto& weights = context.seen[static_cast<std::size_t>(layer)];
     EXPECT_LE(testing_support::largest_difference(weights.sum(3), at::ones({1, model.config().heads, 20})), 1e-5);
     auto hidden = at::ones({20, 20}, at::kBool).tril().logical_not();
-    if (const auto window = model.config().window_of(layer)) hidden = hidden.logical_or(at::ones({20, 20}, at::kBool).tril(-window));
+    if (const auto window = model.config().window_of(layer))
+      hidden = hidden.logical_or(at::ones({20, 20}, at::kBool).tril(-window));
     EXPECT_EQ(weights.masked_select(hidden).abs().sum().item<double>(), 0.0) << "layer " << layer;
   }
 }
@@ -278,7 +289,8 @@ TEST(Methods, TrainableWeightsKeepTheirGradients) {
 class EveryMethod : public testing::TestWithParam<std::string> {
  protected:
   std::string refusal(const AttributionTask& task) const {
-    return message_of<UserError>([&] { make(GetParam(), testing_support::small_settings(GetParam()))->run(tiny_transformer(1), task, 0); });
+    return message_of<UserError>(
+        [&] { make(GetParam(), testing_support::small_settings(GetParam()))->run(tiny_transformer(1), task, 0); });
   }
 };
 
@@ -292,11 +304,14 @@ TEST_P(EveryMethod, RefusesTasksWithoutMeaning) {
 TEST_P(EveryMethod, SaysThatAModelHasDiverged) {
   auto model = tiny_transformer(1);
   model.weights().embedding_VD[7].fill_(std::nanf(""));
-  EXPECT_THAT(message_of<RuntimeFailure>([&] { make(GetParam(), testing_support::small_settings(GetParam()))->run(model, {{1, 9, 3, 7}, 1, 3, {4}}, 0); }),
+  EXPECT_THAT(message_of<RuntimeFailure>([&] {
+                make(GetParam(), testing_support::small_settings(GetParam()))->run(model, {{1, 9, 3, 7}, 1, 3, {4}}, 0);
+              }),
               HasSubstr("not finite"));
 }
 
-INSTANTIATE_TEST_SUITE_P(Names, EveryMethod, testing::ValuesIn(attribution_methods()), [](const auto& test) { return test.param; });
+INSTANTIATE_TEST_SUITE_P(Names, EveryMethod, testing::ValuesIn(attribution_methods()),
+                         [](const auto& test) { return test.param; });
 
 TEST(MethodSettings, AreChecked) {
   const auto refusal = [](const std::string& method, const auto& change) {
@@ -309,7 +324,8 @@ TEST(MethodSettings, AreChecked) {
   EXPECT_THAT(refusal("gradients", nothing), AllOf(HasSubstr("attribution.method"), HasSubstr("integrated_gradients")));
   EXPECT_THAT(refusal("baseline", [](auto& s) { s.baseline = "zero"; }), HasSubstr("attribution.baseline"));
   EXPECT_NO_THROW(check_attribution_settings("integrated_gradients", with_baseline("zero")));
-  for (const char* text : {"-1", "", "one", "1x"}) EXPECT_THAT(refusal("baseline", [&](auto& s) { s.baseline = text; }), HasSubstr("attribution.baseline"));
+  for (const char* text : {"-1", "", "one", "1x"})
+    EXPECT_THAT(refusal("baseline", [&](auto& s) { s.baseline = text; }), HasSubstr("attribution.baseline"));
   EXPECT_THAT(refusal("shapley", [](auto& s) { s.permutations = 3; }), HasSubstr("even"));
   EXPECT_THAT(refusal("shapley", [](auto& s) { s.permutations = 0; }), HasSubstr("attribution.permutations"));
   EXPECT_THAT(refusal("lime", [](auto& s) { s.samples = 1; }), HasSubstr("attribution.samples"));
@@ -323,12 +339,18 @@ TEST(MethodSettings, AreChecked) {
 TEST(MethodSettings, ThatAMethodDoesNotHeedAreRefused) {
   using Change = void (*)(AttributionSettings&);
   const std::vector<std::pair<std::string, Change>> changes = {
-      {"engine", [](auto& s) { s.engine = EngineKind::reference; }}, {"unit", [](auto& s) { s.unit = RemovalUnit::word; }},
-      {"verify", [](auto& s) { s.verify = 3; }},                     {"baseline", [](auto& s) { s.baseline = "7"; }},
-      {"steps", [](auto& s) { s.steps = 12; }},                      {"permutations", [](auto& s) { s.permutations = 8; }},
-      {"samples", [](auto& s) { s.samples = 16; }},                  {"keep_probability", [](auto& s) { s.keep_probability = 0.4; }},
-      {"surrogate", [](auto& s) { s.surrogate = Surrogate::ridge; }}, {"penalty", [](auto& s) { s.penalty = 0.02; }},
-      {"keep_sentences", [](auto& s) { s.keep_sentences = 3; }},     {"keep_words", [](auto& s) { s.keep_words = 9; }}};
+      {"engine", [](auto& s) { s.engine = EngineKind::reference; }},
+      {"unit", [](auto& s) { s.unit = RemovalUnit::word; }},
+      {"verify", [](auto& s) { s.verify = 3; }},
+      {"baseline", [](auto& s) { s.baseline = "7"; }},
+      {"steps", [](auto& s) { s.steps = 12; }},
+      {"permutations", [](auto& s) { s.permutations = 8; }},
+      {"samples", [](auto& s) { s.samples = 16; }},
+      {"keep_probability", [](auto& s) { s.keep_probability = 0.4; }},
+      {"surrogate", [](auto& s) { s.surrogate = Surrogate::ridge; }},
+      {"penalty", [](auto& s) { s.penalty = 0.02; }},
+      {"keep_sentences", [](auto& s) { s.keep_sentences = 3; }},
+      {"keep_words", [](auto& s) { s.keep_words = 9; }}};
   for (const auto& method : attribution_methods()) {
     const auto& heeded = facts_of(method).settings;
     for (const auto& [name, change] : changes) {
@@ -338,11 +360,13 @@ TEST(MethodSettings, ThatAMethodDoesNotHeedAreRefused) {
         EXPECT_NO_THROW(check_attribution_settings(method, settings)) << method << " " << name;
       } else {
         EXPECT_THAT(message_of<UserError>([&] { check_attribution_settings(method, settings); }),
-                    AllOf(HasSubstr(concat("attribution.", name)), HasSubstr(concat(method, " does not heed it")), HasSubstr("leave it at")));
+                    AllOf(HasSubstr(concat("attribution.", name)), HasSubstr(concat(method, " does not heed it")),
+                          HasSubstr("leave it at")));
       }
     }
     for (const auto& name : heeded)
-      EXPECT_TRUE(std::any_of(changes.begin(), changes.end(), [&](const auto& c) { return c.first == name; })) << name << " is no setting";
+      EXPECT_TRUE(std::any_of(changes.begin(), changes.end(), [&](const auto& c) { return c.first == name; }))
+          << name << " is no setting";
   }
 }
 
@@ -354,7 +378,8 @@ TEST(MethodSettings, AreToldAsFarAsTheyAreHeeded) {
   words.unit = RemovalUnit::word;
   words.verify = 2;
   EXPECT_EQ(used_settings("leave_one_out", words, tokenizer), (Told{{"engine", "shared_prefix"}, {"unit", "word"}}));
-  EXPECT_EQ(used_settings("integrated_gradients", with_baseline("zero"), tokenizer), (Told{{"baseline", "zero"}, {"steps", "50"}}));
+  EXPECT_EQ(used_settings("integrated_gradients", with_baseline("zero"), tokenizer),
+            (Told{{"baseline", "zero"}, {"steps", "50"}}));
   EXPECT_EQ(used_settings("baseline", {}, tokenizer), (Told{{"baseline", std::to_string(default_baseline_id(tokenizer))}}));
   EXPECT_EQ(used_settings("lime", {}, tokenizer),
             (Told{{"samples", "64"}, {"keep_probability", "0.5"}, {"surrogate", "lasso"}, {"penalty", "0.01"}}));
@@ -365,7 +390,9 @@ TEST(MethodSettings, AreToldAsFarAsTheyAreHeeded) {
 
 TEST(Baseline, OutsideTheVocabularyIsRefused) {
   for (const std::string name : {"baseline", "integrated_gradients"})
-    EXPECT_THAT(message_of<UserError>([&] { make(name, with_baseline("61"))->run(tiny_transformer(1), {{1, 2, 3}, 1, 3, {4}}, 0); }),
+    EXPECT_THAT(message_of<UserError>([&] {
+                  make(name, with_baseline("61"))->run(tiny_transformer(1), {{1, 2, 3}, 1, 3, {4}}, 0);
+                }),
                 AllOf(HasSubstr("attribution.baseline"), HasSubstr("61")));
 }
 

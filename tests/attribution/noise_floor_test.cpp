@@ -99,7 +99,10 @@ TEST(NoiseFloor, OfAPromptOfTwoTokens) {
 
 TEST(NoiseFloor, NeedsATask) {
   for (const auto& name : attribution_methods())
-    EXPECT_THROW(measure_noise_floor(*method_of(name, testing_support::small_settings(name)), tiny_transformer(1), {{1, 2}, 1, 2, {}}), UserError) << name;
+    EXPECT_THROW(measure_noise_floor(*method_of(name, testing_support::small_settings(name)), tiny_transformer(1),
+                                     {{1, 2}, 1, 2, {}}),
+                 UserError)
+        << name;
 }
 
 }  // namespace

@@ -13,7 +13,8 @@ TEST(GaussLegendre, IntegratesPolynomialsExactly) {
     ASSERT_EQ(rule.points.size(), static_cast<std::size_t>(points));
     for (std::int64_t degree = 0; degree < 2 * points; ++degree) {
       double sum = 0;
-      for (std::size_t i = 0; i < rule.points.size(); ++i) sum += rule.weights[i] * std::pow(rule.points[i], static_cast<double>(degree));
+      for (std::size_t i = 0; i < rule.points.size(); ++i)
+        sum += rule.weights[i] * std::pow(rule.points[i], static_cast<double>(degree));
       EXPECT_NEAR(sum, 1.0 / static_cast<double>(degree + 1), 1e-13) << points << " points, degree " << degree;
     }
   }

@@ -67,7 +67,8 @@ TEST(ShapleyOfOrders, OverAllOrdersAreTheShapleyValues) {
   for (const std::int64_t players : {1, 2, 3, 4, 5}) {
     const auto expected = exact_shapley(static_cast<std::size_t>(players), random_game);
     const auto actual = shapley_of_orders(all_orders(players), 1, random_game).values;
-    for (std::size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(actual[i], expected[i], 1e-12) << players << " players, " << i;
+    for (std::size_t i = 0; i < expected.size(); ++i)
+      EXPECT_NEAR(actual[i], expected[i], 1e-12) << players << " players, " << i;
   }
 }
 
@@ -75,7 +76,8 @@ TEST(ShapleyOfOrders, OfAnAdditiveGameAreItsTermsWithoutError) {
   const std::vector<double> terms = {0.5, -2, 3, 0};
   const auto game = [&](const std::vector<Coalition>& coalitions) {
     std::vector<double> worth;
-    for (const auto& coalition : coalitions) worth.push_back(std::inner_product(terms.begin(), terms.end(), coalition.begin(), 7.0));
+    for (const auto& coalition : coalitions)
+      worth.push_back(std::inner_product(terms.begin(), terms.end(), coalition.begin(), 7.0));
     return worth;
   };
   const auto estimate = shapley_of_orders(antithetic_orders(4, 6, 1, 0), 2, game);
@@ -89,7 +91,8 @@ TEST(ShapleyOfOrders, PairsRemoveWhatPairsOfPlayersDo) {
   // In a game of single players and pairs each antithetic pair of orders is exact by itself.
   const auto game = [](const std::vector<Coalition>& coalitions) {
     std::vector<double> worth;
-    for (const auto& c : coalitions) worth.push_back(2.0 * c[0] - c[1] + 3.0 * c[0] * c[1] - 4.0 * c[2] * c[3] + 0.5 * c[1] * c[3]);
+    for (const auto& c : coalitions)
+      worth.push_back(2.0 * c[0] - c[1] + 3.0 * c[0] * c[1] - 4.0 * c[2] * c[3] + 0.5 * c[1] * c[3]);
     return worth;
   };
   const auto expected = exact_shapley(4, game);
@@ -117,7 +120,8 @@ TEST(ShapleyOfOrders, ErrorsCoverTheTruth) {
   int inside = 0, all = 0;
   for (std::uint64_t item = 0; item < 200; ++item) {
     const auto estimate = shapley_of_orders(antithetic_orders(6, 40, 3, item), 2, random_game);
-    for (std::size_t i = 0; i < 6; ++i, ++all) inside += std::abs(estimate.values[i] - expected[i]) < 2 * estimate.standard_errors[i];
+    for (std::size_t i = 0; i < 6; ++i, ++all)
+      inside += std::abs(estimate.values[i] - expected[i]) < 2 * estimate.standard_errors[i];
   }
   // 2 standard errors of 20 samples cover about 94 %; seeds are fixed, so this is no matter of luck.
   EXPECT_GT(inside, 0.90 * all);
@@ -157,7 +161,8 @@ TEST_P(CoalitionsOnArchitecture, AreShorterPrompts) {
         for (std::size_t i = begin; i < end; ++i)
           if (coalitions[c][i - begin]) shorter.push_back(prompt[i]);
         shorter.insert(shorter.end(), prompt.begin() + static_cast<std::ptrdiff_t>(end), prompt.end());
-        EXPECT_NEAR(scores[c], mean_log_probability(score_answers(model, {{shorter, task.answer}}).front()), kRounding) << begin << " " << c;
+        EXPECT_NEAR(scores[c], mean_log_probability(score_answers(model, {{shorter, task.answer}}).front()), kRounding)
+            << begin << " " << c;
       }
       const auto calls = scorer.work().model_calls;
       EXPECT_EQ(scorer.score(coalitions), scores);

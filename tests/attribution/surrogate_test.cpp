@@ -39,8 +39,9 @@ TEST(Lasso, FindsALinearGameWhenThePenaltyIsSmall) {
 /// The design of all 2^n masks is orthogonal: each standardized coefficient is shrunk by the penalty, by itself.
 TEST(Lasso, OfAnOrthogonalDesignIsSoftThresholding) {
   std::vector<Coalition> masks;
-  for (int code = 0; code < 16; ++code) masks.push_back({static_cast<std::uint8_t>(code & 1), static_cast<std::uint8_t>(code >> 1 & 1),
-                                                          static_cast<std::uint8_t>(code >> 2 & 1), static_cast<std::uint8_t>(code >> 3 & 1)});
+  for (int code = 0; code < 16; ++code)
+    masks.push_back({static_cast<std::uint8_t>(code & 1), static_cast<std::uint8_t>(code >> 1 & 1),
+                     static_cast<std::uint8_t>(code >> 2 & 1), static_cast<std::uint8_t>(code >> 3 & 1)});
   const std::vector<double> terms = {2, -1, 0.3, 0.1};
   const double penalty = 0.1;  // a column's deviation is 1/2: the floor of a coefficient is 0.2
   const auto fit = fit_lasso(masks, linear_scores(masks, terms, 1), penalty);
@@ -66,11 +67,13 @@ TEST(Lasso, MeetsTheConditionsOfTheMinimum) {
         for (const auto& mask : masks) mean += mask[j] / 64.0;
         const double deviation = std::sqrt(mean * (1 - mean));
         for (std::size_t i = 0; i < masks.size(); ++i) {
-          const double residual = scores[i] - fit.intercept - std::inner_product(masks[i].begin(), masks[i].end(), fit.coefficients.begin(), 0.0);
+          const double residual = scores[i] - fit.intercept -
+                                  std::inner_product(masks[i].begin(), masks[i].end(), fit.coefficients.begin(), 0.0);
           product += (masks[i][j] - mean) / deviation * residual / 64.0;
         }
         if (fit.coefficients[j] != 0) {
-          EXPECT_NEAR(product, std::copysign(penalty, fit.coefficients[j]), 1e-6) << candidates << " " << penalty << " " << j;
+          EXPECT_NEAR(product, std::copysign(penalty, fit.coefficients[j]), 1e-6)
+              << candidates << " " << penalty << " " << j;
         } else {
           EXPECT_LE(std::abs(product), penalty + 1e-6) << candidates << " " << penalty << " " << j;
         }
@@ -83,7 +86,6 @@ TEST(Lasso, MeetsTheConditionsOfTheMinimum) {
     }
   }
 }
-
 
 /// Expected values by scikit-learn 1.9.1: StandardScaler and Lasso(tol=1e-14), coefficients divided by the scale, as
 /// ContextCite does; Ridge(solver="cholesky") with sample weights.
@@ -133,7 +135,8 @@ TEST(Ridge, MeetsTheConditionsOfTheMinimum) {
   const auto fit = fit_ridge(masks, scores, weights, 0.3);
   std::vector<double> slope(10, 0);  // of the objective / 2, by every coefficient and the intercept
   for (std::size_t i = 0; i < masks.size(); ++i) {
-    const double residual = scores[i] - fit.intercept - std::inner_product(masks[i].begin(), masks[i].end(), fit.coefficients.begin(), 0.0);
+    const double residual =
+        scores[i] - fit.intercept - std::inner_product(masks[i].begin(), masks[i].end(), fit.coefficients.begin(), 0.0);
     for (std::size_t j = 0; j < 9; ++j) slope[j] -= weights[i] * masks[i][j] * residual;
     slope[9] -= weights[i] * residual;
   }

@@ -46,13 +46,16 @@ TEST_P(TwoModels, AreLookedAtBothOrRefused) {
   const auto plain = method->run(tiny_transformer(1), task(), 0), with_itself = method->run(pair_of(1), task(), 0),
              with_other = method->run(pair_of(2), task(), 0);
   // z - scale * relu(z - z) = z.
-  expect_close(at::tensor(with_itself.values), at::tensor(plain.values), GetParam() == "lime" ? 5e-5 : kRounding, GetParam());
-  EXPECT_GT((at::tensor(with_other.values) - at::tensor(plain.values)).abs().max().item<double>(), 1e-3) << "the second model counts";
+  expect_close(at::tensor(with_itself.values), at::tensor(plain.values), GetParam() == "lime" ? 5e-5 : kRounding,
+               GetParam());
+  EXPECT_GT((at::tensor(with_other.values) - at::tensor(plain.values)).abs().max().item<double>(), 1e-3)
+      << "the second model counts";
   const double expected = mean_log_probability(score_answers(pair_of(2), {{task().prompt, task().answer}}).front());
   EXPECT_NEAR(with_other.mean_log_probability, expected, kRounding);
 }
 
-INSTANTIATE_TEST_SUITE_P(Methods, TwoModels, testing::ValuesIn(attribution_methods()), [](const auto& test) { return test.param; });
+INSTANTIATE_TEST_SUITE_P(Methods, TwoModels, testing::ValuesIn(attribution_methods()),
+                         [](const auto& test) { return test.param; });
 
 TEST(TwoModelsTogether, AReplacedTokenIsReplacedForBoth) {
   const auto model = pair_of(2);
@@ -70,7 +73,8 @@ TEST(TwoModelsTogether, TheSharedPrefixEngineLeavesThemToTheReference) {
   EXPECT_TRUE(SharedPrefixEngine().is_reference_for(pair_of(2)));
   EXPECT_FALSE(SharedPrefixEngine().is_reference_for(tiny_transformer(1)));
   EXPECT_TRUE(ReferenceEngine().is_reference_for(tiny_transformer(1)));
-  EXPECT_EQ(SharedPrefixEngine().run(pair_of(2), task()).log_probabilities, ReferenceEngine().run(pair_of(2), task()).log_probabilities);
+  EXPECT_EQ(SharedPrefixEngine().run(pair_of(2), task()).log_probabilities,
+            ReferenceEngine().run(pair_of(2), task()).log_probabilities);
 }
 
 }  // namespace

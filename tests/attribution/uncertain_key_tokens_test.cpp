@@ -31,8 +31,9 @@ TEST(UncertainKeyTokens, TheRelativeFloorCarriesTheNoiseOfTheLargest) {
 }
 
 TEST(UncertainKeyTokens, EveryTokenHasItsOwnError) {
-  EXPECT_THAT(uncertain({0.5F, 0.34F, 0.34F}, 0.0, {0, 0.1F, 0.01F}), ElementsAre(0, 1, 0));  // margin 0.1 against 0.196 and 0.0196
-  EXPECT_THAT(uncertain({0.5F, 0.0F}, 0.0, {std::nanf(""), 0}), ElementsAre(1, 0));            // an unknown error
+  EXPECT_THAT(uncertain({0.5F, 0.34F, 0.34F}, 0.0, {0, 0.1F, 0.01F}),
+              ElementsAre(0, 1, 0));                                                 // margin 0.1 against 0.196 and 0.0196
+  EXPECT_THAT(uncertain({0.5F, 0.0F}, 0.0, {std::nanf(""), 0}), ElementsAre(1, 0));  // an unknown error
 }
 
 TEST(UncertainKeyTokens, OfNothingAreNothing) {

@@ -23,7 +23,9 @@ TEST(CellId, IsSafeAsAFileName) {
   c.method.name = "\xC3\xA4|;$(x)";
   const auto id = cell_id(c);
   for (const char character : id)
-    EXPECT_TRUE(std::isalnum(static_cast<unsigned char>(character)) || character == '-' || character == '_' || character == '.') << id;
+    EXPECT_TRUE(std::isalnum(static_cast<unsigned char>(character)) || character == '-' || character == '_' ||
+                character == '.')
+        << id;
   EXPECT_EQ(cell_file("folder", id).parent_path(), "folder/cells");
   EXPECT_EQ(cell_file("folder", id).filename(), id + ".h5");
 }

@@ -28,8 +28,10 @@ class Fingerprints : public testing_support::SmallCampaign {
       p.resolved_configuration = resolved_configuration(c, made, data);
       return fingerprint_of(p);
     };
-    return {{Made::target, target_fingerprint(session_, c, data)}, {Made::baseline, of_file(Made::baseline)},
-            {Made::cell, of_file(Made::cell)}, {Made::training, training_identity(c, {data, "model", "tokenizer"})}};
+    return {{Made::target, target_fingerprint(session_, c, data)},
+            {Made::baseline, of_file(Made::baseline)},
+            {Made::cell, of_file(Made::cell)},
+            {Made::training, training_identity(c, {data, "model", "tokenizer"})}};
   }
 };
 
@@ -41,7 +43,8 @@ TEST_F(Fingerprints, ChangeWithExactlyTheOptionsThatSaySo) {
     const auto option = option_table(c)[i];
     if (option.role == Role::input_path) continue;  // contents count: below
     change(option);
-    for (const auto& [made, text] : all(c)) EXPECT_EQ(text != before.at(made), option.affects.has(made)) << option.key << " " << name_of_value(made);
+    for (const auto& [made, text] : all(c))
+      EXPECT_EQ(text != before.at(made), option.affects.has(made)) << option.key << " " << name_of_value(made);
   }
 }
 
@@ -52,7 +55,8 @@ TEST_F(Fingerprints, HoldWhatLiesAtAPathAndNotThePath) {
     write_text(folder_ / "c.txt", "I cannot say.\n");
     std::filesystem::copy(folder_ / "model", folder_ / "same");
     save_checkpoint(folder_ / "other", testing_support::small_config(),
-                    testing_support::tiny_transformer(2, testing_support::small_config()).weights(), testing_support::trained_tokenizer());
+                    testing_support::tiny_transformer(2, testing_support::small_config()).weights(),
+                    testing_support::trained_tokenizer());
   }
   world_.barrier();
   const auto at = [&](const char* answers, const char* model) {

@@ -43,7 +43,8 @@ TEST_F(ModelDigest, SeesTheSmallestChangeOfAnyWeight) {
 TEST_F(ModelDigest, SeesTypeAndShape) {
   auto zeros = [&](at::ScalarType type) {
     auto weights = clone_weights(model_.weights());
-    for (auto& [name, tensor] : named_tensors(weights)) tensor.set_data(at::zeros_like(tensor, at::TensorOptions().dtype(type)));
+    for (auto& [name, tensor] : named_tensors(weights))
+      tensor.set_data(at::zeros_like(tensor, at::TensorOptions().dtype(type)));
     return digest_of(world_, Transformer(tiny_config(), std::move(weights)));
   };
   EXPECT_NE(zeros(at::kHalf), zeros(at::kBFloat16)) << "the same bytes";

@@ -17,15 +17,18 @@ using testing_support::message_of;
 class Plan : public testing::Test {
  protected:
   Plan() {
-    for (const auto* name : {"m1", "m2"}) folder_.write(concat("models/", name, ".ini"), concat("[model]\nname = ", name, "\n"));
-    for (const auto* name : {"d1", "d2"}) folder_.write(concat("datasets/", name, ".ini"), concat("[dataset]\nname = ", name, "\n"));
+    for (const auto* name : {"m1", "m2"})
+      folder_.write(concat("models/", name, ".ini"), concat("[model]\nname = ", name, "\n"));
+    for (const auto* name : {"d1", "d2"})
+      folder_.write(concat("datasets/", name, ".ini"), concat("[dataset]\nname = ", name, "\n"));
     folder_.write("methods/cheap.ini", "[method]\nforget = ga\n");
     folder_.write("methods/costly.ini", "[method]\nforget = npo\nretain = kl\nlearning_rate = 0.5\n");
     folder_.write("methods/twin.ini", "[method]\nforget = ga\n");
     folder_.write("methods/broken.ini", "[method]\nforget = magic\n");
   }
   std::vector<Pair> plan(const std::string& campaign, std::vector<std::string> more = {}) const {
-    more.insert(more.begin(), {"--config", folder_.write("c.ini", "[unlearn]\nlearning_rate = 0.1\n[campaign]\n" + campaign).string()});
+    more.insert(more.begin(),
+                {"--config", folder_.write("c.ini", "[unlearn]\nlearning_rate = 0.1\n[campaign]\n" + campaign).string()});
     const CommandLine line("reproduce", more);
     return make_plan(line, line.resolve().campaign);
   }
@@ -40,7 +43,8 @@ class Plan : public testing::Test {
 TEST_F(Plan, IsModelsTimesDatasetsWithMethodsTimesSeedsTheCostliestFirst) {
   const auto pairs = plan("models = m1, m2\ndatasets = d1, d2\nmethods = cheap, costly\nseeds = 1, 2\n");
   ASSERT_EQ(pairs.size(), 4U);
-  EXPECT_THAT(ids(pairs[0]), ElementsAre("m1__d1__npo_kl__seed1", "m1__d1__npo_kl__seed2", "m1__d1__ga__seed1", "m1__d1__ga__seed2"));
+  EXPECT_THAT(ids(pairs[0]),
+              ElementsAre("m1__d1__npo_kl__seed1", "m1__d1__npo_kl__seed2", "m1__d1__ga__seed1", "m1__d1__ga__seed2"));
   EXPECT_EQ(ids(pairs[1]).front(), "m1__d2__npo_kl__seed1");
   EXPECT_EQ(ids(pairs[2]).front(), "m2__d1__npo_kl__seed1");
   EXPECT_EQ(pairs[3].configuration.model.name + pairs[3].configuration.dataset.name, "m2d2");
@@ -63,7 +67,8 @@ TEST_F(Plan, WithoutNamesIsTheConfigurationItself) {
 }
 
 TEST_F(Plan, RefusesWhatCannotRun) {
-  EXPECT_THAT(message_of<UserError>([&] { plan("methods = cheap, twin\n"); }), HasSubstr("two cells are called model__dataset__ga__seed0"));
+  EXPECT_THAT(message_of<UserError>([&] { plan("methods = cheap, twin\n"); }),
+              HasSubstr("two cells are called model__dataset__ga__seed0"));
   EXPECT_THAT(message_of<UserError>([&] { plan("seeds = \n"); }), HasSubstr("the campaign has no cells"));
   EXPECT_THAT(message_of<UserError>([&] { plan("methods = cheap, broken\n"); }), HasSubstr("magic"));
   EXPECT_THAT(message_of<UserError>([&] { plan("models = m1, m3\n"); }), HasSubstr("m3"));

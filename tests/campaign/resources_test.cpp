@@ -50,20 +50,24 @@ TEST(TrainingDevice, OnTheCpuNothingCanBeOffloaded) {
   TrainExecution execution;
   EXPECT_NO_THROW(check_training_device(execution, at::kCPU));
   execution.offload_optimizer = true;
-  EXPECT_THAT(message_of<UserError>([&] { check_training_device(execution, at::kCPU); }), HasSubstr("train.offload_optimizer"));
+  EXPECT_THAT(message_of<UserError>([&] { check_training_device(execution, at::kCPU); }),
+              HasSubstr("train.offload_optimizer"));
 }
 
 class Resources : public testing_support::SmallCampaign {
  protected:
-  LanguageModel prepare(const Configuration& c) { return prepare_model(session_, c, load_dataset(c.dataset), out_ / "target"); }
+  LanguageModel prepare(const Configuration& c) {
+    return prepare_model(session_, c, load_dataset(c.dataset), out_ / "target");
+  }
 };
 
 TEST_F(Resources, AGivenModelIsLoadedAsItIs) {
   const auto model = prepare(configuration());
   EXPECT_EQ(model.folder, folder_ / "model");
-  EXPECT_EQ(testing_support::first_difference(model.transformer.weights(),
-                                              testing_support::tiny_transformer(1, testing_support::small_config()).weights()),
-            "");
+  EXPECT_EQ(
+      testing_support::first_difference(model.transformer.weights(),
+                                        testing_support::tiny_transformer(1, testing_support::small_config()).weights()),
+      "");
   EXPECT_FALSE(std::filesystem::exists(out_ / "target"));
 }
 
@@ -94,7 +98,8 @@ TEST_F(Resources, ATargetIsMadeAnewFromOtherWeightsUnderTheSamePath) {
   if (session_.is_root()) {
     std::filesystem::remove_all(folder_ / "model");
     save_checkpoint(folder_ / "model", testing_support::small_config(),
-                    testing_support::tiny_transformer(2, testing_support::small_config()).weights(), testing_support::trained_tokenizer());
+                    testing_support::tiny_transformer(2, testing_support::small_config()).weights(),
+                    testing_support::trained_tokenizer());
   }
   world_.barrier();
   prepare(c);

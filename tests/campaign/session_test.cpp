@@ -52,7 +52,8 @@ TEST_F(SessionOf, RefusesAnOutputThatCannotBeAFolder) {
   if (world_.is_root()) std::ofstream(folder_.path() / "file") << "in the way";
   world_.barrier();
   const Session session(world_, cpu());
-  EXPECT_THAT(message_of<UserError>([&] { session.open_output((folder_.path() / "file/out").string()); }), HasSubstr("file/out"));
+  EXPECT_THAT(message_of<UserError>([&] { session.open_output((folder_.path() / "file/out").string()); }),
+              HasSubstr("file/out"));
 }
 
 TEST(LibraryVersions, NameWhatNumbersDependOn) {

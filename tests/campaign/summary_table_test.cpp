@@ -32,7 +32,8 @@ std::vector<std::string> lines_of(const std::vector<CellRecord>& records) {
 }
 
 TEST(SummaryTable, HasARowACellWithShareAndCounts) {
-  auto first = record_with("first", {{"unlearned_right_forget", 1, 3, 1.0 / 3, 0, 1}, {"destructive", 0, 0, std::nan(""), 0, 1}});
+  auto first =
+      record_with("first", {{"unlearned_right_forget", 1, 3, 1.0 / 3, 0, 1}, {"destructive", 0, 0, std::nan(""), 0, 1}});
   first.probes = {probe("focus_on_key", "FocusOnKey"), probe("probab", "Probab")};
   auto second = record_with(std::string(50, 'x'), {{"recovery_probab", 2, 2, 1, 0, 1}});
   second.probes = first.probes;

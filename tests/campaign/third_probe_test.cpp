@@ -22,7 +22,8 @@ class Crib : public Probe {
   void attempt(const ProbeTask& task, ProbeRecord& record) const override {
     for (std::size_t a = 0; a < task.budget; ++a) record.attempt_labels.push_back(concat("look ", a));
     for (const auto q : task.probed)
-      for (std::size_t a = 0; a < task.budget; ++a) record.answer.push_back(a + 1 == task.budget ? task.questions[q].pair.answer : "");
+      for (std::size_t a = 0; a < task.budget; ++a)
+        record.answer.push_back(a + 1 == task.budget ? task.questions[q].pair.answer : "");
   }
 };
 
@@ -49,7 +50,8 @@ class ThirdProbe : public testing::Test {
   }
 
   Communicator world_ = Communicator::world();
-  std::vector<AskedQuestion> questions_ = ask_questions(testing_support::small_dataset(), testing_support::ByteTokenizer(), {}, 0, 3);
+  std::vector<AskedQuestion> questions_ =
+      ask_questions(testing_support::small_dataset(), testing_support::ByteTokenizer(), {}, 0, 3);
   std::vector<ProbeRow> table_ = probe_table();
   EvaluationOptions options_;
 };

@@ -27,7 +27,9 @@ class UnlearnInputs : public testing::Test {
     c_.unlearn.chunk_length = 5;
   }
   UnlearnData read() const { return unlearn_data(c_, dataset_, ByteTokenizer(), c_.prompt.resolve()); }
-  std::string refusal() const { return message_of<UserError>([&] { read(); }); }
+  std::string refusal() const {
+    return message_of<UserError>([&] { read(); });
+  }
   /// Reads the file as the one that the method asks for.
   void give(const std::string& text, const std::string& forget = "dpo") {
     const auto file = folder_.write("file.txt", text).string();
@@ -95,9 +97,12 @@ TEST_F(UnlearnInputs, AnswersToPreferAreDrawnFromLinesBySeed) {
 }
 
 TEST_F(UnlearnInputs, AnswersToPreferOfEachQuestion) {
-  give("{\"question\": \"When?\", \"answer\": \"c\"}\n{\"question\": \"Who?\", \"answer\": \"a\"}\n{\"question\": \"Where?\", \"answer\": \"b\"}\n");
+  give(
+      "{\"question\": \"When?\", \"answer\": \"c\"}\n{\"question\": \"Who?\", \"answer\": \"a\"}\n{\"question\": "
+      "\"Where?\", \"answer\": \"b\"}\n");
   const auto data = read();
-  EXPECT_EQ(answer_of((*data.alternates)[0]) + answer_of((*data.alternates)[1]) + answer_of((*data.alternates)[2]), " a b c");
+  EXPECT_EQ(answer_of((*data.alternates)[0]) + answer_of((*data.alternates)[1]) + answer_of((*data.alternates)[2]),
+            " a b c");
   give("{\"question\": \"When?\", \"answer\": \"c\"}\n");
   EXPECT_THAT(refusal(), HasSubstr("no answer to prefer for the question 'Who?'"));
 }

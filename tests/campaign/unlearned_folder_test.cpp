@@ -71,8 +71,10 @@ TEST_F(UnlearnedFolder, OtherWeightsThanNamedAreRefused) {
 }
 
 TEST_F(UnlearnedFolder, ABrokenDescriptionIsRefused) {
-  for (const auto* text : {"[]", R"({"method": 3})", R"({"method": "x", "options": []})", R"({"method": "x", "options": {"method.forget": "magic"}})",
-                           R"({"method": "x", "options": {"unlearn.epochs": "many"}})", R"({"method": "x", "options": {"unlearn.epochs": 3}})"}) {
+  for (const auto* text : {"[]", R"({"method": 3})", R"({"method": "x", "options": []})",
+                           R"({"method": "x", "options": {"method.forget": "magic"}})",
+                           R"({"method": "x", "options": {"unlearn.epochs": "many"}})",
+                           R"({"method": "x", "options": {"unlearn.epochs": 3}})"}) {
     write("unlearning.json", text);
     auto c = asked_;
     EXPECT_THROW(describe_unlearned(c), UserError) << text;
@@ -81,7 +83,9 @@ TEST_F(UnlearnedFolder, ABrokenDescriptionIsRefused) {
 
 TEST_F(UnlearnedFolder, AModelOfTwoKeepsBoth) {
   auto target = tiny_language_model(1);
-  UnlearnResult result{clone_weights(tiny_language_model(2).transformer.weights()), {}, clone_weights(tiny_language_model(3).transformer.weights())};
+  UnlearnResult result{clone_weights(tiny_language_model(2).transformer.weights()),
+                       {},
+                       clone_weights(tiny_language_model(3).transformer.weights())};
   MethodOptions method;
   method.scale = 3;
   const auto model = unlearned_model(target, std::move(result), method);

@@ -19,10 +19,11 @@ using testing_support::TemporaryFolder;
 
 Json plain(const std::string& type) {
   if (type == "gpt2")
-    return Json{{"model_type", "gpt2"}, {"vocab_size", 50}, {"n_embd", 12}, {"n_layer", 2}, {"n_head", 3}, {"n_positions", 64}};
-  return Json{{"model_type", type},       {"vocab_size", 50},          {"hidden_size", 24},
-              {"intermediate_size", 40},  {"num_hidden_layers", 4},    {"num_attention_heads", 4},
-              {"num_key_value_heads", 2}, {"max_position_embeddings", 512}};
+    return Json{{"model_type", "gpt2"}, {"vocab_size", 50}, {"n_embd", 12},
+                {"n_layer", 2},         {"n_head", 3},      {"n_positions", 64}};
+  return Json{
+      {"model_type", type},     {"vocab_size", 50},         {"hidden_size", 24},        {"intermediate_size", 40},
+      {"num_hidden_layers", 4}, {"num_attention_heads", 4}, {"num_key_value_heads", 2}, {"max_position_embeddings", 512}};
 }
 
 ModelConfig read(const Json& json) {
@@ -42,7 +43,10 @@ std::string refusal(const std::string& type, const Json& more) {
 }
 
 TEST(RopeConfig, ReadsLlama3InEverySpelling) {
-  const Json scaling = {{"rope_type", "llama3"}, {"factor", 8.0}, {"low_freq_factor", 1.0}, {"high_freq_factor", 4.0},
+  const Json scaling = {{"rope_type", "llama3"},
+                        {"factor", 8.0},
+                        {"low_freq_factor", 1.0},
+                        {"high_freq_factor", 4.0},
                         {"original_max_position_embeddings", 128}};
   auto older = scaling, newer = scaling;
   older.erase("rope_type");
@@ -62,12 +66,14 @@ TEST(RopeConfig, TheContextOfPretrainingHasTransformersPrecedence) {
   EXPECT_EQ(with("llama", {{"rope_scaling", scaling}}).rope_scaling.original_positions, 512);
   scaling["original_max_position_embeddings"] = 64;
   EXPECT_EQ(with("llama", {{"rope_scaling", scaling}}).rope_scaling.original_positions, 64);
-  EXPECT_EQ(with("llama", {{"rope_scaling", scaling}, {"original_max_position_embeddings", 32}})
-                .rope_scaling.original_positions, 32);
+  EXPECT_EQ(
+      with("llama", {{"rope_scaling", scaling}, {"original_max_position_embeddings", 32}}).rope_scaling.original_positions,
+      32);
 }
 
 TEST(RopeConfig, ScalingWinsOverParameters) {
-  const auto config = with("llama", {{"rope_scaling", {{"type", "linear"}, {"factor", 2.0}}}, {"rope_theta", 77.0},
+  const auto config = with("llama", {{"rope_scaling", {{"type", "linear"}, {"factor", 2.0}}},
+                                     {"rope_theta", 77.0},
                                      {"rope_parameters", {{"rope_type", "default"}, {"rope_theta", 5.0}}}});
   EXPECT_EQ(config.rope_scaling.type, "linear");
   EXPECT_EQ(config.rope_theta, 77.0);
@@ -121,8 +127,9 @@ TEST(WindowConfig, Qwen) {
                 ElementsAre(7, 0, 0, 7));
     EXPECT_THAT(refusal(type, {{"sliding_window", 7}, {"layer_types", types}}), HasSubstr("without a window"));
     EXPECT_THAT(refusal(type, {{"layer_types", {"full_attention"}}}), HasSubstr("layer_types"));
-    EXPECT_THAT(refusal(type, {{"layer_types", {"full_attention", "chunked_attention", "full_attention", "full_attention"}}}),
-                HasSubstr("chunked_attention"));
+    EXPECT_THAT(
+        refusal(type, {{"layer_types", {"full_attention", "chunked_attention", "full_attention", "full_attention"}}}),
+        HasSubstr("chunked_attention"));
   }
 }
 
@@ -166,8 +173,8 @@ TEST(Gpt2Config, RefusesByName) {
 }
 
 TEST(ArchitectureConfig, UnknownFieldsAndSpellingsSurvive) {
-  const Json llama3 = {{"rope_type", "llama3"}, {"rope_theta", 5e5}, {"factor", 8.0}, {"low_freq_factor", 1.0},
-                       {"high_freq_factor", 4.0}, {"original_max_position_embeddings", 128}};
+  const Json llama3 = {{"rope_type", "llama3"},  {"rope_theta", 5e5},       {"factor", 8.0},
+                       {"low_freq_factor", 1.0}, {"high_freq_factor", 4.0}, {"original_max_position_embeddings", 128}};
   const std::vector<std::pair<std::string, Json>> cases = {
       {"llama", {{"rope_parameters", llama3}, {"dtype", "bfloat16"}, {"pretraining_tp", 1}, {"attention_bias", true}}},
       {"llama", {{"rope_scaling", llama3}, {"torch_dtype", "bfloat16"}, {"_name_or_path", "a/b"}}},

@@ -114,8 +114,7 @@ TEST_F(SavedShards, LoadBitEqual) {
 TEST_F(SavedShards, TheChecksumCoversEveryFile) {
   const auto before = weights_checksum(path());
   std::string lines;
-  for (const auto& file : weight_files(path()))
-    lines += concat(sha256_of_file(file), "  ", file.filename().string(), "\n");
+  for (const auto& file : weight_files(path())) lines += concat(sha256_of_file(file), "  ", file.filename().string(), "\n");
   EXPECT_EQ(before, sha256_of_bytes(lines));
   const auto last = weight_files(path()).back();
   auto tensors = SafetensorsFile(last).header().tensors;

@@ -62,8 +62,7 @@ TEST_P(SavedModel, HoldsEachWeightOnce) {
   EXPECT_EQ(file.header().tensors.size(), GetParam() ? 29U : 30U);
 }
 
-INSTANTIATE_TEST_SUITE_P(Head, SavedModel, testing::Bool(),
-                         [](const auto& test) { return test.param ? "tied" : "untied"; });
+INSTANTIATE_TEST_SUITE_P(Head, SavedModel, testing::Bool(), [](const auto& test) { return test.param ? "tied" : "untied"; });
 
 TEST(Checkpoint, BringsItsTokenizer) {
   const TemporaryFolder folder;
@@ -150,8 +149,7 @@ TEST(Checkpoint, LoadedWeightsDoNotDependOnTheFile) {
   write_safetensors(folder.path() / "model.safetensors", tensors_of(tiny_config()));
   auto weights = load_weights(tiny_config(), folder.path(), at::kCPU);
   weights.final_norm_D.fill_(7);  // would crash on a mapping that cannot be written
-  EXPECT_EQ(first_difference(load_weights(tiny_config(), folder.path(), at::kCPU), random_weights(tiny_config(), 3)),
-            "");
+  EXPECT_EQ(first_difference(load_weights(tiny_config(), folder.path(), at::kCPU), random_weights(tiny_config(), 3)), "");
 }
 
 TEST(Checkpoint, SaysWhenThereAreNoWeights) {
@@ -160,8 +158,7 @@ TEST(Checkpoint, SaysWhenThereAreNoWeights) {
   EXPECT_THAT(message_of<UserError>([&] { load_weights(tiny_config(), folder.path(), at::kCPU); }),
               AllOf(HasSubstr("model.safetensors is missing"), HasSubstr("safetensors format")));
   folder.write("model.safetensors", "version https://git-lfs.github.com/spec/v1\n");
-  EXPECT_THAT(message_of<UserError>([&] { load_weights(tiny_config(), folder.path(), at::kCPU); }),
-              HasSubstr("Git LFS"));
+  EXPECT_THAT(message_of<UserError>([&] { load_weights(tiny_config(), folder.path(), at::kCPU); }), HasSubstr("Git LFS"));
 }
 
 /// Not a test of its own: tests/parity/test_checkpoint_roundtrip.py runs it to copy a model through load and save.

@@ -18,22 +18,11 @@ using testing_support::message_of;
 using testing_support::TemporaryFolder;
 
 Json plain() {
-  return Json{{"model_type", "llama"},
-              {"vocab_size", 97},
-              {"hidden_size", 32},
-              {"intermediate_size", 80},
-              {"num_hidden_layers", 3},
-              {"num_attention_heads", 4},
-              {"num_key_value_heads", 2},
-              {"hidden_act", "silu"},
-              {"max_position_embeddings", 256},
-              {"rms_norm_eps", 1e-5},
-              {"rope_theta", 500000.0},
-              {"rope_scaling", nullptr},
-              {"tie_word_embeddings", true},
-              {"initializer_range", 0.125},
-              {"bos_token_id", 1},
-              {"eos_token_id", 2}};
+  return Json{
+      {"model_type", "llama"},          {"vocab_size", 97},           {"hidden_size", 32},        {"intermediate_size", 80},
+      {"num_hidden_layers", 3},         {"num_attention_heads", 4},   {"num_key_value_heads", 2}, {"hidden_act", "silu"},
+      {"max_position_embeddings", 256}, {"rms_norm_eps", 1e-5},       {"rope_theta", 500000.0},   {"rope_scaling", nullptr},
+      {"tie_word_embeddings", true},    {"initializer_range", 0.125}, {"bos_token_id", 1},        {"eos_token_id", 2}};
 }
 
 ModelConfig read(const Json& json) {
@@ -117,7 +106,8 @@ TEST(ModelConfig, StopIdsOfGenerationConfigCount) {
 }
 
 TEST(ModelConfig, RefusesWhatItWouldComputeWrongly) {
-  EXPECT_THAT(refusal("model_type", "gpt_neox"), AllOf(HasSubstr("model_type 'gpt_neox'"), HasSubstr("qwen3"), HasSubstr("hint")));
+  EXPECT_THAT(refusal("model_type", "gpt_neox"),
+              AllOf(HasSubstr("model_type 'gpt_neox'"), HasSubstr("qwen3"), HasSubstr("hint")));
   EXPECT_THAT(refusal("hidden_act", "gelu"), AllOf(HasSubstr("hidden_act 'gelu'"), HasSubstr("hint")));
   EXPECT_THAT(refusal("rope_scaling", {{"type", "dynamic"}, {"factor", 2.0}}),
               AllOf(HasSubstr("'dynamic' of rope_scaling"), HasSubstr("llama3")));
@@ -158,8 +148,8 @@ TEST_P(RequiredField, IsNamedWhenMissing) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Fields, RequiredField,
-                         testing::Values("model_type", "vocab_size", "hidden_size", "intermediate_size",
-                                         "num_hidden_layers", "num_attention_heads", "max_position_embeddings"));
+                         testing::Values("model_type", "vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers",
+                                         "num_attention_heads", "max_position_embeddings"));
 
 TEST(ModelConfig, LargestSizesStillHaveACount) {
   auto json = plain();

@@ -38,8 +38,7 @@ std::string refusal(const std::string& file) {
   return message;
 }
 
-std::string tensor(const std::string& name, const std::string& dtype, const std::string& shape,
-                   const std::string& offsets) {
+std::string tensor(const std::string& name, const std::string& dtype, const std::string& shape, const std::string& offsets) {
   return "\"" + name + "\":{\"dtype\":\"" + dtype + "\",\"shape\":" + shape + ",\"data_offsets\":" + offsets + "}";
 }
 
@@ -77,14 +76,12 @@ TEST(SafetensorsHeader, RefusesFalseHeaderLengths) {
 }
 
 TEST(SafetensorsHeader, RefusesFilesThatAreTooShort) {
-  for (std::size_t bytes = 0; bytes < 8; ++bytes)
-    EXPECT_THAT(refusal(std::string(bytes, '\0')), HasSubstr("too short"));
+  for (std::size_t bytes = 0; bytes < 8; ++bytes) EXPECT_THAT(refusal(std::string(bytes, '\0')), HasSubstr("too short"));
 }
 
 TEST(SafetensorsHeader, RefusesMoreThanTheReferenceReader) {
   const std::uint64_t claimed_file = 1ULL << 40;
-  for (const auto& [length, reason] :
-       {std::pair{100'000'001ULL, "too long"}, std::pair{100'000'000ULL, "does not fit"}}) {
+  for (const auto& [length, reason] : {std::pair{100'000'001ULL, "too long"}, std::pair{100'000'000ULL, "does not fit"}}) {
     const auto bytes = with_length(length, "{}");
     const auto message =
         message_of<UserError>([&] { parse_safetensors_header(bytes.data(), bytes.size(), claimed_file, "weights"); });
@@ -108,8 +105,7 @@ TEST(SafetensorsHeader, TellsFaultyOffsetsApart) {
   EXPECT_THAT(refusal(two_tensors("[1,5]", "[5,13]")), AllOf(HasSubstr("'a'"), HasSubstr("gap")));
   EXPECT_THAT(refusal(two_tensors("[4,0]", "[4,12]")), AllOf(HasSubstr("'a'"), HasSubstr("reversed")));
   EXPECT_THAT(refusal(two_tensors("[-4,0]", "[4,12]")), AllOf(HasSubstr("'a'"), HasSubstr("bad number")));
-  EXPECT_THAT(refusal(two_tensors("[0,4]", "[4,18446744073709551616]")),
-              AllOf(HasSubstr("'b'"), HasSubstr("bad number")));
+  EXPECT_THAT(refusal(two_tensors("[0,4]", "[4,18446744073709551616]")), AllOf(HasSubstr("'b'"), HasSubstr("bad number")));
   EXPECT_THAT(refusal(two_tensors("[0,4.0]", "[4,12]")), AllOf(HasSubstr("'a'"), HasSubstr("bad number")));
 }
 
@@ -117,9 +113,8 @@ TEST(SafetensorsHeader, RefusesDataThatIsNotThere) {
   const auto file = good_file();
   EXPECT_THAT(refusal(file.substr(0, file.size() - 2)), AllOf(HasSubstr("'b'"), HasSubstr("past the end")));
   EXPECT_THAT(refusal(file + "yy"), HasSubstr("2 bytes belong to no tensor"));
-  EXPECT_THAT(
-      refusal(file_of("{" + tensor("far", "U8", "[4]", "[18446744073709551611,18446744073709551615]") + "}", 4)),
-      HasSubstr("'far'"));
+  EXPECT_THAT(refusal(file_of("{" + tensor("far", "U8", "[4]", "[18446744073709551611,18446744073709551615]") + "}", 4)),
+              HasSubstr("'far'"));
 }
 
 TEST(SafetensorsHeader, RefusesLengthsThatContradictTheShape) {
@@ -173,8 +168,8 @@ TEST(SafetensorsHeader, ReadsMetadata) {
 
 TEST(SafetensorsHeader, AcceptsTensorsWithoutElementsOrDimensions) {
   const auto header =
-      parse(file_of("{" + tensor("empty", "F32", "[3,0]", "[0,0]") + "," + tensor("scalar", "F64", "[]", "[0,8]") +
-                        "," + tensor("last", "U8", "[0]", "[8,8]") + "}  ",
+      parse(file_of("{" + tensor("empty", "F32", "[3,0]", "[0,0]") + "," + tensor("scalar", "F64", "[]", "[0,8]") + "," +
+                        tensor("last", "U8", "[0]", "[8,8]") + "}  ",
                     8));
   EXPECT_THAT(header.tensors.at("empty").shape, ElementsAre(3, 0));
   EXPECT_THAT(header.tensors.at("scalar").shape, IsEmpty());

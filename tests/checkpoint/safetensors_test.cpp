@@ -30,8 +30,7 @@ at::Tensor random_tensor(std::uint64_t seed) {
   auto tensor = at::empty(shape, type);
   auto* bytes = static_cast<unsigned char*>(tensor.data_ptr());
   for (std::size_t i = 0; i < tensor.nbytes(); ++i)
-    bytes[i] =
-        static_cast<unsigned char>(type == at::kBool ? random_below(2, seed, 3, i) : random_below(256, seed, 3, i));
+    bytes[i] = static_cast<unsigned char>(type == at::kBool ? random_below(2, seed, 3, i) : random_below(256, seed, 3, i));
   return tensor;
 }
 
@@ -50,8 +49,7 @@ TEST(Safetensors, RandomLayoutsComeBackBitEqual) {
     const SafetensorsFile file(folder.path() / "file");
     EXPECT_EQ(file.header().tensors.size(), tensors.size());
     EXPECT_EQ(file.header().metadata.at("key"), "value");
-    for (const auto& [name, tensor] : tensors)
-      EXPECT_TRUE(equal_bytes(file.tensor(name), tensor)) << layout << ' ' << name;
+    for (const auto& [name, tensor] : tensors) EXPECT_TRUE(equal_bytes(file.tensor(name), tensor)) << layout << ' ' << name;
   }
 }
 
@@ -96,8 +94,7 @@ TEST(Safetensors, NamesAMissingTensor) {
   const TemporaryFolder folder;
   write_safetensors(folder.path() / "file", {});
   const SafetensorsFile file(folder.path() / "file");
-  EXPECT_THAT(message_of<UserError>([&] { file.tensor("model.norm.weight"); }),
-              HasSubstr("'model.norm.weight' is missing"));
+  EXPECT_THAT(message_of<UserError>([&] { file.tensor("model.norm.weight"); }), HasSubstr("'model.norm.weight' is missing"));
 }
 
 TEST(Safetensors, RefusesPathsThatAreNoFile) {
@@ -117,16 +114,14 @@ TEST(Safetensors, RefusesToWriteWhatNobodyCouldRead) {
   const TemporaryFolder folder;
   const std::map<std::string, std::string> huge = {{"notes", std::string(kMaxSafetensorsHeader, 'x')}};
   EXPECT_THROW(write_safetensors(folder.path() / "file", {}, huge), ContractViolation);
-  EXPECT_THROW(write_safetensors(folder.path() / "file", {{"a", at::ones({1})}, {"a", at::ones({2})}}),
-               ContractViolation);
+  EXPECT_THROW(write_safetensors(folder.path() / "file", {{"a", at::ones({1})}, {"a", at::ones({2})}}), ContractViolation);
   EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
 }
 
 TEST(Safetensors, AFailedWriteLeavesTheOldFile) {
   const TemporaryFolder folder;
   write_safetensors(folder.path() / "file", {{"a", at::ones({1})}});
-  EXPECT_THROW(write_safetensors(folder.path() / "file", {{"a", at::zeros({1}, at::kComplexFloat)}}),
-               ContractViolation);
+  EXPECT_THROW(write_safetensors(folder.path() / "file", {{"a", at::zeros({1}, at::kComplexFloat)}}), ContractViolation);
   EXPECT_EQ(SafetensorsFile(folder.path() / "file").tensor("a").item<float>(), 1.0F);
 }
 

@@ -91,7 +91,8 @@ TEST_P(AsyncCollectives, SeveralAreUnderWayAndMeetBlockingOnes) {
   const auto dtype = GetParam().dtype;
   const int size = world_.size(), rank = world_.rank();
   const auto count = GetParam().large;
-  const Guarded shard(count, dtype), full(count * size, dtype), sums(count, dtype), parts(count * size, dtype), third(7, dtype);
+  const Guarded shard(count, dtype), full(count * size, dtype), sums(count, dtype), parts(count * size, dtype),
+      third(7, dtype);
   shard.tensor().copy_(values_of(rank, count, dtype));
   parts.tensor().copy_(values_of(rank, count * size, dtype));
   third.tensor().copy_(values_of(rank, 7, dtype));
@@ -137,10 +138,12 @@ TEST_P(AsyncCollectives, KeepTheContract) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Comm, AsyncCollectives,
-                         testing::Values(Case{at::kFloat, 1 << 28, (1 << 20) + 1}, Case{at::kBFloat16, 1 << 28, (1 << 20) + 1},
-                                         Case{at::kFloat, 97, 1001}, Case{at::kBFloat16, 97, 1001}),
+                         testing::Values(Case{at::kFloat, 1 << 28, (1 << 20) + 1},
+                                         Case{at::kBFloat16, 1 << 28, (1 << 20) + 1}, Case{at::kFloat, 97, 1001},
+                                         Case{at::kBFloat16, 97, 1001}),
                          [](const auto& tested) {
-                           return concat(at::toString(tested.param.dtype), tested.param.max_elements < tested.param.large ? "Chunked" : "");
+                           return concat(at::toString(tested.param.dtype),
+                                         tested.param.max_elements < tested.param.large ? "Chunked" : "");
                          });
 
 TEST(Collectives, BackgroundOnesOfDifferentSizesAreAnErrorOnEveryRank) {

@@ -73,10 +73,8 @@ TEST(PlacementProblem, OneNodeInTwoContainersIsStillOneNode) {
 }
 
 TEST(PlacementProblem, FewerGpusThanRanksAndHiddenGpusAreNamed) {
-  const auto table = placement_problem({{"n1", "a", 0, 2, "0000:01:00.0"},
-                                        {"n1", "a", 1, 2, "0000:02:00.0"},
-                                        {"n1", "a", 2, 2, ""},
-                                        {"n2", "b", 0, 0, ""}});
+  const auto table = placement_problem(
+      {{"n1", "a", 0, 2, "0000:01:00.0"}, {"n1", "a", 1, 2, "0000:02:00.0"}, {"n1", "a", 2, 2, ""}, {"n2", "b", 0, 0, ""}});
   EXPECT_THAT(table, HasSubstr("none: fewer GPUs than ranks on this node"));
   EXPECT_THAT(table, HasSubstr("none: no GPU is visible"));
 }

@@ -21,7 +21,11 @@ class FailTogether : public testing::TestWithParam<Over> {
   template <class Failure>
   Failure thrown_by(const std::function<void()>& fail, Telling telling = Telling::rank_and_error) {
     try {
-      run([&] { if (is_last()) fail(); }, telling);
+      run(
+          [&] {
+            if (is_last()) fail();
+          },
+          telling);
     } catch (const Failure& failure) {
       return failure;
     }
@@ -40,7 +44,8 @@ class FailTogether : public testing::TestWithParam<Over> {
 };
 
 TEST_P(FailTogether, EveryRankThrowsWhatOneThrew) {
-  const auto failure = thrown_by<RuntimeFailure>([] { throw RuntimeFailure("the disk is full", "ENOSPC", "free some space"); });
+  const auto failure =
+      thrown_by<RuntimeFailure>([] { throw RuntimeFailure("the disk is full", "ENOSPC", "free some space"); });
   EXPECT_EQ(failure.problem(), peer_front() + "the disk is full");
   EXPECT_EQ(failure.reason(), "ENOSPC");
   EXPECT_EQ(failure.hint(), "free some space");
@@ -64,7 +69,9 @@ TEST_P(FailTogether, OtherExceptionsBecomeFailuresThatNameTheRank) {
 TEST_P(FailTogether, TheFirstRankThatFailedSpeaksForTheOthers) {
   if (world_.size() < 3) GTEST_SKIP() << "needs three ranks";
   try {
-    run([&] { if (world_.rank() > 0) throw RuntimeFailure(concat("problem of ", world_.rank()), "r", "h"); });
+    run([&] {
+      if (world_.rank() > 0) throw RuntimeFailure(concat("problem of ", world_.rank()), "r", "h");
+    });
     FAIL() << "nothing was thrown";
   } catch (const RuntimeFailure& failure) {
     EXPECT_THAT(failure.problem(), HasSubstr(concat("problem of ", std::max(1, world_.rank()))));

@@ -126,7 +126,8 @@ std::vector<Counted> counted(std::size_t first, std::size_t last) {
 }
 
 TEST_F(ShareWork, ResultsMayBeStructs) {
-  const auto by_chunk = share_work(world_, 11, 2, counted), by_cost = share_by_cost(world_, std::vector<std::uint64_t>(11, 1), counted);
+  const auto by_chunk = share_work(world_, 11, 2, counted),
+             by_cost = share_by_cost(world_, std::vector<std::uint64_t>(11, 1), counted);
   for (const auto* results : {&by_chunk, &by_cost}) {
     ASSERT_EQ(results->size(), 11U);
     for (std::size_t i = 0; i < 11; ++i) {

@@ -102,9 +102,7 @@ TEST(SharedWorkQueue, TwoQueuesDoNotMix) {
   expect_each_once(draw_all(second, world), 6);
 }
 
-TEST(SharedWorkQueue, RefusesANegativeCount) {
-  EXPECT_THROW(SharedWorkQueue(Communicator(), -1), ContractViolation);
-}
+TEST(SharedWorkQueue, RefusesANegativeCount) { EXPECT_THROW(SharedWorkQueue(Communicator(), -1), ContractViolation); }
 
 }  // namespace
 }  // namespace unpact

@@ -175,8 +175,7 @@ TEST(ReadFile, RefusesWhatItShould) {
   EXPECT_THAT(message_of<UserError>([&] { read_file(folder.path()); }), HasSubstr("not a regular file"));
   EXPECT_THAT(message_of<UserError>([] { read_file("/dev/zero"); }), HasSubstr("not a regular file"));
   const auto big = folder.write("big", "123456");
-  EXPECT_THAT(message_of<UserError>([&] { read_file(big, 5); }),
-              AllOf(HasSubstr("6 bytes"), HasSubstr("limit of 5")));
+  EXPECT_THAT(message_of<UserError>([&] { read_file(big, 5); }), AllOf(HasSubstr("6 bytes"), HasSubstr("limit of 5")));
 }
 
 TEST(Checksum, KnownVectors) {  // FIPS 180-2
@@ -184,8 +183,7 @@ TEST(Checksum, KnownVectors) {  // FIPS 180-2
   EXPECT_EQ(sha256_of_bytes("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
   EXPECT_EQ(sha256_of_bytes("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq"),
             "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
-  EXPECT_EQ(sha256_of_bytes(std::string(1000000, 'a')),
-            "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+  EXPECT_EQ(sha256_of_bytes(std::string(1000000, 'a')), "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
 }
 
 TEST(Checksum, FilesOfAnySize) {

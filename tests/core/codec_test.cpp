@@ -14,7 +14,9 @@ struct Inner {
   std::vector<float> values;
   bool is_set = false;
   template <class Self>
-  static auto fields(Self& self) { return std::tie(self.values, self.is_set); }
+  static auto fields(Self& self) {
+    return std::tie(self.values, self.is_set);
+  }
   bool operator==(const Inner&) const = default;
 };
 
@@ -26,12 +28,19 @@ struct Outer {
   std::vector<Inner> parts;
   std::vector<std::vector<std::string>> words;
   template <class Self>
-  static auto fields(Self& self) { return std::tie(self.name, self.number, self.real, self.colour, self.parts, self.words); }
+  static auto fields(Self& self) {
+    return std::tie(self.name, self.number, self.real, self.colour, self.parts, self.words);
+  }
   bool operator==(const Outer&) const = default;
 };
 
 Outer example() {
-  return {std::string("zero \0 and \xFF", 12), -7, 1e300, Colour::blue, {{{1.5F, -0.0F}, true}, {}, {{3}, false}}, {{}, {"", "b"}}};
+  return {std::string("zero \0 and \xFF", 12),
+          -7,
+          1e300,
+          Colour::blue,
+          {{{1.5F, -0.0F}, true}, {}, {{3}, false}},
+          {{}, {"", "b"}}};
 }
 
 TEST(Codec, ValuesComeBack) {
@@ -44,7 +53,8 @@ TEST(Codec, ValuesComeBack) {
 }
 
 TEST(Codec, NumbersKeepTheirBits) {
-  const auto values = decode<std::vector<double>>(encode(std::vector<double>{std::nan(""), -0.0, std::numeric_limits<double>::denorm_min()}));
+  const auto values = decode<std::vector<double>>(
+      encode(std::vector<double>{std::nan(""), -0.0, std::numeric_limits<double>::denorm_min()}));
   EXPECT_TRUE(std::isnan(values[0]));
   EXPECT_TRUE(std::signbit(values[1]));
   EXPECT_EQ(values[2], std::numeric_limits<double>::denorm_min());

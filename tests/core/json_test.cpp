@@ -26,8 +26,8 @@ TEST(ParseJson, ReadsValuesAndKeepsTheirOrder) {
 }
 
 TEST(ParseJson, RefusesBadSyntax) {
-  for (const char* text : {"", "{", "[1,]", "{\"a\" 1}", "nul", "1 2", "{'a': 1}", "[NaN]", "\"\\ud800\"", "\"\xFF\"",
-                           "\"\xC3"})
+  for (const char* text :
+       {"", "{", "[1,]", "{\"a\" 1}", "nul", "1 2", "{'a': 1}", "[NaN]", "\"\\ud800\"", "\"\xFF\"", "\"\xC3"})
     EXPECT_THAT(complaint(text), HasSubstr("config is not valid JSON")) << text;
   EXPECT_THAT(complaint(std::string("[1]\0", 4)), HasSubstr("config is not valid JSON"));
 }
@@ -52,9 +52,7 @@ TEST(ParseJson, ReadsManyKeysOfOneObject) {  // searching the object for each wo
   EXPECT_THAT(complaint(text + ",\"299999\":0}"), HasSubstr("key '299999' appears twice"));
 }
 
-TEST(ParseJson, MessagesStayShort) {
-  EXPECT_LT(complaint("[\"" + std::string(100000, 'a')).size(), 1000U);
-}
+TEST(ParseJson, MessagesStayShort) { EXPECT_LT(complaint("[\"" + std::string(100000, 'a')).size(), 1000U); }
 
 TEST(ReadJsonFile, NamesTheFile) {
   const TemporaryFolder folder;
@@ -104,8 +102,7 @@ TEST(JsonFields, DefaultsStandForAbsentAndNull) {
 
 TEST(JsonFields, WrongTypesAreNamed) {
   const Json object = {{"s", "text"}, {"d", 2.5}, {"l", Json::array()}};
-  EXPECT_THAT(message_of<UserError>([&] { string_or(object, "d", "", "e"); }),
-              HasSubstr("e: field 'd' has the wrong type"));
+  EXPECT_THAT(message_of<UserError>([&] { string_or(object, "d", "", "e"); }), HasSubstr("e: field 'd' has the wrong type"));
   EXPECT_THAT(message_of<UserError>([&] { integer_or(object, "s", 0, "e"); }),
               HasSubstr("expected an integer, found a string"));
   EXPECT_THAT(message_of<UserError>([&] { integer_or(object, "d", 0, "e"); }), HasSubstr("found a fraction"));

@@ -40,7 +40,8 @@ constexpr std::size_t kBytes = std::size_t{40} << 20, kPage = 4096;
 long pages_of_a_round() {
   rusage before{}, after{};
   getrusage(RUSAGE_SELF, &before);
-  auto* const block = static_cast<volatile char*>(std::malloc(kBytes));  // volatile: else the compiler sees that nobody reads
+  auto* const block =
+      static_cast<volatile char*>(std::malloc(kBytes));  // volatile: else the compiler sees that nobody reads
   for (std::size_t at = 0; at < kBytes; at += kPage) block[at] = 1;
   std::free(const_cast<char*>(block));
   getrusage(RUSAGE_SELF, &after);

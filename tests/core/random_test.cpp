@@ -35,8 +35,8 @@ TEST(Random, EveryInputBitMovesHalfOfTheOutput) {
     double flipped = 0;
     for (int bit = 0; bit < 64; ++bit) {
       const std::uint64_t mask = 1ULL << bit;
-      const auto changed = random_bits(11 ^ (argument == 0 ? mask : 0), 22 ^ (argument == 1 ? mask : 0),
-                                       33 ^ (argument == 2 ? mask : 0));
+      const auto changed =
+          random_bits(11 ^ (argument == 0 ? mask : 0), 22 ^ (argument == 1 ? mask : 0), 33 ^ (argument == 2 ? mask : 0));
       flipped += std::popcount(changed ^ random_bits(11, 22, 33));
     }
     EXPECT_NEAR(flipped / 64, 32.0, 3.0) << "argument " << argument;  // 6 standard deviations

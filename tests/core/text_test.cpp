@@ -53,20 +53,37 @@ TEST(Text, Shortened) {
 TEST(Text, WellFormedUtf8) {
   // First and last of every row of the Unicode standard's table 3-7.
   for (const char* text :
-       {"", "\x7F", "\xC2\x80", "\xDF\xBF", "\xE0\xA0\x80", "\xE0\xBF\xBF", "\xE1\x80\x80", "\xEC\xBF\xBF",
-        "\xED\x80\x80", "\xED\x9F\xBF", "\xEE\x80\x80", "\xEF\xBF\xBF", "\xF0\x90\x80\x80", "\xF1\x80\x80\x80",
-        "\xF3\xBF\xBF\xBF",
+       {"", "\x7F", "\xC2\x80", "\xDF\xBF", "\xE0\xA0\x80", "\xE0\xBF\xBF", "\xE1\x80\x80", "\xEC\xBF\xBF", "\xED\x80\x80",
+        "\xED\x9F\xBF", "\xEE\x80\x80", "\xEF\xBF\xBF", "\xF0\x90\x80\x80", "\xF1\x80\x80\x80", "\xF3\xBF\xBF\xBF",
         "\xF4\x80\x80\x80", "\xF4\x8F\xBF\xBF", "a\xC3\xA9\xE2\x82\xAC\xF0\x9F\xA6\x99z"})
     EXPECT_TRUE(is_valid_utf8(text)) << testing::PrintToString(std::string(text));
   EXPECT_TRUE(is_valid_utf8(std::string("a\0b", 3)));
 }
 
 TEST(Text, IllFormedUtf8) {
-  for (const char* text :
-       {"\x80", "\xBF", "\xC0\x80", "\xC1\xBF", "\xC2", "\xC2\x7F", "\xC2\xC0", "\xE0\x80\x80", "\xE0\x9F\xBF",
-        "\xE1\x80", "\xE1\x80\x7F", "\xED\xA0\x80", "\xED\xBF\xBF", "\xF0\x80\x80\x80", "\xF0\x8F\xBF\xBF",
-        "\xF1\x80\x80", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xFE", "\xFF", "a\xE2\x82", "\xE2\x28\xA1",
-        "\xF0\x28\x8C\xBC"})
+  for (const char* text : {"\x80",
+                           "\xBF",
+                           "\xC0\x80",
+                           "\xC1\xBF",
+                           "\xC2",
+                           "\xC2\x7F",
+                           "\xC2\xC0",
+                           "\xE0\x80\x80",
+                           "\xE0\x9F\xBF",
+                           "\xE1\x80",
+                           "\xE1\x80\x7F",
+                           "\xED\xA0\x80",
+                           "\xED\xBF\xBF",
+                           "\xF0\x80\x80\x80",
+                           "\xF0\x8F\xBF\xBF",
+                           "\xF1\x80\x80",
+                           "\xF4\x90\x80\x80",
+                           "\xF5\x80\x80\x80",
+                           "\xFE",
+                           "\xFF",
+                           "a\xE2\x82",
+                           "\xE2\x28\xA1",
+                           "\xF0\x28\x8C\xBC"})
     EXPECT_FALSE(is_valid_utf8(text)) << testing::PrintToString(std::string(text));
 }
 

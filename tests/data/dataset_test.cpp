@@ -185,8 +185,8 @@ TEST(ReadMuse, OwnDemonstrationSet) {
 
 TEST(ReadQuestionLines, ReadsLineByLine) {
   const TemporaryFolder folder;
-  const auto file = folder.write(
-      "qa.json", "{\"question\": \"a\", \"answer\": \"b\"}\r\n\n{\"question\":\"c\",\"answer\":\"d\"}");
+  const auto file =
+      folder.write("qa.json", "{\"question\": \"a\", \"answer\": \"b\"}\r\n\n{\"question\":\"c\",\"answer\":\"d\"}");
   const auto questions = read_question_lines(file);
   ASSERT_EQ(questions.size(), 2u);
   EXPECT_EQ(questions[0].answer, "b");
@@ -201,13 +201,11 @@ TEST(ReadQuestionLines, MessagesNameTheLine) {
     return message_of<UserError>([&] { read_question_lines(file); });
   };
   EXPECT_THAT(complaint(good + "{\"question\": \"a\"}"), HasSubstr("qa.json, line 2: field 'answer' is missing"));
-  EXPECT_THAT(complaint(good + "\n{\"question\": \"a\", \"answer\": \"\"}"),
-              HasSubstr("line 3: field 'answer' is empty"));
+  EXPECT_THAT(complaint(good + "\n{\"question\": \"a\", \"answer\": \"\"}"), HasSubstr("line 3: field 'answer' is empty"));
   EXPECT_THAT(complaint(good + "oops\n"), HasSubstr("qa.json, line 2 is not valid JSON"));
   EXPECT_THAT(complaint(good + "[1]\n"), HasSubstr("qa.json, line 2 is not a JSON object"));
   EXPECT_THAT(complaint("\n\n"), HasSubstr("qa.json has no questions"));
-  EXPECT_THAT(message_of<UserError>([&] { read_question_lines(folder.path() / "none.json"); }),
-              HasSubstr("no such file"));
+  EXPECT_THAT(message_of<UserError>([&] { read_question_lines(folder.path() / "none.json"); }), HasSubstr("no such file"));
 }
 
 TEST(ReadTofu, ReadsBothFiles) {

@@ -90,9 +90,13 @@ TEST(MakeQuestionExample, WithoutSpecialTokens) {
 }
 
 TEST(MakeQuestionExample, RefusesEmptyText) {
-  EXPECT_THAT(message_of<UserError>([] { make_question_example(ByteTokenizer(), {}, {"", "a", {}}, LossOn::all); }),
+  EXPECT_THAT(message_of<UserError>([] {
+                make_question_example(ByteTokenizer(), {}, {"", "a", {}}, LossOn::all);
+              }),
               HasSubstr("question"));
-  EXPECT_THAT(message_of<UserError>([] { make_question_example(ByteTokenizer(), {}, {"q", "", {}}, LossOn::all); }),
+  EXPECT_THAT(message_of<UserError>([] {
+                make_question_example(ByteTokenizer(), {}, {"q", "", {}}, LossOn::all);
+              }),
               HasSubstr("answer"));
 }
 

@@ -35,7 +35,8 @@ class ChoiceFolder : public TemporaryFolder {
     write("mmlu/global_facts_dev.json", "not read");
   }
   Dataset read(const MultipleChoicePaths& more = {}) const {
-    return read_multiple_choice({path() / "bio.json", path() / "mmlu", more.forget_texts, more.retain_texts}, "wmdp", "test");
+    return read_multiple_choice({path() / "bio.json", path() / "mmlu", more.forget_texts, more.retain_texts}, "wmdp",
+                                "test");
   }
 };
 
@@ -70,10 +71,19 @@ TEST(MultipleChoice, Corpora) {
   EXPECT_THAT(dataset.forget_texts, ElementsAre("a virus", "a gene"));
   EXPECT_THAT(dataset.retain_texts, ElementsAre("a flower"));
   folder.write("forget.jsonl", "{\"text\": \"a\"}\n{\"abstract\": \"b\"}\n");
-  EXPECT_THAT(message_of<UserError>([&] { folder.read({{}, {}, lines, {}}); }), AllOf(HasSubstr("forget.jsonl, line 2"), HasSubstr("'text'")));
+  EXPECT_THAT(message_of<UserError>([&] {
+                folder.read({{}, {}, lines, {}});
+              }),
+              AllOf(HasSubstr("forget.jsonl, line 2"), HasSubstr("'text'")));
   folder.write("forget.jsonl", "{\"text\": \"a\"}\n7\n");
-  EXPECT_THAT(message_of<UserError>([&] { folder.read({{}, {}, lines, {}}); }), AllOf(HasSubstr("line 2"), HasSubstr("expected a string")));
-  EXPECT_THAT(message_of<UserError>([&] { folder.read({{}, {}, folder.path() / "none.jsonl", {}}); }), HasSubstr("none.jsonl"));
+  EXPECT_THAT(message_of<UserError>([&] {
+                folder.read({{}, {}, lines, {}});
+              }),
+              AllOf(HasSubstr("line 2"), HasSubstr("expected a string")));
+  EXPECT_THAT(message_of<UserError>([&] {
+                folder.read({{}, {}, folder.path() / "none.jsonl", {}});
+              }),
+              HasSubstr("none.jsonl"));
 }
 
 TEST(MultipleChoice, BreakagesNameFileEntryAndField) {
@@ -89,7 +99,10 @@ TEST(MultipleChoice, BreakagesNameFileEntryAndField) {
   EXPECT_THAT(complaint([](Json& e) { e["question"] = " \n"; }), names("'question'"));
   EXPECT_THAT(complaint([](Json& e) { e.erase("choices"); }), names("'choices'"));
   EXPECT_THAT(complaint([](Json& e) { e["choices"] = "one"; }), names("'choices'"));
-  EXPECT_THAT(complaint([](Json& e) { e["choices"] = {"a", "b", "c"}; }), AllOf(names("'choices'"), HasSubstr("a list of 3")));
+  EXPECT_THAT(complaint([](Json& e) {
+                e["choices"] = {"a", "b", "c"};
+              }),
+              AllOf(names("'choices'"), HasSubstr("a list of 3")));
   EXPECT_THAT(complaint([](Json& e) { e["choices"][2] = 3; }), names("'choices'"));
   EXPECT_THAT(complaint([](Json& e) { e["choices"][3] = ""; }), names("choice D"));
   EXPECT_THAT(complaint([](Json& e) { e.erase("answer"); }), names("'answer'"));
@@ -105,11 +118,13 @@ TEST(MultipleChoice, PathsThatCannotBe) {
   const auto complaint = [](const MultipleChoicePaths& paths) {
     return message_of<UserError>([&] { read_multiple_choice(paths, "mmlu", "test"); });
   };
-  EXPECT_THAT(complaint({folder.path() / "bio.json", {}, {}, {}}), AllOf(HasSubstr("no retain questions"), HasSubstr("dataset.retain_path")));
+  EXPECT_THAT(complaint({folder.path() / "bio.json", {}, {}, {}}),
+              AllOf(HasSubstr("no retain questions"), HasSubstr("dataset.retain_path")));
   EXPECT_THAT(complaint({folder.path() / "none.json", folder.path() / "mmlu", {}, {}}), HasSubstr("none.json"));
   EXPECT_THAT(complaint({folder.path(), folder.path() / "mmlu", {}, {}}), HasSubstr("no files *_test.json"));
   folder.write("empty.json", "[]");
-  EXPECT_THAT(complaint({folder.path() / "empty.json", folder.path() / "mmlu", {}, {}}), HasSubstr("empty.json has no questions"));
+  EXPECT_THAT(complaint({folder.path() / "empty.json", folder.path() / "mmlu", {}, {}}),
+              HasSubstr("empty.json has no questions"));
 }
 
 TEST(MultipleChoice, TheChecksumSeesChoices) {

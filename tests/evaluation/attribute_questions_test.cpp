@@ -64,9 +64,11 @@ TEST_F(AttributeQuestions, SeveralAnswersAreThoseOfOneAfterTheOther) {
     ASSERT_EQ(results[q].size(), 4U);
     for (const std::size_t a : {0, 1, 3}) {
       const auto& prompt = questions_[q].prompt;
-      const auto expected = ReferenceEngine().run(model_.transformer, {prompt.ids, prompt.candidate_begin, prompt.candidate_end, sets[q][a]});
+      const auto expected =
+          ReferenceEngine().run(model_.transformer, {prompt.ids, prompt.candidate_begin, prompt.candidate_end, sets[q][a]});
       // Nats; float32 sums in another order.
-      expect_close(at::tensor(results[q][a].log_probabilities), at::tensor(expected.log_probabilities), 2e-5, concat(q, ", ", a));
+      expect_close(at::tensor(results[q][a].log_probabilities), at::tensor(expected.log_probabilities), 2e-5,
+                   concat(q, ", ", a));
       EXPECT_EQ(results[q][a].work.positions_naive, expected.work.positions_naive);
     }
     EXPECT_TRUE(results[q][2].log_probabilities.empty());
@@ -107,7 +109,8 @@ TEST_F(AttributeQuestions, DoesNotDependOnTheNumberOfRanks) {
     const auto method = shared_prefix(static_cast<std::int64_t>(budget));
     const auto together = attribute_answers(world_, model_.transformer, *method, questions_, answers, "test");
     const auto alone = attribute_answers(null_, model_.transformer, *method, questions_, answers, "test");
-    for (std::size_t q = 0; q < questions_.size(); ++q) EXPECT_EQ(together[q].log_probabilities, alone[q].log_probabilities) << q;
+    for (std::size_t q = 0; q < questions_.size(); ++q)
+      EXPECT_EQ(together[q].log_probabilities, alone[q].log_probabilities) << q;
   }
 }
 
@@ -127,26 +130,30 @@ TEST_F(AttributeQuestions, ProgressEndsAtItsTotal) {
 TEST_F(AttributeQuestions, ErrorsNameTheQuestion) {
   std::vector<std::vector<TokenId>> answers(questions_.size(), {4});
   answers[1] = {1000000};
-  const auto attribute = [&] { attribute_answers(world_, model_.transformer, *shared_prefix(), questions_, answers, "target"); };
-  EXPECT_THAT(message_of<UserError>(attribute), AllOf(HasSubstr("target, forget question 1"), HasSubstr("token id 1000000")));
+  const auto attribute = [&] {
+    attribute_answers(world_, model_.transformer, *shared_prefix(), questions_, answers, "target");
+  };
+  EXPECT_THAT(message_of<UserError>(attribute),
+              AllOf(HasSubstr("target, forget question 1"), HasSubstr("token id 1000000")));
   answers[1] = {4};
   model_.transformer.weights().final_norm_D.fill_(std::nanf(""));
   EXPECT_THAT(message_of<RuntimeFailure>(attribute), AllOf(HasSubstr("question"), HasSubstr("behind the last block")));
 }
 
 TEST_F(AttributeQuestions, ErrorsNameTheSameQuestionWithEveryMethodAndPaging) {
-  questions_.resize(46);  // 45 forget questions, then retain questions
+  questions_.resize(46);                                         // 45 forget questions, then retain questions
   std::vector<std::vector<TokenId>> answers(questions_.size());  // empty ones cost nothing
   answers[2] = {4};
   const testing_support::SharedFolder folder{world_};
   for (const auto& name : attribution_methods()) {
     const auto method = make_attribution_method(name, testing_support::small_settings(name), 1, ByteTokenizer());
-    for (const auto& [bad, called] : {std::pair<std::size_t, std::string>{13, "forget question 13: "}, {45, "retain question 0: "}}) {
+    for (const auto& [bad, called] :
+         {std::pair<std::size_t, std::string>{13, "forget question 13: "}, {45, "retain question 0: "}}) {
       answers[bad] = {1000000};
       FinishedPages pages(world_, folder.path() / concat(name, bad), "any");
       for (const auto& kept : {PageOptions(), PageOptions{&pages, "attributions", 11}}) {
-        const auto message =
-            message_of<UserError>([&] { attribute_answers(world_, model_.transformer, *method, questions_, answers, "target", kept); });
+        const auto message = message_of<UserError>(
+            [&] { attribute_answers(world_, model_.transformer, *method, questions_, answers, "target", kept); });
         EXPECT_THAT(message, AllOf(HasSubstr("target, "), HasSubstr(called), HasSubstr("token id 1000000"))) << name;
       }
       answers[bad].clear();
@@ -155,8 +162,7 @@ TEST_F(AttributeQuestions, ErrorsNameTheSameQuestionWithEveryMethodAndPaging) {
 }
 
 TEST_F(AttributeQuestions, NeedsAnAnswerForEachQuestion) {
-  EXPECT_THROW(attribute_answers(world_, model_.transformer, *reference(), questions_, {}, "test"),
-               ContractViolation);
+  EXPECT_THROW(attribute_answers(world_, model_.transformer, *reference(), questions_, {}, "test"), ContractViolation);
   EXPECT_THAT(attribute_answers(world_, model_.transformer, *reference(), {}, {}, "test"), IsEmpty());
 }
 

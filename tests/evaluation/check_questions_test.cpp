@@ -20,13 +20,15 @@ std::string refusal(const JudgeOptions& judge, const Dataset& dataset, std::size
 }
 
 TEST(CheckQuestions, LetsGoodOnesPass) {
-  for (const char* kind : {"rouge_l_recall", "rouge_l_f1", "exact_match"}) EXPECT_NO_THROW(check_questions({.kind = kind}, small_dataset(), 0));
+  for (const char* kind : {"rouge_l_recall", "rouge_l_f1", "exact_match"})
+    EXPECT_NO_THROW(check_questions({.kind = kind}, small_dataset(), 0));
 }
 
 TEST(CheckQuestions, RefusesAGoldAnswerThatAnEmptyAnswerWouldMatch) {
   auto dataset = small_dataset();
   dataset.forget_questions[3].answer = "The.";
-  EXPECT_THAT(refusal({.kind = "exact_match"}, dataset), AllOf(HasSubstr("\"The.\""), HasSubstr("forget question 3"), HasSubstr("hint")));
+  EXPECT_THAT(refusal({.kind = "exact_match"}, dataset),
+              AllOf(HasSubstr("\"The.\""), HasSubstr("forget question 3"), HasSubstr("hint")));
   EXPECT_NO_THROW(check_questions({.kind = "exact_match"}, dataset, 3)) << "that one is not asked";
   EXPECT_NO_THROW(check_questions({}, dataset, 0)) << "ROUGE sees a word";
 }
@@ -39,7 +41,8 @@ TEST(CheckQuestions, RefusesAGoldAnswerThatNoAnswerWouldMatch) {
 }
 
 TEST(CheckQuestions, LettersNeedChoices) {
-  EXPECT_THAT(refusal({.kind = "choice"}, small_dataset()), AllOf(HasSubstr("forget question 0"), HasSubstr("has no choices")));
+  EXPECT_THAT(refusal({.kind = "choice"}, small_dataset()),
+              AllOf(HasSubstr("forget question 0"), HasSubstr("has no choices")));
 }
 
 class BeforeAnythingRuns : public testing::Test {
@@ -47,7 +50,8 @@ class BeforeAnythingRuns : public testing::Test {
   /// What is in the record after the refusal.
   CellRecord refused(const EvaluationOptions& options, const char* said) {
     CellRecord record;
-    EXPECT_THAT(message_of<UserError>([&] { evaluate_target(world_, model_, questions_, options, nullptr, record); }), HasSubstr(said));
+    EXPECT_THAT(message_of<UserError>([&] { evaluate_target(world_, model_, questions_, options, nullptr, record); }),
+                HasSubstr(said));
     return record;
   }
 

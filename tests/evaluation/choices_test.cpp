@@ -61,14 +61,16 @@ TEST_F(Choices, PromptHoldsIntroductionAndChoices) {
   const auto& prompt = questions.front().prompt;
   EXPECT_EQ(prompt.text, "Question: About it.\n\nWhich of 0?\nA. a\nB. bb\nC. ccc\nD. d0\nAnswer:");
   const auto begin = prompt.spans[prompt.candidate_begin].begin, end = prompt.spans[prompt.candidate_end - 1].end;
-  EXPECT_EQ(prompt.text.substr(begin, end - begin), "Which of 0?\nA. a\nB. bb\nC. ccc\nD. d0") << "the introduction is context";
+  EXPECT_EQ(prompt.text.substr(begin, end - begin), "Which of 0?\nA. a\nB. bb\nC. ccc\nD. d0")
+      << "the introduction is context";
 }
 
 TEST_F(Choices, LogProbabilitiesAreThoseOfTheLettersAsAnswers) {
   for (const bool single : {true, false}) {
     const auto made = model(single);
     const auto questions = asked(made);
-    const auto values = choice_log_probabilities(world_, made, prompts_of(questions), std::vector<std::size_t>(questions.size(), 4));
+    const auto values =
+        choice_log_probabilities(world_, made, prompts_of(questions), std::vector<std::size_t>(questions.size(), 4));
     ASSERT_EQ(values.size(), questions.size());
     for (std::size_t q = 0; q < questions.size(); ++q) {
       ASSERT_EQ(values[q].size(), 4u);
@@ -118,7 +120,8 @@ TEST_F(Choices, SamplesFollowTheLettersProbabilities) {
   const auto answers = choose_answers(world_, made, prompts, counts, options, streams);
   for (const auto& answer : answers) share[answer.text] += 1.0 / draws;
   // Five standard deviations of a share of 1/2 in 1000 draws.
-  for (std::size_t k = 0; k < 4; ++k) EXPECT_NEAR(share[choice_letter(k)], std::exp(values[k] / 0.2) / total, 5 * 0.5 / std::sqrt(draws));
+  for (std::size_t k = 0; k < 4; ++k)
+    EXPECT_NEAR(share[choice_letter(k)], std::exp(values[k] / 0.2) / total, 5 * 0.5 / std::sqrt(draws));
   const auto again = choose_answers(world_, made, prompts, counts, options, streams);
   for (std::size_t i = 0; i < draws; ++i) EXPECT_EQ(answers[i].text, again[i].text);
 }
@@ -128,11 +131,13 @@ TEST_F(Choices, ProbesAnswerByLetterAndKeepTheChoicesBelow) {
   const auto questions = asked(made);
   std::vector<std::vector<std::string>> keys(questions.size(), {"Which"});
   keys[2].clear();
-  const auto result = focus_on_key(world_, made, questions, {0, 2, 5}, keys, {"{question} Focus on {keys}."}, {}, AnswerStyle::choice);
+  const auto result =
+      focus_on_key(world_, made, questions, {0, 2, 5}, keys, {"{question} Focus on {keys}."}, {}, AnswerStyle::choice);
   ASSERT_EQ(result.answer.size(), 3u);
   EXPECT_EQ(result.answer[1], "") << "without key words there is no attempt";
   const auto& pair = questions[5].pair;
-  const auto prompt = build_prompt(*made.tokenizer, made.prompt_template, question_text("Which of 5? Focus on Which.", pair.choices), {}, pair.introduction);
+  const auto prompt = build_prompt(*made.tokenizer, made.prompt_template,
+                                   question_text("Which of 5? Focus on Which.", pair.choices), {}, pair.introduction);
   EXPECT_EQ(result.answer[2], choose_answers(world_, made, {prompt.ids}, {4}, {}).front().text);
   const auto samples = probab(world_, made, questions, {0, 1}, 3, {}, AnswerStyle::choice);
   EXPECT_THAT(samples.answer, testing::Each(testing::AnyOf("A", "B", "C", "D")));
@@ -148,7 +153,8 @@ TEST(NextTokenScores, RefusesWhatCannotBeScored) {
   EXPECT_THAT(complaint({1, 264}, {5}), HasSubstr("token id 264"));
   EXPECT_THAT(complaint({1}, {-1}), HasSubstr("token id -1"));
   EXPECT_THAT(complaint(std::vector<TokenId>(401, 5), {5}), HasSubstr("does not fit"));
-  EXPECT_THAT(score_next_tokens(made.transformer, {{1}, {1, 2}}, {{5, 6}, {}}), ElementsAre(testing::SizeIs(2), testing::SizeIs(0)));
+  EXPECT_THAT(score_next_tokens(made.transformer, {{1}, {1, 2}}, {{5, 6}, {}}),
+              ElementsAre(testing::SizeIs(2), testing::SizeIs(0)));
 }
 
 }  // namespace

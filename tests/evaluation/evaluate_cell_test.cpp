@@ -68,10 +68,12 @@ void expect_same_model(const ModelRecord& a, const ModelRecord& b) {
 TEST_F(EvaluateCell, NamesRatesAndStagesInTheFormatsOrder) {
   const auto base = target_on(world_), cell = cell_on(world_, base);
   for (const auto* record : {&base, &cell})
-    EXPECT_THAT(names_of_rates(*record), ElementsAre("target_right_forget", "target_right_retain", "unlearned_right_forget", "unlearned_right_retain",
-                                                     "recovery_focus_on_key", "recovery_probab", "destructive"));
+    EXPECT_THAT(names_of_rates(*record),
+                ElementsAre("target_right_forget", "target_right_retain", "unlearned_right_forget", "unlearned_right_retain",
+                            "recovery_focus_on_key", "recovery_probab", "destructive"));
   EXPECT_THAT(stages_of(base), ElementsAre("target_answers", "target_attribution", "probe_focus_on_key", "probe_probab"));
-  EXPECT_THAT(stages_of(cell), ElementsAre("unlearned_answers", "unlearned_attribution", "probe_focus_on_key", "probe_probab"));
+  EXPECT_THAT(stages_of(cell),
+              ElementsAre("unlearned_answers", "unlearned_attribution", "probe_focus_on_key", "probe_probab"));
   EXPECT_EQ(cell.judge, "rouge_l_recall >= 0.5");
 }
 

@@ -14,7 +14,8 @@ using testing_support::random_ids;
 /// The shared-prefix engine, counting what this rank runs.
 class CountedBound : public BoundEngine {
  public:
-  CountedBound(std::unique_ptr<BoundEngine> bound, std::uint64_t& positions) : bound_(std::move(bound)), positions_(positions) {}
+  CountedBound(std::unique_ptr<BoundEngine> bound, std::uint64_t& positions)
+      : bound_(std::move(bound)), positions_(positions) {}
   std::vector<AttributionPart> parts(const AttributionRequest& request) const override { return bound_->parts(request); }
   std::vector<AttributionPart> finer_parts(const AttributionRequest& request, std::size_t pieces) const override {
     return bound_->finer_parts(request, pieces);
@@ -54,7 +55,8 @@ class FewQuestions : public testing::Test {
   Communicator world_ = Communicator::world(), alone_;
   std::unique_ptr<AttributionMethod> shared_ = make_leave_one_out(std::make_unique<SharedPrefixEngine>(4096));
   LanguageModel model_ = testing_support::tiny_language_model(1);
-  std::vector<AskedQuestion> questions_ = ask_questions(testing_support::small_dataset(), testing_support::ByteTokenizer(), PromptTemplate(), 0, 0);
+  std::vector<AskedQuestion> questions_ =
+      ask_questions(testing_support::small_dataset(), testing_support::ByteTokenizer(), PromptTemplate(), 0, 0);
   std::vector<std::vector<TokenId>> answers_;
 };
 
@@ -73,7 +75,8 @@ TEST_F(FewQuestions, HaveTheSameBitsForEveryNumberOfRanks) {
     answers_.clear();
     ask(count);
     const auto together = attribute(world_, *shared_), alone = attribute(alone_, *shared_);
-    for (std::size_t q = 0; q < count; ++q) EXPECT_EQ(together[q].log_probabilities, alone[q].log_probabilities) << count << ", " << q;
+    for (std::size_t q = 0; q < count; ++q)
+      EXPECT_EQ(together[q].log_probabilities, alone[q].log_probabilities) << count << ", " << q;
   }
 }
 
@@ -82,9 +85,11 @@ TEST_F(FewQuestions, AreWhatTheDefinitionGives) {
   const auto results = attribute(world_, *shared_);
   for (std::size_t q = 0; q < 2; ++q) {
     const auto& prompt = questions_[q].prompt;
-    const auto expected = ReferenceEngine().run(model_.transformer, {prompt.ids, prompt.candidate_begin, prompt.candidate_end, answers_[q]});
+    const auto expected =
+        ReferenceEngine().run(model_.transformer, {prompt.ids, prompt.candidate_begin, prompt.candidate_end, answers_[q]});
     // Nats; float32 sums in another order.
-    expect_close(at::tensor(results[q].log_probabilities), at::tensor(expected.log_probabilities), 2e-5, concat("question ", q));
+    expect_close(at::tensor(results[q].log_probabilities), at::tensor(expected.log_probabilities), 2e-5,
+                 concat("question ", q));
   }
 }
 
@@ -92,7 +97,8 @@ TEST_F(FewQuestions, CostNoMoreThanASharedContextOnEachRank) {
   ask(1);
   const auto finer = attribute(world_, *shared_).front().work.positions;
   const auto& prompt = questions_.front().prompt;
-  const auto whole = SharedPrefixEngine(4096).run(model_.transformer, {prompt.ids, prompt.candidate_begin, prompt.candidate_end, answers_[0]});
+  const auto whole = SharedPrefixEngine(4096).run(model_.transformer,
+                                                  {prompt.ids, prompt.candidate_begin, prompt.candidate_end, answers_[0]});
   EXPECT_LE(finer, whole.work.positions + static_cast<std::uint64_t>(world_.size() - 1) * prompt.ids.size());
 }
 

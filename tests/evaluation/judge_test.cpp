@@ -101,9 +101,11 @@ TEST(Judge, CannotJudgeAGoldAnswerInWhichItSeesNothing) {
     EXPECT_FALSE(judge->can_judge("")) << row.name;
     EXPECT_TRUE(judge->can_judge("B")) << row.name;
   }
-  for (const char* gold : {"The.", "...", " an ", "?!"}) EXPECT_FALSE(make_judge({.kind = "exact_match"})->can_judge(gold)) << gold;
+  for (const char* gold : {"The.", "...", " an ", "?!"})
+    EXPECT_FALSE(make_judge({.kind = "exact_match"})->can_judge(gold)) << gold;
   EXPECT_TRUE(make_judge({.kind = "exact_match"})->can_judge("\u6771\u4eac"));
-  for (const char* gold : {"...", "\u6771\u4eac"}) EXPECT_FALSE(make_judge({})->can_judge(gold)) << "ROUGE knows words of ASCII alone";
+  for (const char* gold : {"...", "\u6771\u4eac"})
+    EXPECT_FALSE(make_judge({})->can_judge(gold)) << "ROUGE knows words of ASCII alone";
   EXPECT_TRUE(make_judge({})->can_judge("The."));
 }
 
@@ -136,7 +138,8 @@ TEST(NormalizeAnswer, KnowsCharactersOutsideAscii) {
 }
 
 TEST(NormalizeAnswer, KnowsTheWholeOfUnicode) {
-  EXPECT_EQ(normalize_answer("\u1c90 \U00010400 \ua722 \u1f08"), "\u10d0 \U00010428 \ua723 \u1f00") << "capitals of all scripts";
+  EXPECT_EQ(normalize_answer("\u1c90 \U00010400 \ua722 \u1f08"), "\u10d0 \U00010428 \ua723 \u1f00")
+      << "capitals of all scripts";
   EXPECT_EQ(normalize_answer("the\u060c"), "\u060c") << "an Arabic comma ends a word";
   EXPECT_EQ(normalize_answer("a\u30fban"), "\u30fb") << "so does a middle dot";
   EXPECT_EQ(normalize_answer("the\U0001d7d8"), "the\U0001d7d8") << "a mathematical digit does not";

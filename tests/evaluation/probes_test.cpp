@@ -98,8 +98,7 @@ TEST_F(Probes, FocusOnKeyAsksEveryPhrasingOfEveryProbedQuestion) {
   for (std::size_t p = 0; p < 2; ++p)
     for (std::size_t a = 0; a < 2; ++a) {
       const auto q = result.question[p];
-      EXPECT_EQ(result.answer[2 * p + a],
-                greedy_answer(fill_phrasing(phrasings_[a], questions_[q].pair.question, keys[q])));
+      EXPECT_EQ(result.answer[2 * p + a], greedy_answer(fill_phrasing(phrasings_[a], questions_[q].pair.question, keys[q])));
     }
 }
 
@@ -146,8 +145,7 @@ TEST_F(Probes, ProbabSamplesThePlainPrompt) {
   ASSERT_EQ(result.answer.size(), 6U);
   EXPECT_EQ(std::set<std::string>(result.answer.begin(), result.answer.end()).size(), 6U);
   options_.temperature = 1e-4;  // then a sample is the greedy answer
-  EXPECT_EQ(probab(world_, model_, questions_, {5}, 1, options_).answer.front(),
-            greedy_answer(questions_[5].pair.question));
+  EXPECT_EQ(probab(world_, model_, questions_, {5}, 1, options_).answer.front(), greedy_answer(questions_[5].pair.question));
 }
 
 TEST_F(Probes, ProbabDoesNotDependOnTheNumberOfRanks) {

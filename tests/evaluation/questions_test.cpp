@@ -3,7 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-
 #include "support/parity.hpp"
 #include "support/tiny_language_model.hpp"
 
@@ -19,8 +18,7 @@ using testing_support::message_of;
 using testing_support::small_dataset;
 using testing_support::tiny_language_model;
 
-std::vector<AskedQuestion> ask(std::size_t examples = 0, std::size_t limit = 0,
-                               const Dataset& dataset = small_dataset()) {
+std::vector<AskedQuestion> ask(std::size_t examples = 0, std::size_t limit = 0, const Dataset& dataset = small_dataset()) {
   return ask_questions(dataset, ByteTokenizer(), {}, examples, limit);
 }
 

@@ -36,8 +36,7 @@ TEST(RougeTokens, CountsCharactersWhoseLowerCaseIsAscii) {
 }
 
 TEST(RougeTokens, StemsOnlyWordsOfMoreThanThreeCharacters) {
-  EXPECT_THAT(rouge_tokens("Dies was flies controlling", Stemming::porter),
-              ElementsAre("die", "was", "fli", "control"));
+  EXPECT_THAT(rouge_tokens("Dies was flies controlling", Stemming::porter), ElementsAre("die", "was", "fli", "control"));
 }
 
 TEST(RougeL, CountsTheLongestCommonSubsequence) {

@@ -11,13 +11,14 @@ inline const ProbeRow& probe_named(const std::string& name) {
   throw std::out_of_range(name);
 }
 
-inline ProbeRecord focus_on_key(const Communicator& group, const LanguageModel& model, const std::vector<AskedQuestion>& questions,
-                                const std::vector<std::size_t>& probed, const std::vector<std::vector<std::string>>& keys,
-                                const std::vector<std::string>& phrasings, const GenerationOptions& generation,
-                                AnswerStyle style = AnswerStyle::text) {
+inline ProbeRecord focus_on_key(const Communicator& group, const LanguageModel& model,
+                                const std::vector<AskedQuestion>& questions, const std::vector<std::size_t>& probed,
+                                const std::vector<std::vector<std::string>>& keys, const std::vector<std::string>& phrasings,
+                                const GenerationOptions& generation, AnswerStyle style = AnswerStyle::text) {
   ProbeOptions options;
   options.phrasings = join(phrasings, " | ");
-  return run_probe(probe_named("focus_on_key"), options, generation, {group, model, questions, probed, keys, phrasings.size(), style});
+  return run_probe(probe_named("focus_on_key"), options, generation,
+                   {group, model, questions, probed, keys, phrasings.size(), style});
 }
 
 inline ProbeRecord probab(const Communicator& group, const LanguageModel& model, const std::vector<AskedQuestion>& questions,

@@ -42,7 +42,7 @@ TEST(SearchThresholds, WeighsEffectAgainstTokens) {
   EXPECT_DOUBLE_EQ(grid.tuned[1].objective, 1.0 - 0.5);
   EXPECT_DOUBLE_EQ(grid.tuned[2].objective, 0.75 - 0.25);
   EXPECT_DOUBLE_EQ(grid.tuned[3].objective, 0.0);  // nothing chosen
-  EXPECT_EQ(grid.best_beta(), 0.3);  // equal to 0.8, which has the worse neighbours
+  EXPECT_EQ(grid.best_beta(), 0.3);                // equal to 0.8, which has the worse neighbours
 }
 
 TEST(SearchThresholds, HoldsEverySecondPromptOut) {
@@ -56,7 +56,10 @@ TEST(SearchThresholds, LeavesOutPromptsWhoseQuestionIsWorthNothing) {
   const ThresholdPrompt prompt{{1.0F}, {}, {-1, -2}}, idle{{1.0F}, {}, {-1, -1.005}};
   const auto grid = search_thresholds({prompt, prompt, idle}, "effect", {0.0}, {0.0}, 0.01);
   EXPECT_EQ(grid.tuned_prompts, 1U);
-  EXPECT_THAT(message_of<UserError>([&] { search_thresholds({idle, prompt}, "effect", {0.0}, {0.0}, 0.01); }), HasSubstr("too few prompts"));
+  EXPECT_THAT(message_of<UserError>([&] {
+                search_thresholds({idle, prompt}, "effect", {0.0}, {0.0}, 0.01);
+              }),
+              HasSubstr("too few prompts"));
 }
 
 TEST(LabelCandidates, MarksTheTokensOfKeyWords) {
@@ -89,7 +92,9 @@ TEST(GridAxis, IsARangeOrAList) {
   EXPECT_EQ(read_grid_axis("0:0.6:0.02", "o")[11], 0.22);
   EXPECT_EQ(read_grid_axis("0:1:0.04", "o")[6], 0.24);
   for (const char* text : {"", "a", "0:1:0", "1:0:0.1", "0:1:0.0001", "0.3, 0.2", "1:2", "nan"})
-    EXPECT_THAT(message_of<UserError>([&] { read_grid_axis(text, "attribution.tune_alphas"); }), HasSubstr("attribution.tune_alphas")) << text;
+    EXPECT_THAT(message_of<UserError>([&] { read_grid_axis(text, "attribution.tune_alphas"); }),
+                HasSubstr("attribution.tune_alphas"))
+        << text;
 }
 
 }  // namespace

@@ -25,10 +25,12 @@ class Verify : public testing::Test {
   void measure(const Transformer& model) {
     contributions_.clear();
     const auto method = make_leave_one_out(std::make_unique<SharedPrefixEngine>());
-    for (const auto& result : attribute_answers(world_, model, *method, questions_, answers_, "test")) contributions_.push_back(result.values);
+    for (const auto& result : attribute_answers(world_, model, *method, questions_, answers_, "test"))
+      contributions_.push_back(result.values);
   }
 
-  std::optional<VerificationRecord> try_verify(const Transformer& model, std::size_t sample, const LeaveOneOutEngine& made_by = SharedPrefixEngine()) const {
+  std::optional<VerificationRecord> try_verify(const Transformer& model, std::size_t sample,
+                                               const LeaveOneOutEngine& made_by = SharedPrefixEngine()) const {
     return verify_attributions(world_, model, made_by, questions_, answers_, contributions_, sample, "target");
   }
   VerificationRecord verify(const Transformer& model, std::size_t sample) const { return try_verify(model, sample).value(); }
@@ -49,7 +51,7 @@ class Verify : public testing::Test {
 TEST_F(Verify, FindsTheEngineExact) {
   const auto found = verify(model_.transformer, 3);
   EXPECT_EQ(found.questions, 3U);
-  EXPECT_LT(found.largest_difference, 2e-5);  // nats; float32 sums in another order
+  EXPECT_LT(found.largest_difference, 2e-5);                 // nats; float32 sums in another order
   EXPECT_EQ(verify(model_.transformer, 100).questions, 8U);  // one has no answer
   EXPECT_EQ(found.model, "target");
   EXPECT_FALSE(try_verify(model_.transformer, 0).has_value());

@@ -17,7 +17,8 @@ void check(const Json& entry, const std::string& where) {
   }
   try {
     const auto pair = choice_question(entry, where, "biology");
-    UNPACT_FUZZ_REQUIRE(pair.choices.size() == 4 && pair.answer.size() == 1 && pair.answer[0] >= 'A' && pair.answer[0] <= 'D');
+    UNPACT_FUZZ_REQUIRE(pair.choices.size() == 4 && pair.answer.size() == 1 && pair.answer[0] >= 'A' &&
+                        pair.answer[0] <= 'D');
   } catch (const UserError&) {
   }
 }

@@ -59,16 +59,16 @@ inline bool add(const char* name, Target target) {
 #define UNPACT_FUZZ_REQUIRE(condition) UNPACT_CONTRACT_("fuzz invariant", condition)
 
 #ifdef UNPACT_LIBFUZZER
-#define UNPACT_FUZZ_TARGET(name)                                                                  \
-  static void fuzz_##name(std::string_view input);                                                \
-  extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {             \
-    unpact::fuzzing::run(fuzz_##name, data, size);                                                \
-    return 0;                                                                                     \
-  }                                                                                               \
+#define UNPACT_FUZZ_TARGET(name)                                                      \
+  static void fuzz_##name(std::string_view input);                                    \
+  extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) { \
+    unpact::fuzzing::run(fuzz_##name, data, size);                                    \
+    return 0;                                                                         \
+  }                                                                                   \
   static void fuzz_##name(std::string_view input)
 #else
-#define UNPACT_FUZZ_TARGET(name)                                                                  \
-  static void fuzz_##name(std::string_view input);                                                \
-  [[maybe_unused]] static const bool name##_is_registered = unpact::fuzzing::add(#name, fuzz_##name);\
+#define UNPACT_FUZZ_TARGET(name)                                                                      \
+  static void fuzz_##name(std::string_view input);                                                    \
+  [[maybe_unused]] static const bool name##_is_registered = unpact::fuzzing::add(#name, fuzz_##name); \
   static void fuzz_##name(std::string_view input)
 #endif

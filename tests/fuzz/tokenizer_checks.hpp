@@ -23,8 +23,7 @@ inline void check_tokenizer(const Tokenizer& tokenizer, const std::string& text)
   UNPACT_FUZZ_REQUIRE(tokenizer.encode(text).ids == encoding.ids);  // now with a filled cache
   check_encoding(tokenizer, tokenizer.encode_with_special(text), text.size());
   check_encoding(tokenizer, tokenizer.encode_around(text, {{0, text.size()}}), text.size());
-  for (const auto id : tokenizer.encode_continuation(text))
-    UNPACT_FUZZ_REQUIRE(id >= 0 && id < tokenizer.vocabulary_size());
+  for (const auto id : tokenizer.encode_continuation(text)) UNPACT_FUZZ_REQUIRE(id >= 0 && id < tokenizer.vocabulary_size());
   for (const auto special : {tokenizer.bos_id(), tokenizer.eos_id()})
     if (special) UNPACT_FUZZ_REQUIRE(*special >= 0 && *special < tokenizer.vocabulary_size());
 }

@@ -76,7 +76,8 @@ TEST_P(ArchitectureParity, SavedFileHoldsTheTensorsOfTheOriginal) {
   ASSERT_EQ(before.header().tensors.size(), after.header().tensors.size());
   for (const auto& [name, entry] : before.header().tensors)
     EXPECT_TRUE(testing_support::same_bits(before.tensor(name), after.tensor(name))) << name;
-  const auto original = read_json_file(folder / "config.json"), written = read_json_file(copy.path() / "saved" / "config.json");
+  const auto original = read_json_file(folder / "config.json"),
+             written = read_json_file(copy.path() / "saved" / "config.json");
   for (const auto& [key, value] : original.items()) EXPECT_EQ(written[key], value) << key;
 }
 

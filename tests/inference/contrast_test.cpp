@@ -58,8 +58,8 @@ TEST_P(Contrast, GenerationWithACacheIsThatOfPlainPasses) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Architectures, Contrast, testing::Values("llama", "gpt2", "windows"), [](const auto& test) { return test.param; });
-
+INSTANTIATE_TEST_SUITE_P(Architectures, Contrast, testing::Values("llama", "gpt2", "windows"),
+                         [](const auto& test) { return test.param; });
 
 TEST(ContrastFolder, IsLoadedAsItWasSaved) {
   UNPACT_NEED_DATA("models/stories260K");
@@ -69,7 +69,9 @@ TEST(ContrastFolder, IsLoadedAsItWasSaved) {
   second.head_VD.mul_(1.1);
   const auto path = folder.path() / "pair";
   SaveOptions options;
-  options.also = [&](const std::filesystem::path& inside) { save_contrast(inside, plain.transformer.config(), second, 4.5, *plain.tokenizer); };
+  options.also = [&](const std::filesystem::path& inside) {
+    save_contrast(inside, plain.transformer.config(), second, 4.5, *plain.tokenizer);
+  };
   save_checkpoint(path, plain.transformer.config(), plain.transformer.weights(), *plain.tokenizer, options);
   const auto pair = load_language_model(path, {}, at::kCPU);
   ASSERT_NE(pair.transformer.reinforced(), nullptr);

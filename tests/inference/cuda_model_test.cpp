@@ -31,10 +31,12 @@ class CudaModel : public testing::TestWithParam<std::string> {
 TEST_P(CudaModel, LogitsAreThoseOfTheCpu) {
   const auto tokens = row_of(random_ids(40, 3));
   const auto there = on_cuda(model_);
-  expect_close(there.logits(there.hidden(tokens.to(gpu_))).cpu(), model_.logits(model_.hidden(tokens)), kRounding, "float32");
+  expect_close(there.logits(there.hidden(tokens.to(gpu_))).cpu(), model_.logits(model_.hidden(tokens)), kRounding,
+               "float32");
   const auto half = on_cuda(model_, at::kBFloat16);
   const auto rounded = testing_support::rounded(model_);
-  expect_close(half.logits(half.hidden(tokens.to(gpu_))).cpu(), rounded.logits(rounded.hidden(tokens)), kHalfRounding, "bfloat16");
+  expect_close(half.logits(half.hidden(tokens.to(gpu_))).cpu(), rounded.logits(rounded.hidden(tokens)), kHalfRounding,
+               "bfloat16");
 }
 
 TEST_P(CudaModel, GradientsAreThoseOfTheCpu) {
@@ -50,7 +52,8 @@ TEST_P(CudaModel, GradientsAreThoseOfTheCpu) {
   for (const auto& layout : {SequenceLayout(), SequenceLayout::packed({11, 11, 3, 5})}) {
     const auto expected = gradients(here, tokens, layout), actual = gradients(there, tokens.to(gpu_), layout);
     for (std::size_t i = 0; i < actual.size(); ++i)
-      expect_close(actual[i], expected[i], 1e-5 * std::max(1.0, expected[i].abs().max().item<double>()), concat("weight ", i));
+      expect_close(actual[i], expected[i], 1e-5 * std::max(1.0, expected[i].abs().max().item<double>()),
+                   concat("weight ", i));
   }
 }
 
@@ -85,7 +88,8 @@ TEST_P(CudaModel, ScoresAreThoseOfTheCpu) {
   std::vector<PromptAnswer> items;
   for (std::uint64_t i = 0; i < 6; ++i) items.push_back({random_ids(4 + 5 * i, i), random_ids(1 + i, 50 + i)});
   const auto expected = score_answers(model_, items), actual = score_answers(on_cuda(model_), items);
-  for (std::size_t i = 0; i < items.size(); ++i) expect_close(at::tensor(actual[i]), at::tensor(expected[i]), kRounding, concat("item ", i));
+  for (std::size_t i = 0; i < items.size(); ++i)
+    expect_close(at::tensor(actual[i]), at::tensor(expected[i]), kRounding, concat("item ", i));
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, CudaModel, testing::ValuesIn(testing_support::tiny_architectures()),

@@ -146,7 +146,9 @@ TEST(Generation, NoRequestsGiveNoAnswers) { EXPECT_THAT(generate(tiny_transforme
 TEST(Generation, FillsTheContextToTheLastPosition) {
   const auto model = tiny_transformer(1);
   EXPECT_EQ(generate(model, {{random_ids(90, 1), 0}}, greedy(6)).front().size(), 6U);
-  EXPECT_THAT(message_of<UserError>([&] { generate(model, {{random_ids(91, 1), 0}}, greedy(6)); }),
+  EXPECT_THAT(message_of<UserError>([&] {
+                generate(model, {{random_ids(91, 1), 0}}, greedy(6));
+              }),
               testing::AllOf(HasSubstr("97 tokens"), HasSubstr("context holds 96")));
 }
 
@@ -177,7 +179,8 @@ TEST(Generation, RefusesBadOptions) {
 TEST(Generation, LogitsThatAreNotFiniteAreRefused) {
   auto model = tiny_transformer(1);
   model.weights().head_VD[5].fill_(std::nanf(""));
-  EXPECT_THAT(message_of<RuntimeFailure>([&] { generate(model, {{random_ids(6, 1)}}, greedy(3)); }), HasSubstr("not finite"));
+  EXPECT_THAT(message_of<RuntimeFailure>([&] { generate(model, {{random_ids(6, 1)}}, greedy(3)); }),
+              HasSubstr("not finite"));
 }
 
 }  // namespace

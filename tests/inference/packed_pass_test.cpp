@@ -32,12 +32,14 @@ std::vector<TokenId> operator+(std::vector<TokenId> a, const std::vector<TokenId
 }
 
 TEST_P(PackedPassOnArchitecture, RunsEndingsOfUnequalLengthBehindPartsOfAStore) {
-  const auto front = random_ids(17, 1), a = random_ids(5, 2), fork = random_ids(4, 3), b = random_ids(9, 4), alone = random_ids(3, 5);
-  const auto beginning = [&](std::size_t n) { return std::vector<TokenId>(front.begin(), front.begin() + static_cast<std::ptrdiff_t>(n)); };
+  const auto front = random_ids(17, 1), a = random_ids(5, 2), fork = random_ids(4, 3), b = random_ids(9, 4),
+             alone = random_ids(3, 5);
+  const auto beginning = [&](std::size_t n) {
+    return std::vector<TokenId>(front.begin(), front.begin() + static_cast<std::ptrdiff_t>(n));
+  };
   // The second segment goes on behind the first three rows of the first.
-  const PackedRows rows{a + fork + b + alone,
-                        {{0, 5, 17, 0, 0, 2}, {5, 4, 17, 0, 3, 3}, {9, 9, 6, 0, 0, 9}, {18, 3, 0, 0, 0, 1}},
-                        {}};
+  const PackedRows rows{
+      a + fork + b + alone, {{0, 5, 17, 0, 0, 2}, {5, 4, 17, 0, 3, 3}, {9, 9, 6, 0, 0, 9}, {18, 3, 0, 0, 0, 1}}, {}};
   for (const auto attention : {PackedAttention::fast, PackedAttention::plain}) {
     for (const std::int64_t budget : {4, 100}) {
       PackedPass pass(model_, attention);
@@ -46,14 +48,17 @@ TEST_P(PackedPassOnArchitecture, RunsEndingsOfUnequalLengthBehindPartsOfAStore) 
       ASSERT_EQ(store.length(), 17);
       const auto hidden_UD = pass.run(rows, store);
       const auto parent = beginning(17) + std::vector<TokenId>(a.begin(), a.begin() + 3);
-      const auto want = at::cat({expected(front + a, 2), expected(parent + fork, 3), expected(beginning(6) + b, 9), expected(alone, 1)});
-      expect_close(hidden_UD, want, kRounding, concat("budget ", budget, attention == PackedAttention::fast ? ", fast" : ", plain"));
+      const auto want =
+          at::cat({expected(front + a, 2), expected(parent + fork, 3), expected(beginning(6) + b, 9), expected(alone, 1)});
+      expect_close(hidden_UD, want, kRounding,
+                   concat("budget ", budget, attention == PackedAttention::fast ? ", fast" : ", plain"));
     }
   }
 }
 
 TEST_P(PackedPassOnArchitecture, ABeginningRunsInThePassOfItsEndings) {
-  const auto front = random_ids(7, 1), more = random_ids(10, 6), a = random_ids(5, 2), fork = random_ids(4, 3), b = random_ids(9, 4);
+  const auto front = random_ids(7, 1), more = random_ids(10, 6), a = random_ids(5, 2), fork = random_ids(4, 3),
+             b = random_ids(9, 4);
   const PackedRows rows{a + fork + b, {{0, 5, 17, 0, 0, 2}, {5, 4, 17, 0, 3, 3}, {9, 9, 12, 0, 0, 9}}, {}};
   for (const auto attention : {PackedAttention::fast, PackedAttention::plain}) {
     PackedPass pass(model_, attention);
@@ -61,7 +66,8 @@ TEST_P(PackedPassOnArchitecture, ABeginningRunsInThePassOfItsEndings) {
     pass.extend(apart, front + more, 100);
     const auto want = pass.run(rows, apart);
     pass.extend(together, front, 100);
-    expect_close(pass.run_behind(more, together, rows), want, kRounding, attention == PackedAttention::fast ? "fast" : "plain");
+    expect_close(pass.run_behind(more, together, rows), want, kRounding,
+                 attention == PackedAttention::fast ? "fast" : "plain");
     ASSERT_EQ(together.length(), 17);
     expect_close(pass.run(rows, together), want, kRounding, "and what it left in the store");
   }
@@ -90,8 +96,8 @@ TEST_P(PackedPassOnArchitecture, ForgetsWhatIsTruncated) {
   store.truncate(10);
   pass.extend(store, random_ids(30, 3), 7);
   const auto end = random_ids(4, 4);
-  expect_close(pass.run({end, {{0, 4, 40, 0, 0, 4}}, {}}, store), expected(random_ids(10, 1) + random_ids(30, 3) + end, 4), kRounding,
-               "behind the new end");
+  expect_close(pass.run({end, {{0, 4, 40, 0, 0, 4}}, {}}, store), expected(random_ids(10, 1) + random_ids(30, 3) + end, 4),
+               kRounding, "behind the new end");
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, PackedPassOnArchitecture, testing::ValuesIn(testing_support::tiny_architectures()),
@@ -139,7 +145,13 @@ TEST_P(PackedPassOnArchitecture, BlocksOfLongSegmentsAreTheDefinition) {
   // Behind 150 stored rows: a segment of several blocks, short ones that share a block with its end and with each other, and a
   // fork of the first. More than 64 keys behind the store take the library's products, fewer those of the small kernels.
   const auto front = random_ids(150, 1), rows = random_ids(300 + 9 + 70 + 5 + 4, 2);
-  const PackedRows packed{rows, {{0, 300, 150, 0, 0, 40}, {300, 9, 20, 0, 0, 9}, {309, 70, 111, 0, 0, 3}, {379, 5, 0, 0, 0, 2}, {384, 4, 150, 0, 290, 4}}, {}};
+  const PackedRows packed{rows,
+                          {{0, 300, 150, 0, 0, 40},
+                           {300, 9, 20, 0, 0, 9},
+                           {309, 70, 111, 0, 0, 3},
+                           {379, 5, 0, 0, 0, 2},
+                           {384, 4, 150, 0, 290, 4}},
+                          {}};
   const auto run = [&](PackedAttention attention) {
     const c10::InferenceMode guard;
     PackedPass pass(model, attention);

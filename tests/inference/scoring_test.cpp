@@ -48,8 +48,7 @@ void expect_scores(const std::vector<float>& actual, const std::vector<float>& e
 TEST(Scoring, IsTheLogSoftmaxOfTheLogits) {
   const auto model = tiny_transformer(1);
   for (const auto& item : some_items())
-    expect_scores(score_answers(model, {item}).front(), by_definition(model, item),
-                  concat(item.prompt.size(), " tokens"));
+    expect_scores(score_answers(model, {item}).front(), by_definition(model, item), concat(item.prompt.size(), " tokens"));
 }
 
 TEST(Scoring, ABatchOfUnequalLengthsIsLikeOneByOne) {
@@ -79,11 +78,9 @@ TEST(Scoring, RowChunksChangeNothing) {
   const auto hidden = model.hidden(testing_support::row_of(random_ids(23, 1))).squeeze(0);
   const auto targets = at::tensor(random_ids(23, 2), at::kLong);
   const auto whole = target_log_probabilities(model, hidden, targets);
-  expect_close(whole, model.logits(hidden).log_softmax(1).gather(1, targets.unsqueeze(1)).squeeze(1), kRounding,
-               "whole");
+  expect_close(whole, model.logits(hidden).log_softmax(1).gather(1, targets.unsqueeze(1)).squeeze(1), kRounding, "whole");
   for (const std::int64_t chunk : {1, 5, 22, 23, 24})
-    expect_close(target_log_probabilities(model, hidden, targets, chunk), whole, kRounding,
-                 concat("chunks of ", chunk));
+    expect_close(target_log_probabilities(model, hidden, targets, chunk), whole, kRounding, concat("chunks of ", chunk));
 }
 
 TEST(Scoring, TilesOfTheVocabularyChangeNothing) {
@@ -101,7 +98,8 @@ TEST(Scoring, TilesOfTheVocabularyChangeNothing) {
     const std::vector<std::int64_t> asked_rows = {rows - 1, 0, rows / 2, 0, rows / 2, 5};
     const std::vector<TokenId> asked_tokens = {3000, 0, 349, 2999, 348, 350};
     expect_close(at::tensor(target_log_probabilities(model, hidden_RD, asked_rows, asked_tokens)),
-                 at::tensor(target_log_probabilities(model, hidden_RD, asked_rows, asked_tokens, 100)), 4 * kRounding, "chosen");
+                 at::tensor(target_log_probabilities(model, hidden_RD, asked_rows, asked_tokens, 100)), 4 * kRounding,
+                 "chosen");
   }
 }
 
@@ -118,7 +116,9 @@ TEST(Scoring, AnInfiniteLogitOfAnyTileIsNotHidden) {
 TEST(Scoring, LongSequencesFillTheContext) {
   const auto model = tiny_transformer(1);
   EXPECT_EQ(score_answers(model, {{random_ids(90, 1), random_ids(6, 1)}}).front().size(), 6U);
-  EXPECT_THAT(message_of<UserError>([&] { score_answers(model, {{random_ids(90, 1), random_ids(7, 1)}}); }),
+  EXPECT_THAT(message_of<UserError>([&] {
+                score_answers(model, {{random_ids(90, 1), random_ids(7, 1)}});
+              }),
               AllOf(HasSubstr("97 tokens"), HasSubstr("96")));
 }
 
@@ -136,7 +136,9 @@ TEST(Scoring, RefusesWhatHasNoScore) {
 TEST(Scoring, NamesTheItemThatIsNotFinite) {
   auto model = tiny_transformer(1);
   model.weights().embedding_VD[7].fill_(std::nanf(""));
-  EXPECT_THAT(message_of<RuntimeFailure>([&] { score_answers(model, {{{1, 2}, {3}}, {{1, 7}, {3}}}); }),
+  EXPECT_THAT(message_of<RuntimeFailure>([&] {
+                score_answers(model, {{{1, 2}, {3}}, {{1, 7}, {3}}});
+              }),
               HasSubstr("item 1"));
 }
 

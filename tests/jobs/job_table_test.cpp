@@ -16,7 +16,8 @@ using testing_support::message_of;
 
 TEST(HelpText, ListsTheMethodsWhereTheyMatter) {
   for (const auto* job : {"unlearn", "evaluate", "reproduce"})
-    for (const auto& kind : known_forget_kinds()) EXPECT_THAT(help_text(job), HasSubstr(concat("\n    ", kind.name, " "))) << job;
+    for (const auto& kind : known_forget_kinds())
+      EXPECT_THAT(help_text(job), HasSubstr(concat("\n    ", kind.name, " "))) << job;
   EXPECT_THAT(help_text("ask"), Not(HasSubstr("simnpo")));
 }
 
@@ -30,7 +31,8 @@ TEST(RequireTokenRemoval, RefusesWhatOnlyWholeEvaluationsHeed) {
   Configuration c;
   require_token_removal(c, "ask");
   c.attribution.settings.unit = RemovalUnit::word;
-  EXPECT_THAT(message_of<UserError>([&] { require_token_removal(c, "ask"); }), AllOf(HasSubstr("attribution.unit"), HasSubstr("word")));
+  EXPECT_THAT(message_of<UserError>([&] { require_token_removal(c, "ask"); }),
+              AllOf(HasSubstr("attribution.unit"), HasSubstr("word")));
   c.attribution.settings = {};
   c.attribution.settings.verify = 3;
   EXPECT_THAT(message_of<UserError>([&] { require_token_removal(c, "ask"); }), HasSubstr("attribution.verify"));

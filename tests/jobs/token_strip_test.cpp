@@ -32,7 +32,8 @@ TEST(TokenStrip, ColoursStayInTheirRangeBeyondTheScale) {
 TEST(TokenStrip, APromptCannotMoveTheCursorOrColourTheTerminal) {
   for (const bool colour : {false, true}) {
     const auto line = render_strip({{"a\n\033[2J\r\x7F", 0, false, false}}, 1, colour);
-    EXPECT_THAT(line, AllOf(Not(HasSubstr("\n")), Not(HasSubstr("\033[2J")), Not(HasSubstr("\r")), HasSubstr("a\u21B5\u00B7[2J")));
+    EXPECT_THAT(line,
+                AllOf(Not(HasSubstr("\n")), Not(HasSubstr("\033[2J")), Not(HasSubstr("\r")), HasSubstr("a\u21B5\u00B7[2J")));
   }
 }
 
@@ -47,7 +48,8 @@ TEST(TokenStrip, ScaleIsTheLargestMagnitudeAndNeverZero) {
 }
 
 TEST(TokenStrip, DoubtfulVerdictsCarryAQuestionMark) {
-  const std::vector<StripToken> tokens = {{"a", 0.25, true, true, true}, {"b", 0.23, true, false, true}, {"c", 0.9, true, true, false}};
+  const std::vector<StripToken> tokens = {
+      {"a", 0.25, true, true, true}, {"b", 0.23, true, false, true}, {"c", 0.9, true, true, false}};
   EXPECT_EQ(render_strip(tokens, 1.0, false), "[a +0.25?]b(+0.23?)[c +0.90]");
   const auto coloured = render_strip(tokens, 1.0, true);
   EXPECT_EQ(std::count(coloured.begin(), coloured.end(), '?'), 2);

@@ -40,12 +40,13 @@ TEST_P(CausalAttention, IsTheDefinition) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Of, CausalAttention,
-                         testing::Values(AttentionCase{1, 1, 2, 2, 4}, AttentionCase{2, 5, 4, 2, 6}, AttentionCase{1, 64, 2, 1, 8},
-                                         AttentionCase{2, 65, 3, 3, 5}, AttentionCase{1, 200, 4, 2, 64},
-                                         AttentionCase{1, 17, 6, 2, 33}),
+                         testing::Values(AttentionCase{1, 1, 2, 2, 4}, AttentionCase{2, 5, 4, 2, 6},
+                                         AttentionCase{1, 64, 2, 1, 8}, AttentionCase{2, 65, 3, 3, 5},
+                                         AttentionCase{1, 200, 4, 2, 64}, AttentionCase{1, 17, 6, 2, 33}),
                          [](const auto& test) {
                            const auto& c = test.param;
-                           return concat(c.sequences, "x", c.tokens, "_heads_", c.heads, "_of_", c.groups, "_dim_", c.head_dim);
+                           return concat(c.sequences, "x", c.tokens, "_heads_", c.heads, "_of_", c.groups, "_dim_",
+                                         c.head_dim);
                          });
 
 TEST(CausalAttention, KeepsLargeScoresAndRefusesToHideInfinities) {
@@ -77,7 +78,8 @@ at::Tensor heads_first(const at::Tensor& x) { return x.transpose(1, 2); }
 
 TEST(Attention, EveryFormIsTheReference) {
   at::manual_seed(11);
-  const auto query = heads_first(noise({2, 33, 4, 8})), keys = heads_first(noise({2, 33, 2, 8})), values = heads_first(noise({2, 33, 2, 8}));
+  const auto query = heads_first(noise({2, 33, 4, 8})), keys = heads_first(noise({2, 33, 2, 8})),
+             values = heads_first(noise({2, 33, 2, 8}));
   const auto expected = reference::attention(query, keys, values, {});
   EXPECT_EQ(attention_form(query, keys, values, {}), Form::node);
   expect_close(attention(query, keys, values, {}), expected, 2e-6, "node");
@@ -111,7 +113,8 @@ TEST_P(AttentionOnCuda, IsTheReference) {
   const auto query = random({2, 4, 33, 16}), keys = random({2, 2, 33, 16}), values = random({2, 2, 33, 16});
   EXPECT_EQ(attention_form(query, keys, values, {}), GetParam() == at::kFloat ? Form::reference : Form::cuda);
   const auto wide = [](const at::Tensor& x) { return x.to(at::kFloat); };
-  expect_close(attention(query, keys, values, {}).cpu(), reference::attention(wide(query), wide(keys), wide(values), {}).cpu(), rounding(), "mix");
+  expect_close(attention(query, keys, values, {}).cpu(),
+               reference::attention(wide(query), wide(keys), wide(values), {}).cpu(), rounding(), "mix");
 }
 UNPACT_ON_CUDA(AttentionOnCuda);
 

@@ -69,7 +69,8 @@ TEST_P(GatedProductOnCuda, ValueAndGradientsAreTheReference) {
     actual.backward(slope);
     const c10::NoGradGuard guard;
     ASSERT_EQ(gated_product_form(Activation::silu, gate, up), Form::cuda);
-    expect_close(gated_product(Activation::silu, gate.clone(), up).cpu(), expected.detach().cpu(), rounding(), concat("in place, ", count));
+    expect_close(gated_product(Activation::silu, gate.clone(), up).cpu(), expected.detach().cpu(), rounding(),
+                 concat("in place, ", count));
     expect_close(actual.detach().cpu(), expected.detach().cpu(), rounding(), concat(count));
     expect_close(g.grad().cpu(), gate64.grad().cpu(), 2 * rounding(), concat("gate, ", count));
     expect_close(u.grad().cpu(), up64.grad().cpu(), 2 * rounding(), concat("up, ", count));

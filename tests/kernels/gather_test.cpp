@@ -37,7 +37,8 @@ TEST(GatherRows, TheReferenceTakesStoredRowsFirst) {
 class GatherOnCuda : public OnCuda {};
 
 TEST_P(GatherOnCuda, IsTheReference) {
-  const auto stored_keys = random({9, 2, 8}), stored_values = random({9, 2, 8}), keys = random({6, 2, 8}), values = random({6, 2, 8});
+  const auto stored_keys = random({9, 2, 8}), stored_values = random({9, 2, 8}), keys = random({6, 2, 8}),
+             values = random({6, 2, 8});
   const auto index_R = at::randint(7 + 6, {40}, at::TensorOptions(gpu_).dtype(at::kLong));
   const auto expected = reference::gather_rows(stored_keys, stored_values, 7, keys, values, index_R);
   const auto gathered = cuda::gather_rows(stored_keys, stored_values, 7, keys, values, index_R);

@@ -39,7 +39,8 @@ TEST(LogSoftmax, HalfPrecisionIsReadInFloatAndRoundedOnce) {
   log_softmax_gradient(slopes, normalizers, targets, gradients);
   log_softmax_gradient(expected, normalizers, targets, gradients);
   EXPECT_EQ(slopes.scalar_type(), at::kBFloat16);
-  expect_close(slopes.to(at::kFloat), expected, 2e-3 * expected.abs().max().item<double>(), "gradient");  // half of bfloat16's last bit
+  expect_close(slopes.to(at::kFloat), expected, 2e-3 * expected.abs().max().item<double>(),
+               "gradient");  // half of bfloat16's last bit
 }
 
 TEST(LogSoftmax, ThreadsDoNotMatter) {
@@ -76,7 +77,8 @@ TEST(LogSoftmaxOnCpu, LogSumExpIsItsFormula) {
     expect_close(out, expected, 2e-5, concat("width ", width));  // values up to 100
     auto top = at::full({4}, std::numeric_limits<float>::lowest()), sum = at::zeros({4});
     for (const auto& piece : x.split((width + 2) / 3, 1))
-      cpu::add_exponentials(piece.contiguous().const_data_ptr<float>(), 4, piece.size(1), top.mutable_data_ptr<float>(), sum.mutable_data_ptr<float>());
+      cpu::add_exponentials(piece.contiguous().const_data_ptr<float>(), 4, piece.size(1), top.mutable_data_ptr<float>(),
+                            sum.mutable_data_ptr<float>());
     expect_close(top + sum.log(), expected, 2e-5, concat("in pieces, width ", width));
   }
 }
@@ -168,7 +170,8 @@ TEST(TiledLogProbabilities, AreTheReference) {
     const auto hidden = noise({rows, 24}, 4), targets = at::randint(kVocabulary, {rows}, at::kLong);
     ASSERT_TRUE(tiles_apply(hidden, head));
     std::vector<AskedTarget> asked;
-    for (std::int64_t r = 0; r < rows; ++r) asked.push_back({r, targets[r].item<std::int64_t>(), static_cast<std::size_t>(rows - 1 - r)});
+    for (std::int64_t r = 0; r < rows; ++r)
+      asked.push_back({r, targets[r].item<std::int64_t>(), static_cast<std::size_t>(rows - 1 - r)});
     const auto actual = at::tensor(tiled_log_probabilities(hidden, head, asked)).flip(0);
     // Values of up to 100, whose last bit is 8e-6.
     expect_close(actual, reference::target_log_probabilities(hidden, head, targets), 8e-5, concat(rows, " rows"));
@@ -187,7 +190,8 @@ TEST_P(LogSoftmaxOnCuda, LogSoftmaxEndsAreTheDefinition) {
     auto slopes_RV = logits_RV.clone();
     const auto normalizers_R = log_normalizers(slopes_RV);
     EXPECT_EQ(normalizers_R.scalar_type(), at::kFloat);
-    expect_close(normalizers_R.cpu(), exact_RV.detach().logsumexp(1).cpu(), 2e-5, concat("normalizers, ", width));  // values near 30
+    expect_close(normalizers_R.cpu(), exact_RV.detach().logsumexp(1).cpu(), 2e-5,
+                 concat("normalizers, ", width));  // values near 30
     log_softmax_gradient(slopes_RV, normalizers_R, targets_R, gradients_R);
     expect_close(slopes_RV.cpu(), exact_RV.grad().cpu(), rounding(), concat("gradient, ", width));
   }

@@ -30,7 +30,9 @@ TEST(ScoreRows, SmallProductsAreMatrixProducts) {
     for (const std::int64_t keys : {1, 31, 32, 33, 64}) {
       // Each matrix is a part of wider rows, as a head is.
       const auto part = [&](std::int64_t rows, std::int64_t width) { return noise({rows, width + 7}).narrow(1, 3, width); };
-      const auto rows = [](const at::Tensor& x) { return cpu::Rows{x.mutable_data_ptr<float>(), x.size(0), x.size(1), x.stride(0)}; };
+      const auto rows = [](const at::Tensor& x) {
+        return cpu::Rows{x.mutable_data_ptr<float>(), x.size(0), x.size(1), x.stride(0)};
+      };
       const auto query = part(9, d), key = part(keys, d), value = part(keys, d);
       const auto scores = at::empty({9, keys}), out = part(9, d);
       cpu::small_scores(rows(query), rows(key), rows(scores));
@@ -47,8 +49,11 @@ TEST(ScoreRows, SmallProductsAreMatrixProducts) {
 /// After 150 stored rows: a segment of several blocks of queries, short ones that share a block with its end and with each
 /// other, and forks. More than 64 keys after the store take the library's products, fewer those of the small kernels.
 struct Case {
-  std::vector<PackedSegment> segments{{0, 300, 150, 0, 0, 40}, {300, 9, 20, 0, 0, 9}, {309, 70, 111, 0, 0, 3},
-                                      {379, 5, 0, 0, 0, 2},    {384, 4, 150, 0, 290, 4}};
+  std::vector<PackedSegment> segments{{0, 300, 150, 0, 0, 40},
+                                      {300, 9, 20, 0, 0, 9},
+                                      {309, 70, 111, 0, 0, 3},
+                                      {379, 5, 0, 0, 0, 2},
+                                      {384, 4, 150, 0, 290, 4}};
   at::Tensor query;
   PackedKeys keys;
   AttentionPlan plan;
@@ -85,7 +90,9 @@ TEST(PackedAttentionOnCpu, ReturnsTheMemoryGiven) {
   const c10::InferenceMode guard;
   const Case c(true, true, at::kFloat);
   const auto room = at::empty(c.query.sizes());
-  EXPECT_TRUE(packed_attention(c.query, c.keys, c.plan, 0, [&](at::IntArrayRef, const at::TensorOptions&) { return room; }).is_same(room));
+  EXPECT_TRUE(packed_attention(c.query, c.keys, c.plan, 0, [&](at::IntArrayRef, const at::TensorOptions&) {
+                return room;
+              }).is_same(room));
 }
 
 TEST(PackedAttention, GradientsAndOddHeadsTakeTheDefinition) {
@@ -96,7 +103,9 @@ TEST(PackedAttention, GradientsAndOddHeadsTakeTheDefinition) {
 }
 
 class PackedAttentionOnCuda : public OnCuda {};
-TEST_P(PackedAttentionOnCuda, IsTheDefinition) { expect_definition(at::TensorOptions(gpu_).dtype(GetParam()), Form::cuda, rounding()); }
+TEST_P(PackedAttentionOnCuda, IsTheDefinition) {
+  expect_definition(at::TensorOptions(gpu_).dtype(GetParam()), Form::cuda, rounding());
+}
 UNPACT_ON_CUDA(PackedAttentionOnCuda);
 
 }  // namespace

@@ -34,11 +34,13 @@ TEST(RotaryOnCpu, IsTheReference) {
     const auto expected = by_definition(x, c);
     expect_close(rotate_rows(x.clone(), c.table, c.index), expected, 1e-6, concat("rows, d = ", head_dim));
     // One sequence of 7 tokens with positions of its own, and two that share the first positions.
-    const Angles own{c.table.cosine.index_select(0, c.index).view({1, 7, 1, head_dim}), c.table.sine.index_select(0, c.index).view({1, 7, 1, head_dim})};
+    const Angles own{c.table.cosine.index_select(0, c.index).view({1, 7, 1, head_dim}),
+                     c.table.sine.index_select(0, c.index).view({1, 7, 1, head_dim})};
     expect_close(rotate(x.clone().unsqueeze(0), own).squeeze(0), expected, 1e-6, concat("own positions, d = ", head_dim));
     const Angles first{c.table.cosine.narrow(0, 0, 7).unsqueeze(1), c.table.sine.narrow(0, 0, 7).unsqueeze(1)};
     const auto two = at::stack({x, x * 2});
-    expect_close(rotate(two.clone(), first), reference::rotate(two, first.cosine, first.sine), 2e-6, concat("two sequences, d = ", head_dim));
+    expect_close(rotate(two.clone(), first), reference::rotate(two, first.cosine, first.sine), 2e-6,
+                 concat("two sequences, d = ", head_dim));
   }
 }
 
@@ -74,7 +76,8 @@ TEST(RotaryNode, IsTheReference) {
 class RotaryOnCuda : public OnCuda {};
 
 TEST_P(RotaryOnCuda, IsTheReference) {
-  for (const auto& [rows, heads, d] : {std::tuple(7, 3, 128), std::tuple(5, 2, 64), std::tuple(9, 4, 6), std::tuple(1, 1, 2)}) {
+  for (const auto& [rows, heads, d] :
+       {std::tuple(7, 3, 128), std::tuple(5, 2, 64), std::tuple(9, 4, 6), std::tuple(1, 1, 2)}) {
     const auto x_RHd = random({rows, heads, d});
     const auto angles_Pd = at::rand({11, d / 2}, at::TensorOptions(gpu_)).repeat({1, 2}) * 7;
     const auto index_R = at::randint(11, {rows}, at::TensorOptions(gpu_).dtype(at::kLong));

@@ -84,7 +84,8 @@ TEST_P(Loops, ShareTheirWorkWithOtherThreads) {
 #ifndef _OPENMP
   GTEST_SKIP() << "this compiler builds without OpenMP (as Clang does here): the loops run on one thread";
 #endif
-  const auto x = at::zeros_like(x_);  // stays finite however often a loop runs in place; a copy a run would be shared work of LibTorch's
+  const auto x = at::zeros_like(
+      x_);  // stays finite however often a loop runs in place; a copy a run would be shared work of LibTorch's
   const auto once = [&] { GetParam().run(x, y_); };
   at::set_num_threads(1);
   int runs = 1;

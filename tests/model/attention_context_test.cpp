@@ -59,8 +59,7 @@ TEST(GenerationCache, GrowingSequencesAreLikeWholeOnes) {
   const std::vector<std::vector<TokenId>> sequences = {random_ids(12, 1), random_ids(18, 2), random_ids(9, 3)};
   const std::vector<std::int64_t> prompt_lengths = {4, 10, 1};
   std::vector<std::vector<TokenId>> prompts;
-  for (std::size_t b = 0; b < 3; ++b)
-    prompts.emplace_back(sequences[b].begin(), sequences[b].begin() + prompt_lengths[b]);
+  for (std::size_t b = 0; b < 3; ++b) prompts.emplace_back(sequences[b].begin(), sequences[b].begin() + prompt_lengths[b]);
   RecordingContext recording;
   record(model, pad_right(prompts, at::kCPU), recording);
   GenerationCache cache(recording.layers(), at::tensor(prompt_lengths, at::kLong), 18);

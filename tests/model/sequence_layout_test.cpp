@@ -63,7 +63,8 @@ TEST_P(PackedSequences, AreThoseOfEachAlone) {
   const auto model = tiny_transformer_of(GetParam());
   const auto layout = SequenceLayout::packed(kLengths);
   const auto row = packed_row();
-  expect_close(model.hidden(row, layout), alone([&](const at::Tensor& tokens) { return model.hidden(tokens); }), kTolerance, "hidden");
+  expect_close(model.hidden(row, layout), alone([&](const at::Tensor& tokens) { return model.hidden(tokens); }), kTolerance,
+               "hidden");
   const auto behind_0 = alone([&](const at::Tensor& tokens) { return model.block_output(tokens, 0); });
   const auto behind_2 = alone([&](const at::Tensor& tokens) { return model.block_output(tokens, 2); });
   expect_close(model.block_output(row, 2, layout), behind_2, kTolerance, "block_output");
@@ -76,7 +77,8 @@ INSTANTIATE_TEST_SUITE_P(Of, PackedSequences, testing::ValuesIn(testing_support:
 TEST(PackedAttention, IsThatUnderTheBlockDiagonalMask) {
   const auto columns = packed_row().size(1);
   at::manual_seed(3);
-  const auto query = at::randn({1, 4, columns, 6}), keys = at::randn({1, 4, columns, 6}), values = at::randn({1, 4, columns, 6});
+  const auto query = at::randn({1, 4, columns, 6}), keys = at::randn({1, 4, columns, 6}),
+             values = at::randn({1, 4, columns, 6});
   for (const std::int64_t window : {0, 1, 4, 12, 100}) {
     const auto context = SequenceLayout::packed(kLengths).context();
     context->extend(0, keys, values);

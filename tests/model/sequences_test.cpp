@@ -16,8 +16,7 @@ using testing::ElementsAre;
 
 TEST(PadRight, PutsZerosBehind) {
   const std::vector<std::vector<TokenId>> sequences = {{5, 6, 7}, {}, {8}};
-  EXPECT_TRUE(
-      at::equal(pad_right(sequences, at::kCPU), at::tensor({5, 6, 7, 0, 0, 0, 8, 0, 0}, at::kLong).view({3, 3})));
+  EXPECT_TRUE(at::equal(pad_right(sequences, at::kCPU), at::tensor({5, 6, 7, 0, 0, 0, 8, 0, 0}, at::kLong).view({3, 3})));
 }
 
 TEST(PadRight, HasAtLeastOneColumn) {
@@ -26,7 +25,8 @@ TEST(PadRight, HasAtLeastOneColumn) {
 }
 
 std::vector<std::vector<std::size_t>> pack(const std::vector<std::size_t>& lengths, std::size_t budget) {
-  return pack_by_length(lengths.size(), [&](std::size_t i) { return lengths[i]; }, budget);
+  return pack_by_length(
+      lengths.size(), [&](std::size_t i) { return lengths[i]; }, budget);
 }
 
 TEST(PackByLength, TakesTheLongestFirst) {

@@ -30,7 +30,8 @@ std::string refusal(const std::vector<std::string>& arguments, const std::string
 TEST(Precedence, DefaultThenChoiceFileThenConfigurationThenCommandLine) {
   const TemporaryFolder folder;
   const auto config = folder.write("c.ini", "[run]\nseed = 2\n[method]\nuse = m\nbeta = 0.3\nretain_weight = 3\n").string();
-  folder.write("methods/m.ini", "[method]\nname = chosen\nforget = npo\nretain = gd\nbeta = 0.7\nretain_weight = 7\nforget_weight = 7\n");
+  folder.write("methods/m.ini",
+               "[method]\nname = chosen\nforget = npo\nretain = gd\nbeta = 0.7\nretain_weight = 7\nforget_weight = 7\n");
   const auto c = resolve({"--config", config, "--method.retain_weight", "4"});
   EXPECT_EQ(c.method.retain_weight, 4) << "command line over file";
   EXPECT_EQ(c.method.beta, 0.3) << "file over choice file";
@@ -81,7 +82,8 @@ TEST(InputPaths, AbsoluteForPrinting) {
 }
 
 TEST(UnknownOption, IsNamedWithTheNearestOne) {
-  EXPECT_THAT(refusal({"--run.sed", "1"}), AllOf(HasSubstr("'run.sed'"), HasSubstr("on the command line"), HasSubstr("did you mean 'run.seed'?")));
+  EXPECT_THAT(refusal({"--run.sed", "1"}),
+              AllOf(HasSubstr("'run.sed'"), HasSubstr("on the command line"), HasSubstr("did you mean 'run.seed'?")));
   EXPECT_THAT(refusal({"--modle", "x"}), HasSubstr("did you mean 'model'?"));
   EXPECT_THAT(refusal({"--run.see", "1"}), HasSubstr("unknown option")) << "no guessing from a beginning";
   EXPECT_THAT(refusal({"--qqqqqqqqqqqqqqqq", "1"}), AllOf(HasSubstr("unknown option"), Not(HasSubstr("did you mean"))));
@@ -92,8 +94,7 @@ TEST(PromptOptions, OfThePublishedTemplatesResolve) {
   const auto prompt = [&](const char* name) { return resolve({"--config", (models / name).string()}).prompt.resolve(); };
   const auto qwen = prompt("qwen3.ini");
   EXPECT_EQ(qwen.system, "");
-  EXPECT_EQ(qwen.after_question + qwen.generation_prefix,
-            "<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n");
+  EXPECT_EQ(qwen.after_question + qwen.generation_prefix, "<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n");
   EXPECT_TRUE(qwen.stop_strings.empty());
   EXPECT_FALSE(qwen.add_bos);
   const auto llama = prompt("llama3.1-instruct.ini");
@@ -109,19 +110,22 @@ TEST(PromptOptions, OfThePublishedTemplatesResolve) {
 TEST(UnknownOption, InAFileNamesTheFile) {
   const TemporaryFolder folder;
   const auto config = folder.write("c.ini", "[run]\nsede = 1\n").string();
-  EXPECT_THAT(refusal({"--config", config}), AllOf(HasSubstr("'run.sede'"), HasSubstr("c.ini"), HasSubstr("did you mean 'run.seed'?")));
+  EXPECT_THAT(refusal({"--config", config}),
+              AllOf(HasSubstr("'run.sede'"), HasSubstr("c.ini"), HasSubstr("did you mean 'run.seed'?")));
   const auto choice = folder.write("d.ini", "[method]\nuse = m\n").string();
   folder.write("methods/m.ini", "[method]\nbeto = 1\n");
   EXPECT_THAT(refusal({"--config", choice}), AllOf(HasSubstr("'method.beto'"), HasSubstr("m.ini")));
 }
 
 TEST(WrongType, OfEveryKindNamesKeyValueAndKind) {
-  EXPECT_THAT(refusal({"--finetune.epochs", "two"}), AllOf(HasSubstr("'finetune.epochs' is 'two'"), HasSubstr("a whole number")));
+  EXPECT_THAT(refusal({"--finetune.epochs", "two"}),
+              AllOf(HasSubstr("'finetune.epochs' is 'two'"), HasSubstr("a whole number")));
   EXPECT_THAT(refusal({"--finetune.epochs", "2.5"}), HasSubstr("a whole number"));
   EXPECT_THAT(refusal({"--finetune.epochs", "99999999999999999999"}), HasSubstr("a whole number"));
   EXPECT_THAT(refusal({"--finetune.epochs", ""}), HasSubstr("finetune.epochs"));
   EXPECT_THAT(refusal({"--seed=-1"}), AllOf(HasSubstr("'run.seed'"), HasSubstr("a whole number >= 0")));
-  EXPECT_THAT(refusal({"--finetune.learning_rate", "1e-3x"}), AllOf(HasSubstr("'finetune.learning_rate'"), HasSubstr("a number")));
+  EXPECT_THAT(refusal({"--finetune.learning_rate", "1e-3x"}),
+              AllOf(HasSubstr("'finetune.learning_rate'"), HasSubstr("a number")));
   EXPECT_THAT(refusal({"--prompt.add_bos", "maybe"}), AllOf(HasSubstr("'prompt.add_bos'"), HasSubstr("true or false")));
   const TemporaryFolder folder;
   const auto config = folder.write("c.ini", "[unlearn]\nbatch_size = many\n").string();
@@ -134,8 +138,10 @@ TEST(WrongType, FlagsTakeTheUsualWords) {
 }
 
 TEST(Refusal, OptionGivenTwice) {
-  EXPECT_THAT(refusal({"--seed", "1", "--seed", "2"}), AllOf(HasSubstr("'run.seed' appears twice"), HasSubstr("on the command line")));
-  EXPECT_THAT(refusal({"--seed", "1", "--run.seed", "2"}), HasSubstr("'run.seed' appears twice")) << "also under its short name";
+  EXPECT_THAT(refusal({"--seed", "1", "--seed", "2"}),
+              AllOf(HasSubstr("'run.seed' appears twice"), HasSubstr("on the command line")));
+  EXPECT_THAT(refusal({"--seed", "1", "--run.seed", "2"}), HasSubstr("'run.seed' appears twice"))
+      << "also under its short name";
   const TemporaryFolder folder;
   const auto config = folder.write("c.ini", "[run]\nseed = 1\nseed = 2\n").string();
   EXPECT_THAT(refusal({"--config", config}), AllOf(HasSubstr("'run.seed' appears twice"), HasSubstr("c.ini")));
@@ -166,14 +172,16 @@ TEST(Refusal, ValuesOutOfRange) {
 }
 
 TEST(Refusal, TextThatAConfigurationFileCannotHold) {
-  EXPECT_THAT(refusal({"--prompt.before_question", "Question # "}), AllOf(HasSubstr("'prompt.before_question'"), HasSubstr("\\x23")));
+  EXPECT_THAT(refusal({"--prompt.before_question", "Question # "}),
+              AllOf(HasSubstr("'prompt.before_question'"), HasSubstr("\\x23")));
   EXPECT_THAT(refusal({"--dataset.name", "a\nb"}), HasSubstr("'dataset.name'"));
-  EXPECT_EQ(resolve({"--model", "m", "--prompt", "What is #1?\n"}, "ask").ask.prompt, "What is #1?\n") << "a question is no setting";
+  EXPECT_EQ(resolve({"--model", "m", "--prompt", "What is #1?\n"}, "ask").ask.prompt, "What is #1?\n")
+      << "a question is no setting";
 }
 
 TEST(Aliases, AreShortForTheirKeys) {
-  const auto c = resolve({"--model", "m", "--output", "o", "--seed", "5", "--device", "cpu", "--prompt", "p", "--answer", "a", "--unlearned",
-                          "u", "--json"},
+  const auto c = resolve({"--model", "m", "--output", "o", "--seed", "5", "--device", "cpu", "--prompt", "p", "--answer",
+                          "a", "--unlearned", "u", "--json"},
                          "ask");
   EXPECT_EQ(c.model.path, "m");
   EXPECT_EQ(c.run.output, "o");
@@ -197,21 +205,26 @@ TEST(MethodName, IsMadeOfItsTermsWhereNoneIsGiven) {
 }
 
 TEST(Refusal, AttributionsThatCannotLookIntoWhatTheMethodMakes) {
-  EXPECT_THAT(refusal({"--method.forget", "whp", "--attribution.method", "rollout"}),
-              AllOf(HasSubstr("'method.forget = whp' and 'attribution.method = rollout' contradict"), HasSubstr("leave_one_out")));
+  EXPECT_THAT(
+      refusal({"--method.forget", "whp", "--attribution.method", "rollout"}),
+      AllOf(HasSubstr("'method.forget = whp' and 'attribution.method = rollout' contradict"), HasSubstr("leave_one_out")));
   EXPECT_EQ(refusal({"--method.forget", "whp", "--attribution.method", "shapley"}), "nothing was thrown");
 }
 
 TEST(Refusal, MethodsThatContradictThemselvesOrTheText) {
-  EXPECT_THAT(refusal({"--method.forget", "dpo", "--method.alternates", "idk.txt", "--unlearn.form", "texts"}), HasSubstr("'unlearn.form = texts' contradict"));
-  EXPECT_THAT(refusal({"--method.npo_variant", "muse_logit"}), AllOf(HasSubstr("method.npo_variant"), HasSubstr("only method.forget = npo")));
-  EXPECT_THAT(refusal({"--unlearn.chunk_rule", "tofu"}), AllOf(HasSubstr("'unlearn.chunk_rule'"), HasSubstr("muse, open_unlearning")));
-  EXPECT_THAT(refusal({"--unlearn.retain_sampling", "any"}), AllOf(HasSubstr("'unlearn.retain_sampling'"), HasSubstr("epoch, uniform, paired")));
+  EXPECT_THAT(refusal({"--method.forget", "dpo", "--method.alternates", "idk.txt", "--unlearn.form", "texts"}),
+              HasSubstr("'unlearn.form = texts' contradict"));
+  EXPECT_THAT(refusal({"--method.npo_variant", "muse_logit"}),
+              AllOf(HasSubstr("method.npo_variant"), HasSubstr("only method.forget = npo")));
+  EXPECT_THAT(refusal({"--unlearn.chunk_rule", "tofu"}),
+              AllOf(HasSubstr("'unlearn.chunk_rule'"), HasSubstr("muse, open_unlearning")));
+  EXPECT_THAT(refusal({"--unlearn.retain_sampling", "any"}),
+              AllOf(HasSubstr("'unlearn.retain_sampling'"), HasSubstr("epoch, uniform, paired")));
 }
 
 TEST(MethodOverrides, ReplaceOnlyWhatTheySay) {
-  const auto c = resolve({"--unlearn.learning_rate", "1", "--unlearn.epochs", "2", "--unlearn.batch_size", "3", "--method.epochs", "7",
-                          "--method.schedule", "cosine", "--seed", "9"});
+  const auto c = resolve({"--unlearn.learning_rate", "1", "--unlearn.epochs", "2", "--unlearn.batch_size", "3",
+                          "--method.epochs", "7", "--method.schedule", "cosine", "--seed", "9"});
   const auto train = c.unlearn_training();
   EXPECT_EQ(train.learning_rate, 1);
   EXPECT_EQ(train.epochs, 7) << "both on the command line: that of the method";
@@ -228,9 +241,12 @@ class MethodFile : public testing::Test {
     return configuration(std::move(arguments), more).unlearn.train;
   }
   Configuration configuration(std::vector<std::string> arguments, const std::string& more = "") const {
-    const auto config = folder_.write("c.ini", "[unlearn]\nlearning_rate = 1\nepochs = 1\nmax_steps = 1\nbatch_size = 1\n"
-                                               "schedule = constant\n" + more);
-    folder_.write("methods/own.ini", "[method]\nname = own\nlearning_rate = 2\nepochs = 2\nmax_steps = 2\nbatch_size = 2\nschedule = linear\n");
+    const auto config = folder_.write("c.ini",
+                                      "[unlearn]\nlearning_rate = 1\nepochs = 1\nmax_steps = 1\nbatch_size = 1\n"
+                                      "schedule = constant\n" +
+                                          more);
+    folder_.write("methods/own.ini",
+                  "[method]\nname = own\nlearning_rate = 2\nepochs = 2\nmax_steps = 2\nbatch_size = 2\nschedule = linear\n");
     folder_.write("methods/plain.ini", "[method]\nname = plain\n");
     arguments.insert(arguments.begin(), {"--config", config.string()});
     return resolve(arguments, "unlearn");
@@ -258,7 +274,8 @@ TEST_F(MethodFile, LosesToTheCommandLine) {
   const auto one = train({"--method", "own", "--unlearn.epochs", "3"});
   EXPECT_EQ(one.epochs, 3);
   EXPECT_EQ(one.learning_rate, 2) << "the others stay the method's";
-  EXPECT_EQ(train({"--method", "own", "--unlearn.epochs", "3", "--method.epochs", "4"}).epochs, 4) << "the method's on the command line beats all";
+  EXPECT_EQ(train({"--method", "own", "--unlearn.epochs", "3", "--method.epochs", "4"}).epochs, 4)
+      << "the method's on the command line beats all";
   EXPECT_EQ(train({"--method", "own", "--method.epochs", "-1"}).epochs, 1) << "-1 on the command line: as for all methods";
 }
 
@@ -282,15 +299,18 @@ TEST_F(MethodFile, ACampaignPrintsWhatEachMethodRuns) {
   int file = 0;
   for (const auto& more : std::vector<std::vector<std::string>>{{}, {"--unlearn.epochs", "3"}, {"--method.epochs", "4"}}) {
     configuration({});  // writes the files
-    std::vector<std::string> arguments = {"--config", (folder_.path() / "c.ini").string(), "--campaign.methods", "own, plain"};
+    std::vector<std::string> arguments = {"--config", (folder_.path() / "c.ini").string(), "--campaign.methods",
+                                          "own, plain"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     const CommandLine line("reproduce", arguments);
     const auto printed = line.printed();
     const CommandLine alone("reproduce", {"--config", elsewhere.write(concat(file++, ".ini"), printed).string()});
     EXPECT_EQ(alone.printed(), printed);
     for (const auto* method : {"own", "plain"}) {
-      const auto cell = line.resolve({concat("method.use=", method)}), again = alone.resolve({concat("method.use=", method)});
-      EXPECT_EQ(settings_that_affect(cell, Made::cell), settings_that_affect(again, Made::cell)) << method << " " << testing::PrintToString(more);
+      const auto cell = line.resolve({concat("method.use=", method)}),
+                 again = alone.resolve({concat("method.use=", method)});
+      EXPECT_EQ(settings_that_affect(cell, Made::cell), settings_that_affect(again, Made::cell))
+          << method << " " << testing::PrintToString(more);
       if (!more.empty()) EXPECT_EQ(again.unlearn.train.epochs, more.front() == "--unlearn.epochs" ? 3 : 4) << method;
     }
   }
@@ -298,9 +318,10 @@ TEST_F(MethodFile, ACampaignPrintsWhatEachMethodRuns) {
 
 TEST(ToIni, ReadBackSaysTheSame) {
   const TemporaryFolder folder;
-  const auto first = resolve({"--seed", "18446744073709551615", "--finetune.learning_rate", "0.1", "--attribution.beta", "1e-300",
-                              "--prompt.stop", "\\x23 | \\s", "--probe.phrasings", "{question} {keys} = [x]; \"y\"|{question} ({keys})",
-                              "--model", "/some where/m", "--judge.stem", "yes", "--method.epochs", "3"});
+  const auto first =
+      resolve({"--seed", "18446744073709551615", "--finetune.learning_rate", "0.1", "--attribution.beta", "1e-300",
+               "--prompt.stop", "\\x23 | \\s", "--probe.phrasings", "{question} {keys} = [x]; \"y\"|{question} ({keys})",
+               "--model", "/some where/m", "--judge.stem", "yes", "--method.epochs", "3"});
   const auto text = to_ini(first);
   const auto again = resolve({"--config", folder.write("printed.ini", text).string()});
   EXPECT_EQ(to_ini(again), text);

@@ -34,10 +34,13 @@ bool is_good(const OptionCheck& check, T value) {
 }
 
 TEST(OptionChecks, NameKeyAndValue) {
-  EXPECT_THAT(said(positive(), std::int64_t{0}), AllOf(HasSubstr("option 'section.key' is 0"), HasSubstr("must be positive")));
-  EXPECT_THAT(said(at_least(2, "two make a pair", "use 3"), std::int64_t{1}), AllOf(HasSubstr("two make a pair"), HasSubstr("use 3")));
+  EXPECT_THAT(said(positive(), std::int64_t{0}),
+              AllOf(HasSubstr("option 'section.key' is 0"), HasSubstr("must be positive")));
+  EXPECT_THAT(said(at_least(2, "two make a pair", "use 3"), std::int64_t{1}),
+              AllOf(HasSubstr("two make a pair"), HasSubstr("use 3")));
   EXPECT_THAT(said(in_range(0, 4096, "h"), std::int64_t{5000}), HasSubstr("at least 0 and at most 4096"));
-  EXPECT_THAT(said(list_of({"a", "b"}), std::string("a, c")), AllOf(HasSubstr("'section.key' is 'c'"), HasSubstr("use a, b")));
+  EXPECT_THAT(said(list_of({"a", "b"}), std::string("a, c")),
+              AllOf(HasSubstr("'section.key' is 'c'"), HasSubstr("use a, b")));
   EXPECT_THAT(said(list_of({"a", "b"}), std::string(" ")), HasSubstr("'section.key' is empty"));
 }
 
@@ -54,8 +57,10 @@ TEST(OptionChecks, HoldAtTheirBounds) {
 }
 
 TEST(OptionChecks, RefuseWhatIsNoNumber) {
-  for (const double value : {std::nan(""), std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity()})
-    for (const auto& check : {positive(), at_least(-1, ""), in_range(-1, 1, ""), share("")}) EXPECT_FALSE(is_good(check, value)) << value;
+  for (const double value :
+       {std::nan(""), std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity()})
+    for (const auto& check : {positive(), at_least(-1, ""), in_range(-1, 1, ""), share("")})
+      EXPECT_FALSE(is_good(check, value)) << value;
 }
 
 }  // namespace

@@ -81,27 +81,52 @@ TEST(Affects, ACellHoldsWhatItsBaselineAndItsTrainingAre) {
 
 TEST(Affects, WhatIsKnownToDecideNumbersDoes) {
   using Set = std::set<Made>;
-  const Set none, all = {Made::target, Made::baseline, Made::cell, Made::training}, unlearning = {Made::cell, Made::training};
-  const std::map<std::string, Set> expected = {
-      {"run.seed", all}, {"prompt.before_question", all}, {"finetune.learning_rate", {Made::target}}, {"unlearn.learning_rate", unlearning},
-      {"unlearn.micro_batch", unlearning}, {"method.beta", unlearning}, {"method.file_checksum", unlearning},
-      {"train.dtype", {Made::target, Made::cell, Made::training}}, {"train.master_weights", {Made::target, Made::cell, Made::training}},
-      {"generation.max_new_tokens", {Made::baseline, Made::cell}}, {"attribution.alpha", {Made::baseline, Made::cell}},
-      {"judge.threshold", {Made::baseline, Made::cell}}, {"probe.temperature", {Made::baseline, Made::cell}},
-      {"probe.phrasings", {Made::target, Made::baseline, Made::cell}}, {"dataset.limit", {Made::baseline, Made::cell}},
-      {"evaluate.checksum", {Made::cell}},
-      // where things lie and are kept, on what they run, what they are called
-      {"run.output", none}, {"run.device", none}, {"run.threads", none}, {"model.path", none}, {"dataset.path", none}, {"model.name", none},
-      {"method.name", none}, {"train.shard", none}, {"train.recompute", none}, {"train.checkpoint_every", none}, {"method.cache", none},
-      {"method.cache_gib", none}, {"method.rmu_early_stop", none}, {"attribution.tune", none}, {"attribution.tune_alphas", none},
-      {"campaign.methods", none}, {"campaign.ranks_per_cell", none}, {"ask.prompt", none}, {"evaluate.unlearned", none}};
+  const Set none, all = {Made::target, Made::baseline, Made::cell, Made::training},
+                  unlearning = {Made::cell, Made::training};
+  const std::map<std::string, Set> expected = {{"run.seed", all},
+                                               {"prompt.before_question", all},
+                                               {"finetune.learning_rate", {Made::target}},
+                                               {"unlearn.learning_rate", unlearning},
+                                               {"unlearn.micro_batch", unlearning},
+                                               {"method.beta", unlearning},
+                                               {"method.file_checksum", unlearning},
+                                               {"train.dtype", {Made::target, Made::cell, Made::training}},
+                                               {"train.master_weights", {Made::target, Made::cell, Made::training}},
+                                               {"generation.max_new_tokens", {Made::baseline, Made::cell}},
+                                               {"attribution.alpha", {Made::baseline, Made::cell}},
+                                               {"judge.threshold", {Made::baseline, Made::cell}},
+                                               {"probe.temperature", {Made::baseline, Made::cell}},
+                                               {"probe.phrasings", {Made::target, Made::baseline, Made::cell}},
+                                               {"dataset.limit", {Made::baseline, Made::cell}},
+                                               {"evaluate.checksum", {Made::cell}},
+                                               // where things lie and are kept, on what they run, what they are called
+                                               {"run.output", none},
+                                               {"run.device", none},
+                                               {"run.threads", none},
+                                               {"model.path", none},
+                                               {"dataset.path", none},
+                                               {"model.name", none},
+                                               {"method.name", none},
+                                               {"train.shard", none},
+                                               {"train.recompute", none},
+                                               {"train.checkpoint_every", none},
+                                               {"method.cache", none},
+                                               {"method.cache_gib", none},
+                                               {"method.rmu_early_stop", none},
+                                               {"attribution.tune", none},
+                                               {"attribution.tune_alphas", none},
+                                               {"campaign.methods", none},
+                                               {"campaign.ranks_per_cell", none},
+                                               {"ask.prompt", none},
+                                               {"evaluate.unlearned", none}};
   Configuration c;
   std::set<std::string> found;
   for (const auto& option : option_table(c)) {
     const auto it = expected.find(option.key);
     if (it == expected.end()) continue;
     found.insert(option.key);
-    for (const auto made : all_made()) EXPECT_EQ(option.affects.has(made), it->second.count(made) == 1) << option.key << " " << name_of_value(made);
+    for (const auto made : all_made())
+      EXPECT_EQ(option.affects.has(made), it->second.count(made) == 1) << option.key << " " << name_of_value(made);
   }
   EXPECT_EQ(found.size(), expected.size());
 }
@@ -135,9 +160,15 @@ TEST(AddedOptions, AreOptionsLikeTheOthers) {
     EXPECT_THAT(to_ini(c), HasSubstr("[extra]\nsteps = 5\n"));
     EXPECT_THAT(settings_that_affect(c, Made::cell), HasSubstr("[extra]\nsteps = 5\n"));
     EXPECT_THAT(settings_that_affect(c, Made::baseline), Not(HasSubstr("extra")));
-    EXPECT_THAT(message_of<UserError>([] { CommandLine("unlearn", {"--extra.steps", "x"}).resolve(); }), HasSubstr("'extra.steps' is 'x'"));
+    EXPECT_THAT(message_of<UserError>([] {
+                  CommandLine("unlearn", {"--extra.steps", "x"}).resolve();
+                }),
+                HasSubstr("'extra.steps' is 'x'"));
   }
-  EXPECT_THAT(message_of<UserError>([] { CommandLine("unlearn", {"--extra.steps", "5"}).resolve(); }), HasSubstr("unknown option"));
+  EXPECT_THAT(message_of<UserError>([] {
+                CommandLine("unlearn", {"--extra.steps", "5"}).resolve();
+              }),
+              HasSubstr("unknown option"));
 }
 
 }  // namespace

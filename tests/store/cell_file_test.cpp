@@ -120,7 +120,9 @@ TEST_F(CellFile, StoresBrokenTextAsReplacementCharacters) {
   write_cell_file(world, path, record);
   const auto pieces = read_cell_file(path).questions.pieces;
   EXPECT_EQ(pieces[0], "\xEF\xBF\xBD\xEF\xBF\xBD");
-  EXPECT_EQ(pieces[1], "a\xEF\xBF\xBD" "b\xEF\xBF\xBDz");
+  EXPECT_EQ(pieces[1],
+            "a\xEF\xBF\xBD"
+            "b\xEF\xBF\xBDz");
 }
 
 TEST_F(CellFile, HasAFingerprintOfConfigurationModelAndTokenizer) {

@@ -31,9 +31,7 @@ class Collect : public testing::Test {
     write_cell_file({}, cell.file, record);
     return cell;
   }
-  PlannedCell plan(const std::string& id) {
-    return {id, "toy", "news", "npo", 41, folder.path() / "cells" / (id + ".h5")};
-  }
+  PlannedCell plan(const std::string& id) { return {id, "toy", "news", "npo", 41, folder.path() / "cells" / (id + ".h5")}; }
   fs::path campaign() const { return folder.path() / "campaign.h5"; }
 };
 
@@ -126,7 +124,8 @@ TEST_F(Collect, WorksWithoutAnyCell) {
 
 TEST_F(Collect, RefusesIdsThatCannotBePaths) {
   if (!world.is_root()) return;
-  for (const char* id : {"", "/a", "a/", "a/../b", "."}) EXPECT_THROW(collect_campaign(folder.path(), {plan(id)}), UserError);
+  for (const char* id : {"", "/a", "a/", "a/../b", "."})
+    EXPECT_THROW(collect_campaign(folder.path(), {plan(id)}), UserError);
   EXPECT_THROW(collect_campaign(folder.path(), {plan("a"), plan("a")}), UserError);
 }
 

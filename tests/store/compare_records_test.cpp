@@ -13,8 +13,7 @@ void expect_same(const char* what, const std::vector<T>& a, const std::vector<T>
   ASSERT_EQ(a.size(), b.size()) << what;
   if constexpr (std::is_arithmetic_v<T>)
     EXPECT_TRUE(a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0) << what;
-  else
-    EXPECT_EQ(a, b) << what;
+  else EXPECT_EQ(a, b) << what;
 }
 
 /// No rows are the same as empty rows.
@@ -77,13 +76,16 @@ void expect_same(const Provenance& a, const Provenance& b) {
 /// One table, as text.
 std::string text_of(const CellRecord& cell) {
   std::string text;
-  for (const auto& r : cell.rates) text += concat(r.name, " ", r.count, "/", r.total, " ", r.value, " ", r.low, " ", r.high, "\n");
+  for (const auto& r : cell.rates)
+    text += concat(r.name, " ", r.count, "/", r.total, " ", r.value, " ", r.low, " ", r.high, "\n");
   for (const auto& s : cell.training)
     text += concat(s.step, " ", s.loss, " ", s.forget_loss, " ", s.retain_loss, " ", s.gradient_norm, " ", s.learning_rate,
                    " ", s.tokens, "\n");
   for (const auto& w : cell.work)
-    text += concat(w.stage, " ", w.seconds, " ", w.positions, " ", w.positions_naive, " ", w.model_calls, " ", w.logit_rows, " ", w.peak_memory, "\n");
-  for (const auto& v : cell.verification) text += concat(v.model, " ", v.questions, " ", v.largest_difference, " ", v.worst_question, "\n");
+    text += concat(w.stage, " ", w.seconds, " ", w.positions, " ", w.positions_naive, " ", w.model_calls, " ", w.logit_rows,
+                   " ", w.peak_memory, "\n");
+  for (const auto& v : cell.verification)
+    text += concat(v.model, " ", v.questions, " ", v.largest_difference, " ", v.worst_question, "\n");
   return text;
 }
 

@@ -31,7 +31,8 @@ void add_contributions(ContributionRecord& to, Numbers& numbers, const RecordSha
 void add_question(CellRecord& cell, Numbers& numbers, const RecordShape& shape, std::size_t q) {
   auto& questions = cell.questions;
   const bool retain = q >= (shape.questions + 1) / 2;
-  const std::size_t candidates = q == 1 ? 0 : numbers.below(shape.candidates + 1), tokens = candidates == 0 ? 0 : candidates + 2;
+  const std::size_t candidates = q == 1 ? 0 : numbers.below(shape.candidates + 1),
+                    tokens = candidates == 0 ? 0 : candidates + 2;
   std::vector<std::int32_t> ids(tokens);
   std::vector<std::uint8_t> flags(tokens, 1);
   for (auto& id : ids) id = static_cast<std::int32_t>(numbers.below(32000));
@@ -73,8 +74,16 @@ ProbeRecord make_probe(const CellRecord& cell, const std::string& name, std::siz
 }
 
 Provenance make_provenance() {
-  return {"2026-01-31T12:00:00Z", "2026-01-31T13:00:00Z", "[model]\nname = ünï\n", 41, 4, 2,
-          {"cpu 0", "cpu 1"},     std::string(64, 'a'),   std::string(64, 'b'),    {{"torch", "2.11"}, {"mpi", "4.1"}}};
+  return {"2026-01-31T12:00:00Z",
+          "2026-01-31T13:00:00Z",
+          "[model]\nname = ünï\n",
+          41,
+          4,
+          2,
+          {"cpu 0", "cpu 1"},
+          std::string(64, 'a'),
+          std::string(64, 'b'),
+          {{"torch", "2.11"}, {"mpi", "4.1"}}};
 }
 
 }  // namespace

@@ -24,7 +24,7 @@ class OlderFile : public testing::Test {
       for (const char* probe : {"/probes/focus_on_key", "/probes/probab"})
         for (const char* name : {"label", "kind"}) UNPACT_HDF5(H5Adelete_by_name(file, probe, name, H5P_DEFAULT));
       if (minor < 2)
-      for (const char* name : {"/work/peak_memory", "/verification"}) UNPACT_HDF5(H5Ldelete(file, name, H5P_DEFAULT));
+        for (const char* name : {"/work/peak_memory", "/verification"}) UNPACT_HDF5(H5Ldelete(file, name, H5P_DEFAULT));
       if (minor == 0) take_out_certainty(file);
     }
     append_seal(path);
@@ -42,7 +42,8 @@ class OlderFile : public testing::Test {
   static void take_out_certainty(hid_t file) {
     for (const char* model : {"target", "unlearned"})
       for (const char* answer : {"gold", "own"})
-        for (const char* name : {"standard_errors", "estimate", "key_token_uncertain", "mean_log_probability", "completeness_error", "surrogate_r2"})
+        for (const char* name : {"standard_errors", "estimate", "key_token_uncertain", "mean_log_probability",
+                                 "completeness_error", "surrogate_r2"})
           UNPACT_HDF5(H5Ldelete(file, concat("/", model, "/", answer, "/", name).c_str(), H5P_DEFAULT));
     for (const char* name : {"attribution_method", "attribution_settings"}) UNPACT_HDF5(H5Adelete(file, name));
   }
@@ -114,8 +115,8 @@ TEST_F(OlderFile, ProbesComeInTheOrderOfTheirRates) {
 
 TEST_F(OlderFile, AVerificationThatFitsNoCellIsNotWritten) {
   if (!world.is_root()) return;
-  const std::vector<VerificationRecord> bad = {{"other", 1, 0, 0}, {"target", 0, 0, 0}, {"target", 10, 0, 0}, {"target", 1, -1, 0},
-                                               {"target", 1, kNan, 0}, {"target", 1, 0, 9}};
+  const std::vector<VerificationRecord> bad = {{"other", 1, 0, 0},   {"target", 0, 0, 0},    {"target", 10, 0, 0},
+                                               {"target", 1, -1, 0}, {"target", 1, kNan, 0}, {"target", 1, 0, 9}};
   for (const auto& row : bad) {
     auto record = make_record({});  // of 9 questions
     record.verification = {row};

@@ -18,9 +18,9 @@ using testing::HasSubstr;
 
 TEST(ChunkRows, IsASixteenthBetweenBounds) {
   EXPECT_EQ(hdf5::chunk_rows(0, 4), 1U);
-  EXPECT_EQ(hdf5::chunk_rows(10, 4), 10U);                        // less than 64 KiB: one chunk
-  EXPECT_EQ(hdf5::chunk_rows(1 << 20, 4), (1U << 18) / 4);        // 4 MiB: 16 chunks
-  EXPECT_EQ(hdf5::chunk_rows(std::size_t{1} << 32, 4), 1U << 18); // 16 GiB: 1 MiB a chunk
+  EXPECT_EQ(hdf5::chunk_rows(10, 4), 10U);                         // less than 64 KiB: one chunk
+  EXPECT_EQ(hdf5::chunk_rows(1 << 20, 4), (1U << 18) / 4);         // 4 MiB: 16 chunks
+  EXPECT_EQ(hdf5::chunk_rows(std::size_t{1} << 32, 4), 1U << 18);  // 16 GiB: 1 MiB a chunk
   EXPECT_EQ(hdf5::chunk_rows(10, 5'000'000), 1U);
 }
 

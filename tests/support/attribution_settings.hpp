@@ -9,7 +9,9 @@ namespace unpact::testing_support {
 
 /// Little work, and the baseline `id`, as far as the method heeds it.
 inline AttributionSettings small_settings(const std::string& method, const std::string& id = "5") {
-  const auto heeds = [names = facts_of(method).settings](const std::string& name) { return std::find(names.begin(), names.end(), name) != names.end(); };
+  const auto heeds = [names = facts_of(method).settings](const std::string& name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
   AttributionSettings settings;
   if (heeds("baseline")) settings.baseline = id;
   if (heeds("permutations")) settings.permutations = 4;

@@ -58,7 +58,7 @@ enum class Threads { change_nothing, reorder_products };
 /// repetition, and with any number of threads unless products are inside.
 /// float32 sums of some hundred products in another order: 2e-5 of numbers near 1.
 inline void expect_same(const Operation& node, const Operation& reference, const Tensors& inputs, double tolerance = 2e-5,
-                 Threads effect = Threads::change_nothing) {
+                        Threads effect = Threads::change_nothing) {
   const auto expected = differentiate(reference, inputs);
   const auto threads = at::get_num_threads();
   at::set_num_threads(1);
@@ -108,8 +108,8 @@ class OnCuda : public testing::TestWithParam<at::ScalarType> {
   const at::Device gpu_{at::kCUDA, 0};
 };
 
-#define UNPACT_ON_CUDA(Suite)                                                                           \
-  INSTANTIATE_TEST_SUITE_P(Types, Suite, testing::Values(at::kFloat, at::kBFloat16, at::kHalf),         \
+#define UNPACT_ON_CUDA(Suite)                                                                   \
+  INSTANTIATE_TEST_SUITE_P(Types, Suite, testing::Values(at::kFloat, at::kBFloat16, at::kHalf), \
                            [](const auto& test) { return std::string(at::toString(test.param)); })
 
 }  // namespace unpact::testing_support

@@ -62,8 +62,7 @@ inline double largest_difference(const at::Tensor& a, const at::Tensor& b) {
 }
 
 /// Checks max |actual - expected| and notes it in the test report under `what`.
-inline void expect_close(const at::Tensor& actual, const at::Tensor& expected, double tolerance,
-                         const std::string& what) {
+inline void expect_close(const at::Tensor& actual, const at::Tensor& expected, double tolerance, const std::string& what) {
   ASSERT_EQ(actual.sizes(), expected.sizes()) << what;
   const double difference = largest_difference(actual, expected);
   testing::Test::RecordProperty(what, concat(difference));

@@ -10,10 +10,10 @@ namespace unpact::testing_support {
 /// The random checkpoints of tests/parity/oracle_models.py.
 inline const std::vector<std::string>& parity_models() {
   static const std::vector<std::string> names = {
-      "llama_grouped",    "llama_tied",       "llama_headdim",       "llama_llama3",   "llama_llama3_old",
-      "llama_linear",     "llama_linear_old", "llama_biases",        "llama_attention_bias", "llama_mlp_bias",
-      "qwen2",            "qwen2_tied_window", "qwen3",              "qwen3_bias_window", "mistral",
-      "mistral_two",      "mistral_full",     "gpt2",                "gpt2_untied"};
+      "llama_grouped", "llama_tied",        "llama_headdim", "llama_llama3",         "llama_llama3_old",
+      "llama_linear",  "llama_linear_old",  "llama_biases",  "llama_attention_bias", "llama_mlp_bias",
+      "qwen2",         "qwen2_tied_window", "qwen3",         "qwen3_bias_window",    "mistral",
+      "mistral_two",   "mistral_full",      "gpt2",          "gpt2_untied"};
   return names;
 }
 

@@ -23,8 +23,7 @@ inline Dataset small_dataset() {
   Dataset dataset;
   for (int i = 0; i < 45; ++i)
     dataset.forget_questions.push_back({concat("Who wrote book ", i, "?"), concat("Author ", i), {}});
-  for (int i = 0; i < 3; ++i)
-    dataset.retain_questions.push_back({concat("Where is town ", i, "?"), concat("Land ", i), {}});
+  for (int i = 0; i < 3; ++i) dataset.retain_questions.push_back({concat("Where is town ", i, "?"), concat("Land ", i), {}});
   for (int i = 0; i < 2; ++i) {
     dataset.forget_examples.push_back({concat("F", i, "?"), "yes", {}});
     dataset.retain_examples.push_back({concat("R", i, "?"), "no", {}});

@@ -64,8 +64,7 @@ struct LossAndGradients {
 };
 
 /// sum of coefficient * term over all examples, and its gradient by every weight.
-inline LossAndGradients differentiate(Transformer& model,
-                                      const std::vector<std::pair<const LossTerm*, double>>& terms) {
+inline LossAndGradients differentiate(Transformer& model, const std::vector<std::pair<const LossTerm*, double>>& terms) {
   LossAndGradients result;
   ParameterBuffer parameters(model, [](const std::string&) { return true; });
   for (const auto& [term, coefficient] : terms) {
@@ -83,8 +82,7 @@ inline void expect_parity(const LossAndGradients& actual, const Expected& fixtur
                           double value_tolerance, double gradient_tolerance) {
   const double value = fixture.scalar(loss + ".value");
   EXPECT_NEAR(actual.value, value, value_tolerance * std::max(1.0, std::abs(value))) << loss;
-  testing::Test::RecordProperty(loss + ".value",
-                                concat(std::abs(actual.value - value) / std::max(1.0, std::abs(value))));
+  testing::Test::RecordProperty(loss + ".value", concat(std::abs(actual.value - value) / std::max(1.0, std::abs(value))));
   double largest = 0;
   for (const auto& [name, gradient] : actual.gradients)
     largest = std::max(largest, fixture[concat(loss, ".grad.", name)].abs().max().item<double>());

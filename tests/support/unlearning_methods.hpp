@@ -24,7 +24,7 @@ inline MethodOptions method_of(const std::string& forget, const std::string& ret
 /// Forget and retain term of every method that trains.
 inline const std::vector<std::pair<const char*, const char*>>& trained_methods() {
   static const std::vector<std::pair<const char*, const char*>> methods = {
-      {"ga", "none"}, {"ga", "gd"}, {"ga", "kl"}, {"npo", "none"}, {"npo", "gd"}, {"npo", "kl"}, {"rmu", "none"},
+      {"ga", "none"}, {"ga", "gd"},     {"ga", "kl"},  {"npo", "none"},    {"npo", "gd"},   {"npo", "kl"}, {"rmu", "none"},
       {"tv", "none"}, {"simnpo", "gd"}, {"dpo", "gd"}, {"undial", "none"}, {"ceu", "none"}, {"pdu", "gd"}};
   return methods;
 }

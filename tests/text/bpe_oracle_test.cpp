@@ -14,16 +14,13 @@ namespace fs = std::filesystem;
 using testing_support::FixtureReader;
 using testing_support::TemporaryFolder;
 
-fs::path fixtures() {
-  return std::string(UNPACT_FIXTURES).empty() ? fs::path() : fs::path(UNPACT_FIXTURES) / "text";
-}
+fs::path fixtures() { return std::string(UNPACT_FIXTURES).empty() ? fs::path() : fs::path(UNPACT_FIXTURES) / "text"; }
 
 /// The span in characters, widened to whole ones.
 std::pair<std::size_t, std::size_t> in_characters(std::string_view text, const ByteSpan& span) {
   const auto starts = [&](std::size_t end) {
-    return static_cast<std::size_t>(
-        std::count_if(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(end),
-                      [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+    return static_cast<std::size_t>(std::count_if(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(end),
+                                                  [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
   };
   const bool inside = span.begin < text.size() && (static_cast<unsigned char>(text[span.begin]) & 0xC0) == 0x80;
   return {starts(span.begin) - (inside ? 1 : 0), starts(span.end)};
@@ -83,8 +80,7 @@ TEST_P(Oracle, IdsDecodedTextAndOffsets) {
 std::vector<std::string> names() {
   std::vector<std::string> result;
   if (!fixtures().empty() && fs::exists(fixtures() / "bpe.json"))
-    for (const auto& entry : read_json_file(fixtures() / "bpe.json"))
-      result.push_back(entry["name"].get<std::string>());
+    for (const auto& entry : read_json_file(fixtures() / "bpe.json")) result.push_back(entry["name"].get<std::string>());
   if (result.empty()) result.push_back("none");
   return result;
 }

@@ -18,21 +18,20 @@ using testing_support::TemporaryFolder;
 
 /// Metaspace with a, b, ab and two added tokens.
 Json small() {
-  return {{"added_tokens", Json::array({{{"id", 8}, {"content", "<s>"}, {"special", true}},
-                                        {{"id", 9}, {"content", "[T]"}, {"special", false}, {"normalized", false}}})},
-          {"normalizer", nullptr},
-          {"pre_tokenizer",
-           {{"type", "Metaspace"}, {"replacement", "\u2581"}, {"prepend_scheme", "always"}, {"split", true}}},
-          {"post_processor",
-           {{"type", "TemplateProcessing"},
-            {"single",
-             Json::array({{{"SpecialToken", {{"id", "<s>"}, {"type_id", 0}}}}, {{"Sequence", {{"id", "A"}}}}})}}},
-          {"decoder", {{"type", "Metaspace"}, {"replacement", "\u2581"}, {"prepend_scheme", "always"}}},
-          {"model",
-           {{"type", "BPE"},
-            {"unk_token", "?"},
-            {"vocab", {{"?", 0}, {"\u2581", 1}, {"a", 2}, {"b", 3}, {"ab", 4}, {"\u2581ab", 5}}},
-            {"merges", Json::array({"a b", Json::array({"\u2581", "ab"})})}}}};
+  return {
+      {"added_tokens", Json::array({{{"id", 8}, {"content", "<s>"}, {"special", true}},
+                                    {{"id", 9}, {"content", "[T]"}, {"special", false}, {"normalized", false}}})},
+      {"normalizer", nullptr},
+      {"pre_tokenizer", {{"type", "Metaspace"}, {"replacement", "\u2581"}, {"prepend_scheme", "always"}, {"split", true}}},
+      {"post_processor",
+       {{"type", "TemplateProcessing"},
+        {"single", Json::array({{{"SpecialToken", {{"id", "<s>"}, {"type_id", 0}}}}, {{"Sequence", {{"id", "A"}}}}})}}},
+      {"decoder", {{"type", "Metaspace"}, {"replacement", "\u2581"}, {"prepend_scheme", "always"}}},
+      {"model",
+       {{"type", "BPE"},
+        {"unk_token", "?"},
+        {"vocab", {{"?", 0}, {"\u2581", 1}, {"a", 2}, {"b", 3}, {"ab", 4}, {"\u2581ab", 5}}},
+        {"merges", Json::array({"a b", Json::array({"\u2581", "ab"})})}}}};
 }
 
 std::unique_ptr<Tokenizer> load(const Json& json) {
@@ -162,12 +161,10 @@ Json with_pattern(const std::string& pattern) {
 }
 
 TEST(BpeTokenizer, RefusesPatternsThatItCannotFollow) {
-  for (const char* pattern :
-       {"(", "[a&&b]", "[a[b]]", "a{1,3}+", "(?m:a.b)", "(*UCP)a", "\\Ka", "\\Qa", "\\p{Nonsense}"})
+  for (const char* pattern : {"(", "[a&&b]", "[a[b]]", "a{1,3}+", "(?m:a.b)", "(*UCP)a", "\\Ka", "\\Qa", "\\p{Nonsense}"})
     EXPECT_THAT(complaint(with_pattern(pattern)), HasSubstr("regular expression")) << pattern;
   const auto tokenizer = load(with_pattern("(a+)+$x|b"));
-  EXPECT_THAT(message_of<UserError>([&] { tokenizer->encode(std::string(60, 'a') + "b"); }),
-              HasSubstr("cannot be matched"));
+  EXPECT_THAT(message_of<UserError>([&] { tokenizer->encode(std::string(60, 'a') + "b"); }), HasSubstr("cannot be matched"));
 }
 
 /// Steps that each make ten characters of one.

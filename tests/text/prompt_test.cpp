@@ -59,8 +59,7 @@ TEST(BuildPrompt, FillsTheTemplate) {
 TEST(BuildPrompt, PutsExamplesInFront) {
   const ByteTokenizer tokenizer;
   const auto prompt = build_prompt(tokenizer, {}, "Who?", {{"Who?", "Ann"}, {"When?", "1472"}});
-  EXPECT_EQ(prompt.text,
-            "Question: Who?\nAnswer: Ann\n\nQuestion: When?\nAnswer: 1472\n\nQuestion: Who?\nAnswer:");
+  EXPECT_EQ(prompt.text, "Question: Who?\nAnswer: Ann\n\nQuestion: When?\nAnswer: 1472\n\nQuestion: Who?\nAnswer:");
   EXPECT_EQ(candidate_text(prompt), "Who?");
   EXPECT_EQ(prompt.spans[prompt.candidate_begin].begin, prompt.text.rfind("Who?"));
 }
@@ -112,14 +111,12 @@ TEST(BuildPrompt, RefusesTokensOfTemplateAndQuestion) {
               AllOf(HasSubstr("bour of the town"), HasSubstr("harbour"), HasSubstr("template")));
   PromptTemplate behind;
   behind.after_question = "bour";
-  EXPECT_THAT(message_of<UserError>([&] { build_prompt(trained_tokenizer(), behind, "the har"); }),
-              HasSubstr("template"));
+  EXPECT_THAT(message_of<UserError>([&] { build_prompt(trained_tokenizer(), behind, "the har"); }), HasSubstr("template"));
 }
 
 TEST(BuildPrompt, RefusesEmptyQuestions) {
   for (const char* question : {"", " ", "\n\t", "\xC2\xA0"})
-    EXPECT_THAT(message_of<UserError>([&] { build_prompt(ByteTokenizer(), {}, question); }),
-                HasSubstr("question is empty"));
+    EXPECT_THAT(message_of<UserError>([&] { build_prompt(ByteTokenizer(), {}, question); }), HasSubstr("question is empty"));
 }
 
 TEST(EncodeAnswer, ContinuesThePrompt) {
@@ -176,21 +173,29 @@ TEST(WordsBehind, WidensATokenToItsWord) {
   EXPECT_THAT(words("When did Paul O'Grady host it?", {"Grad"}), ElementsAre("O'Grady"));
   EXPECT_THAT(words("When did Paul O'Grady host it?", {"id"}), ElementsAre("did"));
   EXPECT_THAT(words("Was it 1.5 or 1,000 or 19%?", {".5", "00", "19"}), ElementsAre("1.5", "1,000", "19%"));
-  EXPECT_THAT(words("Where is Montr\xC3\xA9" "al?", {"\xA9"}), ElementsAre("Montr\xC3\xA9" "al"));
+  EXPECT_THAT(words("Where is Montr\xC3\xA9"
+                    "al?",
+                    {"\xA9"}),
+              ElementsAre("Montr\xC3\xA9"
+                          "al"));
 }
 
 TEST(WordsBehind, StripsPunctuationAtTheEnds) {
   EXPECT_THAT(words("Who (or what) is \"Bob\"?", {"or", "Bob"}), ElementsAre("or", "Bob"));
-  EXPECT_THAT(words("Is \xE2\x80\x9C" "Bob\xE2\x80\x9D here\xE2\x80\xA6", {"Bob", "here"}), ElementsAre("Bob here"));
-  EXPECT_THAT(words("Does \xC2\xBF" "qui\xC3\xA9n?", {"qui"}), ElementsAre("qui\xC3\xA9n"));
+  EXPECT_THAT(words("Is \xE2\x80\x9C"
+                    "Bob\xE2\x80\x9D here\xE2\x80\xA6",
+                    {"Bob", "here"}),
+              ElementsAre("Bob here"));
+  EXPECT_THAT(words("Does \xC2\xBF"
+                    "qui\xC3\xA9n?",
+                    {"qui"}),
+              ElementsAre("qui\xC3\xA9n"));
   EXPECT_THAT(words("Who is it ?!", {"?"}), IsEmpty());
 }
 
 TEST(WordsBehind, NeighboursBecomeOnePhrase) {
-  EXPECT_THAT(words("In what year did Willie Nelson sing?", {"year", "Wil", "son"}),
-              ElementsAre("year", "Willie Nelson"));
-  EXPECT_THAT(words("Was Elton, Sir of  Pinner there?", {"Elton", "Sir", "of", "Pin"}),
-              ElementsAre("Elton Sir of Pinner"));
+  EXPECT_THAT(words("In what year did Willie Nelson sing?", {"year", "Wil", "son"}), ElementsAre("year", "Willie Nelson"));
+  EXPECT_THAT(words("Was Elton, Sir of  Pinner there?", {"Elton", "Sir", "of", "Pin"}), ElementsAre("Elton Sir of Pinner"));
 }
 
 TEST(WordsBehind, EachPhraseOnceInTheOrderOfTheText) {

@@ -29,7 +29,8 @@ TEST(UnitBounds, TokensAreOneEach) {
 }
 
 TEST(UnitBounds, WordsKeepTheirPunctuationAndTheSpaceInFront) {
-  EXPECT_THAT(unit_bounds(prompt_of({"Q:", " Wh", "o", " won", "?", "\nA:"}, 1, 1), RemovalUnit::word), ElementsAre(1, 3, 5));
+  EXPECT_THAT(unit_bounds(prompt_of({"Q:", " Wh", "o", " won", "?", "\nA:"}, 1, 1), RemovalUnit::word),
+              ElementsAre(1, 3, 5));
   EXPECT_THAT(unit_bounds(prompt_of({"Who", " ", "won", " ", "\n"}), RemovalUnit::word), ElementsAre(0, 1, 5));
 }
 
@@ -38,10 +39,12 @@ TEST(UnitBounds, ATokenAcrossTwoWordsJoinsThem) {
 }
 
 TEST(UnitBounds, SentencesEndWithTheirPunctuation) {
-  const auto prompt = prompt_of({"He", " said", " \"", "No", ".", "\"", " Mr", "s", " Ray", " (", "80", "%", ")", " left", "!", " Why", "?", " ok"});
+  const auto prompt = prompt_of(
+      {"He", " said", " \"", "No", ".", "\"", " Mr", "s", " Ray", " (", "80", "%", ")", " left", "!", " Why", "?", " ok"});
   EXPECT_THAT(unit_bounds(prompt, RemovalUnit::sentence), ElementsAre(0, 6, 15, 17, 18));
   EXPECT_THAT(unit_bounds(prompt_of({"3", ".", "5", " goals", " in", " all"}), RemovalUnit::sentence), ElementsAre(0, 6));
-  EXPECT_THAT(unit_bounds(prompt_of({"\u4E00\u3002", " \u4E8C\uFF1F", " \u4E09"}), RemovalUnit::sentence), ElementsAre(0, 1, 2, 3));
+  EXPECT_THAT(unit_bounds(prompt_of({"\u4E00\u3002", " \u4E8C\uFF1F", " \u4E09"}), RemovalUnit::sentence),
+              ElementsAre(0, 1, 2, 3));
 }
 
 TEST(UnitBounds, OneTokenAndNone) {

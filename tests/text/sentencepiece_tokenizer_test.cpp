@@ -100,8 +100,7 @@ INSTANTIATE_TEST_SUITE_P(Models, SameAsPython, testing::Values("llama2", "storie
 TEST(SentencePieceTokenizer, SpansAreBytesOfTheText) {
   const std::string text = "caf\xC3\xA9 \xF0\x9F\xA6\x99 the";
   const auto encoding = trained_tokenizer().encode(text);
-  EXPECT_THAT(covered(text, encoding.spans),
-              ElementsAre("caf\xC3\xA9", " ", "\xF0", "\x9F", "\xA6", "\x99", " the"));
+  EXPECT_THAT(covered(text, encoding.spans), ElementsAre("caf\xC3\xA9", " ", "\xF0", "\x9F", "\xA6", "\x99", " the"));
   EXPECT_THAT(pieces_of(trained_tokenizer(), encoding.ids),
               ElementsAre(" caf\xC3\xA9", " ", "<0xF0>", "<0x9F>", "<0xA6>", "<0x99>", " the"));
 }
@@ -140,7 +139,9 @@ TEST(SentencePieceTokenizer, DecodeLeavesControlTokensOut) {
 TEST(SentencePieceTokenizer, RefusesIdsOutsideTheVocabulary) {
   const auto& tokenizer = trained_tokenizer();
   for (const TokenId id : {TokenId{-1}, TokenId{360}, TokenId{1} << 40}) {
-    EXPECT_THAT(message_of<UserError>([&] { tokenizer.decode({5, id}); }),
+    EXPECT_THAT(message_of<UserError>([&] {
+                  tokenizer.decode({5, id});
+                }),
                 AllOf(HasSubstr(concat("token id ", id, " is unknown")), HasSubstr("360 pieces")));
     EXPECT_THAT(message_of<UserError>([&] { tokenizer.piece(id); }), HasSubstr("is unknown"));
   }
@@ -149,8 +150,7 @@ TEST(SentencePieceTokenizer, RefusesIdsOutsideTheVocabulary) {
 TEST(SentencePieceTokenizer, RefusesTextThatIsNotUtf8) {
   for (const char* text : {"\xFF", "a\xC3", "\xED\xA0\x80", "\xC0\xAF"}) {
     EXPECT_THAT(message_of<UserError>([&] { trained_tokenizer().encode(text); }), HasSubstr("not valid UTF-8"));
-    EXPECT_THAT(message_of<UserError>([&] { trained_tokenizer().encode_continuation(text); }),
-                HasSubstr("not valid UTF-8"));
+    EXPECT_THAT(message_of<UserError>([&] { trained_tokenizer().encode_continuation(text); }), HasSubstr("not valid UTF-8"));
   }
 }
 

@@ -35,8 +35,8 @@ TEST(TrainSentencepiece, HasLlamasSpecialTokensAndBytes) {
 
 TEST(TrainSentencepiece, KeepsTheTextAsItIs) {
   // Identity normalization, all white space, line feeds and characters that were never seen.
-  for (const std::string text : {"  two  spaces ", "a\n\n b\tc", "\xEF\xBC\xA1 full width",
-                                 "\xE6\x97\xA5 \xF0\x9F\xA6\x99", ""}) {
+  for (const std::string text :
+       {"  two  spaces ", "a\n\n b\tc", "\xEF\xBC\xA1 full width", "\xE6\x97\xA5 \xF0\x9F\xA6\x99", ""}) {
     const auto ids = trained_tokenizer().encode(text).ids;
     EXPECT_EQ(trained_tokenizer().decode(ids), text);
     EXPECT_THAT(ids, testing::Not(testing::Contains(0))) << "unknown token in " << text;
@@ -92,8 +92,7 @@ TEST(TrainSentencepiece, NamesTheSmallestVocabulary) {
 TEST(TrainSentencepiece, RefusesBadInput) {
   const TemporaryFolder folder;
   EXPECT_THAT(message_of<UserError>([&] { train_sentencepiece({}, 300, folder.path()); }), HasSubstr("no text"));
-  EXPECT_THAT(message_of<UserError>([&] { train_sentencepiece({"", "\n\n"}, 300, folder.path()); }),
-              HasSubstr("no text"));
+  EXPECT_THAT(message_of<UserError>([&] { train_sentencepiece({"", "\n\n"}, 300, folder.path()); }), HasSubstr("no text"));
   EXPECT_THAT(message_of<UserError>([&] { train_sentencepiece({"a\xFF"}, 300, folder.path()); }), HasSubstr("UTF-8"));
   EXPECT_THAT(message_of<UserError>([&] { train_sentencepiece({"a"}, 0, folder.path()); }), HasSubstr("out of range"));
 }

@@ -46,8 +46,8 @@ std::string scored_piece(const std::string& text, float score) {
 
 /// A BPE model that keeps its text.
 std::string plain_model() {
-  return piece("<unk>", 2) + piece("<s>", 3) + piece("<0x0A>", 6) + piece("\u2581") + piece("\u2581\u2581a") + piece("a", 1) +
-         bytes(2, number(3, 2)) + bytes(3, bytes(1, "identity") + bytes(2, "") + number(4, 0));
+  return piece("<unk>", 2) + piece("<s>", 3) + piece("<0x0A>", 6) + piece("\u2581") + piece("\u2581\u2581a") +
+         piece("a", 1) + bytes(2, number(3, 2)) + bytes(3, bytes(1, "identity") + bytes(2, "") + number(4, 0));
 }
 
 bool alone(const std::string& model) { return read_sentencepiece_rules(model, "a test").words_stand_alone; }
@@ -99,8 +99,10 @@ void expect_equal(const Encoding& words, const Encoding& whole, const std::strin
 
 /// Texts of few different parts, so that words come again: spaces of both spellings, known, rare and broken up ones.
 std::vector<std::string> random_texts(std::size_t count) {
-  const std::vector<std::string> parts = {" ", " ", "  ", "\u2581", " \u2581", "\n", "\t", "the", "a", "harbour", "report", "1472", "caf\u00e9",
-                                          "\U0001F999", "\u0436", std::string(1, '\0'), "<s>", "<0x0A>", ",", ".", std::string(70, 'x')};
+  const std::vector<std::string> parts = {
+      " ",   " ",       "  ",     "\u2581", " \u2581",           "\n",         "\t",     "the",
+      "a",   "harbour", "report", "1472",   "caf\u00e9",         "\U0001F999", "\u0436", std::string(1, '\0'),
+      "<s>", "<0x0A>",  ",",      ".",      std::string(70, 'x')};
   std::mt19937 random(7);
   std::vector<std::string> texts = {"", " ", "  ", "\u2581", " \u2581 ", "a ", " a", "a  ", "\U0001F999 \U0001F999"};
   while (texts.size() < count) {

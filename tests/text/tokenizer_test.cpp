@@ -23,8 +23,7 @@ TEST(LoadTokenizer, NamesTheSupportedKinds) {
   EXPECT_THAT(message_of<UserError>([&] { load_tokenizer(folder.path()); }),
               AllOf(HasSubstr("no tokenizer.model"), HasSubstr("SentencePiece")));
   folder.write("tokenizer.json", "{}");
-  EXPECT_THAT(message_of<UserError>([&] { load_tokenizer(folder.path()); }),
-              HasSubstr("no object 'model'"));
+  EXPECT_THAT(message_of<UserError>([&] { load_tokenizer(folder.path()); }), HasSubstr("no object 'model'"));
 }
 
 TEST(LoadTokenizer, RefusesBrokenModels) {
@@ -59,8 +58,7 @@ std::string library_model(const std::string& type) {
   Sentences sentences;
   std::string model;
   const auto status = sentencepiece::SentencePieceTrainer::Train(
-      {{"model_type", type}, {"vocab_size", "80"}, {"hard_vocab_limit", "false"}, {"minloglevel", "3"}}, &sentences,
-      &model);
+      {{"model_type", type}, {"vocab_size", "80"}, {"hard_vocab_limit", "false"}, {"minloglevel", "3"}}, &sentences, &model);
   EXPECT_TRUE(status.ok()) << status.error_message();
   return model;
 }
@@ -85,7 +83,8 @@ TEST(LoadTokenizer, OtherModelsOfTheLibraryWork) {
 std::string field(char number, const std::string& content) {
   const auto size = content.size();
   return std::string{static_cast<char>(number << 3 | 2), static_cast<char>(size % 128 | 128),
-                     static_cast<char>(size / 128)} + content;
+                     static_cast<char>(size / 128)} +
+         content;
 }
 
 /// The trained model with this normalization table, as the last of several definitions it is the one that counts.
@@ -147,8 +146,7 @@ TEST(LoadTokenizer, RefusesModelsThatMakeLongTextsOfShortOnes) {
 
 TEST(LoadTokenizer, RefusesMalformedProtobuf) {
   const auto model = read_file(trained_folder() / "tokenizer.model");
-  for (const auto& tail :
-       {std::string("\x1B"), std::string("\x1A\x7F"), std::string(11, '\x80'), std::string("\x19")}) {
+  for (const auto& tail : {std::string("\x1B"), std::string("\x1A\x7F"), std::string(11, '\x80'), std::string("\x19")}) {
     const TemporaryFolder folder;
     folder.write("tokenizer.model", model + tail);
     EXPECT_THAT(message_of<UserError>([&] { load_tokenizer(folder.path()); }), HasSubstr("not a SentencePiece model"));

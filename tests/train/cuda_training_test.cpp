@@ -51,7 +51,8 @@ TEST_P(CudaTraining, ContinuesBitForBit) {
   for (std::size_t i = 0; i < reports.size(); ++i) EXPECT_EQ(reports[i].loss, expected[i].loss) << "step " << i;
 }
 
-INSTANTIATE_TEST_SUITE_P(Kinds, CudaTraining, testing::Values("fp32", "bf16", "pure", "offload"), [](const auto& test) { return test.param; });
+INSTANTIATE_TEST_SUITE_P(Kinds, CudaTraining, testing::Values("fp32", "bf16", "pure", "offload"),
+                         [](const auto& test) { return test.param; });
 
 /// The same over NCCL (ShardedMode.OneRankMayReallySend has MPI).
 TEST(CudaTrainingOverNccl, IsTheTrainingWithout) {
@@ -78,7 +79,8 @@ TEST(CudaTrainingOverNccl, IsTheTrainingWithout) {
       train(with, {{&term, 1.0}}, options, *nccl);
       train(without, {{&term, 1.0}}, options, *alone);
       // Gradients of micro-batches are added up apart before they are sent: sums in another order.
-      EXPECT_LE(testing_support::relative_difference(with.weights(), without.weights()), 1e-6) << name_of_value(shard) << name_of_value(dtype);
+      EXPECT_LE(testing_support::relative_difference(with.weights(), without.weights()), 1e-6)
+          << name_of_value(shard) << name_of_value(dtype);
     }
   }
 }
@@ -110,7 +112,8 @@ TEST(CudaTrainingBits, AreTheSameInEveryRun) {
       auto one = on_cuda(model), other = on_cuda(model);
       const auto first = train(one, {{&term, 1.0}}, options, *group), second = train(other, {{&term, 1.0}}, options, *group);
       EXPECT_EQ(first_difference(one.weights(), other.weights()), "") << name_of_value(dtype) << recompute;
-      for (std::size_t i = 0; i < first.size(); ++i) EXPECT_EQ(first[i].loss, second[i].loss) << name_of_value(dtype) << recompute << " step " << i;
+      for (std::size_t i = 0; i < first.size(); ++i)
+        EXPECT_EQ(first[i].loss, second[i].loss) << name_of_value(dtype) << recompute << " step " << i;
     }
   }
 }

@@ -84,12 +84,15 @@ TEST_F(DamagedCheckpoint, OrThatOfAnotherRunOrVersionIsRefused) {
   stop(options, 2);
   auto other = options;
   other.learning_rate = 2e-3;
-  EXPECT_THAT(message_of<UserError>([&] { run(other); }), AllOf(HasSubstr("belongs to another run"), HasSubstr("step-00000003")));
-  for (const auto change : {+[](TrainOptions& o) { o.learning_rate += 1e-11; }, +[](TrainOptions& o) { o.adamw.epsilon *= 1 + 1e-7; },
-                            +[](TrainOptions& o) { o.micro_batch = 3; }, +[](TrainOptions& o) { o.execution.packing = false; }}) {
+  EXPECT_THAT(message_of<UserError>([&] { run(other); }),
+              AllOf(HasSubstr("belongs to another run"), HasSubstr("step-00000003")));
+  for (const auto change :
+       {+[](TrainOptions& o) { o.learning_rate += 1e-11; }, +[](TrainOptions& o) { o.adamw.epsilon *= 1 + 1e-7; },
+        +[](TrainOptions& o) { o.micro_batch = 3; }, +[](TrainOptions& o) { o.execution.packing = false; }}) {
     other = options;
     change(other);
-    EXPECT_THAT(message_of<UserError>([&] { run(other); }), HasSubstr("belongs to another run")) << "changed in the eighth digit, or in its order of sums";
+    EXPECT_THAT(message_of<UserError>([&] { run(other); }), HasSubstr("belongs to another run"))
+        << "changed in the eighth digit, or in its order of sums";
   }
   other = options;
   other.identity = "something else";

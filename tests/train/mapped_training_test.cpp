@@ -32,7 +32,8 @@ class MappedTraining : public testing::TestWithParam<std::string> {
     if (world_.is_root()) {
       std::filesystem::create_directories(folder);
       NamedTensors tensors;
-      for (const auto& [key, tensor] : file_tensors(model.config(), model.weights())) tensors.emplace_back(key, tensor.to(dtype));
+      for (const auto& [key, tensor] : file_tensors(model.config(), model.weights()))
+        tensors.emplace_back(key, tensor.to(dtype));
       write_safetensors(folder / "model.safetensors", tensors);
     }
     world_.barrier();
@@ -79,7 +80,8 @@ TEST_P(MappedTraining, GivesTheBitsOfTheModelInMemory) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Of, MappedTraining, testing::Values("llama", "qwen3", "gpt2"), [](const auto& test) { return test.param; });
+INSTANTIATE_TEST_SUITE_P(Of, MappedTraining, testing::Values("llama", "qwen3", "gpt2"),
+                         [](const auto& test) { return test.param; });
 
 using MappedTrainingFaults = MappedTraining;
 
@@ -92,10 +94,11 @@ TEST_P(MappedTrainingFaults, AWeightThatIsNotFiniteIsNamedOnEveryRank) {
   chosen.device = at::kCPU;
   for (const auto* trained : {"model.layers.", "model.norm."}) {
     Transformer model(config, mapped.weights());
-    EXPECT_THAT(message_of<UserError>([&] {
-                  train(model, {{&term_, 1.0}}, chosen, *group_, [&](const std::string& name) { return name.starts_with(trained); });
-                }),
-                HasSubstr("'model.layers.2.mlp.up_proj.weight'"));
+    EXPECT_THAT(
+        message_of<UserError>([&] {
+          train(model, {{&term_, 1.0}}, chosen, *group_, [&](const std::string& name) { return name.starts_with(trained); });
+        }),
+        HasSubstr("'model.layers.2.mlp.up_proj.weight'"));
   }
 }
 
@@ -104,7 +107,8 @@ INSTANTIATE_TEST_SUITE_P(Of, MappedTrainingFaults, testing::Values("llama"), [](
 TEST(MapWeights, RefusesFilesThatDoNotFit) {
   const testing_support::TemporaryFolder folder;
   write_safetensors(folder.path() / "model.safetensors", {{"model.norm.weight", at::ones({24})}});
-  EXPECT_THAT(message_of<UserError>([&] { map_weights(testing_support::tiny_config(), folder.path()); }), HasSubstr("missing: model.embed_tokens.weight"));
+  EXPECT_THAT(message_of<UserError>([&] { map_weights(testing_support::tiny_config(), folder.path()); }),
+              HasSubstr("missing: model.embed_tokens.weight"));
 }
 
 }  // namespace

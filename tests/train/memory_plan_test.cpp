@@ -22,7 +22,8 @@ MemoryPlan plan_for(bool offload, ComputeType dtype, int ranks) {
   TrainOptions options;
   options.execution.offload_optimizer = offload;
   options.execution.dtype = dtype;
-  return plan_memory(testing_support::tiny_config(), [](const std::string&) { return true; }, ranks, options, 10);
+  return plan_memory(
+      testing_support::tiny_config(), [](const std::string&) { return true; }, ranks, options, 10);
 }
 
 TEST(MemoryPlan, OffloadingMovesMastersAndMomentsToTheHost) {
@@ -34,7 +35,8 @@ TEST(MemoryPlan, OffloadingMovesMastersAndMomentsToTheHost) {
       EXPECT_DOUBLE_EQ(bytes_of(moved.host_lines, "master weights of the shard"), 4 * count / ranks);
       EXPECT_DOUBLE_EQ(bytes_of(moved.host_lines, "optimizer's moments of the shard"), 8 * count / ranks);
       // 8 bytes a weight of moments and, where the device computes in bf16, 2 of its weight.
-      EXPECT_NEAR(whole.total() - moved.total(), (8 + (4 - bytes)) * count / ranks, 1e-6 * whole.total()) << name_of_value(dtype);
+      EXPECT_NEAR(whole.total() - moved.total(), (8 + (4 - bytes)) * count / ranks, 1e-6 * whole.total())
+          << name_of_value(dtype);
       EXPECT_EQ(whole.host_total(), 0);
       EXPECT_THAT(moved.table(), HasSubstr("together in host memory"));
       EXPECT_THAT(whole.table(), Not(HasSubstr("host memory")));
@@ -48,7 +50,10 @@ TEST(MemoryPlan, AGpuHoldsMoreLogitsAtOnce) {
   config.vocabulary_size = 1 << 20;
   const auto logits = [&](std::optional<c10::Device> device) {
     options.device = device;
-    return bytes_of(plan_memory(config, [](const std::string&) { return true; }, 1, options, 1000).lines, "logits");
+    return bytes_of(plan_memory(
+                        config, [](const std::string&) { return true; }, 1, options, 1000)
+                        .lines,
+                    "logits");
   };
   EXPECT_DOUBLE_EQ(logits({}), 2.0 * (128 << 20));
   EXPECT_DOUBLE_EQ(logits(at::kCPU), 2.0 * (128 << 20));

@@ -127,8 +127,8 @@ INSTANTIATE_TEST_SUITE_P(Of, OffloadedTraining,
                                          Mode("bf16", "fp32", true, "parameters"), Mode("bf16", "fp32", false, "gradients"),
                                          Mode("bf16", "none", false, "parameters")),
                          [](const auto& test) {
-                           return concat(std::get<0>(test.param), "_", std::get<1>(test.param), std::get<2>(test.param) ? "_recomputed_" : "_",
-                                         std::get<3>(test.param));
+                           return concat(std::get<0>(test.param), "_", std::get<1>(test.param),
+                                         std::get<2>(test.param) ? "_recomputed_" : "_", std::get<3>(test.param));
                          });
 
 TEST(OffloadedTrainingOptions, TheReferenceTrainerHasNone) {

@@ -63,7 +63,8 @@ TEST_P(PackedTraining, GivesLossesAndWeightsOfThePaddedWay) {
   std::int64_t padding = 0;
   for (const auto& report : expected) padding += report.padding;
   EXPECT_GT(padding, 0);
-  for (const auto& [shard, recompute] : {std::pair(Shard::none, false), std::pair(Shard::parameters, false), std::pair(Shard::parameters, true)}) {
+  for (const auto& [shard, recompute] :
+       {std::pair(Shard::none, false), std::pair(Shard::parameters, false), std::pair(Shard::parameters, true)}) {
     auto packed = tiny_transformer(1, config);
     auto chosen = options(true);
     chosen.execution.shard = shard;

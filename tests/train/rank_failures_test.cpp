@@ -176,7 +176,9 @@ TEST_F(RankFailures, AStrayCollectiveIsAnErrorOnEveryRankThatNamesTheStepAndBoth
     const auto group = make_collectives(world_, at::kCPU);  // not usable afterwards
     const StrayTerm term((kBadStep - 1) * options.batch_size + rank, [&] { group->barrier(); });
     auto model = tiny_transformer(1);
-    EXPECT_THAT(message_of<RuntimeFailure>([&] { train(model, {{&term, 1.0}}, options, *group); }),
+    EXPECT_THAT(message_of<RuntimeFailure>([&] {
+                  train(model, {{&term, 1.0}}, options, *group);
+                }),
                 AllOf(HasSubstr(concat("step ", kBadStep, " failed on rank ", world_.rank())),
                       HasSubstr("the ranks do different things"), HasSubstr(concat("rank ", rank, ": collective #")),
                       HasSubstr("(barrier"), HasSubstr("(all_gather")));

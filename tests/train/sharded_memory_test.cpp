@@ -73,7 +73,8 @@ TEST(MappedMemory, IsThatOfTheShardFromBeginningToEnd) {
   const auto group = make_collectives(world, at::kCPU);
   const auto config = eight_blocks();
   if (world.is_root())
-    write_safetensors(folder.path() / "model.safetensors", file_tensors(config, testing_support::tiny_transformer(1, config).weights()));
+    write_safetensors(folder.path() / "model.safetensors",
+                      file_tensors(config, testing_support::tiny_transformer(1, config).weights()));
   world.barrier();
   const CrossEntropyTerm term(testing_support::random_examples(8, 1));
   TrainOptions options;
@@ -103,7 +104,8 @@ TEST(ResumedMemory, IsThatOfTheStateAlone) {
   const testing_support::SharedFolder folder(world);
   const auto group = make_collectives(world, at::kCPU);
   constexpr std::int64_t kShard = 1 << 20;
-  const std::vector<ShardPiece> pieces = {{"a", kShard * world.size(), kShard, 0}, {"b", kShard * world.size() - (world.size() > 1 ? 1 : 0), kShard, kShard}};
+  const std::vector<ShardPiece> pieces = {{"a", kShard * world.size(), kShard, 0},
+                                          {"b", kShard * world.size() - (world.size() > 1 ? 1 : 0), kShard, kShard}};
   const auto mine = at::arange(2 * kShard, at::kFloat) + world.rank();
   TrainingCheckpoints checkpoints(folder.path() / "training", "f", pieces, *group, at::kCPU, 2);
   checkpoints.start_save({mine, mine + 1, mine + 2, 3, {1.0}, Json::array()});

@@ -38,8 +38,8 @@ TrainOptions ten_steps(const std::string& shard, bool recompute) {
 
 class ShardedRanks : public testing::Test {
  protected:
-  void expect_same_as_reference(const ModelConfig& config, const std::vector<WeightedTerm>& terms, const TrainOptions& options,
-                                const std::function<bool(const std::string&)>& selected = {}) {
+  void expect_same_as_reference(const ModelConfig& config, const std::vector<WeightedTerm>& terms,
+                                const TrainOptions& options, const std::function<bool(const std::string&)>& selected = {}) {
     auto together = tiny_transformer(1, config), alone = tiny_transformer(1, config);
     auto reference = options;
     reference.execution = {};
@@ -206,8 +206,9 @@ TEST_P(ShardedMode, ANonFiniteStepEndsTheTrainingOnEveryRankBeforeAWeightChanges
     const PoisonedTerm term(examples, 2 * options.batch_size + 5, spoil_value);
     auto model = tiny_transformer(1, config), expected = tiny_transformer(1, config);
     std::int64_t steps = 0;
-    EXPECT_THAT(message_of<TrainingDiverged>(
-                    [&] { train(model, {{&term, 1.0}}, options, *group_, {}, [&](const StepReport&) { ++steps; }); }),
+    EXPECT_THAT(message_of<TrainingDiverged>([&] {
+                  train(model, {{&term, 1.0}}, options, *group_, {}, [&](const StepReport&) { ++steps; });
+                }),
                 AllOf(HasSubstr("step 3 is not finite"), HasSubstr("the gradient of model.embed_tokens.weight")));
     EXPECT_EQ(steps, 2);
     auto two_steps = options;
@@ -222,7 +223,8 @@ TEST_P(ShardedMode, LossesAreThoseOfAPlainPyTorchLoop) {
   const auto& [shard, recompute, tied] = GetParam();
   const auto expected = read_json_file(testing_support::parity("training.json"));
   const testing_support::Expected fixture("losses.safetensors");
-  const CrossEntropyTerm forget(testing_support::read_examples(fixture, "forget")), retain(testing_support::read_examples(fixture, "retain"));
+  const CrossEntropyTerm forget(testing_support::read_examples(fixture, "forget")),
+      retain(testing_support::read_examples(fixture, "retain"));
   auto model = testing_support::load_transformer(testing_support::parity(tied ? "losses_tied" : "losses_theta"));
   auto options = ten_steps(shard, recompute);
   options.max_steps = expected["steps"];
@@ -277,7 +279,8 @@ TEST_F(ShardedRanks, Bfloat16WithoutMastersLosesSmallSteps) {
     train(model, {{&term, 1.0}}, options, *group_);
     return (model.weights().embedding_VD.to(at::kFloat) - before).abs().gt(1e-6).to(at::kFloat).mean().item<double>();
   };
-  EXPECT_LT(moved(MasterWeights::none), 0.2);  // a step of 1e-5 is below half a unit in the last place of most weights of 0.2
+  EXPECT_LT(moved(MasterWeights::none),
+            0.2);  // a step of 1e-5 is below half a unit in the last place of most weights of 0.2
   EXPECT_GT(moved(MasterWeights::fp32), 0.5);
 }
 

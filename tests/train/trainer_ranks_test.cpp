@@ -65,8 +65,7 @@ class PoisonedTerm : public LossTerm {
 
 class TrainerRanks : public testing::Test {
  protected:
-  void expect_same_as_alone(const ModelConfig& config, const std::vector<WeightedTerm>& terms,
-                            const TrainOptions& options) {
+  void expect_same_as_alone(const ModelConfig& config, const std::vector<WeightedTerm>& terms, const TrainOptions& options) {
     auto together = tiny_transformer(1, config), alone = tiny_transformer(1, config);
     const auto reports = train(together, terms, options, *group_);
     const auto expected = train(alone, terms, options, *single_);
@@ -129,8 +128,9 @@ TEST_P(PoisonedStep, EndsTheTrainingOnEveryRankBeforeAWeightChanges) {
   const PoisonedTerm term(kBadStep * options.batch_size + 5, GetParam());
   auto model = tiny_transformer(1), expected = tiny_transformer(1);
   std::int64_t steps = 0;
-  const auto message = message_of<RuntimeFailure>(
-      [&] { train(model, {{&term, 1.0}}, options, *group_, {}, [&](const StepReport&) { ++steps; }); });
+  const auto message = message_of<RuntimeFailure>([&] {
+    train(model, {{&term, 1.0}}, options, *group_, {}, [&](const StepReport&) { ++steps; });
+  });
   EXPECT_THAT(message, AllOf(HasSubstr("step 3 is not finite"), HasSubstr("hint")));
   EXPECT_THAT(message, HasSubstr(GetParam() ? "model.embed_tokens.weight" : "the gradient of model.norm.weight"));
   EXPECT_EQ(steps, kBadStep);
@@ -153,7 +153,9 @@ TEST_F(TrainerRanks, RefuseAModelWithNaN) {
   auto model = tiny_transformer(1);
   testing_support::spoil(model.weights(), "model.layers.2.mlp.up_proj.weight");
   const auto before = clone_weights(model.weights());
-  EXPECT_THAT(message_of<RuntimeFailure>([&] { train(model, {{&term, 1.0}}, ten_steps(4), *group_); }),
+  EXPECT_THAT(message_of<RuntimeFailure>([&] {
+                train(model, {{&term, 1.0}}, ten_steps(4), *group_);
+              }),
               AllOf(HasSubstr("step 1 is not finite"), HasSubstr("the gradient of model.")));
   EXPECT_TRUE(at::equal(model.weights().embedding_VD, before.embedding_VD));
 }

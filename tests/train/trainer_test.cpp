@@ -245,7 +245,9 @@ TEST_F(TrainerAlone, CountsItsSteps) {
 
 TEST_F(TrainerAlone, RefusesTermsThatCannotTrain) {
   const CrossEntropyTerm empty(std::make_shared<const std::vector<Example>>());
-  EXPECT_THAT(message_of<UserError>([&] { run({{&empty, 1.0}}, ten_steps()); }),
+  EXPECT_THAT(message_of<UserError>([&] {
+                run({{&empty, 1.0}}, ten_steps());
+              }),
               HasSubstr("'cross_entropy' has no examples"));
   const RecordingTerm nothing(5, 0.0);
   EXPECT_THAT(message_of<UserError>([&] { run({{&nothing, 1.0}}, ten_steps()); }), HasSubstr("no token with loss"));

@@ -196,7 +196,8 @@ TEST_F(TrainingCheckpoint, TemporaryFoldersAreNoCheckpointsAndGo) {
 TEST_F(TrainingCheckpoint, OneThatWasBeingReplacedIsPutBack) {
   const auto options = eight_steps();
   stop(options, 2);
-  if (world_.is_root()) fs::rename(folder_.path() / "training" / "step-00000003", folder_.path() / "training" / "step-00000003.old");
+  if (world_.is_root())
+    fs::rename(folder_.path() / "training" / "step-00000003", folder_.path() / "training" / "step-00000003.old");
   world_.barrier();
   auto straight = options;
   straight.checkpoint_folder.clear();

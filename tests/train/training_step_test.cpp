@@ -35,7 +35,8 @@ class TrainingStepRanks : public testing::Test {
 /// Infinite in a rank's second pass of a step, which on all ranks but the first is one that runs along.
 class InfiniteAlong : public CrossEntropyTerm {
  public:
-  InfiniteAlong(testing_support::SharedExamples examples, bool spoils) : CrossEntropyTerm(std::move(examples)), spoils_(spoils) {}
+  InfiniteAlong(testing_support::SharedExamples examples, bool spoils)
+      : CrossEntropyTerm(std::move(examples)), spoils_(spoils) {}
   double normalizer(ExampleIndices indices) const override {
     passes_ = 0;
     return CrossEntropyTerm::normalizer(indices);
@@ -91,7 +92,8 @@ TEST_F(TrainingStepRanks, CountsBeyondFloat32AreExact) {
 
 TEST_F(TrainingStepRanks, TheNormOfThePiecesIsAddedUpInFloat64) {
   auto model = tiny_transformer(1);
-  const auto weights = make_trained_weights(model, [](const std::string&) { return true; }, *group_, uneven_steps());
+  const auto weights = make_trained_weights(
+      model, [](const std::string&) { return true; }, *group_, uneven_steps());
   weights->gradients().copy_(at::linspace(0.1, 1.3, weights->gradients().numel()) + world_.rank());
   const auto own = weights->gradients().norm().item<double>();
   EXPECT_DOUBLE_EQ(weights->gradient_norm(), std::sqrt(world_.sum(own * own)));

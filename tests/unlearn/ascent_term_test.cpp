@@ -41,10 +41,11 @@ TEST(GradientAscentTerm, WeightsOfOneChangeNothingAndZeroLeavesOut) {
     ones.emplace_back(example.ids.size(), 1.0F);
     first_only.emplace_back(example.ids.size(), first_only.empty() ? 2.5F : 0.0F);
   }
-  EXPECT_NEAR(value_of(GradientAscentTerm(examples, TokenWeighting::given(examples, ones)), model), value_of(GradientAscentTerm(examples), model), 1e-6);
+  EXPECT_NEAR(value_of(GradientAscentTerm(examples, TokenWeighting::given(examples, ones)), model),
+              value_of(GradientAscentTerm(examples), model), 1e-6);
   const auto first = std::make_shared<const std::vector<Example>>(1, examples->front());
-  EXPECT_NEAR(value_of(GradientAscentTerm(examples, TokenWeighting::given(examples, first_only)), model), value_of(GradientAscentTerm(first), model),
-              1e-6);
+  EXPECT_NEAR(value_of(GradientAscentTerm(examples, TokenWeighting::given(examples, first_only)), model),
+              value_of(GradientAscentTerm(first), model), 1e-6);
 }
 
 }  // namespace

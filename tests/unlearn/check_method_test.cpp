@@ -41,7 +41,8 @@ TEST(CheckMethod, AcceptsEveryKindOfTheTableWithWhatItTakes) {
 TEST(CheckMethod, SaysWhatIsKnown) {
   EXPECT_THAT(refusal(method_of("npoo")),
               AllOf(HasSubstr("method.forget"), HasSubstr("'npoo'"), HasSubstr("did you mean 'npo'")));
-  EXPECT_THAT(refusal(method_of("elephant")), AllOf(HasSubstr("ga, npo, simnpo, dpo, undial, ceu, pdu, rmu, tv, whp"), HasSubstr("choose one")));
+  EXPECT_THAT(refusal(method_of("elephant")),
+              AllOf(HasSubstr("ga, npo, simnpo, dpo, undial, ceu, pdu, rmu, tv, whp"), HasSubstr("choose one")));
 }
 
 TEST(CheckMethod, RefusesContradictions) {
@@ -57,16 +58,24 @@ TEST(CheckMethod, RefusesOptionsThatWouldBeIgnored) {
     change(method);
     return refusal(method);
   };
-  EXPECT_THAT(with("ga", [](auto& m) { m.npo_variant = NpoVariant::muse_logit; }), AllOf(HasSubstr("method.npo_variant"), HasSubstr("method.forget = npo")));
-  EXPECT_THAT(with("ga", [](auto& m) { m.kl_variant = KlVariant::muse_logit; }, "gd"), AllOf(HasSubstr("method.kl_variant"), HasSubstr("method.retain = kl")));
+  EXPECT_THAT(with("ga", [](auto& m) { m.npo_variant = NpoVariant::muse_logit; }),
+              AllOf(HasSubstr("method.npo_variant"), HasSubstr("method.forget = npo")));
+  EXPECT_THAT(with(
+                  "ga", [](auto& m) { m.kl_variant = KlVariant::muse_logit; }, "gd"),
+              AllOf(HasSubstr("method.kl_variant"), HasSubstr("method.retain = kl")));
   EXPECT_THAT(with("simnpo", [](auto& m) { m.length_normalized = true; }), HasSubstr("method.length_normalized"));
-  EXPECT_THAT(with("undial", [](auto& m) { m.weighting = WeightingKind::wga; }), AllOf(HasSubstr("method.weighting"), HasSubstr("ga, npo or simnpo")));
-  EXPECT_THAT(with("npo", [](auto& m) { m.weighting = WeightingKind::wga, m.npo_variant = NpoVariant::token_mean; }), HasSubstr("npo_variant = sequence"));
+  EXPECT_THAT(with("undial", [](auto& m) { m.weighting = WeightingKind::wga; }),
+              AllOf(HasSubstr("method.weighting"), HasSubstr("ga, npo or simnpo")));
+  EXPECT_THAT(with("npo", [](auto& m) { m.weighting = WeightingKind::wga, m.npo_variant = NpoVariant::token_mean; }),
+              HasSubstr("npo_variant = sequence"));
   EXPECT_THAT(with("ga", [](auto& m) { m.weights_path = "w.jsonl"; }), HasSubstr("method.weights_path"));
-  EXPECT_THAT(with("ga", [](auto& m) { m.weighting = WeightingKind::given, m.weights_path = ""; }), HasSubstr("'method.weights_path' is empty"));
+  EXPECT_THAT(with("ga", [](auto& m) { m.weighting = WeightingKind::given, m.weights_path = ""; }),
+              HasSubstr("'method.weights_path' is empty"));
   EXPECT_THAT(with("npo", [](auto& m) { m.alternates = "idk.txt"; }), HasSubstr("method.forget = dpo"));
-  EXPECT_THAT(with("dpo", [](auto& m) { m.alternates = ""; }), AllOf(HasSubstr("'method.alternates' is empty"), HasSubstr("one answer a line")));
-  EXPECT_THAT(with("ga", [](auto& m) { m.beta = 0.1; }), AllOf(HasSubstr("method.beta"), HasSubstr("npo, simnpo, dpo or undial")));
+  EXPECT_THAT(with("dpo", [](auto& m) { m.alternates = ""; }),
+              AllOf(HasSubstr("'method.alternates' is empty"), HasSubstr("one answer a line")));
+  EXPECT_THAT(with("ga", [](auto& m) { m.beta = 0.1; }),
+              AllOf(HasSubstr("method.beta"), HasSubstr("npo, simnpo, dpo or undial")));
 }
 
 /// The options are enumerations: the option table says what is known and refuses the rest.
@@ -137,7 +146,8 @@ TEST(CheckMethod, RefusesNumbersThatMakeNoSense) {
   EXPECT_THAT(with([&](auto& m) { m.weight_power = -2; }), HasSubstr("method.weight_power"));
   EXPECT_THAT(with([&](auto& m) { m.dual_rate = -1; }), HasSubstr("method.dual_rate"));
   EXPECT_THAT(with([&](auto& m) { m.skipped_targets = -1; }), HasSubstr("method.skipped_targets"));
-  EXPECT_THAT(with([&](auto& m) { m.forget = "pdu", m.retain = RetainKind::gd, m.retain_limit = 0; }), HasSubstr("method.retain_limit"));
+  EXPECT_THAT(with([&](auto& m) { m.forget = "pdu", m.retain = RetainKind::gd, m.retain_limit = 0; }),
+              HasSubstr("method.retain_limit"));
 }
 
 }  // namespace

@@ -31,10 +31,12 @@ class CudaUnlearning : public testing::Test {
     return options;
   }
 
-  static UnlearnResult run(const Transformer& target, const MethodOptions& method, const TrainOptions& options = five_steps()) {
+  static UnlearnResult run(const Transformer& target, const MethodOptions& method,
+                           const TrainOptions& options = five_steps()) {
     const Communicator alone;
     const auto group = make_collectives(alone, target.device());
-    auto result = unlearn(target, method, options, {random_examples(7, 1), random_examples(9, 2), random_examples(7, 3)}, *group);
+    auto result =
+        unlearn(target, method, options, {random_examples(7, 1), random_examples(9, 2), random_examples(7, 3)}, *group);
     for (auto& spec : weight_specs(target.config(), result.weights)) {
       EXPECT_EQ(spec.slot->device().type(), target.device().type()) << spec.name;
       *spec.slot = spec.slot->cpu();
@@ -59,8 +61,7 @@ TEST_P(CudaUnlearningBy, GivesTheWeightsOfTheCpu) {
   EXPECT_EQ(first_difference(on_cuda(target_).weights(), there.weights()), "");  // the target is as it was
 }
 
-INSTANTIATE_TEST_SUITE_P(Method, CudaUnlearningBy,
-                         testing::ValuesIn(testing_support::trained_methods()),
+INSTANTIATE_TEST_SUITE_P(Method, CudaUnlearningBy, testing::ValuesIn(testing_support::trained_methods()),
                          [](const auto& test) { return concat(test.param.first, "_", test.param.second); });
 
 TEST_F(CudaUnlearning, IsTheSameHoweverItRuns) {
@@ -81,7 +82,8 @@ TEST_F(CudaUnlearning, IsTheSameHoweverItRuns) {
 
 TEST_F(CudaUnlearning, ComputingInBfloat16StaysClose) {
   const auto there = on_cuda(target_);
-  for (const auto& [forget, retain] : {std::pair("ga", "gd"), std::pair("npo", "kl"), std::pair("rmu", "none"), std::pair("tv", "none")}) {
+  for (const auto& [forget, retain] :
+       {std::pair("ga", "gd"), std::pair("npo", "kl"), std::pair("rmu", "none"), std::pair("tv", "none")}) {
     const auto method = method_of(forget, retain);
     const auto exact = run(there, method);
     for (const bool recompute : {false, true}) {

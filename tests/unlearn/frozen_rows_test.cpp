@@ -24,8 +24,8 @@ using testing_support::tiny_transformer;
 class FrozenRowsTest : public testing::Test {
  protected:
   /// Hidden states of every token; counts the passes.
-  FrozenRows make(FrozenCache where, const std::string& fingerprint = "", std::int64_t* passes = nullptr, Collectives* group = nullptr,
-                  double limit_gib = 64) {
+  FrozenRows make(FrozenCache where, const std::string& fingerprint = "", std::int64_t* passes = nullptr,
+                  Collectives* group = nullptr, double limit_gib = 64) {
     FrozenRows::Shape shape{"test", {}, 24};
     for (const auto& example : *examples_) shape.rows.push_back(static_cast<std::int64_t>(example.ids.size()));
     Frozen frozen(model_);
@@ -39,7 +39,9 @@ class FrozenRowsTest : public testing::Test {
   }
   /// One folder for all ranks.
   const fs::path& folder() const { return folder_.path(); }
-  std::size_t files() const { return static_cast<std::size_t>(std::distance(fs::directory_iterator(folder()), fs::directory_iterator())); }
+  std::size_t files() const {
+    return static_cast<std::size_t>(std::distance(fs::directory_iterator(folder()), fs::directory_iterator()));
+  }
 
   Communicator world_ = Communicator::world();
   std::unique_ptr<Collectives> group_ = make_collectives(world_, at::kCPU);
@@ -103,7 +105,8 @@ TEST_F(FrozenRowsTest, ATornFileIsMadeAnew) {
   const auto rows = make(FrozenCache::disk, "model a", nullptr, group_.get()).of(chosen_);
   world_.barrier();
   if (world_.is_root())
-    for (const auto& entry : fs::directory_iterator(folder())) fs::resize_file(entry.path(), fs::file_size(entry.path()) / 2);
+    for (const auto& entry : fs::directory_iterator(folder()))
+      fs::resize_file(entry.path(), fs::file_size(entry.path()) / 2);
   world_.barrier();
   EXPECT_TRUE(at::equal(make(FrozenCache::disk, "model a", &again, group_.get()).of(chosen_), rows));
   EXPECT_GT(world_.sum(again), 0);
@@ -116,11 +119,15 @@ TEST_F(FrozenRowsTest, RefuseMoreMemoryThanAllowed) {
 
 TEST_F(FrozenRowsTest, OfNoExamplesAreNone) {
   examples_ = std::make_shared<const std::vector<Example>>();
-  for (const auto where : {FrozenCache::memory, FrozenCache::disk}) EXPECT_NO_THROW(make(where, "", nullptr, group_.get())) << name_of_value(where);
+  for (const auto where : {FrozenCache::memory, FrozenCache::disk})
+    EXPECT_NO_THROW(make(where, "", nullptr, group_.get())) << name_of_value(where);
 }
 
 TEST(CacheOptions, AreChecked) {
-  EXPECT_THAT(message_of<UserError>([] { check_cache_options({FrozenCache::memory, {}, -1, {}}); }), HasSubstr("method.cache_gib"));
+  EXPECT_THAT(message_of<UserError>([] {
+                check_cache_options({FrozenCache::memory, {}, -1, {}});
+              }),
+              HasSubstr("method.cache_gib"));
 }
 
 }  // namespace

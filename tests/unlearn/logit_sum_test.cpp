@@ -26,7 +26,8 @@ Gradients differentiate_with(std::int64_t chunk_rows, bool at_once = false) {
   auto& head = model.weights().head_VD;
   head = head.detach().clone().requires_grad_();
   const auto hidden_RD = at::sin(at::arange(11 * 24, at::kFloat)).view({11, 24}).requires_grad_();
-  const auto sum = at_once ? sum_over_logits_at_once(model, hidden_RD, row_loss) : sum_over_logits(model, hidden_RD, row_loss, chunk_rows);
+  const auto sum = at_once ? sum_over_logits_at_once(model, hidden_RD, row_loss)
+                           : sum_over_logits(model, hidden_RD, row_loss, chunk_rows);
   (sum * 0.25).backward();
   return {sum.item<double>(), hidden_RD.grad(), head.grad()};
 }
@@ -37,7 +38,9 @@ TEST_P(SumOverLogits, IsThatOfAllLogitsAtOnce) {
   const auto expected = differentiate_with(0, true), actual = differentiate_with(GetParam());
   // The same float32 numbers added in another order: a few units of the last place of the largest.
   EXPECT_NEAR(actual.value, expected.value, 1e-6 * expected.value);
-  const auto close = [](const at::Tensor& a, const at::Tensor& b) { return (a - b).abs().max().item<double>() / b.abs().max().item<double>(); };
+  const auto close = [](const at::Tensor& a, const at::Tensor& b) {
+    return (a - b).abs().max().item<double>() / b.abs().max().item<double>();
+  };
   EXPECT_LE(close(actual.hidden, expected.hidden), 1e-5);
   EXPECT_LE(close(actual.head, expected.head), 1e-5);
 }
@@ -47,11 +50,14 @@ INSTANTIATE_TEST_SUITE_P(Rows, SumOverLogits, testing::Values(0, 1, 3, 11, 100))
 TEST(SumOverLogits, AsksForARowsChunkOnce) {
   const auto model = tiny_transformer(1);
   std::vector<std::pair<std::int64_t, std::int64_t>> chunks;
-  sum_over_logits(model, at::zeros({7, 24}), [&](const at::Tensor& logits_CV, std::int64_t first) {
-    chunks.emplace_back(first, logits_CV.size(0));
-    EXPECT_FALSE(logits_CV.requires_grad()) << "nothing wants a gradient";
-    return logits_CV.sum();
-  }, 3);
+  sum_over_logits(
+      model, at::zeros({7, 24}),
+      [&](const at::Tensor& logits_CV, std::int64_t first) {
+        chunks.emplace_back(first, logits_CV.size(0));
+        EXPECT_FALSE(logits_CV.requires_grad()) << "nothing wants a gradient";
+        return logits_CV.sum();
+      },
+      3);
   EXPECT_EQ(chunks, (std::vector<std::pair<std::int64_t, std::int64_t>>{{0, 3}, {3, 3}, {6, 1}}));
 }
 

@@ -33,7 +33,8 @@ TEST(NpoLogitTerm, IsBlindToLabels) {
   auto unlabelled = std::make_shared<std::vector<Example>>(*examples);
   for (auto& example : *unlabelled) std::fill(example.has_loss.begin(), example.has_loss.end() - 1, std::uint8_t{0});
   const auto theta = tiny_transformer(1), reference = tiny_transformer(2);
-  EXPECT_EQ(value_of(NpoLogitTerm(examples, reference, 0.1), theta), value_of(NpoLogitTerm(unlabelled, reference, 0.1), theta));
+  EXPECT_EQ(value_of(NpoLogitTerm(examples, reference, 0.1), theta),
+            value_of(NpoLogitTerm(unlabelled, reference, 0.1), theta));
 }
 
 TEST(UndialTerm, LeavesAllButTheTargetsAlone) {

@@ -34,7 +34,8 @@ TEST_P(MappedTarget, GivesTheBitsOfOneInMemory) {
   if (tied) target.weights().head_VD = target.weights().embedding_VD;
   if (world.is_root()) {
     NamedTensors tensors;
-    for (const auto& [name, tensor] : file_tensors(config, target.weights())) tensors.emplace_back(name, tensor.to(at::kBFloat16));
+    for (const auto& [name, tensor] : file_tensors(config, target.weights()))
+      tensors.emplace_back(name, tensor.to(at::kBFloat16));
     write_safetensors(folder.path() / "model.safetensors", tensors);
   }
   world.barrier();
@@ -46,12 +47,14 @@ TEST_P(MappedTarget, GivesTheBitsOfOneInMemory) {
   options.batch_size = 5;
   options.micro_batch = 2;
   options.learning_rate = 1e-3;
-  const UnlearnData data{random_examples(7, 1), random_examples(9, 2), random_examples(7, 3), {}, Sampling::epoch, folder.path() / "cache"};
+  const UnlearnData data{random_examples(7, 1), random_examples(9, 2),  random_examples(7, 3), {},
+                         Sampling::epoch,       folder.path() / "cache"};
   const auto expected = unlearn(target, method, options, data, *group);
   options.device = at::kCPU;
   options.keeper = 0;
   const auto result = unlearn(mapped, method, options, data, *group);
-  for (std::size_t i = 0; i < result.steps.size(); ++i) EXPECT_EQ(result.steps[i].loss, expected.steps[i].loss) << "step " << i;
+  for (std::size_t i = 0; i < result.steps.size(); ++i)
+    EXPECT_EQ(result.steps[i].loss, expected.steps[i].loss) << "step " << i;
   if (world.is_root()) {
     EXPECT_EQ(first_difference(result.weights, expected.weights), "");
   }
@@ -59,12 +62,13 @@ TEST_P(MappedTarget, GivesTheBitsOfOneInMemory) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Of, MappedTarget,
-                         testing::Combine(testing::Values(std::pair("ga", "gd"), std::pair("npo", "kl"), std::pair("undial", "none"),
-                                                          std::pair("dpo", "gd"), std::pair("rmu", "none"), std::pair("tv", "none")),
+                         testing::Combine(testing::Values(std::pair("ga", "gd"), std::pair("npo", "kl"),
+                                                          std::pair("undial", "none"), std::pair("dpo", "gd"),
+                                                          std::pair("rmu", "none"), std::pair("tv", "none")),
                                           testing::Values("none", "disk"), testing::Bool()),
                          [](const auto& test) {
-                           return concat(std::get<0>(test.param).first, "_", std::get<0>(test.param).second, "_", std::get<1>(test.param),
-                                         std::get<2>(test.param) ? "_tied" : "");
+                           return concat(std::get<0>(test.param).first, "_", std::get<0>(test.param).second, "_",
+                                         std::get<1>(test.param), std::get<2>(test.param) ? "_tied" : "");
                          });
 
 }  // namespace

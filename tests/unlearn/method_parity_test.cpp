@@ -24,7 +24,9 @@ class MethodParity : public LossParity {
     options.clip_norm = 0;
     return options;
   }
-  UnlearnResult run(const MethodOptions& method) { return unlearn(*theta_, method, options(), {forget_, retain_, alternate_}, *alone_); }
+  UnlearnResult run(const MethodOptions& method) {
+    return unlearn(*theta_, method, options(), {forget_, retain_, alternate_}, *alone_);
+  }
 
   /// What the steps moved, against what they moved there. Adam divides a gradient by its own size, so rounding of gradients
   /// near its epsilon of 1e-5 shows: measured up to 3e-5 of the movement; a wrong loss moves the weights elsewhere by its whole.

@@ -95,12 +95,10 @@ TEST_P(UnlearningBy, DoesNotDependOnTheNumberOfRanks) {
   const double difference = relative_difference(together.weights, alone.weights);
   RecordProperty("relative difference", concat(difference));
   EXPECT_LE(difference, 1e-6);
-  EXPECT_NEAR(together.steps.back().loss, alone.steps.back().loss,
-              1e-3 * std::max(1.0, std::abs(alone.steps.back().loss)));
+  EXPECT_NEAR(together.steps.back().loss, alone.steps.back().loss, 1e-3 * std::max(1.0, std::abs(alone.steps.back().loss)));
 }
 
-INSTANTIATE_TEST_SUITE_P(Method, UnlearningBy,
-                         testing::ValuesIn(testing_support::trained_methods()),
+INSTANTIATE_TEST_SUITE_P(Method, UnlearningBy, testing::ValuesIn(testing_support::trained_methods()),
                          [](const auto& test) { return concat(test.param.first, "_", test.param.second); });
 
 TEST_P(UnlearningBy, DoesNotDependOnMicroBatches) {
@@ -153,7 +151,8 @@ TEST_F(Unlearning, VariantsAndWeightsRunToTheEnd) {
     EXPECT_GT(moved([&](auto& m) { m.kl_variant = variant; }, "ga", "kl"), 1e-4) << name_of_value(variant);
   for (const auto weighting : {WeightingKind::wga, WeightingKind::satimp})
     for (const auto* forget : {"ga", "npo", "simnpo"})
-      EXPECT_GT(moved([&](auto& m) { m.weighting = weighting; }, forget, "none"), 1e-5) << forget << name_of_value(weighting);
+      EXPECT_GT(moved([&](auto& m) { m.weighting = weighting; }, forget, "none"), 1e-5)
+          << forget << name_of_value(weighting);
   EXPECT_GT(moved([](auto& m) { m.rmu_mean = RmuMean::sequences, m.trained_layers = "all"; }, "rmu", "none"), 1e-4);
 }
 
@@ -174,7 +173,7 @@ TEST_F(Unlearning, DualVariableWaitsForTheWarmUpAndStaysAboveZero) {
   method.retain_weight = 0.5;
   method.retain_limit = 100;  // always kept: the variable falls
   method.dual_rate = 0.003;
-  method.dual_warmup = 1;     // 7 examples in batches of 4: two steps
+  method.dual_warmup = 1;  // 7 examples in batches of 4: two steps
   const auto steps = run(method).steps;
   EXPECT_EQ(steps[0].coefficients[1], 0.5);
   EXPECT_EQ(steps[2].coefficients[1], 0.5);  // the third step's loss is the first that counts
@@ -228,8 +227,7 @@ TEST_F(Unlearning, RmuChangesTheNamedWeightsAlone) {
   const auto before = named_tensors(target_.weights()), after = named_tensors(result.weights);
   for (std::size_t i = 0; i < before.size(); ++i) {
     const auto& name = before[i].first;
-    const bool named =
-        name == "model.layers.1.mlp.down_proj.weight" || name == "model.layers.1.self_attn.o_proj.weight";
+    const bool named = name == "model.layers.1.mlp.down_proj.weight" || name == "model.layers.1.self_attn.o_proj.weight";
     EXPECT_EQ(!at::equal(before[i].second, after[i].second), named) << name;
   }
 }
@@ -241,7 +239,8 @@ TEST_F(Unlearning, RmuSteersTheForgetSetAndHoldsTheRetainSet) {
   auto method = method_of("rmu");
   method.retain_weight = 10;
   const auto steered = with(run(method, options));
-  const RepresentationTerm forget(some_data().forget, {1, RmuMean::tokens, 0}, steering_vector(24, 3.0, options.seed), target_);
+  const RepresentationTerm forget(some_data().forget, {1, RmuMean::tokens, 0}, steering_vector(24, 3.0, options.seed),
+                                  target_);
   const RepresentationTerm retain(some_data().retain, {1, RmuMean::tokens, 0}, target_);
   EXPECT_LT(value_of(forget, steered), 0.7 * value_of(forget, target_));
   method.retain_weight = 0;

@@ -70,7 +70,8 @@ class PackedUnlearning : public testing::TestWithParam<Variant> {
 TEST_P(PackedUnlearning, GivesLossesAndWeightsOfThePaddedWay) {
   auto method = method_of(GetParam().forget, GetParam().retain);
   GetParam().change(method);
-  for (const auto where : {FrozenCache::memory, FrozenCache::none}) {  // rows of the frozen model, found by example or computed in the same batch
+  for (const auto where : {FrozenCache::memory,
+                           FrozenCache::none}) {  // rows of the frozen model, found by example or computed in the same batch
     method.cache = where;
     const auto padded = run(method, false), packed = run(method, true);
     // float32 sums in another order.
@@ -78,14 +79,16 @@ TEST_P(PackedUnlearning, GivesLossesAndWeightsOfThePaddedWay) {
     EXPECT_GT(relative_difference(padded.weights, target_.weights()), 1e-5) << name_of_value(where);
     ASSERT_EQ(packed.steps.size(), padded.steps.size());
     for (std::size_t i = 0; i < packed.steps.size(); ++i) {
-      EXPECT_NEAR(packed.steps[i].loss, padded.steps[i].loss, 1e-4 * std::max(1.0, std::abs(padded.steps[i].loss))) << name_of_value(where) << i;
+      EXPECT_NEAR(packed.steps[i].loss, padded.steps[i].loss, 1e-4 * std::max(1.0, std::abs(padded.steps[i].loss)))
+          << name_of_value(where) << i;
       EXPECT_EQ(packed.steps[i].targets, padded.steps[i].targets) << name_of_value(where) << i;
       EXPECT_EQ(packed.steps[i].padding, 0) << name_of_value(where) << i;
     }
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Of, PackedUnlearning, testing::ValuesIn(variants()), [](const auto& test) { return std::string(test.param.name); });
+INSTANTIATE_TEST_SUITE_P(Of, PackedUnlearning, testing::ValuesIn(variants()),
+                         [](const auto& test) { return std::string(test.param.name); });
 
 }  // namespace
 }  // namespace unpact

@@ -101,7 +101,8 @@ TEST(NpoTerm, EqualWeightsChangeNoBit) {
   TokenWeights ones;
   for (const auto& example : *examples) ones.emplace_back(example.ids.size(), 1.0F);
   const auto theta = tiny_transformer(1), reference = tiny_transformer(2);
-  const NpoTerm plain(examples, reference, 0.1, false), weighted(examples, reference, 0.1, false, TokenWeighting::given(examples, ones));
+  const NpoTerm plain(examples, reference, 0.1, false),
+      weighted(examples, reference, 0.1, false, TokenWeighting::given(examples, ones));
   EXPECT_EQ(value_of(plain, theta), value_of(weighted, theta));
 }
 

@@ -9,8 +9,8 @@
 namespace unpact {
 namespace {
 
-using testing_support::LossParity;
 using testing_support::differentiate;
+using testing_support::LossParity;
 using testing_support::random_examples;
 using testing_support::tiny_transformer;
 using testing_support::value_of;
@@ -22,7 +22,8 @@ RepresentationOptions behind(std::int64_t layer, RmuMean mean = RmuMean::tokens,
 class RepresentationParity : public LossParity {};
 
 TEST_F(RepresentationParity, MeanOverTokens) {
-  const RepresentationTerm forget(forget_, behind(layer()), steering(), *theta_), retain(retain_, behind(layer()), *reference_);
+  const RepresentationTerm forget(forget_, behind(layer()), steering(), *theta_),
+      retain(retain_, behind(layer()), *reference_);
   expect_loss(forget, "rmu_forget");
   expect_loss(retain, "rmu_retain");
   expect_loss({{&forget, 1.0}, {&retain, settings_["alpha"].get<double>()}}, "rmu");
@@ -39,7 +40,8 @@ TEST(RepresentationTerm, BeginningAtTheFirstTrainedBlockChangesNeitherValueNorGr
   auto model = tiny_transformer(1);
   const auto frozen = tiny_transformer(1), other = tiny_transformer(2);
   const auto target_D = at::arange(24, at::kFloat) / 10;
-  const RepresentationTerm whole(examples, behind(2), target_D, frozen), late(examples, behind(2, RmuMean::tokens, 1), target_D, frozen);
+  const RepresentationTerm whole(examples, behind(2), target_D, frozen),
+      late(examples, behind(2, RmuMean::tokens, 1), target_D, frozen);
   EXPECT_NEAR(value_of(whole, model), value_of(late, model), 1e-5 * value_of(whole, model));
   const auto full = differentiate(model, {{&whole, 1.0}}), part = differentiate(model, {{&late, 1.0}});
   for (const auto& [name, gradient] : full.gradients) {

@@ -10,8 +10,8 @@
 namespace unpact {
 namespace {
 
-using testing_support::differentiate;
 using testing::HasSubstr;
+using testing_support::differentiate;
 using testing_support::log_probabilities;
 using testing_support::LossParity;
 using testing_support::message_of;

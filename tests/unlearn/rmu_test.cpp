@@ -91,16 +91,19 @@ TEST_P(RmuTraining, GivesTheSameBitsWithAndWithoutEarlyStop) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Of, RmuTraining,
-                         testing::Combine(testing::Values("none", "memory"), testing::Values("1", "0,1", "all"), testing::Bool()),
+                         testing::Combine(testing::Values("none", "memory"), testing::Values("1", "0,1", "all"),
+                                          testing::Bool()),
                          [](const auto& test) {
-                           return concat(std::get<0>(test.param), "_", std::get<1>(test.param) == std::string("0,1") ? "both" : std::get<1>(test.param),
+                           return concat(std::get<0>(test.param), "_",
+                                         std::get<1>(test.param) == std::string("0,1") ? "both" : std::get<1>(test.param),
                                          std::get<2>(test.param) ? "_recomputed" : "");
                          });
 
 TEST(RmuEarlyStop, IsRefusedBesideOtherMethods) {
   auto method = method_of("npo", "gd");
   method.rmu_early_stop = false;
-  EXPECT_THAT(message_of<UserError>([&] { check_method(method); }), AllOf(HasSubstr("method.rmu_early_stop"), HasSubstr("method.forget = rmu")));
+  EXPECT_THAT(message_of<UserError>([&] { check_method(method); }),
+              AllOf(HasSubstr("method.rmu_early_stop"), HasSubstr("method.forget = rmu")));
 }
 
 }  // namespace

@@ -12,7 +12,9 @@ using testing_support::random_examples;
 
 const std::vector<std::int64_t> kAll = {0, 1, 2, 3};
 
-at::Tensor some_log_p(const std::vector<Example>& examples) { return at::linspace(-3, -0.01, count_targets(examples, kAll)); }
+at::Tensor some_log_p(const std::vector<Example>& examples) {
+  return at::linspace(-3, -0.01, count_targets(examples, kAll));
+}
 
 TEST(TokenWeighting, NoneIsTheDefaultAndDividesByTheTargets) {
   const auto examples = random_examples(4, 1);
@@ -26,7 +28,8 @@ TEST(TokenWeighting, ConfidenceIsAConstant) {
   const auto examples = random_examples(4, 1);
   const auto log_p_R = some_log_p(*examples).requires_grad_();
   const auto p_R = log_p_R.detach().exp();
-  const auto wga_R = TokenWeighting::wga(0.5).of(*examples, kAll, log_p_R), satimp_R = TokenWeighting::satimp(5, 1).of(*examples, kAll, log_p_R);
+  const auto wga_R = TokenWeighting::wga(0.5).of(*examples, kAll, log_p_R),
+             satimp_R = TokenWeighting::satimp(5, 1).of(*examples, kAll, log_p_R);
   EXPECT_FALSE(wga_R.requires_grad());
   EXPECT_TRUE(at::allclose(wga_R, p_R.sqrt()));
   EXPECT_TRUE(at::allclose(satimp_R, p_R.pow(5) * (1 - p_R)));
@@ -36,7 +39,8 @@ TEST(TokenWeighting, ConfidenceIsAConstant) {
 TEST(TokenWeighting, OfACertainTokenSatimpIsZeroAndNotNegative) {
   const auto example = std::make_shared<const std::vector<Example>>(1, Example{{1, 2}, {0, 1}});
   const std::vector<std::int64_t> one = {0};
-  EXPECT_EQ(TokenWeighting::satimp(1, 0.5).of(*example, one, at::full({1}, 1e-7)).item<double>(), 0);  // rounding may give p > 1
+  EXPECT_EQ(TokenWeighting::satimp(1, 0.5).of(*example, one, at::full({1}, 1e-7)).item<double>(),
+            0);  // rounding may give p > 1
 }
 
 TEST(TokenWeighting, BalancedWeightsOfASequenceSumToItsTargets) {
@@ -45,7 +49,8 @@ TEST(TokenWeighting, BalancedWeightsOfASequenceSumToItsTargets) {
   const auto balanced_R = TokenWeighting::wga(2).balanced(*examples, kAll, some_log_p(*examples), batch);
   const auto sums_B = sum_by_example(balanced_R, batch);
   for (const auto index : kAll)
-    EXPECT_NEAR(sums_B[index].item<double>(), static_cast<double>((*examples)[static_cast<std::size_t>(index)].targets()), 1e-5);
+    EXPECT_NEAR(sums_B[index].item<double>(), static_cast<double>((*examples)[static_cast<std::size_t>(index)].targets()),
+                1e-5);
 }
 
 TEST(TokenWeighting, ASequenceWithoutWeightStaysWithout) {

@@ -24,8 +24,9 @@ std::vector<std::uint8_t> find_key_tokens(std::span<const float> contributions, 
 /// `noise_floor`, and has a standard error where the method estimates one: its noise is 2 * noise_floor + 1.96 * error;
 /// the relative floor carries alpha times the noise of the largest contribution. Flagged where margin < noise.
 /// @param standard_errors one a contribution, or empty; NaN counts as unknown and flags its token.
-std::vector<std::uint8_t> find_uncertain_key_tokens(std::span<const float> contributions, std::span<const float> standard_errors,
-                                                    const KeyTokenOptions& options, double noise_floor);
+std::vector<std::uint8_t> find_uncertain_key_tokens(std::span<const float> contributions,
+                                                    std::span<const float> standard_errors, const KeyTokenOptions& options,
+                                                    double noise_floor);
 
 /// |K_f n K_g| / sqrt(|K_f| |K_g|); 0 where one set is empty, NaN where both are. Focus shift is 1 minus it.
 double key_token_cosine(std::span<const std::uint8_t> target, std::span<const std::uint8_t> unlearned);

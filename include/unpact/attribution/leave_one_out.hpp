@@ -37,7 +37,7 @@ struct TokenSpan {
 /// The general question: remove each span once, and score several answers each time.
 struct AttributionRequest {
   std::vector<TokenId> prompt;
-  std::vector<TokenSpan> removals;            ///< ascending, none empty; they need not touch each other
+  std::vector<TokenSpan> removals;  ///< ascending, none empty; they need not touch each other
   std::vector<std::vector<TokenId>> answers;
   AttributionRequest() = default;
   /// One removal a candidate, one answer.
@@ -61,7 +61,9 @@ struct RemovalScores {
   /// LP(x, y).
   double mean_log_probability() const;
   template <class Self>
-  static auto fields(Self& self) { return std::tie(self.candidates, self.answer_tokens, self.log_probabilities, self.work); }
+  static auto fields(Self& self) {
+    return std::tie(self.candidates, self.answer_tokens, self.log_probabilities, self.work);
+  }
 };
 
 /// Consecutive rows of the (n+1) x T matrices that are computed together: row 0 is the unablated prompt, row i + 1

@@ -26,23 +26,24 @@ UNPACT_ENUMERATION(Surrogate, "lasso", "ridge");
 /// Options of the methods. Which method heeds which is a column of the method table.
 struct AttributionSettings {
   EngineKind engine = EngineKind::shared_prefix;  ///< of leave-one-out
-  std::int64_t token_budget = 0;       ///< positions that run at once; 0: chosen_token_budget() for leave-one-out's engine, else 4096
+  std::int64_t token_budget =
+      0;  ///< positions that run at once; 0: chosen_token_budget() for leave-one-out's engine, else 4096
   RemovalUnit unit = RemovalUnit::token;  ///< what leave-one-out takes out at once
-  std::int64_t verify = 0;             ///< questions that are attributed once more by the reference engine in float32
-  std::string baseline = "auto";       ///< auto, an id, or zero where the method takes the zero vector
-  std::int64_t steps = 50;             ///< points of the integral
-  std::int64_t permutations = 32;      ///< orders, half of them the other half reversed
-  std::int64_t samples = 64;           ///< random masks
-  double keep_probability = 0.5;       ///< of a candidate in a mask
+  std::int64_t verify = 0;                ///< questions that are attributed once more by the reference engine in float32
+  std::string baseline = "auto";          ///< auto, an id, or zero where the method takes the zero vector
+  std::int64_t steps = 50;                ///< points of the integral
+  std::int64_t permutations = 32;         ///< orders, half of them the other half reversed
+  std::int64_t samples = 64;              ///< random masks
+  double keep_probability = 0.5;          ///< of a candidate in a mask
   Surrogate surrogate = Surrogate::lasso;
-  double penalty = 0.01;               ///< of the surrogate's coefficients
-  std::int64_t keep_sentences = 2;     ///< sentences whose words are taken out one by one
-  std::int64_t keep_words = 4;         ///< words whose tokens are
+  double penalty = 0.01;            ///< of the surrogate's coefficients
+  std::int64_t keep_sentences = 2;  ///< sentences whose words are taken out one by one
+  std::int64_t keep_words = 4;      ///< words whose tokens are
 };
 
 /// What a method says of one prompt and answer.
 struct Attribution {
-  std::vector<float> values;           ///< n; nats per answer token, attention rollout: a share
+  std::vector<float> values;  ///< n; nats per answer token, attention rollout: a share
   /// n, or empty where the method has none; NaN where it cannot be estimated. hierarchical: 0 for a token that was taken
   /// out alone, NaN for one that carries a share of its word's or sentence's contribution.
   std::vector<float> standard_errors;
@@ -93,8 +94,9 @@ class AttributionMethod {
   virtual Attribution attribute(const Transformer& model, const AttributionTask& task, std::uint64_t item) const = 0;
 
  private:
-  friend std::unique_ptr<AttributionMethod> make_attribution_method(const std::string& method, const AttributionSettings& settings,
-                                                                    std::uint64_t seed, const Tokenizer& tokenizer);
+  friend std::unique_ptr<AttributionMethod> make_attribution_method(const std::string& method,
+                                                                    const AttributionSettings& settings, std::uint64_t seed,
+                                                                    const Tokenizer& tokenizer);
   const AttributionFacts* facts_ = nullptr;
 };
 
@@ -119,7 +121,8 @@ std::string unit_of(const std::string& method);
 void check_attribution_settings(const std::string& method, const AttributionSettings& settings);
 
 /// The settings that a method heeds, as text, by name; the baseline with its id.
-std::map<std::string, std::string> used_settings(const std::string& method, const AttributionSettings& settings, const Tokenizer& tokenizer);
+std::map<std::string, std::string> used_settings(const std::string& method, const AttributionSettings& settings,
+                                                 const Tokenizer& tokenizer);
 
 /// @param tokenizer for the baseline `auto`. @throws UserError as check_attribution_settings().
 std::unique_ptr<AttributionMethod> make_attribution_method(const std::string& method, const AttributionSettings& settings,

@@ -27,8 +27,8 @@ FinishedPages pages_of_cell(const Communicator& group, const Baseline& baseline,
 
 /// Unlearns, evaluates, probes and writes the cell's file. Collective over `group`.
 /// @return the record that was written.
-CellRecord run_cell(const Session& session, const Communicator& group, const Baseline& baseline, const Configuration& configuration,
-                    const std::filesystem::path& folder);
+CellRecord run_cell(const Session& session, const Communicator& group, const Baseline& baseline,
+                    const Configuration& configuration, const std::filesystem::path& folder);
 
 /// Compares `unlearned` with the baseline's target and fills the rest of a cell's record. Collective over `group`.
 /// @param pages those of this cell.

@@ -23,7 +23,8 @@ std::string resolved_configuration(const Configuration& configuration, Made made
 
 /// Of the target that finetune_into makes: settings and contents of what it starts from, hashed. The root reads.
 /// Collective over the session's world.
-std::string target_fingerprint(const Session& session, const Configuration& configuration, const std::string& dataset_checksum);
+std::string target_fingerprint(const Session& session, const Configuration& configuration,
+                               const std::string& dataset_checksum);
 
 /// What the steps of an unlearning depend on (TrainOptions::identity).
 std::string training_identity(const Configuration& configuration, const InputChecksums& inputs);

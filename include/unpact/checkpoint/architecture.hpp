@@ -12,7 +12,7 @@ enum class MlpKind { gated, plain };          ///< down(act(gate x) * up x), arX
 enum class Activation { silu, gelu_new };     ///< arXiv 1702.03118; arXiv 1606.08415 in its tanh form
 enum class PositionKind { rotary, learned };  ///< arXiv 2104.09864; a table that is added to the embedding
 enum class WindowRule { none, every_block, chosen_blocks };
-enum class StorageLayout { plain, gpt2 };     ///< gpt2: (inputs, outputs) matrices, query, key and value in one
+enum class StorageLayout { plain, gpt2 };  ///< gpt2: (inputs, outputs) matrices, query, key and value in one
 
 struct BlockDescription {
   NormKind norm = NormKind::rms;
@@ -20,8 +20,8 @@ struct BlockDescription {
   Activation activation = Activation::silu;
   PositionKind positions = PositionKind::rotary;
   bool query_key_value_bias = false, output_bias = false, mlp_bias = false;
-  bool query_key_norm = false;          ///< an RMS norm on every query and key head, before the rotation
-  bool small_residual_init = false;     ///< random output projections are divided by sqrt(2 * blocks)
+  bool query_key_norm = false;       ///< an RMS norm on every query and key head, before the rotation
+  bool small_residual_init = false;  ///< random output projections are divided by sqrt(2 * blocks)
 
   bool operator==(const BlockDescription&) const = default;
 };
@@ -37,16 +37,16 @@ struct Architecture {
   const char* transformers_class;
   const char* prefix;  ///< of all tensors but the head's; files of the bare model lack it
   ConfigKeys keys;
-  BlockDescription block;              ///< what the architecture always has
-  bool attention_bias, mlp_bias;       ///< config.json may switch these biases on
-  bool tied_embeddings;                ///< default of tie_word_embeddings
+  BlockDescription block;         ///< what the architecture always has
+  bool attention_bias, mlp_bias;  ///< config.json may switch these biases on
+  bool tied_embeddings;           ///< default of tie_word_embeddings
   const char* default_activation;
   double default_epsilon;
-  std::int64_t default_key_value_heads;///< when the key is absent; 0: as many as query heads
-  std::int64_t default_head_dim;       ///< when the key is absent; 0: hidden size / heads
+  std::int64_t default_key_value_heads;  ///< when the key is absent; 0: as many as query heads
+  std::int64_t default_head_dim;         ///< when the key is absent; 0: hidden size / heads
   WindowRule windows;
   StorageLayout storage;
-  std::vector<const char*> ignored;    ///< endings of tensors that follow from the config and need not be read
+  std::vector<const char*> ignored;  ///< endings of tensors that follow from the config and need not be read
 };
 
 const std::vector<Architecture>& architectures();

@@ -12,10 +12,10 @@ namespace unpact {
 
 struct WeightSurvey {
   std::vector<std::filesystem::path> files;
-  std::uint64_t bytes = 0;                         ///< of these files
+  std::uint64_t bytes = 0;  ///< of these files
   std::size_t tensors = 0;
-  std::map<std::string, std::uint64_t> parameters; ///< by the dtype of the file, "BF16" say
-  std::vector<std::string> problems;               ///< a line each, in the order of finding
+  std::map<std::string, std::uint64_t> parameters;  ///< by the dtype of the file, "BF16" say
+  std::vector<std::string> problems;                ///< a line each, in the order of finding
 };
 
 /// Looks at headers and, if asked, at every value, block by block: memory stays at a few megabytes whatever the size of

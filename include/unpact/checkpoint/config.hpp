@@ -13,11 +13,11 @@ namespace unpact {
 
 /// How rotary frequencies are stretched for contexts longer than those of pretraining.
 struct RopeScaling {
-  std::string type = "default";           ///< default (none), linear or llama3
-  double factor = 1.0;                    ///< linear, llama3
-  double low_frequency_factor = 1.0;      ///< llama3
-  double high_frequency_factor = 4.0;     ///< llama3
-  std::int64_t original_positions = 8192; ///< llama3: context of pretraining
+  std::string type = "default";            ///< default (none), linear or llama3
+  double factor = 1.0;                     ///< linear, llama3
+  double low_frequency_factor = 1.0;       ///< llama3
+  double high_frequency_factor = 4.0;      ///< llama3
+  std::int64_t original_positions = 8192;  ///< llama3: context of pretraining
 
   bool operator==(const RopeScaling&) const = default;
 };
@@ -29,8 +29,8 @@ struct ModelConfig {
   std::int64_t max_positions = 0;
   double norm_epsilon = 1e-6, rope_theta = 10000.0, initializer_range = 0.02;
   bool tied_embeddings = false;
-  std::int64_t bos_id = -1;            ///< -1: none
-  std::vector<std::int64_t> eos_ids;   ///< of generation_config.json where present, else of config.json
+  std::int64_t bos_id = -1;           ///< -1: none
+  std::vector<std::int64_t> eos_ids;  ///< of generation_config.json where present, else of config.json
 
   BlockDescription block;
   RopeScaling rope_scaling;

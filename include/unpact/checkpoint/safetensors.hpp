@@ -8,7 +8,9 @@
 #include <string>
 #include <vector>
 
-namespace at { class Tensor; }
+namespace at {
+class Tensor;
+}
 
 namespace unpact {
 
@@ -16,7 +18,7 @@ namespace unpact {
 inline constexpr std::uint64_t kMaxSafetensorsHeader = 100'000'000;
 
 struct TensorEntry {
-  std::string dtype;                 ///< "F32", "F16", "BF16", "I64", "U8", ...
+  std::string dtype;  ///< "F32", "F16", "BF16", "I64", "U8", ...
   std::vector<std::int64_t> shape;
   std::uint64_t begin = 0, end = 0;  ///< bytes within the data section
 };
@@ -57,8 +59,7 @@ class SafetensorsFile {
 };
 
 /// Writes tensors (any device; made contiguous; each name once) in the given order, atomically.
-void write_safetensors(const std::filesystem::path& path,
-                       const std::vector<std::pair<std::string, at::Tensor>>& tensors,
+void write_safetensors(const std::filesystem::path& path, const std::vector<std::pair<std::string, at::Tensor>>& tensors,
                        const std::map<std::string, std::string>& metadata = {{"format", "pt"}});
 
 }  // namespace unpact

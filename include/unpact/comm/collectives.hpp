@@ -15,8 +15,12 @@
 
 #include "unpact/comm/communicator.hpp"
 
-namespace at { class Tensor; }
-namespace c10 { struct Device; }
+namespace at {
+class Tensor;
+}
+namespace c10 {
+struct Device;
+}
 
 namespace unpact {
 

@@ -28,8 +28,8 @@ class MpiSession {
 /// while an exception unwinds it frees nothing, since the other ranks would not be there.
 class Communicator {
  public:
-  Communicator() = default;        ///< the null communicator: rank 0 of 1
-  static Communicator world();     ///< a duplicate of MPI_COMM_WORLD (collective); null when MPI is not started
+  Communicator() = default;     ///< the null communicator: rank 0 of 1
+  static Communicator world();  ///< a duplicate of MPI_COMM_WORLD (collective); null when MPI is not started
   ~Communicator();
   Communicator(Communicator&& other) noexcept;
   Communicator& operator=(Communicator&& other) noexcept;

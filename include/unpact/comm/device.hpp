@@ -6,7 +6,9 @@
 #include "unpact/comm/communicator.hpp"
 #include "unpact/core/enumeration.hpp"
 
-namespace c10 { struct Device; }
+namespace c10 {
+struct Device;
+}
 
 namespace unpact {
 

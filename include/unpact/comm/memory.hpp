@@ -2,7 +2,9 @@
 /// How much memory a device has left, and how much of it this process has used at most.
 #include <cstdint>
 
-namespace c10 { struct Device; }
+namespace c10 {
+struct Device;
+}
 
 namespace unpact {
 

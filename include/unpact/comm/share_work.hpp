@@ -76,10 +76,12 @@ std::vector<std::size_t> cut_by_cost(const std::vector<std::uint64_t>& costs, st
 /// in the r-th equal part of the total cost. compute(first, last) runs once on every rank that has items and must not let
 /// an item's result depend on the items beside it.
 template <class Compute>
-SharedResults<Compute> share_by_cost(const Communicator& group, const std::vector<std::uint64_t>& costs, const Compute& compute) {
+SharedResults<Compute> share_by_cost(const Communicator& group, const std::vector<std::uint64_t>& costs,
+                                     const Compute& compute) {
   const auto bounds = cut_by_cost(costs, static_cast<std::size_t>(group.size()));
   auto by_rank = results_of_ranks<SharedResults<Compute>>(group, [&] {
-    const auto first = bounds[static_cast<std::size_t>(group.rank())], last = bounds[static_cast<std::size_t>(group.rank()) + 1];
+    const auto first = bounds[static_cast<std::size_t>(group.rank())],
+               last = bounds[static_cast<std::size_t>(group.rank()) + 1];
     auto results = first == last ? SharedResults<Compute>() : compute(first, last);
     UNPACT_ASSERT(results.size() == last - first);
     return results;

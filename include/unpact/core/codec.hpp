@@ -23,11 +23,14 @@ template <class T>
 concept PlainNumber = std::is_arithmetic_v<T> || std::is_enum_v<T>;
 
 template <class T>
-concept ListsFields = requires(T& value) { T::fields(value); };
+concept ListsFields = requires(T& value) {
+  T::fields(value);
+};
 
 /// A string or a vector; a vector of bool has no items of its own.
 template <class T>
-concept CodedSequence = std::same_as<T, std::string> || (std::same_as<T, std::vector<typename T::value_type>> && !std::same_as<T, std::vector<bool>>);
+concept CodedSequence = std::same_as<T, std::string> ||
+    (std::same_as<T, std::vector<typename T::value_type>> && !std::same_as<T, std::vector<bool>>);
 
 class Encoder {
  public:
@@ -40,8 +43,10 @@ class Encoder {
     } else {
       static_assert(CodedSequence<T>, "a number, a string, a vector, or a struct that lists its fields");
       put(static_cast<std::uint64_t>(value.size()));
-      if constexpr (PlainNumber<typename T::value_type>) put_bytes(value.data(), value.size() * sizeof(typename T::value_type));
-      else for (const auto& item : value) put(item);
+      if constexpr (PlainNumber<typename T::value_type>)
+        put_bytes(value.data(), value.size() * sizeof(typename T::value_type));
+      else
+        for (const auto& item : value) put(item);
     }
   }
   std::string take() { return std::move(bytes_); }
@@ -86,7 +91,8 @@ class Decoder {
     if (count > left_.size() / least) refuse();  // before memory is taken for it
     value.resize(count);
     if constexpr (PlainNumber<Item>) get_bytes(value.data(), count * sizeof(Item));
-    else for (auto& item : value) get(item);
+    else
+      for (auto& item : value) get(item);
   }
   void get_bytes(void* data, std::size_t size) {
     if (size > left_.size()) refuse();
@@ -94,7 +100,8 @@ class Decoder {
     left_.remove_prefix(size);
   }
   [[noreturn]] static void refuse() {
-    throw RuntimeFailure("encoded values are cut off", "a value takes more bytes than there are", "were they written by another version?");
+    throw RuntimeFailure("encoded values are cut off", "a value takes more bytes than there are",
+                         "were they written by another version?");
   }
   std::string_view left_;
 };
@@ -113,7 +120,8 @@ T decode(std::string_view bytes) {
   Decoder decoder(bytes);
   decoder.get(value);
   if (!decoder.is_empty())
-    throw RuntimeFailure("encoded values are followed by other bytes", "they hold something else", "were they written by another version?");
+    throw RuntimeFailure("encoded values are followed by other bytes", "they hold something else",
+                         "were they written by another version?");
   return value;
 }
 

@@ -18,13 +18,13 @@ namespace unpact {
 template <class E>
 struct EnumNames;
 
-#define UNPACT_ENUMERATION(Type, ...)                                            \
-  template <>                                                                    \
-  struct EnumNames<Type> {                                                       \
-    static const std::vector<std::string>& all() {                               \
-      static const std::vector<std::string> names = {__VA_ARGS__};               \
-      return names;                                                              \
-    }                                                                            \
+#define UNPACT_ENUMERATION(Type, ...)                              \
+  template <>                                                      \
+  struct EnumNames<Type> {                                         \
+    static const std::vector<std::string>& all() {                 \
+      static const std::vector<std::string> names = {__VA_ARGS__}; \
+      return names;                                                \
+    }                                                              \
   }
 
 template <class E>
@@ -43,7 +43,8 @@ class EnumReference {
  public:
   template <class E, class = std::enable_if_t<std::is_enum_v<E>>>
   EnumReference(E* value)  // NOLINT(google-explicit-constructor): a row of a table names the variable alone
-      : value_(value), names_(&names_of<E>()), get_([](const void* v) { return static_cast<std::size_t>(*static_cast<const E*>(v)); }),
+      : value_(value), names_(&names_of<E>()),
+        get_([](const void* v) { return static_cast<std::size_t>(*static_cast<const E*>(v)); }),
         set_([](void* v, std::size_t index) { *static_cast<E*>(v) = static_cast<E>(index); }) {}
 
   const std::vector<std::string>& names() const { return *names_; }

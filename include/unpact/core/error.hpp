@@ -52,10 +52,10 @@ ExitCode exit_code_of(const std::exception& error);
       throw ::unpact::UserError(problem, reason, hint);   \
   } while (false)
 
-#define UNPACT_CONTRACT_(kind, condition)                                            \
-  do {                                                                               \
-    if (!(condition)) [[unlikely]]                                                   \
-      throw ::unpact::ContractViolation(kind, #condition, __FILE__, __LINE__);       \
+#define UNPACT_CONTRACT_(kind, condition)                                      \
+  do {                                                                         \
+    if (!(condition)) [[unlikely]]                                             \
+      throw ::unpact::ContractViolation(kind, #condition, __FILE__, __LINE__); \
   } while (false)
 
 /// Contracts: what a caller owes (EXPECT), what must hold inside (ASSERT), what is promised (ENSURE).

@@ -15,8 +15,8 @@ void open_file(const std::filesystem::path& folder);
 /// Sends rank 0's information lines to standard error, so that standard output carries data only.
 void keep_stdout_for_data();
 
-void info(std::string_view message);   ///< rank 0: standard output; all: the log file
-void detail(std::string_view message); ///< the log file only
+void info(std::string_view message);    ///< rank 0: standard output; all: the log file
+void detail(std::string_view message);  ///< the log file only
 void warn(std::string_view message);
 void error(std::string_view message);
 

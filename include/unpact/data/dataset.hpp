@@ -30,9 +30,9 @@ struct Dataset {
   std::string name, kind;
   std::filesystem::path folder;
   std::vector<QuestionAnswer> forget_questions, retain_questions;
-  std::vector<QuestionAnswer> forget_examples, retain_examples;  ///< in-context examples
-  std::vector<std::string> forget_texts, retain_texts;           ///< raw corpora
-  std::vector<Passage> passages;                                 ///< verbmem
+  std::vector<QuestionAnswer> forget_examples, retain_examples;              ///< in-context examples
+  std::vector<std::string> forget_texts, retain_texts;                       ///< raw corpora
+  std::vector<Passage> passages;                                             ///< verbmem
   std::vector<std::string> privacy_forget, privacy_retain, privacy_holdout;  ///< privleak
   std::vector<QuestionAnswer> focus_questions;  ///< teaches a small model what a focus phrase means
 };
@@ -49,7 +49,7 @@ Dataset read_tofu(const std::filesystem::path& forget_file, const std::filesyste
 
 /// Where a multiple-choice dataset lies; an empty path of texts: none.
 struct MultipleChoicePaths {
-  std::filesystem::path forget, retain;  ///< a file of questions, or a folder with files *_test.json
+  std::filesystem::path forget, retain;              ///< a file of questions, or a folder with files *_test.json
   std::filesystem::path forget_texts, retain_texts;  ///< corpora: .jsonl, .json or .txt
 };
 

@@ -30,8 +30,8 @@ enum class ChunkRule { muse, open_unlearning };
 UNPACT_ENUMERATION(ChunkRule, "muse", "open_unlearning");
 
 /// Prompt + answer + EOS; loss on the answer and EOS, or on everything behind the first token.
-Example make_question_example(const Tokenizer& tokenizer, const PromptTemplate& prompt_template,
-                              const QuestionAnswer& pair, LossOn loss_on);
+Example make_question_example(const Tokenizer& tokenizer, const PromptTemplate& prompt_template, const QuestionAnswer& pair,
+                              LossOn loss_on);
 
 /// One example a question.
 std::vector<Example> question_examples(const Tokenizer& tokenizer, const PromptTemplate& prompt_template,
@@ -46,7 +46,8 @@ std::vector<Example> chunk_texts(const Tokenizer& tokenizer, const std::vector<s
 /// open-unlearning's rule (src/data/pretraining.py): the same text is cut into pieces of `length` tokens, each of which is
 /// decoded and encoded again behind BOS, and cut to BOS and `length` tokens; the last piece stays short. Where a piece
 /// ends inside a word its tokens change.
-std::vector<Example> chunk_texts_encoded_again(const Tokenizer& tokenizer, const std::vector<std::string>& texts, std::int64_t length);
+std::vector<Example> chunk_texts_encoded_again(const Tokenizer& tokenizer, const std::vector<std::string>& texts,
+                                               std::int64_t length);
 
 /// A fixed order of example indices that depends on seed and epoch alone: position g of epoch e is the same for any
 /// number of ranks.

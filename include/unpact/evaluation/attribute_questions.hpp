@@ -22,20 +22,22 @@ using AnswerSets = std::vector<Answers>;            ///< some answers of each qu
 /// @throws UserError or RuntimeFailure naming the question.
 std::vector<std::vector<Attribution>> attribute_answer_sets(const Communicator& group, const Transformer& model,
                                                             const AttributionMethod& method,
-                                                            const std::vector<AskedQuestion>& questions, const AnswerSets& answers,
-                                                            const std::string& label, const PageOptions& pages = {});
+                                                            const std::vector<AskedQuestion>& questions,
+                                                            const AnswerSets& answers, const std::string& label,
+                                                            const PageOptions& pages = {});
 
 /// The same for one answer of every question.
-std::vector<Attribution> attribute_answers(const Communicator& group, const Transformer& model, const AttributionMethod& method,
-                                           const std::vector<AskedQuestion>& questions, const Answers& answers,
-                                           const std::string& label, const PageOptions& pages = {});
+std::vector<Attribution> attribute_answers(const Communicator& group, const Transformer& model,
+                                           const AttributionMethod& method, const std::vector<AskedQuestion>& questions,
+                                           const Answers& answers, const std::string& label, const PageOptions& pages = {});
 
 /// Results as the file holds them, with their KeyTokens. @param noise_floor of the values, nats per answer token; 0 for
 /// methods of another unit.
-ContributionRecord record_contributions(const std::vector<Attribution>& results, const Answers& answers, const KeyTokenOptions& keys,
-                                        double noise_floor);
+ContributionRecord record_contributions(const std::vector<Attribution>& results, const Answers& answers,
+                                        const KeyTokenOptions& keys, double noise_floor);
 
 /// The largest noise floor of the method over the first questions.
-double noise_floor_of(const Transformer& model, const AttributionMethod& method, const std::vector<AskedQuestion>& questions);
+double noise_floor_of(const Transformer& model, const AttributionMethod& method,
+                      const std::vector<AskedQuestion>& questions);
 
 }  // namespace unpact

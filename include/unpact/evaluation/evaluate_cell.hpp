@@ -19,8 +19,8 @@ void evaluate_target(const Communicator& group, const LanguageModel& target, con
                      const std::vector<ProbeRow>& probes = probe_table());
 
 /// Fills the rest of a record whose questions, noise floor and target are there. Otherwise as evaluate_target().
-void evaluate_unlearned(const Communicator& group, const LanguageModel& unlearned, const std::vector<AskedQuestion>& questions,
-                        const EvaluationOptions& options, FinishedPages* pages, CellRecord& record,
-                        const std::vector<ProbeRow>& probes = probe_table());
+void evaluate_unlearned(const Communicator& group, const LanguageModel& unlearned,
+                        const std::vector<AskedQuestion>& questions, const EvaluationOptions& options, FinishedPages* pages,
+                        CellRecord& record, const std::vector<ProbeRow>& probes = probe_table());
 
 }  // namespace unpact

@@ -38,9 +38,9 @@ UNPACT_ENUMERATION(KeysOf, "target", "unlearned");
 
 struct ProbeOptions {
   std::string use = "focus_on_key, probab";  ///< names of probe_table(), in the order of the results; empty: none
-  std::string phrasings;            ///< separated by |; empty: the five built-in ones
+  std::string phrasings;                     ///< separated by |; empty: the five built-in ones
   KeysOf keys_of = KeysOf::target;
-  double temperature = 1.0;         ///< of samples
+  double temperature = 1.0;  ///< of samples
   double top_p = 1.0;
   std::vector<std::string> resolve_phrasings() const;
   /// m: the attempts that every probe has on a question, one a phrasing.

@@ -61,11 +61,13 @@ struct PageOptions {
 /// compute(0, count), or its pages' results where they are kept. As FinishedPages::run.
 template <class Compute>
 SharedResults<Compute> run_in_pages(const PageOptions& options, std::size_t count, const Compute& compute) {
-  return options.pages == nullptr ? compute(0, count) : options.pages->run(options.stage, count, options.save_every, compute);
+  return options.pages == nullptr ? compute(0, count)
+                                  : options.pages->run(options.stage, count, options.save_every, compute);
 }
 
 template <class Compute>
-SharedResults<Compute> FinishedPages::run(const std::string& stage, std::size_t count, std::size_t page, const Compute& compute) {
+SharedResults<Compute> FinishedPages::run(const std::string& stage, std::size_t count, std::size_t page,
+                                          const Compute& compute) {
   using Results = SharedResults<Compute>;
   UNPACT_EXPECT(page > 0);
   Results all;

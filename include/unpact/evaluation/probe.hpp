@@ -19,7 +19,7 @@ namespace unpact {
 /// What a probe is given.
 struct ProbeTask {
   const Communicator& group;
-  const LanguageModel& model;                         ///< the unlearned one
+  const LanguageModel& model;  ///< the unlearned one
   const std::vector<AskedQuestion>& questions;
   const std::vector<std::size_t>& probed;             ///< P: indices of the questions to win back
   const std::vector<std::vector<std::string>>& keys;  ///< the key words of each of `questions`; a list may be empty
@@ -53,7 +53,8 @@ std::vector<const ProbeRow*> chosen_probes(const ProbeOptions& options, const st
 void check_probe_options(const ProbeOptions& options);
 
 /// The probe's attempts, not judged yet. Collective over the task's group.
-ProbeRecord run_probe(const ProbeRow& row, const ProbeOptions& options, const GenerationOptions& generation, const ProbeTask& task);
+ProbeRecord run_probe(const ProbeRow& row, const ProbeOptions& options, const GenerationOptions& generation,
+                      const ProbeTask& task);
 
 /// The words behind a question's KeyTokens.
 std::vector<std::string> key_words(const AskedQuestion& question, const std::vector<std::uint8_t>& is_key_token);

@@ -18,7 +18,7 @@ struct AskedQuestion {
   QuestionAnswer pair;
   bool in_forget_set = true;
   Prompt prompt;
-  std::vector<TokenId> gold_answer;  ///< the gold answer's tokens behind the prompt
+  std::vector<TokenId> gold_answer;                               ///< the gold answer's tokens behind the prompt
   std::shared_ptr<const std::vector<InContextExample>> examples;  ///< those in front of it; null: none
   RemovalUnit unit = RemovalUnit::token;                          ///< what leave-one-out takes out at once
 };
@@ -29,21 +29,25 @@ enum class AnswerStyle { text, choice };
 /// The dataset's questions, forget first, then retain, each with its prompt.
 /// @param examples_shown in-context examples in front of each question (of its own set); 0: none.
 /// @param limit at most this many of each set, 0: all. @throws UserError naming the question that does not work.
-std::vector<AskedQuestion> ask_questions(const Dataset& dataset, const Tokenizer& tokenizer, const PromptTemplate& prompt_template,
-                                         std::size_t examples_shown, std::size_t limit);
+std::vector<AskedQuestion> ask_questions(const Dataset& dataset, const Tokenizer& tokenizer,
+                                         const PromptTemplate& prompt_template, std::size_t examples_shown,
+                                         std::size_t limit);
 
 /// A model's own greedy answer.
 struct OwnAnswer {
   std::vector<TokenId> ids;  ///< may be empty
   std::string text;
   template <class Self>
-  static auto fields(Self& self) { return std::tie(self.ids, self.text); }
+  static auto fields(Self& self) {
+    return std::tie(self.ids, self.text);
+  }
 };
 
 /// Greedy answers to prompts. Collective over `group`; the prompts are dealt over its ranks, every rank gets all
 /// answers.
-std::vector<OwnAnswer> answer_prompts(const Communicator& group, const LanguageModel& model, const std::vector<std::vector<TokenId>>& prompts,
-                                      const GenerationOptions& options, const std::vector<std::uint64_t>& streams = {});
+std::vector<OwnAnswer> answer_prompts(const Communicator& group, const LanguageModel& model,
+                                      const std::vector<std::vector<TokenId>>& prompts, const GenerationOptions& options,
+                                      const std::vector<std::uint64_t>& streams = {});
 
 /// "forget question 3": which question of the dataset `questions[index]` is.
 std::string name_of_question(const std::vector<AskedQuestion>& questions, std::size_t index);

@@ -18,7 +18,9 @@ namespace unpact {
 class StageMeter {
  public:
   /// @param group must outlive the meter.
-  StageMeter(const Communicator& group, const c10::Device& device) : group_(group), device_(device) { reset_peak_memory(device_); }
+  StageMeter(const Communicator& group, const c10::Device& device) : group_(group), device_(device) {
+    reset_peak_memory(device_);
+  }
 
   /// Collective over the group: the memory is that of the rank that held most.
   /// @param results what was attributed in this stage.

@@ -51,8 +51,8 @@ struct PackedKeys {
 
 /// (Q, H, d) -> (Q, H, d), on the CPU perhaps in `memory`. A query at position p sees positions k with p - window < k <= p;
 /// window 0: all. Gradients only by the definition.
-at::Tensor packed_attention(const at::Tensor& query_QHd, const PackedKeys& keys, const AttentionPlan& plan, std::int64_t window,
-                            const ResultMemory& memory = {});
+at::Tensor packed_attention(const at::Tensor& query_QHd, const PackedKeys& keys, const AttentionPlan& plan,
+                            std::int64_t window, const ResultMemory& memory = {});
 
 /// The definition: one call of scaled_dot_product_attention a segment, with keys and values copied together.
 at::Tensor packed_attention_by_definition(const at::Tensor& query_QHd, const PackedKeys& keys, const AttentionPlan& plan,

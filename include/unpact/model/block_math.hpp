@@ -18,7 +18,8 @@ at::Tensor normalized(const ModelConfig& config, const at::Tensor& x, const at::
                       const kernels::ResultMemory& memory = {});
 
 /// The same, and x for the residual stream beside it.
-kernels::ForkedNorm forked_norm(const ModelConfig& config, const at::Tensor& x, const at::Tensor& weight_D, const at::Tensor& bias_D);
+kernels::ForkedNorm forked_norm(const ModelConfig& config, const at::Tensor& x, const at::Tensor& weight_D,
+                                const at::Tensor& bias_D);
 
 kernels::Activation activation_of(const BlockDescription& block);
 

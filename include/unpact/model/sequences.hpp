@@ -22,7 +22,8 @@ at::Tensor to_tensor(const std::vector<std::int64_t>& values, const c10::Device&
 
 /// Cuts `order` (item indices) into runs whose padded size, items x longest, stays within `token_budget`; a run holds
 /// at least one item.
-std::vector<std::vector<std::size_t>> pack_by_length(std::size_t count, const std::function<std::size_t(std::size_t)>& length,
+std::vector<std::vector<std::size_t>> pack_by_length(std::size_t count,
+                                                     const std::function<std::size_t(std::size_t)>& length,
                                                      std::size_t token_budget);
 
 }  // namespace unpact

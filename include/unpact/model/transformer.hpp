@@ -87,8 +87,8 @@ class Transformer {
   at::Tensor normalized(const at::Tensor& x, const at::Tensor& weight_D, const at::Tensor& bias_D) const;
   at::Tensor head_normalized(const at::Tensor& x_BHSd, const at::Tensor& weight_d) const;
   at::Tensor positioned(const at::Tensor& embeddings_BSD, const at::Tensor& positions) const;
-  at::Tensor attention(const BlockWeights& block, std::int64_t layer, const at::Tensor& x_BSD, const kernels::Angles& rotation,
-                       AttentionContext& context) const;
+  at::Tensor attention(const BlockWeights& block, std::int64_t layer, const at::Tensor& x_BSD,
+                       const kernels::Angles& rotation, AttentionContext& context) const;
   at::Tensor block_forward(std::int64_t layer, const at::Tensor& x_BSD, const kernels::Angles& rotation,
                            AttentionContext& context) const;
   at::Tensor one_hidden_of(const at::Tensor& embeddings_BSD, const at::Tensor& positions, AttentionContext& context) const;

@@ -27,17 +27,17 @@ struct RunOptions {
   std::string output = "results/run";  ///< folder of everything that is written
   std::uint64_t seed = 0;
   DeviceChoice device = DeviceChoice::automatic;
-  std::int64_t threads = 0;            ///< CPU threads a rank; 0: what OMP_NUM_THREADS or the machine gives
-  bool dry_run = false;                ///< say what memory a training needs, and stop
-  double time_limit = 0;               ///< minutes after which the program must have ended; 0: none but the batch system's
+  std::int64_t threads = 0;  ///< CPU threads a rank; 0: what OMP_NUM_THREADS or the machine gives
+  bool dry_run = false;      ///< say what memory a training needs, and stop
+  double time_limit = 0;     ///< minutes after which the program must have ended; 0: none but the batch system's
 };
 
 struct ModelOptions {
-  std::string use;        ///< choice file
+  std::string use;  ///< choice file
   std::string name = "model";
-  std::string path;       ///< Hugging Face folder to start from; empty: random weights of `config`
-  std::string config;     ///< folder or file of a config.json, for random weights
-  std::string tokenizer;  ///< folder of a tokenizer; empty: that of `path`, or one trained on the dataset
+  std::string path;                     ///< Hugging Face folder to start from; empty: random weights of `config`
+  std::string config;                   ///< folder or file of a config.json, for random weights
+  std::string tokenizer;                ///< folder of a tokenizer; empty: that of `path`, or one trained on the dataset
   std::int64_t vocabulary_size = 2000;  ///< of a tokenizer that is trained
   bool make_target = false;             ///< fine-tune on the dataset first; what comes out is the target model
 };
@@ -67,7 +67,7 @@ struct UnlearnOptions {
   LossOn loss_on = LossOn::answer;            ///< of questions
   std::int64_t chunk_length = 2048;
   ChunkRule chunk_rule = ChunkRule::muse;
-  bool wrap_last_chunk = true;       ///< of the rule muse
+  bool wrap_last_chunk = true;  ///< of the rule muse
   Sampling retain_sampling = Sampling::epoch;
 };
 
@@ -83,7 +83,7 @@ struct CampaignOptions {
   std::string models, datasets, methods;  ///< comma-separated names of choice files; empty: the one in the sections
   std::string seeds = "0";
   std::int64_t ranks_per_cell = 1;
-  bool save_models = false;               ///< keep every unlearned model's weights
+  bool save_models = false;  ///< keep every unlearned model's weights
 };
 
 struct AskOptions {

@@ -20,21 +20,21 @@ namespace unpact {
 struct CellRecord {
   std::string id, model, dataset, method;
   Provenance provenance;
-  QuestionRecord questions;           ///< Q of them, forget first, then retain
+  QuestionRecord questions;  ///< Q of them, forget first, then retain
   ModelRecord target, unlearned;
   std::vector<std::uint8_t> outcome;  ///< Q, an Outcome
   FocusShiftRecord focus_shift;
-  std::vector<ProbeRecord> probes;    ///< in the order of their recovery rates
-  std::vector<Rate> rates;            ///< shares right before and after, recovery of each probe, destruction
+  std::vector<ProbeRecord> probes;  ///< in the order of their recovery rates
+  std::vector<Rate> rates;          ///< shares right before and after, recovery of each probe, destruction
   std::vector<TrainingStep> training;
   std::vector<WorkRecord> work;
   std::vector<VerificationRecord> verification;  ///< of each model that was checked
   std::string attribution_method = "leave_one_out";
   std::string contribution_unit = "nat/token";  ///< of contributions and their standard errors; for writing, never read
   std::map<std::string, std::string> attribution_settings;  ///< what the method heeds, by option name
-  double alpha = 0, beta = 0;         ///< KeyToken floors
-  double noise_floor = 0;             ///< largest change of LP between equal evaluations, nats per token
-  std::string judge;                  ///< e.g. "rouge_l_recall >= 0.5"
+  double alpha = 0, beta = 0;                               ///< KeyToken floors
+  double noise_floor = 0;  ///< largest change of LP between equal evaluations, nats per token
+  std::string judge;       ///< e.g. "rouge_l_recall >= 0.5"
 };
 
 }  // namespace unpact

@@ -16,14 +16,14 @@ UNPACT_ENUMERATION(ProbeKind, "probe", "baseline", "control");
 
 /// Attempts of one probe on the forgotten questions.
 struct ProbeRecord {
-  std::string name;                        ///< as options, groups of the file and rates call it
-  std::string label;                       ///< as people call it
+  std::string name;   ///< as options, groups of the file and rates call it
+  std::string label;  ///< as people call it
   ProbeKind kind = ProbeKind::probe;
-  std::vector<std::string> attempt_labels; ///< m: the phrasings, or the samples' names
-  std::vector<std::uint64_t> question;     ///< P: index of each probed question
-  std::vector<std::string> answer;         ///< P x m, row-major; empty where no attempt was possible
-  std::vector<double> score;               ///< P x m
-  std::vector<std::uint8_t> is_right;      ///< P x m
+  std::vector<std::string> attempt_labels;  ///< m: the phrasings, or the samples' names
+  std::vector<std::uint64_t> question;      ///< P: index of each probed question
+  std::vector<std::string> answer;          ///< P x m, row-major; empty where no attempt was possible
+  std::vector<double> score;                ///< P x m
+  std::vector<std::uint8_t> is_right;       ///< P x m
 };
 
 /// The name of a probe's recovery rate begins with this, the probe's name follows.

@@ -12,10 +12,10 @@ namespace unpact {
 constexpr const char* kOriginsMark = "# Where the inputs come from. Their checksums decide, not what follows.";
 
 struct Provenance {
-  std::string started, ended;               ///< ISO 8601 UTC
-  std::string resolved_configuration;       ///< INI text that --config takes; what decides numbers stands above kOriginsMark
+  std::string started, ended;          ///< ISO 8601 UTC
+  std::string resolved_configuration;  ///< INI text that --config takes; what decides numbers stands above kOriginsMark
   std::int64_t seed = 0, world_size = 1, group_size = 1;
-  std::vector<std::string> devices;         ///< one a rank of the group
+  std::vector<std::string> devices;  ///< one a rank of the group
   std::string model_checksum, tokenizer_checksum;
   std::map<std::string, std::string> library_versions;
 };

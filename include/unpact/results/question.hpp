@@ -13,12 +13,12 @@ namespace unpact {
 enum class Split : std::uint8_t { forget = 0, retain = 1 };
 
 struct QuestionRecord {
-  std::vector<std::uint8_t> split;                ///< Q, a Split
-  std::vector<std::string> question, gold_answer; ///< Q
-  std::vector<std::string> prompt;                ///< Q, the text with its template
-  Ragged<std::int32_t> token_ids;                 ///< Q x N
-  Ragged<std::uint8_t> is_candidate;              ///< Q x N
-  std::vector<std::string> pieces;                ///< one a value of token_ids
+  std::vector<std::uint8_t> split;                 ///< Q, a Split
+  std::vector<std::string> question, gold_answer;  ///< Q
+  std::vector<std::string> prompt;                 ///< Q, the text with its template
+  Ragged<std::int32_t> token_ids;                  ///< Q x N
+  Ragged<std::uint8_t> is_candidate;               ///< Q x N
+  std::vector<std::string> pieces;                 ///< one a value of token_ids
 };
 
 }  // namespace unpact

@@ -17,7 +17,8 @@ struct Ragged {
   }
   std::size_t rows() const { return offsets.size() - 1; }
   std::vector<T> row(std::size_t r) const {
-    return {values.begin() + static_cast<std::ptrdiff_t>(offsets[r]), values.begin() + static_cast<std::ptrdiff_t>(offsets[r + 1])};
+    return {values.begin() + static_cast<std::ptrdiff_t>(offsets[r]),
+            values.begin() + static_cast<std::ptrdiff_t>(offsets[r + 1])};
   }
 };
 

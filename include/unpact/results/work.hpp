@@ -18,7 +18,9 @@ struct AttributionWork {
     return *this;
   }
   template <class Self>
-  static auto fields(Self& self) { return std::tie(self.positions, self.positions_naive, self.model_calls, self.logit_rows); }
+  static auto fields(Self& self) {
+    return std::tie(self.positions, self.positions_naive, self.model_calls, self.logit_rows);
+  }
 };
 
 /// Cost of a stage; the passes are those of what it attributed.

@@ -9,7 +9,7 @@
 namespace unpact {
 
 struct CampaignTable {
-  std::string collected;                    ///< ISO 8601 UTC
+  std::string collected;  ///< ISO 8601 UTC
   /// id, model, dataset, method, seed, rates and the probes' names, labels and kinds are filled in
   std::vector<CellRecord> finished;
   std::vector<std::pair<std::string, std::string>> unfinished;  ///< id and the reason

@@ -16,13 +16,13 @@ namespace unpact {
 /// The template's text may name special tokens (<|eot_id|>, [INST]), which become these tokens. What the template is
 /// filled with, the system text, questions and answers, cannot: its tokens are those of plain text.
 struct PromptTemplate {
-  std::string system;                        ///< in front of everything, between the next two; empty: none of the three
+  std::string system;  ///< in front of everything, between the next two; empty: none of the three
   std::string before_system, after_system;
   std::string before_question = "Question: ";
   std::string after_question = "\nAnswer:";
-  std::string answer_prefix = " ";           ///< between prompt and answer
-  std::string generation_prefix;             ///< ends the prompt, but is not in the examples (Qwen3: an empty thought)
-  std::string between_examples = "\n\n";     ///< behind each in-context example's answer
+  std::string answer_prefix = " ";        ///< between prompt and answer
+  std::string generation_prefix;          ///< ends the prompt, but is not in the examples (Qwen3: an empty thought)
+  std::string between_examples = "\n\n";  ///< behind each in-context example's answer
   bool add_bos = true;
   std::vector<std::string> stop_strings = {"\n\n", "\nQuestion", "Question:"};
 };
@@ -34,8 +34,8 @@ using InContextExample = std::pair<std::string, std::string>;
 /// examples and BOS are context.
 struct Prompt {
   std::string text;
-  std::vector<TokenId> ids;            ///< BOS first when the template adds it
-  std::vector<ByteSpan> spans;         ///< bytes of `text` behind each token
+  std::vector<TokenId> ids;                            ///< BOS first when the template adds it
+  std::vector<ByteSpan> spans;                         ///< bytes of `text` behind each token
   std::size_t candidate_begin = 0, candidate_end = 0;  ///< token range of the question
 };
 

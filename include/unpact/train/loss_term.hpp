@@ -22,7 +22,8 @@ class ExampleIndices {
  public:
   ExampleIndices(const std::vector<std::int64_t>& indices, bool packed = false)  // NOLINT: a list is the usual case
       : ExampleIndices(indices.data(), indices.size(), packed) {}
-  ExampleIndices(const std::int64_t* first, std::size_t count, bool packed = false) : first_(first), count_(count), packed_(packed) {}
+  ExampleIndices(const std::int64_t* first, std::size_t count, bool packed = false)
+      : first_(first), count_(count), packed_(packed) {}
   const std::int64_t* begin() const { return first_; }
   const std::int64_t* end() const { return first_ + count_; }
   std::size_t size() const { return count_; }
@@ -53,12 +54,12 @@ class LossTerm {
 
 /// Examples as a batch with the rows that predict a target: right-padded, or packed (then B is 1 in tokens_BS alone).
 struct ExampleBatch {
-  at::Tensor tokens_BS;        ///< int64
-  SequenceLayout layout;       ///< how the examples lie in it
-  at::Tensor rows_R;           ///< index into the flattened (B * S) hidden rows
-  at::Tensor targets_R;        ///< the token that each row must predict
-  at::Tensor example_R;        ///< which of the B examples the row belongs to
-  std::int64_t size = 0;       ///< B
+  at::Tensor tokens_BS;   ///< int64
+  SequenceLayout layout;  ///< how the examples lie in it
+  at::Tensor rows_R;      ///< index into the flattened (B * S) hidden rows
+  at::Tensor targets_R;   ///< the token that each row must predict
+  at::Tensor example_R;   ///< which of the B examples the row belongs to
+  std::int64_t size = 0;  ///< B
 };
 
 /// Whether these examples come packed: where it is wanted and padding goes away by it.

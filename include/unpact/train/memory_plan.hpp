@@ -16,8 +16,8 @@ namespace unpact {
 
 struct MemoryPlan {
   using Lines = std::vector<std::pair<std::string, double>>;  ///< what, bytes
-  Lines lines;       ///< on the device that computes
-  Lines host_lines;  ///< with offload_optimizer: in host memory
+  Lines lines;                                                ///< on the device that computes
+  Lines host_lines;                                           ///< with offload_optimizer: in host memory
   double total() const;
   double host_total() const;
   std::string table() const;

@@ -35,7 +35,8 @@ class AdamW {
   void set_steps(std::int64_t steps) { steps_ = steps; }
 
  private:
-  void step_fused(at::Tensor& values, const at::Tensor& gradients, at::Tensor& first, at::Tensor& second, double learning_rate);
+  void step_fused(at::Tensor& values, const at::Tensor& gradients, at::Tensor& first, at::Tensor& second,
+                  double learning_rate);
 
   AdamWOptions options_;
   AdamWKernel kernel_;

@@ -38,10 +38,10 @@ struct ShardOptions {
 
 /// Where a piece of values() belongs in the model, for checkpoints.
 struct ShardPiece {
-  std::string unit;           ///< e.g. "block 3"
-  std::int64_t unit_size;     ///< trained weights of the unit
-  std::int64_t shard;         ///< elements a rank; rank r has [r * shard, (r + 1) * shard) of the unit, then padding
-  std::int64_t begin;         ///< in values()
+  std::string unit;        ///< e.g. "block 3"
+  std::int64_t unit_size;  ///< trained weights of the unit
+  std::int64_t shard;      ///< elements a rank; rank r has [r * shard, (r + 1) * shard) of the unit, then padding
+  std::int64_t begin;      ///< in values()
 };
 
 class ShardedModel final : public PartRunner {
@@ -53,7 +53,7 @@ class ShardedModel final : public PartRunner {
   /// Without restore() the model is left without weights.
   ~ShardedModel() override;
 
-  at::Tensor& values() { return values_; }        ///< this rank's trained weights, `master`
+  at::Tensor& values() { return values_; }  ///< this rank's trained weights, `master`
   /// What is gathered of them: values() itself, or with `offload` a copy on the model's device in the computation's dtype.
   /// Who changes values() brings it up to date.
   at::Tensor& working() { return working_; }

@@ -22,7 +22,8 @@ inline std::string step_note(const StepReport& report) {
     note += " (" + terms + ")";
   }
   note += number(", norm %.3g", report.gradient_norm) + number(", lr %.3g", report.learning_rate);
-  if (report.seconds > 0 && report.tokens > 0) note += number(", %.0f tokens/s", static_cast<double>(report.tokens) / report.seconds);
+  if (report.seconds > 0 && report.tokens > 0)
+    note += number(", %.0f tokens/s", static_cast<double>(report.tokens) / report.seconds);
   if (report.mfu > 0) note += number(", %.1f %% MFU", 100 * report.mfu);
   return note;
 }

@@ -39,38 +39,38 @@ UNPACT_ENUMERATION(MasterWeights, "fp32", "none");
 /// How a training runs; nothing here but dtype and master_weights changes its numbers beyond the order of sums.
 struct TrainExecution {
   Shard shard = Shard::automatic;
-  bool recompute = false;                ///< blocks run again in the backward pass instead of keeping their activations
-  bool packing = true;                   ///< examples of a micro-batch lie behind each other in one row, without padding
-  bool offload_optimizer = false;        ///< master weights and moments in host memory; for models on another device
-  bool deterministic = true;             ///< CUDA: the same bits in every run, by slower kernels of attention
+  bool recompute = false;          ///< blocks run again in the backward pass instead of keeping their activations
+  bool packing = true;             ///< examples of a micro-batch lie behind each other in one row, without padding
+  bool offload_optimizer = false;  ///< master weights and moments in host memory; for models on another device
+  bool deterministic = true;       ///< CUDA: the same bits in every run, by slower kernels of attention
   ComputeType dtype = ComputeType::fp32;
   MasterWeights master_weights = MasterWeights::fp32;
-  std::int64_t checkpoint_every = 0;     ///< steps between two checkpoints; 0: only when the run is asked to stop
+  std::int64_t checkpoint_every = 0;  ///< steps between two checkpoints; 0: only when the run is asked to stop
   std::int64_t checkpoint_keep = 2;
-  double peak_tflops = 0;                ///< of one rank's device, for the MFU; 0: unknown
+  double peak_tflops = 0;  ///< of one rank's device, for the MFU; 0: unknown
 };
 
 struct TrainOptions {
-  std::int64_t epochs = 1;       ///< passes over the first term's examples
-  std::int64_t max_steps = 0;    ///< 0: as many as the epochs need
-  std::int64_t batch_size = 32;  ///< examples a step, over all ranks, for each term
-  std::int64_t micro_batch = 32; ///< examples that one rank runs at once; more are accumulated
+  std::int64_t epochs = 1;        ///< passes over the first term's examples
+  std::int64_t max_steps = 0;     ///< 0: as many as the epochs need
+  std::int64_t batch_size = 32;   ///< examples a step, over all ranks, for each term
+  std::int64_t micro_batch = 32;  ///< examples that one rank runs at once; more are accumulated
   double learning_rate = 1e-5;
   Schedule schedule = Schedule::constant;
   std::int64_t warmup_steps = 0;
-  double clip_norm = 1.0;        ///< 0: no clipping
+  double clip_norm = 1.0;  ///< 0: no clipping
   AdamWOptions adamw;
   std::uint64_t seed = 0;
   bool shuffle = true;
   TrainExecution execution;
   // Not part of a configuration:
-  std::string checkpoint_folder; ///< where the run leaves off and continues; empty: nowhere
-  std::string identity;          ///< what the numbers depend on besides these options: model, data and method, as text
-  std::string step_log;          ///< file for a line of JSON a step; empty: none
+  std::string checkpoint_folder;  ///< where the run leaves off and continues; empty: nowhere
+  std::string identity;           ///< what the numbers depend on besides these options: model, data and method, as text
+  std::string step_log;           ///< file for a line of JSON a step; empty: none
   /// Where to train when the model's weights are views of mapped files (map_weights), of which each rank then reads its
   /// pieces alone; unset: where the weights are.
   std::optional<c10::Device> device;
-  int keeper = -1;               ///< the rank that gets the whole result, on the CPU; -1: all do, on their devices
+  int keeper = -1;  ///< the rank that gets the whole result, on the CPU; -1: all do, on their devices
 };
 
 /// A loss or gradient was not finite. The weights are those of the step before.
@@ -105,15 +105,15 @@ struct WeightedTerm {
 /// What a step did. Losses are those before the update.
 struct StepReport {
   std::int64_t step = 0, total_steps = 0;
-  double loss = 0;                 ///< sum of coefficient * term
-  std::vector<double> term_losses; ///< each term's own value, without its coefficient
-  std::vector<double> coefficients;///< those of this step
+  double loss = 0;                   ///< sum of coefficient * term
+  std::vector<double> term_losses;   ///< each term's own value, without its coefficient
+  std::vector<double> coefficients;  ///< those of this step
   double gradient_norm = 0, learning_rate = 0;
-  std::int64_t targets = 0;        ///< tokens with loss, over all ranks and terms
+  std::int64_t targets = 0;              ///< tokens with loss, over all ranks and terms
   std::int64_t tokens = 0, padding = 0;  ///< that ran, over all ranks; of terms that know their lengths (packed: no padding)
-  double seconds = 0;              ///< of this rank
-  double mfu = 0;                  ///< training_flops (docs/training.md) / seconds / ranks / peak; 0: peak unknown
-  std::int64_t peak_bytes = 0;     ///< so far: resident in this process (CPU), allocated on the device (CUDA)
+  double seconds = 0;                    ///< of this rank
+  double mfu = 0;                        ///< training_flops (docs/training.md) / seconds / ranks / peak; 0: peak unknown
+  std::int64_t peak_bytes = 0;           ///< so far: resident in this process (CPU), allocated on the device (CUDA)
 };
 
 /// Trains the selected weights in place. Every term draws `batch_size` examples a step; an epoch is one pass over the

@@ -34,8 +34,8 @@ class TrainingCheckpoints {
  public:
   /// @param fingerprint of everything that decides the run's numbers; a checkpoint with another one is refused.
   /// @param keep how many are kept, at least 2: the newest may turn out to be damaged.
-  TrainingCheckpoints(std::filesystem::path folder, std::string fingerprint, std::vector<ShardPiece> pieces, Collectives& group,
-                      const c10::Device& device, std::int64_t keep);
+  TrainingCheckpoints(std::filesystem::path folder, std::string fingerprint, std::vector<ShardPiece> pieces,
+                      Collectives& group, const c10::Device& device, std::int64_t keep);
   /// Waits for this rank's writer. What it wrote stays under its temporary name.
   ~TrainingCheckpoints();
   TrainingCheckpoints(const TrainingCheckpoints&) = delete;

@@ -27,9 +27,9 @@ enum class RetainSide {
 
 /// A file that a method cannot do without.
 struct NeededFile {
-  std::string option;               ///< the key in [method] that names it
+  std::string option;  ///< the key in [method] that names it
   std::string MethodOptions::*path;
-  std::string reason, hint;         ///< for who has not named one
+  std::string reason, hint;  ///< for who has not named one
 };
 
 /// One row of the table.
@@ -37,11 +37,11 @@ struct ForgetKind {
   std::string name, summary;
   RetainSide retain_side = RetainSide::optional;
   bool takes_weighting = false;
-  double default_beta = 0;      ///< 0: it has none
-  double cost = 1;              ///< of a step, relative to one forward and backward pass on the forget batch
-  bool asks_target = false;     ///< its loss looks at the target model while another one trains
-  bool needs_questions = false; ///< texts have not what it needs
-  bool answers_by_two = false;  ///< the result is two models (UnlearnResult::reinforced)
+  double default_beta = 0;       ///< 0: it has none
+  double cost = 1;               ///< of a step, relative to one forward and backward pass on the forget batch
+  bool asks_target = false;      ///< its loss looks at the target model while another one trains
+  bool needs_questions = false;  ///< texts have not what it needs
+  bool answers_by_two = false;   ///< the result is two models (UnlearnResult::reinforced)
   const NeededFile* file = nullptr;
   std::set<std::string> own_options = {};  ///< keys of [method] that are refused beside a kind that does not list them
 

@@ -20,8 +20,8 @@ namespace unpact {
 
 struct CacheOptions {
   FrozenCache where = FrozenCache::memory;
-  std::filesystem::path folder;   ///< disk: where the file is put
-  double limit_gib = 64;          ///< memory: more than this, a rank, is refused
+  std::filesystem::path folder;  ///< disk: where the file is put
+  double limit_gib = 64;         ///< memory: more than this, a rank, is refused
   /// Names the frozen model (a checksum). Files of the same model and examples are then used again by other methods and
   /// runs; without it a file is gone as soon as nobody reads it.
   std::string fingerprint;
@@ -33,7 +33,8 @@ void check_cache_options(const CacheOptions& options);
 /// A frozen model and how its numbers are kept.
 struct Frozen {
   Frozen(const Transformer& frozen) : model(frozen) {}  // NOLINT: a model alone is the usual case
-  Frozen(const Transformer& frozen, Collectives& ranks, CacheOptions options) : model(frozen), group(&ranks), cache(std::move(options)) {}
+  Frozen(const Transformer& frozen, Collectives& ranks, CacheOptions options)
+      : model(frozen), group(&ranks), cache(std::move(options)) {}
   Frozen(const Transformer&&) = delete;  // a temporary would be gone when a term asks it
   Frozen(const Transformer&&, Collectives&, CacheOptions) = delete;
   const Transformer& model;      ///< must outlive the terms
@@ -47,8 +48,8 @@ class FrozenRows {
   using Compute = std::function<at::Tensor(const Transformer&, ExampleIndices)>;
 
   struct Shape {
-    std::string name;                   ///< says what the rows are; part of the fingerprint
-    std::vector<std::int64_t> rows;     ///< of every example
+    std::string name;                ///< says what the rows are; part of the fingerprint
+    std::vector<std::int64_t> rows;  ///< of every example
     std::int64_t width = 1;
   };
 
@@ -77,7 +78,7 @@ class FrozenRows {
   Shape shape_;
   std::vector<std::int64_t> first_row_;  ///< of every example, and the end
   Compute compute_;
-  at::Tensor values_;                    ///< (all rows, W) on the CPU, in memory or mapped; undefined: not kept
+  at::Tensor values_;  ///< (all rows, W) on the CPU, in memory or mapped; undefined: not kept
 };
 
 }  // namespace unpact

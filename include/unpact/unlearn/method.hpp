@@ -17,10 +17,10 @@ namespace unpact {
 /// What the method learns from.
 struct UnlearnData {
   Examples forget, retain;
-  Examples alternates = nullptr;             ///< dpo: one a forget example, the same prompt with the preferred answer
-  TokenWeights given_weights = {};           ///< weighting = given
+  Examples alternates = nullptr;    ///< dpo: one a forget example, the same prompt with the preferred answer
+  TokenWeights given_weights = {};  ///< weighting = given
   Sampling retain_sampling = Sampling::epoch;
-  std::filesystem::path cache_folder = "."; ///< cache = disk
+  std::filesystem::path cache_folder = ".";  ///< cache = disk
   std::string target_fingerprint = {};       ///< checksum of the target's weights: cache files are then used again
 };
 

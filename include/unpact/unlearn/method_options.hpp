@@ -8,35 +8,35 @@
 namespace unpact {
 
 struct MethodOptions {
-  std::string name;              ///< in results; empty: made of forget and retain (name_of)
-  std::string forget = "ga";     ///< a name of known_forget_kinds()
+  std::string name;           ///< in results; empty: made of forget and retain (name_of)
+  std::string forget = "ga";  ///< a name of known_forget_kinds()
   RetainKind retain = RetainKind::none;
-  double forget_weight = 1.0;    ///< gamma
-  double retain_weight = 1.0;    ///< lambda; RMU's alpha; PDU's first dual variable
-  double beta = -1;              ///< npo, simnpo, dpo, undial; -1: the published one (default_beta)
-  bool length_normalized = false;          ///< npo
+  double forget_weight = 1.0;      ///< gamma
+  double retain_weight = 1.0;      ///< lambda; RMU's alpha; PDU's first dual variable
+  double beta = -1;                ///< npo, simnpo, dpo, undial; -1: the published one (default_beta)
+  bool length_normalized = false;  ///< npo
   NpoVariant npo_variant = NpoVariant::sequence;
   KlVariant kl_variant = KlVariant::token;
   WeightingKind weighting = WeightingKind::none;  ///< ga, npo, simnpo
-  double weight_power = -1;                ///< wga's beta, satimp's beta1; -1: 1 and 5
-  double weight_complement = 1.0;          ///< satimp's beta2
-  std::string weights_path;                ///< given: JSON lines, a list of one number a target each
-  std::string file_checksum;               ///< SHA-256 that the file of weights or alternates must have; empty: any
-  double delta = 0.0;                      ///< simnpo's margin
-  std::string alternates;                  ///< dpo: answers to prefer; text lines, or JSON lines of question and answer
-  std::int64_t skipped_targets = 1;        ///< ceu: leading targets of each example that are left out
-  double retain_limit = 0.0;               ///< pdu: what the retain loss may be (epsilon, nats a token)
-  double dual_rate = 1.0;                  ///< pdu: step of the dual variable (eta)
-  std::int64_t dual_warmup = 5;            ///< pdu: epochs before it moves
-  std::int64_t layer = 7;                  ///< rmu: the block whose output is steered (0-based)
-  std::string trained_layers = "5,6,7";    ///< rmu: blocks whose weights train; all: every weight that h depends on
+  double weight_power = -1;                       ///< wga's beta, satimp's beta1; -1: 1 and 5
+  double weight_complement = 1.0;                 ///< satimp's beta2
+  std::string weights_path;                       ///< given: JSON lines, a list of one number a target each
+  std::string file_checksum;                      ///< SHA-256 that the file of weights or alternates must have; empty: any
+  double delta = 0.0;                             ///< simnpo's margin
+  std::string alternates;                ///< dpo: answers to prefer; text lines, or JSON lines of question and answer
+  std::int64_t skipped_targets = 1;      ///< ceu: leading targets of each example that are left out
+  double retain_limit = 0.0;             ///< pdu: what the retain loss may be (epsilon, nats a token)
+  double dual_rate = 1.0;                ///< pdu: step of the dual variable (eta)
+  std::int64_t dual_warmup = 5;          ///< pdu: epochs before it moves
+  std::int64_t layer = 7;                ///< rmu: the block whose output is steered (0-based)
+  std::string trained_layers = "5,6,7";  ///< rmu: blocks whose weights train; all: every weight that h depends on
   std::string trained_weights = "mlp.down_proj.weight";  ///< rmu: names within a block, comma-separated
-  double steering = 20.0;                  ///< rmu's c
+  double steering = 20.0;                                ///< rmu's c
   RmuMean rmu_mean = RmuMean::tokens;
-  bool rmu_early_stop = true;              ///< rmu: blocks after `layer` do not run
-  double scale = 1.0;                      ///< tv's and whp's alpha
-  FrozenCache cache = FrozenCache::memory; ///< of the frozen model's numbers
-  double cache_gib = 64;                   ///< memory: the most a rank may take
+  bool rmu_early_stop = true;               ///< rmu: blocks after `layer` do not run
+  double scale = 1.0;                       ///< tv's and whp's alpha
+  FrozenCache cache = FrozenCache::memory;  ///< of the frozen model's numbers
+  double cache_gib = 64;                    ///< memory: the most a rank may take
 };
 
 }  // namespace unpact

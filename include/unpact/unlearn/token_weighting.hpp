@@ -33,7 +33,8 @@ class TokenWeighting {
   /// What a weighted sum over targets is divided by: the sum of given weights; else, as published, the number of targets.
   double total(const std::vector<Example>& examples, ExampleIndices indices) const;
   /// The weights scaled so that those of each sequence sum to its number of targets: equal weights are then all 1.
-  at::Tensor balanced(const std::vector<Example>& examples, ExampleIndices indices, const at::Tensor& log_p_R, const ExampleBatch& batch) const;
+  at::Tensor balanced(const std::vector<Example>& examples, ExampleIndices indices, const at::Tensor& log_p_R,
+                      const ExampleBatch& batch) const;
 
  private:
   enum class Kind { none, confidence, given };

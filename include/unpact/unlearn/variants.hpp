@@ -18,8 +18,8 @@ UNPACT_ENUMERATION(NpoVariant, "sequence", "token_mean", "muse_logit");
 enum class KlVariant {
   token,          ///< KL(p_ref || p_theta), the mean over the retain set's targets
   all_positions,  ///< the mean over every position, prompt included: open-unlearning's, but for its padding
-  muse_logit,     ///< muse_bench's: sum over positions and v of exp(z_ref) (z_ref - z_theta) / B on raw logits. No divergence:
-                  ///< it has no lower bound
+  muse_logit,  ///< muse_bench's: sum over positions and v of exp(z_ref) (z_ref - z_theta) / B on raw logits. No divergence:
+               ///< it has no lower bound
 };
 UNPACT_ENUMERATION(KlVariant, "token", "all_positions", "muse_logit");
 

@@ -15,6 +15,8 @@ class ExactMatchJudge : public WholeTextJudge {
 
 }  // namespace
 
-std::unique_ptr<const Judge> make_exact_match(const JudgeOptions& options) { return std::make_unique<ExactMatchJudge>(options); }
+std::unique_ptr<const Judge> make_exact_match(const JudgeOptions& options) {
+  return std::make_unique<ExactMatchJudge>(options);
+}
 
 }  // namespace unpact

@@ -7,7 +7,8 @@ namespace unpact {
 
 const std::vector<JudgeRow>& judge_table() {
   static const std::vector<JudgeRow> table = {
-      {"rouge_l_recall", "ROUGE-L recall", "share of the gold answer's words that the answer has, in their order", false, true, make_rouge_l_recall},
+      {"rouge_l_recall", "ROUGE-L recall", "share of the gold answer's words that the answer has, in their order", false,
+       true, make_rouge_l_recall},
       {"rouge_l_f1", "ROUGE-L F1", "the same share beside that of the answer's own words", false, true, make_rouge_l_f1},
       {"exact_match", "exact match", "equal texts after SQuAD's normalization", false, false, make_exact_match},
       {"choice", "choice", "the likeliest letter of a multiple-choice question", true, false, make_choice},

@@ -14,7 +14,9 @@ class RougeLJudge : public Judge {
   RougeLJudge(const JudgeOptions& options, double RougeScore::*value)
       : options_(options), stemming_(options.stem ? Stemming::porter : Stemming::off), value_(value) {}
 
-  double score(std::string_view gold, std::string_view answer) const override { return rouge_l(gold, answer, stemming_).*value_; }
+  double score(std::string_view gold, std::string_view answer) const override {
+    return rouge_l(gold, answer, stemming_).*value_;
+  }
   bool passes(double score) const override { return score >= options_.threshold - kRounding; }
   bool can_judge(std::string_view gold) const override { return !rouge_tokens(gold, stemming_).empty(); }
   std::string describe() const override {

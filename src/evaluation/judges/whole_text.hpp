@@ -9,7 +9,9 @@ namespace unpact {
 class WholeTextJudge : public Judge {
  public:
   explicit WholeTextJudge(const JudgeOptions& options) : name_(options.kind) {}
-  double score(std::string_view gold, std::string_view answer) const override { return part_of(gold) == part_of(answer) ? 1 : 0; }
+  double score(std::string_view gold, std::string_view answer) const override {
+    return part_of(gold) == part_of(answer) ? 1 : 0;
+  }
   bool passes(double score) const override { return score == 1; }
   bool can_judge(std::string_view gold) const override { return !part_of(gold).empty(); }
   std::string describe() const override { return name_; }

@@ -10,17 +10,16 @@ namespace unpact {
 
 const std::vector<std::string>& default_phrasings() {
   static const std::vector<std::string> phrasings = {
-      "{question} Focus on {keys} to answer.",
-      "{question} Pay attention to {keys}.",
-      "{question} The key words are {keys}.",
-      "{question} Think of {keys} before you answer.",
+      "{question} Focus on {keys} to answer.", "{question} Pay attention to {keys}.",
+      "{question} The key words are {keys}.",  "{question} Think of {keys} before you answer.",
       "Focus on {keys}. {question}",
   };
   return phrasings;
 }
 
 void check_phrasings(const std::vector<std::string>& phrasings) {
-  UNPACT_VALIDATE(!phrasings.empty(), "option 'probe.phrasings' is empty", "FocusOnKey needs at least one", "remove the option to use the default");
+  UNPACT_VALIDATE(!phrasings.empty(), "option 'probe.phrasings' is empty", "FocusOnKey needs at least one",
+                  "remove the option to use the default");
   for (const auto& phrasing : phrasings)
     UNPACT_VALIDATE(phrasing.find("{question}") != std::string::npos && phrasing.find("{keys}") != std::string::npos,
                     concat("the phrasing '", phrasing, "' cannot be used"), "it must contain {question} and {keys}",

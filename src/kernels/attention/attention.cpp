@@ -32,7 +32,8 @@ at::Tensor reference::attention(const at::Tensor& query_BHSd, const at::Tensor& 
 }
 
 at::Tensor cuda::attention(const at::Tensor& query_BHSd, const at::Tensor& keys_BGKd, const at::Tensor& values_BGKd) {
-  return at::scaled_dot_product_attention(query_BHSd, keys_BGKd, values_BGKd, std::nullopt, /*dropout_p=*/0.0, /*is_causal=*/true,
+  return at::scaled_dot_product_attention(query_BHSd, keys_BGKd, values_BGKd, std::nullopt, /*dropout_p=*/0.0,
+                                          /*is_causal=*/true,
                                           /*scale=*/std::nullopt, /*enable_gqa=*/keys_BGKd.size(1) != query_BHSd.size(1));
 }
 
@@ -41,13 +42,13 @@ at::Tensor attention(const at::Tensor& query_BHSd, const at::Tensor& keys_BGKd, 
   const auto tokens_first = [](const at::Tensor& x) { return x.transpose(1, 2); };
   switch (attention_form(query_BHSd, keys_BGKd, values_BGKd, mask)) {
     case Form::cpu:
-      return cpu::causal_attention(tokens_first(query_BHSd), tokens_first(keys_BGKd), tokens_first(values_BGKd)).out_BSHd.transpose(1, 2);
+      return cpu::causal_attention(tokens_first(query_BHSd), tokens_first(keys_BGKd), tokens_first(values_BGKd))
+          .out_BSHd.transpose(1, 2);
     case Form::node:
-      return node::causal_attention(tokens_first(query_BHSd), tokens_first(keys_BGKd), tokens_first(values_BGKd)).transpose(1, 2);
-    case Form::cuda:
-      return cuda::attention(query_BHSd, keys_BGKd, values_BGKd);
-    default:
-      return reference::attention(query_BHSd, keys_BGKd, values_BGKd, mask);
+      return node::causal_attention(tokens_first(query_BHSd), tokens_first(keys_BGKd), tokens_first(values_BGKd))
+          .transpose(1, 2);
+    case Form::cuda: return cuda::attention(query_BHSd, keys_BGKd, values_BGKd);
+    default: return reference::attention(query_BHSd, keys_BGKd, values_BGKd, mask);
   }
 }
 

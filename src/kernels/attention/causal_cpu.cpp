@@ -108,8 +108,8 @@ void attend_head(const at::Tensor& query_Sd, const HeadScratch& scratch, float s
 
 /// Tensors of one head's backward pass, (S, d).
 struct HeadGradients {
-  at::Tensor query, out, out_gradient;                       // given
-  at::Tensor query_gradient, key_gradient, value_gradient;   // to fill
+  at::Tensor query, out, out_gradient;                      // given
+  at::Tensor query_gradient, key_gradient, value_gradient;  // to fill
 };
 
 void differentiate_head(const HeadGradients& g, const HeadScratch& scratch, float scale, const float* normalizers_S) {
@@ -158,8 +158,9 @@ CausalAttention causal_attention(const at::Tensor& query_BSHd, const at::Tensor&
   return result;
 }
 
-CausalGradients causal_attention_backward(const at::Tensor& query_BSHd, const at::Tensor& key_BSGd, const at::Tensor& value_BSGd,
-                                          const CausalAttention& forward, const at::Tensor& gradient_BSHd) {
+CausalGradients causal_attention_backward(const at::Tensor& query_BSHd, const at::Tensor& key_BSGd,
+                                          const at::Tensor& value_BSGd, const CausalAttention& forward,
+                                          const at::Tensor& gradient_BSHd) {
   const auto tokens = query_BSHd.size(1), heads = query_BSHd.size(2), groups = key_BSGd.size(2), repeats = heads / groups;
   const auto query_gradient = at::empty_like(query_BSHd), key_gradient = at::empty_like(query_BSHd);
   const auto value_gradient = at::empty_like(query_BSHd);

@@ -16,7 +16,8 @@ class CausalAttentionNode final : public OperationNode {
     const c10::NoGradGuard guard;
     if (!gradients[0].defined()) return variable_list(3);
     const cpu::CausalAttention forward{saved(3), saved(4)};
-    auto [query, key, value] = cpu::causal_attention_backward(saved(0), saved(1), saved(2), forward, gradients[0].contiguous());
+    auto [query, key, value] =
+        cpu::causal_attention_backward(saved(0), saved(1), saved(2), forward, gradients[0].contiguous());
     return {std::move(query), std::move(key), std::move(value)};
   }
   std::string name() const override { return "CausalAttentionNode"; }

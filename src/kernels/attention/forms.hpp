@@ -27,8 +27,9 @@ CausalAttention causal_attention(const at::Tensor& query_BSHd, const at::Tensor&
 struct CausalGradients {
   at::Tensor query_BSHd, key_BSGd, value_BSGd;
 };
-CausalGradients causal_attention_backward(const at::Tensor& query_BSHd, const at::Tensor& key_BSGd, const at::Tensor& value_BSGd,
-                                          const CausalAttention& forward, const at::Tensor& gradient_BSHd);
+CausalGradients causal_attention_backward(const at::Tensor& query_BSHd, const at::Tensor& key_BSGd,
+                                          const at::Tensor& value_BSGd, const CausalAttention& forward,
+                                          const at::Tensor& gradient_BSHd);
 
 }  // namespace cpu
 

@@ -53,8 +53,8 @@ Form packed_attention_form(const at::Tensor& query_QHd) {
   return query_QHd.is_cuda() && (takes_half || takes_float) ? Form::cuda : Form::reference;
 }
 
-at::Tensor packed_attention(const at::Tensor& query_QHd, const PackedKeys& keys, const AttentionPlan& plan, std::int64_t window,
-                            const ResultMemory& memory) {
+at::Tensor packed_attention(const at::Tensor& query_QHd, const PackedKeys& keys, const AttentionPlan& plan,
+                            std::int64_t window, const ResultMemory& memory) {
   switch (packed_attention_form(query_QHd)) {
     case Form::cpu: return cpu::packed_attention(query_QHd, keys, plan, window, memory);
     case Form::cuda: return cuda::packed_attention(query_QHd, keys, plan, window);
@@ -76,8 +76,8 @@ at::Tensor packed_attention_by_definition(const at::Tensor& query_QHd, const Pac
     const auto position = at::arange(all_keys.size(2) - count, all_keys.size(2), whole).unsqueeze(1);
     auto seen = key_position <= position;
     if (window > 0) seen = seen & (key_position > position - window);
-    const auto mixed = at::scaled_dot_product_attention(query_QHd.narrow(0, begin, count).transpose(0, 1).unsqueeze(0), all_keys,
-                                                        all_values, seen);
+    const auto mixed = at::scaled_dot_product_attention(query_QHd.narrow(0, begin, count).transpose(0, 1).unsqueeze(0),
+                                                        all_keys, all_values, seen);
     out.narrow(0, begin, count).copy_(mixed.squeeze(0).transpose(0, 1));
   }
   return out;

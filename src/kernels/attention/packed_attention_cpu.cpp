@@ -19,7 +19,7 @@ constexpr std::int64_t kMostQueries = 128, kFewestQueries = 16, kScoresInCache =
 struct Chunk {
   const PackedSegment* segment;
   std::int64_t query_begin, count;
-  std::int64_t first_row;  ///< of the segment
+  std::int64_t first_row;                                                          ///< of the segment
   std::int64_t local() const { return segment->parent_rows + first_row + count; }  ///< visible rows after the store
 };
 
@@ -113,10 +113,10 @@ class BlockAttention {
       const auto position = segment.position(chunk.first_row + row);
       const auto oldest = window_ > 0 ? std::max<std::int64_t>(0, position - window_ + 1) : 0;
       sums[row] = exponentials({{stored + row * width, local + row * local_width},
-                                     {width, local_width},
-                                     {std::min(oldest, segment.prefix), std::max<std::int64_t>(0, oldest - segment.prefix)},
-                                     {segment.prefix, position - segment.prefix + 1}},
-                                    scale);
+                                {width, local_width},
+                                {std::min(oldest, segment.prefix), std::max<std::int64_t>(0, oldest - segment.prefix)},
+                                {segment.prefix, position - segment.prefix + 1}},
+                               scale);
     }
   }
 
@@ -128,8 +128,8 @@ class BlockAttention {
 
 }  // namespace
 
-at::Tensor packed_attention(const at::Tensor& query_QHd, const PackedKeys& keys, const AttentionPlan& plan, std::int64_t window,
-                            const ResultMemory& memory) {
+at::Tensor packed_attention(const at::Tensor& query_QHd, const PackedKeys& keys, const AttentionPlan& plan,
+                            std::int64_t window, const ResultMemory& memory) {
   UNPACT_EXPECT(is_plain(query_QHd));
   const auto out = memory ? memory(query_QHd.sizes(), query_QHd.options()) : at::empty_like(query_QHd);
   const auto heads = query_QHd.size(1), repeats = heads / keys.keys_RGd.size(1);
@@ -144,7 +144,7 @@ at::Tensor packed_attention(const at::Tensor& query_QHd, const PackedKeys& keys,
       const auto head = task / count, group = head / repeats;  // all blocks of a head: they cost as much as those of another
       const auto of_group = [&](const at::Tensor& x_nGd) { return x_nGd.defined() ? x_nGd.select(1, group) : x_nGd; };
       const HeadViews views{query_QHd.select(1, head), of_group(keys.stored_keys_CGd), of_group(keys.stored_values_CGd),
-                            of_group(keys.keys_RGd), of_group(keys.values_RGd), out.select(1, head)};
+                            of_group(keys.keys_RGd),   of_group(keys.values_RGd),      out.select(1, head)};
       BlockAttention(blocks[static_cast<std::size_t>(task % count)], views, window, scratch).run();
     }
   });

@@ -24,8 +24,8 @@ void silu_product_backward(const float* gate, const float* up, const float* grad
 namespace cuda {
 /// out = silu(gate) * up; out may be gate.
 void silu_product(const at::Tensor& gate, const at::Tensor& up, const at::Tensor& out);
-void silu_product_backward(const at::Tensor& gate, const at::Tensor& up, const at::Tensor& gradient, const at::Tensor& gate_gradient,
-                           const at::Tensor& up_gradient);
+void silu_product_backward(const at::Tensor& gate, const at::Tensor& up, const at::Tensor& gradient,
+                           const at::Tensor& gate_gradient, const at::Tensor& up_gradient);
 }  // namespace cuda
 
 namespace node {

@@ -17,15 +17,12 @@ at::Tensor reference::gated_product(Activation activation, at::Tensor gate, cons
 at::Tensor gated_product(Activation activation, at::Tensor gate, const at::Tensor& up) {
   switch (gated_product_form(activation, gate, up)) {
     case Form::cpu:
-      cpu::silu_product(gate.const_data_ptr<float>(), up.const_data_ptr<float>(), gate.mutable_data_ptr<float>(), gate.numel());
+      cpu::silu_product(gate.const_data_ptr<float>(), up.const_data_ptr<float>(), gate.mutable_data_ptr<float>(),
+                        gate.numel());
       return gate;
-    case Form::cuda:
-      cuda::silu_product(gate, up, gate);
-      return gate;
-    case Form::node:
-      return node::silu_product(gate, up);
-    default:
-      return reference::gated_product(activation, std::move(gate), up);
+    case Form::cuda: cuda::silu_product(gate, up, gate); return gate;
+    case Form::node: return node::silu_product(gate, up);
+    default: return reference::gated_product(activation, std::move(gate), up);
   }
 }
 

@@ -28,8 +28,9 @@ UNPACT_VECTORIZED void silu_gradients(const float* gate, const float* up, const 
 }  // namespace
 
 void silu_product(const float* gate, const float* up, float* out, std::int64_t count) {
-  at::parallel_for(0, count, kElementsATask,
-                   [&](std::int64_t begin, std::int64_t end) { silu_part(gate + begin, up + begin, out + begin, end - begin); });
+  at::parallel_for(0, count, kElementsATask, [&](std::int64_t begin, std::int64_t end) {
+    silu_part(gate + begin, up + begin, out + begin, end - begin);
+  });
 }
 
 void silu_product_backward(const float* gate, const float* up, const float* gradient, float* gate_gradient,

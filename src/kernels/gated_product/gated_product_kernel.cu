@@ -49,22 +49,25 @@ cudaError_t multiply(const T* gate, const T* up, T* out, std::int64_t count, cud
 }
 
 template <typename T>
-cudaError_t differentiate(const T* gate, const T* up, const T* gradient, T* gate_gradient, T* up_gradient, std::int64_t count,
-                          cudaStream_t stream) {
+cudaError_t differentiate(const T* gate, const T* up, const T* gradient, T* gate_gradient, T* up_gradient,
+                          std::int64_t count, cudaStream_t stream) {
   constexpr int N = kPacked<T>;
-  const bool aligned = is_aligned(gate) && is_aligned(up) && is_aligned(gradient) && is_aligned(gate_gradient) && is_aligned(up_gradient);
+  const bool aligned =
+      is_aligned(gate) && is_aligned(up) && is_aligned(gradient) && is_aligned(gate_gradient) && is_aligned(up_gradient);
   if (count % N == 0 && aligned) {
     silu_product_backward_kernel<T, N>
         <<<blocks_for(count / N), kThreads, 0, stream>>>(gate, up, gradient, gate_gradient, up_gradient, count);
   } else {
-    silu_product_backward_kernel<T, 1><<<blocks_for(count), kThreads, 0, stream>>>(gate, up, gradient, gate_gradient, up_gradient, count);
+    silu_product_backward_kernel<T, 1>
+        <<<blocks_for(count), kThreads, 0, stream>>>(gate, up, gradient, gate_gradient, up_gradient, count);
   }
   return cudaGetLastError();
 }
 
 }  // namespace
 
-cudaError_t silu_product(Number number, const void* gate, const void* up, void* out, std::int64_t count, cudaStream_t stream) {
+cudaError_t silu_product(Number number, const void* gate, const void* up, void* out, std::int64_t count,
+                         cudaStream_t stream) {
   if (count == 0) return cudaSuccess;
   return for_type(number, [&](auto* type) {
     using T = std::remove_pointer_t<decltype(type)>;

@@ -13,7 +13,8 @@ at::Tensor embedding(const at::Tensor& table_VD, const at::Tensor& tokens) {
 }
 
 Gathered reference::gather_rows(const at::Tensor& stored_keys_XGd, const at::Tensor& stored_values_XGd, std::int64_t stored,
-                                const at::Tensor& fresh_keys_RGd, const at::Tensor& fresh_values_RGd, const at::Tensor& index_R) {
+                                const at::Tensor& fresh_keys_RGd, const at::Tensor& fresh_values_RGd,
+                                const at::Tensor& index_R) {
   const auto chosen = [&](const at::Tensor& stored_XGd, const at::Tensor& fresh_RGd) {
     const auto all = stored == 0 ? fresh_RGd : at::cat({stored_XGd.narrow(0, 0, stored), fresh_RGd});
     return all.index_select(0, index_R);

@@ -28,7 +28,8 @@ void reference::log_softmax_gradient(at::Tensor& logits_RV, const at::Tensor& no
   logits_RV.index_put_({rows_R, targets_R}, gradients_R, /*accumulate=*/true);
 }
 
-at::Tensor reference::target_log_probabilities(const at::Tensor& hidden_RD, const at::Tensor& head_VD, const at::Tensor& targets_R) {
+at::Tensor reference::target_log_probabilities(const at::Tensor& hidden_RD, const at::Tensor& head_VD,
+                                               const at::Tensor& targets_R) {
   return at::linear(hidden_RD, head_VD).to(at::kFloat).log_softmax(1).gather(1, targets_R.unsqueeze(1)).squeeze(1);
 }
 
@@ -45,16 +46,15 @@ at::Tensor log_normalizers(const at::Tensor& logits_RV) {
 void log_softmax_gradient(at::Tensor& logits_RV, const at::Tensor& normalizers_R, const at::Tensor& targets_R,
                           const at::Tensor& gradients_R) {
   const c10::NoGradGuard guard;
-  const auto normalizers = normalizers_R.contiguous(), gradients = gradients_R.contiguous(), targets = targets_R.contiguous();
+  const auto normalizers = normalizers_R.contiguous(), gradients = gradients_R.contiguous(),
+             targets = targets_R.contiguous();
   switch (log_softmax_form(logits_RV)) {
     case Form::cpu:
       return cpu::log_probability_slopes(logits_RV.mutable_data_ptr<float>(), normalizers.const_data_ptr<float>(),
                                          targets.const_data_ptr<std::int64_t>(), gradients.const_data_ptr<float>(),
                                          logits_RV.size(0), logits_RV.size(1));
-    case Form::cuda:
-      return cuda::log_softmax_slopes(logits_RV, normalizers, targets, gradients);
-    default:
-      return reference::log_softmax_gradient(logits_RV, normalizers, targets, gradients);
+    case Form::cuda: return cuda::log_softmax_slopes(logits_RV, normalizers, targets, gradients);
+    default: return reference::log_softmax_gradient(logits_RV, normalizers, targets, gradients);
   }
 }
 

@@ -73,7 +73,8 @@ bool packs_fit(const void* x_RV, std::int64_t width) {
 
 }  // namespace
 
-cudaError_t log_sum_exp(Number number, const void* x_RV, float* out_R, std::int64_t rows, std::int64_t width, cudaStream_t stream) {
+cudaError_t log_sum_exp(Number number, const void* x_RV, float* out_R, std::int64_t rows, std::int64_t width,
+                        cudaStream_t stream) {
   if (rows == 0) return cudaSuccess;
   return for_type(number, [&](auto* type) {
     using T = std::remove_pointer_t<decltype(type)>;

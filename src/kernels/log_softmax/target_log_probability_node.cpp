@@ -30,7 +30,9 @@ class LogProbabilityNode final : public torch::autograd::Node {
     // The gradient of a leaf that collects in place needs no tensor of its own.
     auto& collected = s.head_VD.mutable_grad();
     const bool in_place = wants_head && s.head_VD.is_leaf() && collected.defined() && collected.scalar_type() == at::kFloat;
-    auto head_gradient_VD = in_place ? collected : wants_head ? at::zeros_like(s.head_VD, s.head_VD.options().dtype(at::kFloat)) : at::Tensor();
+    auto head_gradient_VD = in_place     ? collected
+                            : wants_head ? at::zeros_like(s.head_VD, s.head_VD.options().dtype(at::kFloat))
+                                         : at::Tensor();
     for_row_chunks(rows, s.chunk, [&](std::int64_t begin, std::int64_t count) {
       const auto hidden_CD = s.hidden_RD.narrow(0, begin, count);
       auto slope_CV = s.logits_RV.defined() ? s.logits_RV.narrow(0, begin, count) : at::linear(hidden_CD, s.head_VD);

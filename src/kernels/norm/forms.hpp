@@ -16,7 +16,8 @@ at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight_D, double epsi
 namespace cpu {
 
 /// out = x / sqrt(mean(x^2) + epsilon) * weight, row by row; `out` may be `x`.
-void rms_norm(const float* x_RD, const float* weight_D, float* out_RD, std::int64_t rows, std::int64_t width, double epsilon);
+void rms_norm(const float* x_RD, const float* weight_D, float* out_RD, std::int64_t rows, std::int64_t width,
+              double epsilon);
 
 /// Gradients of out = x * r * weight, r = 1 / sqrt(mean(x^2) + epsilon), given that of `out`:
 ///     dx = r (g w - x r^2 mean(g w x)),   dw = sum over rows of g x r,

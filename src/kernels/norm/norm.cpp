@@ -27,8 +27,8 @@ at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight_D, double epsi
   if (form == Form::reference) return reference::rms_norm(x, weight_D, epsilon);
   const auto out = memory ? memory(x.sizes(), x.options()) : at::empty_like(x);
   const auto width = x.size(-1);
-  cpu::rms_norm(x.const_data_ptr<float>(), weight_D.const_data_ptr<float>(), out.mutable_data_ptr<float>(), x.numel() / width,
-                width, epsilon);
+  cpu::rms_norm(x.const_data_ptr<float>(), weight_D.const_data_ptr<float>(), out.mutable_data_ptr<float>(),
+                x.numel() / width, width, epsilon);
   return out;
 }
 

@@ -64,9 +64,11 @@ UNPACT_VECTORIZED void add(float* sum, const float* x, std::int64_t width) {
 
 }  // namespace
 
-void rms_norm(const float* x_RD, const float* weight_D, float* out_RD, std::int64_t rows, std::int64_t width, double epsilon) {
+void rms_norm(const float* x_RD, const float* weight_D, float* out_RD, std::int64_t rows, std::int64_t width,
+              double epsilon) {
   at::parallel_for(0, rows, rows_a_task(width), [&](std::int64_t begin, std::int64_t end) {
-    for (auto r = begin; r < end; ++r) norm_row(x_RD + r * width, weight_D, out_RD + r * width, width, static_cast<float>(epsilon));
+    for (auto r = begin; r < end; ++r)
+      norm_row(x_RD + r * width, weight_D, out_RD + r * width, width, static_cast<float>(epsilon));
   });
 }
 

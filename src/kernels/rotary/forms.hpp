@@ -22,7 +22,8 @@ void rotate(float* x_RHd, const float* cosine_Pd, const float* sine_Pd, const st
 
 namespace cuda {
 /// The same; an undefined index is none. @param cosine_Pd, sine_Pd float32, contiguous.
-void rotate(const at::Tensor& x_RHd, const at::Tensor& cosine_Pd, const at::Tensor& sine_Pd, const at::Tensor& index_R, float sign);
+void rotate(const at::Tensor& x_RHd, const at::Tensor& cosine_Pd, const at::Tensor& sine_Pd, const at::Tensor& index_R,
+            float sign);
 }  // namespace cuda
 
 namespace node {

@@ -49,9 +49,7 @@ at::Tensor rotate_rows(const at::Tensor& x_nHd, const Angles& table_Pd, const at
                   positions_n.const_data_ptr<std::int64_t>(), x_nHd.size(0), cosine_Pd.size(0), x_nHd.size(1), x_nHd.size(2),
                   1.0F);
       return x_nHd;
-    case Form::cuda:
-      cuda::rotate(x_nHd, cosine_Pd, sine_Pd, positions_n, 1.0F);
-      return x_nHd;
+    case Form::cuda: cuda::rotate(x_nHd, cosine_Pd, sine_Pd, positions_n, 1.0F); return x_nHd;
     default:
       return reference::rotate(x_nHd, cosine_Pd.index_select(0, positions_n).unsqueeze(1),
                                sine_Pd.index_select(0, positions_n).unsqueeze(1));

@@ -40,7 +40,8 @@ cudaError_t rotate_numbers(const Rotation& r, cudaStream_t stream) {
 
 cudaError_t rotate(Number number, const Rotation& rotation, cudaStream_t stream) {
   if (rotation.rows == 0) return cudaSuccess;
-  return for_type(number, [&](auto* type) { return rotate_numbers<std::remove_pointer_t<decltype(type)>>(rotation, stream); });
+  return for_type(number,
+                  [&](auto* type) { return rotate_numbers<std::remove_pointer_t<decltype(type)>>(rotation, stream); });
 }
 
 }  // namespace unpact::kernels::cuda

@@ -22,9 +22,11 @@ class RotationNode final : public OperationNode {
   std::string name() const override { return "RotationNode"; }
 
   static void turn(const at::Tensor& x_BSHd, const at::Tensor& cosine_Sd, const at::Tensor& sine_Sd, float sign) {
-    if (x_BSHd.is_cuda()) return cuda::rotate(x_BSHd.flatten(0, 1), cosine_Sd.flatten(0, -2), sine_Sd.flatten(0, -2), {}, sign);
+    if (x_BSHd.is_cuda())
+      return cuda::rotate(x_BSHd.flatten(0, 1), cosine_Sd.flatten(0, -2), sine_Sd.flatten(0, -2), {}, sign);
     const auto positions = x_BSHd.size(1), rows = x_BSHd.size(0) * positions;
-    cpu::rotate(writable(x_BSHd), data(cosine_Sd), data(sine_Sd), nullptr, rows, positions, x_BSHd.size(2), x_BSHd.size(3), sign);
+    cpu::rotate(writable(x_BSHd), data(cosine_Sd), data(sine_Sd), nullptr, rows, positions, x_BSHd.size(2), x_BSHd.size(3),
+                sign);
   }
 };
 

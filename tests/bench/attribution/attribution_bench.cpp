@@ -47,7 +47,8 @@ struct Case {
   std::vector<std::string> engines;
 };
 
-ModelConfig shape(std::int64_t hidden, std::int64_t inner, std::int64_t layers, std::int64_t heads, std::int64_t groups, std::int64_t vocabulary) {
+ModelConfig shape(std::int64_t hidden, std::int64_t inner, std::int64_t layers, std::int64_t heads, std::int64_t groups,
+                  std::int64_t vocabulary) {
   ModelConfig c;
   c.vocabulary_size = vocabulary;
   c.hidden_size = hidden;
@@ -122,7 +123,8 @@ double bound_operations(const ModelConfig& m, const Case& c, bool context_is_kno
   const double D = m.hidden_size, Hd = m.heads * m.head_dim, Gd = m.key_value_heads * m.head_dim, F = m.intermediate_size;
   const double queries = D * Hd, keys_values = 2 * D * Gd, rest = Hd * D + (m.block.mlp == MlpKind::gated ? 3 : 2) * D * F;
   const double n = c.n, T = c.T, C = c.context, L = m.layers;
-  const double base = (context_is_known ? 0 : C) + n + T - 1, removals = n * (n - 1) / 2 + n * (T - 1), rows = base + removals;
+  const double base = (context_is_known ? 0 : C) + n + T - 1, removals = n * (n - 1) / 2 + n * (T - 1),
+               rows = base + removals;
   const double scored = T * (n + 1), tokens = (context_is_known ? 0 : C) + n + T - 1;
   const double inner_layers = (L - 1) * rows * (queries + keys_values + rest) - (rows - tokens) * (queries + keys_values);
   const double last_layer = rows * keys_values + scored * (queries + rest);
@@ -131,7 +133,8 @@ double bound_operations(const ModelConfig& m, const Case& c, bool context_is_kno
   pairs += context_is_known ? run(C, n + T - 1) : run(0, C + n + T - 1);
   for (double i = 1; i <= n; ++i) pairs += run(C + i - 1, n - i + T - 1);
   const double scored_pairs = scored * (C + n + T / 2);
-  return 2 * (inner_layers + last_layer + D * static_cast<double>(m.vocabulary_size) * scored) + 4 * Hd * ((L - 1) * pairs + scored_pairs);
+  return 2 * (inner_layers + last_layer + D * static_cast<double>(m.vocabulary_size) * scored) +
+         4 * Hd * ((L - 1) * pairs + scored_pairs);
 }
 
 /// Multiply-add operations a second of X W^T for X of `rows` rows, best of several.
@@ -186,7 +189,8 @@ RemovalScores run_request(BoundEngine& session, const AttributionRequest& reques
   if (most_parts == 0) return session.run(request).front();
   RemovalScores result;
   const auto parts = session.parts(request);
-  for (std::size_t p = 0; p < std::min(most_parts, parts.size()); ++p) result.work += session.run_part(request, parts[p]).front().work;
+  for (std::size_t p = 0; p < std::min(most_parts, parts.size()); ++p)
+    result.work += session.run_part(request, parts[p]).front().work;
   return result;
 }
 
@@ -206,15 +210,21 @@ void run_share(const Case& c, const Transformer& model, BoundEngine& session) {
       costs.push_back(part.positions);
     }
   }
-  session.run(request_of({c.model, c.dtype, c.device, "", 8, 4, c.context, 0, 0, 0, 1, 0, 0, {}}, 0, model.config().vocabulary_size));  // warm
+  session.run(request_of({c.model, c.dtype, c.device, "", 8, 4, c.context, 0, 0, 0, 1, 0, 0, {}}, 0,
+                         model.config().vocabulary_size));  // warm
   const auto bounds = cut_by_cost(costs, c.ranks);
   std::uint64_t positions = 0;
   const double cpu_before = cpu_seconds();
   const Stopwatch clock;
   for (auto p = bounds[c.rank]; p < bounds[c.rank + 1]; ++p)
     positions += session.run_part(requests[pieces[p].request], pieces[p].part).front().work.positions;
-  const Json json = {{"what", "share"}, {"rank", c.rank}, {"ranks", c.ranks}, {"threads", at::get_num_threads()}, {"seconds", clock.seconds()},
-                     {"cpu_seconds", cpu_seconds() - cpu_before}, {"positions", positions}};
+  const Json json = {{"what", "share"},
+                     {"rank", c.rank},
+                     {"ranks", c.ranks},
+                     {"threads", at::get_num_threads()},
+                     {"seconds", clock.seconds()},
+                     {"cpu_seconds", cpu_seconds() - cpu_before},
+                     {"positions", positions}};
   std::cout << json.dump() << std::endl;
 }
 
@@ -241,12 +251,25 @@ void run_case(const Case& c) {
       const Stopwatch clock;
       const auto result = run_request(*session, request, c.parts);
       const double seconds = clock.seconds();
-      Json json = {{"what", "run"}, {"engine", name}, {"model", c.model}, {"dtype", c.dtype}, {"device", c.device}, {"n", c.n},
-                   {"T", c.T}, {"context", c.context}, {"threads", at::get_num_threads()}, {"round", round}, {"seconds", seconds}, {"cpu_seconds", cpu_seconds() - cpu_before},
-                   {"positions", result.work.positions}, {"positions_naive", result.work.positions_naive},
-                   {"model_calls", result.work.model_calls}, {"logit_rows", result.work.logit_rows},
+      Json json = {{"what", "run"},
+                   {"engine", name},
+                   {"model", c.model},
+                   {"dtype", c.dtype},
+                   {"device", c.device},
+                   {"n", c.n},
+                   {"T", c.T},
+                   {"context", c.context},
+                   {"threads", at::get_num_threads()},
+                   {"round", round},
+                   {"seconds", seconds},
+                   {"cpu_seconds", cpu_seconds() - cpu_before},
+                   {"positions", result.work.positions},
+                   {"positions_naive", result.work.positions_naive},
+                   {"model_calls", result.work.model_calls},
+                   {"logit_rows", result.work.logit_rows},
                    {"peak_bytes_beyond", peak_memory(model.device()) - held},
-                   {"bound_operations", bound_operations(model.config(), c, known)}, {"contributions", c.parts > 0 ? std::vector<float>() : result.contributions()}};
+                   {"bound_operations", bound_operations(model.config(), c, known)},
+                   {"contributions", c.parts > 0 ? std::vector<float>() : result.contributions()}};
       if (c.n > 256) json.erase("contributions");
       if (c.parts > 0 || c.every > 1) json.erase("bound_operations");
       std::cout << json.dump() << std::endl;
@@ -257,7 +280,8 @@ void run_case(const Case& c) {
 int bench_main(int count, char** arguments) {
   const std::vector<std::string> a(arguments + 1, arguments + count);
   if (a.size() < 8) {
-    std::cerr << "usage: attribution_bench MODEL DTYPE DEVICE N T CONTEXT ENGINES ROUNDS [--save DIR] [--batched-budget ROWS] [--parts K] [--every K] [--rank R --ranks K]\n";
+    std::cerr << "usage: attribution_bench MODEL DTYPE DEVICE N T CONTEXT ENGINES ROUNDS [--save DIR] [--batched-budget "
+                 "ROWS] [--parts K] [--every K] [--rank R --ranks K]\n";
     return 1;
   }
   Case c;

@@ -39,8 +39,7 @@ ModelConfig seven_billion(std::int64_t blocks) {
 void generate(const std::filesystem::path& folder, std::int64_t blocks) {
   const auto config = seven_billion(blocks);
   Weights weights;
-  for (auto& spec : weight_specs(config, weights))
-    *spec.slot = at::empty(spec.shape, at::kBFloat16).uniform_(-0.05, 0.05);
+  for (auto& spec : weight_specs(config, weights)) *spec.slot = at::empty(spec.shape, at::kBFloat16).uniform_(-0.05, 0.05);
   SaveOptions options;
   options.max_shard_bytes = 1'000'000'000;
   save_checkpoint(folder, config, weights, testing_support::ByteTokenizer(), options);
@@ -78,8 +77,8 @@ std::uint64_t status(const std::string& key) {
 }
 
 void report(const std::string& what, double seconds, std::uint64_t bytes, std::uint64_t before) {
-  std::cout << Json{{"what", what}, {"seconds", seconds}, {"bytes", bytes}, {"rss_before", before},
-                    {"rss_peak", status("VmHWM")}, {"threads", at::get_num_threads()}}
+  std::cout << Json{{"what", what},         {"seconds", seconds},          {"bytes", bytes},
+                    {"rss_before", before}, {"rss_peak", status("VmHWM")}, {"threads", at::get_num_threads()}}
                    .dump()
             << std::endl;
 }

@@ -33,8 +33,8 @@ std::vector<Example> random_sequences(std::int64_t count, std::int64_t length, s
   for (std::int64_t i = 0; i < count; ++i) {
     Example example;
     for (std::int64_t t = 0; t < length; ++t) {
-      example.ids.push_back(static_cast<TokenId>(
-          random_below(static_cast<std::uint64_t>(vocabulary), 1, static_cast<std::uint64_t>(i), static_cast<std::uint64_t>(t))));
+      example.ids.push_back(static_cast<TokenId>(random_below(
+          static_cast<std::uint64_t>(vocabulary), 1, static_cast<std::uint64_t>(i), static_cast<std::uint64_t>(t))));
       example.has_loss.push_back(t > 0);
     }
     examples.push_back(std::move(example));
@@ -43,11 +43,13 @@ std::vector<Example> random_sequences(std::int64_t count, std::int64_t length, s
 }
 
 int run(const Communicator& world, const std::vector<std::string>& arguments) {
-  UNPACT_VALIDATE(arguments.size() >= 4, "too few arguments", "a folder, a length, a batch and a number of steps are needed", "see run.py");
+  UNPACT_VALIDATE(arguments.size() >= 4, "too few arguments", "a folder, a length, a batch and a number of steps are needed",
+                  "see run.py");
   Settings settings;
   for (std::size_t i = 4; i < arguments.size(); ++i) {
     const auto equals = arguments[i].find('=');
-    UNPACT_VALIDATE(equals != std::string::npos, concat("'", arguments[i], "' is no key=value"), "settings are pairs", "see run.py");
+    UNPACT_VALIDATE(equals != std::string::npos, concat("'", arguments[i], "' is no key=value"), "settings are pairs",
+                    "see run.py");
     settings[arguments[i].substr(0, equals)] = arguments[i].substr(equals + 1);
   }
   at::set_num_threads(std::stoi(setting(settings, "threads", "1")));
@@ -61,7 +63,8 @@ int run(const Communicator& world, const std::vector<std::string>& arguments) {
   const auto config = read_model_config(arguments[0]);
   const auto length = std::stoll(arguments[1]), batch = std::stoll(arguments[2]), steps = std::stoll(arguments[3]);
   auto model = bench::random_model(config, at::TensorOptions(device).dtype(at::kFloat));
-  const CrossEntropyTerm term(std::make_shared<const std::vector<Example>>(random_sequences(batch * steps, length, config.vocabulary_size)));
+  const CrossEntropyTerm term(
+      std::make_shared<const std::vector<Example>>(random_sequences(batch * steps, length, config.vocabulary_size)));
   TrainOptions options;
   options.max_steps = steps;
   options.batch_size = batch;
@@ -70,7 +73,8 @@ int run(const Communicator& world, const std::vector<std::string>& arguments) {
   const bool known = EnumReference(&options.execution.shard).assign(setting(settings, "shard", "auto")) &&
                      EnumReference(&options.execution.dtype).assign(setting(settings, "dtype", "fp32")) &&
                      EnumReference(&options.execution.master_weights).assign(setting(settings, "master_weights", "fp32"));
-  UNPACT_VALIDATE(known, "shard, dtype or master_weights is unknown", "they are options of [train]", "see unpact unlearn --help");
+  UNPACT_VALIDATE(known, "shard, dtype or master_weights is unknown", "they are options of [train]",
+                  "see unpact unlearn --help");
   options.execution.recompute = setting(settings, "recompute", "0") == "1";
   options.execution.offload_optimizer = setting(settings, "offload", "0") == "1";
   options.execution.deterministic = setting(settings, "deterministic", "1") == "1";
@@ -83,8 +87,13 @@ int run(const Communicator& world, const std::vector<std::string>& arguments) {
     last = report;
   });
   if (world.is_root())
-    std::cout << Json{{"seconds", seconds}, {"losses", losses}, {"parameters", config.parameter_count()}, {"tokens", last.tokens},
-                      {"mfu", last.mfu}, {"peak_bytes", last.peak_bytes}, {"device", describe_device(device)}}
+    std::cout << Json{{"seconds", seconds},
+                      {"losses", losses},
+                      {"parameters", config.parameter_count()},
+                      {"tokens", last.tokens},
+                      {"mfu", last.mfu},
+                      {"peak_bytes", last.peak_bytes},
+                      {"device", describe_device(device)}}
                      .dump()
               << std::endl;
   return 0;

@@ -29,9 +29,10 @@ struct Options {
 
 Options parse(int argc, char** argv) {
   Options options;
-  const std::map<std::string, std::int64_t*> numbers = {{"--rounds", &options.rounds}, {"--steps", &options.steps}, {"--batch", &options.batch},
-                                                        {"--length", &options.length}, {"--hidden", &options.hidden},
-                                                        {"--layers", &options.layers}, {"--vocabulary", &options.vocabulary}};
+  const std::map<std::string, std::int64_t*> numbers = {{"--rounds", &options.rounds},        {"--steps", &options.steps},
+                                                        {"--batch", &options.batch},          {"--length", &options.length},
+                                                        {"--hidden", &options.hidden},        {"--layers", &options.layers},
+                                                        {"--vocabulary", &options.vocabulary}};
   for (int i = 1; i + 1 < argc; i += 2) {
     const std::string key = argv[i];
     if (key == "--device") options.device = argv[i + 1];
@@ -88,13 +89,15 @@ struct Timing {
 };
 
 /// A whole call of unlearn(): the first step is warm-up, the rest is averaged.
-Timing time_once(const Transformer& target, const MethodOptions& method, const Options& options, const UnlearnData& data, Collectives& group) {
+Timing time_once(const Transformer& target, const MethodOptions& method, const Options& options, const UnlearnData& data,
+                 Collectives& group) {
   TrainOptions train;
   train.max_steps = options.steps + 1;
   train.batch_size = train.micro_batch = options.batch;
   const Stopwatch clock;
   std::vector<double> ends;
-  const auto result = unlearn(target, method, train, data, group, [&](const StepReport&) { ends.push_back(clock.seconds()); });
+  const auto result =
+      unlearn(target, method, train, data, group, [&](const StepReport&) { ends.push_back(clock.seconds()); });
   const double step = (ends.back() - ends.front()) / static_cast<double>(options.steps);
   return {step, std::max(0.0, ends.front() - step)};
 }
