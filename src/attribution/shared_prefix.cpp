@@ -158,7 +158,7 @@ class BoundSharedPrefix : public BoundEngine {
         targets.push_back(token.target);
       }
     }
-    const auto values = target_log_probabilities(model_, hidden_UD, hidden_rows, targets);
+    const auto values = chosen_log_probabilities(model_, hidden_UD, hidden_rows, targets);
     auto next = values.begin();
     for (std::size_t a = 0; a < results.size(); ++a) {
       auto& out = results[a].log_probabilities;

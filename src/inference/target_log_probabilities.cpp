@@ -53,7 +53,7 @@ at::Tensor target_log_probabilities(const Transformer& model, const at::Tensor& 
   return at::cat(parts);
 }
 
-std::vector<float> target_log_probabilities(const Transformer& model, const at::Tensor& hidden_RD,
+std::vector<float> chosen_log_probabilities(const Transformer& model, const at::Tensor& hidden_RD,
                                             const std::vector<std::int64_t>& rows, const std::vector<TokenId>& targets,
                                             std::int64_t row_chunk) {
   UNPACT_EXPECT(rows.size() == targets.size() && !rows.empty());

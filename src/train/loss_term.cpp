@@ -76,7 +76,7 @@ at::Tensor target_hidden(const Transformer& model, const ExampleBatch& batch) {
   return model.hidden(batch.tokens_BS, batch.layout).flatten(0, 1).index_select(0, batch.rows_R);
 }
 
-at::Tensor target_log_probabilities(const Transformer& model, const ExampleBatch& batch) {
+at::Tensor example_log_probabilities(const Transformer& model, const ExampleBatch& batch) {
   return kernels::chunked_log_probabilities(target_hidden(model, batch), model.weights().head_VD, batch.targets_R);
 }
 
@@ -91,7 +91,7 @@ std::int64_t example_length(const std::vector<Example>& examples, std::int64_t i
 }
 
 at::Tensor CrossEntropyTerm::sum(const Transformer& model, ExampleIndices indices) const {
-  return -target_log_probabilities(model, make_batch(*examples_, indices, model.device())).sum();
+  return -example_log_probabilities(model, make_batch(*examples_, indices, model.device())).sum();
 }
 
 double CrossEntropyTerm::normalizer(ExampleIndices indices) const { return static_cast<double>(targets(indices)); }

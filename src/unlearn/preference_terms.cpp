@@ -17,7 +17,7 @@ at::Tensor preference_loss(const at::Tensor& margin, double beta) {
 
 /// NLL_theta,i - NLL_ref,i, (B).
 at::Tensor rise_of_nll(const Transformer& model, const ExampleBatch& batch, const at::Tensor& reference_log_p_R1) {
-  return sum_by_example(reference_log_p_R1.squeeze(1) - target_log_probabilities(model, batch), batch);
+  return sum_by_example(reference_log_p_R1.squeeze(1) - example_log_probabilities(model, batch), batch);
 }
 
 at::Tensor targets_by_example(const ExampleBatch& batch) {
@@ -30,7 +30,7 @@ FrozenRows frozen_log_probabilities(const Examples& examples, const Frozen& refe
   FrozenRows::Shape shape{"log-probabilities", {}, 1};
   for (const auto& example : *examples) shape.rows.push_back(example.targets());
   return {examples, shape, reference, [examples](const Transformer& model, ExampleIndices indices) {
-            return target_log_probabilities(model, make_batch(*examples, indices, model.device())).unsqueeze(1);
+            return example_log_probabilities(model, make_batch(*examples, indices, model.device())).unsqueeze(1);
           }};
 }
 
@@ -43,7 +43,7 @@ NpoTerm::NpoTerm(Examples examples, const Frozen& reference, double beta, bool l
 
 at::Tensor NpoTerm::sum(const Transformer& model, ExampleIndices indices) const {
   const auto rows = batch(indices, model);
-  const auto log_p_R = target_log_probabilities(model, rows);
+  const auto log_p_R = example_log_probabilities(model, rows);
   auto rise_R = reference_log_p_.of(indices).squeeze(1) - log_p_R;
   if (!weighting_.is_none()) rise_R = weighting_.balanced(*examples_, indices, log_p_R, rows) * rise_R;
   auto rise_B = sum_by_example(rise_R, rows);
@@ -58,7 +58,7 @@ NpoTokenMeanTerm::NpoTokenMeanTerm(Examples examples, const Frozen& reference, d
 }
 
 at::Tensor NpoTokenMeanTerm::sum(const Transformer& model, ExampleIndices indices) const {
-  const auto log_p_R = target_log_probabilities(model, batch(indices, model));
+  const auto log_p_R = example_log_probabilities(model, batch(indices, model));
   const auto margin = (reference_log_p_.of(indices).squeeze(1) - log_p_R).mean();
   return static_cast<double>(indices.size()) * preference_loss(margin, beta_);
 }
@@ -70,7 +70,7 @@ SimNpoTerm::SimNpoTerm(Examples examples, double beta, double delta, TokenWeight
 
 at::Tensor SimNpoTerm::sum(const Transformer& model, ExampleIndices indices) const {
   const auto rows = batch(indices, model);
-  const auto log_p_R = target_log_probabilities(model, rows);
+  const auto log_p_R = example_log_probabilities(model, rows);
   const auto nll_R = weighting_.is_none() ? -log_p_R : -weighting_.balanced(*examples_, indices, log_p_R, rows) * log_p_R;
   return preference_loss(sum_by_example(nll_R, rows) / targets_by_example(rows) - delta_, beta_);
 }

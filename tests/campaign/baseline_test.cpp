@@ -39,7 +39,7 @@ TEST_F(BaselineOf, ATargetDoesNotDependOnHowItWillBeUnlearned) {
   c.method.name = "npo";
   c.method.forget = "npo";
   c.unlearn.train.epochs = 9;
-  c.train.dtype = "bf16";
+  c.train.dtype = ComputeType::bf16;
   prepare_baseline(session_, c, out_);
   EXPECT_EQ(written_at(file_), written);
 }

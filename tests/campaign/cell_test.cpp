@@ -53,8 +53,8 @@ TEST_F(ACell, IsTheSameWhereverItIsWrittenAndOnWhateverItRuns) {
   run_cell(session_, world_, baseline, c, out_);
   c.run.threads = 7;
   c.run.time_limit = 60;
-  c.train.shard = "gradients";
-  c.method.cache = "none";
+  c.train.shard = Shard::gradients;
+  c.method.cache = FrozenCache::none;
   c.campaign.save_models = true;
   c.attribution.tune_alphas = "0.5";
   EXPECT_TRUE(is_cell_done(baseline, c, out_));

@@ -118,7 +118,7 @@ TEST_F(Resources, AModelToTrainIsMappedUnlessItIsHeldWhole) {
   load_to_train(session_, c, mapped);
   EXPECT_TRUE(mapped.device.has_value());
   EXPECT_EQ(mapped.keeper, 0);
-  c.train.shard = "none";
+  c.train.shard = Shard::none;
   load_to_train(session_, c, whole);
   EXPECT_FALSE(whole.device.has_value());
   EXPECT_EQ(whole.keeper, -1);

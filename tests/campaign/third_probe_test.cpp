@@ -3,6 +3,7 @@
 
 #include "support/shared_folder.hpp"
 #include "support/tiny_language_model.hpp"
+#include "unpact/campaign/cell.hpp"
 #include "unpact/campaign/summary_table.hpp"
 #include "unpact/evaluation/evaluate_cell.hpp"
 #include "unpact/store/campaign_table.hpp"
@@ -75,7 +76,7 @@ TEST_F(ThirdProbe, FlowsToRecordFileAndTable) {
   EXPECT_EQ(read.probes[2].label, "The crib");
   EXPECT_EQ(read.probes[2].kind, ProbeKind::control);
   EXPECT_EQ(read.probes[2].is_right, made.probes[2].is_right);
-  EXPECT_THAT(summary_table({read}), HasSubstr("The crib"));
+  EXPECT_THAT(summary_table(std::vector<CellRecord>{read}), HasSubstr("The crib"));
   collect_campaign(folder.path(), find_cells(folder.path()));
   EXPECT_THAT(summary_table(read_campaign_table(folder.path() / "campaign.h5").finished), HasSubstr("The crib"));
 }

@@ -34,7 +34,7 @@ class UnlearnInputs : public testing::Test {
   void give(const std::string& text, const std::string& forget = "dpo") {
     const auto file = folder_.write("file.txt", text).string();
     c_.method.forget = forget;
-    if (forget != "dpo") c_.method.weighting = "given";
+    if (forget != "dpo") c_.method.weighting = WeightingKind::given;
     (forget == "dpo" ? c_.method.alternates : c_.method.weights_path) = file;
   }
   static std::string answer_of(const Example& example) {

@@ -62,7 +62,8 @@ class BeforeAnythingRuns : public testing::Test {
 
 TEST_F(BeforeAnythingRuns, GoldAnswersAreChecked) {
   questions_[1].gold_answer = {40, 2};  // the model's end token
-  const auto record = refused({}, "end token 2");
+  const EvaluationOptions options;
+  const auto record = refused(options, "end token 2");
   EXPECT_TRUE(record.work.empty() && record.target.answer.empty()) << "no question was asked";
 }
 

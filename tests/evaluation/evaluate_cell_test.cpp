@@ -118,7 +118,7 @@ TEST_F(EvaluateCell, FinishedPagesGiveTheSame) {
 }
 
 TEST_F(EvaluateCell, VerificationIsARowAndAText) {
-  options_.attribution.verify = 2;
+  options_.attribution.settings.verify = 2;
   const auto record = target_on(world_);
   ASSERT_EQ(record.verification.size(), 1U);
   EXPECT_EQ(record.verification[0].model, "target");

@@ -117,7 +117,9 @@ TEST(JudgeTable, SaysWhatEveryJudgeWants) {
     const auto judge = make_judge({.kind = row.name});
     EXPECT_THAT(judge->describe(), testing::StartsWith(row.name));
     EXPECT_TRUE(judge->is_right("B", "B"));
-    if (row.can_stem) EXPECT_THAT(make_judge({.kind = row.name, .stem = true})->describe(), HasSubstr("stemmed"));
+    if (row.can_stem) {
+      EXPECT_THAT(make_judge({.kind = row.name, .stem = true})->describe(), HasSubstr("stemmed"));
+    }
   }
 }
 

@@ -97,8 +97,8 @@ TEST(Scoring, TilesOfTheVocabularyChangeNothing) {
     expect_close(target_log_probabilities(model, hidden_RD, targets_R), by_rows, 4 * kRounding, concat(rows, " rows"));
     const std::vector<std::int64_t> asked_rows = {rows - 1, 0, rows / 2, 0, rows / 2, 5};
     const std::vector<TokenId> asked_tokens = {3000, 0, 349, 2999, 348, 350};
-    expect_close(at::tensor(target_log_probabilities(model, hidden_RD, asked_rows, asked_tokens)),
-                 at::tensor(target_log_probabilities(model, hidden_RD, asked_rows, asked_tokens, 100)), 4 * kRounding,
+    expect_close(at::tensor(chosen_log_probabilities(model, hidden_RD, asked_rows, asked_tokens)),
+                 at::tensor(chosen_log_probabilities(model, hidden_RD, asked_rows, asked_tokens, 100)), 4 * kRounding,
                  "chosen");
   }
 }

@@ -229,7 +229,7 @@ TEST(MethodOverrides, ReplaceOnlyWhatTheySay) {
   EXPECT_EQ(train.learning_rate, 1);
   EXPECT_EQ(train.epochs, 7) << "both on the command line: that of the method";
   EXPECT_EQ(train.batch_size, 3);
-  EXPECT_EQ(train.schedule, "cosine");
+  EXPECT_EQ(name_of_value(train.schedule), "cosine");
   EXPECT_EQ(train.seed, 9U);
   EXPECT_EQ(c.finetune.train.seed, 9U);
 }
@@ -259,7 +259,7 @@ void expect_all(const TrainOptions& o, int number, const std::string& schedule) 
   EXPECT_EQ(o.epochs, number);
   EXPECT_EQ(o.max_steps, number);
   EXPECT_EQ(o.batch_size, number);
-  EXPECT_EQ(o.schedule, schedule);
+  EXPECT_EQ(name_of_value(o.schedule), schedule);
 }
 
 TEST_F(MethodFile, BeatsWhatTheConfigurationSaysForAllMethods) {
@@ -311,7 +311,9 @@ TEST_F(MethodFile, ACampaignPrintsWhatEachMethodRuns) {
                  again = alone.resolve({concat("method.use=", method)});
       EXPECT_EQ(settings_that_affect(cell, Made::cell), settings_that_affect(again, Made::cell))
           << method << " " << testing::PrintToString(more);
-      if (!more.empty()) EXPECT_EQ(again.unlearn.train.epochs, more.front() == "--unlearn.epochs" ? 3 : 4) << method;
+      if (!more.empty()) {
+        EXPECT_EQ(again.unlearn.train.epochs, more.front() == "--unlearn.epochs" ? 3 : 4) << method;
+      }
     }
   }
 }

@@ -58,7 +58,9 @@ TEST(OptionTable, EveryRowHoldsAValueOfItsOwnThatItsTextGivesBack) {
 TEST(OptionTable, DefaultsPassTheirOwnChecks) {
   Configuration c;
   for (const auto& option : option_table(c))
-    if (option.check) EXPECT_NO_THROW(option.check(option)) << option.key;
+    if (option.check) {
+      EXPECT_NO_THROW(option.check(option)) << option.key;
+    }
 }
 
 TEST(Affects, AChangeShowsInExactlyTheTextsOfWhatItAffects) {
@@ -135,7 +137,9 @@ TEST(Affects, PathsAndNamesDecideNothing) {
   Configuration c;
   for (const auto& option : option_table(c))
     for (const auto made : all_made())
-      if (option.role == Role::input_path || option.role == Role::name) EXPECT_FALSE(option.affects.has(made)) << option.key;
+      if (option.role == Role::input_path || option.role == Role::name) {
+        EXPECT_FALSE(option.affects.has(made)) << option.key;
+      }
 }
 
 TEST(OriginsOfInputs, AreNamesPathsAndHowTheTargetWasMade) {

@@ -90,7 +90,7 @@ TEST(MakeBatch, WithoutTargetsIsEmptyButWhole) {
   const std::int64_t index = 0;
   const auto batch = make_batch(examples, {&index, 1}, at::kCPU);
   EXPECT_EQ(batch.rows_R.numel(), 0);
-  EXPECT_EQ(target_log_probabilities(tiny_transformer(1), batch).numel(), 0);
+  EXPECT_EQ(example_log_probabilities(tiny_transformer(1), batch).numel(), 0);
 }
 
 TEST(TargetLogProbabilities, AreThoseOfEveryExampleAlone) {
@@ -99,8 +99,8 @@ TEST(TargetLogProbabilities, AreThoseOfEveryExampleAlone) {
   const std::vector<std::int64_t> all = {0, 1, 2, 3, 4, 5};
   std::vector<at::Tensor> alone;
   for (const auto index : all)
-    alone.push_back(target_log_probabilities(model, make_batch(*examples, {&index, 1}, at::kCPU)));
-  expect_close(target_log_probabilities(model, make_batch(*examples, all, at::kCPU)), at::cat(alone), 1e-5, "log p");
+    alone.push_back(example_log_probabilities(model, make_batch(*examples, {&index, 1}, at::kCPU)));
+  expect_close(example_log_probabilities(model, make_batch(*examples, all, at::kCPU)), at::cat(alone), 1e-5, "log p");
 }
 
 }  // namespace

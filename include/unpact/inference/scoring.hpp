@@ -29,7 +29,7 @@ at::Tensor target_log_probabilities(const Transformer& model, const at::Tensor& 
 
 /// The same where a row may be asked for several targets, or for none: value i belongs to hidden row rows[i] and
 /// targets[i]. Each row's logits are computed once. On the host.
-std::vector<float> target_log_probabilities(const Transformer& model, const at::Tensor& hidden_RD,
+std::vector<float> chosen_log_probabilities(const Transformer& model, const at::Tensor& hidden_RD,
                                             const std::vector<std::int64_t>& rows, const std::vector<TokenId>& targets,
                                             std::int64_t row_chunk = 0);
 

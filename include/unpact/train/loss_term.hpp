@@ -75,7 +75,7 @@ ExampleBatch make_batch(const std::vector<Example>& examples, ExampleIndices ind
 at::Tensor target_hidden(const Transformer& model, const ExampleBatch& batch);
 
 /// log p of every target, (R), float32, differentiable.
-at::Tensor target_log_probabilities(const Transformer& model, const ExampleBatch& batch);
+at::Tensor example_log_probabilities(const Transformer& model, const ExampleBatch& batch);
 
 /// Number of targets in these examples.
 std::int64_t count_targets(const std::vector<Example>& examples, ExampleIndices indices);
