@@ -10,7 +10,7 @@ transformers = pytest.importorskip("transformers")
 
 BUILD = Path(os.environ.get("UNPACT_BUILD_DIR", Path(__file__).parents[2] / "build" / "default"))
 FIXTURES = Path(os.environ.get("UNPACT_FIXTURES", BUILD / "fixtures")) / "parity"
-PROGRAM = BUILD / "tests" / "model_tests"
+PROGRAM = BUILD / "tests" / "checkpoint_tests"
 
 MODELS = sorted(path.stem for path in FIXTURES.glob("*.safetensors") if (FIXTURES / path.stem).is_dir()) or ["llama_grouped"]
 
