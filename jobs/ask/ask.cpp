@@ -213,6 +213,32 @@ Printed answer_item(const Asked& asked, std::uint64_t item, const std::vector<La
   }
 }
 
+/// The questions on every rank: standard input reaches one rank only.
+std::vector<Asked> input_of_all(const Communicator& world, const AskOptions& options) {
+  std::vector<Asked> asked;
+  if (options.input != "-" || world.is_root()) asked = read_input(options);
+  if (options.input != "-" || world.size() == 1) return asked;
+  Json shared = Json::array();
+  for (const auto& item : asked) shared.push_back({item.prompt, item.answer, item.error, item.line});
+  const auto received = Json::parse(world.broadcast(shared.dump(-1, ' ', false, Json::error_handler_t::replace), 0));
+  asked.clear();
+  for (const auto& item : received) asked.push_back({item[0], item[1], item[2], item[3]});
+  return asked;
+}
+
+/// The target, and the unlearned model beside it where one is given.
+std::vector<LanguageModel> models_to_ask(const Session& session, const Configuration& c) {
+  std::vector<LanguageModel> models;
+  models.push_back(load_language_model(c.model.path, c.prompt.resolve(), session.device()));
+  if (!c.ask.unlearned.empty()) {
+    models.push_back(load_language_model(c.ask.unlearned, c.prompt.resolve(), session.device()));
+    UNPACT_VALIDATE(models[0].tokenizer->checksum() == models[1].tokenizer->checksum(),
+                    "the two models have different tokenizers", "their contributions belong to different tokens",
+                    "give the unlearned model that came from this target");
+  }
+  return models;
+}
+
 }  // namespace
 
 ExitCode run_ask(const Communicator& world, const CommandLine&, const Configuration& c) {
@@ -222,24 +248,8 @@ ExitCode run_ask(const Communicator& world, const CommandLine&, const Configurat
   require_token_removal(c, "ask");
   if (c.ask.json) log::keep_stdout_for_data();
   const Session session(world, c.run);
-  std::vector<LanguageModel> models;
-  models.push_back(load_language_model(c.model.path, c.prompt.resolve(), session.device()));
-  if (!c.ask.unlearned.empty()) {
-    models.push_back(load_language_model(c.ask.unlearned, c.prompt.resolve(), session.device()));
-    UNPACT_VALIDATE(models[0].tokenizer->checksum() == models[1].tokenizer->checksum(),
-                    "the two models have different tokenizers", "their contributions belong to different tokens",
-                    "give the unlearned model that came from this target");
-  }
-  // Standard input reaches one rank only.
-  std::vector<Asked> asked;
-  if (c.ask.input != "-" || world.is_root()) asked = read_input(c.ask);
-  if (c.ask.input == "-" && world.size() > 1) {
-    Json shared = Json::array();
-    for (const auto& item : asked) shared.push_back({item.prompt, item.answer, item.error, item.line});
-    const auto received = Json::parse(world.broadcast(shared.dump(-1, ' ', false, Json::error_handler_t::replace), 0));
-    asked.clear();
-    for (const auto& item : received) asked.push_back({item[0], item[1], item[2], item[3]});
-  }
+  const auto models = models_to_ask(session, c);
+  const auto asked = input_of_all(world, c.ask);
   Attributing attributing{
       make_attribution_method(c.attribution.method, c.attribution.settings, c.run.seed, *models[0].tokenizer), {}};
   for (const auto& model : models) {
