@@ -22,7 +22,8 @@ template <class Compute>
 using SharedResults = std::invoke_result_t<const Compute&, std::size_t, std::size_t>;
 
 /// Runs this rank's part, tells every rank of a failure, and gives each rank the bytes of all, in rank order. Collective.
-/// An exception on one rank is rethrown on every rank as RuntimeFailure or UserError with its message.
+/// An exception on one rank is one on every rank (fail_together): a rank that failed throws its own, the others that of the
+/// first that failed.
 std::vector<std::string> run_everywhere(const Communicator& group, const std::function<std::string()>& run_own);
 
 /// The results of every rank, in rank order; errors as in run_everywhere(), on one rank as they are. Collective.
