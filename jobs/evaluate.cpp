@@ -1,16 +1,55 @@
 #include <filesystem>
+#include <optional>
 
 #include "jobs/job_table.hpp"
 #include "unpact/campaign/cell.hpp"
+#include "unpact/campaign/make_once.hpp"
 #include "unpact/campaign/summary_table.hpp"
 #include "unpact/campaign/unlearned_folder.hpp"
+#include "unpact/comm/fail_together.hpp"
 #include "unpact/core/clock.hpp"
 #include "unpact/core/log.hpp"
 #include "unpact/store/cell_file.hpp"
+#include "unpact/store/cell_places.hpp"
 #include "unpact/store/collect.hpp"
 
 namespace unpact {
 namespace fs = std::filesystem;
+
+namespace {
+
+/// Another model of the same method gets a name of its own: the cell of the first is kept.
+void name_apart(Configuration& c) {
+  const fs::path folder = c.run.output;
+  const auto has_other_model = [&] {
+    const auto file = cell_file(folder, cell_id(c));
+    if (!fs::exists(file)) return false;
+    try {
+      return read_cell_file(file).provenance.resolved_configuration.find(c.evaluate.checksum) == std::string::npos;
+    } catch (const UserError&) {
+      return false;  // damaged: made again
+    }
+  };
+  constexpr std::size_t kShortChecksum = 8;
+  if (has_other_model()) c.method.name += "-" + c.evaluate.checksum.substr(0, kShortChecksum);
+}
+
+/// The claim on the cell. On the root; @throws UserError where another job makes the same.
+std::optional<Claim> claim_cell(Claims& claims, const std::string& id) {
+  auto claim = claims.take(id);
+  const auto holder = claim ? std::nullopt : claims.holder(id);
+  UNPACT_VALIDATE(claim, concat("the cell ", id, " is being made by another job"),
+                  holder ? holder->describe() : "its claim cannot be read", "wait for it, or choose another --output");
+  return claim;
+}
+
+void collect(const CellRecord& record, const fs::path& folder) {
+  collect_campaign(folder, find_cells(folder));
+  log::info(concat("\n", summary_table({record})));
+  log::info(concat("Results: ", (folder / "campaign.h5").string()));
+}
+
+}  // namespace
 
 ExitCode run_evaluate(const Communicator& world, const CommandLine&, const Configuration& given) {
   auto c = given;
@@ -20,21 +59,22 @@ ExitCode run_evaluate(const Communicator& world, const CommandLine&, const Confi
   const Session session(world, c.run);
   session.open_output(c.run.output);
   describe_unlearned(c);
+  if (session.is_root()) name_apart(c);
+  c.method.name = world.broadcast(c.method.name, 0);
+  auto claims = claims_of_job(world, c.run.output, c.campaign);
+  std::optional<Claim> claim;
+  fail_together(world, [&] { if (session.is_root()) claim = claim_cell(claims, cell_id(c)); }, Telling::error_alone);
   const auto unlearned = load_language_model(c.evaluate.unlearned, c.prompt.resolve(), session.device());
-  const auto baseline = prepare_baseline(session, c, c.run.output);
+  const auto baseline = prepare_baseline(session, c, c.run.output, &claims);
   UNPACT_VALIDATE(unlearned.tokenizer->checksum() == baseline.target.tokenizer->checksum(),
                   "the two models have different tokenizers", "their contributions belong to different tokens",
                   "give the unlearned model that came from this target");
   auto pages = pages_of_cell(world, baseline, unlearned, c, c.run.output);
   auto record = compare_with_baseline(session, world, baseline, unlearned, c, pages);
   record.provenance.ended = utc_now();
-  write_cell_file(world, cell_file(c.run.output, record.id), record);
+  file_cell(world, c.run.output, record);
   pages.remove();
-  if (session.is_root()) {
-    collect_campaign(c.run.output, find_cells(c.run.output));
-    log::info(concat("\n", summary_table({record})));
-    log::info(concat("Results: ", (fs::path(c.run.output) / "campaign.h5").string()));
-  }
+  if (session.is_root()) collect(record, c.run.output);
   world.barrier();
   return ExitCode::done;
 }

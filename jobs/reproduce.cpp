@@ -1,11 +1,15 @@
-#include <algorithm>
+#include <set>
 
 #include "jobs/job_table.hpp"
 #include "unpact/campaign/cell.hpp"
+#include "unpact/campaign/cell_runner.hpp"
+#include "unpact/campaign/make_once.hpp"
 #include "unpact/campaign/plan.hpp"
 #include "unpact/campaign/resources.hpp"
 #include "unpact/campaign/summary_table.hpp"
-#include "unpact/comm/work_queue.hpp"
+#include "unpact/comm/agreement.hpp"
+#include "unpact/comm/fail_together.hpp"
+#include "unpact/comm/notice.hpp"
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/clock.hpp"
 #include "unpact/core/error.hpp"
@@ -14,6 +18,7 @@
 #include "unpact/core/stop.hpp"
 #include "unpact/store/cell_file.hpp"
 #include "unpact/store/collect.hpp"
+#include "unpact/train/training_checkpoint.hpp"
 
 namespace unpact {
 namespace fs = std::filesystem;
@@ -24,11 +29,16 @@ class Campaign {
   Campaign(const Communicator& world, const CommandLine& line)
       : configuration_(line.resolve()), configuration_text_(line.printed()), plan_(make_plan(line, configuration_.campaign)),
         group_(split_groups(world, configuration_.campaign.ranks_per_cell)), session_(world, configuration_.run),
-        folder_(configuration_.run.output) {
+        folder_(configuration_.run.output), agreement_(world), leave_off_(world) {
     check_training_device(configuration_.train, session_.device());
     for (const auto& pair : plan_)
       if (!pair.configuration.model.path.empty()) require_one_model(pair.configuration.model.path);
     session_.open_output(configuration_.run.output);
+    claims_.emplace(claims_of_job(world, folder_, configuration_.campaign));
+    for (const auto& pair : plan_)
+      for (const auto& cell : pair.cells)
+        planned_.push_back({cell_id(cell), cell.model.name, cell.dataset.name, cell.method.name,
+                            static_cast<std::int64_t>(cell.run.seed), cell_file(folder_, cell_id(cell))});
   }
 
   ExitCode run() {
@@ -36,72 +46,104 @@ class Campaign {
     log::info(concat("unpact campaign in ", folder_.string(), ": ", session_.world().size(), " rank(s), ",
                      configuration_.campaign.ranks_per_cell, " a cell, on ", session_.devices().front()));
     if (session_.is_root()) write_file_atomically(folder_ / "campaign.ini", configuration_text_);
-    for (const auto& pair : plan_)
-      if (session_.world().max(stopped_) == 0) run_pair(pair);
-    finish(clock.seconds());
-    if (session_.world().max(stopped_) > 0) {
-      log::info("Stopped before the end of the campaign: start the same command again");
-      return ExitCode::requeue;
+    std::size_t first = 0;
+    for (const auto& pair : plan_) {
+      if (session_.world().max(std::int64_t{stopped_}) > 0) break;
+      try_pair(pair, first);
+      first += pair.cells.size();
     }
-    const auto failed = session_.world().sum(failed_);
-    return failed > 0 ? ExitCode::failure : ExitCode::done;
+    return finish(clock.seconds());
   }
 
  private:
-  /// All cells of one model and dataset: the baseline by everybody, then the cells by groups.
-  void run_pair(const Pair& pair) {
-    for (const auto& cell : pair.cells)
-      planned_.push_back({cell_id(cell), cell.model.name, cell.dataset.name, cell.method.name,
-                          static_cast<std::int64_t>(cell.run.seed), cell_file(folder_, cell_id(cell))});
-    const auto baseline = prepare_baseline(session_, pair.configuration, folder_);
-    SharedWorkQueue queue(session_.world(), static_cast<std::int64_t>(pair.cells.size()));
-    while (!wants_to_stop()) {
-      const auto next = queue.next(group_);
-      if (!next) break;
-      run_one(baseline, pair.cells[static_cast<std::size_t>(*next)]);
+  /// A pair whose baseline fails loses its cells; the other pairs go on. @param first of its cells in the plan.
+  void try_pair(const Pair& pair, std::size_t first) {
+    std::optional<Baseline> baseline;
+    const auto prepare = [&] {
+      try {
+        baseline = prepare_baseline(session_, pair.configuration, folder_, &*claims_);
+      } catch (const StoppedAtCheckpoint& stopped) {
+        if (session_.is_root()) log::warn(stopped.what());
+        stopped_ = true;
+      }
+    };
+    if (plan_.size() == 1) {
+      prepare();  // when it fails, nothing else can go on
+    } else if (const auto end = agreement_.run(prepare); end.error) {
+      if (!end.together) std::rethrow_exception(end.error);
+      return lose_pair(pair, first, end.error);
     }
-    if (stopped_ > 0 && group_.is_root()) queue.close();  // the other groups finish the cell at hand
+    if (stopped_) return;
+    for (std::size_t i = 0; i < pair.cells.size(); ++i)
+      planned_[first + i].fingerprint = fingerprint_of_cell(*baseline, pair.cells[i]);
+    if (session_.is_root()) write_plan(folder_, planned_);
+    run_cells(*baseline, pair.cells);
+  }
+
+  void lose_pair(const Pair& pair, std::size_t first, const std::exception_ptr& thrown) {
+    std::string note;
+    try {
+      std::rethrow_exception(thrown);
+    } catch (const std::exception& error) {
+      note = concat("its target failed: ", one_line(error));
+    }
+    if (session_.is_root())
+      log::warn(concat(pair.cells.size(), " cell(s) of ", pair.configuration.model.name, " and ",
+                       pair.configuration.dataset.name, " have no result: ", note));
+    for (std::size_t i = 0; i < pair.cells.size(); ++i) planned_[first + i].note = note;
+  }
+
+  void run_cells(const Baseline& baseline, const std::vector<Configuration>& cells) {
+    CellRunner runner(session_, group_, &*claims_, folder_, configuration_.campaign.retry_failed,
+                      [this] { return wants_to_stop(); });
+    runner.run(baseline, cells);
+    stopped_ = stopped_ || runner.stopped();
+    if (stopped_) leave_off_.raise();  // the other groups finish the cell at hand
+    held_.insert(runner.held().begin(), runner.held().end());
     session_.world().barrier();
   }
 
-  /// Asked between cells; inside of one, the training looks for itself.
+  /// Asked between cells; inside of one, the work looks for itself.
   bool wants_to_stop() {
     constexpr double kReserve = 60;  // seconds: less is not worth beginning a cell
-    stopped_ = std::max(stopped_, group_.max(std::int64_t{stop_wanted(kReserve) ? 1 : 0}));
-    return stopped_ > 0;
+    const bool own = stop_wanted(kReserve) || leave_off_.is_raised();
+    stopped_ = stopped_ || group_.max(std::int64_t{own}) > 0;
+    return stopped_;
   }
 
-  void run_one(const Baseline& baseline, const Configuration& cell) {
-    const auto id = cell_id(cell);
-    const bool done = group_.is_root() && is_cell_done(baseline, cell, folder_);
-    if (group_.broadcast(done ? "yes" : "no", 0) == "yes") {
-      log::info(concat("Cell ", id, " is finished already"));
-      return;
-    }
-    log::info(concat("Cell ", id));
-    const Stopwatch clock;
-    try {
-      run_cell(session_, group_, baseline, cell, folder_);
-      log::detail(concat("cell ", id, " took ", format_duration(clock.seconds())));
-    } catch (const StoppedAtCheckpoint& stopped) {
-      if (group_.is_root()) log::warn(concat("cell ", id, ": ", stopped.what()));
-      stopped_ = 1;
-    } catch (const TrainingDiverged& error) {
-      // The method wrecked itself; the other cells are still worth having.
-      if (group_.is_root()) log::warn(concat("cell ", id, " has no result: ", error.what()));
-      failed_ += group_.is_root();
-    }
+  /// Collects and says how it ended; the same on every rank.
+  ExitCode finish(double seconds) {
+    const bool stopped = session_.world().max(std::int64_t{stopped_}) > 0;
+    const auto held = held_by_others();
+    auto code = ExitCode::done;
+    const auto collect = [&] {
+      if (!session_.is_root()) return;
+      write_plan(folder_, planned_);
+      const auto summary = collect_campaign(folder_, planned_);
+      say_results(summary, seconds);
+      if (summary.failed + summary.broken > 0 || summary.missing > held.size()) code = ExitCode::failure;
+    };
+    fail_together(session_.world(), collect, Telling::error_alone);
+    session_.world().broadcast_bytes(&code, sizeof code, 0);
+    if (!held.empty()) log::info(concat(held.size(), " cell(s) are left to other jobs in this folder: the last of them collects"));
+    if (!stopped) return code;
+    log::info("Stopped before the end of the campaign: start the same command again");
+    return ExitCode::requeue;
   }
 
-  void finish(double seconds) {
-    if (!session_.is_root()) return;
-    const auto summary = collect_campaign(folder_, planned_);
+  /// The cells that no group of this job has, because other jobs do; the same on every rank.
+  std::set<std::string> held_by_others() const {
+    std::set<std::string> all;
+    for (const auto& ids : session_.world().all_gather(join({held_.begin(), held_.end()}, ",")))
+      for (const auto& id : split_list(ids)) all.insert(id);
+    return all;
+  }
+
+  void say_results(const CollectSummary& summary, double seconds) const {
     std::vector<CellRecord> records;
-    for (const auto& cell : planned_)
-      if (fs::exists(cell.file)) records.push_back(read_cell_file(cell.file));
+    for (const auto& file : summary.finished_files) records.push_back(read_cell_file(file));
     log::info(concat("\n", summary_table(records)));
-    log::info(concat(summary.finished, " cell(s) finished, ", summary.missing, " missing, ", summary.broken, " broken, in ",
-                     format_duration(seconds)));
+    log::info(concat(summary.describe(), ", in ", format_duration(seconds)));
     log::info(concat("Results: ", (folder_ / "campaign.h5").string(), "\nReport:  python -m unpact_results report ",
                      folder_.string(), "  (writes ", (folder_ / "report.html").string(), ")"));
   }
@@ -112,8 +154,12 @@ class Campaign {
   Communicator group_;
   Session session_;
   fs::path folder_;
+  Agreement agreement_;
+  Notice leave_off_;
+  std::optional<Claims> claims_;
   std::vector<PlannedCell> planned_;
-  std::int64_t failed_ = 0, stopped_ = 0;
+  std::set<std::string> held_;  ///< cells that this group has left to other jobs
+  bool stopped_ = false;
 };
 
 }  // namespace

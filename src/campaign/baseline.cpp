@@ -1,7 +1,11 @@
 #include "unpact/campaign/baseline.hpp"
 
+#include <optional>
+
 #include "provenance.hpp"
+#include "unpact/campaign/make_once.hpp"
 #include "unpact/campaign/resources.hpp"
+#include "unpact/comm/fail_together.hpp"
 #include "unpact/core/clock.hpp"
 #include "unpact/core/log.hpp"
 #include "unpact/data/load_dataset.hpp"
@@ -9,6 +13,7 @@
 #include "unpact/evaluation/evaluate_cell.hpp"
 #include "unpact/evaluation/finished_pages.hpp"
 #include "unpact/store/cell_file.hpp"
+#include "unpact/store/cell_places.hpp"
 
 namespace unpact {
 namespace fs = std::filesystem;
@@ -22,35 +27,44 @@ Configuration without_method(Configuration c) {
   return c;
 }
 
+/// Answers and contributions of the target, in its file.
+void ask_target(const Session& session, const Configuration& c, const fs::path& file, const fs::path& unfinished,
+                Baseline& baseline) {
+  log::info(concat("Asking the target ", baseline.questions.size(), " questions"));
+  const auto fingerprint = fingerprint_of(baseline.record.provenance);
+  FinishedPages pages(session.world(), unfinished, fingerprint);
+  evaluate_target(session.world(), baseline.target, baseline.questions, c.evaluation_options(), &pages, baseline.record);
+  baseline.record.provenance.ended = utc_now();
+  fail_together(session.world(), [&] { if (session.is_root()) keep_other_baseline(file, fingerprint); });
+  write_cell_file(session.world(), file, baseline.record);
+  pages.remove();
+}
+
 }  // namespace
 
-Baseline prepare_baseline(const Session& session, const Configuration& c, const fs::path& folder) {
+Baseline prepare_baseline(const Session& session, const Configuration& c, const fs::path& folder, Claims* claims) {
   const auto base = without_method(c);
   auto dataset = load_dataset(c.dataset);
   check_questions(c.judge, dataset, static_cast<std::size_t>(c.dataset.limit));  // before a target is made
   auto checksum = dataset_checksum(dataset);
   const auto name = file_safe(concat(c.model.name, "__", c.dataset.name));
-  auto target = prepare_model(session, c, dataset, folder / "models" / name);
+  auto target = prepare_model(session, c, dataset, folder / "models" / name, claims);
   auto questions = ask_questions(dataset, *target.tokenizer, target.prompt_template,
                                  static_cast<std::size_t>(c.prompt.examples), static_cast<std::size_t>(c.dataset.limit));
   for (auto& asked : questions) asked.unit = c.attribution.settings.unit;
   Baseline baseline{std::move(target), std::move(dataset), std::move(questions), std::move(checksum), {}};
   baseline.record = start_record(session, session.world(), baseline, base, Made::baseline);
-  const auto file = folder / "baselines" / (name + ".h5");
+  const auto fingerprint = fingerprint_of(baseline.record.provenance);
+  baseline.record.provenance.baseline_fingerprint = fingerprint;
   const auto unfinished = folder / "baselines" / (name + ".unfinished");
-  const bool done = session.is_root() && is_finished_cell(file, fingerprint_of(baseline.record.provenance));
-  if (done) fs::remove_all(unfinished);  // of a job that was killed at its very end
-  if (session.world().broadcast(done ? "yes" : "no", 0) == "yes") {
-    log::info(concat("Using the target's answers and contributions in ", file.string()));
-    baseline.record = read_cell_file(file);
-    return baseline;
-  }
-  log::info(concat("Asking the target ", baseline.questions.size(), " questions"));
-  FinishedPages pages(session.world(), unfinished, fingerprint_of(baseline.record.provenance));
-  evaluate_target(session.world(), baseline.target, baseline.questions, base.evaluation_options(), &pages, baseline.record);
-  baseline.record.provenance.ended = utc_now();
-  write_cell_file(session.world(), file, baseline.record);
-  pages.remove();
+  std::optional<fs::path> found;
+  const auto is_done = [&] { return (found = find_baseline(folder, fingerprint)).has_value(); };
+  const auto ask = [&] { ask_target(session, base, folder / "baselines" / (name + ".h5"), unfinished, baseline); };
+  if (make_once(session.world(), claims, "baseline." + name, is_done, ask)) return baseline;
+  if (found) fs::remove_all(unfinished);  // of a job that was killed at its very end
+  const fs::path file = session.world().broadcast(found.value_or(fs::path()).string(), 0);
+  log::info(concat("Using the target's answers and contributions in ", file.string()));
+  baseline.record = read_cell_file(file);
   return baseline;
 }
 

@@ -7,6 +7,7 @@
 #include "unpact/campaign/fingerprints.hpp"
 #include "unpact/campaign/unlearn_inputs.hpp"
 #include "unpact/campaign/unlearned_folder.hpp"
+#include "unpact/comm/fail_together.hpp"
 #include "unpact/core/checksum.hpp"
 #include "unpact/core/clock.hpp"
 #include "unpact/core/error.hpp"
@@ -15,6 +16,7 @@
 #include "unpact/evaluation/evaluate_cell.hpp"
 #include "unpact/evaluation/stage_meter.hpp"
 #include "unpact/store/cell_file.hpp"
+#include "unpact/store/cell_places.hpp"
 #include "unpact/train/step_note.hpp"
 #include "unpact/train/training_checkpoint.hpp"
 
@@ -42,11 +44,9 @@ std::string cell_id(const Configuration& c) {
   return file_safe(concat(c.model.name, "__", c.dataset.name, "__", c.method.name, "__seed", c.run.seed));
 }
 
-fs::path cell_file(const fs::path& folder, const std::string& id) { return folder / "cells" / (id + ".h5"); }
-
 bool is_cell_done(const Baseline& baseline, const Configuration& c, const fs::path& folder) {
   const auto id = cell_id(c);
-  const bool done = is_finished_cell(cell_file(folder, id), fingerprint_of_cell(baseline, c));
+  const bool done = find_finished_cell(folder, id, fingerprint_of_cell(baseline, c)).has_value();
   if (done) fs::remove_all(unfinished_folder(folder, id));  // of a job that was killed at its very end
   return done;
 }
@@ -64,8 +64,17 @@ CellRecord compare_with_baseline(const Session& session, const Communicator& gro
   record.target = baseline.record.target;
   record.verification = baseline.record.verification;
   record.noise_floor = baseline.record.noise_floor;
+  record.provenance.baseline_fingerprint = fingerprint_of(baseline.record.provenance);
   evaluate_unlearned(group, unlearned, baseline.questions, c.evaluation_options(), &pages, record);
   return record;
+}
+
+void file_cell(const Communicator& group, const fs::path& folder, const CellRecord& record) {
+  fail_together(group, [&] {
+    if (group.is_root()) keep_other_cell(folder, record.id, fingerprint_of(record.provenance));
+  });
+  write_cell_file(group, cell_file(folder, record.id), record);
+  if (group.is_root()) remove_failed_cell(folder, record.id);
 }
 
 CellRecord run_cell(const Session& session, const Communicator& group, const Baseline& baseline, const Configuration& c,
@@ -73,7 +82,10 @@ CellRecord run_cell(const Session& session, const Communicator& group, const Bas
   const auto started = utc_now();
   const StageMeter unlearning(group, session.device());
   const auto collectives = make_collectives(group, session.device());
-  auto data = unlearn_data(c, baseline.dataset, *baseline.target.tokenizer, baseline.target.prompt_template);
+  UnlearnData data;
+  fail_together(group, [&] {
+    data = unlearn_data(c, baseline.dataset, *baseline.target.tokenizer, baseline.target.prompt_template);
+  });
   const auto& provenance = baseline.record.provenance;
   data.target_fingerprint = provenance.model_checksum;
   auto options = c.unlearn_training();
@@ -98,9 +110,11 @@ CellRecord run_cell(const Session& session, const Communicator& group, const Bas
   record.work.insert(record.work.begin(), cost);
   record.provenance.started = started;
   record.provenance.ended = utc_now();
-  if (c.campaign.save_models && group.is_root())
-    save_unlearned(folder / "models" / record.id, unlearned, c, record.provenance.model_checksum);
-  write_cell_file(group, cell_file(folder, record.id), record);
+  fail_together(group, [&] {
+    if (c.campaign.save_models && group.is_root())
+      save_unlearned(folder / "models" / record.id, unlearned, c, record.provenance.model_checksum);
+  });
+  file_cell(group, folder, record);
   pages.remove();
   if (group.is_root()) remove_training_checkpoints(training_folder);
   return record;

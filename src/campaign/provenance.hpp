@@ -15,7 +15,4 @@ std::string file_safe(std::string name);
 CellRecord start_record(const Session& session, const Communicator& group, const Baseline& baseline,
                         const Configuration& configuration, Made made);
 
-/// The fingerprint that a cell's file will have.
-std::string fingerprint_of_cell(const Baseline& baseline, const Configuration& configuration);
-
 }  // namespace unpact

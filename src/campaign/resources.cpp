@@ -1,6 +1,7 @@
 #include "unpact/campaign/resources.hpp"
 
 #include "unpact/campaign/fingerprints.hpp"
+#include "unpact/campaign/make_once.hpp"
 #include "unpact/evaluation/phrasings.hpp"
 #include "unpact/train/step_note.hpp"
 #include "unpact/core/atomic_file.hpp"
@@ -173,17 +174,16 @@ void finetune_into(const Session& session, const Configuration& c, const Dataset
   make_target(session, c, dataset, folder, target_fingerprint(session, c, dataset_checksum(dataset)));
 }
 
-LanguageModel prepare_model(const Session& session, const Configuration& c, const Dataset& dataset, const fs::path& folder) {
+LanguageModel prepare_model(const Session& session, const Configuration& c, const Dataset& dataset, const fs::path& folder,
+                            Claims* claims) {
   if (!c.model.make_target && !c.model.path.empty())
     return load_language_model(c.model.path, c.prompt.resolve(), session.device());
   // The root decides for all: another rank may see the folder late on a network file system.
   const auto fingerprint = target_fingerprint(session, c, dataset_checksum(dataset));
-  const auto made = session.world().broadcast(session.is_root() && is_made(folder, fingerprint) ? "yes" : "no", 0);
-  if (made == "yes") {
-    log::info(concat("Using the target model in ", folder.string()));
-  } else {
-    make_target(session, c, dataset, folder, fingerprint);
-  }
+  const auto made = make_once(
+      session.world(), claims, "target." + folder.filename().string(), [&] { return is_made(folder, fingerprint); },
+      [&] { make_target(session, c, dataset, folder, fingerprint); });
+  if (!made) log::info(concat("Using the target model in ", folder.string()));
   return load_language_model(folder, c.prompt.resolve(), session.device());
 }
 

@@ -38,6 +38,8 @@ void install_stop_signal() {
   sigaction(SIGUSR1, &action, nullptr);
 }
 
+void request_stop() { stop_signal = 1; }
+
 void set_time_limit(double limit_seconds) {
   end_time = slurm_end();
   if (limit_seconds > 0) end_time = std::min(end_time, seconds_since_1970(process_start) + limit_seconds);

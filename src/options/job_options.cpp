@@ -9,6 +9,9 @@ void add_campaign(OptionTable& t, CampaignOptions& c) {
   t.push_back({"campaign.methods", "names of methods/*.ini", &c.methods, kNothing});
   t.push_back({"campaign.seeds", "seeds, separated by commas", &c.seeds, kNothing});
   t.push_back({"campaign.ranks_per_cell", "ranks that work on one cell", &c.ranks_per_cell, kNothing, positive()});
+  t.push_back({"campaign.retry_failed", "try cells once more that are recorded as failed", &c.retry_failed, kNothing});
+  t.push_back({"campaign.stale_after", "seconds without a sign of life after which another job's work is taken over",
+               &c.stale_after, kNothing, positive()});
   t.push_back({"campaign.save_models", "keep the unlearned models' weights", &c.save_models, kNothing});
 }
 

@@ -24,7 +24,7 @@ const std::map<std::string, std::string>& aliases() {
 }
 
 /// Options that are no settings: what the program itself shall do.
-const std::vector<std::string> kSwitches = {"help", "print-config", "json", "tune", "dry-run"};
+const std::vector<std::string> kSwitches = {"help", "print-config", "json", "tune", "dry-run", "retry-failed"};
 
 constexpr const char* kChoicePrefix = "choice.";
 const std::vector<std::string> kChoiceKinds = {"models", "datasets", "methods"};
@@ -144,6 +144,8 @@ OptionSources::OptionSources(const std::string& job, const std::vector<std::stri
   };
   for (const auto& name : {"help", "print-config"}) take(name);
   if (const auto dry = take("dry-run")) given_.try_emplace("run.dry_run", OptionValue{*dry, "on the command line", {}});
+  if (const auto retry = take("retry-failed"))
+    given_.try_emplace("campaign.retry_failed", OptionValue{*retry, "on the command line", {}});
   if (const auto json = take("json"))
     given_.try_emplace(job == "inspect" ? "inspect.json" : "ask.json", OptionValue{*json, "on the command line", {}});
   if (const auto tune = take("tune")) given_.try_emplace("attribution.tune", OptionValue{*tune, "on the command line", {}});

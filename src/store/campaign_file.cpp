@@ -6,6 +6,7 @@
 
 #include "unpact/core/clock.hpp"
 #include "unpact/core/json.hpp"
+#include "unpact/core/text.hpp"
 #include "schema.hpp"
 #include "writer.hpp"
 
@@ -46,8 +47,10 @@ void write_status(hdf5::Writer& file, const std::vector<CellStatus>& states) {
   table.column("file", "file, relative to this one", states, [](const S& s) { return s.relative_file; });
   table.column(
       "state", "state of the cell", states, [](const S& s) { return static_cast<std::uint8_t>(s.state); }, "1",
-      "finished missing broken");
+      join(names_of<CellState>(), " "));
   table.column("sha256", "SHA-256 of the file", states, [](const S& s) { return s.sha256; });
+  table.column("fingerprint", "fingerprint that its results must have", states,
+               [](const S& s) { return s.cell.fingerprint; });
   table.column("reason", "why the cell is not finished", states, [](const S& s) { return s.reason; });
 }
 
@@ -126,6 +129,8 @@ void write_campaign_content(const std::filesystem::path& path, const std::vector
   file.attribute("finished", count(states, CellState::finished));
   file.attribute("missing", count(states, CellState::missing));
   file.attribute("broken", count(states, CellState::broken));
+  file.attribute("failed", count(states, CellState::failed));
+  file.attribute("other", count(states, CellState::other));
   file.attribute("probes", probes_of(metrics));
   file.group("/cells");
   for (const auto& status : states)

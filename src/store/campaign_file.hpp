@@ -4,11 +4,13 @@
 #include <vector>
 
 #include "campaign_metrics.hpp"
+#include "unpact/core/enumeration.hpp"
 #include "unpact/store/collect.hpp"
 
 namespace unpact {
 
-enum class CellState : std::uint8_t { finished = 0, missing = 1, broken = 2 };
+enum class CellState : std::uint8_t { finished, missing, broken, failed, other };
+UNPACT_ENUMERATION(CellState, "finished", "missing", "broken", "failed", "other");
 
 /// A planned cell as it was found.
 struct CellStatus {

@@ -86,9 +86,10 @@ void read_unfinished(const hdf5::Reader& file, CampaignTable& table) {
   const auto states = of_length(file.numbers<std::uint8_t>("/status/state"), ids.size(), "state");
   for (std::size_t i = 0; i < ids.size(); ++i) {
     if (states[i] == static_cast<std::uint8_t>(CellState::finished)) continue;
-    const bool missing = states[i] == static_cast<std::uint8_t>(CellState::missing);
-    table.unfinished.emplace_back(ids[i],
-                                  concat(missing ? "missing" : "broken", reasons[i].empty() ? "" : ": ", reasons[i]));
+    if (states[i] == static_cast<std::uint8_t>(CellState::other)) continue;  // not of this campaign
+    const auto& names = names_of<CellState>();
+    const auto state = states[i] < names.size() ? names[states[i]] : concat("in the unknown state ", int{states[i]});
+    table.unfinished.emplace_back(ids[i], concat(state, reasons[i].empty() ? "" : ": ", reasons[i]));
   }
 }
 

@@ -29,6 +29,8 @@ void visit_attributes(Archive& archive, Cell& cell) {
   archive.attribute("ended", from.ended);
   archive.attribute("model_checksum", from.model_checksum);
   archive.attribute("tokenizer_checksum", from.tokenizer_checksum);
+  if (archive.has_attribute("baseline_fingerprint"))  // since 1.4
+    archive.attribute("baseline_fingerprint", from.baseline_fingerprint);
   archive.attribute("cell_id", cell.id);
   archive.attribute("model", cell.model);
   archive.attribute("dataset", cell.dataset);

@@ -1,15 +1,15 @@
 #include "unpact/store/collect.hpp"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "campaign_file.hpp"
+#include "cell_scan.hpp"
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/checksum.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/store/cell_file.hpp"
-#include "reader.hpp"
-#include "schema.hpp"
 #include "seal.hpp"
 
 namespace unpact {
@@ -35,13 +35,27 @@ std::string reason_of(const std::exception& error) {
   return known ? concat(known->problem(), ": ", known->reason()) : std::string(error.what());
 }
 
+std::string below(const fs::path& file, const fs::path& folder) {
+  return fs::absolute(file).lexically_proximate(fs::absolute(folder)).generic_string();
+}
+
+/// A cell without a file: it failed, or nobody has made it.
+void say_why_missing(const fs::path& folder, CellStatus& status, const std::string& otherwise) {
+  if (const auto failed = find_failed_cell(folder, status.cell.id, status.cell.fingerprint)) {
+    status.state = CellState::failed;
+    status.reason = concat(failed->problem, ": ", failed->reason);
+  } else {
+    status.state = CellState::missing;
+    status.reason = status.cell.note.empty() ? otherwise : status.cell.note;
+  }
+}
+
 /// Looks at a cell's file; a finished one adds its metrics.
 CellStatus examine(const PlannedCell& cell, const fs::path& folder, std::vector<CellMetrics>& metrics) {
-  CellStatus status{cell, fs::absolute(cell.file).lexically_proximate(fs::absolute(folder)).generic_string(),
-                    CellState::missing, "", ""};
+  CellStatus status{cell, below(cell.file, folder), CellState::missing, "", ""};
   std::error_code code;
   if (!fs::exists(cell.file, code)) {
-    status.reason = code ? code.message() : "there is no such file";
+    say_why_missing(folder, status, code ? code.message() : "there is no such file");
     return status;
   }
   try {
@@ -50,35 +64,58 @@ CellStatus examine(const PlannedCell& cell, const fs::path& folder, std::vector<
     const CellRecord record = read_cell_file(cell.file);
     UNPACT_VALIDATE(record.id == cell.id, concat("the file holds another cell, '", record.id, "'"), "its id differs",
                     "delete it and run the cell again");
-    metrics.push_back(metrics_of(record));
-    status.state = CellState::finished;
+    if (cell.fingerprint != describe_cell(cell.file).cell.fingerprint) {
+      status.sha256.clear();
+      say_why_missing(folder, status,
+                      cell.fingerprint.empty() ? "it was not begun; the file there may be of another configuration"
+                                               : "the file there is of another configuration");
+    } else {
+      metrics.push_back(metrics_of(record));
+      status.state = CellState::finished;
+    }
   } catch (const std::exception& error) {
     status.reason = reason_of(error);
   }
   return status;
 }
 
-/// Fills in what the file says about itself; a broken file keeps its name as id.
-PlannedCell describe(const fs::path& path, const fs::path& cells) {
-  PlannedCell cell;
-  cell.file = path;
-  cell.id = path.lexically_relative(cells).replace_extension().generic_string();
-  try {
-    require_seal(path);
-    const hdf5::Reader file(path);
-    require_schema(file, path.string(), kCellSchema);
-    cell.model = file.text("model");
-    cell.dataset = file.text("dataset");
-    cell.method = file.text("method");
-    cell.seed = file.integer("seed");
-    cell.id = file.text("cell_id");
-  } catch (const std::exception&) {
-    // collect_campaign says what is wrong with it
+/// What else lies in the folder, under names of its own. @param states the planned cells.
+std::vector<CellStatus> examine_others(const fs::path& folder, const std::vector<CellStatus>& states) {
+  std::set<std::string> taken, names;
+  for (const auto& status : states) {
+    names.insert(status.cell.id);
+    if (status.state == CellState::finished || status.state == CellState::broken) taken.insert(status.relative_file);
   }
-  return cell;
+  std::vector<CellStatus> others;
+  auto files = cell_files(folder);
+  for (auto& file : other_cell_files(folder)) files.push_back(std::move(file));
+  for (const auto& file : files) {
+    if (taken.count(below(file, folder)) > 0) continue;
+    auto found = describe_cell(file);
+    if (names.count(found.cell.id) > 0 && !found.cell.fingerprint.empty())
+      found.cell.id = other_cell_file(folder, found.cell.id, found.cell.fingerprint).stem().string();
+    if (!names.insert(found.cell.id).second) continue;  // a copy
+    others.push_back({found.cell, below(file, folder), CellState::other, "",
+                      found.finding.empty() ? "of another configuration, or in no plan" : found.finding});
+  }
+  return others;
+}
+
+void count(const CellStatus& status, CollectSummary& summary) {
+  summary.finished += status.state == CellState::finished;
+  summary.missing += status.state == CellState::missing;
+  summary.broken += status.state == CellState::broken;
+  summary.failed += status.state == CellState::failed;
+  summary.other += status.state == CellState::other;
+  if (status.state == CellState::finished) summary.finished_files.push_back(status.cell.file);
 }
 
 }  // namespace
+
+std::string CollectSummary::describe() const {
+  return concat(finished, " cell(s) finished, ", missing, " missing, ", broken, " broken, ", failed, " failed",
+                other > 0 ? concat(", ", other, " of other settings") : "");
+}
 
 CollectSummary collect_campaign(const fs::path& folder, const std::vector<PlannedCell>& cells) {
   require_usable_ids(cells);
@@ -86,33 +123,40 @@ CollectSummary collect_campaign(const fs::path& folder, const std::vector<Planne
   std::sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
   std::vector<CellStatus> states;
   std::vector<CellMetrics> metrics;
-  for (const auto& cell : sorted) states.push_back(examine(cell, folder, metrics));
+  for (auto& cell : sorted) {
+    // A job with other settings may have moved it.
+    if (const auto file = find_finished_cell(folder, cell.id, cell.fingerprint)) cell.file = *file;
+    states.push_back(examine(cell, folder, metrics));
+  }
+  for (auto& other : examine_others(folder, states)) states.push_back(std::move(other));
   AtomicFile file(folder / "campaign.h5");
   write_campaign_content(file.temporary_path(), states, metrics);
   append_seal(file.temporary_path());
   file.commit();
   CollectSummary summary;
-  for (const auto& status : states) {
-    summary.finished += status.state == CellState::finished;
-    summary.missing += status.state == CellState::missing;
-    summary.broken += status.state == CellState::broken;
-  }
+  for (const auto& status : states) count(status, summary);
   return summary;
 }
 
 std::vector<PlannedCell> find_cells(const fs::path& folder) {
-  const fs::path cells = folder / "cells";
-  UNPACT_VALIDATE(fs::is_directory(cells), concat("there are no cells in ", folder.string()),
+  UNPACT_VALIDATE(fs::is_directory(folder / "cells"), concat("there are no cells in ", folder.string()),
                   "it has no folder named 'cells'", "give the folder that 'unpact reproduce' wrote to");
-  std::vector<fs::path> files;
-  for (const auto& entry : fs::recursive_directory_iterator(cells)) {
-    const std::string name = entry.path().filename().string();
-    if (entry.is_regular_file() && name.front() != '.' && entry.path().extension() == ".h5") files.push_back(entry.path());
+  std::vector<FoundCell> found;
+  using Pair = std::pair<std::string, std::string>;  // model and dataset
+  std::map<Pair, const FoundCell*> newest;
+  for (const auto& file : cell_files(folder))
+    found.push_back(describe_cell(file, file.lexically_relative(folder / "cells").replace_extension().generic_string()));
+  for (const auto& cell : found) {
+    if (!cell.finding.empty()) continue;
+    auto& best = newest[{cell.cell.model, cell.cell.dataset}];
+    if (best == nullptr || cell.ended > best->ended) best = &cell;
   }
-  std::sort(files.begin(), files.end());
-  std::vector<PlannedCell> found;
-  for (const auto& file : files) found.push_back(describe(file, cells));
-  return found;
+  std::vector<PlannedCell> cells;
+  for (const auto& cell : found)
+    if (!cell.finding.empty() ||
+        cell.baseline_fingerprint == newest.at({cell.cell.model, cell.cell.dataset})->baseline_fingerprint)
+      cells.push_back(cell.cell);
+  return cells;
 }
 
 }  // namespace unpact

@@ -1,3 +1,4 @@
+#include "unpact/store/cell_places.hpp"
 #include "unpact/campaign/cell.hpp"
 
 #include <gtest/gtest.h>

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "unpact/campaign/claims.hpp"
 #include "unpact/campaign/session.hpp"
 #include "unpact/evaluation/questions.hpp"
 #include "unpact/model/language_model.hpp"
@@ -21,7 +22,10 @@ struct Baseline {
 };
 
 /// Loads or makes the target, answers the questions with it and attributes the answers; written to
-/// `folder`/baselines and read from there when it is already done. Collective over the world.
-Baseline prepare_baseline(const Session& session, const Configuration& configuration, const std::filesystem::path& folder);
+/// `folder`/baselines and read from there when it is already done, under whatever name. Collective over the world.
+/// @param claims the root's; what other jobs in the folder make is waited for. nullptr: there are none.
+/// @throws StoppedAtCheckpoint when asked to stop on the way.
+Baseline prepare_baseline(const Session& session, const Configuration& configuration, const std::filesystem::path& folder,
+                          Claims* claims = nullptr);
 
 }  // namespace unpact

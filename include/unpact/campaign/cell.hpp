@@ -25,6 +25,13 @@ bool is_cell_done(const Baseline& baseline, const Configuration& configuration, 
 FinishedPages pages_of_cell(const Communicator& group, const Baseline& baseline, const LanguageModel& unlearned,
                             const Configuration& configuration, const std::filesystem::path& folder);
 
+/// Writes the cell's file below `folder`; results of other settings under its name are kept (keep_other_cell). Collective
+/// over `group`. @throws RuntimeFailure on every rank, and then nothing new stands there.
+void file_cell(const Communicator& group, const std::filesystem::path& folder, const CellRecord& record);
+
+/// The fingerprint that a cell's file will have.
+std::string fingerprint_of_cell(const Baseline& baseline, const Configuration& configuration);
+
 /// Unlearns, evaluates, probes and writes the cell's file. Collective over `group`.
 /// @return the record that was written.
 CellRecord run_cell(const Session& session, const Communicator& group, const Baseline& baseline,
@@ -34,8 +41,5 @@ CellRecord run_cell(const Session& session, const Communicator& group, const Bas
 /// @param pages those of this cell.
 CellRecord compare_with_baseline(const Session& session, const Communicator& group, const Baseline& baseline,
                                  const LanguageModel& unlearned, const Configuration& configuration, FinishedPages& pages);
-
-/// The file of a cell below a campaign's folder.
-std::filesystem::path cell_file(const std::filesystem::path& folder, const std::string& id);
 
 }  // namespace unpact

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "unpact/options/configuration.hpp"
+#include "unpact/campaign/claims.hpp"
 #include "unpact/campaign/session.hpp"
 #include "unpact/data/dataset.hpp"
 #include "unpact/data/examples.hpp"
@@ -19,9 +20,9 @@ std::vector<Example> finetune_examples(const FinetuneOptions& options, const Dat
 
 /// The model that the configuration names, in memory on every rank. With model.make_target (or without model.path) it
 /// is first fine-tuned by all ranks and saved in `folder`; a folder that was made by the same configuration is used as
-/// it is. Collective over the session's world.
+/// it is, and one that another job makes is waited for (see make_once). Collective over the session's world.
 LanguageModel prepare_model(const Session& session, const Configuration& configuration, const Dataset& dataset,
-                            const std::filesystem::path& folder);
+                            const std::filesystem::path& folder, Claims* claims = nullptr);
 
 /// @throws UserError for a folder whose model answers by two models (whp): no training can start from it.
 void require_one_model(const std::filesystem::path& folder);

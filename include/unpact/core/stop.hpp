@@ -18,6 +18,9 @@ void install_stop_signal();
 /// Slurm the end of the job (SLURM_JOB_END_TIME, seconds since 1970). The earlier one counts.
 void set_time_limit(double limit_seconds);
 
+/// Asks this process to stop, as the signal does. From any thread.
+void request_stop();
+
 /// Whether this process was asked to stop, or less than `reserve_seconds` of its time are left. Ranks may differ: agree.
 bool stop_wanted(double reserve_seconds = 0);
 

@@ -83,6 +83,8 @@ struct CampaignOptions {
   std::string models, datasets, methods;  ///< comma-separated names of choice files; empty: the one in the sections
   std::string seeds = "0";
   std::int64_t ranks_per_cell = 1;
+  bool retry_failed = false;  ///< cells that are recorded as failed
+  double stale_after = 180;   ///< seconds without a sign of life after which another job's work is taken over
   bool save_models = false;  ///< keep every unlearned model's weights
 };
 

@@ -18,6 +18,7 @@ struct Provenance {
   std::vector<std::string> devices;  ///< one a rank of the group
   std::string model_checksum, tokenizer_checksum;
   std::map<std::string, std::string> library_versions;
+  std::string baseline_fingerprint = {};  ///< of the target's answers that a cell compares with; its own, for a baseline
 };
 
 }  // namespace unpact

@@ -5,25 +5,27 @@
 #include <string>
 #include <vector>
 
+#include "unpact/store/cell_places.hpp"
+
 namespace unpact {
 
-/// A cell that the plan names, with the file that it should have.
-struct PlannedCell {
-  std::string id, model, dataset, method;
-  std::int64_t seed = 0;
-  std::filesystem::path file;
-};
-
 struct CollectSummary {
-  std::size_t finished = 0, missing = 0, broken = 0;
+  std::size_t finished = 0, missing = 0, broken = 0, failed = 0;
+  std::size_t other = 0;                             ///< results that this plan did not make: listed, never counted
+  std::vector<std::filesystem::path> finished_files;  ///< by id
+
+  /// "5 cell(s) finished, 1 missing, 0 broken, 0 failed".
+  std::string describe() const;
 };
 
 /// Builds `folder`/campaign.h5: an external link a finished cell (relative, so that the folder can be moved), a status
 /// table with checksums, and one table of metrics, a row a cell. Atomic; running it again is harmless. Called by one
-/// rank. Cells that are missing or broken are listed, not fatal.
+/// rank. A cell is finished when its file has the fingerprint that the plan says; cells that are missing, broken or failed
+/// are listed, not fatal, and so are results of other settings that lie in the folder.
 CollectSummary collect_campaign(const std::filesystem::path& folder, const std::vector<PlannedCell>& cells);
 
-/// The cells found in `folder`/cells when no plan is at hand.
+/// The cells found in `folder`/cells when no plan is at hand. Of one model and dataset only cells that compare with the same
+/// answers of the target are taken: those of the newest.
 std::vector<PlannedCell> find_cells(const std::filesystem::path& folder);
 
 }  // namespace unpact

@@ -1,0 +1,55 @@
+#pragma once
+/// A group of ranks that works through a list of cells, beside other groups and other jobs in the same folder.
+#include <exception>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "unpact/campaign/baseline.hpp"
+#include "unpact/campaign/claims.hpp"
+#include "unpact/campaign/session.hpp"
+#include "unpact/comm/agreement.hpp"
+
+namespace unpact {
+
+/// Each cell is claimed, run, and recorded: finished, or failed with its reason, whatever was thrown on however many ranks.
+class CellRunner {
+ public:
+  /// Collective over `group`. All must outlive the runner. @param claims the root's. @param leave_off asked between cells,
+  /// collectively: whether to begin no further one.
+  CellRunner(const Session& session, const Communicator& group, Claims* claims, std::filesystem::path folder,
+             bool retry_failed, std::function<bool()> leave_off);
+
+  /// Runs what is left of these cells. Those that another group or job works on are left to it while it lives. Collective
+  /// over the group. @throws RuntimeFailure when the group cannot go on: a rank does not come back, the device is lost, or a
+  /// failure cannot be recorded.
+  void run(const Baseline& baseline, const std::vector<Configuration>& cells);
+
+  /// Whether a cell was left at a checkpoint because the job was asked to stop.
+  bool stopped() const { return stopped_; }
+  /// Cells that other jobs work on; on the root.
+  const std::set<std::string>& held() const { return held_; }
+
+ private:
+  enum class Look { done, elsewhere, wait, ours };
+  Look look(const Baseline& baseline, const Configuration& cell);
+  Look decide(const Baseline& baseline, const Configuration& cell);
+  void run_claimed(const Baseline& baseline, const Configuration& cell);
+  void record_failure(const Baseline& baseline, const Configuration& cell, const std::exception_ptr& thrown) const;
+
+  const Session& session_;
+  const Communicator& group_;
+  Claims* claims_;
+  std::filesystem::path folder_;
+  bool retry_failed_;
+  std::function<bool()> leave_off_;
+  Agreement agreement_;
+  std::optional<Claim> claim_;              ///< on the root
+  std::set<std::string> held_;
+  bool stopped_ = false;
+};
+
+}  // namespace unpact

@@ -1,0 +1,106 @@
+#pragma once
+/// Who works on what, said by files in the campaign's folder: any number of jobs may share it, also without locks.
+///
+/// A claim on NAME is the file NAME.claim.G with the largest generation G. It is created exclusively (O_EXCL, which network
+/// file systems keep), renewed by a thread of its holder, and removed when the work is done. A claim that is not renewed any
+/// more is stale: somebody else takes over by creating generation G + 1, which succeeds for one of them alone; a holder that
+/// comes back (it was suspended, say) sees the newer generation and knows that it lost. Nothing is ever renamed over
+/// another's claim, so there is no moment in which two believe that they hold the same generation.
+///
+/// Clocks are never compared between machines: a claim is stale when its counter of beats has not moved for `stale_seconds`
+/// of the observer's own time, or at once when its process is known to be dead (same machine, same process namespace).
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace unpact {
+
+/// What a claim's file says.
+struct ClaimHolder {
+  std::string host, job;        ///< job: SLURM_JOB_ID, or empty
+  std::int64_t restart = 0;     ///< how often the job was started again
+  std::string run;              ///< of the job's ranks, all the same
+  std::int64_t pid = 0;
+  std::string process;          ///< boot, process namespace and start of the process: who it was when ids are used again
+  std::string started;          ///< ISO 8601 UTC, by the holder's clock; for people
+  std::int64_t generation = 0;
+  std::int64_t beat = 0;        ///< grows with each renewal
+  std::int64_t step = 0;        ///< how far the work is; 0: not known
+  std::string stage;            ///< what it does, e.g. "unlearn"
+
+  /// "node7, job 4711, process 1234, since 2026-01-31T12:00:00Z".
+  std::string describe() const;
+};
+
+struct ClaimOptions {
+  double renew_seconds = 20;
+  double stale_seconds = 180;  ///< several renewals: a network file system may show a change late
+  std::function<double()> now = {};  ///< seconds of a clock that never jumps; empty: the machine's steady clock
+  std::string run = {};              ///< what the job's ranks call themselves
+  std::function<void()> on_lost = {};  ///< called, by the renewing thread, when somebody else has taken over
+};
+
+/// Work that this process holds. Movable; the destructor gives it back.
+class Claim {
+ public:
+  Claim(Claim&&) noexcept;
+  Claim& operator=(Claim&&) noexcept;
+  ~Claim();
+
+  /// What the next renewal will say. From any thread.
+  void note(const std::string& stage, std::int64_t step);
+
+  /// Whether somebody has taken over: results must not be written any more. Looks at the folder.
+  bool is_lost() const;
+
+  /// Removes the claim's file, if it is still the newest.
+  void release();
+
+ private:
+  friend class Claims;
+  struct State;
+  explicit Claim(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+/// The claims of one folder, as one process sees them. Not thread-safe; used by the root of a rank group.
+class Claims {
+ public:
+  /// @throws UserError when the folder cannot be written.
+  explicit Claims(std::filesystem::path folder, ClaimOptions options = {});
+
+  /// The claim, or nothing while somebody else holds it. @throws RuntimeFailure when the folder cannot be used.
+  /// Whoever gets it looks next whether the work was finished meanwhile.
+  std::optional<Claim> take(const std::string& name);
+
+  /// Who holds it now; also one that is stale. Nothing: nobody, or its file cannot be read yet.
+  std::optional<ClaimHolder> holder(const std::string& name) const;
+
+  /// Whether the holder is known to be gone, as far as this process has watched it.
+  bool is_stale(const std::string& name);
+
+  /// Whether the holder is known to live: a rank of this job, a process that is seen, or a beat that has moved since this
+  /// process looked first. Neither stale nor alive: look again later.
+  bool is_alive(const std::string& name);
+
+  const std::string& run() const { return options_.run; }
+
+ private:
+  struct Seen {
+    std::int64_t generation = 0, beat = -1;
+    double since = 0;    ///< of this process' steady clock, seconds
+    bool moved = false;  ///< the beat, while this process watched
+  };
+  /// Looks at the newest generation. @return its holder, if the file can be read.
+  std::optional<ClaimHolder> watch(const std::string& name);
+
+  std::filesystem::path folder_;
+  ClaimOptions options_;
+  std::map<std::string, Seen> seen_;
+};
+
+}  // namespace unpact

@@ -1,0 +1,137 @@
+#include "unpact/campaign/cell_runner.hpp"
+
+#include <ATen/ATen.h>
+
+#include <chrono>
+#include <thread>
+
+#include "process_identity.hpp"
+#include "provenance.hpp"
+#include "unpact/campaign/cell.hpp"
+#include "unpact/comm/fail_together.hpp"
+#include "unpact/core/clock.hpp"
+#include "unpact/core/log.hpp"
+#include "unpact/core/progress.hpp"
+#include "unpact/core/stop.hpp"
+#include "unpact/store/cell_places.hpp"
+#include "unpact/train/training_checkpoint.hpp"
+
+namespace unpact {
+namespace fs = std::filesystem;
+namespace {
+
+/// A device whose context is lost fails at everything: then the next cells would be called failed without being so.
+void require_working_device(const c10::Device& device) {
+  const auto probe = at::ones({2}, at::TensorOptions().device(device)).sum().item<float>();
+  UNPACT_ENSURE(probe == 2);
+}
+
+}  // namespace
+
+CellRunner::CellRunner(const Session& session, const Communicator& group, Claims* claims, fs::path folder, bool retry_failed,
+                       std::function<bool()> leave_off)
+    : session_(session), group_(group), claims_(claims), folder_(std::move(folder)), retry_failed_(retry_failed),
+      leave_off_(std::move(leave_off)), agreement_(group) {}
+
+void CellRunner::run(const Baseline& baseline, const std::vector<Configuration>& cells) {
+  std::vector<Configuration> left = cells;
+  while (!left.empty()) {
+    std::vector<Configuration> waiting;
+    for (const auto& cell : left) {
+      if (leave_off_()) return;
+      const auto found = look(baseline, cell);
+      if (found == Look::ours) run_claimed(baseline, cell);
+      if (found == Look::wait) waiting.push_back(cell);
+      if (stopped_) return;
+    }
+    left = std::move(waiting);
+    if (!left.empty()) std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  }
+}
+
+CellRunner::Look CellRunner::look(const Baseline& baseline, const Configuration& cell) {
+  auto found = Look::done;
+  fail_together(
+      group_, [&] { if (group_.is_root()) found = decide(baseline, cell); }, Telling::error_alone);
+  group_.broadcast_bytes(&found, sizeof found, 0);
+  return found;
+}
+
+/// On the root. With Look::ours the claim is held.
+CellRunner::Look CellRunner::decide(const Baseline& baseline, const Configuration& cell) {
+  const auto id = cell_id(cell);
+  const auto fingerprint = fingerprint_of_cell(baseline, cell);
+  const auto is_done = [&] {
+    if (is_cell_done(baseline, cell, folder_)) {
+      log::info(concat("Cell ", id, " is finished already"));
+      return true;
+    }
+    const auto failed = find_failed_cell(folder_, id, fingerprint);
+    if (!failed || (retry_failed_ && failed->run != claims_->run())) return false;
+    if (failed->run != claims_->run())
+      log::warn(concat("cell ", id, " failed before (", failed->problem, ": ", failed->reason,
+                       "); --retry-failed tries it once more"));
+    return true;
+  };
+  if (is_done()) return Look::done;
+  claim_ = claims_->take(id);
+  if (claim_) {
+    held_.erase(id);
+    if (!is_done()) return Look::ours;
+    claim_.reset();
+    return Look::done;
+  }
+  if (!claims_->is_alive(id)) return Look::wait;
+  const auto holder = claims_->holder(id);
+  if (holder && holder->run != claims_->run() && held_.insert(id).second)
+    log::info(concat("Cell ", id, " is left to another job (", holder->describe(), ")"));
+  return Look::elsewhere;
+}
+
+void CellRunner::run_claimed(const Baseline& baseline, const Configuration& cell) {
+  const auto id = cell_id(cell);
+  log::info(concat("Cell ", id));
+  const Stopwatch clock;
+  const auto end = agreement_.run([&] {
+    try {
+      run_cell(session_, group_, baseline, cell, folder_);
+    } catch (const StoppedAtCheckpoint& stopped) {
+      if (group_.is_root()) log::warn(concat("cell ", id, ": ", stopped.what()));
+      stopped_ = true;
+    }
+  });
+  if (end.error && !end.together) {  // the job ends, but the next one knows why
+    record_failure(baseline, cell, end.error);
+    std::rethrow_exception(end.error);
+  }
+  if (end.error) {
+    require_working_device(session_.device());
+    if (group_.is_root()) record_failure(baseline, cell, end.error);
+  } else {
+    log::detail(concat("cell ", id, stopped_ ? " was left after " : " took ", format_duration(clock.seconds())));
+  }
+  claim_.reset();
+}
+
+void CellRunner::record_failure(const Baseline& baseline, const Configuration& cell, const std::exception_ptr& thrown) const {
+  FailedCell failed;
+  failed.id = cell_id(cell);
+  failed.fingerprint = fingerprint_of_cell(baseline, cell);
+  try {
+    std::rethrow_exception(thrown);
+  } catch (const Error& error) {
+    failed.problem = error.problem();
+    failed.reason = error.reason();
+    failed.hint = error.hint();
+  } catch (const std::exception& error) {
+    failed.problem = one_line(error);
+  }
+  failed.when = utc_now();
+  failed.where = concat(host_name(), ", rank ", session_.world().rank());
+  failed.run = claims_ == nullptr ? "" : claims_->run();
+  log::warn(concat("cell ", failed.id, " has no result: ", failed.problem, ": ", failed.reason,
+                   "\n  It is recorded as failed; the others go on. --retry-failed tries it once more."));
+  write_failed_cell(folder_, failed);
+}
+
+}  // namespace unpact

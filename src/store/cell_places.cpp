@@ -1,0 +1,135 @@
+#include "unpact/store/cell_places.hpp"
+
+#include <cstring>
+
+#include "cell_scan.hpp"
+#include "unpact/core/atomic_file.hpp"
+#include "unpact/core/error.hpp"
+#include "unpact/core/json.hpp"
+#include "unpact/core/log.hpp"
+#include "unpact/store/cell_file.hpp"
+
+namespace unpact {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr const char* kPlanSchema = "unpact-plan";
+constexpr std::uintmax_t kMaxPlanBytes = 1 << 28, kMaxFailureBytes = 1 << 20;
+
+fs::path plan_file(const fs::path& folder) { return folder / "plan.json"; }
+fs::path failure_file(const fs::path& folder, const std::string& id) { return folder / "cells" / (id + ".failed.json"); }
+
+std::string text_of(const Json& json) { return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n"; }
+
+PlannedCell planned_cell(const Json& json, const fs::path& folder, const std::string& where) {
+  PlannedCell cell{require_string(json, "id", where),     require_string(json, "model", where),
+                   require_string(json, "dataset", where), require_string(json, "method", where),
+                   require_integer(json, "seed", where),  {},
+                   require_string(json, "fingerprint", where)};
+  cell.file = cell_file(folder, cell.id);
+  return cell;
+}
+
+}  // namespace
+
+fs::path cell_file(const fs::path& folder, const std::string& id) { return folder / "cells" / (id + ".h5"); }
+
+void write_plan(const fs::path& folder, const std::vector<PlannedCell>& cells) {
+  Json list = Json::array();
+  for (const auto& cell : cells)
+    list.push_back({{"id", cell.id}, {"model", cell.model}, {"dataset", cell.dataset}, {"method", cell.method},
+                    {"seed", cell.seed}, {"fingerprint", cell.fingerprint}});
+  write_file_atomically(plan_file(folder), text_of({{"schema_name", kPlanSchema}, {"cells", list}}));
+}
+
+std::optional<std::vector<PlannedCell>> read_plan(const fs::path& folder) {
+  const auto file = plan_file(folder);
+  std::error_code code;
+  if (!fs::exists(file, code)) return std::nullopt;
+  const auto where = file.string();
+  const auto json = parse_json(read_file(file, kMaxPlanBytes), where, 8);
+  const bool readable = json.is_object() && json.contains("cells") && json["cells"].is_array();
+  UNPACT_VALIDATE(readable, concat("cannot use the plan ", where), "it holds no list of cells",
+                  "start the campaign again, or remove the file to collect whatever lies in the folder");
+  std::vector<PlannedCell> cells;
+  for (const auto& cell : json["cells"]) cells.push_back(planned_cell(cell, folder, where));
+  return cells;
+}
+
+std::optional<fs::path> find_finished_cell(const fs::path& folder, const std::string& id, const std::string& fingerprint) {
+  if (fingerprint.empty()) return std::nullopt;
+  for (const auto& file : {cell_file(folder, id), other_cell_file(folder, id, fingerprint)})
+    if (is_finished_cell(file, fingerprint)) return file;
+  return std::nullopt;
+}
+
+std::optional<fs::path> find_baseline(const fs::path& folder, const std::string& fingerprint) {
+  for (const auto& file : results_below(folder / "baselines"))
+    if (is_finished_cell(file, fingerprint)) return file;
+  return std::nullopt;
+}
+
+namespace {
+
+/// Moves an intact results file of another fingerprint to where `place` says. @return that place.
+template <class Place>
+std::optional<fs::path> keep_other(const fs::path& file, const std::string& fingerprint, const Place& place) {
+  std::error_code code;
+  if (!fs::exists(file, code)) return std::nullopt;
+  const auto found = describe_cell(file);
+  if (!found.finding.empty() || found.cell.fingerprint == fingerprint) return std::nullopt;
+  const fs::path kept = place(found.cell.fingerprint);
+  fs::create_directories(kept.parent_path(), code);
+  if (!code) fs::rename(file, kept, code);
+  if (code)
+    throw RuntimeFailure(concat("cannot move ", file.string(), " to ", kept.string()), code.message(),
+                         "it holds results of other settings, which are not overwritten: make room for the new ones");
+  sync_to_disk(kept.parent_path());
+  sync_to_disk(file.parent_path());
+  log::info(concat("Results of other settings were kept as ", kept.string()));
+  return kept;
+}
+
+}  // namespace
+
+void keep_other_baseline(const fs::path& file, const std::string& fingerprint) {
+  keep_other(file, fingerprint, [&](const std::string& of_file) {
+    return file.parent_path() / with_fingerprint(file.stem().string(), of_file);
+  });
+}
+
+std::optional<fs::path> keep_other_cell(const fs::path& folder, const std::string& id, const std::string& fingerprint) {
+  return keep_other(cell_file(folder, id), fingerprint,
+                    [&](const std::string& of_file) { return other_cell_file(folder, id, of_file); });
+}
+
+void write_failed_cell(const fs::path& folder, const FailedCell& failed) {
+  write_file_atomically(failure_file(folder, failed.id),
+                        text_of({{"cell_id", failed.id}, {"fingerprint", failed.fingerprint}, {"problem", failed.problem},
+                                 {"reason", failed.reason}, {"hint", failed.hint}, {"when", failed.when}, {"run", failed.run},
+                                 {"where", failed.where}}));
+}
+
+std::optional<FailedCell> find_failed_cell(const fs::path& folder, const std::string& id, const std::string& fingerprint) {
+  const auto file = failure_file(folder, id);
+  std::error_code code;
+  if (fingerprint.empty() || !fs::exists(file, code)) return std::nullopt;
+  try {
+    const auto where = file.string();
+    const auto json = parse_json(read_file(file, kMaxFailureBytes), where, 4);
+    if (require_string(json, "fingerprint", where) != fingerprint) return std::nullopt;
+    return FailedCell{id, fingerprint, require_string(json, "problem", where), string_or(json, "reason", "", where),
+                      string_or(json, "hint", "", where), string_or(json, "when", "", where),
+                      string_or(json, "where", "", where),  string_or(json, "run", "", where)};
+  } catch (const UserError& error) {
+    log::detail(concat("no failure can be read from ", file.string(), ": ", error.what()));
+    return std::nullopt;
+  }
+}
+
+void remove_failed_cell(const fs::path& folder, const std::string& id) {
+  std::error_code code;
+  fs::remove(failure_file(folder, id), code);
+}
+
+}  // namespace unpact

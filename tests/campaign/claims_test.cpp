@@ -1,0 +1,173 @@
+#include "unpact/campaign/claims.hpp"
+
+#include <gmock/gmock.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "core/temporary_folder.hpp"
+#include "unpact/core/atomic_file.hpp"
+#include "unpact/core/error.hpp"
+
+namespace unpact {
+namespace {
+
+using testing::HasSubstr;
+using testing_support::TemporaryFolder;
+
+/// A claim as another machine would have left it.
+void write_foreign(const TemporaryFolder& folder, const std::string& name, int generation, int beat) {
+  folder.write(concat(name, ".claim.", generation),
+               concat(R"({"host": "elsewhere", "job": "17.2", "pid": 1, "process": "another boot", "started": "2026-01-01T00:00:00Z", "beat": )",
+                      beat, R"(, "step": 40, "stage": "unlearn"})"));
+}
+
+/// Time that passes when the test says so.
+struct ManualClock {
+  double time = 1000;
+  ClaimOptions options() {
+    return {20, 180, [this] { return time; }};
+  }
+};
+
+TEST(Claims, HoldUntilTheyAreGivenBack) {
+  const TemporaryFolder folder;
+  Claims mine(folder.path()), others(folder.path());
+  auto claim = mine.take("cell");
+  ASSERT_TRUE(claim);
+  EXPECT_FALSE(others.take("cell"));
+  EXPECT_TRUE(others.take("another cell"));
+  EXPECT_FALSE(others.is_stale("cell"));
+  claim->release();
+  EXPECT_FALSE(others.holder("cell"));
+  EXPECT_TRUE(others.take("cell"));
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));  // all of them are gone again
+}
+
+TEST(Claims, SayWhoHoldsThem) {
+  const TemporaryFolder folder;
+  write_foreign(folder, "cell", 3, 7);
+  const auto holder = Claims(folder.path()).holder("cell");
+  ASSERT_TRUE(holder);
+  EXPECT_EQ(holder->generation, 3);
+  EXPECT_EQ(holder->describe(), "elsewhere, job 17.2, process 1, since 2026-01-01T00:00:00Z, unlearn step 40");
+}
+
+TEST(Claims, GrowStaleWhenTheirBeatStandsStillForTheObserver) {
+  const TemporaryFolder folder;
+  ManualClock clock;
+  write_foreign(folder, "cell", 1, 7);
+  Claims claims(folder.path(), clock.options());
+  EXPECT_FALSE(claims.take("cell"));
+  clock.time += 179;
+  EXPECT_FALSE(claims.take("cell"));
+  write_foreign(folder, "cell", 1, 8);  // it lives
+  clock.time += 2;
+  EXPECT_FALSE(claims.take("cell"));
+  clock.time += 179;
+  EXPECT_FALSE(claims.take("cell"));
+  clock.time += 2;
+  const auto claim = claims.take("cell");
+  ASSERT_TRUE(claim);
+  EXPECT_EQ(claims.holder("cell")->generation, 2);
+  EXPECT_FALSE(claim->is_lost());
+}
+
+TEST(Claims, WhoComesBackSeesThatItLost) {
+  const TemporaryFolder folder;
+  Claims claims(folder.path());
+  auto claim = claims.take("cell");
+  ASSERT_TRUE(claim);
+  write_foreign(folder, "cell", 2, 0);
+  EXPECT_TRUE(claim->is_lost());
+  claim->release();
+  EXPECT_EQ(claims.holder("cell")->host, "elsewhere");  // the newer one stays
+}
+
+TEST(Claims, BrokenFilesCountAsHeldUntilTheTimeIsOver) {
+  const TemporaryFolder folder;
+  ManualClock clock;
+  folder.write("cell.claim.1", "{\"host\": ");
+  folder.write("cell.claim.x", "no generation");
+  folder.write("cell.claim.99999999999999999999", "too large");
+  Claims claims(folder.path(), clock.options());
+  EXPECT_FALSE(claims.take("cell"));
+  EXPECT_FALSE(claims.holder("cell"));
+  clock.time += 181;
+  EXPECT_TRUE(claims.take("cell"));
+}
+
+TEST(Claims, OfADeadProcessOfThisMachineAreTakenOverAtOnce) {
+  const TemporaryFolder folder;
+  const auto child = ::fork();
+  if (child == 0) {
+    Claims claims(folder.path());
+    const auto claim = claims.take("cell");
+    ::_exit(claim ? 0 : 1);  // killed, as far as its files can tell
+  }
+  int status = -1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_EQ(status, 0);
+  Claims claims(folder.path());
+  ASSERT_TRUE(claims.holder("cell"));
+  const auto claim = claims.take("cell");
+  ASSERT_TRUE(claim);
+  EXPECT_EQ(claims.holder("cell")->generation, 2);
+}
+
+TEST(Claims, AreRenewedWhileTheyAreHeld) {
+  const TemporaryFolder folder;
+  Claims claims(folder.path(), {0.001, 1000, {}});
+  auto claim = claims.take("cell");
+  ASSERT_TRUE(claim);
+  claim->note("unlearn", 12);
+  while (claims.holder("cell").value_or(ClaimHolder()).beat < 3) ::usleep(100);
+  EXPECT_EQ(claims.holder("cell")->step, 12);
+  EXPECT_EQ(claims.holder("cell")->stage, "unlearn");
+}
+
+/// Takes every name that is not done, writes a line for each, and gives it back.
+void work_through(const std::filesystem::path& folder, int names) {
+  Claims claims(folder / "claims");
+  for (int left = names; left > 0;) {
+    left = 0;
+    for (int i = 0; i < names; ++i) {
+      const auto name = concat("cell", i);
+      if (std::filesystem::exists(folder / name)) continue;
+      ++left;
+      const auto claim = claims.take(name);
+      if (!claim || std::filesystem::exists(folder / name)) continue;
+      std::ofstream(folder / "log", std::ios::app) << name << '\n';
+      write_file_atomically(folder / name, "done");
+    }
+  }
+}
+
+TEST(Claims, GiveEachPieceOfWorkToOneOfManyProcesses) {
+  const TemporaryFolder folder;
+  constexpr int processes = 6, names = 25;
+  for (int p = 0; p < processes; ++p)
+    if (::fork() == 0) {
+      work_through(folder.path(), names);
+      ::_exit(0);
+    }
+  for (int p = 0; p < processes; ++p) {
+    int status = -1;
+    ASSERT_GT(::wait(&status), 0);
+    ASSERT_EQ(status, 0);
+  }
+  const auto log = read_file(folder.path() / "log");
+  EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), names);
+  for (int i = 0; i < names; ++i) EXPECT_THAT(log, HasSubstr(concat("cell", i, "\n")));
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path() / "claims"));
+}
+
+TEST(Claims, NeedAFolderThatCanBeWritten) {
+  const TemporaryFolder folder;
+  folder.write("file", "in the way");
+  EXPECT_THAT(testing_support::message_of<UserError>([&] { Claims claims(folder.path() / "file"); }), HasSubstr("folder"));
+}
+
+}  // namespace
+}  // namespace unpact
