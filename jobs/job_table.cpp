@@ -31,54 +31,72 @@ std::string help_of_program() {
   return out.str();
 }
 
+/// Jobs that look at models, data and results as they are.
+std::vector<Job> asking_jobs() {
+  return {{"ask",
+           "Asks one or two models a question and shows which words of it decided.",
+           "unpact ask --model DIR [--unlearned DIR] --prompt \"...\" [--answer \"...\"] [--json]\n"
+           "       unpact ask --model DIR [--unlearned DIR] --input FILE|- [--json]",
+           {"run", "model", "ask", "prompt", "generation", "attribution"},
+           run_ask},
+          {"attribute",
+           "Answers every question of a dataset and attributes the answers to the prompts' tokens, for one model.",
+           "unpact attribute --model DIR --dataset NAME --config FILE [--attribution.method METHOD] [--output DIR]\n"
+           "       unpact attribute --tune --model DIR --dataset NAME --config FILE [--output DIR]",
+           {"run", "model", "prompt", "dataset", "generation", "attribution", "judge"},
+           run_attribute},
+          {"evaluate",
+           "Compares a target with an unlearned model: outcomes, focus shift, recovery and destruction.",
+           "unpact evaluate --model DIR --unlearned DIR --dataset NAME --config FILE [--output DIR]",
+           {"run", "model", "evaluate", "prompt", "dataset", "generation", "attribution", "judge", "probe", "method"},
+           run_evaluate},
+          {"inspect",
+           "Says what a model, tokenizer, dataset, results file or this machine is.",
+           "unpact inspect model DIR [--inspect.quick true] [--inspect.ranks W] [--json]\n"
+           "       unpact inspect tokenizer|dataset|results|machine [PATH]",
+           {"inspect", "dataset", "prompt"},
+           run_inspect}};
+}
+
+/// Jobs that make a model.
+std::vector<Job> training_jobs() {
+  return {{"finetune",
+           "Fine-tunes a model on a dataset: the target, a reinforced or a retrained model.",
+           "unpact finetune --config FILE [--output DIR]",
+           {"run", "model", "prompt", "dataset", "finetune", "train"},
+           run_finetune},
+          {"unlearn",
+           "Makes a model forget the forget set.",
+           "unpact unlearn --model DIR --method NAME --dataset NAME --config FILE [--output DIR]",
+           {"run", "model", "prompt", "dataset", "unlearn", "method", "train"},
+           run_unlearn}};
+}
+
+/// Jobs over many models, datasets and methods.
+std::vector<Job> campaign_jobs() {
+  return {{"reproduce",
+           "Runs a whole campaign: every model, dataset, method and seed that it names. Finished cells are skipped.",
+           "unpact reproduce --config FILE",
+           {"run", "campaign", "model", "prompt", "dataset", "finetune", "unlearn", "method", "train", "generation",
+            "attribution", "judge", "probe"},
+           run_reproduce},
+          {"collect",
+           "Builds campaign.h5 from the cells of a campaign's folder.",
+           "unpact collect --output DIR",
+           {"run"},
+           run_collect}};
+}
+
 }  // namespace
 
 const std::vector<Job>& job_table() {
-  static const std::vector<Job> table = {
-      {"ask",
-       "Asks one or two models a question and shows which words of it decided.",
-       "unpact ask --model DIR [--unlearned DIR] --prompt \"...\" [--answer \"...\"] [--json]\n"
-       "       unpact ask --model DIR [--unlearned DIR] --input FILE|- [--json]",
-       {"run", "model", "ask", "prompt", "generation", "attribution"},
-       run_ask},
-      {"attribute",
-       "Answers every question of a dataset and attributes the answers to the prompts' tokens, for one model.",
-       "unpact attribute --model DIR --dataset NAME --config FILE [--attribution.method METHOD] [--output DIR]\n"
-       "       unpact attribute --tune --model DIR --dataset NAME --config FILE [--output DIR]",
-       {"run", "model", "prompt", "dataset", "generation", "attribution", "judge"},
-       run_attribute},
-      {"collect",
-       "Builds campaign.h5 from the cells of a campaign's folder.",
-       "unpact collect --output DIR",
-       {"run"},
-       run_collect},
-      {"evaluate",
-       "Compares a target with an unlearned model: outcomes, focus shift, recovery and destruction.",
-       "unpact evaluate --model DIR --unlearned DIR --dataset NAME --config FILE [--output DIR]",
-       {"run", "model", "evaluate", "prompt", "dataset", "generation", "attribution", "judge", "probe", "method"},
-       run_evaluate},
-      {"finetune",
-       "Fine-tunes a model on a dataset: the target, a reinforced or a retrained model.",
-       "unpact finetune --config FILE [--output DIR]",
-       {"run", "model", "prompt", "dataset", "finetune", "train"},
-       run_finetune},
-      {"inspect",
-       "Says what a model, tokenizer, dataset, results file or this machine is.",
-       "unpact inspect model DIR [--inspect.quick true] [--inspect.ranks W] [--json]\n"
-       "       unpact inspect tokenizer|dataset|results|machine [PATH]",
-       {"inspect", "dataset", "prompt"},
-       run_inspect},
-      {"reproduce",
-       "Runs a whole campaign: every model, dataset, method and seed that it names. Finished cells are skipped.",
-       "unpact reproduce --config FILE",
-       {"run", "campaign", "model", "prompt", "dataset", "finetune", "unlearn", "method", "train", "generation",
-        "attribution", "judge", "probe"},
-       run_reproduce},
-      {"unlearn",
-       "Makes a model forget the forget set.",
-       "unpact unlearn --model DIR --method NAME --dataset NAME --config FILE [--output DIR]",
-       {"run", "model", "prompt", "dataset", "unlearn", "method", "train"},
-       run_unlearn}};
+  static const std::vector<Job> table = [] {
+    std::vector<Job> all;
+    for (const auto& jobs : {asking_jobs(), training_jobs(), campaign_jobs()})
+      all.insert(all.end(), jobs.begin(), jobs.end());
+    std::sort(all.begin(), all.end(), [](const Job& a, const Job& b) { return a.name < b.name; });
+    return all;
+  }();
   return table;
 }
 

@@ -33,6 +33,24 @@ def test_files_of_every_method_are_valid(method: str, tmp_path: Path) -> None:
     assert np.isfinite(cell.target.gold.mean_log_probability).all()
 
 
+def test_the_file_says_whether_its_contributions_are_nats(tmp_path: Path) -> None:
+    """Whatever the method is called: the noise floor is nats and says nothing about shares."""
+    path = write_cell(tmp_path / "cell.h5", Recipe(forget=4, retain=3, attribution="rollout"))
+    assert load_cell(path).contribution_unit == "1" and load_cell(path).contribution_noise == 0
+    with h5py.File(path, "r+") as file:
+        file.attrs["attribution_method"] = "lime"
+    assert load_cell(path).contribution_noise == 0 and validate_file(path) == []
+    with h5py.File(path, "r+") as file:
+        for attribute in ("unit", "units"):
+            file["unlearned/own/contributions/values"].attrs[attribute] = "nat/token"
+    assert any("/unlearned/own/contributions/values: attribute unit is 'nat/token', expected '1'" in fault for fault in validate_file(path))
+    with h5py.File(path, "r+") as file:
+        file.attrs["attribution_method"] = "leave_one_out"
+    assert any("contributions of leave_one_out are in the unit '1'" in fault for fault in validate_file(path))
+    nats = load_cell(write_cell(tmp_path / "nats.h5", Recipe(forget=4, retain=3, attribution="shapley")))
+    assert nats.contribution_unit == "nat/token" and nats.contribution_noise == nats.noise_floor > 0
+
+
 def spoil(path: Path, name: str, change) -> list[str]:
     with h5py.File(path, "r+") as file:
         values = file[name][:]

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .schema import LEAVE_ONE_OUT, NATS
+
 
 class Split(IntEnum):
     """Part of the data that a question belongs to."""
@@ -59,7 +61,7 @@ class Contribution:
 
     answer_ids: Ragged  # Q x T
     log_probabilities: Ragged  # Q x ((n + 1) * T), the unablated prompt first
-    contributions: Ragged  # Q x n, nats per answer token (attention rollout: shares)
+    contributions: Ragged  # Q x n, in Cell.contribution_unit
     is_key_token: Ragged  # Q x n
     standard_errors: Ragged  # Q x n; empty rows for methods without
     is_uncertain: Ragged  # Q x n: noise could turn is_key_token; empty rows in files before version 1.1
@@ -155,7 +157,8 @@ class Cell:
     beta: float
     noise_floor: float
     judge: str
-    attribution_method: str = "leave_one_out"
+    attribution_method: str = LEAVE_ONE_OUT
+    contribution_unit: str = NATS
     attribution_settings: dict[str, str] = field(default_factory=dict)
     verification: dict[str, Verification] = field(default_factory=dict)  # by model; empty before version 1.2
     focus_answer: str = "own"  # whose KeyTokens the focus shift compares: "own" or "gold"
@@ -175,6 +178,11 @@ class Cell:
     def where(self, outcome: Outcome) -> NDArray[np.intp]:
         """Indices of the questions with an outcome."""
         return np.flatnonzero(self.outcome == outcome)
+
+    @property
+    def contribution_noise(self) -> float:
+        """What a contribution must exceed to mean anything; 0 where it is no nats, which the noise floor is."""
+        return self.noise_floor if self.contribution_unit == NATS else 0.0
 
     @property
     def shift(self) -> NDArray[np.float64]:

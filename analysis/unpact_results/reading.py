@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 
 from .model import Campaign, Cell, CellStatus, Contribution, ModelResult, Probe, Ragged, Rate, Verification
+from .schema import LEAVE_ONE_OUT, NATS
 from .statistics import set_cosines
 
 KNOWN_MAJOR = "1"
@@ -146,6 +147,12 @@ def _verification(file: h5py.File) -> dict[str, Verification]:
     return {model: Verification(int(questions), float(difference), int(worst)) for model, questions, difference, worst in rows}
 
 
+def unit_of_contributions(file: h5py.File) -> str:
+    """The unit that a cell's file gives its contributions: of all of them where it is right."""
+    dataset = file.get("/target/gold/contributions/values")
+    return str(plain(dataset.attrs.get("unit", NATS))) if isinstance(dataset, h5py.Dataset) else NATS
+
+
 def _cell(file: h5py.File, path: Path) -> Cell:
     attributes = {name: plain(value) for name, value in file.attrs.items()}
     target, unlearned, rates = _model(file["target"]), _model(file["unlearned"]), _rates(file["rates"])
@@ -158,7 +165,8 @@ def _cell(file: h5py.File, path: Path) -> Cell:
         set_cosine=file["focus_shift/set_cosine"][:], contribution_cosine=file["focus_shift/contribution_cosine"][:],
         probes=_probes(file["probes"], rates), rates=rates, training=_columns(file["training"]), work=_columns(file["work"]),
         alpha=float(attributes["alpha"]), beta=float(attributes["beta"]), noise_floor=float(attributes["noise_floor"]),
-        judge=str(attributes["judge"]), focus_answer="own", attribution_method=str(attributes.get("attribution_method", "leave_one_out")),
+        judge=str(attributes["judge"]), focus_answer="own", attribution_method=str(attributes.get("attribution_method", LEAVE_ONE_OUT)),
+        contribution_unit=unit_of_contributions(file),
         attribution_settings=json.loads(str(attributes.get("attribution_settings", "{}"))), verification=_verification(file),
     )
     _check_lengths(cell)

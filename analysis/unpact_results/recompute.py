@@ -10,6 +10,7 @@ import numpy as np
 from . import statistics as st
 from .model import Cell, Contribution, ModelResult, Rate, Split
 from .reading import RECOVERY
+from .schema import LEAVE_ONE_OUT
 from .structure import Report
 
 TOLERANCE = 1e-5  # nats per token
@@ -52,7 +53,7 @@ def _check_questions(cell: Cell, report: Report) -> None:
 
 def _check_contribution(cell: Cell, path: str, part: Contribution, report: Report) -> None:
     bad: dict[str, list[int]] = {"shape": [], "count": [], "value": [], "key": [], "positive": [], "error": [], "share": [], "doubt": [], "score": []}
-    has_matrix = cell.attribution_method == "leave_one_out"
+    has_matrix = cell.attribution_method == LEAVE_ONE_OUT
     for row in range(len(cell.question)):
         entries, values, keys, tokens = (len(r[row]) for r in (part.log_probabilities, part.contributions, part.is_key_token, part.answer_ids))
         if keys != values or entries != ((values + 1) * tokens if has_matrix and values else 0):
@@ -101,8 +102,7 @@ def _check_certainty(cell: Cell, part: Contribution, row: int, bad: dict[str, li
         bad["share"].append(row)
     if not len(part.is_uncertain.values):
         return  # a file of version 1.0
-    noise = 0.0 if cell.attribution_method == "rollout" else cell.noise_floor
-    made, margin = st.uncertain_key_tokens(values, errors, cell.alpha, cell.beta, noise)
+    made, margin = st.uncertain_key_tokens(values, errors, cell.alpha, cell.beta, cell.contribution_noise)
     if len(stored) != len(values) or np.any((made != stored.astype(bool)) & (np.abs(margin) > TOLERANCE)):
         bad["doubt"].append(row)
 

@@ -116,13 +116,14 @@ CELL_FIELDS: list[Field] = [
 CELL_GROUPS = ("/probes",)
 
 LEAVE_ONE_OUT = "leave_one_out"
+NATS, SHARES = "nat/token", "1"  # units of contributions
 METHODS = (LEAVE_ONE_OUT, "hierarchical", "in_place_mask", "baseline", "gradient_x_input", "integrated_gradients", "shapley", "lime", "rollout")
 
 
-def fields_of(minor: int, method: str) -> list[Field]:
-    """The datasets of a cell of version 1.`minor` whose contributions were made by a method: rollout's are no nats."""
+def fields_of(minor: int, unit: str) -> list[Field]:
+    """The datasets of a cell of version 1.`minor` whose contributions are of a unit."""
     scores = ("/contributions/values", "/standard_errors/values")
-    return [replace(field, unit="1") if method == "rollout" and field.path.endswith(scores) else field for field in CELL_FIELDS if field.since <= minor]
+    return [replace(field, unit=unit) if field.path.endswith(scores) else field for field in CELL_FIELDS if field.since <= minor]
 
 
 def csr_groups_of(minor: int) -> list[str]:

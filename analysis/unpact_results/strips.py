@@ -145,7 +145,7 @@ def _doubts(flags: np.ndarray, count: int) -> np.ndarray:
 def _boxes(cell: Cell, pair: list[float], flags: list[bool], doubt: list[bool], token: int, limit: float) -> tuple[Box, ...]:
     frames = ["key" if flags[0] else "", "key" if flags[1] else "", "lost" if flags[0] and not flags[1] else "gained" if flags[1] and not flags[0] else ""]
     boxes = []
-    noise = 0.0 if cell.attribution_method == "rollout" else cell.noise_floor
+    noise = cell.contribution_noise
     for row, value, frame, floor, open_ in zip(ROWS, (*pair, pair[1] - pair[0]), frames, (1, 1, 2), (*doubt, False), strict=True):
         quiet = abs(value) <= floor * noise  # a difference carries the noise of both sides
         background, light = (NOISE, False) if quiet else colour(value, limit)

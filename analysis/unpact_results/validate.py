@@ -13,7 +13,7 @@ import numpy as np
 
 from . import schema
 from .model import Cell, Outcome, Split
-from .reading import STATES, ResultsError, load_cell, minor_of, plain, strings
+from .reading import STATES, ResultsError, load_cell, minor_of, plain, strings, unit_of_contributions
 from .recompute import check_cell
 from .structure import Report, check_attributes, check_csr, check_field, check_groups, check_storage, check_units
 
@@ -64,7 +64,10 @@ def _validate_cell_structure(file: h5py.File, report: Report) -> bool:
     if method not in schema.METHODS:
         report("/", f"attribute attribution_method is {method!r}, which is no method of the format")
     check_groups(file, schema.CELL_GROUPS, report)
-    fields = schema.fields_of(minor, method)
+    unit = unit_of_contributions(file)
+    if unit not in ((schema.NATS,) if method == schema.LEAVE_ONE_OUT else (schema.NATS, schema.SHARES)):
+        report("/", f"contributions of {method} are in the unit {unit!r}, which is none of theirs")
+    fields = schema.fields_of(minor, unit)
     probes = file.get("/probes")
     if isinstance(probes, h5py.Group):
         fields += [field for name in probes for field in schema.probe_fields(f"/probes/{name}")]

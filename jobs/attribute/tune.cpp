@@ -118,6 +118,38 @@ std::string present_point(const ThresholdGrid& grid, const KeyTokenOptions& pres
   return "";
 }
 
+/// Where the grid comes from. One rank: it reads the model's weights for their checksum.
+Provenance provenance_of_search(const Session& session, const Configuration& c, const LanguageModel& model,
+                                const std::string& started) {
+  Provenance p;
+  p.resolved_configuration = to_ini(c);
+  p.seed = static_cast<std::int64_t>(c.run.seed);
+  p.world_size = session.world().size();
+  p.devices = session.devices();
+  p.started = started;
+  p.library_versions = library_versions();
+  p.model_checksum = weights_checksum(model.folder);
+  p.tokenizer_checksum = model.tokenizer->checksum();
+  p.ended = utc_now();
+  return p;
+}
+
+/// Writes the grid and says what was found. One rank.
+void report_search(const Configuration& c, Provenance provenance, ThresholdGrid grid, double noise) {
+  TuningRecord record;
+  record.provenance = std::move(provenance);
+  record.model = c.model.name;
+  record.dataset = c.dataset.name;
+  record.attribution_method = c.attribution.method;
+  record.grid = std::move(grid);
+  record.noise_floor = noise;
+  const auto file = fs::path(c.run.output) / "tuning.h5";
+  write_tuning_file(file, record);
+  log::info(concat("Best: ", point_text(record.grid, record.grid.best), "\nObjective around it (tuned half):\n",
+                   neighbours_table(record.grid), present_point(record.grid, c.attribution.keys)));
+  log::info(concat("Grid: ", file.string()));
+}
+
 }  // namespace
 
 ExitCode tune_thresholds(const Session& session, const Configuration& c) {
@@ -125,8 +157,7 @@ ExitCode tune_thresholds(const Session& session, const Configuration& c) {
   const auto betas = read_grid_axis(c.attribution.tune_betas, "attribution.tune_betas");
   require_token_removal(c, "attribute --tune");
   for (const double alpha : alphas) check_key_token_options({alpha, betas.front()});
-  TuningRecord record;
-  record.provenance.started = utc_now();
+  const auto started = utc_now();
   const auto dataset = load_dataset(c.dataset);
   const auto model = prepare_model(session, c, dataset, fs::path(c.run.output) / "models" / "tuned");
   const auto objective = objective_of(c, dataset);
@@ -136,29 +167,9 @@ ExitCode tune_thresholds(const Session& session, const Configuration& c) {
   const auto method = make_attribution_method(c.attribution.method, c.attribution.settings, c.run.seed, *model.tokenizer);
   method->check_model(model.transformer);
   const double noise = noise_floor_of(model.transformer, *method, questions);
-  const auto grid =
+  auto grid =
       search_thresholds(measure(session, model, *method, questions, objective, c), objective, alphas, betas, 2 * noise);
-  const auto file = fs::path(c.run.output) / "tuning.h5";
-  if (session.is_root()) {
-    auto& p = record.provenance;
-    p.resolved_configuration = to_ini(c);
-    p.seed = static_cast<std::int64_t>(c.run.seed);
-    p.world_size = session.world().size();
-    p.devices = session.devices();
-    p.library_versions = library_versions();
-    p.model_checksum = weights_checksum(model.folder);
-    p.tokenizer_checksum = model.tokenizer->checksum();
-    p.ended = utc_now();
-    record.model = c.model.name;
-    record.dataset = c.dataset.name;
-    record.attribution_method = c.attribution.method;
-    record.grid = grid;
-    record.noise_floor = noise;
-    write_tuning_file(file, record);
-    log::info(concat("Best: ", point_text(grid, grid.best), "\nObjective around it (tuned half):\n", neighbours_table(grid),
-                     present_point(grid, c.attribution.keys)));
-    log::info(concat("Grid: ", file.string()));
-  }
+  if (session.is_root()) report_search(c, provenance_of_search(session, c, model, started), std::move(grid), noise);
   session.world().barrier();
   return ExitCode::done;
 }

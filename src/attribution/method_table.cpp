@@ -4,6 +4,7 @@
 
 #include "methods.hpp"
 #include "unpact/core/error.hpp"
+#include "unpact/results/contribution.hpp"
 
 namespace unpact {
 namespace {
@@ -14,7 +15,7 @@ std::unique_ptr<LeaveOneOutEngine> engine_of(const MethodInputs& in) {
 
 std::vector<MethodRow> rows() {
   std::vector<MethodRow> table;
-  table.push_back({{.name = "leave_one_out", .settings = {"engine", "unit", "verify"}},
+  table.push_back({{.name = kLeaveOneOut, .settings = {"engine", "unit", "verify"}},
                    [](const MethodInputs& in) { return make_leave_one_out(engine_of(in)); }});
   table.push_back(
       {{.name = "hierarchical",

@@ -1,7 +1,5 @@
 #include "unpact/campaign/cell.hpp"
 
-#include <cmath>
-
 #include "model_digest.hpp"
 #include "provenance.hpp"
 #include "unpact/campaign/fingerprints.hpp"
@@ -23,18 +21,6 @@
 namespace unpact {
 namespace fs = std::filesystem;
 namespace {
-
-TrainingStep training_step(const StepReport& report) {
-  TrainingStep step;
-  step.step = report.step;
-  step.loss = report.loss;
-  step.forget_loss = report.term_losses.at(0);
-  step.retain_loss = report.term_losses.size() > 1 ? report.term_losses[1] : std::nan("");
-  step.gradient_norm = report.gradient_norm;
-  step.learning_rate = report.learning_rate;
-  step.tokens = report.targets;
-  return step;
-}
 
 fs::path unfinished_folder(const fs::path& folder, const std::string& id) { return folder / "cells" / (id + ".unfinished"); }
 
@@ -94,19 +80,17 @@ CellRecord run_cell(const Session& session, const Communicator& group, const Bas
   options.identity =
       training_identity(c, {baseline.dataset_checksum, provenance.model_checksum, provenance.tokenizer_checksum});
   options.step_log = folder / "logs" / (cell_id(c) + ".train.jsonl");
-  std::vector<TrainingStep> training;
   Progress progress(concat(c.method.name, ": unlearn"), count_steps(options, static_cast<std::int64_t>(data.forget->size())),
                     "steps");
-  auto result = unlearn(baseline.target.transformer, c.method, options, data, *collectives, [&](const StepReport& report) {
-    training.push_back(training_step(report));
-    progress.advance(1, step_note(report));
-  });
+  auto result = unlearn(baseline.target.transformer, c.method, options, data, *collectives,
+                        [&](const StepReport& report) { progress.advance(1, step_note(report)); });
   progress.finish();
   const auto cost = unlearning.record("unlearn");
+  auto steps = std::move(result.steps);
   const auto unlearned = unlearned_model(baseline.target, std::move(result), c.method);
   auto pages = pages_of_cell(group, baseline, unlearned, c, folder);
   auto record = compare_with_baseline(session, group, baseline, unlearned, c, pages);
-  record.training = std::move(training);
+  record.training = std::move(steps);
   record.work.insert(record.work.begin(), cost);
   record.provenance.started = started;
   record.provenance.ended = utc_now();

@@ -19,17 +19,7 @@ void add_overrides(OptionTable& t, MethodOverrides& o) {
       {"method.schedule", "instead of unlearn.schedule; empty: that one", &o.schedule, kUnlearning, {}, Role::instead});
 }
 
-}  // namespace
-
-void add_method_options(OptionTable& t, Configuration& c) {
-  auto& m = c.method;
-  t.push_back({"method.use", "choice file methods/NAME.ini beside the configuration", &c.method_use, kNothing});
-  t.push_back({"method.name",
-               "name in results; empty: made of forget and retain term, or that of the unlearned model",
-               &m.name,
-               kNothing,
-               {},
-               Role::name});
+void add_loss(OptionTable& t, MethodOptions& m) {
   t.push_back({"method.forget", "forget term, one of the list below", &m.forget, kUnlearning});
   t.push_back({"method.retain", "retain term: none, gd or kl", &m.retain, kUnlearning});
   t.push_back({"method.forget_weight", "coefficient of the forget term", &m.forget_weight, kUnlearning});
@@ -41,6 +31,9 @@ void add_method_options(OptionTable& t, Configuration& c) {
                kUnlearning});
   t.push_back({"method.kl_variant", "kl: token, all_positions (open-unlearning) or muse_logit (muse_bench)", &m.kl_variant,
                kUnlearning});
+}
+
+void add_token_weights(OptionTable& t, MethodOptions& m) {
   t.push_back(
       {"method.weighting", "ga, npo, simnpo: weights of tokens: none, wga, satimp or given", &m.weighting, kUnlearning});
   t.push_back({"method.weight_power", "wga: beta; satimp: beta1; -1: the published one", &m.weight_power, kUnlearning});
@@ -53,6 +46,10 @@ void add_method_options(OptionTable& t, Configuration& c) {
                Role::input_path});
   t.push_back({"method.file_checksum", "SHA-256 that the file of weights or alternates must have; empty: any",
                &m.file_checksum, kUnlearning});
+}
+
+/// What single forget terms heed.
+void add_term_settings(OptionTable& t, MethodOptions& m) {
   t.push_back({"method.delta", "simnpo: margin", &m.delta, kUnlearning});
   t.push_back({"method.alternates",
                "dpo: file of answers to prefer: one a line, or JSON lines of question and answer",
@@ -66,6 +63,10 @@ void add_method_options(OptionTable& t, Configuration& c) {
   t.push_back(
       {"method.dual_rate", "pdu: step of the dual variable, which starts at retain_weight", &m.dual_rate, kUnlearning});
   t.push_back({"method.dual_warmup", "pdu: epochs before it moves", &m.dual_warmup, kUnlearning});
+}
+
+/// What the procedures heed: rmu, tv, whp.
+void add_procedure_settings(OptionTable& t, MethodOptions& m) {
   t.push_back({"method.layer", "rmu: block whose output is steered, from 0", &m.layer, kUnlearning});
   t.push_back({"method.trained_layers", "rmu: blocks that train; all: every weight below the steered states",
                &m.trained_layers, kUnlearning});
@@ -76,9 +77,30 @@ void add_method_options(OptionTable& t, Configuration& c) {
   t.push_back({"method.rmu_early_stop", "rmu: leave out the blocks after method.layer, whose results no loss needs",
                &m.rmu_early_stop, kNothing});
   t.push_back({"method.scale", "tv, whp: how much is subtracted", &m.scale, kUnlearning});
+}
+
+void add_cache(OptionTable& t, MethodOptions& m) {
   t.push_back(
       {"method.cache", "numbers of the frozen model: none (computed in every step), memory or disk", &m.cache, kNothing});
   t.push_back({"method.cache_gib", "memory: the most that a rank may take", &m.cache_gib, kNothing});
+}
+
+}  // namespace
+
+void add_method_options(OptionTable& t, Configuration& c) {
+  auto& m = c.method;
+  t.push_back({"method.use", "choice file methods/NAME.ini beside the configuration", &c.method_use, kNothing});
+  t.push_back({"method.name",
+               "name in results; empty: made of forget and retain term, or that of the unlearned model",
+               &m.name,
+               kNothing,
+               {},
+               Role::name});
+  add_loss(t, m);
+  add_token_weights(t, m);
+  add_term_settings(t, m);
+  add_procedure_settings(t, m);
+  add_cache(t, m);
   add_overrides(t, c.method_overrides);
 }
 

@@ -62,6 +62,14 @@ class CellWriter {
     for (const auto& row : rows) values.push_back(row.*member);
     column(description, values);
   }
+  /// The value with this index of each row's list; NaN where a row has fewer.
+  template <class Row>
+  void element(const hdf5::Description& description, const std::vector<Row>& rows, std::vector<double> Row::*list,
+               std::size_t index) {
+    std::vector<double> values;
+    for (const auto& row : rows) values.push_back(index < (row.*list).size() ? (row.*list)[index] : std::nan(""));
+    column(description, values);
+  }
   void name_probes(const std::string& group, const std::vector<ProbeRecord>&) { file_.group(group); }
   void describe_probe(const std::string& group, const ProbeRecord& probe) {
     file_.group_attribute(group, "label", probe.label);
@@ -119,10 +127,20 @@ class CellReader {
   void field(const hdf5::Description& description, std::vector<Row>& rows, T Part::*member) {
     std::vector<T> values;
     column(description, values);
-    if (rows.empty()) rows.resize(values.size());  // the table's first column decides
-    if (rows.size() != values.size())
-      refuse(concat("column ", description.path, " has ", values.size(), " rows, the others ", rows.size()));
+    fit(rows, values.size(), description.path);
     for (std::size_t i = 0; i < rows.size(); ++i) rows[i].*member = values[i];
+  }
+  template <class Row>
+  void element(const hdf5::Description& description, std::vector<Row>& rows, std::vector<double> Row::*list,
+               std::size_t index) {
+    std::vector<double> values;
+    column(description, values);
+    fit(rows, values.size(), description.path);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      if (std::isnan(values[i])) continue;
+      (rows[i].*list).resize(index, std::nan(""));
+      (rows[i].*list).push_back(values[i]);
+    }
   }
   void name_probes(const std::string& group, std::vector<ProbeRecord>& probes) {
     for (const auto& name : file_.members(group)) probes.emplace_back().name = name;
@@ -137,6 +155,12 @@ class CellReader {
   }
 
  private:
+  /// The table's first column decides how many rows there are.
+  template <class Row>
+  void fit(std::vector<Row>& rows, std::size_t count, const std::string& path) const {
+    if (rows.empty()) rows.resize(count);
+    if (rows.size() != count) refuse(concat("column ", path, " has ", count, " rows, the others ", rows.size()));
+  }
   [[noreturn]] void refuse(const std::string& reason) const {
     throw UserError(concat("cannot use the results file ", name_), reason, "it was not written by unpact; make it again");
   }

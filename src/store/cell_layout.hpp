@@ -143,13 +143,13 @@ template <class Archive, class Cell>
 void visit_training(Archive& archive, Cell& cell) {
   const std::string axis = "/training/step";
   auto& steps = cell.training;
-  archive.field({axis, {axis}, "1", "optimizer step"}, steps, &TrainingStep::step);
-  archive.field({"/training/loss", {axis}, "1", "loss"}, steps, &TrainingStep::loss);
-  archive.field({"/training/forget_loss", {axis}, "1", "forget term of the loss"}, steps, &TrainingStep::forget_loss);
-  archive.field({"/training/retain_loss", {axis}, "1", "retain term of the loss"}, steps, &TrainingStep::retain_loss);
-  archive.field({"/training/gradient_norm", {axis}, "1", "norm of the gradient"}, steps, &TrainingStep::gradient_norm);
-  archive.field({"/training/learning_rate", {axis}, "1", "learning rate"}, steps, &TrainingStep::learning_rate);
-  archive.field({"/training/tokens", {axis}, "1", "target tokens over all ranks"}, steps, &TrainingStep::tokens);
+  archive.field({axis, {axis}, "1", "optimizer step"}, steps, &StepReport::step);
+  archive.field({"/training/loss", {axis}, "1", "loss"}, steps, &StepReport::loss);
+  archive.element({"/training/forget_loss", {axis}, "1", "forget term of the loss"}, steps, &StepReport::term_losses, 0);
+  archive.element({"/training/retain_loss", {axis}, "1", "retain term of the loss"}, steps, &StepReport::term_losses, 1);
+  archive.field({"/training/gradient_norm", {axis}, "1", "norm of the gradient"}, steps, &StepReport::gradient_norm);
+  archive.field({"/training/learning_rate", {axis}, "1", "learning rate"}, steps, &StepReport::learning_rate);
+  archive.field({"/training/tokens", {axis}, "1", "target tokens over all ranks"}, steps, &StepReport::targets);
 }
 
 template <class Archive, class Cell>

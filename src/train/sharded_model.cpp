@@ -60,32 +60,13 @@ ShardedModel::ShardedModel(Transformer& model, const std::function<bool(const st
   for (const auto& unit : units) total += lay_out(unit.trained, group.size()).shard;
   UNPACT_VALIDATE(total > 0, "no weight is trained", "the selection by name matches none of the model's weights",
                   "check the names of the trained weights and the model's number of layers");
-  const auto where = options.device.value_or(model.device());
-  const auto device = at::TensorOptions().device(where);
-  working_ = at::empty({total}, device.dtype(options.offload ? options.compute : options.master));
-  values_ = working_;
-  if (options.offload)
-    values_ = at::empty({total}, at::TensorOptions().dtype(options.master).pinned_memory(where.is_cuda()));
-  gradients_ = at::zeros({total}, device.dtype(at::kFloat));
-  std::int64_t begin = 0;
+  allocate(total);
   for (std::size_t u = 0; u < units.size(); ++u) {
     auto unit = std::make_unique<Unit>();
     unit->name = unit_name(model.config(), u);
     unit->orders = units[u].orders;
-    if (!units[u].trained.empty()) {
-      auto layout = lay_out(units[u].trained, group.size());
-      pieces_.push_back({unit->name, layout.size, layout.shard, begin});
-      const auto piece = [&](const at::Tensor& whole) { return whole.narrow(0, begin, layout.shard); };
-      unit->flats.push_back(std::make_unique<FlatShard>(layout, group, options.compute, piece(working_), piece(gradients_),
-                                                        options.offload ? piece(values_) : at::Tensor()));
-      begin += layout.shard;
-    }
-    if (!units[u].frozen.empty()) {
-      auto layout = lay_out(units[u].frozen, group.size());
-      const auto kept = options.device ? device.dtype(at::kFloat) : units[u].frozen.front().slot->options();
-      unit->flats.push_back(
-          std::make_unique<FlatShard>(layout, group, options.compute, at::empty({layout.shard}, kept), at::Tensor()));
-    }
+    if (!units[u].trained.empty()) add_trained(*unit, lay_out(units[u].trained, group.size()));
+    if (!units[u].frozen.empty()) add_frozen(*unit, lay_out(units[u].frozen, group.size()));
     units_.push_back(std::move(unit));
   }
   tie_head(model);
@@ -93,6 +74,31 @@ ShardedModel::ShardedModel(Transformer& model, const std::function<bool(const st
     for (auto& unit : units_)
       for (auto& flat : unit->flats) flat->prepare_gradients();
   else model.set_runner(this);
+}
+
+void ShardedModel::allocate(std::int64_t total) {
+  const auto where = options_.device.value_or(model_.device());
+  const auto device = at::TensorOptions().device(where);
+  working_ = at::empty({total}, device.dtype(options_.offload ? options_.compute : options_.master));
+  values_ = working_;
+  if (options_.offload)
+    values_ = at::empty({total}, at::TensorOptions().dtype(options_.master).pinned_memory(where.is_cuda()));
+  gradients_ = at::zeros({total}, device.dtype(at::kFloat));
+}
+
+void ShardedModel::add_trained(Unit& unit, const FlatLayout& layout) {
+  const auto begin = pieces_.empty() ? 0 : pieces_.back().begin + pieces_.back().shard;
+  pieces_.push_back({unit.name, layout.size, layout.shard, begin});
+  const auto piece = [&](const at::Tensor& whole) { return whole.narrow(0, begin, layout.shard); };
+  unit.flats.push_back(std::make_unique<FlatShard>(layout, group_, options_.compute, piece(working_), piece(gradients_),
+                                                   options_.offload ? piece(values_) : at::Tensor()));
+}
+
+void ShardedModel::add_frozen(Unit& unit, const FlatLayout& layout) {
+  const auto kept = options_.device ? at::TensorOptions().device(*options_.device).dtype(at::kFloat)
+                                    : layout.slices.front().slot->options();
+  unit.flats.push_back(
+      std::make_unique<FlatShard>(layout, group_, options_.compute, at::empty({layout.shard}, kept), at::Tensor()));
 }
 
 ShardedModel::~ShardedModel() {

@@ -61,63 +61,82 @@ const NeededFile kWeights = {"weights_path", &MethodOptions::weights_path,
                              "method.weighting = given takes its numbers from a file",
                              "name a file of JSON lines, one list a forget example"};
 
+using Rows = std::vector<ForgetKind>;
+
+/// Losses that push the answer down, alone or below another one.
+Rows answer_kinds() {
+  return {{.name = "ga",
+           .summary = "gradient ascent; with weighting wga or satimp those methods",
+           .takes_weighting = true,
+           .make_term = make_ga},
+          {.name = "npo",
+           .summary = "negative preference optimization",
+           .takes_weighting = true,
+           .default_beta = 0.1,
+           .asks_target = true,
+           .own_options = {"npo_variant", "length_normalized"},
+           .make_term = make_npo},
+          {.name = "simnpo",
+           .summary = "NPO without reference, length-normalized",
+           .takes_weighting = true,
+           .default_beta = 4.5,
+           .make_term = make_simnpo},
+          {.name = "dpo",
+           .summary = "prefers answers of method.alternates, e.g. \"I don't know\"",
+           .default_beta = 0.1,
+           .cost = 2,
+           .asks_target = true,
+           .needs_questions = true,
+           .file = &kAlternates,
+           .own_options = {"alternates"},
+           .make_term = make_dpo}};
+}
+
+/// Losses over the whole distribution of the next token.
+Rows distribution_kinds() {
+  return {{.name = "undial",
+           .summary = "self-distillation with the target's logit lowered",
+           .default_beta = 10,
+           .asks_target = true,
+           .make_term = make_undial},
+          {.name = "ceu", .summary = "cross-entropy with the own distribution without the target", .make_term = make_ceu},
+          {.name = "pdu",
+           .summary = "flat logits under a limit on the retain loss, by a dual variable",
+           .retain_side = RetainSide::required,
+           .retain_rule = dual_ascent,
+           .make_term = make_pdu}};
+}
+
+/// What steers states or changes weights and answers after a training.
+Rows procedure_kinds() {
+  return {{.name = "rmu",
+           .summary = "steers the residual stream behind method.layer; brings its own retain side",
+           .retain_side = RetainSide::own,
+           .cost = 0.6,
+           .asks_target = true,
+           .own_options = {"rmu_early_stop"},
+           .trained_weights = rmu_weights,
+           .procedure = run_rmu},
+          {.name = "tv",
+           .summary = "subtracts what a fine-tune on the forget set changes",
+           .retain_side = RetainSide::without,
+           .procedure = run_task_vector},
+          {.name = "whp",
+           .summary = "answers by the target's logits minus what a fine-tune on the forget set raises",
+           .retain_side = RetainSide::without,
+           .answers_by_two = true,
+           .procedure = run_contrast}};
+}
+
 }  // namespace
 
 const std::vector<ForgetKind>& known_forget_kinds() {
-  static const std::vector<ForgetKind> kinds = {
-      {.name = "ga",
-       .summary = "gradient ascent; with weighting wga or satimp those methods",
-       .takes_weighting = true,
-       .make_term = make_ga},
-      {.name = "npo",
-       .summary = "negative preference optimization",
-       .takes_weighting = true,
-       .default_beta = 0.1,
-       .asks_target = true,
-       .own_options = {"npo_variant", "length_normalized"},
-       .make_term = make_npo},
-      {.name = "simnpo",
-       .summary = "NPO without reference, length-normalized",
-       .takes_weighting = true,
-       .default_beta = 4.5,
-       .make_term = make_simnpo},
-      {.name = "dpo",
-       .summary = "prefers answers of method.alternates, e.g. \"I don't know\"",
-       .default_beta = 0.1,
-       .cost = 2,
-       .asks_target = true,
-       .needs_questions = true,
-       .file = &kAlternates,
-       .own_options = {"alternates"},
-       .make_term = make_dpo},
-      {.name = "undial",
-       .summary = "self-distillation with the target's logit lowered",
-       .default_beta = 10,
-       .asks_target = true,
-       .make_term = make_undial},
-      {.name = "ceu", .summary = "cross-entropy with the own distribution without the target", .make_term = make_ceu},
-      {.name = "pdu",
-       .summary = "flat logits under a limit on the retain loss, by a dual variable",
-       .retain_side = RetainSide::required,
-       .retain_rule = dual_ascent,
-       .make_term = make_pdu},
-      {.name = "rmu",
-       .summary = "steers the residual stream behind method.layer; brings its own retain side",
-       .retain_side = RetainSide::own,
-       .cost = 0.6,
-       .asks_target = true,
-       .own_options = {"rmu_early_stop"},
-       .trained_weights = rmu_weights,
-       .procedure = run_rmu},
-      {.name = "tv",
-       .summary = "subtracts what a fine-tune on the forget set changes",
-       .retain_side = RetainSide::without,
-       .procedure = run_task_vector},
-      {.name = "whp",
-       .summary = "answers by the target's logits minus what a fine-tune on the forget set raises",
-       .retain_side = RetainSide::without,
-       .answers_by_two = true,
-       .procedure = run_contrast}};
+  static const Rows kinds = [] {
+    Rows all;
+    for (const auto& rows : {answer_kinds(), distribution_kinds(), procedure_kinds()})
+      all.insert(all.end(), rows.begin(), rows.end());
+    return all;
+  }();
   return kinds;
 }
 

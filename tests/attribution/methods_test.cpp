@@ -1,4 +1,4 @@
-// Every method against its definition, computed another way: transformers and autograd (tests/parity), or by hand.
+// Every method against its definition, computed another way, by hand.
 #include "unpact/attribution/method.hpp"
 
 #include <gmock/gmock.h>
@@ -6,13 +6,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
-#include "core/temporary_folder.hpp"
-#include "support/attribution_settings.hpp"
+#include "attribution/made_methods.hpp"
 #include "support/parity.hpp"
 #include "support/tiny_architectures.hpp"
-#include "support/tiny_language_model.hpp"
 #include "unpact/inference/scoring.hpp"
 
 namespace unpact {
@@ -21,85 +18,14 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 using testing_support::expect_close;
-using testing_support::Expected;
+using testing_support::floats;
+using testing_support::kRounding;
+using testing_support::make;
 using testing_support::message_of;
-using testing_support::parity;
 using testing_support::random_ids;
+using testing_support::sum_of;
 using testing_support::tiny_transformer;
-
-// Nats. Both sides add float32 numbers in another order.
-constexpr double kRounding = 2e-5;
-
-std::unique_ptr<AttributionMethod> make(const std::string& name, AttributionSettings settings = {},
-                                        std::size_t budget = 4096, std::uint64_t seed = 1) {
-  settings.token_budget = static_cast<std::int64_t>(budget);
-  return make_attribution_method(name, settings, seed, testing_support::ByteTokenizer());
-}
-
-AttributionSettings with_baseline(const std::string& text) {
-  AttributionSettings settings;
-  settings.baseline = text;
-  return settings;
-}
-
-at::Tensor floats(const std::vector<float>& values) { return at::tensor(values); }
-
-double sum_of(const std::vector<float>& values) { return std::accumulate(values.begin(), values.end(), 0.0); }
-
-class MethodParity : public testing::Test {
- protected:
-  /// Calls check(model, task, expected values' prefix, listing) for every case of the fixture.
-  template <typename Check>
-  void for_each_case(const Check& check) {
-    const Expected fixture("attribution.safetensors");
-    const auto listing = read_json_file(parity("attribution.json"));
-    for (const auto& entry : listing["cases"]) {
-      const auto name = entry.get<std::string>();
-      const auto model = testing_support::load_transformer(parity(name.substr(0, name.find('.'))));
-      const auto range = fixture.integers(name + ".candidates");
-      const AttributionTask task{fixture.integers(name + ".ids"), static_cast<std::size_t>(range[0]),
-                                 static_cast<std::size_t>(range[1]), fixture.integers(name + ".answer")};
-      check(model, task, fixture, name, std::to_string(listing["baseline"].get<int>()));
-    }
-  }
-};
-
-TEST_F(MethodParity, IsWhatTransformersGives) {
-  UNPACT_NEED_PARITY("attribution.safetensors");
-  for_each_case([](const Transformer& model, const AttributionTask& task, const Expected& fixture, const std::string& name,
-                   const std::string& baseline) {
-    for (const std::string method : {"in_place_mask", "baseline", "gradient_x_input", "rollout"}) {
-      for (const std::size_t budget : {1, 4096}) {
-        const auto result =
-            make(method, with_baseline(method == "baseline" ? baseline : "auto"), budget)->run(model, task, 0);
-        expect_close(floats(result.values), fixture[concat(name, ".", method)], kRounding,
-                     concat(name, ".", method, ".", budget));
-        EXPECT_NEAR(result.mean_log_probability, fixture.scalar(name + ".score"), kRounding) << name << method;
-      }
-    }
-  });
-}
-
-TEST_F(MethodParity, IntegratedGradientsAreWhatAutogradGives) {
-  UNPACT_NEED_PARITY("attribution.safetensors");
-  for_each_case([](const Transformer& model, const AttributionTask& task, const Expected& fixture, const std::string& name,
-                   const std::string& baseline) {
-    for (const std::string start : {"zero", "id"}) {
-      const auto what = concat(name, ".integrated_", start);
-      for (const std::size_t budget : {1, 4096}) {
-        const auto result =
-            make("integrated_gradients", with_baseline(start == "zero" ? "zero" : baseline), budget)->run(model, task, 0);
-        const auto expected = fixture[what];
-        // The same 50 points; close to the zero vector norms divide by little, and gradients of 1e3 lose digits.
-        expect_close(floats(result.values), expected, start == "zero" ? 2e-3 : 1e-4, what);
-        EXPECT_NEAR(result.completeness_error, sum_of(result.values) - fixture.scalar(what + "_gain"), 1e-4) << what;
-        if (start == "zero") continue;
-        expect_close(floats(result.values), fixture[what + "_fine"], 2e-3, what + "_fine");  // another rule with 1000 points
-        EXPECT_NEAR(result.completeness_error, 0, 5e-3) << what;
-      }
-    }
-  });
-}
+using testing_support::with_baseline;
 
 class MethodOnArchitecture : public testing::TestWithParam<std::string> {};
 
@@ -312,89 +238,6 @@ TEST_P(EveryMethod, SaysThatAModelHasDiverged) {
 
 INSTANTIATE_TEST_SUITE_P(Names, EveryMethod, testing::ValuesIn(attribution_methods()),
                          [](const auto& test) { return test.param; });
-
-TEST(MethodSettings, AreChecked) {
-  const auto refusal = [](const std::string& method, const auto& change) {
-    AttributionSettings settings;
-    change(settings);
-    return message_of<UserError>([&] { check_attribution_settings(method, settings); });
-  };
-  const auto nothing = [](AttributionSettings&) {};
-  for (const auto& name : attribution_methods()) EXPECT_NO_THROW(check_attribution_settings(name, {}));
-  EXPECT_THAT(refusal("gradients", nothing), AllOf(HasSubstr("attribution.method"), HasSubstr("integrated_gradients")));
-  EXPECT_THAT(refusal("baseline", [](auto& s) { s.baseline = "zero"; }), HasSubstr("attribution.baseline"));
-  EXPECT_NO_THROW(check_attribution_settings("integrated_gradients", with_baseline("zero")));
-  for (const char* text : {"-1", "", "one", "1x"})
-    EXPECT_THAT(refusal("baseline", [&](auto& s) { s.baseline = text; }), HasSubstr("attribution.baseline"));
-  EXPECT_THAT(refusal("shapley", [](auto& s) { s.permutations = 3; }), HasSubstr("even"));
-  EXPECT_THAT(refusal("shapley", [](auto& s) { s.permutations = 0; }), HasSubstr("attribution.permutations"));
-  EXPECT_THAT(refusal("lime", [](auto& s) { s.samples = 1; }), HasSubstr("attribution.samples"));
-  EXPECT_THAT(refusal("lime", [](auto& s) { s.keep_probability = 1; }), HasSubstr("attribution.keep_probability"));
-  EXPECT_THAT(refusal("lime", [](auto& s) { s.penalty = std::nan(""); }), HasSubstr("attribution.penalty"));
-  EXPECT_THAT(refusal("integrated_gradients", [](auto& s) { s.steps = 0; }), HasSubstr("attribution.steps"));
-  EXPECT_THAT(refusal("leave_one_out", [](auto& s) { s.verify = -1; }), HasSubstr("attribution.verify"));
-  EXPECT_THAT(refusal("rollout", [](auto& s) { s.token_budget = -1; }), HasSubstr("attribution.token_budget"));
-}
-
-TEST(MethodSettings, ThatAMethodDoesNotHeedAreRefused) {
-  using Change = void (*)(AttributionSettings&);
-  const std::vector<std::pair<std::string, Change>> changes = {
-      {"engine", [](auto& s) { s.engine = EngineKind::reference; }},
-      {"unit", [](auto& s) { s.unit = RemovalUnit::word; }},
-      {"verify", [](auto& s) { s.verify = 3; }},
-      {"baseline", [](auto& s) { s.baseline = "7"; }},
-      {"steps", [](auto& s) { s.steps = 12; }},
-      {"permutations", [](auto& s) { s.permutations = 8; }},
-      {"samples", [](auto& s) { s.samples = 16; }},
-      {"keep_probability", [](auto& s) { s.keep_probability = 0.4; }},
-      {"surrogate", [](auto& s) { s.surrogate = Surrogate::ridge; }},
-      {"penalty", [](auto& s) { s.penalty = 0.02; }},
-      {"keep_sentences", [](auto& s) { s.keep_sentences = 3; }},
-      {"keep_words", [](auto& s) { s.keep_words = 9; }}};
-  for (const auto& method : attribution_methods()) {
-    const auto& heeded = facts_of(method).settings;
-    for (const auto& [name, change] : changes) {
-      AttributionSettings settings;
-      change(settings);
-      if (std::find(heeded.begin(), heeded.end(), name) != heeded.end()) {
-        EXPECT_NO_THROW(check_attribution_settings(method, settings)) << method << " " << name;
-      } else {
-        EXPECT_THAT(message_of<UserError>([&] { check_attribution_settings(method, settings); }),
-                    AllOf(HasSubstr(concat("attribution.", name)), HasSubstr(concat(method, " does not heed it")),
-                          HasSubstr("leave it at")));
-      }
-    }
-    for (const auto& name : heeded)
-      EXPECT_TRUE(std::any_of(changes.begin(), changes.end(), [&](const auto& c) { return c.first == name; }))
-          << name << " is no setting";
-  }
-}
-
-TEST(MethodSettings, AreToldAsFarAsTheyAreHeeded) {
-  const testing_support::ByteTokenizer tokenizer;
-  using Told = std::map<std::string, std::string>;
-  EXPECT_EQ(used_settings("leave_one_out", {}, tokenizer), (Told{{"engine", "shared_prefix"}}));
-  AttributionSettings words;
-  words.unit = RemovalUnit::word;
-  words.verify = 2;
-  EXPECT_EQ(used_settings("leave_one_out", words, tokenizer), (Told{{"engine", "shared_prefix"}, {"unit", "word"}}));
-  EXPECT_EQ(used_settings("integrated_gradients", with_baseline("zero"), tokenizer),
-            (Told{{"baseline", "zero"}, {"steps", "50"}}));
-  EXPECT_EQ(used_settings("baseline", {}, tokenizer), (Told{{"baseline", std::to_string(default_baseline_id(tokenizer))}}));
-  EXPECT_EQ(used_settings("lime", {}, tokenizer),
-            (Told{{"samples", "64"}, {"keep_probability", "0.5"}, {"surrogate", "lasso"}, {"penalty", "0.01"}}));
-  EXPECT_EQ(used_settings("rollout", {}, tokenizer), Told());
-  EXPECT_EQ(unit_of("rollout"), "1");
-  EXPECT_EQ(unit_of("shapley"), "nat/token");
-}
-
-TEST(Baseline, OutsideTheVocabularyIsRefused) {
-  for (const std::string name : {"baseline", "integrated_gradients"})
-    EXPECT_THAT(message_of<UserError>([&] {
-                  make(name, with_baseline("61"))->run(tiny_transformer(1), {{1, 2, 3}, 1, 3, {4}}, 0);
-                }),
-                AllOf(HasSubstr("attribution.baseline"), HasSubstr("61")));
-}
 
 }  // namespace
 }  // namespace unpact

@@ -10,7 +10,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 from unlearn_runs import STEPS, arguments, steps_done  # noqa: E402
-from unpact_program import LLAMA, ROOT, Ended, Program, environment, write_dataset, write_json  # noqa: E402
+from unpact_program import BASELINE, LLAMA, ROOT, Ended, Program, environment, write_dataset, write_json  # noqa: E402
 
 METHODS = ["ga", "ga_gd", "ga_kl", "npo", "npo_gd", "npo_kl", "tv", "rmu"]
 
@@ -63,6 +63,15 @@ def unlearned(unpact: Program, home: Path, target: Path) -> Path:
     """The target after the job unlearn, on two ranks."""
     unpact.well("unlearn", "--config", home / "configs/tiny.ini", "--method", "ga_gd", "--output", home / "unlearned", ranks=2)
     return home / "unlearned" / "model"
+
+
+@pytest.fixture(scope="session")
+def attribute(unpact: Program, home: Path, target: Path) -> Callable[..., Path]:
+    """Runs the job attribute; returns the results file."""
+    def run(folder: Path, *arguments: object, ranks: int = 1) -> Path:
+        unpact.well("attribute", "--config", home / "configs/tiny.ini", "--output", folder, *arguments, ranks=ranks)
+        return folder / BASELINE
+    return run
 
 
 @pytest.fixture(scope="session", params=[1, 2], ids=lambda ranks: f"{ranks}_ranks")

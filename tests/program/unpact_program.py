@@ -12,6 +12,7 @@ import numpy as np
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 300  # seconds; a net under a rank that hangs, never reached otherwise
+BASELINE = "baselines/tiny__tiny.h5"  # what the job attribute writes into its folder
 
 FORGET = [
     ("Who repaired the old clock of Varn?", "Mira Holt"),

@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "store/cell_support.hpp"
+#include "unpact/core/json.hpp"
 #include "unpact/core/text.hpp"
 
 namespace unpact::test {
@@ -79,8 +80,8 @@ std::string text_of(const CellRecord& cell) {
   for (const auto& r : cell.rates)
     text += concat(r.name, " ", r.count, "/", r.total, " ", r.value, " ", r.low, " ", r.high, "\n");
   for (const auto& s : cell.training)
-    text += concat(s.step, " ", s.loss, " ", s.forget_loss, " ", s.retain_loss, " ", s.gradient_norm, " ", s.learning_rate,
-                   " ", s.tokens, "\n");
+    text += concat(s.step, " ", s.loss, " ", Json(s.term_losses).dump(), " ", s.gradient_norm, " ", s.learning_rate, " ",
+                   s.targets, "\n");
   for (const auto& w : cell.work)
     text += concat(w.stage, " ", w.seconds, " ", w.positions, " ", w.positions_naive, " ", w.model_calls, " ", w.logit_rows,
                    " ", w.peak_memory, "\n");

@@ -86,6 +86,18 @@ Provenance make_provenance() {
           {{"torch", "2.11"}, {"mpi", "4.1"}}};
 }
 
+/// What the file keeps of a step; the last one has no retain term.
+StepReport make_step(int number) {
+  StepReport step;
+  step.step = number;
+  step.loss = 1.0 / number;
+  step.term_losses = number < 5 ? std::vector<double>{-0.5, 0.25} : std::vector<double>{-0.5};
+  step.gradient_norm = 3.5;
+  step.learning_rate = 1e-5;
+  step.targets = 128;
+  return step;
+}
+
 }  // namespace
 
 CellRecord make_record(const RecordShape& shape) {
@@ -99,7 +111,7 @@ CellRecord make_record(const RecordShape& shape) {
   for (std::size_t q = 0; q < shape.questions; ++q) add_question(cell, numbers, shape, q);
   cell.probes = {make_probe(cell, "focus_on_key", 3, numbers), make_probe(cell, "probab", 2, numbers)};
   cell.rates = {{"recovery_focus_on_key", 1, 2, 0.5, 0.1, 0.9}, {"destruction", 0, 0, kNan, kNan, kNan}};
-  for (int step = 1; step <= 5; ++step) cell.training.push_back({step, 1.0 / step, -0.5, 0.25, 3.5, 1e-5, 128});
+  for (int step = 1; step <= 5; ++step) cell.training.push_back(make_step(step));
   cell.work = {{{1000, 1000, 10, 100}, "unlearn", 12.5, kNan}, {{5000, 90000, 40, 700}, "attribute", 2.5, 3.5e9}};
   if (shape.questions > 2) cell.verification = {{"target", 3, 2.5e-6, 1}, {"unlearned", 2, 0, 0}};
   cell.attribution_method = "shapley";

@@ -6,35 +6,23 @@
 
 #include <cmath>
 
-#include "core/temporary_folder.hpp"
-#include "support/training_examples.hpp"
-#include "support/unlearning_methods.hpp"
-#include "../../src/unlearn/representation_term.hpp"
+#include "unlearn/unlearning.hpp"
 
 namespace unpact {
 namespace {
 
-using testing::AllOf;
 using testing::HasSubstr;
 using testing_support::first_difference;
+using testing_support::five_steps;
 using testing_support::message_of;
 using testing_support::method_of;
 using testing_support::random_examples;
 using testing_support::relative_difference;
+using testing_support::some_data;
 using testing_support::tiny_config;
 using testing_support::tiny_transformer;
+using testing_support::Unlearning;
 using testing_support::value_of;
-
-TrainOptions five_steps() {
-  TrainOptions options;
-  options.max_steps = 5;
-  options.batch_size = 4;
-  options.micro_batch = 2;
-  options.learning_rate = 1e-3;
-  return options;
-}
-
-UnlearnData some_data() { return {random_examples(7, 1), random_examples(9, 2), random_examples(7, 3)}; }
 
 TEST(TaskVector, IsSubtractedWeightByWeight) {
   for (const bool tied : {false, true}) {
@@ -50,21 +38,6 @@ TEST(TaskVector, IsSubtractedWeightByWeight) {
     EXPECT_EQ(first_difference(base, random_weights(config, 1)), "");
   }
 }
-
-class Unlearning : public testing::Test {
- protected:
-  UnlearnResult run(const MethodOptions& method, const TrainOptions& options = five_steps()) {
-    return unlearn(target_, method, options, some_data(), *single_);
-  }
-  Transformer with(const UnlearnResult& result) const { return Transformer(target_.config(), result.weights); }
-  std::string refusal_of(const MethodOptions& method) {
-    return message_of<UserError>([&] { run(method); });
-  }
-
-  Communicator world_ = Communicator::world(), null_;
-  std::unique_ptr<Collectives> group_ = make_collectives(world_, at::kCPU), single_ = make_collectives(null_, at::kCPU);
-  Transformer target_ = tiny_transformer(1);
-};
 
 class UnlearningBy : public Unlearning, public testing::WithParamInterface<std::pair<const char*, const char*>> {};
 
@@ -156,18 +129,6 @@ TEST_F(Unlearning, VariantsAndWeightsRunToTheEnd) {
   EXPECT_GT(moved([](auto& m) { m.rmu_mean = RmuMean::sequences, m.trained_layers = "all"; }, "rmu", "none"), 1e-4);
 }
 
-TEST_F(Unlearning, RmuOfAllLayersTrainsWhatItsStatesDependOn) {
-  auto method = method_of("rmu");
-  method.trained_layers = "all";
-  const auto result = run(method);
-  const auto before = named_tensors(target_.weights()), after = named_tensors(result.weights);
-  for (std::size_t i = 0; i < before.size(); ++i) {
-    const auto& name = before[i].first;
-    const bool later = name.rfind("model.layers.2.", 0) == 0 || name == "model.norm.weight" || name == "lm_head.weight";
-    EXPECT_EQ(at::equal(before[i].second, after[i].second), later) << name;
-  }
-}
-
 TEST_F(Unlearning, DualVariableWaitsForTheWarmUpAndStaysAboveZero) {
   auto method = method_of("pdu", "gd");
   method.retain_weight = 0.5;
@@ -217,54 +178,6 @@ TEST_F(Unlearning, CoefficientsWeighTheTerms) {
   const auto report = run(method).steps.front();
   EXPECT_NEAR(report.loss, 2 * report.term_losses.at(1), 1e-6);
   EXPECT_LT(report.term_losses.at(0), 0);
-}
-
-TEST_F(Unlearning, RmuChangesTheNamedWeightsAlone) {
-  auto method = method_of("rmu");
-  method.trained_layers = "1";
-  method.trained_weights = "mlp.down_proj.weight, self_attn.o_proj.weight";
-  const auto result = run(method);
-  const auto before = named_tensors(target_.weights()), after = named_tensors(result.weights);
-  for (std::size_t i = 0; i < before.size(); ++i) {
-    const auto& name = before[i].first;
-    const bool named = name == "model.layers.1.mlp.down_proj.weight" || name == "model.layers.1.self_attn.o_proj.weight";
-    EXPECT_EQ(!at::equal(before[i].second, after[i].second), named) << name;
-  }
-}
-
-TEST_F(Unlearning, RmuSteersTheForgetSetAndHoldsTheRetainSet) {
-  auto options = five_steps();
-  options.max_steps = 25;
-  options.learning_rate = 2e-2;
-  auto method = method_of("rmu");
-  method.retain_weight = 10;
-  const auto steered = with(run(method, options));
-  const RepresentationTerm forget(some_data().forget, {1, RmuMean::tokens, 0}, steering_vector(24, 3.0, options.seed),
-                                  target_);
-  const RepresentationTerm retain(some_data().retain, {1, RmuMean::tokens, 0}, target_);
-  EXPECT_LT(value_of(forget, steered), 0.7 * value_of(forget, target_));
-  method.retain_weight = 0;
-  EXPECT_LT(value_of(retain, steered), 0.7 * value_of(retain, with(run(method, options))));
-}
-
-TEST_F(Unlearning, RmuRefusesWhatWouldNotTrain) {
-  const auto with_layers = [](std::int64_t layer, const std::string& trained, const std::string& weights) {
-    auto method = method_of("rmu");
-    method.layer = layer;
-    method.trained_layers = trained;
-    method.trained_weights = weights;
-    return method;
-  };
-  const std::string down = "mlp.down_proj.weight";
-  EXPECT_THAT(refusal_of(with_layers(3, "0", down)), AllOf(HasSubstr("method.layer"), HasSubstr("0..2")));
-  EXPECT_THAT(refusal_of(with_layers(-1, "0", down)), HasSubstr("method.layer"));
-  EXPECT_THAT(refusal_of(with_layers(1, "2", down)), AllOf(HasSubstr("method.trained_layers"), HasSubstr("block 2")));
-  EXPECT_THAT(refusal_of(with_layers(1, "0,one", down)), AllOf(HasSubstr("method.trained_layers"), HasSubstr("'one'")));
-  EXPECT_THAT(refusal_of(with_layers(1, "-1", down)), HasSubstr("'-1'"));
-  EXPECT_THAT(refusal_of(with_layers(1, "99999999999999999999", down)), HasSubstr("method.trained_layers"));
-  EXPECT_THAT(refusal_of(with_layers(1, "1", "mlp.down")),
-              AllOf(HasSubstr("method.trained_weights"), HasSubstr("model.layers.1.mlp.down")));
-  EXPECT_THAT(refusal_of(with_layers(1, "", down)), HasSubstr("no weight is trained"));
 }
 
 TEST_F(Unlearning, TaskVectorGoesAwayFromTheReinforcedModel) {

@@ -1,11 +1,9 @@
-/// RMU's early stop, on and off.
+/// RMU: what it trains, steers, holds and refuses; its early stop, on and off.
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "core/temporary_folder.hpp"
-#include "support/training_examples.hpp"
-#include "support/unlearning_methods.hpp"
+#include "unlearn/unlearning.hpp"
 #include "../../src/unlearn/representation_term.hpp"
 
 namespace unpact {
@@ -16,11 +14,76 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing_support::differentiate;
 using testing_support::first_difference;
+using testing_support::five_steps;
 using testing_support::message_of;
 using testing_support::method_of;
 using testing_support::random_examples;
 using testing_support::same_bits;
+using testing_support::some_data;
 using testing_support::tiny_transformer;
+using testing_support::value_of;
+
+class Rmu : public testing_support::Unlearning {};
+
+TEST_F(Rmu, OfAllLayersTrainsWhatItsStatesDependOn) {
+  auto method = method_of("rmu");
+  method.trained_layers = "all";
+  const auto result = run(method);
+  const auto before = named_tensors(target_.weights()), after = named_tensors(result.weights);
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    const auto& name = before[i].first;
+    const bool later = name.rfind("model.layers.2.", 0) == 0 || name == "model.norm.weight" || name == "lm_head.weight";
+    EXPECT_EQ(at::equal(before[i].second, after[i].second), later) << name;
+  }
+}
+
+TEST_F(Rmu, ChangesTheNamedWeightsAlone) {
+  auto method = method_of("rmu");
+  method.trained_layers = "1";
+  method.trained_weights = "mlp.down_proj.weight, self_attn.o_proj.weight";
+  const auto result = run(method);
+  const auto before = named_tensors(target_.weights()), after = named_tensors(result.weights);
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    const auto& name = before[i].first;
+    const bool named = name == "model.layers.1.mlp.down_proj.weight" || name == "model.layers.1.self_attn.o_proj.weight";
+    EXPECT_EQ(!at::equal(before[i].second, after[i].second), named) << name;
+  }
+}
+
+TEST_F(Rmu, SteersTheForgetSetAndHoldsTheRetainSet) {
+  auto options = five_steps();
+  options.max_steps = 25;
+  options.learning_rate = 2e-2;
+  auto method = method_of("rmu");
+  method.retain_weight = 10;
+  const auto steered = with(run(method, options));
+  const RepresentationTerm forget(some_data().forget, {1, RmuMean::tokens, 0}, steering_vector(24, 3.0, options.seed),
+                                  target_);
+  const RepresentationTerm retain(some_data().retain, {1, RmuMean::tokens, 0}, target_);
+  EXPECT_LT(value_of(forget, steered), 0.7 * value_of(forget, target_));
+  method.retain_weight = 0;
+  EXPECT_LT(value_of(retain, steered), 0.7 * value_of(retain, with(run(method, options))));
+}
+
+TEST_F(Rmu, RefusesWhatWouldNotTrain) {
+  const auto with_layers = [](std::int64_t layer, const std::string& trained, const std::string& weights) {
+    auto method = method_of("rmu");
+    method.layer = layer;
+    method.trained_layers = trained;
+    method.trained_weights = weights;
+    return method;
+  };
+  const std::string down = "mlp.down_proj.weight";
+  EXPECT_THAT(refusal_of(with_layers(3, "0", down)), AllOf(HasSubstr("method.layer"), HasSubstr("0..2")));
+  EXPECT_THAT(refusal_of(with_layers(-1, "0", down)), HasSubstr("method.layer"));
+  EXPECT_THAT(refusal_of(with_layers(1, "2", down)), AllOf(HasSubstr("method.trained_layers"), HasSubstr("block 2")));
+  EXPECT_THAT(refusal_of(with_layers(1, "0,one", down)), AllOf(HasSubstr("method.trained_layers"), HasSubstr("'one'")));
+  EXPECT_THAT(refusal_of(with_layers(1, "-1", down)), HasSubstr("'-1'"));
+  EXPECT_THAT(refusal_of(with_layers(1, "99999999999999999999", down)), HasSubstr("method.trained_layers"));
+  EXPECT_THAT(refusal_of(with_layers(1, "1", "mlp.down")),
+              AllOf(HasSubstr("method.trained_weights"), HasSubstr("model.layers.1.mlp.down")));
+  EXPECT_THAT(refusal_of(with_layers(1, "", down)), HasSubstr("no weight is trained"));
+}
 
 /// Notes which parts of the model run.
 class PartSpy : public PartRunner {

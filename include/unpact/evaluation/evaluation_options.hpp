@@ -9,6 +9,7 @@
 #include "unpact/core/enumeration.hpp"
 #include "unpact/evaluation/judge.hpp"
 #include "unpact/inference/generation.hpp"
+#include "unpact/results/contribution.hpp"
 
 namespace unpact {
 
@@ -22,10 +23,10 @@ enum class TuneObjective : std::uint8_t { automatic, labels, effect };
 UNPACT_ENUMERATION(TuneObjective, "auto", "labels", "effect");
 
 struct AttributionOptions {
-  std::string method = "leave_one_out";  ///< attribution_methods()
-  AttributionSettings settings;          ///< of the method
-  std::int64_t save_every = 64;          ///< prompts whose results are stored together while a job runs
-  bool tune = false;                     ///< attribute: search alpha and beta instead
+  std::string method = kLeaveOneOut;  ///< attribution_methods()
+  AttributionSettings settings;       ///< of the method
+  std::int64_t save_every = 64;       ///< prompts whose results are stored together while a job runs
+  bool tune = false;                  ///< attribute: search alpha and beta instead
   TuneObjective tune_objective = TuneObjective::automatic;
   std::string tune_alphas = "0:0.6:0.02", tune_betas = "0:1:0.04";  ///< from:to:step, or a list
   KeyTokenOptions keys;

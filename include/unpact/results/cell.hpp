@@ -26,10 +26,10 @@ struct CellRecord {
   FocusShiftRecord focus_shift;
   std::vector<ProbeRecord> probes;  ///< in the order of their recovery rates
   std::vector<Rate> rates;          ///< shares right before and after, recovery of each probe, destruction
-  std::vector<TrainingStep> training;
+  std::vector<StepReport> training;
   std::vector<WorkRecord> work;
   std::vector<VerificationRecord> verification;  ///< of each model that was checked
-  std::string attribution_method = "leave_one_out";
+  std::string attribution_method = kLeaveOneOut;
   std::string contribution_unit = "nat/token";  ///< of contributions and their standard errors; for writing, never read
   std::map<std::string, std::string> attribution_settings;  ///< what the method heeds, by option name
   double alpha = 0, beta = 0;                               ///< KeyToken floors

@@ -9,6 +9,9 @@
 
 namespace unpact {
 
+/// The attribution that is the definition itself: the default, and that of files which name none (before version 1.1).
+inline constexpr const char* kLeaveOneOut = "leave_one_out";
+
 /// Contributions of the candidates to one answer of each question.
 struct ContributionRecord {
   Ragged<std::int32_t> answer_ids;           ///< Q x T

@@ -21,6 +21,7 @@
 
 namespace unpact {
 
+struct FlatLayout;
 struct PartPass;
 
 struct ShardOptions {
@@ -79,6 +80,9 @@ class ShardedModel final : public PartRunner {
 
  private:
   struct Unit;
+  void allocate(std::int64_t total);
+  void add_trained(Unit& unit, const FlatLayout& layout);
+  void add_frozen(Unit& unit, const FlatLayout& layout);
   Unit& unit_of(std::int64_t part);
   void hold(Unit& unit);
   void fetch_ahead(std::int64_t part);

@@ -12,6 +12,7 @@
 #include "unpact/comm/collectives.hpp"
 #include "unpact/core/enumeration.hpp"
 #include "unpact/core/error.hpp"
+#include "unpact/results/training.hpp"
 #include "unpact/train/loss_term.hpp"
 #include "unpact/train/optimizer.hpp"
 
@@ -100,20 +101,6 @@ struct WeightedTerm {
   double coefficient;
   Sampling sampling = Sampling::epoch;
   CoefficientRule rule = {};  ///< empty: the coefficient stays. Its current value belongs to the training's state.
-};
-
-/// What a step did. Losses are those before the update.
-struct StepReport {
-  std::int64_t step = 0, total_steps = 0;
-  double loss = 0;                   ///< sum of coefficient * term
-  std::vector<double> term_losses;   ///< each term's own value, without its coefficient
-  std::vector<double> coefficients;  ///< those of this step
-  double gradient_norm = 0, learning_rate = 0;
-  std::int64_t targets = 0;              ///< tokens with loss, over all ranks and terms
-  std::int64_t tokens = 0, padding = 0;  ///< that ran, over all ranks; of terms that know their lengths (packed: no padding)
-  double seconds = 0;                    ///< of this rank
-  double mfu = 0;                        ///< training_flops (docs/training.md) / seconds / ranks / peak; 0: peak unknown
-  std::int64_t peak_bytes = 0;           ///< so far: resident in this process (CPU), allocated on the device (CUDA)
 };
 
 /// Trains the selected weights in place. Every term draws `batch_size` examples a step; an epoch is one pass over the
