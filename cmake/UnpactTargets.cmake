@@ -24,20 +24,48 @@ add_custom_target(unpact_build_info
           -P ${PROJECT_SOURCE_DIR}/cmake/WriteBuildInfo.cmake
   BYPRODUCTS ${PROJECT_BINARY_DIR}/include/unpact/build_info.hpp VERBATIM)
 
-# LibTorch's headers cost seconds a file: they are compiled once here and reused by every target that links Torch.
+# LibTorch's headers cost seconds a file: they are compiled once here and reused by every target that links Torch. All of
+# its operations (ATen/ATen.h) cost every file that gets them a second more: only those get them that include them.
 if(TARGET unpact_torch)
-  add_library(unpact_pch OBJECT ${PROJECT_SOURCE_DIR}/cmake/pch.cpp)
-  target_link_libraries(unpact_pch PRIVATE unpact_flags unpact_torch)
-  target_precompile_headers(unpact_pch PRIVATE <ATen/ATen.h> <filesystem> <map> <memory> <optional> <string> <vector>)
   set(UNPACT_PCH_OPTIONS $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)  # what ccache needs
-  target_compile_options(unpact_pch PRIVATE ${UNPACT_PCH_OPTIONS})
+  function(_unpact_add_pch name)
+    add_library(${name} OBJECT ${PROJECT_SOURCE_DIR}/cmake/pch.cpp)
+    target_link_libraries(${name} PRIVATE unpact_flags unpact_torch nlohmann_json::nlohmann_json)
+    target_precompile_headers(${name} PRIVATE ${ARGN} <algorithm> <filesystem> <functional> <map> <memory> <optional> <set> <sstream>
+                              <string> <vector> <nlohmann/json.hpp>)
+    target_compile_options(${name} PRIVATE ${UNPACT_PCH_OPTIONS})
+  endfunction()
+  _unpact_add_pch(unpact_pch_tensor <ATen/core/Tensor.h>)
+  _unpact_add_pch(unpact_pch_aten <ATen/ATen.h>)
 endif()
 
+# _unpact_use_pch(TARGET LIBRARIES): the target's sources in two, each with its precompiled header.
 function(_unpact_use_pch target libraries)
-  if("unpact_torch" IN_LIST libraries)
-    target_compile_options(${target} PRIVATE ${UNPACT_PCH_OPTIONS})
-    target_precompile_headers(${target} REUSE_FROM unpact_pch)
+  if(NOT "unpact_torch" IN_LIST libraries)
+    return()
   endif()
+  get_target_property(sources ${target} SOURCES)
+  set(with_operations "")
+  foreach(source IN LISTS sources)
+    file(STRINGS ${source} includes REGEX "^#include <(ATen/ATen|torch/torch|ATen/ops/.*|ATen/Functions)\\.h>")
+    if(includes)
+      list(APPEND with_operations ${source})
+    endif()
+  endforeach()
+  target_compile_options(${target} PRIVATE ${UNPACT_PCH_OPTIONS})
+  target_precompile_headers(${target} REUSE_FROM unpact_pch_tensor)
+  if(NOT with_operations)
+    return()
+  endif()
+  list(REMOVE_ITEM sources ${with_operations})
+  set_target_properties(${target} PROPERTIES SOURCES "${sources}")
+  add_library(${target}_aten OBJECT ${with_operations})
+  target_compile_options(${target}_aten PRIVATE ${UNPACT_PCH_OPTIONS})
+  target_precompile_headers(${target}_aten REUSE_FROM unpact_pch_aten)
+  target_link_libraries(${target}_aten PRIVATE $<TARGET_PROPERTY:${target},LINK_LIBRARIES>)
+  target_include_directories(${target}_aten PRIVATE $<TARGET_PROPERTY:${target},INCLUDE_DIRECTORIES>)
+  target_compile_definitions(${target}_aten PRIVATE $<TARGET_PROPERTY:${target},COMPILE_DEFINITIONS>)
+  target_sources(${target} PRIVATE $<TARGET_OBJECTS:${target}_aten>)
 endfunction()
 
 function(unpact_library name)

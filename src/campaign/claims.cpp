@@ -218,7 +218,8 @@ bool Claims::is_stale(const std::string& name) {
   const auto held = watch(name);
   const auto seen = seen_.find(name);
   if (seen == seen_.end()) return false;
-  if (held && held->run != options_.run && is_dead(*held)) return true;
+  const bool own = held && !options_.run.empty() && held->run == options_.run;  // the job would have ended
+  if (held && !own && is_dead(*held)) return true;
   return options_.now() - seen->second.since >= options_.stale_seconds;
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 /// What the implementations of Collectives share; private to this layer.
-#include <ATen/ATen.h>
+#include <ATen/core/Tensor.h>
 #include <ATen/core/grad_mode.h>
 
 #include <memory>

@@ -1,5 +1,6 @@
 #include "unpact/comm/collectives.hpp"
 
+#include <ATen/ATen.h>
 #include <cmath>
 #include <cstdlib>
 

@@ -1,6 +1,7 @@
 /// Collectives over MPI, for CPU tensors.
 ///
 /// Every call goes through the queue of mpi_queue.hpp, where the ranks agree on what they do before data moves.
+#include <ATen/ATen.h>
 #include <algorithm>
 #include <climits>
 #include <utility>

@@ -1,5 +1,6 @@
 #include "mpi_queue.hpp"
 
+#include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 #include <sched.h>
 

@@ -5,7 +5,7 @@
 /// a time limit. So a missing rank or a mismatched order of calls becomes an error on every rank instead of a hang or
 /// wrong numbers. Agreements and data have a communicator each, and the data of collectives that run in the background
 /// are posted in the order in which those began: MPI wants one order on every rank.
-#include <ATen/ATen.h>
+#include <ATen/core/Tensor.h>
 #include <mpi.h>
 
 #include <array>

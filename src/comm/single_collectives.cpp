@@ -1,5 +1,7 @@
 /// A group of one rank: every collective is a copy or nothing. The contracts are those of the other implementations,
 /// so that a program that is right on one rank is right on many.
+#include <ATen/ATen.h>
+
 #include "backends.hpp"
 #include "unpact/core/error.hpp"
 

@@ -11,7 +11,7 @@ namespace unpact {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::size_t kShortFingerprint = 12;  // hex digits: enough to tell the settings of one folder apart
+constexpr std::size_t kShortFingerprint = 12;  // hex digits
 
 }  // namespace
 
@@ -39,8 +39,10 @@ FoundCell describe_cell(const fs::path& path, const std::string& id) {
   return found;
 }
 
+std::string short_fingerprint(const std::string& fingerprint) { return fingerprint.substr(0, kShortFingerprint); }
+
 std::string with_fingerprint(const std::string& name, const std::string& fingerprint) {
-  return concat(name, ".", fingerprint.substr(0, kShortFingerprint), ".h5");
+  return concat(name, ".", short_fingerprint(fingerprint), ".h5");
 }
 
 fs::path other_cell_file(const fs::path& folder, const std::string& id, const std::string& fingerprint) {

@@ -18,6 +18,9 @@ struct FoundCell {
 /// Never throws for what the file says. @param id of a file that cannot be read; empty: its name.
 FoundCell describe_cell(const std::filesystem::path& file, const std::string& id = {});
 
+/// The first digits, enough to tell the settings of one folder apart.
+std::string short_fingerprint(const std::string& fingerprint);
+
 /// NAME.FINGERPRINT.h5, with the first digits of it.
 std::string with_fingerprint(const std::string& name, const std::string& fingerprint);
 

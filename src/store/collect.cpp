@@ -93,7 +93,7 @@ std::vector<CellStatus> examine_others(const fs::path& folder, const std::vector
     if (taken.count(below(file, folder)) > 0) continue;
     auto found = describe_cell(file);
     if (names.count(found.cell.id) > 0 && !found.cell.fingerprint.empty())
-      found.cell.id = other_cell_file(folder, found.cell.id, found.cell.fingerprint).stem().string();
+      found.cell.id = concat(found.cell.id, ".", short_fingerprint(found.cell.fingerprint));
     if (!names.insert(found.cell.id).second) continue;  // a copy
     others.push_back({found.cell, below(file, folder), CellState::other, "",
                       found.finding.empty() ? "of another configuration, or in no plan" : found.finding});

@@ -1,9 +1,9 @@
-#include "unpact/store/cell_places.hpp"
 #include "unpact/campaign/cell.hpp"
 
 #include <gtest/gtest.h>
 
 #include "small_campaign.hpp"
+#include "unpact/store/cell_places.hpp"
 
 namespace unpact {
 namespace {
