@@ -127,9 +127,6 @@ void write_campaign_content(const std::filesystem::path& path, const std::vector
   file.attribute("missing", count(states, CellState::missing));
   file.attribute("broken", count(states, CellState::broken));
   file.attribute("probes", probes_of(metrics));
-  file.group("/cells");
-  for (const auto& status : states)
-    if (status.state == CellState::finished) file.external_link("/cells/" + status.cell.id, status.relative_file);
   write_status(file, states);
   write_metrics(file, metrics);
   file.close();
