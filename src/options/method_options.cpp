@@ -28,7 +28,7 @@ void add_method_options(OptionTable& t, Configuration& c) {
                "name in results; empty: made of forget and retain term, or that of the unlearned model",
                &m.name,
                kNothing,
-               {},
+               part_of_file_name(),
                Role::name});
   t.push_back({"method.forget", "forget term, one of the list below", &m.forget, kUnlearning});
   t.push_back({"method.retain", "retain term: none, gd or kl", &m.retain, kUnlearning});
