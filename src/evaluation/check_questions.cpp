@@ -31,9 +31,10 @@ class QuestionCheck {
   /// @throws UserError when there is a gold answer in which the judge sees nothing.
   void finish() const {
     UNPACT_VALIDATE(unseen_.empty(),
-                    unseen_.size() == 1 ? concat("the gold answer \"", shortened(unseen_.front().gold), "\" of ",
-                                                 unseen_.front().question, " cannot be judged")
-                                        : concat(unseen_.size(), " of ", checked_, " gold answers cannot be judged: ", listed(unseen_)),
+                    unseen_.size() == 1
+                        ? concat("the gold answer \"", shortened(unseen_.front().gold), "\" of ", unseen_.front().question,
+                                 " cannot be judged")
+                        : concat(unseen_.size(), " of ", checked_, " gold answers cannot be judged: ", listed(unseen_)),
                     concat("'", row_.name, "' sees nothing in ", unseen_.size() == 1 ? "it" : "them",
                            " that an answer could agree with: even the gold answer itself would score 0, or an empty one 1"),
                     concat("correct the dataset, leave the question out, or choose another judge.kind", others_that_see()));

@@ -16,10 +16,10 @@ struct Range {
 
 /// Scripts without spaces between words (Script of the Unicode Character Database 15, and the prolonged sound mark).
 constexpr Range kAlone[] = {
-    {0x0E00, 0x0E7F, false},  // Thai
-    {0x0E80, 0x0EFF, false},  // Lao
-    {0x1000, 0x109F, false},  // Myanmar
-    {0x1780, 0x17FF, false},  // Khmer
+    {0x0E00, 0x0E7F, false},                                                                                 // Thai
+    {0x0E80, 0x0EFF, false},                                                                                 // Lao
+    {0x1000, 0x109F, false},                                                                                 // Myanmar
+    {0x1780, 0x17FF, false},                                                                                 // Khmer
     {0x3005, 0x3005, true},   {0x3007, 0x3007, true},   {0x3021, 0x3029, true},   {0x3038, 0x303B, true},    // Han
     {0x3041, 0x3096, true},   {0x309D, 0x309F, true},                                                        // Hiragana
     {0x30A1, 0x30FA, true},   {0x30FC, 0x30FF, true},   {0x31F0, 0x31FF, true},                              // Katakana

@@ -23,13 +23,12 @@ void check_file_names(const Configuration& c) {
   constexpr std::size_t kLongest = 255, kEndings = 100;
   const std::size_t between = 3 * 2 + std::string("seed18446744073709551615").size();
   const auto length = c.model.name.size() + c.dataset.name.size() + c.method.name.size() + between;
-  UNPACT_VALIDATE(
-      length <= kLongest - kEndings,
-      concat("the names '", shortened(c.model.name, 60), "' (model.name, ", c.model.name.size(), " bytes), '",
-             shortened(c.dataset.name, 60), "' (dataset.name, ", c.dataset.name.size(), ") and '", shortened(c.method.name, 60),
-             "' (method.name, ", c.method.name.size(), ") are too long together"),
-      concat("results are filed under them, and the name of a file has at most ", kLongest, " bytes"),
-      concat("choose names of at most ", kLongest - kEndings - between, " bytes together"));
+  UNPACT_VALIDATE(length <= kLongest - kEndings,
+                  concat("the names '", shortened(c.model.name, 60), "' (model.name, ", c.model.name.size(), " bytes), '",
+                         shortened(c.dataset.name, 60), "' (dataset.name, ", c.dataset.name.size(), ") and '",
+                         shortened(c.method.name, 60), "' (method.name, ", c.method.name.size(), ") are too long together"),
+                  concat("results are filed under them, and the name of a file has at most ", kLongest, " bytes"),
+                  concat("choose names of at most ", kLongest - kEndings - between, " bytes together"));
 }
 
 void check_rows(const Configuration& configuration) {

@@ -32,13 +32,14 @@ bool is_overruled(const Option& option, const std::function<bool(const std::stri
 void refuse_what_lists_replace(const OptionSources& sources) {
   for (const auto& [key, list, shortest] :
        {std::tuple("run.seed", "campaign.seeds", "--seed"), std::tuple("model.use", "campaign.models", "--model.use"),
-        std::tuple("dataset.use", "campaign.datasets", "--dataset"), std::tuple("method.use", "campaign.methods", "--method")})
-    UNPACT_VALIDATE(!sources.is_on_command_line(key) || sources.given(list).empty(),
-                    concat("option '", key, "' (", shortest, ") would change nothing here"),
-                    concat("the campaign's cells follow '", list, " = ", sources.given(list), "'"),
-                    concat("use --", list, " ", sources.given(key),
-                           key == std::string("run.seed") ? ", or set run.seed, the target's own seed, in the configuration file"
-                                                          : ""));
+        std::tuple("dataset.use", "campaign.datasets", "--dataset"),
+        std::tuple("method.use", "campaign.methods", "--method")})
+    UNPACT_VALIDATE(
+        !sources.is_on_command_line(key) || sources.given(list).empty(),
+        concat("option '", key, "' (", shortest, ") would change nothing here"),
+        concat("the campaign's cells follow '", list, " = ", sources.given(list), "'"),
+        concat("use --", list, " ", sources.given(key),
+               key == std::string("run.seed") ? ", or set run.seed, the target's own seed, in the configuration file" : ""));
 }
 
 }  // namespace

@@ -31,8 +31,7 @@ class IniParser {
 
  private:
   [[noreturn]] void refuse(const std::string& problem, const std::string& hint) const {
-    throw UserError(concat("the configuration ", where_, " cannot be read"),
-                    concat("line ", line_, " ", problem), hint);
+    throw UserError(concat("the configuration ", where_, " cannot be read"), concat("line ", line_, " ", problem), hint);
   }
 
   void take(std::string_view raw) {

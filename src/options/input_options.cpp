@@ -73,7 +73,8 @@ void add_dataset(OptionTable& t, DatasetOptions& d) {
                {},
                Role::input_path});
   t.push_back({"dataset.retain_texts", "wmdp, mmlu: the retain corpus", &d.retain_texts, kNothing, {}, Role::input_path});
-  t.push_back({"dataset.limit", "questions of each set that are asked; 0: all; training takes all", &d.limit, kEvaluation, at_least(0, "a count is negative")});
+  t.push_back({"dataset.limit", "questions of each set that are asked; 0: all; training takes all", &d.limit, kEvaluation,
+               at_least(0, "a count is negative")});
   t.push_back(
       {"dataset.checksum", "SHA-256 that the content must have, as results name it; empty: any", &d.checksum, kEverything});
 }

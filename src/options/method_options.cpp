@@ -24,12 +24,8 @@ void add_overrides(OptionTable& t, MethodOverrides& o) {
 void add_method_options(OptionTable& t, Configuration& c) {
   auto& m = c.method;
   t.push_back({"method.use", "choice file methods/NAME.ini beside the configuration", &c.method_use, kNothing});
-  t.push_back({"method.name",
-               "name in results; empty: made of forget and retain term, or that of the unlearned model",
-               &m.name,
-               kNothing,
-               part_of_file_name(),
-               Role::name});
+  t.push_back({"method.name", "name in results; empty: made of forget and retain term, or that of the unlearned model",
+               &m.name, kNothing, part_of_file_name(), Role::name});
   t.push_back({"method.forget", "forget term, one of the list below", &m.forget, kUnlearning});
   t.push_back({"method.retain", "retain term: none, gd or kl", &m.retain, kUnlearning});
   t.push_back({"method.forget_weight", "coefficient of the forget term", &m.forget_weight, kUnlearning});

@@ -142,8 +142,8 @@ void note_number_sign(const IniEntry& entry, const std::string& where) {
   static std::set<std::string> said;
   const auto place = place_in_file(where, entry.line);
   const auto at = entry.value.find('#');
-  if (at == std::string::npos || (at > 0 && entry.value.find(" #") == std::string::npos &&
-                                  entry.value.find("\t#") == std::string::npos))
+  if (at == std::string::npos ||
+      (at > 0 && entry.value.find(" #") == std::string::npos && entry.value.find("\t#") == std::string::npos))
     return;
   if (!said.insert(place).second || log::rank() != 0) return;
   log::warn(concat("the # in the value of '", entry.key, "' (", place,

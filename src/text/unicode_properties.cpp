@@ -57,7 +57,8 @@ CharacterKind kind_of_character(char32_t code) {
   constexpr char32_t zero_width_space = 0x200B;
   if (is_word_character(code)) {
     const auto category = utf8proc_category(static_cast<utf8proc_int32_t>(code));
-    const bool is_number = category == UTF8PROC_CATEGORY_ND || category == UTF8PROC_CATEGORY_NL || category == UTF8PROC_CATEGORY_NO;
+    const bool is_number =
+        category == UTF8PROC_CATEGORY_ND || category == UTF8PROC_CATEGORY_NL || category == UTF8PROC_CATEGORY_NO;
     return is_number ? CharacterKind::number : CharacterKind::letter;
   }
   if (code == kBrokenCharacter || code == zero_width_space) return CharacterKind::other;
@@ -87,8 +88,9 @@ std::string fold(std::string_view text) {
   const auto valid = to_valid_utf8(text);
   constexpr auto options = static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_CASEFOLD);
   utf8proc_uint8_t* folded = nullptr;
-  const auto size = utf8proc_map_custom(reinterpret_cast<const utf8proc_uint8_t*>(valid.data()),
-                                        static_cast<utf8proc_ssize_t>(valid.size()), &folded, options, of_ordinary_width, nullptr);
+  const auto size =
+      utf8proc_map_custom(reinterpret_cast<const utf8proc_uint8_t*>(valid.data()),
+                          static_cast<utf8proc_ssize_t>(valid.size()), &folded, options, of_ordinary_width, nullptr);
   const std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> owner(folded, &std::free);
   UNPACT_ASSERT(size >= 0);
   return {reinterpret_cast<const char*>(folded), static_cast<std::size_t>(size)};

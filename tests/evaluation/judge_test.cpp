@@ -58,7 +58,8 @@ TEST(Judge, StemsWhenAsked) {
 TEST(Judge, UnicodeWordsOfAnyScript) {
   const auto recall = make_judge({.kind = "rouge_l_recall_unicode"});
   EXPECT_EQ(recall->describe(), "rouge_l_recall_unicode >= 0.5");
-  EXPECT_TRUE(recall->is_right("\u041c\u043e\u0441\u043a\u0432\u0430", "\u042d\u0442\u043e \u041c\u041e\u0421\u041a\u0412\u0410."));
+  EXPECT_TRUE(
+      recall->is_right("\u041c\u043e\u0441\u043a\u0432\u0430", "\u042d\u0442\u043e \u041c\u041e\u0421\u041a\u0412\u0410."));
   EXPECT_FALSE(recall->is_right("\u041c\u043e\u0441\u043a\u0432\u0430", "\u042d\u0442\u043e \u041e\u043c\u0441\u043a."));
   EXPECT_DOUBLE_EQ(recall->score("\u5317\u4eac", "\u6771\u4eac"), 0.5);
   EXPECT_EQ(recall->score("\u5317\u4eac 2008", "2008"), 1.0 / 3);
@@ -69,8 +70,10 @@ TEST(Judge, UnicodeWordsOfAnyScript) {
 TEST(Judge, SaysWhereItOverlooksWords) {
   for (const char* kind : {"rouge_l_recall", "rouge_l_f1"}) {
     const auto judge = make_judge({.kind = kind});
-    for (const char* gold : {"\u041c\u043e\u0441\u043a\u0432\u0430 1147", "Mr \u738b"}) EXPECT_TRUE(judge->overlooks_words(gold));
-    for (const char* gold : {"Paris", "caf\u00e9 \u2013 1920", "", "..."}) EXPECT_FALSE(judge->overlooks_words(gold)) << gold;
+    for (const char* gold : {"\u041c\u043e\u0441\u043a\u0432\u0430 1147", "Mr \u738b"})
+      EXPECT_TRUE(judge->overlooks_words(gold));
+    for (const char* gold : {"Paris", "caf\u00e9 \u2013 1920", "", "..."})
+      EXPECT_FALSE(judge->overlooks_words(gold)) << gold;
   }
   for (const char* kind : {"rouge_l_recall_unicode", "rouge_l_f1_unicode", "exact_match"})
     EXPECT_FALSE(make_judge({.kind = kind})->overlooks_words("\u041c\u043e\u0441\u043a\u0432\u0430 1147"));

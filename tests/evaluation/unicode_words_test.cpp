@@ -18,7 +18,8 @@ TEST(UnicodeWords, AreRunsOfLettersAndNumbers) {
               ElementsAre("\u043c\u043e\u0441\u043a\u0432\u0430", "1147", "\u0433"));
   EXPECT_THAT(unicode_words("\u2026 \u3002!\t"), IsEmpty());
   EXPECT_THAT(unicode_words("x\xff y"), ElementsAre("x", "y")) << "bytes that are no UTF-8 separate";
-  EXPECT_THAT(unicode_words("\ud55c\uad6d \uc11c\uc6b8"), ElementsAre("\ud55c\uad6d", "\uc11c\uc6b8")) << "Hangul has spaces";
+  EXPECT_THAT(unicode_words("\ud55c\uad6d \uc11c\uc6b8"), ElementsAre("\ud55c\uad6d", "\uc11c\uc6b8"))
+      << "Hangul has spaces";
 }
 
 TEST(UnicodeWords, OfScriptsWithoutSpacesAreLetters) {

@@ -45,10 +45,40 @@ TEST(Ini, SectionsNamesValuesAndComments) {
 
 // What each value means, for ever: a line that changes here changes results of configurations that exist.
 TEST(Ini, AValueIsEverythingAfterTheFirstEqualsSign) {
-  for (const auto* value :
-       {"a#b", "C# and F#", "a # b", "#", "# a", "a ; b", ";", "a = b", "=", "==", "\"a\"", "\"", "'a'", "a\"b", "[a]", "[", "]",
-        "\\n", "\\s", "a\\", "%(a)s", "${a}", "a  b", "a\tb", "\u0416\u0438\u0432\u0430", "\u6771\u4eac", "\u00a0a\u00a0",
-        "\ufeffa", "true", "1e-5", "-1", "C:\\x\\y", "/a b/c", ""}) {
+  for (const auto* value : {"a#b",
+                            "C# and F#",
+                            "a # b",
+                            "#",
+                            "# a",
+                            "a ; b",
+                            ";",
+                            "a = b",
+                            "=",
+                            "==",
+                            "\"a\"",
+                            "\"",
+                            "'a'",
+                            "a\"b",
+                            "[a]",
+                            "[",
+                            "]",
+                            "\\n",
+                            "\\s",
+                            "a\\",
+                            "%(a)s",
+                            "${a}",
+                            "a  b",
+                            "a\tb",
+                            "\u0416\u0438\u0432\u0430",
+                            "\u6771\u4eac",
+                            "\u00a0a\u00a0",
+                            "\ufeffa",
+                            "true",
+                            "1e-5",
+                            "-1",
+                            "C:\\x\\y",
+                            "/a b/c",
+                            ""}) {
     EXPECT_EQ(value_of(value), value);
     EXPECT_EQ(value_of(concat("  ", value, " \t")), value) << "white space at the ends does not count";
     EXPECT_EQ(value_of(concat(value, "\r")), value) << "CRLF";
@@ -125,7 +155,9 @@ TEST_F(ConfigurationFile, MistakesNameFileAndLine) {
 }
 
 TEST_F(ConfigurationFile, AFolderIsNone) {
-  EXPECT_THAT(message_of<UserError>([&] { CommandLine("finetune", {"--config", folder_.path().string()}).resolve(); }),
+  EXPECT_THAT(message_of<UserError>([&] {
+                CommandLine("finetune", {"--config", folder_.path().string()}).resolve();
+              }),
               HasSubstr("it is a folder"));
 }
 

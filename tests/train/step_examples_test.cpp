@@ -16,8 +16,14 @@ TEST(CountSteps, ByEitherRule) {
   struct Case {
     std::int64_t epochs, examples, batch, continuous, per_epoch;
   };
-  for (const auto& c : {Case{10, 402, 32, 126, 130}, {5, 1, 32, 1, 5}, {1, 33, 32, 2, 2}, {3, 64, 32, 6, 6}, {0, 7, 2, 0, 0},
-                        {3, 5, 1, 15, 15}, {2, 3, 5, 2, 2}, {3, 5, 4, 4, 6}}) {
+  for (const auto& c : {Case{10, 402, 32, 126, 130},
+                        {5, 1, 32, 1, 5},
+                        {1, 33, 32, 2, 2},
+                        {3, 64, 32, 6, 6},
+                        {0, 7, 2, 0, 0},
+                        {3, 5, 1, 15, 15},
+                        {2, 3, 5, 2, 2},
+                        {3, 5, 4, 4, 6}}) {
     TrainOptions options;
     options.epochs = c.epochs;
     options.batch_size = c.batch;
@@ -74,7 +80,8 @@ TEST_F(DrawnSteps, BothRulesDrawTheSameSequence) {
       std::vector<std::vector<std::int64_t>> flat;
       for (const auto rule : {StepRule::continuous, StepRule::per_epoch}) {
         flat.emplace_back();
-        for (const auto& step : drawn(term, options(rule), sampling)) flat.back().insert(flat.back().end(), step.begin(), step.end());
+        for (const auto& step : drawn(term, options(rule), sampling))
+          flat.back().insert(flat.back().end(), step.begin(), step.end());
       }
       EXPECT_EQ(flat[0], flat[1]);
       EXPECT_EQ(flat[0].size(), 15U);

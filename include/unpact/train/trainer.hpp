@@ -58,9 +58,9 @@ enum class StepRule {
 UNPACT_ENUMERATION(StepRule, "continuous", "per_epoch");
 
 struct TrainOptions {
-  std::int64_t epochs = 1;        ///< passes over the first term's examples
-  std::int64_t max_steps = 0;     ///< 0: as many as the epochs need
-  std::int64_t batch_size = 32;   ///< examples a step, over all ranks, for each term
+  std::int64_t epochs = 1;       ///< passes over the first term's examples
+  std::int64_t max_steps = 0;    ///< 0: as many as the epochs need
+  std::int64_t batch_size = 32;  ///< examples a step, over all ranks, for each term
   StepRule step_rule = StepRule::continuous;
   std::int64_t micro_batch = 32;  ///< examples that one rank runs at once; more are accumulated
   double learning_rate = 1e-5;
