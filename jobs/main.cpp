@@ -9,6 +9,7 @@
 
 #include "jobs/job_table.hpp"
 #include "unpact/core/log.hpp"
+#include "unpact/core/standard_streams.hpp"
 #include "unpact/core/stop.hpp"
 #include "unpact/core/version.hpp"
 
@@ -75,19 +76,23 @@ int run(const unpact::Communicator& world, const std::vector<std::string>& argum
   }
 }
 
+/// Data that did not come out are an error, what people read only where it could have come out.
+int with_output(int status) {
+  if (status != 0 || std::cout.flush()) return status;
+  if (unpact::stdout_leads_nowhere() && !unpact::log::stdout_is_for_data()) return status;
+  unpact::log::error(
+      "standard output cannot be written\n  reason: the disk is full or the reader has gone\n"
+      "  hint:   send it elsewhere");
+  return static_cast<int>(ExitCode::failure);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  unpact::guard_standard_streams();
   unpact::install_stop_signal();  // first: until then the signal would end the process
   unpact::MpiSession session(&argc, &argv);
   const auto world = unpact::Communicator::world();
   unpact::log::set_rank(world.rank(), world.size());
-  const int status = run(world, {argv + 1, argv + argc});
-  if (status == 0 && !std::cout.flush()) {
-    unpact::log::error(
-        "standard output cannot be written\n  reason: the disk is full or the reader has gone\n"
-        "  hint:   send it elsewhere");
-    return static_cast<int>(ExitCode::failure);
-  }
-  return status;
+  return with_output(run(world, {argv + 1, argv + argc}));
 }

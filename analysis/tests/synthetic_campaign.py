@@ -32,19 +32,27 @@ def write_campaign(folder: Path, recipes: Sequence[Recipe] = RECIPES, missing: S
     planned = sorted([*recipes, *missing], key=lambda r: r.id)
     done = sorted(recipes, key=lambda r: r.id)
     with h5py.File(path, "w") as file:
-        text = {"schema_name": "unpact-campaign", "schema_version": "1.3.0", "software": "unpact", "software_version": "0.1.0", "git_commit": "0123abcd",
+        text = {"schema_name": "unpact-campaign", "schema_version": "1.4.0", "software": "unpact", "software_version": "0.1.0", "git_commit": "0123abcd",
                 "build_type": "Release", "compiler": "GNU 12.2.0", "hdf5_version": "1.10.8", "collected": "2026-01-31T18:00:00Z",
                 "probes": json.dumps([{"name": "focus_on_key", "label": "FocusOnKey", "kind": "probe"}, {"name": "probab", "label": "Probab", "kind": "baseline"}])}
         for name, value in text.items():
             file.attrs[name] = value
         for name, value in {"finished": len(recipes), "missing": len(missing), "broken": 0}.items():
             file.attrs[name] = np.int64(value)
-        cells = file.create_group("cells")
-        for recipe in done:
-            cells[recipe.id] = h5py.ExternalLink(f"cells/{recipe.id}.h5", "/")
         out = Writer(file)
         _status(out, planned, folder)
         _metrics(out, done, folder)
+    return path
+
+
+def as_of_1_3(path: Path) -> Path:
+    """The campaign file as it was before 1.4: with links to its finished cells."""
+    with h5py.File(path, "r+") as file:
+        file.attrs["schema_version"] = "1.3.0"
+        cells = file.create_group("cells")
+        for cell, name, state in zip(file["status/id"].asstr()[:], file["status/file"].asstr()[:], file["status/state"][:], strict=True):
+            if state == 0:
+                cells[cell] = h5py.ExternalLink(name, "/")
     return path
 
 

@@ -1,5 +1,6 @@
 """Loaders."""
 
+import os
 import shutil
 
 import h5py
@@ -10,6 +11,7 @@ from synthetic_campaign import RECIPES, write_campaign
 
 from unpact_results import Ragged, ResultsError, load_campaign, load_cell
 from unpact_results import statistics as st
+from unpact_results.validate import validate_file
 
 
 def test_a_cell_comes_back_as_written(campaign_file):
@@ -82,3 +84,31 @@ def test_ragged_rows():
     assert [row.tolist() for row in ragged] == [[1, 2], [], [3]] and ragged[-1].tolist() == [3]
     with pytest.raises(IndexError):
         ragged[3]
+
+
+@pytest.mark.parametrize("name", ["campaign.h5", "other name.h5"])
+def test_a_symbolic_link_stands_for_the_campaign(campaign_file, tmp_path, name):
+    """The cells lie beside the file, not beside the link; one folder may hold links to several campaigns."""
+    link = tmp_path / name
+    link.symlink_to(campaign_file)
+    through, direct = load_campaign(link), load_campaign(campaign_file)
+    assert [cell.id for cell in through.cells] == [cell.id for cell in direct.cells] and through.absent == direct.absent
+    assert validate_file(link) == []
+    (tmp_path / "relative").mkdir()
+    again = tmp_path / "relative" / "again.h5"
+    again.symlink_to(os.path.relpath(link, again.parent))
+    assert len(load_campaign(again).cells) == len(direct.cells), "a link to a link"
+
+
+def test_a_link_to_a_folder_stands_for_it(campaign_file, tmp_path):
+    link = tmp_path / "results"
+    link.symlink_to(campaign_file.parent)
+    assert len(load_campaign(link).cells) == len(load_campaign(link / "campaign.h5").cells) == 8
+
+
+def test_xarray_opens_a_campaign_as_a_tree(campaign_file):
+    xarray = pytest.importorskip("xarray")
+    pytest.importorskip("h5netcdf")
+    with xarray.open_datatree(campaign_file, engine="h5netcdf") as tree:
+        assert set(tree.children) == {"metrics", "status"}
+        assert tree["metrics"].sizes == {"id": 8} and float(tree["metrics/destructive"][0]) >= 0

@@ -4,7 +4,7 @@ import h5py
 import numpy as np
 import pytest
 from synthetic import Recipe, write_cell
-from synthetic_campaign import RECIPES, write_campaign
+from synthetic_campaign import RECIPES, as_of_1_3, write_campaign
 
 from unpact_results.__main__ import main
 from unpact_results.model import Verification
@@ -179,15 +179,31 @@ def test_an_inexact_method_is_valid_and_said(tmp_path):
     assert "hierarchical (inexact, keep_words 4)" in render(load_campaign(path))
 
 
-CAMPAIGN_FAULTS = {
-    "count": (lambda f: f.attrs.__setitem__("missing", np.int64(5)), "attribute missing is 5"),
+LINK_FAULTS = {
     "link": (lambda f: f["cells"].__delitem__(RECIPES[0].id), "external link of a finished cell is missing"),
     "absolute": (lambda f: (f["cells"].__delitem__(RECIPES[0].id), f["cells"].__setitem__(RECIPES[0].id, h5py.ExternalLink("/tmp/x.h5", "/"))), "expected the relative path"),
+    "state": (lambda f: put(f, "status/state", lambda d: d.__setitem__(0, 1)), "links a cell that is not finished"),
+    "group": (lambda f: f.__delitem__("cells"), "/cells"),
+    "version": (lambda f: f.attrs.__setitem__("schema_version", "1.4.0"), "/cells: is not part of this version"),
+}
+
+
+@pytest.mark.parametrize("name", LINK_FAULTS)
+def test_planted_fault_in_the_links_of_an_older_campaign_is_found(name, tmp_path):
+    path = as_of_1_3(write_campaign(tmp_path, RECIPES[:2], RECIPES[2:3]))
+    assert validate_file(path) == []
+    with h5py.File(path, "r+") as file:
+        LINK_FAULTS[name][0](file)
+    assert any(LINK_FAULTS[name][1] in fault for fault in validate_file(path)), validate_file(path)
+
+
+CAMPAIGN_FAULTS = {
+    "count": (lambda f: f.attrs.__setitem__("missing", np.int64(5)), "attribute missing is 5"),
     "digest": (lambda f: put(f, "status/sha256", lambda d: d.__setitem__(0, b"0" * 64)), "sha256 is not that of the file"),
     "metric": (lambda f: add(f, "metrics/destructive", 0, 0.25), "/metrics/destructive: row"),
     "shift": (lambda f: add(f, "metrics/focus_shift_forget_count", 0, np.uint64(1)), "/metrics/focus_shift_forget_count: row"),
     "column": (lambda f: f["metrics"].__delitem__("seconds_unlearn"), "/metrics/seconds_unlearn: column is missing"),
-    "state": (lambda f: put(f, "status/state", lambda d: d.__setitem__(0, 1)), "links a cell that is not finished"),
+    "state": (lambda f: put(f, "status/state", lambda d: d.__setitem__(0, 1)), "attribute finished is 2, but /status has 1"),
 }
 
 

@@ -196,6 +196,11 @@ def focus_answer(cell: Cell) -> str:
     return "own"
 
 
+def folder_of(path: Path) -> Path:
+    """Where the cells of a campaign file lie: beside the file itself, wherever a link to it may stand."""
+    return Path(os.path.realpath(path)).parent
+
+
 def _loose_cells(folder: Path) -> Campaign:
     files = sorted(folder.glob("*.h5")) or sorted((folder / "cells").glob("*.h5"))
     if not files:
@@ -216,7 +221,7 @@ def _campaign_file(path: Path) -> Campaign:
     names = ("id", "model", "dataset", "method", "seed", "state", "file", "reason")
     rows = zip(*(table[name] for name in names), strict=True)
     status = [CellStatus(*row[:4], int(row[4]), STATES[row[5]] if row[5] < len(STATES) else "broken", *row[6:]) for row in rows]
-    return _read_cells(path.parent, status, attributes, path)
+    return _read_cells(folder_of(path), status, attributes, path)
 
 
 def _read_cells(folder: Path, status: list[CellStatus], attributes: dict[str, Any], path: Path | None = None) -> Campaign:

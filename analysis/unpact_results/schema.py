@@ -1,4 +1,4 @@
-"""docs/results-format.md, version 1.3, as data: which attributes and datasets a file has."""
+"""docs/results-format.md, version 1.4, as data: which attributes and datasets a file has."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ CAMPAIGN_FIELDS: list[Field] = [
     Field("/status/state", "uint8", ("/status/id",), "1", "state"),
     *_table("/metrics", "id", STRING, _PARTS),
 ]
-CAMPAIGN_GROUPS = ("/cells",)
+CAMPAIGN_GROUPS_BEFORE_1_4 = ("/cells",)
 
 TUNING = "unpact-tuning"
 TUNING_ATTRIBUTES = _COMMON | {

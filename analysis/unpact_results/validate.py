@@ -13,7 +13,7 @@ import numpy as np
 
 from . import schema
 from .model import Cell, Outcome, Split
-from .reading import STATES, ResultsError, load_cell, minor_of, plain, strings, unit_of_contributions
+from .reading import STATES, ResultsError, folder_of, load_cell, minor_of, plain, strings, unit_of_contributions
 from .recompute import check_cell
 from .structure import Report, check_attributes, check_csr, check_field, check_groups, check_storage, check_units
 
@@ -129,7 +129,7 @@ def _validate_tuning(file: h5py.File, report: Report) -> None:
 
 def _validate_campaign(file: h5py.File, path: Path, report: Report) -> None:
     check_attributes(file, schema.CAMPAIGN_ATTRIBUTES | (schema.CAMPAIGN_ATTRIBUTES_SINCE_1_3 if minor_of(file) >= 3 else {}), schema.CAMPAIGN, report)
-    check_groups(file, schema.CAMPAIGN_GROUPS, report)
+    check_groups(file, schema.CAMPAIGN_GROUPS_BEFORE_1_4 if minor_of(file) < 4 else (), report)
     usable = {field.path for field in schema.CAMPAIGN_FIELDS if check_field(file, field, report)}
     if len(usable) != len(schema.CAMPAIGN_FIELDS):
         return
@@ -144,28 +144,40 @@ def _validate_campaign(file: h5py.File, path: Path, report: Report) -> None:
             report("/", f"attribute {name} is {stored}, but /status has {found}")
     finished = {}
     for cell_id, name, digest, state in zip(ids, files, digests, states, strict=True):
-        link = file["/cells"].get(cell_id, getlink=True) if "/cells" in file and cell_id in file["/cells"] else None
         if state == 0:
-            cell = _check_finished(cell_id, path.parent, name, digest, link, report)
+            cell = _check_finished(cell_id, folder_of(path), name, digest, report)
             if cell is not None:
                 finished[cell_id] = cell
-        elif link is not None:
-            report(f"/cells/{cell_id}", "links a cell that is not finished")
+    _check_links(file, dict(zip(ids, files, strict=True)), {i for i, s in zip(ids, states, strict=True) if s == 0}, report)
     _check_metrics(file, finished, {i for i, s in zip(ids, states, strict=True) if s == 0}, report)
 
 
-def _check_finished(cell_id: str, folder: Path, name: str, digest: str, link: object, report: Report) -> Cell | None:
-    where = f"/cells/{cell_id}"
-    if not isinstance(link, h5py.ExternalLink):
-        report(where, "external link of a finished cell is missing")
-    elif os.path.isabs(link.filename) or os.path.normpath(link.filename) != os.path.normpath(name):
-        report(where, f"links {link.filename!r}, expected the relative path {name!r}")
+def _check_links(file: h5py.File, files: dict[str, str], finished: set[str], report: Report) -> None:
+    """Before 1.4 a campaign linked its finished cells; now a link would lead where netCDF's readers cannot follow."""
+    if minor_of(file) >= 4:
+        if "/cells" in file:
+            report("/cells", "is not part of this version")
+        return
+    for cell_id, name in files.items():
+        where = f"/cells/{cell_id}"
+        link = file["/cells"].get(cell_id, getlink=True) if "/cells" in file and cell_id in file["/cells"] else None
+        if cell_id not in finished:
+            if link is not None:
+                report(where, "links a cell that is not finished")
+        elif not isinstance(link, h5py.ExternalLink):
+            report(where, "external link of a finished cell is missing")
+        elif os.path.isabs(link.filename) or os.path.normpath(link.filename) != os.path.normpath(name):
+            report(where, f"links {link.filename!r}, expected the relative path {name!r}")
+
+
+def _check_finished(cell_id: str, folder: Path, name: str, digest: str, report: Report) -> Cell | None:
+    where = f"/status[{cell_id}]"
     target = folder / name
     if os.path.isabs(name) or not target.is_file():
         report(where, f"file {name!r} is not there or not relative")
         return None
     if hashlib.sha256(target.read_bytes()).hexdigest() != digest:
-        report(f"/status[{cell_id}]", "sha256 is not that of the file")
+        report(where, "sha256 is not that of the file")
     try:
         return load_cell(target)
     except ResultsError as error:

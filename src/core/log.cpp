@@ -7,13 +7,14 @@
 
 #include "unpact/core/clock.hpp"
 #include "unpact/core/error.hpp"
+#include "unpact/core/standard_streams.hpp"
 
 namespace unpact::log {
 namespace {
 
 struct State {
   int rank = 0, world_size = 1;
-  bool stdout_is_data = false;
+  bool stdout_is_data = false, stdout_is_gone = false;
   std::ofstream file;
   std::mutex mutex;
 };
@@ -25,6 +26,14 @@ State& state() {
 
 void write_to_file(State& s, const char* level, std::string_view message) {
   if (s.file.is_open()) s.file << utc_now() << ' ' << level << ' ' << message << '\n' << std::flush;
+}
+
+/// Work goes on when nobody reads any more. Any other failure to write stays in the stream's state and is told at the end.
+void write_to_stdout(State& s, std::string_view message) {
+  if (s.stdout_is_gone || std::cout << message << std::endl || !stdout_leads_nowhere()) return;
+  s.stdout_is_gone = true;
+  std::cout.clear();
+  write_to_file(s, "detail", "nobody reads standard output any more: from here on this file alone says how it goes");
 }
 
 void speak(const char* level, std::string_view message) {
@@ -61,7 +70,8 @@ void keep_stdout_for_data() { state().stdout_is_data = true; }
 void info(std::string_view message) {
   auto& s = state();
   const std::lock_guard lock(s.mutex);
-  if (s.rank == 0) (s.stdout_is_data ? std::cerr : std::cout) << message << std::endl;
+  if (s.rank == 0 && s.stdout_is_data) std::cerr << message << std::endl;
+  else if (s.rank == 0) write_to_stdout(s, message);
   write_to_file(s, "info", message);
 }
 
@@ -73,6 +83,8 @@ void detail(std::string_view message) {
 
 void warn(std::string_view message) { speak("warning", message); }
 void error(std::string_view message) { speak("error", message); }
+
+bool stdout_is_for_data() { return state().stdout_is_data; }
 
 int rank() { return state().rank; }
 int world_size() { return state().world_size; }

@@ -73,9 +73,12 @@ std::vector<std::string> rouge_tokens(std::string_view text, Stemming stemming) 
 }
 
 RougeScore rouge_l(std::string_view reference, std::string_view prediction, Stemming stemming) {
+  return rouge_l(rouge_tokens(reference, stemming), rouge_tokens(prediction, stemming));
+}
+
+RougeScore rouge_l(const std::vector<std::string>& reference, const std::vector<std::string>& prediction) {
   WordNumbers known;
-  const auto wanted = numbers_of(rouge_tokens(reference, stemming), known);
-  const auto given = numbers_of(rouge_tokens(prediction, stemming), known);
+  const auto wanted = numbers_of(reference, known), given = numbers_of(prediction, known);
   if (wanted.empty() || given.empty()) return {};
   const auto common = static_cast<double>(longest_common_subsequence(wanted, given));
   RougeScore score;

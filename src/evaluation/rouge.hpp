@@ -23,5 +23,7 @@ std::vector<std::string> rouge_tokens(std::string_view text, Stemming stemming);
 /// precision L / |prediction|, recall L / |reference|, f1 their harmonic mean. All 0 where either list is empty.
 /// Time |reference| * |prediction|, memory linear.
 RougeScore rouge_l(std::string_view reference, std::string_view prediction, Stemming stemming);
+/// The same of texts that were cut into words before.
+RougeScore rouge_l(const std::vector<std::string>& reference, const std::vector<std::string>& prediction);
 
 }  // namespace unpact

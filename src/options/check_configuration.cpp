@@ -1,5 +1,6 @@
 #include "check_configuration.hpp"
 
+#include "ini_text.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/core/text.hpp"
 #include "unpact/evaluation/probe.hpp"
@@ -9,17 +10,25 @@
 namespace unpact {
 namespace {
 
-/// Refuses text that an INI file would give back changed: a configuration must say the same when it is read again.
-/// Questions, answers and files that a single call is about are no settings and may be any text.
+/// A configuration must say the same when it is read again. Questions, answers and files that a single call is about are
+/// no settings and may be any text.
 void check_text(const Option& option) {
-  const auto* const* text = std::get_if<std::string*>(&option.value);
   const bool is_input = option.key.rfind("ask.", 0) == 0 || option.key.rfind("inspect.", 0) == 0;
-  if (text == nullptr || is_input) return;
-  UNPACT_VALIDATE((*text)->find_first_of("#\n\r") == std::string::npos && trim(**text) == **text,
-                  concat("option '", option.key, "' holds text that a configuration file cannot"),
-                  "a # starts a comment there, line ends and spaces at an end are lost",
-                  option.key.rfind("prompt.", 0) == 0 ? "write \\x23 for a #, \\n for a line end, \\s for a space at an end"
-                                                      : "choose text without them");
+  if (std::holds_alternative<std::string*>(option.value) && !is_input) require_ini_value(option.key, value_text(option));
+}
+
+/// Results are filed under their names: MODEL__DATASET__METHOD__seedN with endings, and beside it temporary files whose
+/// names hold this host's and the process's number.
+void check_file_names(const Configuration& c) {
+  constexpr std::size_t kLongest = 255, kEndings = 100;
+  const std::size_t between = 3 * 2 + std::string("seed18446744073709551615").size();
+  const auto length = c.model.name.size() + c.dataset.name.size() + c.method.name.size() + between;
+  UNPACT_VALIDATE(length <= kLongest - kEndings,
+                  concat("the names '", shortened(c.model.name, 60), "' (model.name, ", c.model.name.size(), " bytes), '",
+                         shortened(c.dataset.name, 60), "' (dataset.name, ", c.dataset.name.size(), ") and '",
+                         shortened(c.method.name, 60), "' (method.name, ", c.method.name.size(), ") are too long together"),
+                  concat("results are filed under them, and the name of a file has at most ", kLongest, " bytes"),
+                  concat("choose names of at most ", kLongest - kEndings - between, " bytes together"));
 }
 
 void check_rows(const Configuration& configuration) {
@@ -34,6 +43,7 @@ void check_rows(const Configuration& configuration) {
 
 void check_configuration(const Configuration& c) {
   check_rows(c);
+  check_file_names(c);
   check_train_options(c.finetune_training());
   check_train_options(c.unlearn_training());
   check_method(c.method);

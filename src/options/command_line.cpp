@@ -28,6 +28,20 @@ bool is_overruled(const Option& option, const std::function<bool(const std::stri
   return option.role == Role::instead && is_on_command_line(replaced_key(option.key)) && !is_on_command_line(option.key);
 }
 
+/// A campaign's lists say what its cells are; the command line must not seem to say something else.
+void refuse_what_lists_replace(const OptionSources& sources) {
+  for (const auto& [key, list, shortest] :
+       {std::tuple("run.seed", "campaign.seeds", "--seed"), std::tuple("model.use", "campaign.models", "--model.use"),
+        std::tuple("dataset.use", "campaign.datasets", "--dataset"),
+        std::tuple("method.use", "campaign.methods", "--method")})
+    UNPACT_VALIDATE(
+        !sources.is_on_command_line(key) || sources.given(list).empty(),
+        concat("option '", key, "' (", shortest, ") would change nothing here"),
+        concat("the campaign's cells follow '", list, " = ", sources.given(list), "'"),
+        concat("use --", list, " ", sources.given(key),
+               key == std::string("run.seed") ? ", or set run.seed, the target's own seed, in the configuration file" : ""));
+}
+
 }  // namespace
 
 void apply_method_overrides(Configuration& configuration) {
@@ -46,7 +60,10 @@ CommandLine::CommandLine(std::string job, std::vector<std::string> arguments)
     : job_(std::move(job)), arguments_(std::move(arguments)) {}
 
 Configuration CommandLine::resolve(const std::vector<std::string>& forced) const {
-  const auto values = OptionSources(job_, arguments_, forced).merged();
+  const OptionSources sources(job_, arguments_, forced);
+  const bool is_campaign = job_ == "reproduce";
+  if (is_campaign && forced.empty()) refuse_what_lists_replace(sources);
+  const auto values = sources.merged();
   const auto is_on_command_line = [&](const std::string& key) {
     const auto it = values.find(key);
     return it != values.end() && it->second.on_command_line;
@@ -58,6 +75,7 @@ Configuration CommandLine::resolve(const std::vector<std::string>& forced) const
       assign(option, it->second.resolved(option.role == Role::input_path), it->second.origin);
   }
   apply_method_overrides(configuration);
+  if (is_campaign && !sources.is_given("campaign.seeds")) configuration.campaign.seeds = concat(configuration.run.seed);
   // What the choice files say is merged in: the configuration stands for itself.
   configuration.model.use.clear();
   configuration.dataset.use.clear();
@@ -76,7 +94,7 @@ std::string CommandLine::printed() const {
   auto configuration = with_absolute_paths(resolve({"model.use=", "dataset.use=", "method.use="}));
   auto& campaign = configuration.campaign;
   const OptionSources sources(job_, arguments_, {});
-  if (!sources.is_given("method.name")) configuration.method.name.clear();  // each cell makes its own
+  if (sources.given("method.name").empty()) configuration.method.name.clear();  // each cell makes its own
   std::string choices;
   std::set<std::string> in_choices;
   for (const auto& [kind, names, use] :
@@ -86,7 +104,7 @@ std::string CommandLine::printed() const {
     for (const auto& name : split_list(*names)) {
       choices += concat("\n[choice.", kind, ".", name, "]\n");
       for (const auto& [key, value] : sources.choice(kind, name)) {
-        choices += concat(key, " = ", value.absolute(is_path_option(key)), "\n");
+        choices += ini_line(key, key, value.absolute(is_path_option(key)));
         in_choices.insert(key);
       }
     }

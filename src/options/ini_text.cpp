@@ -3,6 +3,7 @@
 
 #include <filesystem>
 
+#include "ini_reader.hpp"
 #include "unpact/core/error.hpp"
 
 namespace unpact {
@@ -17,9 +18,21 @@ std::string ini_text(const OptionTable& table, const std::function<bool(const Op
       section = option.key.substr(0, dot);
       text += concat(text.empty() ? "" : "\n", "[", section, "]\n");
     }
-    text += concat(option.key.substr(dot + 1), " = ", value_text(option), "\n");
+    text += ini_line(option.key.substr(dot + 1), option.key, value_text(option));
   }
   return text;
+}
+
+void require_ini_value(const std::string& key, const std::string& value) {
+  const auto problem = problem_in_ini(value);
+  UNPACT_VALIDATE(problem.empty(), concat("option '", key, "' holds text that a configuration file cannot"), problem,
+                  key.rfind("prompt.", 0) == 0 ? "write \\n for a line end, \\s for a space at an end, \\xHH for any byte"
+                                               : "choose text without them");
+}
+
+std::string ini_line(const std::string& name, const std::string& key, const std::string& value) {
+  require_ini_value(key, value);
+  return concat(name, " = ", value, "\n");
 }
 
 std::string to_ini(const Configuration& configuration) {

@@ -18,7 +18,7 @@ void add_run(OptionTable& t, RunOptions& r) {
 
 void add_model(OptionTable& t, ModelOptions& m) {
   t.push_back({"model.use", "choice file models/NAME.ini beside the configuration", &m.use, kNothing});
-  t.push_back({"model.name", "name in results", &m.name, kNothing, {}, Role::name});
+  t.push_back({"model.name", "name in results", &m.name, kNothing, part_of_file_name(), Role::name});
   t.push_back({"model.path",
                "Hugging Face folder to start from; empty: random weights of model.config",
                &m.path,
@@ -56,7 +56,7 @@ void add_prompt(OptionTable& t, PromptOptions& p) {
 
 void add_dataset(OptionTable& t, DatasetOptions& d) {
   t.push_back({"dataset.use", "choice file datasets/NAME.ini beside the configuration", &d.use, kNothing});
-  t.push_back({"dataset.name", "name in results", &d.name, kNothing, {}, Role::name});
+  t.push_back({"dataset.name", "name in results", &d.name, kNothing, part_of_file_name(), Role::name});
   t.push_back({"dataset.kind", "muse, tofu, wmdp or mmlu", &d.kind, kEverything});
   t.push_back(
       {"dataset.path", "muse: its folder; else the file of the forget questions", &d.path, kNothing, {}, Role::input_path});
@@ -73,7 +73,8 @@ void add_dataset(OptionTable& t, DatasetOptions& d) {
                {},
                Role::input_path});
   t.push_back({"dataset.retain_texts", "wmdp, mmlu: the retain corpus", &d.retain_texts, kNothing, {}, Role::input_path});
-  t.push_back({"dataset.limit", "questions of each set; 0: all", &d.limit, kEvaluation, at_least(0, "a count is negative")});
+  t.push_back({"dataset.limit", "questions of each set that are asked; 0: all; training takes all", &d.limit, kEvaluation,
+               at_least(0, "a count is negative")});
   t.push_back(
       {"dataset.checksum", "SHA-256 that the content must have, as results name it; empty: any", &d.checksum, kEverything});
 }

@@ -7,7 +7,7 @@ void add_campaign(OptionTable& t, CampaignOptions& c) {
   t.push_back({"campaign.models", "names of models/*.ini", &c.models, kNothing});
   t.push_back({"campaign.datasets", "names of datasets/*.ini", &c.datasets, kNothing});
   t.push_back({"campaign.methods", "names of methods/*.ini", &c.methods, kNothing});
-  t.push_back({"campaign.seeds", "seeds, separated by commas", &c.seeds, kNothing});
+  t.push_back({"campaign.seeds", "seeds of the cells, separated by commas; not given: run.seed", &c.seeds, kNothing});
   t.push_back({"campaign.ranks_per_cell", "ranks that work on one cell", &c.ranks_per_cell, kNothing, positive()});
   t.push_back({"campaign.retry_failed", "try cells once more that are recorded as failed", &c.retry_failed, kNothing});
   t.push_back({"campaign.stale_after", "seconds without a sign of life after which another job's work is taken over",

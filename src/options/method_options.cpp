@@ -90,12 +90,8 @@ void add_cache(OptionTable& t, MethodOptions& m) {
 void add_method_options(OptionTable& t, Configuration& c) {
   auto& m = c.method;
   t.push_back({"method.use", "choice file methods/NAME.ini beside the configuration", &c.method_use, kNothing});
-  t.push_back({"method.name",
-               "name in results; empty: made of forget and retain term, or that of the unlearned model",
-               &m.name,
-               kNothing,
-               {},
-               Role::name});
+  t.push_back({"method.name", "name in results; empty: made of forget and retain term, or that of the unlearned model",
+               &m.name, kNothing, part_of_file_name(), Role::name});
   add_loss(t, m);
   add_token_weights(t, m);
   add_term_settings(t, m);

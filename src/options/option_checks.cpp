@@ -49,6 +49,15 @@ OptionCheck share(const std::string& hint) {
   return number_that([](double number) { return number > 0 && number <= 1; }, "it must lie in (0, 1]", hint);
 }
 
+OptionCheck part_of_file_name() {
+  return [](const Option& option) {
+    UNPACT_VALIDATE(value_text(option).find('/') == std::string::npos,
+                    concat("option '", option.key, "' is '", shortened(value_text(option)), "'"),
+                    "files are named by it, and a / would name a folder",
+                    concat("write ", shortened(replace_all(value_text(option), "/", "-"))));
+  };
+}
+
 OptionCheck list_of(std::vector<std::string> known) {
   return [known = std::move(known)](const Option& option) {
     const auto hint = concat("use ", join(known, ", "));

@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <boost/program_options.hpp>
 #include <fstream>
+#include <iterator>
 #include <optional>
 #include <set>
 
-#include "unpact/options/option_table.hpp"
+#include "ini_reader.hpp"
 #include "unpact/core/error.hpp"
+#include "unpact/core/log.hpp"
+#include "unpact/options/option_table.hpp"
 
 namespace unpact {
 namespace po = boost::program_options;
@@ -26,7 +29,7 @@ const std::map<std::string, std::string>& aliases() {
 /// Options that are no settings: what the program itself shall do.
 const std::vector<std::string> kSwitches = {"help", "print-config", "json", "tune", "dry-run", "retry-failed"};
 
-constexpr const char* kChoicePrefix = "choice.";
+constexpr const char* kChoicePrefix = "choice.";  // of sections and whole keys
 const std::vector<std::string> kChoiceKinds = {"models", "datasets", "methods"};
 
 std::vector<std::string> known_keys() {
@@ -46,13 +49,11 @@ std::vector<std::string> known_keys() {
                   near.empty() ? std::string("see `unpact JOB --help`") : concat("did you mean '", near, "'?"));
 }
 
-enum class Place { command_line, configuration, choice_file };
+enum class Place { configuration, choice_file };
 
-po::options_description description(Place place) {
+po::options_description description_of_command_line() {
   po::options_description all;
   for (const auto& key : known_keys()) all.add_options()(key.c_str(), po::value<std::string>());
-  if (place == Place::configuration) all.add_options()(concat(kChoicePrefix, "*").c_str(), po::value<std::string>());
-  if (place != Place::command_line) return all;
   for (const auto& [alias, target] : aliases()) all.add_options()(alias.c_str(), po::value<std::string>());
   for (const auto& name : kSwitches) all.add_options()(name.c_str(), po::bool_switch());
   all.add_options()("config", po::value<std::string>());
@@ -60,16 +61,20 @@ po::options_description description(Place place) {
   return all;
 }
 
-/// The first value that a source gives for a key counts; sources are stored from the strongest to the weakest.
-void store(OptionValues& values, const std::vector<po::option>& options, const std::string& origin, const fs::path& base,
-           bool on_command_line = false) {
-  std::set<std::string> seen;
+/// What one source says for one key.
+struct Given {
+  std::string key, text, origin;
+};
+
+/// The first source that says something for a key counts; sources are stored from the strongest to the weakest.
+void store(OptionValues& values, const std::vector<Given>& options, const fs::path& base, bool on_command_line = false) {
+  std::map<std::string, std::string> seen;
   for (const auto& option : options) {
-    const auto alias = aliases().find(option.string_key);
-    const auto& key = alias == aliases().end() ? option.string_key : alias->second;
-    UNPACT_VALIDATE(seen.insert(key).second, concat("option '", key, "' appears twice"), origin, "remove one of the two");
-    // A switch carries no value.
-    values.try_emplace(key, OptionValue{option.value.empty() ? "true" : option.value.back(), origin, base, on_command_line});
+    const auto [first, is_new] = seen.try_emplace(option.key, option.origin);
+    UNPACT_VALIDATE(is_new, concat("option '", option.key, "' appears twice"),
+                    first->second == option.origin ? option.origin : concat(first->second, ", and ", option.origin),
+                    "remove one of the two");
+    values.try_emplace(option.key, OptionValue{option.text, option.origin, base, on_command_line});
   }
 }
 
@@ -87,23 +92,78 @@ po::parsed_options checked(const std::string& origin, const Parse& parse) {
   }
 }
 
-po::parsed_options parse_command_line(const std::string& job, const std::vector<std::string>& arguments) {
+std::vector<Given> parse_command_line(const std::string& job, const std::vector<std::string>& arguments) {
+  constexpr const char* kOrigin = "on the command line";
   const int style = po::command_line_style::unix_style & ~po::command_line_style::allow_guessing;
   po::positional_options_description positional;
   if (job == "inspect") positional.add("inspect.what", 1).add("inspect.path", 1);
-  auto described = description(Place::command_line);
-  return checked("on the command line", [&] {
+  const auto described = description_of_command_line();
+  const auto parsed = checked(kOrigin, [&] {
     return po::command_line_parser(arguments).options(described).positional(positional).style(style).run();
   });
+  std::vector<Given> options;
+  for (const auto& option : parsed.options) {
+    const auto alias = aliases().find(option.string_key);
+    // A switch carries no value.
+    options.push_back({alias == aliases().end() ? option.string_key : alias->second,
+                       option.value.empty() ? "true" : option.value.back(), kOrigin});
+  }
+  return options;
 }
 
-std::vector<po::option> read_options(const fs::path& path, Place place, const std::string& hint) {
-  std::ifstream in(path);
-  UNPACT_VALIDATE(in.is_open(), concat("cannot read the configuration ", path.string()), "there is no such file", hint);
-  auto described = description(place);
-  return checked(concat("in ", path.string()),
-                 [&] { return po::parse_config_file(in, described, /*allow_unregistered=*/false); })
-      .options;
+std::string read_configuration(const fs::path& path, const std::string& hint) {
+  const auto problem = concat("cannot read the configuration ", path.string());
+  std::ifstream in(path, std::ios::binary);
+  UNPACT_VALIDATE(in.is_open(), problem, "there is no such file, or it may not be read", hint);
+  UNPACT_VALIDATE(!fs::is_directory(path), problem, "it is a folder", hint);
+  std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  UNPACT_VALIDATE(!in.bad(), problem, "reading it failed", hint);
+  return text;
+}
+
+bool begins_choice(const std::string& key, Place place) {
+  return place == Place::configuration && key.rfind(kChoicePrefix, 0) == 0;
+}
+
+/// A section without a known name holds nothing that counts, although somebody meant it to.
+void check_sections(const IniContent& content, Place place, const std::string& where) {
+  std::vector<std::string> known;
+  for (const auto& key : known_keys()) known.push_back(key.substr(0, key.find('.')));
+  for (const auto& [name, line] : content.sections) {
+    if (begins_choice(name, place) || std::find(known.begin(), known.end(), name) != known.end()) continue;
+    const auto near = closest_match(name, known);
+    throw UserError(concat("unknown section [", name, "]"), place_in_file(where, line),
+                    near.empty() ? std::string("see `unpact JOB --help`") : concat("did you mean [", near, "]?"));
+  }
+}
+
+/// Other programs end a value at a #. Here it belongs to the value: said once, because nothing else would show it.
+void note_number_sign(const IniEntry& entry, const std::string& where) {
+  static std::set<std::string> said;
+  const auto place = place_in_file(where, entry.line);
+  const auto at = entry.value.find('#');
+  if (at == std::string::npos ||
+      (at > 0 && entry.value.find(" #") == std::string::npos && entry.value.find("\t#") == std::string::npos))
+    return;
+  if (!said.insert(place).second || log::rank() != 0) return;
+  log::warn(concat("the # in the value of '", entry.key, "' (", place,
+                   ") belongs to the value: a comment stands on a line of its own"));
+}
+
+std::vector<Given> read_options(const fs::path& path, Place place, const std::string& hint) {
+  const auto where = path.string();
+  const auto content = parse_ini(read_configuration(path, hint), where);
+  const auto known = known_keys();
+  std::vector<Given> options;
+  for (const auto& entry : content.entries) {
+    const auto origin = place_in_file(where, entry.line);
+    if (!begins_choice(entry.key, place) && std::find(known.begin(), known.end(), entry.key) == known.end())
+      unknown_key(entry.key, origin);
+    note_number_sign(entry, where);
+    options.push_back({entry.key, entry.value, origin});
+  }
+  check_sections(content, place, where);
+  return options;
 }
 
 /// "choice.models.NAME.section.key" as {"models.NAME", "section.key"}; names may hold dots, keys hold one.
@@ -137,7 +197,7 @@ OptionSources::OptionSources(const std::string& job, const std::vector<std::stri
     const auto equals = setting.find('=');
     given_.try_emplace(setting.substr(0, equals), OptionValue{setting.substr(equals + 1), "by the campaign", {}, true});
   }
-  store(given_, parse_command_line(job, arguments).options, "on the command line", {}, true);
+  store(given_, parse_command_line(job, arguments), {}, true);
   const auto take = [&](const std::string& key) -> std::optional<std::string> {
     const auto node = given_.extract(key);
     return node.empty() ? std::nullopt : std::optional(node.mapped().text);
@@ -155,20 +215,19 @@ OptionSources::OptionSources(const std::string& job, const std::vector<std::stri
   const auto config = take("config");
   if (!config) return;
   root_ = fs::path(*config).parent_path();
-  const auto origin = concat("in ", *config);
-  std::vector<po::option> own;
-  std::map<std::string, std::vector<po::option>> inside;
+  std::vector<Given> own;
+  std::map<std::string, std::vector<Given>> inside;
   for (auto& option : read_options(*config, Place::configuration, "check the path behind --config")) {
-    if (option.string_key.rfind(kChoicePrefix, 0) != 0) {
+    if (!begins_choice(option.key, Place::configuration)) {
       own.push_back(std::move(option));
       continue;
     }
-    const auto [choice, key] = split_choice(option.string_key, origin);
-    option.string_key = key;
+    const auto [choice, key] = split_choice(option.key, option.origin);
+    option.key = key;
     inside[choice].push_back(std::move(option));
   }
-  store(given_, own, origin, root_);
-  for (const auto& [choice, options] : inside) store(inside_[choice], options, origin, root_);
+  store(given_, own, root_);
+  for (const auto& [choice, options] : inside) store(inside_[choice], options, root_);
 }
 
 OptionValues OptionSources::choice(const std::string& kind, const std::string& name) const {
@@ -179,7 +238,7 @@ OptionValues OptionSources::choice(const std::string& kind, const std::string& n
                            "the configuration has no section [choice.",
                            kind, ".", name, "] either");
   OptionValues values;
-  store(values, read_options(path, Place::choice_file, hint), concat("in ", path.string()), path.parent_path());
+  store(values, read_options(path, Place::choice_file, hint), path.parent_path());
   return values;
 }
 

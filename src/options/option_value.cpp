@@ -12,7 +12,8 @@ namespace {
 [[noreturn]] void wrong_type(const std::string& key, const std::string& text, const std::string& origin,
                              const char* expected) {
   throw UserError(concat("option '", key, "' is '", text, "'"), concat(expected, " is needed (", origin, ")"),
-                  "correct the value");
+                  text.find('#') == std::string::npos ? "correct the value"
+                                                      : "correct the value; a comment stands on a line of its own");
 }
 
 template <class Number>

@@ -12,6 +12,10 @@ void add_training(OptionTable& t, const std::string& section, TrainOptions& o, A
   t.push_back({section + ".epochs", "passes over the examples", &o.epochs, affects});
   t.push_back({section + ".max_steps", "optimizer steps; 0: as many as the epochs need", &o.max_steps, affects});
   t.push_back({section + ".batch_size", "examples a step, over all ranks", &o.batch_size, affects});
+  t.push_back(
+      {section + ".step_rule",
+       "where batches end: continuous (ceil(epochs n / batch_size) steps) or per_epoch (epochs ceil(n / batch_size))",
+       &o.step_rule, affects});
   t.push_back({section + ".micro_batch", "examples that a rank runs at once", &o.micro_batch, affects});
   t.push_back({section + ".learning_rate", "AdamW's learning rate", &o.learning_rate, affects});
   t.push_back({section + ".schedule", "constant, linear or cosine", &o.schedule, affects});

@@ -132,9 +132,6 @@ void write_campaign_content(const std::filesystem::path& path, const std::vector
   file.attribute("failed", count(states, CellState::failed));
   file.attribute("other", count(states, CellState::other));
   file.attribute("probes", probes_of(metrics));
-  file.group("/cells");
-  for (const auto& status : states)
-    if (status.state == CellState::finished) file.external_link("/cells/" + status.cell.id, status.relative_file);
   write_status(file, states);
   write_metrics(file, metrics);
   file.close();

@@ -180,13 +180,6 @@ void Writer::index_scale(const std::string& path, std::size_t size, const std::s
   numbers<std::uint64_t>({path, {path}, "1", long_name}, index, {size});
 }
 
-void Writer::external_link(const std::string& path, const std::string& target) {
-  step([&] {
-    const Id links = link_properties();
-    UNPACT_HDF5(H5Lcreate_external(target.c_str(), "/", file_, path.c_str(), links, H5P_DEFAULT));
-  });
-}
-
 void Writer::close() {
   step([&] { UNPACT_HDF5(H5Fflush(file_, H5F_SCOPE_GLOBAL)); });
   step([&] { file_.close(); });

@@ -67,8 +67,6 @@ class Writer {
                const std::vector<std::size_t>& shape);
   /// A scale that holds 0 .. size-1.
   void index_scale(const std::string& path, std::size_t size, const std::string& long_name);
-  /// `target`, relative to this file's folder, appears as `path`.
-  void external_link(const std::string& path, const std::string& target);
 
   /// Flushes to the disk and closes; without it the file is not usable. @throws RuntimeFailure.
   void close();

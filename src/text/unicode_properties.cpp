@@ -1,6 +1,10 @@
 #include <utf8proc.h>
 
+#include <cstdlib>
+#include <memory>
+
 #include "unicode.hpp"
+#include "unpact/core/error.hpp"
 #include "unpact/text/unicode.hpp"
 
 namespace unpact {
@@ -47,6 +51,49 @@ bool is_word_character(char32_t code) {
     case UTF8PROC_CATEGORY_NO: return true;
     default: return false;
   }
+}
+
+CharacterKind kind_of_character(char32_t code) {
+  constexpr char32_t zero_width_space = 0x200B;
+  if (is_word_character(code)) {
+    const auto category = utf8proc_category(static_cast<utf8proc_int32_t>(code));
+    const bool is_number =
+        category == UTF8PROC_CATEGORY_ND || category == UTF8PROC_CATEGORY_NL || category == UTF8PROC_CATEGORY_NO;
+    return is_number ? CharacterKind::number : CharacterKind::letter;
+  }
+  if (code == kBrokenCharacter || code == zero_width_space) return CharacterKind::other;
+  switch (utf8proc_category(static_cast<utf8proc_int32_t>(code))) {
+    case UTF8PROC_CATEGORY_MN:
+    case UTF8PROC_CATEGORY_MC:
+    case UTF8PROC_CATEGORY_ME: return CharacterKind::mark;
+    case UTF8PROC_CATEGORY_CF: return CharacterKind::format;
+    default: return CharacterKind::other;
+  }
+}
+
+namespace {
+
+/// The ordinary character for one of half or full width, where it is a single one.
+utf8proc_int32_t of_ordinary_width(utf8proc_int32_t code, void*) {
+  if (code < 0xFF01 || code > 0xFFEF) return code;
+  utf8proc_int32_t pieces[8];
+  constexpr auto options = static_cast<utf8proc_option_t>(UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT);
+  const auto count = utf8proc_decompose_char(code, pieces, 8, options, nullptr);
+  return count == 1 ? pieces[0] : code;
+}
+
+}  // namespace
+
+std::string fold(std::string_view text) {
+  const auto valid = to_valid_utf8(text);
+  constexpr auto options = static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_CASEFOLD);
+  utf8proc_uint8_t* folded = nullptr;
+  const auto size =
+      utf8proc_map_custom(reinterpret_cast<const utf8proc_uint8_t*>(valid.data()),
+                          static_cast<utf8proc_ssize_t>(valid.size()), &folded, options, of_ordinary_width, nullptr);
+  const std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> owner(folded, &std::free);
+  UNPACT_ASSERT(size >= 0);
+  return {reinterpret_cast<const char*>(folded), static_cast<std::size_t>(size)};
 }
 
 bool is_white_space(char32_t code) {

@@ -7,8 +7,8 @@
 namespace unpact {
 
 StepExamples::StepExamples(const std::vector<WeightedTerm>& terms, const TrainOptions& options)
-    : terms_(terms), options_(options), epoch_positions_(options.epochs * terms.front().term->example_count()),
-      total_steps_(count_steps(options, terms.front().term->example_count())) {
+    : terms_(terms), options_(options), first_examples_(terms.front().term->example_count()),
+      total_steps_(count_steps(options, first_examples_)) {
   for (std::size_t k = 0; k < terms.size(); ++k)
     samplers_.emplace_back(terms[k].term->example_count(), random_bits(options.seed, stream_of("sampler"), k),
                            options.shuffle);
@@ -16,9 +16,10 @@ StepExamples::StepExamples(const std::vector<WeightedTerm>& terms, const TrainOp
 
 std::vector<std::int64_t> StepExamples::of(std::size_t term, std::int64_t step) const {
   std::vector<std::int64_t> examples;
-  const auto begin = step * options_.batch_size;
+  const auto begin = first_position(options_, first_examples_, step);
   auto end = begin + options_.batch_size;
-  if (options_.max_steps == 0) end = std::min(end, epoch_positions_);
+  if (options_.step_rule == StepRule::per_epoch) end = std::min(end, first_position(options_, first_examples_, step + 1));
+  else if (options_.max_steps == 0) end = std::min(end, options_.epochs * first_examples_);
   for (auto position = begin; position < end; ++position) examples.push_back(at(term, position));
   return examples;
 }

@@ -23,7 +23,7 @@ class StepExamples {
   const std::vector<WeightedTerm>& terms_;
   const TrainOptions& options_;
   std::vector<EpochSampler> samplers_;
-  std::int64_t epoch_positions_, total_steps_;
+  std::int64_t first_examples_, total_steps_;  // examples of the first term
 };
 
 struct MicroBatch {

@@ -49,9 +49,22 @@ void check_train_options(const TrainOptions& options) {
   check_execution(options.execution);
 }
 
+namespace {
+
+std::int64_t quotient_up(std::int64_t number, std::int64_t by) { return (number + by - 1) / by; }
+
+}  // namespace
+
 std::int64_t count_steps(const TrainOptions& options, std::int64_t examples) {
   if (options.max_steps > 0) return options.max_steps;
-  return (options.epochs * examples + options.batch_size - 1) / options.batch_size;
+  if (options.step_rule == StepRule::per_epoch) return options.epochs * quotient_up(examples, options.batch_size);
+  return quotient_up(options.epochs * examples, options.batch_size);
+}
+
+std::int64_t first_position(const TrainOptions& options, std::int64_t examples, std::int64_t step) {
+  if (options.step_rule == StepRule::continuous || examples == 0) return step * options.batch_size;
+  const auto steps = quotient_up(examples, options.batch_size);  // of an epoch
+  return step / steps * examples + step % steps * options.batch_size;
 }
 
 }  // namespace unpact

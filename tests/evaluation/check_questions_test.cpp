@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "support/tiny_language_model.hpp"
+#include "unpact/core/log.hpp"
 #include "unpact/evaluation/evaluate_cell.hpp"
 
 namespace unpact {
@@ -10,6 +11,7 @@ namespace {
 
 using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 using testing_support::ByteTokenizer;
 using testing_support::message_of;
 using testing_support::small_dataset;
@@ -38,6 +40,38 @@ TEST(CheckQuestions, RefusesAGoldAnswerThatNoAnswerWouldMatch) {
   dataset.retain_questions[1].answer = "...";
   for (const char* kind : {"rouge_l_recall", "rouge_l_f1", "exact_match"})
     EXPECT_THAT(refusal({.kind = kind}, dataset), AllOf(HasSubstr("retain question 1"), HasSubstr(kind)));
+}
+
+TEST(CheckQuestions, NamesAllGoldAnswersInWhichTheJudgeSeesNothing) {
+  auto dataset = small_dataset();
+  for (const std::size_t q : {0, 2}) dataset.forget_questions[q].answer = "\u041c\u043e\u0441\u043a\u0432\u0430";
+  dataset.retain_questions[1].answer = "\u6771\u4eac";
+  const auto all = dataset.forget_questions.size() + dataset.retain_questions.size();
+  EXPECT_THAT(refusal({}, dataset), AllOf(HasSubstr(concat("3 of ", all, " gold answers")), HasSubstr("forget question 0 ("),
+                                          HasSubstr("forget question 2 ("), HasSubstr("retain question 1 ("),
+                                          HasSubstr("rouge_l_recall_unicode")));
+  EXPECT_NO_THROW(check_questions({.kind = "rouge_l_recall_unicode"}, dataset, 0));
+  EXPECT_NO_THROW(check_questions({.kind = "exact_match"}, dataset, 0));
+  for (auto& pair : dataset.forget_questions) pair.answer = "\u041c\u043e\u0441\u043a\u0432\u0430";
+  EXPECT_THAT(refusal({}, dataset),
+              AllOf(HasSubstr(concat(dataset.forget_questions.size() + 1, " of ", all, " gold answers")),
+                    HasSubstr("forget question 9 ("), HasSubstr(" more"), Not(HasSubstr("question 10 ("))));
+}
+
+TEST(CheckQuestions, SaysOnceWhereAnswersAreJudgedByAPartOfTheirWords) {
+  auto dataset = small_dataset();
+  dataset.forget_questions[1].answer = "\u041c\u043e\u0441\u043a\u0432\u0430 1147";
+  testing::internal::CaptureStderr();
+  check_questions({}, dataset, 0);
+  check_questions({}, dataset, 0);
+  check_questions({}, dataset, 1);
+  check_questions({.kind = "rouge_l_f1_unicode"}, dataset, 0);
+  const auto said = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(said.find("warning"), said.rfind("warning")) << said;
+  if (log::rank() == 0) {
+    EXPECT_THAT(said,
+                AllOf(HasSubstr("1 of "), HasSubstr("forget question 1 (\"\u041c"), HasSubstr("rouge_l_recall_unicode")));
+  }
 }
 
 TEST(CheckQuestions, LettersNeedChoices) {

@@ -55,6 +55,30 @@ TEST(Judge, StemsWhenAsked) {
   EXPECT_EQ(judge.describe(), "rouge_l_recall >= 0.5 (stemmed)");
 }
 
+TEST(Judge, UnicodeWordsOfAnyScript) {
+  const auto recall = make_judge({.kind = "rouge_l_recall_unicode"});
+  EXPECT_EQ(recall->describe(), "rouge_l_recall_unicode >= 0.5");
+  EXPECT_TRUE(
+      recall->is_right("\u041c\u043e\u0441\u043a\u0432\u0430", "\u042d\u0442\u043e \u041c\u041e\u0421\u041a\u0412\u0410."));
+  EXPECT_FALSE(recall->is_right("\u041c\u043e\u0441\u043a\u0432\u0430", "\u042d\u0442\u043e \u041e\u043c\u0441\u043a."));
+  EXPECT_DOUBLE_EQ(recall->score("\u5317\u4eac", "\u6771\u4eac"), 0.5);
+  EXPECT_EQ(recall->score("\u5317\u4eac 2008", "2008"), 1.0 / 3);
+  EXPECT_EQ(make_judge({})->score("\u5317\u4eac 2008", "2008"), 1) << "rouge-score's words are those of ASCII";
+  EXPECT_DOUBLE_EQ(make_judge({.kind = "rouge_l_f1_unicode"})->score("\u5317\u4eac", "\u5317\u4eac\u5e02"), 0.8);
+}
+
+TEST(Judge, SaysWhereItOverlooksWords) {
+  for (const char* kind : {"rouge_l_recall", "rouge_l_f1"}) {
+    const auto judge = make_judge({.kind = kind});
+    for (const char* gold : {"\u041c\u043e\u0441\u043a\u0432\u0430 1147", "Mr \u738b"})
+      EXPECT_TRUE(judge->overlooks_words(gold));
+    for (const char* gold : {"Paris", "caf\u00e9 \u2013 1920", "", "..."})
+      EXPECT_FALSE(judge->overlooks_words(gold)) << gold;
+  }
+  for (const char* kind : {"rouge_l_recall_unicode", "rouge_l_f1_unicode", "exact_match"})
+    EXPECT_FALSE(make_judge({.kind = kind})->overlooks_words("\u041c\u043e\u0441\u043a\u0432\u0430 1147"));
+}
+
 TEST(Judge, ExactMatchNormalizesAndIgnoresTheThreshold) {
   for (const double threshold : {0.0, 0.5, 1.0}) {
     const auto made = make_judge({.kind = "exact_match", .threshold = threshold});
@@ -92,6 +116,7 @@ TEST(Judge, RefusesWhatItCannotDo) {
   for (const double threshold : {-0.1, 1.1, std::nan("")})
     EXPECT_THAT(error_of({.threshold = threshold}).problem(), HasSubstr("threshold")) << threshold;
   EXPECT_THAT(error_of({.kind = "exact_match", .stem = true}).problem(), HasSubstr("stem"));
+  EXPECT_THAT(error_of({.kind = "rouge_l_f1_unicode", .stem = true}).problem(), HasSubstr("cannot stem"));
   EXPECT_THAT(error_of({.kind = "choice", .stem = true}).problem(), HasSubstr("'choice' cannot stem"));
 }
 
@@ -106,6 +131,8 @@ TEST(Judge, CannotJudgeAGoldAnswerInWhichItSeesNothing) {
   EXPECT_TRUE(make_judge({.kind = "exact_match"})->can_judge("\u6771\u4eac"));
   for (const char* gold : {"...", "\u6771\u4eac"})
     EXPECT_FALSE(make_judge({})->can_judge(gold)) << "ROUGE knows words of ASCII alone";
+  EXPECT_TRUE(make_judge({.kind = "rouge_l_recall_unicode"})->can_judge("\u6771\u4eac"));
+  EXPECT_FALSE(make_judge({.kind = "rouge_l_recall_unicode"})->can_judge("\u3002\u2026"));
   EXPECT_TRUE(make_judge({})->can_judge("The."));
 }
 

@@ -4,9 +4,10 @@
     python tests/evaluation/make_fixtures.py --out DIR [--data DIR]
 
 writes into the folder --out: rouge.json (rouge-score), stems.json (nltk), wilson.json (the score equation solved by
-bisection) and normalized.json (SQuAD's normalization). --data is the folder of the large test files; its muse-news/
+bisection), normalized.json (SQuAD's normalization) and unicode_words.json (words of all scripts, by the module regex and
+the scripts of its own Unicode tables, and their ROUGE-L recall by a table of all pairs of words). --data is the folder of the large test files; its muse-news/
 (knowmem/*.json, raw/*.json) gives real texts. Without it every text is made up. The same arguments give the same
-files. Needs rouge-score and nltk.
+files. Needs rouge-score, nltk and regex.
 """
 import argparse
 import decimal
@@ -17,6 +18,7 @@ import re
 import string
 import unicodedata
 
+import regex
 from nltk.stem.porter import PorterStemmer
 from rouge_score import rouge_scorer
 
@@ -189,6 +191,48 @@ def normalized_rows(rng, answers):
     return [[text, squad_normalized(text)] for text in texts if "Σ" not in text and "ς" not in text]
 
 
+SENTENCES = """Москва была основана в 1147 году князем Юрием Долгоруким|Столица Франции — Париж, не Лион|北京是中华人民共和国的首都，
+人口２１００万|東京タワーは1958年に完成した。ﾃﾚﾋﾞ塔|서울은 대한민국의 수도이다|القاهرة هي عاصمة مصر، ١٩٢٢|می‌خواهم به تهران بروم|ירושלים של זהב|
+दिल्ली भारत की राजधानी है|กรุงเทพมหานครเป็นเมืองหลวง ๒๓๒๕|ភ្នំពេញ|ວຽງຈັນ|ရန်ကုန်|Ὀδυσσεὺς ἐν Ἰθάκῃ|İstanbul ve IĞDIR|Die große STRAẞE, naïve Façade|
+ÅNGSTRÖM Å Ångström|x²+½™ №5 Ⅷ|so\u00adft zero\u200bwidth e\u0301te\u0301 ︎🏽👍""".replace("\n", "").split("|")
+
+# Scripts without spaces between words; of the last four, letters alone.
+ALONE = r"[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Bopomofo}\u30fc]"
+ALONE_LETTERS = r"[\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]"
+ONE = rf"(?:{ALONE}(?<=[\p{{L}}\p{{N}}])|{ALONE_LETTERS}(?<=\p{{L}}))"
+WORD = regex.compile(rf"{ONE}\p{{M}}*|(?:(?!{ONE})[\p{{L}}\p{{N}}]\p{{M}}*)+")
+
+
+def unicode_words(text):
+    text = "".join(unicodedata.normalize("NFKC", c) if 0xFF01 <= ord(c) <= 0xFFEF else c for c in text)
+    text = unicodedata.normalize("NFC", unicodedata.normalize("NFD", text).casefold())
+    return WORD.findall("".join(c for c in text if unicodedata.category(c) != "Cf" or c == "\u200b"))
+
+
+def common_length(a, b):
+    table = [[0] * (len(b) + 1) for _ in range(len(a) + 1)]
+    for i, one in enumerate(a):
+        for j, other in enumerate(b):
+            table[i + 1][j + 1] = table[i][j] + 1 if one == other else max(table[i][j + 1], table[i + 1][j])
+    return table[-1][-1]
+
+
+def unicode_word_rows(rng):
+    known = [chr(code) for code in range(0x20, 0x32000) if unicodedata.ucd_3_2_0.category(chr(code)) not in ("Cn", "Co", "Cs", "Cc")]
+    texts = list(SENTENCES)
+    texts += ["".join(rng.choice(known) + rng.choice(["", "", " "]) for _ in range(rng.randint(1, 12))) for _ in range(1500)]
+    texts += [" ".join(rng.sample(one.split() + other.split(), len(one.split()))) for one, other in zip(SENTENCES, SENTENCES[1:])]
+    rows = []
+    for text in texts:
+        pieces = regex.findall(r"\X", text)
+        answer = rng.choice([text, text.upper(), text.swapcase(), "".join(piece for piece in pieces if rng.random() < 0.7),
+                             rng.choice(SENTENCES) + " " + text])
+        gold, given = unicode_words(text), unicode_words(answer)
+        recall = common_length(gold, given) / len(gold) if gold and given else 0.0
+        rows.append({"gold": text, "answer": answer, "gold_words": gold, "recall": recall})
+    return rows
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=pathlib.Path, required=True, help="folder to write into")
@@ -202,6 +246,7 @@ def main():
         "stems": stem_rows(rng, passages),
         "wilson": wilson_rows(rng),
         "normalized": normalized_rows(rng, answers),
+        "unicode_words": unicode_word_rows(rng),
     }
     options.out.mkdir(parents=True, exist_ok=True)
     for name, rows in files.items():

@@ -173,8 +173,10 @@ TEST(Refusal, ValuesOutOfRange) {
 
 TEST(Refusal, TextThatAConfigurationFileCannotHold) {
   EXPECT_THAT(refusal({"--prompt.before_question", "Question # "}),
-              AllOf(HasSubstr("'prompt.before_question'"), HasSubstr("\\x23")));
-  EXPECT_THAT(refusal({"--dataset.name", "a\nb"}), HasSubstr("'dataset.name'"));
+              AllOf(HasSubstr("'prompt.before_question'"), HasSubstr("\\s for a space")));
+  for (const auto* text : {"a\nb", "a\r", "a ", "\ta", "a\x01", "\xff"})
+    EXPECT_THAT(refusal({"--dataset.name", text}), HasSubstr("'dataset.name'")) << text;
+  EXPECT_EQ(resolve({"--dataset.name", "C# # x"}).dataset.name, "C# # x");
   EXPECT_EQ(resolve({"--model", "m", "--prompt", "What is #1?\n"}, "ask").ask.prompt, "What is #1?\n")
       << "a question is no setting";
 }

@@ -90,6 +90,8 @@ TEST(Affects, WhatIsKnownToDecideNumbersDoes) {
                                                {"finetune.learning_rate", {Made::target}},
                                                {"unlearn.learning_rate", unlearning},
                                                {"unlearn.micro_batch", unlearning},
+                                               {"unlearn.step_rule", unlearning},
+                                               {"finetune.step_rule", {Made::target}},
                                                {"method.beta", unlearning},
                                                {"method.file_checksum", unlearning},
                                                {"train.dtype", {Made::target, Made::cell, Made::training}},

@@ -48,6 +48,15 @@ def test_help_of_a_job_lists_every_option_of_its_sections(unpact: Program, known
     assert listed == set.union(*(known[section] for section in shown))
 
 
+@pytest.mark.parametrize("value", ["a#b", "# a", "a # b = c", ";", '"a" \'b\'', "", "Москва 東京"])
+def test_a_printed_value_is_read_back_as_it_was(unpact: Program, tmp_path: Path, value: str) -> None:
+    first = unpact.well("unlearn", "--dataset.name", value or "x", "--prompt.system", value, "--print-config").out
+    assert f"\nsystem = {value}\n" in first
+    for start, end in (("", "\n"), ("\ufeff; a comment\n# another = 1\n", "\r\n")):
+        (tmp_path / "printed.ini").write_bytes((start + first).replace("\n", end).encode())
+        assert unpact.well("unlearn", "--config", tmp_path / "printed.ini", "--print-config").out == first
+
+
 @pytest.mark.parametrize("ranks", [1, 2])
 def test_printed_configuration_says_the_same_when_read_again(unpact: Program, home: Path, tmp_path: Path, ranks: int) -> None:
     first = unpact.well("unlearn", "--config", "tiny.ini", "--method", "npo_gd", "--seed", "11", "--prompt.stop", "\\x23 | \\n",
@@ -95,6 +104,10 @@ def test_a_failed_output_is_noticed(unpact: Program) -> None:
     (["finetune", "--seed", "1", "--run.seed", "2"], "option 'run.seed' appears twice", "remove one"),
     (["reproduce", "--config", "none.ini"], "cannot read the configuration none.ini", "--config"),
     (["reproduce", "--seed"], "the options cannot be read", "--help"),
+    (["reproduce", "--seed", "5", "--campaign.seeds", "1, 2"], "option 'run.seed' (--seed) would change nothing", "--campaign.seeds 5"),
+    (["reproduce", "--method", "ga", "--campaign.methods", "npo"], "option 'method.use' (--method) would change nothing", "--campaign.methods ga"),
+    (["unlearn", "--model.name", "n" * 300], "too long", "choose names"),
+    (["reproduce", "--dataset.name", "a/b"], "option 'dataset.name' is 'a/b'", "write a-b"),
     (["inspect", "model", "a", "b"], "the options cannot be read", "--help"),
 ])
 def test_refusal_names_what_is_wrong_and_what_helps(unpact: Program, tmp_path: Path, arguments: list[str], problem: str, hint: str) -> None:
@@ -137,7 +150,8 @@ def test_no_job_at_all_shows_the_help(unpact: Program) -> None:
 
 def test_a_mistake_in_a_configuration_file_names_the_file(unpact: Program, tmp_path: Path) -> None:
     for line, problem in (("[unlearn]\nepoch = 3\n", "unknown option 'unlearn.epoch'"), ("[unlearn]\nepochs = x\n", "'unlearn.epochs' is 'x'"),
-                          ("[run]\nseed = 1\nseed = 1\n", "'run.seed' appears twice")):
+                          ("[run]\nseed = 1\nseed = 1\n", "'run.seed' appears twice"), ("seed = 1\n", "line 1"), ("[rnu]\n", "unknown section [rnu]"),
+                          ("[run]\nseed = 3 # three\n", "'run.seed' is '3 # three'"), ("[run] # c\n", "line 1"), ("[run]\nseed\n", "line 2")):
         config = tmp_path / "mistaken.ini"
         config.write_text(line)
         ended = unpact("reproduce", "--config", config)

@@ -82,7 +82,7 @@ def test_collect_lists_a_broken_cell_and_goes_on(unpact: Program, campaign: Path
     assert "7 cell(s) finished, 0 missing, 1 broken" in unpact.well("collect", "--output", folder).out
     with h5py.File(folder / "campaign.h5") as file:
         state = dict(zip(file["status/id"].asstr()[:], file["status/state"][:], strict=True))
-        assert state["tiny__tiny__ga__seed3"] == 2 and "tiny__tiny__ga__seed3" not in file["cells"]
+        assert state["tiny__tiny__ga__seed3"] == 2
         assert len(file["metrics/id"]) == 7
 
 
@@ -181,3 +181,17 @@ def test_configuration_in_a_results_file_runs_again(unpact: Program, campaign: P
     unpact.well("reproduce", "--config", tmp_path / "again.ini", "--campaign.seeds", "3", "--run.threads", "1",
                 "--device", "cpu", "--output", tmp_path / "out")
     assert differing(campaign / "cells" / name, tmp_path / "out/cells" / name) == []
+
+
+def test_a_campaign_opens_in_xarray_and_through_a_link(campaign: Path, methods: list[str], tmp_path: Path, results_tool: Tool) -> None:
+    xarray = pytest.importorskip("xarray")
+    pytest.importorskip("h5netcdf")
+    (tmp_path / "link.h5").symlink_to(campaign / "campaign.h5")
+    for path in (campaign / "campaign.h5", tmp_path / "link.h5", next(iter(cells_of(campaign).values()))):
+        with xarray.open_datatree(path, engine="h5netcdf") as tree:
+            assert len(tree.load().groups) > 2
+    with xarray.open_datatree(campaign / "campaign.h5", engine="h5netcdf") as tree:
+        assert tree["metrics"].sizes["id"] == tree["status"].sizes["id"] == len(methods)
+    table = results_tool("table", tmp_path / "link.h5", "--format", "markdown")
+    assert table.returncode == 0 and all(method in table.stdout for method in methods)
+    assert results_tool("validate", tmp_path / "link.h5").returncode == 0

@@ -1,6 +1,7 @@
 #pragma once
 /// Logging: rank 0 speaks on standard output, warnings and errors of any rank go to standard error with the rank,
-/// and every rank writes everything into its own file once a folder is known.
+/// and every rank writes everything into its own file once a folder is known. A standard output that nobody reads any more
+/// is no failure: the file goes on.
 #include <filesystem>
 #include <string_view>
 
@@ -14,6 +15,7 @@ void open_file(const std::filesystem::path& folder);
 
 /// Sends rank 0's information lines to standard error, so that standard output carries data only.
 void keep_stdout_for_data();
+bool stdout_is_for_data();
 
 void info(std::string_view message);    ///< rank 0: standard output; all: the log file
 void detail(std::string_view message);  ///< the log file only

@@ -9,8 +9,9 @@
 
 namespace unpact {
 
-/// @throws UserError naming the first question that the judge cannot decide: one without choices where letters are
-/// wanted, or one whose gold answer holds nothing to compare with.
+/// @throws UserError naming the questions that the judge cannot decide: the first without choices where letters are
+/// wanted, or all whose gold answers hold nothing to compare with, with their number (ten by name). Gold answers with
+/// words that the judge overlooks are said in one warning, by rank 0.
 /// @param limit that many questions of each set are asked, 0: all.
 void check_questions(const JudgeOptions& judge, const Dataset& dataset, std::size_t limit);
 

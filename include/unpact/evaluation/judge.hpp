@@ -33,6 +33,10 @@ class Judge {
   /// right, or an empty one is: such questions are refused (check_questions.hpp).
   virtual bool can_judge(std::string_view gold) const = 0;
 
+  /// Whether the gold answer has words that this judge does not see at all, beside others that it does see: an answer is
+  /// then judged by the latter alone.
+  virtual bool overlooks_words(std::string_view) const { return false; }
+
   /// For people and the results format, e.g. "rouge_l_recall >= 0.5", "rouge_l_f1 >= 0.3 (stemmed)", "exact_match".
   virtual std::string describe() const = 0;
 };

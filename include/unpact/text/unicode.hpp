@@ -22,6 +22,20 @@ std::string lower_case(std::string_view text);
 /// Letters, digits and numbers: what str.isalnum() accepts, and \w with the underscore.
 bool is_word_character(char32_t code);
 
+/// What a character is to a reader of words.
+enum class CharacterKind {
+  letter,
+  number,
+  mark,    ///< belongs to the character before: accents, vowel signs
+  format,  ///< cannot be seen and separates nothing: joiners, soft hyphens, marks of direction; no zero-width space
+  other,
+};
+CharacterKind kind_of_character(char32_t code);
+
+/// For comparing words whatever their case, form and width: Unicode's full case folding in NFC, forms of half and full
+/// width (U+FF01 to U+FFEF) being the ordinary characters. Broken bytes become U+FFFD.
+std::string fold(std::string_view text);
+
 /// What str.split() splits at.
 bool is_white_space(char32_t code);
 

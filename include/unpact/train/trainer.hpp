@@ -51,10 +51,18 @@ struct TrainExecution {
   double peak_tflops = 0;  ///< of one rank's device, for the MFU; 0: unknown
 };
 
+/// Where the steps of an epoch end, of n examples in batches of b.
+enum class StepRule {
+  continuous,  ///< wherever they come to: ceil(epochs n / b) steps, of which the last alone may be smaller
+  per_epoch,   ///< with the epoch: epochs ceil(n / b) steps, the last of every epoch smaller (transformers' Trainer)
+};
+UNPACT_ENUMERATION(StepRule, "continuous", "per_epoch");
+
 struct TrainOptions {
-  std::int64_t epochs = 1;        ///< passes over the first term's examples
-  std::int64_t max_steps = 0;     ///< 0: as many as the epochs need
-  std::int64_t batch_size = 32;   ///< examples a step, over all ranks, for each term
+  std::int64_t epochs = 1;       ///< passes over the first term's examples
+  std::int64_t max_steps = 0;    ///< 0: as many as the epochs need
+  std::int64_t batch_size = 32;  ///< examples a step, over all ranks, for each term
+  StepRule step_rule = StepRule::continuous;
   std::int64_t micro_batch = 32;  ///< examples that one rank runs at once; more are accumulated
   double learning_rate = 1e-5;
   Schedule schedule = Schedule::constant;
@@ -118,5 +126,9 @@ std::vector<StepReport> train(Transformer& model, const std::vector<WeightedTerm
 
 /// Steps that train() will take for this many examples.
 std::int64_t count_steps(const TrainOptions& options, std::int64_t examples);
+
+/// The position at which step `step` (from 0) begins, counting the drawn examples of the first term, of which there are
+/// `examples`: position p lies in epoch p / examples.
+std::int64_t first_position(const TrainOptions& options, std::int64_t examples, std::int64_t step);
 
 }  // namespace unpact

@@ -10,6 +10,10 @@ const std::vector<JudgeRow>& judge_table() {
       {"rouge_l_recall", "ROUGE-L recall", "share of the gold answer's words that the answer has, in their order", false,
        true, make_rouge_l_recall},
       {"rouge_l_f1", "ROUGE-L F1", "the same share beside that of the answer's own words", false, true, make_rouge_l_f1},
+      {"rouge_l_recall_unicode", "ROUGE-L recall, words of any script", "rouge_l_recall with the words of every script",
+       false, false, make_rouge_l_recall_unicode},
+      {"rouge_l_f1_unicode", "ROUGE-L F1, words of any script", "rouge_l_f1 with the words of every script", false, false,
+       make_rouge_l_f1_unicode},
       {"exact_match", "exact match", "equal texts after SQuAD's normalization", false, false, make_exact_match},
       {"choice", "choice", "the likeliest letter of a multiple-choice question", true, false, make_choice},
   };
@@ -30,7 +34,8 @@ const JudgeRow& judge_row(const JudgeOptions& options) {
                   concat("the judge's threshold is ", options.threshold), "scores lie between 0 and 1",
                   "choose a threshold in [0, 1], e.g. 0.5");
   UNPACT_VALIDATE(!options.stem || found->can_stem, concat("the judge '", options.kind, "' cannot stem"),
-                  "it compares whole texts, not words", "turn stemming off or choose a judge by ROUGE-L");
+                  "it compares whole texts, or words of any language",
+                  "turn stemming off or choose rouge_l_recall or rouge_l_f1");
   return *found;
 }
 

@@ -8,6 +8,8 @@ namespace unpact {
 
 std::unique_ptr<const Judge> make_rouge_l_recall(const JudgeOptions& options);
 std::unique_ptr<const Judge> make_rouge_l_f1(const JudgeOptions& options);
+std::unique_ptr<const Judge> make_rouge_l_recall_unicode(const JudgeOptions& options);
+std::unique_ptr<const Judge> make_rouge_l_f1_unicode(const JudgeOptions& options);
 std::unique_ptr<const Judge> make_exact_match(const JudgeOptions& options);
 std::unique_ptr<const Judge> make_choice(const JudgeOptions& options);
 
