@@ -37,7 +37,7 @@ def write_campaign(folder: Path, recipes: Sequence[Recipe] = RECIPES, missing: S
                 "probes": json.dumps([{"name": "focus_on_key", "label": "FocusOnKey", "kind": "probe"}, {"name": "probab", "label": "Probab", "kind": "baseline"}])}
         for name, value in text.items():
             file.attrs[name] = value
-        for name, value in {"finished": len(recipes), "missing": len(missing), "broken": 0}.items():
+        for name, value in {"finished": len(recipes), "missing": len(missing), "broken": 0, "failed": 0, "other": 0}.items():
             file.attrs[name] = np.int64(value)
         out = Writer(file)
         _status(out, planned, folder)
@@ -49,6 +49,9 @@ def as_of_1_3(path: Path) -> Path:
     """The campaign file as it was before 1.4: with links to its finished cells."""
     with h5py.File(path, "r+") as file:
         file.attrs["schema_version"] = "1.3.0"
+        del file.attrs["failed"], file.attrs["other"], file["status/fingerprint"]
+        file["status/state"].attrs["flag_values"] = np.array([0, 1, 2], np.uint8)
+        file["status/state"].attrs["flag_meanings"] = "finished missing broken"
         cells = file.create_group("cells")
         for cell, name, state in zip(file["status/id"].asstr()[:], file["status/file"].asstr()[:], file["status/state"][:], strict=True):
             if state == 0:
@@ -65,12 +68,20 @@ def _parts(out: Writer, group: str, recipes: Sequence[Recipe]) -> list[str]:
     return [axis]
 
 
+def _fingerprint(path: Path) -> str:
+    if not path.exists():
+        return ""
+    with h5py.File(path) as file:
+        return file.attrs["fingerprint"]
+
+
 def _status(out: Writer, recipes: Sequence[Recipe], folder: Path) -> None:
     axes = _parts(out, "/status", recipes)
     files = [folder / "cells" / f"{r.id}.h5" for r in recipes]
     out.put("/status/file", [f"cells/{f.name}" for f in files], axes)
     out.put("/status/state", np.array([0 if f.exists() else 1 for f in files], np.uint8), axes, flags="state")
     out.put("/status/sha256", [hashlib.sha256(f.read_bytes()).hexdigest() if f.exists() else "" for f in files], axes)
+    out.put("/status/fingerprint", [_fingerprint(f) for f in files], axes)
     out.put("/status/reason", ["" if f.exists() else "no file" for f in files], axes)
 
 

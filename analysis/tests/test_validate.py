@@ -198,6 +198,7 @@ def test_planted_fault_in_the_links_of_an_older_campaign_is_found(name, tmp_path
 
 
 CAMPAIGN_FAULTS = {
+    "settings": (lambda f: put(f, "status/fingerprint", lambda d: d.__setitem__(0, b"0" * 64)), "another fingerprint than the plan"),
     "count": (lambda f: f.attrs.__setitem__("missing", np.int64(5)), "attribute missing is 5"),
     "digest": (lambda f: put(f, "status/sha256", lambda d: d.__setitem__(0, b"0" * 64)), "sha256 is not that of the file"),
     "metric": (lambda f: add(f, "metrics/destructive", 0, 0.25), "/metrics/destructive: row"),

@@ -17,7 +17,7 @@ from .statistics import set_cosines
 KNOWN_MAJOR = "1"
 RECOVERY = "recovery_"  # then the name of a probe: the name of its rate
 BEFORE_1_3 = {"focus_on_key": ("FocusOnKey", "probe"), "probab": ("Probab", "baseline")}  # label and kind, which files did not hold
-STATES = ("finished", "missing", "broken")
+STATES = ("finished", "missing", "broken", "failed", "other")
 
 
 class ResultsError(Exception):

@@ -13,17 +13,20 @@ CELL_ATTRIBUTES = _COMMON | {
                               "cell_id", "model", "dataset", "method", "judge")
 } | dict.fromkeys(("seed", "world_size", "group_size"), "int64") | dict.fromkeys(("alpha", "beta", "noise_floor"), "float64")
 CELL_ATTRIBUTES_SINCE_1_1 = {"attribution_method": STRING, "attribution_settings": STRING}
+CELL_ATTRIBUTES_SINCE_1_4 = {"baseline_fingerprint": STRING}
 PROBE_ATTRIBUTES_SINCE_1_3 = ("label", "kind")
 PROBE_KINDS = ("probe", "baseline", "control")
 CAMPAIGN_ATTRIBUTES = _COMMON | {"collected": STRING} | dict.fromkeys(("finished", "missing", "broken"), "int64")
 CAMPAIGN_ATTRIBUTES_SINCE_1_3 = {"probes": STRING}
+CAMPAIGN_ATTRIBUTES_SINCE_1_4 = dict.fromkeys(("failed", "other"), "int64")
 
 FLAG_MEANINGS = {
     "right": ((0, 1), None),
     "flag": ((0, 1), None),
     "split": ((0, 1), ("forget", "retain")),
     "class": ((0, 1, 2, 3, 4), ("unknown", "retained", "forgotten", "kept", "destroyed")),
-    "state": ((0, 1, 2), ("finished", "missing", "broken")),
+    "state_before_1_4": ((0, 1, 2), ("finished", "missing", "broken")),
+    "state": ((0, 1, 2, 3, 4), ("finished", "missing", "broken", "failed", "other")),
 }
 
 
@@ -132,11 +135,25 @@ def csr_groups_of(minor: int) -> list[str]:
 
 
 _PARTS = {"model": STRING, "dataset": STRING, "method": STRING, "seed": "int64"}
-CAMPAIGN_FIELDS: list[Field] = [
-    *_table("/status", "id", STRING, _PARTS | {"file": STRING, "sha256": STRING, "reason": STRING}),
-    Field("/status/state", "uint8", ("/status/id",), "1", "state"),
-    *_table("/metrics", "id", STRING, _PARTS),
-]
+
+
+def campaign_fields_of(minor: int) -> list[Field]:
+    """The datasets of a campaign file of version 1.`minor`."""
+    return [*_table("/status", "id", STRING, _PARTS | {"file": STRING, "sha256": STRING, "reason": STRING} | ({"fingerprint": STRING} if minor >= 4 else {})),
+            Field("/status/state", "uint8", ("/status/id",), "1", "state" if minor >= 4 else "state_before_1_4"),
+            *_table("/metrics", "id", STRING, _PARTS)]
+
+
+def campaign_attributes_of(minor: int) -> dict[str, str]:
+    """The root attributes of a campaign file of version 1.`minor`."""
+    return CAMPAIGN_ATTRIBUTES | (CAMPAIGN_ATTRIBUTES_SINCE_1_3 if minor >= 3 else {}) | (CAMPAIGN_ATTRIBUTES_SINCE_1_4 if minor >= 4 else {})
+
+
+def cell_attributes_of(minor: int) -> dict[str, str]:
+    """The root attributes of a cell of version 1.`minor`."""
+    return CELL_ATTRIBUTES | (CELL_ATTRIBUTES_SINCE_1_1 if minor >= 1 else {}) | (CELL_ATTRIBUTES_SINCE_1_4 if minor >= 4 else {})
+
+
 CAMPAIGN_GROUPS_BEFORE_1_4 = ("/cells",)
 
 TUNING = "unpact-tuning"

@@ -16,7 +16,7 @@ Report = Callable[[str, str], None]  # (path in the file, what is wrong)
 
 _TIMES = ("started", "ended", "collected")
 _LISTS = ("devices", "probes")
-_HEX = ("fingerprint", "model_checksum", "tokenizer_checksum")
+_HEX = ("fingerprint", "baseline_fingerprint", "model_checksum", "tokenizer_checksum")
 
 
 def check_attributes(file: h5py.File, expected: dict[str, str], schema: str, report: Report) -> None:

@@ -59,7 +59,7 @@ def validate_all(paths: Sequence[str | os.PathLike[str]]) -> list[str]:
 def _validate_cell_structure(file: h5py.File, report: Report) -> bool:
     """Structure of a cell; returns whether its content can be loaded."""
     minor = minor_of(file)
-    check_attributes(file, schema.CELL_ATTRIBUTES | (schema.CELL_ATTRIBUTES_SINCE_1_1 if minor >= 1 else {}), schema.CELL, report)
+    check_attributes(file, schema.cell_attributes_of(minor), schema.CELL, report)
     method = str(plain(file.attrs.get("attribution_method", schema.LEAVE_ONE_OUT)))
     if method not in schema.METHODS:
         report("/", f"attribute attribution_method is {method!r}, which is no method of the format")
@@ -128,17 +128,18 @@ def _validate_tuning(file: h5py.File, report: Report) -> None:
 
 
 def _validate_campaign(file: h5py.File, path: Path, report: Report) -> None:
-    check_attributes(file, schema.CAMPAIGN_ATTRIBUTES | (schema.CAMPAIGN_ATTRIBUTES_SINCE_1_3 if minor_of(file) >= 3 else {}), schema.CAMPAIGN, report)
-    check_groups(file, schema.CAMPAIGN_GROUPS_BEFORE_1_4 if minor_of(file) < 4 else (), report)
-    usable = {field.path for field in schema.CAMPAIGN_FIELDS if check_field(file, field, report)}
-    if len(usable) != len(schema.CAMPAIGN_FIELDS):
+    minor = minor_of(file)
+    check_attributes(file, schema.campaign_attributes_of(minor), schema.CAMPAIGN, report)
+    check_groups(file, schema.CAMPAIGN_GROUPS_BEFORE_1_4 if minor < 4 else (), report)
+    fields = schema.campaign_fields_of(minor)
+    if not all([check_field(file, field, report) for field in fields]):
         return
     status = {name: file[f"/status/{name}"] for name in ("id", "file", "sha256")}
     ids, files, digests = (strings(item) for item in status.values())
     states = file["/status/state"][:]
     if ids != sorted(ids):
         report("/status/id", "is not sorted")
-    for number, name in enumerate(STATES):
+    for number, name in enumerate(STATES if minor >= 4 else STATES[:3]):
         stored, found = int(file.attrs.get(name, -1)), int(np.count_nonzero(states == number))
         if stored != found:
             report("/", f"attribute {name} is {stored}, but /status has {found}")
@@ -148,8 +149,24 @@ def _validate_campaign(file: h5py.File, path: Path, report: Report) -> None:
             cell = _check_finished(cell_id, folder_of(path), name, digest, report)
             if cell is not None:
                 finished[cell_id] = cell
+    if minor >= 4:
+        _check_settings(finished, dict(zip(ids, strings(file["/status/fingerprint"]), strict=True)), report)
     _check_links(file, dict(zip(ids, files, strict=True)), {i for i, s in zip(ids, states, strict=True) if s == 0}, report)
     _check_metrics(file, finished, {i for i, s in zip(ids, states, strict=True) if s == 0}, report)
+
+
+def _check_settings(finished: dict[str, Cell], planned: dict[str, str], report: Report) -> None:
+    """A table holds what one configuration computed: every cell with its fingerprint, and of one model and dataset only cells
+    that compare with the same answers of the target."""
+    baselines: dict[tuple[str, str], dict[str, str]] = {}
+    for cell_id, cell in finished.items():
+        if str(cell.attributes.get("fingerprint", "")) != planned[cell_id]:
+            report(f"/status[{cell_id}]", "the file has another fingerprint than the plan: it was made with other settings")
+        baseline = str(cell.attributes.get("baseline_fingerprint", ""))
+        baselines.setdefault((cell.model, cell.dataset), {}).setdefault(baseline, cell_id)
+    for (model, dataset), found in baselines.items():
+        if len(found) > 1:
+            report("/status", f"cells of {model} and {dataset} compare with different answers of the target: {', '.join(found.values())}")
 
 
 def _check_links(file: h5py.File, files: dict[str, str], finished: set[str], report: Report) -> None:

@@ -129,6 +129,7 @@ CollectSummary collect_campaign(const fs::path& folder, const std::vector<Planne
     states.push_back(examine(cell, folder, metrics));
   }
   for (auto& other : examine_others(folder, states)) states.push_back(std::move(other));
+  std::sort(states.begin(), states.end(), [](const auto& a, const auto& b) { return a.cell.id < b.cell.id; });
   AtomicFile file(folder / "campaign.h5");
   write_campaign_content(file.temporary_path(), states, metrics);
   append_seal(file.temporary_path());

@@ -27,8 +27,9 @@ class Collect : public testing::Test {
     CellRecord record = make_record({});
     record.id = id;
     if (change) change(record);
-    const PlannedCell cell = plan(id);
+    PlannedCell cell = plan(id);
     write_cell_file({}, cell.file, record);
+    cell.fingerprint = fingerprint_of(record.provenance);
     return cell;
   }
   PlannedCell plan(const std::string& id) { return {id, "toy", "news", "npo", 41, folder.path() / "cells" / (id + ".h5")}; }
@@ -56,6 +57,69 @@ TEST_F(Collect, ListsFinishedMissingAndBrokenCells) {
     EXPECT_THAT(file.strings("/metrics/id"), ElementsAre("a", "b", "group/e"));
     EXPECT_THAT(file.members("/"), ElementsAre("metrics", "status")) << "no links, which netCDF's readers cannot follow";
   }
+}
+
+TEST_F(Collect, TakesCellsOfItsSettingsAlone) {
+  if (!world.is_root()) return;
+  auto own = add("a"), changed = add("b"), unknown = add("c"), failed = plan("d");
+  changed.fingerprint = failed.fingerprint = std::string(64, 'f');
+  unknown.fingerprint.clear();
+  add("unplanned");
+  write_failed_cell(folder.path(), {"d", failed.fingerprint, "it diverged", "the loss is nan", "", "", ""});
+  const auto summary = collect_campaign(folder.path(), {own, changed, unknown, failed});
+  EXPECT_EQ(summary.describe(), "1 cell(s) finished, 2 missing, 0 broken, 1 failed, 3 of other settings");
+  EXPECT_THAT(summary.finished_files, ElementsAre(own.file));
+  const hdf5::Reader file(campaign());
+  const auto short_name = own.fingerprint.substr(0, 12);
+  EXPECT_THAT(file.strings("/status/id"), ElementsAre("a", "b", "b." + short_name, "c", "c." + short_name, "d", "unplanned"));
+  EXPECT_THAT(file.numbers<std::uint8_t>("/status/state"), ElementsAre(0, 1, 4, 1, 4, 3, 4));
+  EXPECT_THAT(file.strings("/metrics/id"), ElementsAre("a"));
+  EXPECT_THAT(file.strings("/status/reason")[5], HasSubstr("it diverged: the loss is nan"));
+  EXPECT_EQ(file.integer("other"), 3);
+}
+
+TEST_F(Collect, KeepsCellsOfOtherSettingsAndFindsThemAgain) {
+  if (!world.is_root()) return;
+  const auto cell = add("a");
+  EXPECT_FALSE(keep_other_cell(folder.path(), "a", cell.fingerprint)) << "its own settings need not give way";
+  const auto kept = keep_other_cell(folder.path(), "a", std::string(64, 'f'));
+  ASSERT_TRUE(kept);
+  EXPECT_FALSE(fs::exists(cell.file));
+  EXPECT_EQ(find_finished_cell(folder.path(), "a", cell.fingerprint), kept);
+  EXPECT_EQ(collect_campaign(folder.path(), {cell}).finished, 1U) << "whatever it is called now";
+  std::ofstream(cell.file) << "torn";
+  EXPECT_FALSE(keep_other_cell(folder.path(), "a", std::string(64, 'f'))) << "what is broken is not worth keeping";
+}
+
+TEST_F(Collect, RemembersThePlan) {
+  if (!world.is_root()) return;
+  EXPECT_FALSE(read_plan(folder.path()));
+  auto a = add("a"), b = plan("b");
+  write_plan(folder.path(), {a, b});
+  const auto read = read_plan(folder.path());
+  ASSERT_TRUE(read);
+  EXPECT_EQ((*read)[0].fingerprint, a.fingerprint);
+  EXPECT_EQ((*read)[0].file, a.file);
+  EXPECT_EQ((*read)[1].id, "b");
+  std::ofstream(folder.path() / "plan.json") << "{";
+  EXPECT_THROW(read_plan(folder.path()), UserError);
+}
+
+TEST_F(Collect, WithoutAPlanTakesWhatComparesWithTheSameAnswers) {
+  if (!world.is_root()) return;
+  const auto of = [](const char* baseline, const char* ended) {
+    return [=](CellRecord& cell) {
+      cell.provenance.baseline_fingerprint = baseline;
+      cell.provenance.ended = ended;
+    };
+  };
+  add("old", of("1", "2026-01-01T00:00:00Z"));
+  add("new", of("2", "2026-01-02T00:00:00Z"));
+  add("new-too", of("2", "2026-01-01T00:00:00Z"));
+  const auto found = find_cells(folder.path());
+  EXPECT_EQ(found.size(), 2U);
+  EXPECT_EQ(collect_campaign(folder.path(), found).describe(),
+            "2 cell(s) finished, 0 missing, 0 broken, 0 failed, 1 of other settings");
 }
 
 TEST_F(Collect, PathsSurviveMovingTheFolder) {
