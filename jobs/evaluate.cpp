@@ -2,6 +2,7 @@
 
 #include "jobs/job_table.hpp"
 #include "unpact/campaign/cell.hpp"
+#include "unpact/campaign/resources.hpp"
 #include "unpact/campaign/summary_table.hpp"
 #include "unpact/campaign/unlearned_folder.hpp"
 #include "unpact/core/clock.hpp"
@@ -19,8 +20,8 @@ ExitCode run_evaluate(const Communicator& world, const CommandLine&, const Confi
                   "add --unlearned DIR");
   const Session session(world, c.run);
   session.open_output(c.run.output);
-  describe_unlearned(c);
-  const auto unlearned = load_language_model(c.evaluate.unlearned, c.prompt.resolve(), session.device());
+  const auto unlearned = load_alike(session, c, c.evaluate.unlearned);
+  describe_unlearned(c, unlearned.checksums);
   const auto baseline = prepare_baseline(session, c, c.run.output);
   UNPACT_VALIDATE(unlearned.tokenizer->checksum() == baseline.target.tokenizer->checksum(),
                   "the two models have different tokenizers", "their contributions belong to different tokens",

@@ -11,7 +11,6 @@
 #include "unpact/core/log.hpp"
 #include "unpact/evaluation/attribute_questions.hpp"
 #include "unpact/evaluation/threshold_search.hpp"
-#include "unpact/checkpoint/checkpoint.hpp"
 #include "unpact/data/load_dataset.hpp"
 #include "unpact/store/tuning_file.hpp"
 
@@ -146,7 +145,7 @@ ExitCode tune_thresholds(const Session& session, const Configuration& c) {
     p.world_size = session.world().size();
     p.devices = session.devices();
     p.library_versions = library_versions();
-    p.model_checksum = weights_checksum(model.folder);
+    p.model_checksum = model.checksums.weights;
     p.tokenizer_checksum = model.tokenizer->checksum();
     p.ended = utc_now();
     record.model = c.model.name;
