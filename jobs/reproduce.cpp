@@ -2,6 +2,7 @@
 
 #include "jobs/job_table.hpp"
 #include "unpact/campaign/cell.hpp"
+#include "unpact/campaign/check_plan.hpp"
 #include "unpact/campaign/plan.hpp"
 #include "unpact/campaign/resources.hpp"
 #include "unpact/campaign/summary_table.hpp"
@@ -26,12 +27,15 @@ class Campaign {
         group_(split_groups(world, configuration_.campaign.ranks_per_cell)), session_(world, configuration_.run),
         folder_(configuration_.run.output) {
     check_training_device(configuration_.train, session_.device());
-    for (const auto& pair : plan_)
-      if (!pair.configuration.model.path.empty()) require_one_model(pair.configuration.model.path);
-    session_.open_output(configuration_.run.output);
+    summary_ = check_plan(session_, group_.size(), plan_);
+    if (!configuration_.run.dry_run) session_.open_output(configuration_.run.output);
   }
 
   ExitCode run() {
+    if (configuration_.run.dry_run) {
+      log::info(summary_.text());
+      return ExitCode::done;
+    }
     const Stopwatch clock;
     log::info(concat("unpact campaign in ", folder_.string(), ": ", session_.world().size(), " rank(s), ",
                      configuration_.campaign.ranks_per_cell, " a cell, on ", session_.devices().front()));
@@ -58,6 +62,7 @@ class Campaign {
     while (!wants_to_stop()) {
       const auto next = queue.next(group_);
       if (!next) break;
+      session_.loads().require_unchanged();  // what is in memory is still what lies there
       run_one(baseline, pair.cells[static_cast<std::size_t>(*next)]);
     }
     if (stopped_ > 0 && group_.is_root()) queue.close();  // the other groups finish the cell at hand
@@ -109,6 +114,7 @@ class Campaign {
   Configuration configuration_;
   std::string configuration_text_;
   std::vector<Pair> plan_;
+  PlanSummary summary_;
   Communicator group_;
   Session session_;
   fs::path folder_;
