@@ -4,6 +4,7 @@
 #include <map>
 #include <sstream>
 
+#include "unpact/campaign/same_inputs.hpp"
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/checksum.hpp"
 #include "unpact/core/error.hpp"
@@ -129,8 +130,11 @@ void check_sets(const UnlearnOptions& options, const Dataset& dataset) {
 }
 
 void pin_method_file(const Communicator& world, Configuration& c) {
-  if (path_of_needed_file(c.method).empty() || !c.method.file_checksum.empty()) return;
-  c.method.file_checksum = world.broadcast(world.is_root() ? sha256_of_file(path_of_needed_file(c.method)) : "", 0);
+  const auto path = path_of_needed_file(c.method);
+  if (path.empty()) return;
+  const auto checksum = sha256_of_file(path);
+  require_same_on_ranks(world, concat("file ", path), checksum);
+  if (c.method.file_checksum.empty()) c.method.file_checksum = checksum;
 }
 
 UnlearnData unlearn_data(const Configuration& c, const Dataset& dataset, const Tokenizer& tokenizer,

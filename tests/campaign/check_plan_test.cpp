@@ -150,8 +150,8 @@ TEST_F(CheckPlan, EveryProblemIsSaidAtOnce) {
   data.dataset.name = "second";
   data.dataset.path = (folder_ / "nowhere").string();
   const auto text = refusal({{c, {layer, c}}, {data, {data}}});
-  EXPECT_THAT(text, AllOf(HasSubstr("has 2 problems"), HasSubstr("1. model model x dataset dataset, cell"),
-                          HasSubstr("method.layer"), HasSubstr("2. model model x dataset second"), HasSubstr("nowhere")));
+  EXPECT_THAT(text, AllOf(HasSubstr("has 2 problems"), HasSubstr("(1) model model x dataset dataset, cell"),
+                          HasSubstr("method.layer"), HasSubstr("(2) model model x dataset second"), HasSubstr("nowhere")));
 }
 
 TEST_F(CheckPlan, AProblemOfOneRankIsOneOfAll) {
@@ -166,11 +166,21 @@ TEST(Findings, AreListedUpToSomeNumberAndOnceWhereRanksAgree) {
   const auto world = Communicator::world();
   Findings findings;
   for (int i = 0; i < 25; ++i)
-    EXPECT_FALSE(findings.note(concat("place ", i), [] { throw UserError("wrong", "because", "mend it"); }));
+    EXPECT_FALSE(findings.note(concat("place ", i), [&] { throw UserError(concat("wrong ", i), "because", "mend it"); }));
   EXPECT_TRUE(findings.note("well", [] {}));
   const auto text = message_of<UserError>([&] { findings.refuse(world, "the plan"); });
-  EXPECT_THAT(text, AllOf(HasSubstr("the plan has 25 problems"), HasSubstr("20. place 19: wrong"), HasSubstr("and 5 more")));
+  EXPECT_THAT(text, AllOf(HasSubstr("the plan has 25 problems"), HasSubstr("(20) place 19: wrong 19: because [mend it]"),
+                          HasSubstr("and 5 more")));
   EXPECT_THAT(text, Not(HasSubstr("place 20")));
+}
+
+TEST(Findings, AProblemOfSeveralPlacesIsSaidOnceWithAllOfThem) {
+  const auto world = Communicator::world();
+  Findings findings;
+  for (const auto* place : {"cell a", "cell b"})
+    findings.note(place, [] { throw UserError("the set is empty", "line one\n   line two", "choose another"); });
+  const auto text = message_of<UserError>([&] { findings.refuse(world, "the plan"); });
+  EXPECT_EQ(text, "cell a; cell b: the set is empty\n  reason: line one; line two\n  hint:   choose another");
 }
 
 }  // namespace

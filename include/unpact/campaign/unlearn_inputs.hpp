@@ -7,8 +7,8 @@
 
 namespace unpact {
 
-/// Fills in method.file_checksum, unless it is given, from the file that the method needs, as rank 0 reads it. Whoever reads
-/// the file later, on whatever rank, is then refused another content. Collective over `world`.
+/// Fills in method.file_checksum, unless it is given, from the file that the method needs. Whoever reads the file later is then
+/// refused another content. Collective over `world`. @throws UserError when ranks read different contents.
 void pin_method_file(const Communicator& world, Configuration& configuration);
 
 /// @throws UserError where a set has nothing of the form that is unlearned: what can be said without a tokenizer.
