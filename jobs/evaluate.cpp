@@ -4,6 +4,7 @@
 #include "jobs/job_table.hpp"
 #include "unpact/campaign/cell.hpp"
 #include "unpact/campaign/make_once.hpp"
+#include "unpact/campaign/resources.hpp"
 #include "unpact/campaign/summary_table.hpp"
 #include "unpact/campaign/unlearned_folder.hpp"
 #include "unpact/comm/fail_together.hpp"
@@ -58,13 +59,13 @@ ExitCode run_evaluate(const Communicator& world, const CommandLine&, const Confi
                   "add --unlearned DIR");
   const Session session(world, c.run);
   session.open_output(c.run.output);
-  describe_unlearned(c);
+  const auto unlearned = load_alike(session, c, c.evaluate.unlearned);
+  describe_unlearned(c, unlearned.checksums);
   if (session.is_root()) name_apart(c);
   c.method.name = world.broadcast(c.method.name, 0);
   auto claims = claims_of_job(world, c.run.output, c.campaign);
   std::optional<Claim> claim;
   fail_together(world, [&] { if (session.is_root()) claim = claim_cell(claims, cell_id(c)); }, Telling::error_alone);
-  const auto unlearned = load_language_model(c.evaluate.unlearned, c.prompt.resolve(), session.device());
   const auto baseline = prepare_baseline(session, c, c.run.output, &claims);
   UNPACT_VALIDATE(unlearned.tokenizer->checksum() == baseline.target.tokenizer->checksum(),
                   "the two models have different tokenizers", "their contributions belong to different tokens",

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "jobs/job_table.hpp"
+#include "unpact/comm/plain_words.hpp"
 #include "unpact/core/log.hpp"
 #include "unpact/core/standard_streams.hpp"
 #include "unpact/core/stop.hpp"
@@ -19,16 +20,16 @@ using unpact::ExitCode;
 
 /// Before a job has started every rank fails alike, so that all can leave in order and only rank 0 speaks.
 int report_together(const unpact::Communicator& world, const std::exception& error) {
-  if (world.is_root()) unpact::log::error(error.what());
-  return static_cast<int>(unpact::exit_code_of(error));
+  if (world.is_root()) unpact::log::error(unpact::message_for_user(error));
+  return static_cast<int>(unpact::in_plain_words(error).code);
 }
 
 /// Inside a job a single rank may have failed while others wait for it: the job ends everywhere at once. Ranks speak one
 /// after the other, so that an error that all of them share is printed by the first, which ends the others.
 [[noreturn]] void end_everywhere(const unpact::Communicator& world, const std::exception& error) {
   if (!world.is_root()) std::this_thread::sleep_for(std::chrono::milliseconds(800 + 200 * std::min(world.rank(), 25)));
-  unpact::log::error(error.what());
-  unpact::MpiSession::abort_all(static_cast<int>(unpact::exit_code_of(error)));
+  unpact::log::error(unpact::message_for_user(error));
+  unpact::MpiSession::abort_all(static_cast<int>(unpact::in_plain_words(error).code));
 }
 
 int run_job(const unpact::Communicator& world, const unpact::CommandLine& line, const unpact::Job& job) {

@@ -3,6 +3,7 @@
 #include "jobs/job_table.hpp"
 #include "unpact/campaign/cell.hpp"
 #include "unpact/campaign/cell_runner.hpp"
+#include "unpact/campaign/check_plan.hpp"
 #include "unpact/campaign/make_once.hpp"
 #include "unpact/campaign/plan.hpp"
 #include "unpact/campaign/resources.hpp"
@@ -31,17 +32,22 @@ class Campaign {
         group_(split_groups(world, configuration_.campaign.ranks_per_cell)), session_(world, configuration_.run),
         folder_(configuration_.run.output), agreement_(world), leave_off_(world) {
     check_training_device(configuration_.train, session_.device());
-    for (const auto& pair : plan_)
-      if (!pair.configuration.model.path.empty()) require_one_model(pair.configuration.model.path);
+    summary_ = check_plan(session_, group_.size(), plan_);
+    if (configuration_.run.dry_run) return;
     session_.open_output(configuration_.run.output);
     claims_.emplace(claims_of_job(world, folder_, configuration_.campaign));
     for (const auto& pair : plan_)
       for (const auto& cell : pair.cells)
-        planned_.push_back({cell_id(cell), cell.model.name, cell.dataset.name, cell.method.name,
-                            static_cast<std::int64_t>(cell.run.seed), cell_file(folder_, cell_id(cell))});
+        planned_.push_back({.id = cell_id(cell), .model = cell.model.name, .dataset = cell.dataset.name,
+                            .method = cell.method.name, .seed = static_cast<std::int64_t>(cell.run.seed),
+                            .file = cell_file(folder_, cell_id(cell))});
   }
 
   ExitCode run() {
+    if (configuration_.run.dry_run) {
+      log::info(summary_.text());
+      return ExitCode::done;
+    }
     const Stopwatch clock;
     log::info(concat("unpact campaign in ", folder_.string(), ": ", session_.world().size(), " rank(s), ",
                      configuration_.campaign.ranks_per_cell, " a cell, on ", session_.devices().front()));
@@ -151,6 +157,7 @@ class Campaign {
   Configuration configuration_;
   std::string configuration_text_;
   std::vector<Pair> plan_;
+  PlanSummary summary_;
   Communicator group_;
   Session session_;
   fs::path folder_;

@@ -3,9 +3,9 @@
 #include "jobs/job_table.hpp"
 #include "unpact/campaign/fingerprints.hpp"
 #include "unpact/campaign/resources.hpp"
+#include "unpact/campaign/same_inputs.hpp"
 #include "unpact/campaign/unlearn_inputs.hpp"
 #include "unpact/campaign/unlearned_folder.hpp"
-#include "unpact/checkpoint/checkpoint.hpp"
 #include "unpact/comm/memory.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/core/log.hpp"
@@ -57,22 +57,25 @@ ExitCode plan_unlearning(const Session& session, const Configuration& c, const D
 
 }  // namespace
 
-ExitCode run_unlearn(const Communicator& world, const CommandLine&, const Configuration& c) {
+ExitCode run_unlearn(const Communicator& world, const CommandLine&, const Configuration& given) {
+  auto c = given;
   require_model(c);
   const Session session(world, c.run);
   check_training_device(c.train, session.device());
   session.open_output(c.run.output);
   const auto dataset = load_dataset(c.dataset);
+  require_same_on_ranks(world, "dataset", dataset_checksum(dataset));
+  pin_method_file(world, c);
   if (c.run.dry_run) return plan_unlearning(session, c, dataset);
   auto options = c.unlearn_training();
   const auto target = load_to_train(session, c, options);
   auto data = unlearn_data(c, dataset, *target.tokenizer, target.prompt_template);
-  const auto checksum = world.broadcast(session.is_root() ? weights_checksum(target.folder) : "", 0);
-  if (c.method.cache == FrozenCache::disk) data.target_fingerprint = checksum;
+  const auto inputs = checksums_of(dataset_checksum(dataset), target);
+  if (c.method.cache == FrozenCache::disk) data.target_fingerprint = concat(inputs.model, " ", inputs.config);
   const auto collectives = make_collectives(world, session.device());
   const auto folder = fs::path(c.run.output) / "model";
   options.checkpoint_folder = folder.string() + ".training";
-  options.identity = training_identity(c, {dataset_checksum(dataset), checksum, target.tokenizer->checksum()});
+  options.identity = training_identity(c, inputs);
   options.step_log = folder.string() + ".train.jsonl";
   Progress progress(c.method.name, count_steps(options, static_cast<std::int64_t>(data.forget->size())), "steps");
   auto result = unlearn(target.transformer, c.method, options, data, *collectives, [&](const StepReport& report) {
@@ -82,7 +85,7 @@ ExitCode run_unlearn(const Communicator& world, const CommandLine&, const Config
   });
   progress.finish();
   if (session.is_root()) {
-    save_unlearned(folder, unlearned_model(target, std::move(result), c.method), c, checksum);
+    save_unlearned(folder, unlearned_model(target, std::move(result), c.method), c, inputs.model);
     remove_training_checkpoints(options.checkpoint_folder);
   }
   world.barrier();

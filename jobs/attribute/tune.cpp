@@ -11,7 +11,6 @@
 #include "unpact/core/log.hpp"
 #include "unpact/evaluation/attribute_questions.hpp"
 #include "unpact/evaluation/threshold_search.hpp"
-#include "unpact/checkpoint/checkpoint.hpp"
 #include "unpact/data/load_dataset.hpp"
 #include "unpact/store/tuning_file.hpp"
 
@@ -128,7 +127,7 @@ Provenance provenance_of_search(const Session& session, const Configuration& c, 
   p.devices = session.devices();
   p.started = started;
   p.library_versions = library_versions();
-  p.model_checksum = weights_checksum(model.folder);
+  p.model_checksum = model.checksums.weights;
   p.tokenizer_checksum = model.tokenizer->checksum();
   p.ended = utc_now();
   return p;

@@ -72,13 +72,12 @@ CellRecord run_cell(const Session& session, const Communicator& group, const Bas
   fail_together(group, [&] {
     data = unlearn_data(c, baseline.dataset, *baseline.target.tokenizer, baseline.target.prompt_template);
   });
-  const auto& provenance = baseline.record.provenance;
-  data.target_fingerprint = provenance.model_checksum;
+  const auto inputs = checksums_of(baseline.dataset_checksum, baseline.target);
+  data.target_fingerprint = concat(inputs.model, " ", inputs.config);
   auto options = c.unlearn_training();
   const auto training_folder = folder / "training" / cell_id(c);
   options.checkpoint_folder = training_folder;
-  options.identity =
-      training_identity(c, {baseline.dataset_checksum, provenance.model_checksum, provenance.tokenizer_checksum});
+  options.identity = training_identity(c, inputs);
   options.step_log = folder / "logs" / (cell_id(c) + ".train.jsonl");
   Progress progress(concat(c.method.name, ": unlearn"), count_steps(options, static_cast<std::int64_t>(data.forget->size())),
                     "steps");

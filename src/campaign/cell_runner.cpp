@@ -40,7 +40,10 @@ void CellRunner::run(const Baseline& baseline, const std::vector<Configuration>&
     for (const auto& cell : left) {
       if (leave_off_()) return;
       const auto found = look(baseline, cell);
-      if (found == Look::ours) run_claimed(baseline, cell);
+      if (found == Look::ours) {
+        session_.loads().require_unchanged();  // what is in memory is still what lies there
+        run_claimed(baseline, cell);
+      }
       if (found == Look::wait) waiting.push_back(cell);
       if (stopped_) return;
     }

@@ -13,40 +13,65 @@ namespace unpact {
 namespace fs = std::filesystem;
 namespace {
 
-Configuration with_contents(Configuration c, const std::string& dataset_checksum) {
-  c.dataset.checksum = dataset_checksum;
-  if (const auto file = path_of_needed_file(c.method); !file.empty()) c.method.file_checksum = sha256_of_file(file);
+/// Who has pinned the method's file already (pin_method_file) has read it.
+Configuration with_contents(Configuration c, const InputChecksums& inputs) {
+  c.dataset.checksum = inputs.dataset;
+  c.model.config_checksum = inputs.config;
+  const auto file = path_of_needed_file(c.method);
+  if (!file.empty() && c.method.file_checksum.empty()) c.method.file_checksum = sha256_of_file(file);
   return c;
 }
 
-/// The contents of what a made target starts from: a checkpoint, or a description of random weights and a tokenizer.
-std::string start_checksum(const ModelOptions& model) {
+/// What a target starts from: a checkpoint, or a description of random weights and a tokenizer.
+struct Start {
+  std::string config, weights, tokenizer;
+};
+
+Start start_on_disk(const ModelOptions& model) {
   const fs::path folder = model.path.empty() ? model.config : model.path;
-  Json parts = Json::array();
-  if (fs::exists(folder / "config.json")) parts.push_back(sha256_of_file(folder / "config.json"));
-  if (!model.path.empty()) parts.push_back(weights_checksum(model.path));
   const auto& tokenizer = model.path.empty() ? model.tokenizer : model.path;
-  if (!tokenizer.empty()) parts.push_back(load_tokenizer(tokenizer)->checksum());
-  return sha256_of_bytes(parts.dump());
+  Start start;
+  if (!folder.empty()) start.config = config_checksum(read_model_config(folder));
+  if (!model.path.empty()) start.weights = weights_checksum(model.path);
+  if (!tokenizer.empty()) start.tokenizer = load_tokenizer(tokenizer)->checksum();
+  return start;
+}
+
+std::string fingerprint_of_target(const Configuration& c, const std::string& dataset_checksum, const Start& start) {
+  const Json parts = {start.config, start.weights, start.tokenizer};
+  return sha256_of_bytes(settings_of(c, Made::target, {dataset_checksum, {}, {}, {}}) + parts.dump());
 }
 
 }  // namespace
 
-std::string settings_of(const Configuration& c, Made made, const std::string& dataset_checksum) {
-  return settings_that_affect(with_contents(c, dataset_checksum), made);
+InputChecksums checksums_of(const std::string& dataset_checksum, const LanguageModel& target) {
+  return {dataset_checksum, target.checksums.weights, target.tokenizer->checksum(), target.checksums.config};
 }
 
-std::string resolved_configuration(const Configuration& c, Made made, const std::string& dataset_checksum) {
-  return concat(settings_of(c, made, dataset_checksum), "\n", kOriginsMark, "\n", origins_of_inputs(c, made));
+std::string settings_of(const Configuration& c, Made made, const InputChecksums& inputs) {
+  return settings_that_affect(with_contents(c, inputs), made);
+}
+
+std::string resolved_configuration(const Configuration& c, Made made, const InputChecksums& inputs) {
+  return concat(settings_of(c, made, inputs), "\n", kOriginsMark, "\n", origins_of_inputs(c, made));
 }
 
 std::string target_fingerprint(const Session& session, const Configuration& c, const std::string& dataset_checksum) {
   return session.world().broadcast(
-      session.is_root() ? sha256_of_bytes(settings_of(c, Made::target, dataset_checksum) + start_checksum(c.model)) : "", 0);
+      session.is_root() ? fingerprint_of_target(c, dataset_checksum, start_on_disk(c.model)) : "", 0);
+}
+
+void require_same_start(const Configuration& c, const std::string& dataset_checksum, const LanguageModel& start,
+                        const std::string& fingerprint) {
+  const auto loaded = checksums_of(dataset_checksum, start);
+  const auto now = fingerprint_of_target(c, dataset_checksum, {loaded.config, loaded.model, loaded.tokenizer});
+  UNPACT_VALIDATE(now == fingerprint, concat("the model in ", c.model.path, " was replaced while this job started"),
+                  concat("its target had the fingerprint ", fingerprint, " and has ", now, " now"),
+                  "let nothing write there, and start again");
 }
 
 std::string training_identity(const Configuration& c, const InputChecksums& inputs) {
-  return concat(settings_of(c, Made::training, inputs.dataset), inputs.model, "\n", inputs.tokenizer);
+  return concat(settings_of(c, Made::training, inputs), inputs.model, "\n", inputs.tokenizer);
 }
 
 }  // namespace unpact

@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "unpact/checkpoint/checkpoint.hpp"
 #include "unpact/comm/share_work.hpp"
 #include "unpact/core/checksum.hpp"
 #include "unpact/core/error.hpp"
@@ -27,7 +28,7 @@ std::string digest_of(const Communicator& group, const Transformer& model) {
     for (auto i = first; i < last; ++i) some.push_back(digest_of_tensor(tensors[i].first, tensors[i].second));
     return some;
   });
-  auto whole = join(digests, "\n");
+  auto whole = concat(join(digests, "\n"), config_checksum(model.config()));
   if (model.reinforced() != nullptr) whole += digest_of(group, *model.reinforced()) + encode(model.contrast_scale());
   return sha256_of_bytes(whole);
 }

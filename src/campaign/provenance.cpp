@@ -4,7 +4,6 @@
 
 #include "unpact/campaign/cell.hpp"
 #include "unpact/campaign/fingerprints.hpp"
-#include "unpact/checkpoint/checkpoint.hpp"
 #include "unpact/core/clock.hpp"
 #include "unpact/store/cell_file.hpp"
 
@@ -13,18 +12,18 @@ namespace {
 
 Provenance provenance_of(const Session& session, const Communicator& group, const Baseline& baseline, const Configuration& c,
                          Made made) {
-  const auto& target = baseline.target;
+  const auto inputs = checksums_of(baseline.dataset_checksum, baseline.target);
   Provenance p;
   p.started = utc_now();
-  p.resolved_configuration = resolved_configuration(c, made, baseline.dataset_checksum);
+  p.resolved_configuration = resolved_configuration(c, made, inputs);
   p.seed = static_cast<std::int64_t>(c.run.seed);
   p.world_size = session.world().size();
   p.group_size = group.size();
   p.devices = group.size() == session.world().size()
                   ? session.devices()
                   : group.all_gather(session.devices()[static_cast<std::size_t>(session.world().rank())]);
-  p.model_checksum = weights_checksum(target.folder);
-  p.tokenizer_checksum = target.tokenizer->checksum();
+  p.model_checksum = inputs.model;
+  p.tokenizer_checksum = inputs.tokenizer;
   p.library_versions = library_versions();
   return p;
 }
@@ -56,10 +55,11 @@ CellRecord start_record(const Session& session, const Communicator& group, const
 }
 
 std::string fingerprint_of_cell(const Baseline& baseline, const Configuration& c) {
+  const auto inputs = checksums_of(baseline.dataset_checksum, baseline.target);
   Provenance p;
-  p.resolved_configuration = resolved_configuration(c, Made::cell, baseline.dataset_checksum);
-  p.model_checksum = baseline.record.provenance.model_checksum;
-  p.tokenizer_checksum = baseline.record.provenance.tokenizer_checksum;
+  p.resolved_configuration = resolved_configuration(c, Made::cell, inputs);
+  p.model_checksum = inputs.model;
+  p.tokenizer_checksum = inputs.tokenizer;
   return fingerprint_of(p);
 }
 

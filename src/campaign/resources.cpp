@@ -69,14 +69,9 @@ fs::path tokenizer_folder(const Session& session, const Configuration& c, const 
 LanguageModel starting_model(const Session& session, const Configuration& c, const Dataset& dataset, const fs::path& folder,
                              TrainOptions& options) {
   if (!c.model.path.empty()) return load_to_train(session, c, options);
-  UNPACT_VALIDATE(!c.model.config.empty(), "no model to start from", "neither model.path nor model.config is set",
-                  "give --model DIR, or a folder with a config.json for random weights");
+  starting_config(c.model, nullptr);  // refuses before a tokenizer is trained
   std::shared_ptr<const Tokenizer> tokenizer = load_tokenizer(tokenizer_folder(session, c, dataset, folder));
-  auto config = read_model_config(c.model.config);
-  config.vocabulary_size = tokenizer->vocabulary_size();
-  config.bos_id = tokenizer->bos_id().value_or(-1);
-  config.eos_ids.clear();
-  if (tokenizer->eos_id()) config.eos_ids.push_back(*tokenizer->eos_id());
+  const auto config = starting_config(c.model, tokenizer.get());
   Transformer transformer(config, random_weights(config, c.run.seed));
   change_weights(config, transformer.weights(), [&](const at::Tensor& weight) { return weight.to(session.device()); });
   return {std::move(transformer), std::move(tokenizer), c.prompt.resolve(), {}};
@@ -94,6 +89,8 @@ void make_target(const Session& session, const Configuration& c, const Dataset& 
   check_training_device(c.train, session.device());
   auto options = c.finetune_training();
   auto model = starting_model(session, c, dataset, folder, options);
+  if (!c.model.path.empty()) require_same_start(c, dataset_checksum(dataset), model, fingerprint);
+  session.loads().forget(folder);
   const auto examples = std::make_shared<const std::vector<Example>>(
       finetune_examples(c.finetune, dataset, *model.tokenizer, model.prompt_template, c.probe.resolve_phrasings()));
   const CrossEntropyTerm loss(examples);
@@ -151,16 +148,44 @@ void require_one_model(const fs::path& folder) {
                   "start from the target that it was made of");
 }
 
+ModelConfig starting_config(const ModelOptions& model, const Tokenizer* tokenizer) {
+  UNPACT_VALIDATE(!model.config.empty(), "no model to start from", "neither model.path nor model.config is set",
+                  "give --model DIR, or a folder with a config.json for random weights");
+  auto config = read_model_config(model.config);
+  config.vocabulary_size = tokenizer == nullptr ? model.vocabulary_size : tokenizer->vocabulary_size();
+  if (tokenizer == nullptr) return config;
+  config.bos_id = tokenizer->bos_id().value_or(-1);
+  config.eos_ids.clear();
+  if (tokenizer->eos_id()) config.eos_ids.push_back(*tokenizer->eos_id());
+  return config;
+}
+
+LanguageModel load_alike(const Session& session, const Configuration& c, const fs::path& folder) {
+  const auto stamp = FirstLoads::stamp_of(folder);
+  auto model = load_language_model(folder, c.prompt.resolve(), session.device(), /*take_checksums=*/true);
+  require_same_on_ranks(session.world(), model);
+  session.loads().require_unchanged(model, stamp);
+  return model;
+}
+
 LanguageModel load_to_train(const Session& session, const Configuration& c, TrainOptions& options) {
   const fs::path folder = c.model.path;
   require_one_model(folder);
-  if (c.train.shard == Shard::none) return load_language_model(folder, c.prompt.resolve(), session.device());
+  if (c.train.shard == Shard::none) {
+    auto whole = load_language_model(folder, c.prompt.resolve(), session.device(), /*take_checksums=*/true);
+    require_same_on_ranks(session.world(), whole);
+    return whole;
+  }
   const auto config = read_model_config(folder);
   std::shared_ptr<const Tokenizer> tokenizer = load_tokenizer(folder);
   check_vocabulary(config, *tokenizer, folder.string());
   options.device = session.device();
   options.keeper = 0;
-  return {Transformer(config, map_weights(config, folder)), std::move(tokenizer), c.prompt.resolve(), folder};
+  ModelChecksums sums{{}, config_checksum(config)};
+  Transformer mapped(config, map_weights(config, folder, &sums.weights));
+  LanguageModel model{std::move(mapped), std::move(tokenizer), c.prompt.resolve(), folder, std::move(sums)};
+  require_same_on_ranks(session.world(), model);
+  return model;
 }
 
 void check_training_device(const TrainExecution& execution, const c10::Device& device) {
@@ -171,20 +196,36 @@ void check_training_device(const TrainExecution& execution, const c10::Device& d
 }
 
 void finetune_into(const Session& session, const Configuration& c, const Dataset& dataset, const fs::path& folder) {
+  require_same_on_ranks(session.world(), "dataset", dataset_checksum(dataset));
   make_target(session, c, dataset, folder, target_fingerprint(session, c, dataset_checksum(dataset)));
 }
 
+namespace {
+
+/// The model that is asked, which may be the one that was meant.
+LanguageModel load_target(const Session& session, const Configuration& c, const fs::path& folder) {
+  auto model = load_alike(session, c, folder);
+  const auto &meant = c.model.config_checksum, &found = model.checksums.config;
+  UNPACT_VALIDATE(meant.empty() || meant == found,
+                  concat("the config.json in ", folder.string(), " says something else than model.config_checksum"),
+                  concat("it is ", found, ", not ", meant),
+                  "find the model that was meant, or remove model.config_checksum");
+  return model;
+}
+
+}  // namespace
+
 LanguageModel prepare_model(const Session& session, const Configuration& c, const Dataset& dataset, const fs::path& folder,
                             Claims* claims) {
-  if (!c.model.make_target && !c.model.path.empty())
-    return load_language_model(c.model.path, c.prompt.resolve(), session.device());
+  require_same_on_ranks(session.world(), "dataset", dataset_checksum(dataset));
+  if (!c.model.make_target && !c.model.path.empty()) return load_target(session, c, c.model.path);
   // The root decides for all: another rank may see the folder late on a network file system.
   const auto fingerprint = target_fingerprint(session, c, dataset_checksum(dataset));
   const auto made = make_once(
       session.world(), claims, "target." + folder.filename().string(), [&] { return is_made(folder, fingerprint); },
       [&] { make_target(session, c, dataset, folder, fingerprint); });
   if (!made) log::info(concat("Using the target model in ", folder.string()));
-  return load_language_model(folder, c.prompt.resolve(), session.device());
+  return load_target(session, c, folder);
 }
 
 }  // namespace unpact

@@ -4,6 +4,7 @@
 #include <map>
 #include <sstream>
 
+#include "unpact/campaign/same_inputs.hpp"
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/checksum.hpp"
 #include "unpact/core/error.hpp"
@@ -20,6 +21,11 @@ struct Encoder {
   const PromptTemplate& prompt_template;
 };
 
+void require_some(bool there, ExampleForm form, const char* set) {
+  UNPACT_VALIDATE(there, concat("the ", set, " set is empty"), concat("the dataset has no ", name_of_value(form), " there"),
+                  "choose another unlearn.form or dataset");
+}
+
 Examples set_examples(const UnlearnOptions& options, const Encoder& encoder, const std::vector<QuestionAnswer>& pairs,
                       const std::vector<std::string>& texts, const char* set) {
   std::vector<Example> examples;
@@ -29,55 +35,71 @@ Examples set_examples(const UnlearnOptions& options, const Encoder& encoder, con
     examples = options.chunk_rule == ChunkRule::muse
                    ? chunk_texts(encoder.tokenizer, texts, options.chunk_length, options.wrap_last_chunk)
                    : chunk_texts_encoded_again(encoder.tokenizer, texts, options.chunk_length);
-  UNPACT_VALIDATE(!examples.empty(), concat("the ", set, " set is empty"),
-                  concat("the dataset has no ", name_of_value(options.form), " there"),
-                  "choose another unlearn.form or dataset");
+  require_some(!examples.empty(), options.form, set);
   return std::make_shared<const std::vector<Example>>(std::move(examples));
 }
 
-std::vector<std::string> lines_of(const fs::path& file) {
+/// The file that a method needs, read once.
+struct MethodFile {
+  fs::path path;
+  std::string content;
+};
+
+MethodFile read_method_file(const MethodOptions& method) {
+  MethodFile file{path_of_needed_file(method), {}};
+  if (file.path.empty()) return file;
+  file.content = read_file(file.path);
+  const auto checksum = sha256_of_bytes(file.content);
+  UNPACT_VALIDATE(method.file_checksum.empty() || checksum == method.file_checksum,
+                  concat(file.path.string(), " has another content than method.file_checksum says"),
+                  concat("it is ", checksum, ", not ", method.file_checksum),
+                  "find the file that was meant; it must not change while a job runs, nor differ between ranks");
+  return file;
+}
+
+std::vector<std::string> lines_of(const MethodFile& file) {
   std::vector<std::string> lines;
-  std::istringstream in(read_file(file));
+  std::istringstream in(file.content);
   for (std::string line; std::getline(in, line);) lines.push_back(trim(line));
   return lines;
 }
 
 /// The questions of the forget set with another answer: drawn from a list for all, or from those that the file has for
 /// the question. Which one is drawn depends on seed and question alone.
-std::vector<QuestionAnswer> with_other_answers(const fs::path& file, const std::vector<QuestionAnswer>& pairs,
+std::vector<QuestionAnswer> with_other_answers(const MethodFile& file, const std::vector<QuestionAnswer>& pairs,
                                                std::uint64_t seed) {
   const auto lines = lines_of(file);
   const bool is_json = !lines.empty() && lines.front().rfind("{", 0) == 0;
   std::vector<std::string> for_all;
   std::map<std::string, std::vector<std::string>> by_question;
   if (is_json)
-    for (const auto& pair : read_question_lines(file)) by_question[pair.question].push_back(pair.answer);
+    for (const auto& pair : parse_question_lines(file.content, file.path)) by_question[pair.question].push_back(pair.answer);
   else
     for (const auto& line : lines)
       if (!line.empty()) for_all.push_back(line);
-  UNPACT_VALIDATE(is_json || !for_all.empty(), concat("no answers to prefer in ", file.string()), "the file is empty",
+  UNPACT_VALIDATE(is_json || !for_all.empty(), concat("no answers to prefer in ", file.path.string()), "the file is empty",
                   "write one answer a line");
   auto result = pairs;
   for (std::size_t i = 0; i < result.size(); ++i) {
     const auto& choices = is_json ? by_question[result[i].question] : for_all;
     UNPACT_VALIDATE(!choices.empty(), concat("no answer to prefer for the question '", result[i].question, "'"),
-                    concat(file.string(), " has no line with this question"),
+                    concat(file.path.string(), " has no line with this question"),
                     "add one for every question of the forget set");
     result[i].answer = choices[random_below(choices.size(), seed, stream_of("alternates"), i)];
   }
   return result;
 }
 
-TokenWeights read_weights(const fs::path& file, const std::vector<Example>& examples) {
+TokenWeights read_weights(const MethodFile& file, const std::vector<Example>& examples) {
   auto lines = lines_of(file);
   while (!lines.empty() && lines.back().empty()) lines.pop_back();
   UNPACT_VALIDATE(lines.size() == examples.size(),
-                  concat("the token weights in ", file.string(), " do not fit the forget set"),
+                  concat("the token weights in ", file.path.string(), " do not fit the forget set"),
                   concat("the file has ", lines.size(), " lines, the forget set ", examples.size(), " examples"),
                   "write one JSON list an example, in order");
   TokenWeights weights;
   for (std::size_t i = 0; i < lines.size(); ++i) {
-    const auto where = concat(file.string(), ", line ", i + 1);
+    const auto where = concat(file.path.string(), ", line ", i + 1);
     const auto list = parse_json(lines[i], where);
     const auto targets = static_cast<std::size_t>(examples[i].targets());
     UNPACT_VALIDATE(list.is_array() && list.size() == targets, concat("wrong token weights in ", where),
@@ -101,22 +123,31 @@ TokenWeights read_weights(const fs::path& file, const std::vector<Example>& exam
 
 }  // namespace
 
+void check_sets(const UnlearnOptions& options, const Dataset& dataset) {
+  const bool texts = options.form == ExampleForm::texts;
+  require_some(texts ? !dataset.forget_texts.empty() : !dataset.forget_questions.empty(), options.form, "forget");
+  require_some(texts ? !dataset.retain_texts.empty() : !dataset.retain_questions.empty(), options.form, "retain");
+}
+
+void pin_method_file(const Communicator& world, Configuration& c) {
+  const auto path = path_of_needed_file(c.method);
+  if (path.empty()) return;
+  const auto checksum = sha256_of_file(path);
+  require_same_on_ranks(world, concat("file ", path), checksum);
+  if (c.method.file_checksum.empty()) c.method.file_checksum = checksum;
+}
+
 UnlearnData unlearn_data(const Configuration& c, const Dataset& dataset, const Tokenizer& tokenizer,
                          const PromptTemplate& prompt_template) {
   const Encoder encoder{tokenizer, prompt_template};
   UnlearnData data;
   data.forget = set_examples(c.unlearn, encoder, dataset.forget_questions, dataset.forget_texts, "forget");
   data.retain = set_examples(c.unlearn, encoder, dataset.retain_questions, dataset.retain_texts, "retain");
-  const auto file = path_of_needed_file(c.method);
-  if (!file.empty() && !c.method.file_checksum.empty())
-    UNPACT_VALIDATE(sha256_of_file(file) == c.method.file_checksum,
-                    concat(file, " has another content than method.file_checksum says"),
-                    concat("it is ", sha256_of_file(file)), "find the file that was meant, or remove method.file_checksum");
+  const auto file = read_method_file(c.method);
   if (!c.method.alternates.empty())
-    data.alternates = std::make_shared<const std::vector<Example>>(
-        question_examples(tokenizer, prompt_template,
-                          with_other_answers(c.method.alternates, dataset.forget_questions, c.run.seed), c.unlearn.loss_on));
-  if (c.method.weighting == WeightingKind::given) data.given_weights = read_weights(c.method.weights_path, *data.forget);
+    data.alternates = std::make_shared<const std::vector<Example>>(question_examples(
+        tokenizer, prompt_template, with_other_answers(file, dataset.forget_questions, c.run.seed), c.unlearn.loss_on));
+  if (c.method.weighting == WeightingKind::given) data.given_weights = read_weights(file, *data.forget);
   data.retain_sampling = c.unlearn.retain_sampling;
   data.cache_folder = fs::path(c.run.output) / "cache";
   return data;

@@ -42,6 +42,14 @@ void take_options(Configuration& c, const Json& options, const fs::path& file) {
   check_method(c.method);
 }
 
+/// Takes over the checksum of what was read. @param what it would have others of.
+void pin(std::string& checksum, const std::string& read, const Configuration& c, const char* what) {
+  UNPACT_VALIDATE(checksum.empty() || checksum == read,
+                  concat("the unlearned model in ", c.evaluate.unlearned, " has other ", what),
+                  concat("it is ", read, ", not ", checksum), "find the model that was meant, or remove that option");
+  checksum = read;
+}
+
 }  // namespace
 
 LanguageModel unlearned_model(const LanguageModel& target, UnlearnResult result, const MethodOptions& method) {
@@ -65,7 +73,7 @@ void save_unlearned(const fs::path& folder, const LanguageModel& unlearned, cons
   save_checkpoint(folder, model.config(), model.weights(), *unlearned.tokenizer, options);
 }
 
-void describe_unlearned(Configuration& c) {
+void describe_unlearned(Configuration& c, const ModelChecksums& read) {
   put_back_replaced_folder(c.evaluate.unlearned);
   const auto file = fs::path(c.evaluate.unlearned) / kFile;
   if (c.method.name.empty() && fs::exists(file)) {
@@ -75,11 +83,8 @@ void describe_unlearned(Configuration& c) {
     c.method.name = name;
   }
   if (c.method.name.empty()) c.method.name = "unlearned";
-  const auto checksum = weights_checksum(c.evaluate.unlearned);
-  UNPACT_VALIDATE(c.evaluate.checksum.empty() || c.evaluate.checksum == checksum,
-                  concat("the unlearned model in ", c.evaluate.unlearned, " has other weights than evaluate.checksum says"),
-                  concat("it is ", checksum), "find the model that was meant, or remove evaluate.checksum");
-  c.evaluate.checksum = checksum;
+  pin(c.evaluate.checksum, read.weights, c, "weights than evaluate.checksum says");
+  pin(c.evaluate.config_checksum, read.config, c, "settings in its config.json than evaluate.config_checksum says");
 }
 
 }  // namespace unpact

@@ -6,9 +6,7 @@
 #include <cstdio>
 
 #include "unpact/core/atomic_file.hpp"
-#include "unpact/core/checksum.hpp"
 #include "unpact/core/error.hpp"
-#include "unpact/checkpoint/checkpoint_reader.hpp"
 #include "unpact/checkpoint/safetensors.hpp"
 
 namespace unpact {
@@ -61,14 +59,6 @@ std::string dtype_name(const at::Tensor& tensor) {
   return tensor.scalar_type() == at::kHalf ? "float16" : "float32";
 }
 
-std::string checksum_of_one(const fs::path& folder) {
-  const auto files = weight_files(folder);
-  if (files.size() == 1) return sha256_of_file(files.front());
-  std::string lines;
-  for (const auto& file : files) lines += concat(sha256_of_file(file), "  ", file.filename().string(), "\n");
-  return sha256_of_bytes(lines);
-}
-
 }  // namespace
 
 void save_checkpoint(const fs::path& folder, const ModelConfig& config, const Weights& weights, const Tokenizer& tokenizer,
@@ -111,14 +101,6 @@ void save_contrast(const fs::path& folder, const ModelConfig& config, const Weig
   Json json;
   json["scale"] = scale;
   write_file_atomically(folder / kContrastFile, json.dump(2) + "\n");
-}
-
-std::string weights_checksum(const fs::path& folder) {
-  if (const auto scale = contrast_scale_of(folder)) {
-    const auto first = checksum_of_one(folder), second = checksum_of_one(folder / kReinforcedFolder);
-    return sha256_of_bytes(concat(first, " ", second, " ", *scale));
-  }
-  return checksum_of_one(folder);
 }
 
 }  // namespace unpact

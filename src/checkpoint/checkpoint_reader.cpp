@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "checksum_of_files.hpp"
 #include "weight_index.hpp"
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/error.hpp"
@@ -82,6 +83,12 @@ const SafetensorsFile& CheckpointReader::file_of(const std::string& name) const 
   const auto it = owner_.find(name);
   UNPACT_EXPECT(it != owner_.end());
   return files_[it->second];
+}
+
+std::string CheckpointReader::checksum() const {
+  std::vector<FileChecksum> files;
+  for (const auto& file : files_) files.push_back({file.path().filename().string(), file.checksum()});
+  return checksum_of_files(files);
 }
 
 std::pair<std::size_t, std::uint64_t> CheckpointReader::place_of(const std::string& name) const {

@@ -153,6 +153,7 @@ Weights load_weights(const ModelConfig& config, const fs::path& folder, const c1
   const StoredReader parts(reader, folder, device, options);
   for (const auto& tensor : tensors) parts.read(tensor);
   if (config.tied_embeddings) weights.head_VD = weights.embedding_VD;
+  if (options.checksum != nullptr) *options.checksum = reader.checksum();
   return weights;
 }
 

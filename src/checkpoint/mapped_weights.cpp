@@ -7,7 +7,7 @@
 
 namespace unpact {
 
-Weights map_weights(const ModelConfig& config, const std::filesystem::path& folder) {
+Weights map_weights(const ModelConfig& config, const std::filesystem::path& folder, std::string* checksum) {
   const CheckpointReader reader(folder);
   Weights weights;
   for (const auto& stored : fitting_tensors(config, folder, reader, weights)) {
@@ -20,6 +20,7 @@ Weights map_weights(const ModelConfig& config, const std::filesystem::path& fold
     }
   }
   if (config.tied_embeddings) weights.head_VD = weights.embedding_VD;
+  if (checksum != nullptr) *checksum = reader.checksum();
   return weights;
 }
 

@@ -6,11 +6,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
 
 #include "unpact/core/atomic_file.hpp"
+#include "unpact/core/checksum.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/core/json.hpp"
 
@@ -39,6 +41,7 @@ struct SafetensorsFile::Mapping {
     struct stat info {};
     const bool known = ::fstat(descriptor, &info) == 0 && S_ISREG(info.st_mode);
     size = known ? static_cast<std::size_t>(info.st_size) : 0;
+    opened = info;
     if (size > 0) data = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor, 0);
     const int code = errno;
     ::close(descriptor);
@@ -50,6 +53,13 @@ struct SafetensorsFile::Mapping {
   }
   ~Mapping() {
     if (data != nullptr) ::munmap(data, size);
+  }
+  /// Whether the file that is mapped was written to since; one that only lost its name was not.
+  bool was_changed(const std::filesystem::path& path) const {
+    struct stat now {};
+    if (::stat(path.c_str(), &now) != 0 || now.st_dev != opened.st_dev || now.st_ino != opened.st_ino) return false;
+    return now.st_size != opened.st_size || now.st_mtim.tv_sec != opened.st_mtim.tv_sec ||
+           now.st_mtim.tv_nsec != opened.st_mtim.tv_nsec;
   }
   /// Whole pages within, or around, `bytes` bytes at `begin`; nothing when these lie outside the mapping.
   void advise(const void* begin, std::size_t bytes, int advice, bool around) const {
@@ -66,6 +76,7 @@ struct SafetensorsFile::Mapping {
   Mapping& operator=(const Mapping&) = delete;
   void* data = nullptr;
   std::size_t size = 0;
+  struct stat opened {};
 };
 
 SafetensorsFile::SafetensorsFile(const std::filesystem::path& path)
@@ -108,6 +119,21 @@ void SafetensorsFile::prefetch(const at::Tensor& view) const {
 void SafetensorsFile::release(const at::Tensor& view) const {
   UNPACT_EXPECT(view.is_contiguous());
   mapping_->advise(view.const_data_ptr(), view.nbytes(), MADV_DONTNEED, /*around=*/false);
+}
+
+std::string SafetensorsFile::checksum() const {
+  constexpr std::size_t kPiece = 8 << 20;
+  const auto* const data = static_cast<const char*>(mapping_->data);
+  std::size_t begin = 0, end = 0;
+  const auto sum = sha256_of_pieces([&] {
+    if (end > begin) mapping_->advise(data + begin, end - begin, MADV_DONTNEED, /*around=*/false);
+    begin = end;
+    end = std::min(begin + kPiece, mapping_->size);
+    return std::string_view(data + begin, end - begin);
+  });
+  UNPACT_VALIDATE(!mapping_->was_changed(path_), concat(path_.string(), " was written to while it was read"),
+                  "parts of it may be old and parts new", "let nothing write there, and start again");
+  return sum;
 }
 
 void write_safetensors(const std::filesystem::path& path, const std::vector<std::pair<std::string, at::Tensor>>& tensors,

@@ -6,6 +6,7 @@
 
 #include "unpact/core/error.hpp"
 #include "unpact/core/json.hpp"
+#include "unpact/comm/plain_words.hpp"
 
 namespace unpact {
 namespace {
@@ -74,9 +75,8 @@ std::vector<std::string> gather_texts(Collectives& group, const c10::Device& dev
 }  // namespace
 
 std::string one_line(const std::exception& error) {
-  if (const auto* known = dynamic_cast<const Error*>(&error)) return concat(known->problem(), ": ", known->reason());
-  if (const auto* torch = dynamic_cast<const c10::Error*>(&error)) return torch->what_without_backtrace();
-  return error.what();
+  const auto plain = in_plain_words(error);
+  return plain.reason.empty() ? plain.problem : concat(plain.problem, ": ", plain.reason);
 }
 
 void fail_together(const Communicator& group, const std::function<void()>& step, Telling telling) {

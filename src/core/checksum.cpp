@@ -42,6 +42,12 @@ std::string sha256_of_bytes(std::string_view bytes) {
   return hash.hex();
 }
 
+std::string sha256_of_pieces(const std::function<std::string_view()>& next) {
+  Sha256 hash;
+  for (auto piece = next(); !piece.empty(); piece = next()) hash.update(piece.data(), piece.size());
+  return hash.hex();
+}
+
 std::string sha256_of_file(const std::filesystem::path& path) {
   std::ifstream in(path, std::ios::binary);
   UNPACT_VALIDATE(in.is_open(), concat("cannot read ", path.string()), "it is missing or not readable", "check the path");

@@ -43,6 +43,13 @@ const Json* find(const Json& object, const std::string& key) {
   return it == object.end() || it->is_null() ? nullptr : &*it;
 }
 
+/// What the library says, without the name of its class in front.
+std::string words_of(const std::exception& error) {
+  const std::string text = error.what();
+  const auto end = text.starts_with('[') ? text.find("] ") : std::string::npos;
+  return end == std::string::npos ? text : text.substr(end + 2);
+}
+
 /// Builds the tree that the library's own parser builds, but without searching an object for each of its keys: an
 /// ordered object is a list, and hostile ones are long.
 class TreeBuilder final : public nlohmann::json_sax<Json> {
@@ -71,7 +78,8 @@ class TreeBuilder final : public nlohmann::json_sax<Json> {
     return true;
   }
   bool parse_error(std::size_t /*at*/, const std::string& /*token*/, const nlohmann::detail::exception& error) override {
-    throw UserError(concat(where_, " is not valid JSON"), shortened(error.what(), 400), "check that the file is complete");
+    throw UserError(concat(where_, " is not valid JSON"), shortened(words_of(error), 400),
+                    "check that the file is complete");
   }
 
  private:

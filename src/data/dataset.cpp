@@ -1,6 +1,7 @@
 #include "unpact/data/dataset.hpp"
 
 #include "entries.hpp"
+#include "unpact/core/atomic_file.hpp"
 #include "unpact/core/checksum.hpp"
 #include "unpact/core/error.hpp"
 
@@ -92,8 +93,13 @@ Dataset read_muse(const fs::path& folder, const std::string& name) {
 }
 
 std::vector<QuestionAnswer> read_question_lines(const fs::path& file) {
+  return parse_question_lines(read_file(file, kMaxFileBytes), file);
+}
+
+std::vector<QuestionAnswer> parse_question_lines(const std::string& content, const fs::path& file) {
   std::vector<QuestionAnswer> questions;
-  for_each_line(file, [&](const Json& entry, const std::string& where) { questions.push_back(question_of(entry, where)); });
+  for_each_line_of(content, file.string(),
+                   [&](const Json& entry, const std::string& where) { questions.push_back(question_of(entry, where)); });
   UNPACT_VALIDATE(!questions.empty(), concat(file.string(), " has no questions"), "it is empty", "check the file");
   return questions;
 }

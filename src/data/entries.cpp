@@ -9,8 +9,7 @@ namespace unpact {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::uintmax_t kMaxFileBytes = 1ULL << 30;  // MUSE's largest corpus has 14 MB
-constexpr int kMaxDepth = 8;                          // the layouts need three levels
+constexpr int kMaxDepth = 8;  // the layouts need three levels
 
 /// A string, or an object with "text".
 std::string text_of(const Json& entry, const std::string& where) {

@@ -1,5 +1,6 @@
 #pragma once
 /// What the readers of datasets share: files of entries, checked one by one.
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <string>
@@ -9,6 +10,8 @@
 #include "unpact/core/json.hpp"
 
 namespace unpact {
+
+constexpr std::uintmax_t kMaxFileBytes = 1ULL << 30;  // MUSE's largest corpus has 14 MB
 
 /// Called with an entry and what a message should name: file and entry, counted from 1.
 using ReadEntry = std::function<void(const Json& entry, const std::string& where)>;

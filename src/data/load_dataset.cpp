@@ -25,7 +25,8 @@ Dataset load_dataset(const DatasetOptions& options) {
   UNPACT_VALIDATE(
       options.checksum.empty() || options.checksum == dataset_checksum(dataset),
       concat("the dataset ", options.name, " in ", options.path, " has another content than dataset.checksum says"),
-      concat("it is ", dataset_checksum(dataset)), "find the data that were meant, or remove dataset.checksum");
+      concat("it is ", dataset_checksum(dataset), ", not ", options.checksum),
+      "find the data that were meant, or remove dataset.checksum; they must not change while a job runs");
   UNPACT_VALIDATE(!dataset.forget_questions.empty() && !dataset.retain_questions.empty(),
                   concat("the dataset ", options.name, " has an empty set"), "it needs forget and retain questions",
                   "check its folder");

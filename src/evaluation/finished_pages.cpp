@@ -61,7 +61,7 @@ std::optional<std::string> FinishedPages::find(const std::string& stage, std::si
   // The root decides for all: another rank may see files late on a network file system.
   const auto mine = group_.is_root() ? load(stage, first, last, fits) : std::nullopt;
   auto shared = group_.broadcast(mine ? "1" + *mine : std::string("0"), 0);
-  if (shared[0] != '1') return std::nullopt;
+  if (!shared.starts_with('1')) return std::nullopt;
   return shared.substr(1);
 }
 

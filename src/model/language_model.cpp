@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "unpact/core/checksum.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/checkpoint/checkpoint.hpp"
 
@@ -31,22 +32,53 @@ void check_vocabulary(const ModelConfig& config, const Tokenizer& tokenizer, con
                   "put the tokenizer files that belong to this checkpoint into its folder");
 }
 
+namespace {
+
+std::string joint_config_checksum(const std::string& first, const std::string& second) {
+  return sha256_of_bytes(concat(first, " ", second));
+}
+
+}  // namespace
+
+ModelChecksums model_checksums(const std::filesystem::path& folder) {
+  ModelChecksums sums{weights_checksum(folder), config_checksum(read_model_config(folder))};
+  if (contrast_scale_of(folder))
+    sums.config = joint_config_checksum(sums.config, config_checksum(read_model_config(folder / kReinforcedFolder)));
+  return sums;
+}
+
+void check_second_model(const ModelConfig& first, const ModelConfig& second, const std::filesystem::path& folder) {
+  UNPACT_VALIDATE(second.hidden_size == first.hidden_size && second.vocabulary_size == first.vocabulary_size &&
+                      second.layers == first.layers,
+                  concat("the two models in ", folder.string(), " have different shapes"), "they answer together",
+                  "give the folder that `unpact unlearn` wrote");
+}
+
 LanguageModel load_language_model(const std::filesystem::path& folder, const PromptTemplate& prompt_template,
-                                  const c10::Device& device) {
+                                  const c10::Device& device, bool take_checksums) {
   const auto config = read_model_config(folder);
   std::shared_ptr<const Tokenizer> tokenizer = load_tokenizer(folder);
   check_vocabulary(config, *tokenizer, folder.string());
-  LanguageModel model{Transformer(config, load_weights(config, folder, device)), std::move(tokenizer), prompt_template,
-                      folder};
+  ModelChecksums sums, second_sums;
+  const auto weights = [&](const ModelConfig& of, const std::filesystem::path& where, ModelChecksums& taken) {
+    LoadOptions options;
+    if (take_checksums) {
+      options.checksum = &taken.weights;
+      taken.config = config_checksum(of);
+    }
+    return load_weights(of, where, device, options);
+  };
+  LanguageModel model{Transformer(config, weights(config, folder, sums)), std::move(tokenizer), prompt_template, folder};
   if (const auto scale = contrast_scale_of(folder)) {
     const auto second = read_model_config(folder / kReinforcedFolder);
-    UNPACT_VALIDATE(second.hidden_size == config.hidden_size && second.vocabulary_size == config.vocabulary_size &&
-                        second.layers == config.layers,
-                    concat("the two models in ", folder.string(), " have different shapes"), "they answer together",
-                    "give the folder that `unpact unlearn` wrote");
+    check_second_model(config, second, folder);
     model.transformer.contrast_with(
-        std::make_shared<const Transformer>(second, load_weights(second, folder / kReinforcedFolder, device)), *scale);
+        std::make_shared<const Transformer>(second, weights(second, folder / kReinforcedFolder, second_sums)), *scale);
+    if (take_checksums)
+      sums = {joint_weights_checksum(sums.weights, second_sums.weights, *scale),
+              joint_config_checksum(sums.config, second_sums.config)};
   }
+  model.checksums = std::move(sums);
   return model;
 }
 

@@ -11,7 +11,8 @@ void add_run(OptionTable& t, RunOptions& r) {
   t.push_back({"run.device", "auto, cpu or cuda", &r.device, kNothing});
   t.push_back({"run.threads", "CPU threads a rank; 0: as OMP_NUM_THREADS says", &r.threads, kNothing,
                in_range(0, kMostThreads, "use the number of cores of a rank")});
-  t.push_back({"run.dry_run", "unlearn: print the memory that a rank needs, and stop", &r.dry_run, kNothing});
+  t.push_back({"run.dry_run", "unlearn: print the memory that a rank needs; reproduce: check the whole plan; and stop",
+               &r.dry_run, kNothing});
   t.push_back({"run.time_limit", "minutes until the program must have ended; 0: as the batch system says", &r.time_limit,
                kNothing, at_least(0, "it must be a number of minutes >= 0", "use 0 for no limit")});
 }
@@ -34,6 +35,9 @@ void add_model(OptionTable& t, ModelOptions& m) {
                Role::input_path});
   t.push_back({"model.vocabulary_size", "of a tokenizer that is trained", &m.vocabulary_size, kTarget});
   t.push_back({"model.make_target", "fine-tune on the dataset first", &m.make_target, kTarget});
+  t.push_back({"model.config_checksum",
+               "SHA-256 that the target's config.json and generation_config.json must have, as results name it; empty: any",
+               &m.config_checksum, kEvaluation | kUnlearning});
 }
 
 /// How a question is put decides what is trained on and what is asked; what stands between questions only the latter.

@@ -27,6 +27,8 @@ void add_evaluate(OptionTable& t, EvaluateOptions& e) {
   t.push_back({"evaluate.unlearned", "folder of the unlearned model", &e.unlearned, kNothing, {}, Role::input_path});
   t.push_back(
       {"evaluate.checksum", "SHA-256 that its weights must have, as results name it; empty: any", &e.checksum, kCell});
+  t.push_back({"evaluate.config_checksum", "SHA-256 that its config.json must have, as results name it; empty: any",
+               &e.config_checksum, kCell});
 }
 
 void add_inspect(OptionTable& t, InspectOptions& i) {

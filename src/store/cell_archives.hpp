@@ -96,8 +96,8 @@ class CellReader {
     const Json json = parse_json(file_.text(name), name_ + ", attribute " + name);
     try {
       value = json.get<T>();
-    } catch (const Json::exception& error) {
-      refuse(concat("attribute ", name, ": ", error.what()));
+    } catch (const Json::exception&) {
+      refuse(concat("attribute ", name, ": its JSON is of another kind than expected"));
     }
   }
   void index_scale(const std::string& path, std::size_t, const std::string&) {

@@ -5,6 +5,7 @@
 #include "reader.hpp"
 #include "schema.hpp"
 #include "seal.hpp"
+#include "unpact/comm/fail_together.hpp"
 #include "unpact/core/error.hpp"
 
 namespace unpact {
@@ -33,8 +34,7 @@ FoundCell describe_cell(const fs::path& path, const std::string& id) {
     found.ended = file.text("ended");
     cell.id = file.text("cell_id");
   } catch (const std::exception& error) {
-    const auto* known = dynamic_cast<const Error*>(&error);
-    found.finding = known ? concat(known->problem(), ": ", known->reason()) : std::string(error.what());
+    found.finding = one_line(error);
   }
   return found;
 }

@@ -6,6 +6,7 @@
 
 #include "campaign_file.hpp"
 #include "cell_scan.hpp"
+#include "unpact/comm/fail_together.hpp"
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/checksum.hpp"
 #include "unpact/core/error.hpp"
@@ -28,11 +29,6 @@ void require_usable_ids(const std::vector<PlannedCell>& cells) {
     UNPACT_VALIDATE(seen.insert(cell.id).second, concat("two cells have the id '", cell.id, "'"),
                     "each needs its own place in the campaign file", "remove one of them, or the copy of its file");
   }
-}
-
-std::string reason_of(const std::exception& error) {
-  const auto* known = dynamic_cast<const Error*>(&error);
-  return known ? concat(known->problem(), ": ", known->reason()) : std::string(error.what());
 }
 
 std::string below(const fs::path& file, const fs::path& folder) {
@@ -74,7 +70,7 @@ CellStatus examine(const PlannedCell& cell, const fs::path& folder, std::vector<
       status.state = CellState::finished;
     }
   } catch (const std::exception& error) {
-    status.reason = reason_of(error);
+    status.reason = one_line(error);
   }
   return status;
 }

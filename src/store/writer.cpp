@@ -11,6 +11,7 @@
 #include "unpact/core/error.hpp"
 #include "unpact/core/log.hpp"
 #include "unpact/comm/fail_together.hpp"
+#include "unpact/comm/plain_words.hpp"
 
 namespace unpact::hdf5 {
 namespace {
@@ -108,8 +109,8 @@ void Writer::step(const std::function<void()>& body) {
   try {
     body();
   } catch (const std::exception& error) {
-    log::error(error.what());
-    MpiSession::abort_all(static_cast<int>(exit_code_of(error)));
+    log::error(message_for_user(error));
+    MpiSession::abort_all(static_cast<int>(in_plain_words(error).code));
   }
 }
 

@@ -11,6 +11,7 @@
 #include "unpact/core/error.hpp"
 #include "unpact/core/log.hpp"
 #include "unpact/checkpoint/safetensors.hpp"
+#include "unpact/comm/plain_words.hpp"
 #include "unpact/train/training_checkpoint.hpp"
 
 namespace unpact {
@@ -145,7 +146,7 @@ bool TrainingCheckpoints::try_load(std::int64_t step, TrainingState& state) {
   } catch (const ForeignCheckpoint&) {
     foreign = std::current_exception();
   } catch (const std::exception& error) {
-    damage = error.what();
+    damage = message_for_user(error);
   }
   const bool ours = agree(!foreign), whole = agree(damage.empty());
   if (foreign) std::rethrow_exception(foreign);

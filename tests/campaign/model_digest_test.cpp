@@ -40,6 +40,12 @@ TEST_F(ModelDigest, SeesTheSmallestChangeOfAnyWeight) {
   EXPECT_EQ(digest_of(world_, model_), digest);
 }
 
+TEST_F(ModelDigest, SeesTheConfig) {
+  auto config = tiny_config();
+  config.rope_theta /= 2;
+  EXPECT_NE(digest_of(world_, Transformer(config, clone_weights(model_.weights()))), digest_of(world_, model_));
+}
+
 TEST_F(ModelDigest, SeesTypeAndShape) {
   auto zeros = [&](at::ScalarType type) {
     auto weights = clone_weights(model_.weights());

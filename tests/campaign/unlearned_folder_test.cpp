@@ -25,6 +25,7 @@ class UnlearnedFolder : public testing::Test {
     save_unlearned(folder_, tiny_language_model(1), made_, "abc");
     asked_.evaluate.unlearned = folder_.string();
   }
+  void describe() { describe_unlearned(asked_, {weights_checksum(folder_), config_checksum(read_model_config(folder_))}); }
   void rewrite(const Json& json) const { write("unlearning.json", json.dump()); }
   void write(const std::string& name, const std::string& text) const { temporary_.write("model/" + name, text); }
 
@@ -34,12 +35,13 @@ class UnlearnedFolder : public testing::Test {
 };
 
 TEST_F(UnlearnedFolder, SaysHowItWasMade) {
-  describe_unlearned(asked_);
+  describe();
   EXPECT_EQ(asked_.method.name, "mine");
   EXPECT_EQ(asked_.method.forget, "npo");
   EXPECT_EQ(asked_.unlearn.train.learning_rate, 0.25);
   EXPECT_EQ(asked_.unlearn.loss_on, LossOn::all);
   EXPECT_EQ(asked_.evaluate.checksum, weights_checksum(folder_));
+  EXPECT_EQ(asked_.evaluate.config_checksum, config_checksum(read_model_config(folder_)));
   EXPECT_EQ(read_json_file(folder_ / "unlearning.json")["target_sha256"], "abc");
 }
 
@@ -47,27 +49,30 @@ TEST_F(UnlearnedFolder, OfOlderVersionsSaysTwoRatesOfWhichTheMethodsRan) {
   auto json = read_json_file(folder_ / "unlearning.json");
   json["options"]["method.learning_rate"] = "0.5";
   rewrite(json);
-  describe_unlearned(asked_);
+  describe();
   EXPECT_EQ(asked_.unlearn.train.learning_rate, 0.5);
   EXPECT_EQ(asked_.method_overrides.learning_rate, -1);
 }
 
 TEST_F(UnlearnedFolder, WithoutADescriptionIsCalledUnlearned) {
   std::filesystem::remove(folder_ / "unlearning.json");
-  describe_unlearned(asked_);
+  describe();
   EXPECT_EQ(asked_.method.name, "unlearned");
 }
 
 TEST_F(UnlearnedFolder, AGivenNameWins) {
   asked_.method.name = "given";
-  describe_unlearned(asked_);
+  describe();
   EXPECT_EQ(asked_.method.name, "given");
   EXPECT_EQ(asked_.method.forget, Configuration().method.forget);
 }
 
 TEST_F(UnlearnedFolder, OtherWeightsThanNamedAreRefused) {
   asked_.evaluate.checksum = std::string(64, '0');
-  EXPECT_THAT(message_of<UserError>([&] { describe_unlearned(asked_); }), HasSubstr("evaluate.checksum"));
+  EXPECT_THAT(message_of<UserError>([&] { describe(); }), HasSubstr("evaluate.checksum"));
+  asked_.evaluate.checksum.clear();
+  asked_.evaluate.config_checksum = std::string(64, '0');
+  EXPECT_THAT(message_of<UserError>([&] { describe(); }), HasSubstr("evaluate.config_checksum"));
 }
 
 TEST_F(UnlearnedFolder, ABrokenDescriptionIsRefused) {
@@ -77,7 +82,7 @@ TEST_F(UnlearnedFolder, ABrokenDescriptionIsRefused) {
                            R"({"method": "x", "options": {"unlearn.epochs": 3}})"}) {
     write("unlearning.json", text);
     auto c = asked_;
-    EXPECT_THROW(describe_unlearned(c), UserError) << text;
+    EXPECT_THROW(describe_unlearned(c, {}), UserError) << text;
   }
 }
 

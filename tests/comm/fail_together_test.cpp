@@ -61,7 +61,7 @@ TEST_P(FailTogether, AUserErrorStaysOne) {
 
 TEST_P(FailTogether, OtherExceptionsBecomeFailuresThatNameTheRank) {
   if (world_.size() == 1) GTEST_SKIP() << "a rank alone keeps its exception";
-  const auto failure = thrown_by<RuntimeFailure>([] { throw std::out_of_range("index 7"); }, Telling::error_alone);
+  const auto failure = thrown_by<RuntimeFailure>([] { throw std::runtime_error("index 7"); }, Telling::error_alone);
   EXPECT_EQ(failure.problem(), "index 7");
   EXPECT_EQ(failure.reason(), concat("on rank ", world_.size() - 1));
 }

@@ -103,6 +103,8 @@ TEST(Affects, WhatIsKnownToDecideNumbersDoes) {
                                                {"probe.phrasings", {Made::target, Made::baseline, Made::cell}},
                                                {"dataset.limit", {Made::baseline, Made::cell}},
                                                {"evaluate.checksum", {Made::cell}},
+                                               {"evaluate.config_checksum", {Made::cell}},
+                                               {"model.config_checksum", {Made::baseline, Made::cell, Made::training}},
                                                // where things lie and are kept, on what they run, what they are called
                                                {"run.output", none},
                                                {"run.device", none},

@@ -44,6 +44,32 @@ std::string complaint(const Json& json) {
   return message_of<UserError>([&] { load(json); });
 }
 
+TEST(BpeTokenizer, ItsChecksumCoversTheFilesThatNameSpecialTokens) {
+  const auto with = [](const std::string& config, const std::string& map = "{}") {
+    const TemporaryFolder folder;
+    folder.write("tokenizer.json", small().dump());
+    folder.write("tokenizer_config.json", config);
+    folder.write("special_tokens_map.json", map);
+    return load_tokenizer(folder.path())->checksum();
+  };
+  const std::string plain = R"({"bos_token": "<s>", "eos_token": "[T]"})";
+  const auto before = with(plain);
+  EXPECT_EQ(with(R"({"eos_token": "[T]", "bos_token": "<s>", "chat_template": "{{ x }}", "model_max_length": 9})"), before)
+      << "what nothing heeds";
+  EXPECT_NE(with(R"({"bos_token": "<s>", "eos_token": "<s>"})"), before);
+  EXPECT_NE(with(R"({"bos_token": "<s>"})"), before);
+  EXPECT_NE(with(R"({"bos_token": "<s>"})", R"({"eos_token": "<s>"})"), before);
+  EXPECT_NE(with(R"({"bos_token": "<s>", "eos_token": "[T]",
+                     "added_tokens_decoder": {"11": {"content": "[U]", "special": true}}})"),
+            before);
+  auto other = small();
+  other["added_tokens"][1]["lstrip"] = true;
+  const TemporaryFolder folder;
+  folder.write("tokenizer.json", other.dump());
+  folder.write("tokenizer_config.json", plain);
+  EXPECT_NE(load_tokenizer(folder.path())->checksum(), before);
+}
+
 TEST(BpeTokenizer, EncodesDecodesAndSaysWhatItIs) {
   const auto tokenizer = load(small());
   const auto encoding = tokenizer->encode("ab a[T]ab");

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "unpact/campaign/same_inputs.hpp"
 #include "unpact/options/configuration.hpp"
 #include "unpact/comm/collectives.hpp"
 #include "unpact/comm/communicator.hpp"
@@ -23,6 +24,8 @@ class Session {
   bool is_root() const { return world_.is_root(); }
   /// One description a rank of the world.
   const std::vector<std::string>& devices() const { return devices_; }
+  /// The models that this job has loaded.
+  FirstLoads& loads() const { return *loads_; }
   /// Opens the log file of every rank below `folder`/logs and makes sure that `folder` can be written. Collective.
   void open_output(const std::string& folder) const;
 
@@ -30,6 +33,7 @@ class Session {
   const Communicator& world_;
   c10::Device device_;
   std::vector<std::string> devices_;
+  std::unique_ptr<FirstLoads> loads_ = std::make_unique<FirstLoads>();
 };
 
 /// Versions of the libraries that numbers depend on.

@@ -1,10 +1,18 @@
 #pragma once
 /// What an unlearning method learns from: examples, answers to prefer, weights of tokens.
+#include "unpact/comm/communicator.hpp"
 #include "unpact/data/dataset.hpp"
 #include "unpact/options/configuration.hpp"
 #include "unpact/unlearn/method.hpp"
 
 namespace unpact {
+
+/// Fills in method.file_checksum, unless it is given, from the file that the method needs. Whoever reads the file later is then
+/// refused another content. Collective over `world`. @throws UserError when ranks read different contents.
+void pin_method_file(const Communicator& world, Configuration& configuration);
+
+/// @throws UserError where a set has nothing of the form that is unlearned: what can be said without a tokenizer.
+void check_sets(const UnlearnOptions& options, const Dataset& dataset);
 
 /// The examples of both sets, and what the configured method asks for besides. @throws UserError naming file and line.
 UnlearnData unlearn_data(const Configuration& configuration, const Dataset& dataset, const Tokenizer& tokenizer,

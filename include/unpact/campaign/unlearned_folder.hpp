@@ -16,8 +16,9 @@ void save_unlearned(const std::filesystem::path& folder, const LanguageModel& un
                     const std::string& target_checksum);
 
 /// Fills in how evaluate.unlearned was made, as far as its folder says and the configuration does not: method.name and the
-/// options of [method] and [unlearn]; without unlearning.json the name is "unlearned". Sets evaluate.checksum.
-/// @throws UserError for a broken file, or when evaluate.checksum was given and is another.
-void describe_unlearned(Configuration& configuration);
+/// options of [method] and [unlearn]; without unlearning.json the name is "unlearned". Sets evaluate.checksum and
+/// evaluate.config_checksum. @param read what was loaded from there.
+/// @throws UserError for a broken file, or when one of these was given and is another.
+void describe_unlearned(Configuration& configuration, const ModelChecksums& read);
 
 }  // namespace unpact

@@ -20,6 +20,8 @@ struct LoadOptions {
   /// Which weights to read, by the names of weight_specs; the others stay undefined and their bytes are not touched.
   /// Unset: all.
   std::function<bool(const std::string&)> selected;
+  /// Gets the weights_checksum() of the files that were read; null: it is not taken.
+  std::string* checksum = nullptr;
 };
 
 /// Reads model.safetensors, or the shards of its index, into new tensors on `device`. Independent: every rank reads for
@@ -56,5 +58,11 @@ void save_contrast(const std::filesystem::path& folder, const ModelConfig& confi
 /// SHA-256 of the weights file; of several files, that of their `sha256sum` lines in the order of their names. With a second
 /// model, of the checksums of both and the scale.
 std::string weights_checksum(const std::filesystem::path& folder);
+/// The latter, of the two checksums.
+std::string joint_weights_checksum(const std::string& first, const std::string& second, double scale);
+
+/// SHA-256 of what config.json and generation_config.json decide: shape, rotary frequencies, windows, special ids. Their
+/// spelling and fields that nothing heeds do not count.
+std::string config_checksum(const ModelConfig& config);
 
 }  // namespace unpact

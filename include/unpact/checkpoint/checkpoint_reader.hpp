@@ -28,6 +28,8 @@ class CheckpointReader {
   const SafetensorsFile& file_of(const std::string& name) const;
   /// Where the tensor lies: number of the file, first byte. Reading in this order reads the files from front to back.
   std::pair<std::size_t, std::uint64_t> place_of(const std::string& name) const;
+  /// weights_checksum() of the files as they were opened, whatever lies in the folder by now. Reads every byte.
+  std::string checksum() const;
 
  private:
   std::vector<SafetensorsFile> files_;

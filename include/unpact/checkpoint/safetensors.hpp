@@ -50,6 +50,10 @@ class SafetensorsFile {
   /// Gives the pages under a view back: reading them again would read the file again. For views that are read once, so
   /// that a large file does not stay in this process's memory.
   void release(const at::Tensor& view) const;
+  const std::filesystem::path& path() const { return path_; }
+  /// SHA-256 of the whole file as it is mapped: whatever stands under its name by now. Its pages are given back on the way.
+  /// @throws UserError when the file was written to since it was opened: nobody can tell then what was read of it.
+  std::string checksum() const;
 
  private:
   struct Mapping;

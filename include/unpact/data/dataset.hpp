@@ -65,5 +65,7 @@ std::string dataset_checksum(const Dataset& dataset);
 
 /// JSON lines of objects with string fields "question" and "answer".
 std::vector<QuestionAnswer> read_question_lines(const std::filesystem::path& file);
+/// The same from the content of a file. @param file names it in messages.
+std::vector<QuestionAnswer> parse_question_lines(const std::string& content, const std::filesystem::path& file);
 
 }  // namespace unpact

@@ -11,23 +11,36 @@
 
 namespace unpact {
 
+/// SHA-256 of what a model was loaded from: weights_checksum() and config_checksum(), of both models where two answer.
+struct ModelChecksums {
+  std::string weights, config;
+};
+
 struct LanguageModel {
   Transformer transformer;
   std::shared_ptr<const Tokenizer> tokenizer;
   PromptTemplate prompt_template;
   std::filesystem::path folder;
+  ModelChecksums checksums = {};  ///< of the files that were read; empty: not taken
 
   /// The answer that a person reads; ids that the vocabulary has only as padding are left out.
   std::string text_of(const std::vector<TokenId>& generated) const;
 };
 
 /// Loads a Hugging Face folder. Independent: each rank reads for itself.
+/// @param take_checksums of what is read, which takes as long as reading the weights' files once more.
 /// @throws UserError also when the tokenizer knows more tokens than the model, or BOS of both disagrees.
 LanguageModel load_language_model(const std::filesystem::path& folder, const PromptTemplate& prompt_template,
-                                  const c10::Device& device);
+                                  const c10::Device& device, bool take_checksums = false);
+
+/// The same checksums of what lies in the folder now.
+ModelChecksums model_checksums(const std::filesystem::path& folder);
 
 /// What stands against using a tokenizer with a model, a line each: ids that the model cannot embed, another BOS.
 std::vector<std::string> vocabulary_disagreements(const ModelConfig& config, const Tokenizer& tokenizer);
+
+/// Refuses a second model that cannot answer with the first. @param folder of both, for the message.
+void check_second_model(const ModelConfig& first, const ModelConfig& second, const std::filesystem::path& folder);
 
 /// Refuses a tokenizer that disagrees with the model. @throws UserError listing all disagreements.
 void check_vocabulary(const ModelConfig& config, const Tokenizer& tokenizer, const std::string& where);

@@ -28,7 +28,7 @@ struct RunOptions {
   std::uint64_t seed = 0;
   DeviceChoice device = DeviceChoice::automatic;
   std::int64_t threads = 0;  ///< CPU threads a rank; 0: what OMP_NUM_THREADS or the machine gives
-  bool dry_run = false;      ///< say what memory a training needs, and stop
+  bool dry_run = false;      ///< check, say what memory a training needs, and stop
   double time_limit = 0;     ///< minutes after which the program must have ended; 0: none but the batch system's
 };
 
@@ -36,10 +36,11 @@ struct ModelOptions {
   std::string use;  ///< choice file
   std::string name = "model";
   std::string path;                     ///< Hugging Face folder to start from; empty: random weights of `config`
-  std::string config;                   ///< folder or file of a config.json, for random weights
+  std::string config;                   ///< folder of a config.json, for random weights
   std::string tokenizer;                ///< folder of a tokenizer; empty: that of `path`, or one trained on the dataset
   std::int64_t vocabulary_size = 2000;  ///< of a tokenizer that is trained
   bool make_target = false;             ///< fine-tune on the dataset first; what comes out is the target model
+  std::string config_checksum;          ///< config_checksum() that the target must have; empty: any
 };
 
 /// A prompt template as configuration text, with escapes (\n, \s for a space at an end).
@@ -94,8 +95,9 @@ struct AskOptions {
 };
 
 struct EvaluateOptions {
-  std::string unlearned;  ///< folder of the unlearned model to judge
-  std::string checksum;   ///< weights_checksum() that it must have; empty: any
+  std::string unlearned;        ///< folder of the unlearned model to judge
+  std::string checksum;         ///< weights_checksum() that it must have; empty: any
+  std::string config_checksum;  ///< the same of what its config.json decides
 };
 
 struct InspectOptions {

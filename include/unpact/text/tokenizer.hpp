@@ -54,8 +54,10 @@ class Tokenizer {
   virtual std::int64_t vocabulary_size() const = 0;
   virtual std::optional<TokenId> bos_id() const = 0;
   virtual std::optional<TokenId> eos_id() const = 0;
-  virtual std::string kind() const = 0;      ///< e.g. "SentencePiece BPE"
-  virtual std::string checksum() const = 0;  ///< SHA-256 of the vocabulary file
+  virtual std::string kind() const = 0;  ///< e.g. "SentencePiece BPE"
+  /// SHA-256 of the vocabulary's file (SentencePiece), or of it and of the special and added tokens as all files together
+  /// decide them (BPE): equal checksums, equal tokens.
+  virtual std::string checksum() const = 0;
   /// The files that a checkpoint folder needs so that this tokenizer can be loaded from it again.
   virtual std::vector<std::filesystem::path> files() const = 0;
   /// Ids and texts of the special tokens, by id.

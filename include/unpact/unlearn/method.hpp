@@ -21,7 +21,7 @@ struct UnlearnData {
   TokenWeights given_weights = {};  ///< weighting = given
   Sampling retain_sampling = Sampling::epoch;
   std::filesystem::path cache_folder = ".";  ///< cache = disk
-  std::string target_fingerprint = {};       ///< checksum of the target's weights: cache files are then used again
+  std::string target_fingerprint = {};       ///< checksums of the target: cache files are then used again
 };
 
 struct UnlearnResult {

@@ -1,0 +1,207 @@
+#include "unpact/campaign/check_plan.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <map>
+#include <optional>
+
+#include "findings.hpp"
+#include "unpact/campaign/cell.hpp"
+#include "unpact/campaign/resources.hpp"
+#include "unpact/campaign/unlearn_inputs.hpp"
+#include "unpact/checkpoint/checkpoint.hpp"
+#include "unpact/checkpoint/checkpoint_survey.hpp"
+#include "unpact/comm/memory.hpp"
+#include "unpact/core/error.hpp"
+#include "unpact/data/load_dataset.hpp"
+#include "unpact/evaluation/check_questions.hpp"
+#include "unpact/inference/scoring.hpp"
+#include "unpact/train/memory_plan.hpp"
+
+namespace unpact {
+namespace {
+
+constexpr std::size_t kMostFaults = 5;  // of one checkpoint
+
+std::string gibibytes(double bytes) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.3f GiB", bytes / (1 << 30));
+  return text;
+}
+
+/// What a pair's cells share, as far as it could be opened.
+struct Opened {
+  std::optional<Dataset> dataset;
+  std::optional<ModelConfig> config;
+  std::shared_ptr<const Tokenizer> tokenizer;  ///< null also where one is trained first
+};
+
+void check_weights(const std::filesystem::path& folder, const ModelConfig& config) {
+  auto faults = survey_weights(folder, &config, /*read_values=*/false).problems;
+  if (const auto count = faults.size(); count > kMostFaults) {
+    faults.resize(kMostFaults);
+    faults.push_back(concat("and ", count - kMostFaults, " more"));
+  }
+  UNPACT_VALIDATE(faults.empty(), concat("the weights in ", folder.string(), " cannot be used"), join(faults, "; "),
+                  "fetch the checkpoint again");
+}
+
+/// Refuses examples that a table of positions does not reach; rotary positions go on for ever.
+std::int64_t longest_of(const std::vector<Example>& examples, const ModelConfig& config) {
+  std::size_t longest = 1;
+  for (const auto& example : examples) longest = std::max(longest, example.ids.size());
+  UNPACT_VALIDATE(
+      config.block.positions != PositionKind::learned || longest <= static_cast<std::size_t>(config.max_positions),
+      concat("an example of ", longest, " tokens does not fit the model"),
+      concat("its context holds ", config.max_positions), "choose a smaller chunk_length, or shorter examples");
+  return static_cast<std::int64_t>(longest);
+}
+
+/// Equal text, equal examples.
+std::string data_key(const Configuration& c) {
+  const auto& u = c.unlearn;
+  return concat(name_of_value(u.form), " ", name_of_value(u.loss_on), " ", name_of_value(u.chunk_rule), " ", u.chunk_length,
+                " ", u.wrap_last_chunk, " ", path_of_needed_file(c.method), " ", c.method.file_checksum);
+}
+
+class PlanCheck {
+ public:
+  PlanCheck(const Session& session, int ranks_per_cell)
+      : session_(session), ranks_per_cell_(ranks_per_cell),
+        sharing_(session.device().is_cpu() ? session.world().split_by_node().size() : 1) {}
+
+  void look_at(Pair& pair) {
+    const auto& c = pair.configuration;
+    const auto where = concat("model ", c.model.name, " x dataset ", c.dataset.name);
+    Opened opened;
+    findings_.note(where, [&] {
+      opened.dataset = load_dataset(c.dataset);
+      check_questions(c.judge, *opened.dataset, static_cast<std::size_t>(c.dataset.limit));
+    });
+    findings_.note(where, [&] { open_model(c.model, opened); });
+    if (opened.dataset && opened.config && opened.tokenizer) {
+      findings_.note(where, [&] { check_asking(c, opened); });
+      if (makes_target(c.model)) findings_.note(where, [&] { check_finetuning(c, opened); });
+    }
+    std::map<std::string, std::int64_t> longest;
+    for (const auto& cell : pair.cells) look_at_cell(cell, where, opened, longest);
+    pin(opened, pair);
+    summary_.pairs += 1;
+    summary_.cells += pair.cells.size();
+  }
+
+  const Findings& findings() const { return findings_; }
+  const PlanSummary& summary() const { return summary_; }
+
+ private:
+  /// What is loaded later must be what was looked at here.
+  static void pin(const Opened& opened, Pair& pair) {
+    auto& c = pair.configuration;
+    if (opened.dataset) c.dataset.checksum = dataset_checksum(*opened.dataset);
+    if (opened.config && !makes_target(c.model) && c.model.config_checksum.empty())
+      c.model.config_checksum = config_checksum(*opened.config);
+  }
+
+  static bool makes_target(const ModelOptions& model) { return model.make_target || model.path.empty(); }
+
+  static void open_model(const ModelOptions& model, Opened& opened) {
+    if (!model.path.empty()) {
+      require_one_model(model.path);
+      opened.config = read_model_config(model.path);
+      opened.tokenizer = load_tokenizer(model.path);
+      check_vocabulary(*opened.config, *opened.tokenizer, model.path);
+      check_weights(model.path, *opened.config);
+      return;
+    }
+    if (!model.tokenizer.empty()) opened.tokenizer = load_tokenizer(model.tokenizer);
+    opened.config = starting_config(model, opened.tokenizer.get());
+  }
+
+  static void check_asking(const Configuration& c, const Opened& opened) {
+    const auto questions =
+        ask_questions(*opened.dataset, *opened.tokenizer, c.prompt.resolve(), static_cast<std::size_t>(c.prompt.examples),
+                      static_cast<std::size_t>(c.dataset.limit));
+    check_questions(c.judge, *opened.config, questions);
+    make_attribution_method(c.attribution.method, c.attribution.settings, c.run.seed, *opened.tokenizer);
+    const bool writes = !judge_row(c.judge).wants_letters;
+    const auto own = writes ? static_cast<std::size_t>(c.generation.max_new_tokens) : std::size_t{1};
+    for (std::size_t q = 0; q < questions.size(); ++q) {
+      const auto& ids = questions[q].prompt.ids;
+      const auto needed = ids.size() + std::max(own, questions[q].gold_answer.size());
+      UNPACT_VALIDATE(needed <= static_cast<std::size_t>(opened.config->max_positions),
+                      concat(name_of_question(questions, q), " does not fit the model"),
+                      concat("prompt and answer take ", needed, " tokens, its context holds ", opened.config->max_positions),
+                      "lower generation.max_new_tokens or prompt.examples, or leave the question out");
+      check_sequence(*opened.config, ids, 0);
+    }
+  }
+
+  static void check_finetuning(const Configuration& c, const Opened& opened) {
+    longest_of(
+        finetune_examples(c.finetune, *opened.dataset, *opened.tokenizer, c.prompt.resolve(), c.probe.resolve_phrasings()),
+        *opened.config);
+  }
+
+  void look_at_cell(const Configuration& c, const std::string& pair, const Opened& opened,
+                    std::map<std::string, std::int64_t>& longest) {
+    const auto where = concat(pair, ", cell ", cell_id(c), " (method ", name_of(c.method), ")");
+    std::function<bool(const std::string&)> trained;
+    const bool fits =
+        opened.config && findings_.note(where, [&] { trained = weights_trained_by(c.method, *opened.config); });
+    std::int64_t tokens = 0;
+    if (opened.dataset) findings_.note(where, [&] { tokens = check_data(c, opened, longest); });
+    if (fits) findings_.note(where, [&] { check_memory(c, *opened.config, trained, std::max<std::int64_t>(tokens, 1)); });
+  }
+
+  /// @return tokens of the longest example; 0: no tokenizer is there to tell.
+  static std::int64_t check_data(const Configuration& c, const Opened& opened,
+                                 std::map<std::string, std::int64_t>& longest) {
+    check_sets(c.unlearn, *opened.dataset);
+    if (!opened.tokenizer || !opened.config) return 0;
+    const auto key = data_key(c);
+    if (const auto known = longest.find(key); known != longest.end()) return known->second;
+    const auto data = unlearn_data(c, *opened.dataset, *opened.tokenizer, c.prompt.resolve());
+    const auto tokens = std::max(longest_of(*data.forget, *opened.config), longest_of(*data.retain, *opened.config));
+    longest[key] = tokens;
+    return tokens;
+  }
+
+  void check_memory(const Configuration& c, const ModelConfig& config,
+                    const std::function<bool(const std::string&)>& trained, std::int64_t longest) {
+    auto options = c.unlearn_training();
+    options.device = session_.device();
+    const auto needed = plan_memory(config, trained, ranks_per_cell_, options, longest).total();
+    if (needed > summary_.most_bytes) {
+      summary_.most_bytes = needed;
+      summary_.neediest = cell_id(c);
+    }
+    const auto free = static_cast<double>(available_memory(session_.device()));
+    UNPACT_VALIDATE(needed * sharing_ <= free, "this training does not fit into the memory",
+                    concat("a rank needs ", gibibytes(needed), ", and ", gibibytes(free / sharing_), " are free for it"),
+                    "use more ranks_per_cell or nodes, train.recompute = true, train.dtype = bf16, a smaller micro_batch or "
+                    "shorter examples");
+  }
+
+  const Session& session_;
+  int ranks_per_cell_, sharing_;  ///< ranks that one device's memory is shared by
+  Findings findings_;
+  PlanSummary summary_;
+};
+
+}  // namespace
+
+std::string PlanSummary::text() const {
+  const auto memory = most_bytes > 0 ? concat("; a rank needs up to ", gibibytes(most_bytes), " (", neediest, ")") : "";
+  return concat("The plan holds: ", pairs, " pair(s) of a model and a dataset, ", cells, " cell(s)", memory);
+}
+
+PlanSummary check_plan(const Session& session, int ranks_per_cell, std::vector<Pair>& plan) {
+  PlanCheck check(session, ranks_per_cell);
+  for (auto& pair : plan) check.look_at(pair);
+  check.findings().refuse(session.world(), "the campaign's plan");
+  for (auto& pair : plan)
+    for (auto& cell : pair.cells) pin_method_file(session.world(), cell);
+  return check.summary();
+}
+
+}  // namespace unpact

@@ -1,0 +1,81 @@
+/// The checksums of a model: of its weights' files, and of what its configuration files decide.
+#include "checksum_of_files.hpp"
+#include "unpact/checkpoint/checkpoint.hpp"
+#include "unpact/checkpoint/checkpoint_reader.hpp"
+#include "unpact/core/checksum.hpp"
+#include "unpact/core/error.hpp"
+#include "unpact/core/json.hpp"
+
+namespace unpact {
+namespace fs = std::filesystem;
+namespace {
+
+std::string checksum_of_one(const fs::path& folder) {
+  std::vector<FileChecksum> files;
+  for (const auto& file : weight_files(folder)) files.push_back({file.filename().string(), sha256_of_file(file)});
+  return checksum_of_files(files);
+}
+
+template <class Enumeration>
+int number(Enumeration value) {
+  return static_cast<int>(value);
+}
+
+// A field that is added to these structs does not compile until it is taken in here.
+Json values_of(const BlockDescription& block) {
+  const auto& [norm, mlp, activation, positions, qkv_bias, output_bias, mlp_bias, query_key_norm, small_init] = block;
+  return {number(norm), number(mlp), number(activation), number(positions), qkv_bias,
+          output_bias,  mlp_bias,    query_key_norm,     small_init};
+}
+
+Json values_of(const RopeScaling& rope) {
+  const auto& [type, factor, low, high, original_positions] = rope;
+  return {type, factor, low, high, original_positions};
+}
+
+}  // namespace
+
+std::string checksum_of_files(const std::vector<FileChecksum>& files) {
+  if (files.size() == 1) return files.front().sha256;
+  std::string lines;
+  for (const auto& file : files) lines += concat(file.sha256, "  ", file.name, "\n");
+  return sha256_of_bytes(lines);
+}
+
+std::string weights_checksum(const fs::path& folder) {
+  const auto first = checksum_of_one(folder);
+  const auto scale = contrast_scale_of(folder);
+  return scale ? joint_weights_checksum(first, checksum_of_one(folder / kReinforcedFolder), *scale) : first;
+}
+
+std::string joint_weights_checksum(const std::string& first, const std::string& second, double scale) {
+  return sha256_of_bytes(concat(first, " ", second, " ", scale));
+}
+
+std::string config_checksum(const ModelConfig& config) {
+  const auto& [architecture, vocabulary_size, hidden_size, intermediate_size, layers, heads, key_value_heads, head_dim,
+               max_positions, norm_epsilon, rope_theta, initializer_range, tied_embeddings, bos_id, eos_ids, block,
+               rope_scaling, windows, original, original_generation] = config;
+  static_cast<void>(original), static_cast<void>(original_generation);  // what decides anything is in the other fields
+  const Json values = {architecture,
+                       vocabulary_size,
+                       hidden_size,
+                       intermediate_size,
+                       layers,
+                       heads,
+                       key_value_heads,
+                       head_dim,
+                       max_positions,
+                       norm_epsilon,
+                       rope_theta,
+                       initializer_range,
+                       tied_embeddings,
+                       bos_id,
+                       Json(eos_ids),
+                       values_of(block),
+                       values_of(rope_scaling),
+                       Json(windows)};
+  return sha256_of_bytes(values.dump());
+}
+
+}  // namespace unpact
