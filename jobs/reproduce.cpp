@@ -5,6 +5,7 @@
 #include "unpact/campaign/plan.hpp"
 #include "unpact/campaign/resources.hpp"
 #include "unpact/campaign/summary_table.hpp"
+#include "unpact/comm/fail_together.hpp"
 #include "unpact/comm/work_queue.hpp"
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/clock.hpp"
@@ -14,6 +15,7 @@
 #include "unpact/core/stop.hpp"
 #include "unpact/store/cell_file.hpp"
 #include "unpact/store/collect.hpp"
+#include "unpact/store/results_folder.hpp"
 
 namespace unpact {
 namespace fs = std::filesystem;
@@ -29,25 +31,42 @@ class Campaign {
     for (const auto& pair : plan_)
       if (!pair.configuration.model.path.empty()) require_one_model(pair.configuration.model.path);
     session_.open_output(configuration_.run.output);
+    try_results_folder(world, folder_);
   }
 
   ExitCode run() {
     const Stopwatch clock;
     log::info(concat("unpact campaign in ", folder_.string(), ": ", session_.world().size(), " rank(s), ",
                      configuration_.campaign.ranks_per_cell, " a cell, on ", session_.devices().front()));
-    if (session_.is_root()) write_file_atomically(folder_ / "campaign.ini", configuration_text_);
+    if (session_.is_root()) write_file_atomically(folder_ / kCampaignText, configuration_text_);
     for (const auto& pair : plan_)
-      if (session_.world().max(stopped_) == 0) run_pair(pair);
-    finish(clock.seconds());
+      if (session_.world().max(stopped_) == 0) run_or_stop(pair);
+    try {
+      finish(clock.seconds());
+    } catch (const StoppedAtCheckpoint& stopped) {
+      log::warn(stopped.what());
+      stopped_ = 1;
+    }
     if (session_.world().max(stopped_) > 0) {
       log::info("Stopped before the end of the campaign: start the same command again");
       return ExitCode::requeue;
     }
     const auto failed = session_.world().sum(failed_);
+    refuse_loss(failed);
     return failed > 0 ? ExitCode::failure : ExitCode::done;
   }
 
  private:
+  /// Before its cells a pair is stopped on all ranks together.
+  void run_or_stop(const Pair& pair) {
+    try {
+      run_pair(pair);
+    } catch (const StoppedAtCheckpoint& stopped) {
+      if (session_.is_root()) log::warn(stopped.what());
+      stopped_ = 1;
+    }
+  }
+
   /// All cells of one model and dataset: the baseline by everybody, then the cells by groups.
   void run_pair(const Pair& pair) {
     for (const auto& cell : pair.cells)
@@ -55,7 +74,7 @@ class Campaign {
                           static_cast<std::int64_t>(cell.run.seed), cell_file(folder_, cell_id(cell))});
     const auto baseline = prepare_baseline(session_, pair.configuration, folder_);
     SharedWorkQueue queue(session_.world(), static_cast<std::int64_t>(pair.cells.size()));
-    while (!wants_to_stop()) {
+    while (!wants_to_stop(0)) {
       const auto next = queue.next(group_);
       if (!next) break;
       run_one(baseline, pair.cells[static_cast<std::size_t>(*next)]);
@@ -64,10 +83,9 @@ class Campaign {
     session_.world().barrier();
   }
 
-  /// Asked between cells; inside of one, the training looks for itself.
-  bool wants_to_stop() {
-    constexpr double kReserve = 60;  // seconds: less is not worth beginning a cell
-    stopped_ = std::max(stopped_, group_.max(std::int64_t{stop_wanted(kReserve) ? 1 : 0}));
+  /// Asked between cells; inside of one, trainings and pages look for themselves.
+  bool wants_to_stop(double reserve_seconds) {
+    stopped_ = std::max(stopped_, group_.max(std::int64_t{stop_wanted(reserve_seconds) ? 1 : 0}));
     return stopped_ > 0;
   }
 
@@ -78,6 +96,8 @@ class Campaign {
       log::info(concat("Cell ", id, " is finished already"));
       return;
     }
+    constexpr double kReserve = 60;  // seconds: less is not worth beginning a cell
+    if (wants_to_stop(kReserve)) return;
     log::info(concat("Cell ", id));
     const Stopwatch clock;
     try {
@@ -95,10 +115,17 @@ class Campaign {
 
   void finish(double seconds) {
     if (!session_.is_root()) return;
-    const auto summary = collect_campaign(folder_, planned_);
+    const auto summary = collect_campaign(folder_, planned_, [this] {
+      if (stopped_ == 0) leave_where_stop_is_wanted("collecting the cells");
+    });
     std::vector<CellRecord> records;
-    for (const auto& cell : planned_)
-      if (fs::exists(cell.file)) records.push_back(read_cell_file(cell.file));
+    for (const auto& cell : planned_) {
+      try {
+        records.push_back(read_cell_file(cell.file));
+      } catch (const Error&) {
+        lost_.push_back(cell.id);  // missing or broken: the summary counts it
+      }
+    }
     log::info(concat("\n", summary_table(records)));
     log::info(concat(summary.finished, " cell(s) finished, ", summary.missing, " missing, ", summary.broken, " broken, in ",
                      format_duration(seconds)));
@@ -106,6 +133,20 @@ class Campaign {
                      folder_.string(), "  (writes ", (folder_ / "report.html").string(), ")"));
   }
 
+  /// More cells without a file than have failed: somebody took them away. Called by all ranks.
+  void refuse_loss(std::int64_t failed) const {
+    const auto on_root = [&] {
+      if (!session_.is_root() || static_cast<std::int64_t>(lost_.size()) <= failed) return;
+      throw RuntimeFailure(concat("cells that were done are lost: ", join(lost_, ", ")),
+                           fs::exists(folder_ / kCampaignText)
+                               ? concat("their files in ", (folder_ / "cells").string(), " are gone or damaged")
+                               : concat(folder_.string(), " was removed while the campaign ran, with all that it held"),
+                           "start the same command again: it makes what is missing");
+    };
+    fail_together(session_.world(), on_root, Telling::error_alone);
+  }
+
+  static constexpr const char* kCampaignText = "campaign.ini";
   Configuration configuration_;
   std::string configuration_text_;
   std::vector<Pair> plan_;
@@ -113,6 +154,7 @@ class Campaign {
   Session session_;
   fs::path folder_;
   std::vector<PlannedCell> planned_;
+  std::vector<std::string> lost_;  // ids of cells without a readable file; on the root
   std::int64_t failed_ = 0, stopped_ = 0;
 };
 

@@ -7,6 +7,7 @@
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/checksum.hpp"
 #include "unpact/core/error.hpp"
+#include "unpact/core/file_reader.hpp"
 #include "unpact/store/cell_file.hpp"
 #include "reader.hpp"
 #include "schema.hpp"
@@ -37,8 +38,9 @@ std::string reason_of(const std::exception& error) {
 
 /// Looks at a cell's file; a finished one adds its metrics.
 CellStatus examine(const PlannedCell& cell, const fs::path& folder, std::vector<CellMetrics>& metrics) {
-  CellStatus status{cell, fs::absolute(cell.file).lexically_proximate(fs::absolute(folder)).generic_string(),
-                    CellState::missing, "", ""};
+  CellStatus status{
+      cell, fs::absolute(cell.file).lexically_proximate(fs::absolute(folder)).generic_string(), CellState::missing, "", "",
+      false};
   std::error_code code;
   if (!fs::exists(cell.file, code)) {
     status.reason = code ? code.message() : "there is no such file";
@@ -52,10 +54,20 @@ CellStatus examine(const PlannedCell& cell, const fs::path& folder, std::vector<
                     "delete it and run the cell again");
     metrics.push_back(metrics_of(record));
     status.state = CellState::finished;
+  } catch (const UnreadableFile& error) {
+    status.is_unreadable = true;
+    status.reason = reason_of(error);
   } catch (const std::exception& error) {
     status.reason = reason_of(error);
   }
   return status;
+}
+
+void write_campaign(const fs::path& path, const std::vector<CellStatus>& states, const std::vector<CellMetrics>& metrics) {
+  AtomicFile file(path);
+  write_campaign_content(file.temporary_path(), states, metrics);
+  append_seal(file.temporary_path());
+  file.commit();
 }
 
 /// Fills in what the file says about itself; a broken file keeps its name as id.
@@ -80,23 +92,27 @@ PlannedCell describe(const fs::path& path, const fs::path& cells) {
 
 }  // namespace
 
-CollectSummary collect_campaign(const fs::path& folder, const std::vector<PlannedCell>& cells) {
+CollectSummary collect_campaign(const fs::path& folder, const std::vector<PlannedCell>& cells,
+                                const std::function<void()>& before_each) {
   require_usable_ids(cells);
   std::vector<PlannedCell> sorted = cells;
   std::sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
   std::vector<CellStatus> states;
   std::vector<CellMetrics> metrics;
-  for (const auto& cell : sorted) states.push_back(examine(cell, folder, metrics));
-  AtomicFile file(folder / "campaign.h5");
-  write_campaign_content(file.temporary_path(), states, metrics);
-  append_seal(file.temporary_path());
-  file.commit();
+  for (const auto& cell : sorted) {
+    before_each();
+    states.push_back(examine(cell, folder, metrics));
+  }
   CollectSummary summary;
   for (const auto& status : states) {
     summary.finished += status.state == CellState::finished;
     summary.missing += status.state == CellState::missing;
     summary.broken += status.state == CellState::broken;
+    summary.unreadable += status.is_unreadable;
+    if (status.state == CellState::broken) summary.broken_reasons.push_back(concat(status.cell.id, ": ", status.reason));
   }
+  summary.written = summary.finished > 0 || (summary.broken == 0 && !fs::exists(folder / kCampaignFile));
+  if (summary.written) write_campaign(folder / kCampaignFile, states, metrics);
   return summary;
 }
 

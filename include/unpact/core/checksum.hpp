@@ -1,5 +1,6 @@
 #pragma once
 /// SHA-256 by OpenSSL, as lower-case hex, comparable with `sha256sum`.
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -7,7 +8,9 @@
 namespace unpact {
 
 std::string sha256_of_bytes(std::string_view bytes);
-/// @throws UserError when the file cannot be read.
+/// @throws as FileReader.
 std::string sha256_of_file(const std::filesystem::path& path);
+/// That of a file's first bytes.
+std::string sha256_of_start(const std::filesystem::path& path, std::uintmax_t bytes);
 
 }  // namespace unpact
