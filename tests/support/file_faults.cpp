@@ -1,8 +1,8 @@
 #undef _FORTIFY_SOURCE  // its inline functions would stand in the way of those defined here
 /// A file system without locks, or one whose files cannot be read now, for tests of the whole program: preloaded
-/// (LD_PRELOAD), it stands before the C library's calls that lock, open to read, and read. Files below a folder are concerned:
+/// (LD_PRELOAD), it stands before the calls of the C library that lock, open to read, and read. Files below a folder fail:
 ///
-///     UNPACT_FILE_FAULT   lock: flock(), lockf() and the locks of fcntl() fail; open: opening to read does; read: reading does
+///     UNPACT_FILE_FAULT   lock: flock(), lockf() and the locks of fcntl(); open: opening to read; read: reading
 ///     UNPACT_FILE_ERROR   errno that they fail with       UNPACT_FILE_FOLDER  the folder
 ///     UNPACT_FILE_NAME    open and read: the end of the names of those files; empty: all
 #include <dlfcn.h>
