@@ -1,22 +1,42 @@
 #include <filesystem>
 
 #include "jobs/job_table.hpp"
+#include "unpact/comm/fail_together.hpp"
 #include "unpact/core/log.hpp"
+#include "unpact/core/stop.hpp"
 #include "unpact/store/collect.hpp"
 
 namespace unpact {
 namespace fs = std::filesystem;
+namespace {
+
+/// @return how many cells may be intact but could not be read.
+std::size_t collect(const fs::path& folder) {
+  UNPACT_VALIDATE(fs::is_directory(folder / "cells"), concat("no campaign in ", folder.string()), "it has no folder 'cells'",
+                  "give the campaign's folder with --output DIR");
+  const auto plan = read_plan(folder);
+  const auto cells = plan ? *plan : find_cells(folder);
+  const auto master = (folder / kCampaignFile).string();
+  UNPACT_VALIDATE(!cells.empty(), concat("there is nothing to collect in ", folder.string()), "it has no finished cell",
+                  "run the campaign");
+  const auto summary = collect_campaign(folder, cells, [] { leave_where_stop_is_wanted("collecting the cells"); });
+  if (!summary.written)
+    throw RuntimeFailure(concat("none of the ", cells.size(), " cell(s) in ", folder.string(), " can be read"),
+                         summary.broken_reasons.front(), concat(master, " is left as it was; mend the cause and try again"));
+  for (const auto& reason : summary.broken_reasons) log::warn(reason);
+  log::info(concat(master, ": ", summary.describe()));
+  return summary.unreadable;
+}
+
+}  // namespace
 
 ExitCode run_collect(const Communicator& world, const CommandLine&, const Configuration& c) {
-  if (world.is_root()) {
-    UNPACT_VALIDATE(fs::is_directory(fs::path(c.run.output) / "cells"), concat("no campaign in ", c.run.output),
-                    "it has no folder 'cells'", "give the campaign's folder with --output DIR");
-    const auto plan = read_plan(c.run.output);
-    const auto summary = collect_campaign(c.run.output, plan ? *plan : find_cells(c.run.output));
-    log::info(concat((fs::path(c.run.output) / "campaign.h5").string(), ": ", summary.describe()));
-  }
-  world.barrier();
-  return ExitCode::done;
+  std::int64_t unreadable = 0;
+  const auto on_root = [&] {
+    if (world.is_root()) unreadable = static_cast<std::int64_t>(collect(c.run.output));
+  };
+  fail_together(world, on_root, Telling::error_alone);
+  return world.max(unreadable) > 0 ? ExitCode::failure : ExitCode::done;
 }
 
 }  // namespace unpact

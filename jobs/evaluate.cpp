@@ -10,9 +10,11 @@
 #include "unpact/comm/fail_together.hpp"
 #include "unpact/core/clock.hpp"
 #include "unpact/core/log.hpp"
+#include "unpact/core/stop.hpp"
 #include "unpact/store/cell_file.hpp"
 #include "unpact/store/cell_places.hpp"
 #include "unpact/store/collect.hpp"
+#include "unpact/store/results_folder.hpp"
 
 namespace unpact {
 namespace fs = std::filesystem;
@@ -45,7 +47,7 @@ std::optional<Claim> claim_cell(Claims& claims, const std::string& id) {
 }
 
 void collect(const CellRecord& record, const fs::path& folder) {
-  collect_campaign(folder, find_cells(folder));
+  collect_campaign(folder, find_cells(folder), [] { leave_where_stop_is_wanted("collecting the cells"); });
   log::info(concat("\n", summary_table({record})));
   log::info(concat("Results: ", (folder / "campaign.h5").string()));
 }
@@ -59,6 +61,7 @@ ExitCode run_evaluate(const Communicator& world, const CommandLine&, const Confi
                   "add --unlearned DIR");
   const Session session(world, c.run);
   session.open_output(c.run.output);
+  try_results_folder(world, c.run.output);
   const auto unlearned = load_alike(session, c, c.evaluate.unlearned);
   describe_unlearned(c, unlearned.checksums);
   if (session.is_root()) name_apart(c);
@@ -74,9 +77,8 @@ ExitCode run_evaluate(const Communicator& world, const CommandLine&, const Confi
   auto record = compare_with_baseline(session, world, baseline, unlearned, c, pages);
   record.provenance.ended = utc_now();
   file_cell(world, c.run.output, record);
-  pages.remove();
-  if (session.is_root()) collect(record, c.run.output);
-  world.barrier();
+  fail_together(world, [&] { if (session.is_root()) collect(record, c.run.output); }, Telling::error_alone);
+  pages.remove();  // last: a job that was stopped before does not compute them again
   return ExitCode::done;
 }
 

@@ -32,6 +32,22 @@ int report_together(const unpact::Communicator& world, const std::exception& err
   unpact::MpiSession::abort_all(static_cast<int>(unpact::in_plain_words(error).code));
 }
 
+/// All ranks stopped together. Where a time limit ended the run before anything was finished that the next start could build
+/// on, that one would come no further: it must not be asked for.
+int end_of_stop(const unpact::Communicator& world, const std::string& message) {
+  const bool goes_on = unpact::stop_signal_came() || unpact::made_progress();
+  if (world.max(std::int64_t{goes_on ? 1 : 0}) > 0) {
+    if (world.is_root() && !message.empty()) unpact::log::error(message);
+    return static_cast<int>(ExitCode::requeue);
+  }
+  if (world.is_root())
+    unpact::log::error(
+        "the time was over before anything was finished that the next start could build on\n"
+        "  reason: the next step, page or cell takes longer than run.time_limit or the batch system's job leaves\n"
+        "  hint:   give more time; attribution.save_every makes pages smaller, train.checkpoint_every saves more often");
+  return static_cast<int>(ExitCode::failure);
+}
+
 int run_job(const unpact::Communicator& world, const unpact::CommandLine& line, const unpact::Job& job) {
   unpact::Configuration configuration;
   try {
@@ -44,10 +60,13 @@ int run_job(const unpact::Communicator& world, const unpact::CommandLine& line, 
     return report_together(world, error);
   }
   try {
-    unpact::set_time_limit(60 * configuration.run.time_limit);
-    return static_cast<int>(job.run(world, line, configuration));
+    unpact::heed_stop_signal(configuration.run.stop_signal);
+    const auto ignored = unpact::set_time_limit(60 * configuration.run.time_limit);
+    if (world.is_root() && !ignored.empty()) unpact::log::warn(ignored);
+    const auto code = job.run(world, line, configuration);
+    return code == ExitCode::requeue ? end_of_stop(world, "") : static_cast<int>(code);
   } catch (const unpact::StoppedAtCheckpoint& stopped) {
-    return report_together(world, stopped);  // all ranks stop together
+    return end_of_stop(world, stopped.what());
   } catch (const std::exception& error) {
     if (world.size() == 1) return report_together(world, error);
     end_everywhere(world, error);

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <set>
 
 #include "jobs/job_table.hpp"
@@ -19,6 +20,7 @@
 #include "unpact/core/stop.hpp"
 #include "unpact/store/cell_file.hpp"
 #include "unpact/store/collect.hpp"
+#include "unpact/store/results_folder.hpp"
 #include "unpact/train/training_checkpoint.hpp"
 
 namespace unpact {
@@ -35,6 +37,7 @@ class Campaign {
     summary_ = check_plan(session_, group_.size(), plan_);
     if (configuration_.run.dry_run) return;
     session_.open_output(configuration_.run.output);
+    try_results_folder(world, folder_);
     claims_.emplace(claims_of_job(world, folder_, configuration_.campaign));
     for (const auto& pair : plan_)
       for (const auto& cell : pair.cells)
@@ -51,7 +54,7 @@ class Campaign {
     const Stopwatch clock;
     log::info(concat("unpact campaign in ", folder_.string(), ": ", session_.world().size(), " rank(s), ",
                      configuration_.campaign.ranks_per_cell, " a cell, on ", session_.devices().front()));
-    if (session_.is_root()) write_file_atomically(folder_ / "campaign.ini", configuration_text_);
+    if (session_.is_root()) write_file_atomically(folder_ / kCampaignText, configuration_text_);
     std::size_t first = 0;
     for (const auto& pair : plan_) {
       if (session_.world().max(std::int64_t{stopped_}) > 0) break;
@@ -101,7 +104,7 @@ class Campaign {
 
   void run_cells(const Baseline& baseline, const std::vector<Configuration>& cells) {
     CellRunner runner(session_, group_, &*claims_, folder_, configuration_.campaign.retry_failed,
-                      [this] { return wants_to_stop(); });
+                      [this](double reserve) { return wants_to_stop(reserve); });
     runner.run(baseline, cells);
     stopped_ = stopped_ || runner.stopped();
     if (stopped_) leave_off_.raise();  // the other groups finish the cell at hand
@@ -109,32 +112,59 @@ class Campaign {
     session_.world().barrier();
   }
 
-  /// Asked between cells; inside of one, the work looks for itself.
-  bool wants_to_stop() {
-    constexpr double kReserve = 60;  // seconds: less is not worth beginning a cell
-    const bool own = stop_wanted(kReserve) || leave_off_.is_raised();
+  /// Asked between cells; inside of one, trainings and pages look for themselves.
+  bool wants_to_stop(double reserve_seconds) {
+    const bool own = stop_wanted(reserve_seconds) || leave_off_.is_raised();
     stopped_ = stopped_ || group_.max(std::int64_t{own}) > 0;
     return stopped_;
   }
 
   /// Collects and says how it ended; the same on every rank.
   ExitCode finish(double seconds) {
-    const bool stopped = session_.world().max(std::int64_t{stopped_}) > 0;
     const auto held = held_by_others();
+    stopped_ = session_.world().max(std::int64_t{stopped_}) > 0;
     auto code = ExitCode::done;
-    const auto collect = [&] {
-      if (!session_.is_root()) return;
-      write_plan(folder_, planned_);
-      const auto summary = collect_campaign(folder_, planned_);
-      say_results(summary, seconds);
-      if (summary.failed + summary.broken > 0 || summary.missing > held.size()) code = ExitCode::failure;
-    };
-    fail_together(session_.world(), collect, Telling::error_alone);
+    fail_together(
+        session_.world(), [&] { if (session_.is_root()) code = collect(held, seconds); }, Telling::error_alone);
     session_.world().broadcast_bytes(&code, sizeof code, 0);
-    if (!held.empty()) log::info(concat(held.size(), " cell(s) are left to other jobs in this folder: the last of them collects"));
-    if (!stopped) return code;
-    log::info("Stopped before the end of the campaign: start the same command again");
-    return ExitCode::requeue;
+    if (code == ExitCode::requeue) log::info("Stopped before the end of the campaign: start the same command again");
+    return code;
+  }
+
+  /// On the root. @param held cells that other jobs work on.
+  ExitCode collect(const std::set<std::string>& held, double seconds) {
+    CollectSummary summary;
+    try {
+      write_plan(folder_, planned_);
+      summary = collect_campaign(folder_, planned_, [this] {
+        if (!stopped_) leave_where_stop_is_wanted("collecting the cells");
+      });
+    } catch (const StoppedAtCheckpoint& stopped) {
+      log::warn(stopped.what());
+      return ExitCode::requeue;
+    }
+    say_results(summary, held.size(), seconds);
+    if (stopped_) return ExitCode::requeue;
+    refuse_loss(summary, held);
+    return summary.failed + summary.broken > 0 || has_lost_pair() ? ExitCode::failure : ExitCode::done;
+  }
+
+  bool has_lost_pair() const {
+    return std::any_of(planned_.begin(), planned_.end(), [](const PlannedCell& cell) { return !cell.note.empty(); });
+  }
+
+  /// Nothing is left to do: then a cell that is not there was there before. @throws RuntimeFailure naming them.
+  void refuse_loss(const CollectSummary& summary, const std::set<std::string>& held) const {
+    std::vector<std::string> lost;
+    for (const auto& cell : planned_)
+      if (std::ranges::count(summary.missing_ids, cell.id) > 0 && cell.note.empty() && held.count(cell.id) == 0)
+        lost.push_back(cell.id);
+    if (lost.empty()) return;
+    throw RuntimeFailure(concat("cells that were done are lost: ", join(lost, ", ")),
+                         fs::exists(folder_ / kCampaignText)
+                             ? concat("their files in ", (folder_ / "cells").string(), " are gone or damaged")
+                             : concat(folder_.string(), " was removed while the campaign ran, with all that it held"),
+                         "start the same command again: it makes what is missing");
   }
 
   /// The cells that no group of this job has, because other jobs do; the same on every rank.
@@ -145,15 +175,18 @@ class Campaign {
     return all;
   }
 
-  void say_results(const CollectSummary& summary, double seconds) const {
+  void say_results(const CollectSummary& summary, std::size_t held, double seconds) const {
     std::vector<CellRecord> records;
     for (const auto& file : summary.finished_files) records.push_back(read_cell_file(file));
     log::info(concat("\n", summary_table(records)));
+    for (const auto& reason : summary.broken_reasons) log::warn(reason);
     log::info(concat(summary.describe(), ", in ", format_duration(seconds)));
+    if (held > 0) log::info(concat(held, " cell(s) are left to other jobs in this folder: the last of them collects"));
     log::info(concat("Results: ", (folder_ / "campaign.h5").string(), "\nReport:  python -m unpact_results report ",
                      folder_.string(), "  (writes ", (folder_ / "report.html").string(), ")"));
   }
 
+  static constexpr const char* kCampaignText = "campaign.ini";
   Configuration configuration_;
   std::string configuration_text_;
   std::vector<Pair> plan_;

@@ -10,6 +10,7 @@
 #include "unpact/comm/share_work.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/core/log.hpp"
+#include "unpact/core/stop.hpp"
 #include "unpact/evaluation/questions.hpp"
 #include "unpact/inference/scoring.hpp"
 
@@ -187,9 +188,10 @@ std::string readable(const Asked& asked, const Prompt& prompt, const std::vector
 struct Printed {
   bool is_answer = false;
   std::string text;
+  bool was_asked = true;  ///< false: a stop came before
   template <class Self>
   static auto fields(Self& self) {
-    return std::tie(self.is_answer, self.text);
+    return std::tie(self.is_answer, self.text, self.was_asked);
   }
 };
 
@@ -239,6 +241,23 @@ std::vector<LanguageModel> models_to_ask(const Session& session, const Configura
   return models;
 }
 
+/// Prints what was asked before a stop, in the order of the input. @return how many lines could not be answered.
+std::size_t print(const Communicator& world, const std::vector<Printed>& lines, std::size_t first, std::size_t all) {
+  const auto end = std::find_if(lines.begin(), lines.end(), [](const Printed& printed) { return !printed.was_asked; });
+  if (world.is_root()) {
+    for (auto printed = lines.begin(); printed != end; ++printed) std::cout << printed->text;
+    if (!std::cout.flush())
+      throw RuntimeFailure("the answers cannot be written", "standard output is full or its reader has gone",
+                           "send it elsewhere");
+  }
+  if (end != lines.end())
+    throw StoppedAtCheckpoint(
+        concat("stopped after ", first + static_cast<std::size_t>(end - lines.begin()), " of ", all, " lines"),
+        "the run was asked to, or its time is nearly over", "ask the lines that are left");
+  return static_cast<std::size_t>(
+      std::count_if(lines.begin(), lines.end(), [](const Printed& printed) { return !printed.is_answer; }));
+}
+
 }  // namespace
 
 ExitCode run_ask(const Communicator& world, const CommandLine&, const Configuration& c) {
@@ -264,15 +283,11 @@ ExitCode run_ask(const Communicator& world, const CommandLine&, const Configurat
     const auto lines = share_work(world, count, 1, [&](std::size_t begin, std::size_t end) {
       std::vector<Printed> out;
       for (auto i = begin; i < end; ++i)
-        out.push_back(answer_item(asked[first + i], first + i, models, attributing, c, colour));
+        out.push_back(stop_wanted() ? Printed{false, "", false}
+                                    : answer_item(asked[first + i], first + i, models, attributing, c, colour));
       return out;
     });
-    for (const auto& printed : lines) failed += !printed.is_answer;
-    if (!world.is_root()) continue;
-    for (const auto& printed : lines) std::cout << printed.text;
-    if (!std::cout.flush())
-      throw RuntimeFailure("the answers cannot be written", "standard output is full or its reader has gone",
-                           "send it elsewhere");
+    failed += print(world, lines, first, asked.size());
   }
   if (failed == 0) return ExitCode::done;
   if (world.is_root()) log::warn(concat(failed, " of ", asked.size(), " lines could not be answered"));

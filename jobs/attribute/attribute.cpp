@@ -6,6 +6,7 @@
 #include "unpact/campaign/baseline.hpp"
 #include "unpact/campaign/summary_table.hpp"
 #include "unpact/core/log.hpp"
+#include "unpact/store/results_folder.hpp"
 
 namespace unpact {
 namespace fs = std::filesystem;
@@ -14,6 +15,7 @@ ExitCode run_attribute(const Communicator& world, const CommandLine&, const Conf
   require_model(c);
   const Session session(world, c.run);
   session.open_output(c.run.output);
+  try_results_folder(world, c.run.output);
   if (c.attribution.tune) return tune_thresholds(session, c);
   const auto baseline = prepare_baseline(session, c, c.run.output);
   if (session.is_root()) {

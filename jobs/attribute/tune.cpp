@@ -9,6 +9,7 @@
 #include "unpact/core/clock.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/core/log.hpp"
+#include "unpact/core/stop.hpp"
 #include "unpact/evaluation/attribute_questions.hpp"
 #include "unpact/evaluation/threshold_search.hpp"
 #include "unpact/data/load_dataset.hpp"
@@ -62,6 +63,7 @@ std::vector<ThresholdPrompt> measure(const Session& session, const LanguageModel
   auto scored = share_work(session.world(), questions.size(), 1, [&](std::size_t first, std::size_t last) {
     std::vector<std::vector<double>> scores;
     for (auto q = first; q < last; ++q) {
+      leave_where_stop_is_wanted("the search of thresholds");
       const auto& prompt = questions[q].prompt;
       const AttributionTask task{prompt.ids, prompt.candidate_begin, prompt.candidate_end, gold[q]};
       scores.push_back(score_without_largest(model.transformer, task, prompts[q].contributions, budget));

@@ -10,6 +10,7 @@
 #include "unpact/campaign/cell.hpp"
 #include "unpact/comm/fail_together.hpp"
 #include "unpact/core/clock.hpp"
+#include "unpact/core/file_reader.hpp"
 #include "unpact/core/log.hpp"
 #include "unpact/core/progress.hpp"
 #include "unpact/core/stop.hpp"
@@ -29,7 +30,7 @@ void require_working_device(const c10::Device& device) {
 }  // namespace
 
 CellRunner::CellRunner(const Session& session, const Communicator& group, Claims* claims, fs::path folder, bool retry_failed,
-                       std::function<bool()> leave_off)
+                       std::function<bool(double)> leave_off)
     : session_(session), group_(group), claims_(claims), folder_(std::move(folder)), retry_failed_(retry_failed),
       leave_off_(std::move(leave_off)), agreement_(group) {}
 
@@ -38,9 +39,14 @@ void CellRunner::run(const Baseline& baseline, const std::vector<Configuration>&
   while (!left.empty()) {
     std::vector<Configuration> waiting;
     for (const auto& cell : left) {
-      if (leave_off_()) return;
+      if (leave_off_(0)) return;
       const auto found = look(baseline, cell);
       if (found == Look::ours) {
+        constexpr double kReserve = 60;  // seconds: less is not worth beginning a cell
+        if (leave_off_(kReserve)) {
+          claim_.reset();
+          return;
+        }
         session_.loads().require_unchanged();  // what is in memory is still what lies there
         run_claimed(baseline, cell);
       }
@@ -76,7 +82,12 @@ CellRunner::Look CellRunner::decide(const Baseline& baseline, const Configuratio
                        "); --retry-failed tries it once more"));
     return true;
   };
-  if (is_done()) return Look::done;
+  try {
+    if (is_done()) return Look::done;
+  } catch (const UnreadableFile& error) {
+    log::warn(one_line(error));  // it may be intact: nothing is made in its place
+    return Look::done;
+  }
   claim_ = claims_->take(id);
   if (claim_) {
     held_.erase(id);
@@ -135,6 +146,7 @@ void CellRunner::record_failure(const Baseline& baseline, const Configuration& c
   log::warn(concat("cell ", failed.id, " has no result: ", failed.problem, ": ", failed.reason,
                    "\n  It is recorded as failed; the others go on. --retry-failed tries it once more."));
   write_failed_cell(folder_, failed);
+  note_progress();
 }
 
 }  // namespace unpact

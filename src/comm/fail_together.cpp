@@ -7,6 +7,7 @@
 #include "unpact/core/error.hpp"
 #include "unpact/core/json.hpp"
 #include "unpact/comm/plain_words.hpp"
+#include "unpact/core/stop.hpp"
 
 namespace unpact {
 namespace {
@@ -14,17 +15,27 @@ namespace {
 /// Every rank's text, in rank order; nothing when all are empty.
 using Gather = std::function<std::vector<std::string>(const std::string&)>;
 
+enum class Kind : std::uint8_t { failure, user_error, stopped };
+
 std::string description_of(const Error& error) {
-  const Json text = {dynamic_cast<const UserError*>(&error) != nullptr, error.problem(), error.reason(), error.hint()};
+  const auto kind = dynamic_cast<const StoppedAtCheckpoint*>(&error) != nullptr ? Kind::stopped
+                    : dynamic_cast<const UserError*>(&error) != nullptr         ? Kind::user_error
+                                                                                : Kind::failure;
+  const Json text = {static_cast<int>(kind), error.problem(), error.reason(), error.hint()};
   return text.dump(-1, ' ', true, Json::error_handler_t::replace);
 }
 
+Kind kind_of(const std::string& description) { return static_cast<Kind>(Json::parse(description)[0].get<int>()); }
+
 [[noreturn]] void throw_for_peer(std::size_t rank, const std::string& description, Telling telling) {
   const Json text = Json::parse(description);
-  const auto front = telling == Telling::rank_and_error ? concat("rank ", rank, " of the group failed: ") : std::string();
+  const auto kind = kind_of(description);
+  const bool names_rank = telling == Telling::rank_and_error && kind != Kind::stopped;
+  const auto front = names_rank ? concat("rank ", rank, " of the group failed: ") : std::string();
   const auto problem = front + text[1].get<std::string>(), reason = text[2].get<std::string>(),
              hint = text[3].get<std::string>();
-  if (text[0].get<bool>()) throw UserError(problem, reason, hint);
+  if (kind == Kind::stopped) throw StoppedAtCheckpoint(problem, reason, hint);
+  if (kind == Kind::user_error) throw UserError(problem, reason, hint);
   throw RuntimeFailure(problem, reason, hint);
 }
 
@@ -47,9 +58,12 @@ void run_together(int rank, const std::function<void()>& step, Telling telling, 
   std::string description;
   const auto own = run(rank, step, description);
   const auto all = gather(description);
-  if (own) std::rethrow_exception(own);
+  // A failure anywhere is one everywhere, also on a rank that only stopped.
+  const auto failed = [](const std::string& other) { return !other.empty() && kind_of(other) != Kind::stopped; };
+  const bool any_failed = std::any_of(all.begin(), all.end(), failed);
+  if (own && (!any_failed || failed(description))) std::rethrow_exception(own);
   for (std::size_t r = 0; r < all.size(); ++r)
-    if (!all[r].empty()) throw_for_peer(r, all[r], telling);
+    if (any_failed ? failed(all[r]) : !all[r].empty()) throw_for_peer(r, all[r], telling);
 }
 
 std::vector<std::string> gather_texts(Collectives& group, const c10::Device& device, const std::string& own) {

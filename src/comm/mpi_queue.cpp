@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "backends.hpp"
-#include "unpact/core/clock.hpp"
 #include "unpact/core/error.hpp"
 
 namespace unpact::backend {
@@ -29,8 +28,8 @@ void leave_to_mpi(Remains remains) {
 }  // namespace
 
 MpiQueue::MpiQueue(const Communicator& group, double timeout_seconds)
-    : agreements_(group.dup()), data_(group.dup()), reports_(group.dup()), timeout_(timeout_seconds), rank_(group.rank()),
-      size_(group.size()) {}
+    : agreements_(group.dup()), data_(group.dup()), reports_(group.dup()), peers_(group), timeout_(timeout_seconds),
+      rank_(group.rank()), size_(group.size()) {}
 
 MpiQueue::~MpiQueue() {
   if (!operations_.empty())
@@ -71,11 +70,12 @@ void MpiQueue::advance() {
 
 template <class Done>
 void MpiQueue::wait_until(const std::string& what, Done done) {
-  const Stopwatch watch;
+  Patience patience(peers_, timeout_);
   bool noted = false;
   for (advance(); !done(); advance()) {
-    if (!noted && watch.seconds() > timeout_ / 2) noted = note_wait(what, watch.seconds());
-    if (watch.seconds() > timeout_) fail_late(what);
+    const double waited = patience.seconds();
+    if (!noted && waited > timeout_ / 2) noted = note_wait(what, waited);
+    if (waited > timeout_) fail_late(what);
     sched_yield();  // ranks may share a core
   }
 }

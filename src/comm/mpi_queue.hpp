@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "patience.hpp"
 #include "unpact/comm/communicator.hpp"
 
 namespace unpact::backend {
@@ -70,6 +71,7 @@ class MpiQueue {
   void wait_until(const std::string& what, Done done);
 
   Communicator agreements_, data_, reports_;  // null after a failure
+  Peers peers_;
   double timeout_;
   int rank_, size_;
   std::int64_t sequence_ = 0;

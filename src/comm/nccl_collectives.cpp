@@ -12,6 +12,7 @@
 
 #include "backends.hpp"
 #include "nccl_resources.hpp"
+#include "patience.hpp"
 #include "unpact/core/clock.hpp"
 #include "unpact/core/error.hpp"
 
@@ -57,19 +58,20 @@ class NcclCollectives final : public Collectives {
   void barrier() override;
   std::unique_ptr<PendingCollective> start_all_gather(at::Tensor out, at::Tensor in) override;
   std::unique_ptr<PendingCollective> start_reduce_scatter(at::Tensor out, at::Tensor in) override;
-  void wait_for(const Event& done, const std::string& what, const Stopwatch& watch);
+  void wait_for(const Event& done, const std::string& what);
 
  private:
   template <class Enqueue>
   std::string enqueue_behind_current(const char* operation, Event& done, Enqueue enqueue);
   template <class Enqueue>
   void run(const char* operation, Enqueue enqueue);
-  void wait_until_accepted(ncclResult_t state, const std::string& what, const Stopwatch& watch);
+  void wait_until_accepted(ncclResult_t state, const std::string& what);
   [[noreturn]] void fail(const std::string& what, const std::string& reason);
   [[noreturn]] void fail_late(const std::string& what);
 
   int rank_, size_;
   at::Device device_;
+  Peers peers_;
   double timeout_;
   std::int64_t sequence_ = 0;
   NcclHandle comm_;
@@ -85,7 +87,8 @@ at::Device with_index(const at::Device& device) {
 }
 
 NcclCollectives::NcclCollectives(const Communicator& group, const at::Device& device, double timeout)
-    : rank_(group.rank()), size_(group.size()), device_(with_index(device)), timeout_(timeout),
+    : rank_(group.rank()), size_(group.size()), device_(with_index(device)), peers_(group),
+      timeout_(timeout),
       stream_(c10::cuda::getStreamFromPool(/*isHighPriority=*/true, device_.index())) {
   require_matching_nccl();
   const std::string what = "setting up NCCL";
@@ -94,8 +97,7 @@ NcclCollectives::NcclCollectives(const Communicator& group, const at::Device& de
   group.broadcast_bytes(&id, sizeof id, 0);
   ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
   config.blocking = 0;
-  const Stopwatch watch;
-  wait_until_accepted(ncclCommInitRankConfig(comm_.address(), size_, id, rank_, &config), what, watch);
+  wait_until_accepted(ncclCommInitRankConfig(comm_.address(), size_, id, rank_, &config), what);
 }
 
 void NcclCollectives::fail(const std::string& what, const std::string& reason) {
@@ -109,25 +111,30 @@ void NcclCollectives::fail_late(const std::string& what) {
                     " s: a rank is stuck, dead or in another collective (UNPACT_COLLECTIVE_TIMEOUT sets the limit)"));
 }
 
-void NcclCollectives::wait_until_accepted(ncclResult_t state, const std::string& what, const Stopwatch& watch) {
+void NcclCollectives::wait_until_accepted(ncclResult_t state, const std::string& what) {
+  const Stopwatch watch;
+  Patience patience(peers_, timeout_);
   while (state == ncclInProgress) {
-    if (watch.seconds() > timeout_) fail_late(what);
+    if (patience.seconds() > timeout_) fail_late(what);
     pause_between_polls(watch);
     if (const auto asked = ncclCommGetAsyncError(comm_.get(), &state); asked != ncclSuccess) state = asked;
   }
   if (state != ncclSuccess) fail(what, concat(ncclGetErrorString(state), ": ", ncclGetLastError(comm_.get())));
 }
 
-void NcclCollectives::wait_for(const Event& done, const std::string& what, const Stopwatch& watch) {
+void NcclCollectives::wait_for(const Event& done, const std::string& what) {
   UNPACT_EXPECT(comm_.get() != nullptr);
+  const Stopwatch watch;
+  Patience patience(peers_, timeout_);
   bool noted = false;
   while (!done.has_passed()) {
-    if (!noted && watch.seconds() > timeout_ / 2) noted = note_wait(what, watch.seconds());
+    const double waited = patience.seconds();
+    if (!noted && waited > timeout_ / 2) noted = note_wait(what, waited);
     auto state = ncclSuccess;
     if (const auto asked = ncclCommGetAsyncError(comm_.get(), &state); asked != ncclSuccess) state = asked;
     if (state != ncclSuccess && state != ncclInProgress)
       fail(what, concat(ncclGetErrorString(state), ": ", ncclGetLastError(comm_.get())));
-    if (watch.seconds() > timeout_) fail_late(what);
+    if (waited > timeout_) fail_late(what);
     pause_between_polls(watch);
   }
 }
@@ -140,7 +147,7 @@ std::string NcclCollectives::enqueue_behind_current(const char* operation, Event
   auto what = concat("collective #", ++sequence_, " (", operation, ")");
   ready_.record(c10::cuda::getCurrentCUDAStream(device_.index()).stream());
   ready_.hold_back(stream_.stream());
-  wait_until_accepted(enqueue(comm_.get(), stream_.stream()), what, Stopwatch());
+  wait_until_accepted(enqueue(comm_.get(), stream_.stream()), what);
   done.record(stream_.stream());
   return what;
 }
@@ -149,16 +156,15 @@ std::string NcclCollectives::enqueue_behind_current(const char* operation, Event
 /// hands.
 template <class Enqueue>
 void NcclCollectives::run(const char* operation, Enqueue enqueue) {
-  const Stopwatch watch;
   const auto what = enqueue_behind_current(operation, done_, enqueue);
-  wait_for(done_, what, watch);
+  wait_for(done_, what);
 }
 
 /// The host waits here, too: one collective ahead of the computation keeps the device busy, and a wait on the host is
 /// what gives a lost rank its time limit.
 void NcclPending::wait() {
   if (finished_) return;
-  group_.wait_for(done, what, Stopwatch());  // from now on: the computation in between is nobody's delay
+  group_.wait_for(done, what);  // from now on: the computation in between is nobody's delay
   finished_ = true;
   const at::NoGradGuard no_grad;
   if (sum_.defined()) out_.copy_(sum_);

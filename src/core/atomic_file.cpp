@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "unpact/core/error.hpp"
+#include "unpact/core/file_reader.hpp"
 
 namespace unpact {
 namespace fs = std::filesystem;
@@ -116,18 +117,13 @@ void put_back_replaced_folder(const fs::path& target) {
 }
 
 std::string read_file(const fs::path& path, std::uintmax_t max_bytes) {
-  std::error_code code;
-  UNPACT_VALIDATE(fs::is_regular_file(path, code), concat("cannot read ", path.string()),
-                  fs::exists(path, code) ? "it is not a regular file" : "there is no such file", "check the path");
-  const auto size = fs::file_size(path, code);
-  UNPACT_VALIDATE(!code && size <= max_bytes, concat("refusing to read ", path.string()),
-                  concat("it has ", size, " bytes, more than the limit of ", max_bytes),
+  const FileReader file(path);
+  UNPACT_VALIDATE(file.size() <= max_bytes, concat("refusing to read ", path.string()),
+                  concat("it has ", file.size(), " bytes, more than the limit of ", max_bytes),
                   "check that this is the right file");
-  std::ifstream in(path, std::ios::binary);
-  std::string content(size, '\0');
-  in.read(content.data(), static_cast<std::streamsize>(size));
-  UNPACT_VALIDATE(in.good() || (size == 0 && in), concat("cannot read ", path.string()), "reading failed",
-                  "check the file's permissions");
+  std::string content;
+  content.reserve(file.size());
+  file.read(0, file.size(), [&](std::string_view block) { content += block; });
   return content;
 }
 

@@ -2,11 +2,10 @@
 
 #include <openssl/evp.h>
 
-#include <fstream>
 #include <memory>
-#include <vector>
 
 #include "unpact/core/error.hpp"
+#include "unpact/core/file_reader.hpp"
 
 namespace unpact {
 namespace {
@@ -48,16 +47,11 @@ std::string sha256_of_pieces(const std::function<std::string_view()>& next) {
   return hash.hex();
 }
 
-std::string sha256_of_file(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  UNPACT_VALIDATE(in.is_open(), concat("cannot read ", path.string()), "it is missing or not readable", "check the path");
+std::string sha256_of_file(const std::filesystem::path& path) { return sha256_of_start(path, FileReader(path).size()); }
+
+std::string sha256_of_start(const std::filesystem::path& path, std::uintmax_t bytes) {
   Sha256 hash;
-  std::vector<char> buffer(1 << 20);
-  while (in) {
-    in.read(buffer.data(), static_cast<std::streamsize>(buffer.size()));
-    hash.update(buffer.data(), static_cast<std::size_t>(in.gcount()));
-  }
-  UNPACT_VALIDATE(in.eof(), concat("cannot read ", path.string()), "reading stopped before its end", "check the disk");
+  FileReader(path).read(0, bytes, [&](std::string_view block) { hash.update(block.data(), block.size()); });
   return hash.hex();
 }
 

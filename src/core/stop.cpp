@@ -1,5 +1,7 @@
 #include "unpact/core/stop.hpp"
 
+#include <array>
+#include <atomic>
 #include <chrono>
 #include <cmath>
 #include <csignal>
@@ -11,47 +13,86 @@ namespace {
 
 using Clock = std::chrono::system_clock;
 
-volatile std::sig_atomic_t stop_signal = 0;
-const auto process_start = Clock::now();
-double end_time = std::numeric_limits<double>::infinity();  // seconds since 1970
+constexpr double kNever = std::numeric_limits<double>::infinity();
+constexpr std::array kNumbers = {SIGUSR1, SIGUSR2, SIGTERM};  // in the order of StopSignal
 
-void note_signal(int) { stop_signal = 1; }
+volatile std::sig_atomic_t came[kNumbers.size()] = {};
+StopSignal heeded = StopSignal::usr1;
+std::atomic<bool> progress = false;  // checkpoints are written by a thread of their own
+const auto process_start = Clock::now();
+double end_time = kNever;  // seconds since 1970
+
+void note_signal(int number) {
+  for (std::size_t i = 0; i < kNumbers.size(); ++i)
+    if (kNumbers[i] == number) came[i] = 1;
+}
+
+void install(int number, void (*handler)(int)) {
+  struct sigaction action = {};
+  action.sa_handler = handler;
+  action.sa_flags = SA_RESTART;  // system calls under way go on
+  sigaction(number, &action, nullptr);
+}
 
 double seconds_since_1970(Clock::time_point time) { return std::chrono::duration<double>(time.time_since_epoch()).count(); }
 
 /// What the batch system says; a variable that makes no sense says nothing.
 double slurm_end() {
   const char* text = std::getenv("SLURM_JOB_END_TIME");
-  if (text == nullptr) return std::numeric_limits<double>::infinity();
+  if (text == nullptr) return kNever;
   char* rest = nullptr;
   const double value = std::strtod(text, &rest);
-  return rest != text && *rest == '\0' && std::isfinite(value) && value > 0 ? value
-                                                                            : std::numeric_limits<double>::infinity();
+  return rest != text && *rest == '\0' && std::isfinite(value) && value > 0 ? value : kNever;
 }
 
 }  // namespace
 
 void install_stop_signal() {
-  struct sigaction action = {};
-  action.sa_handler = note_signal;
-  action.sa_flags = SA_RESTART;  // system calls under way go on
-  sigaction(SIGUSR1, &action, nullptr);
+  install(SIGUSR1, note_signal);
+  install(SIGUSR2, note_signal);
 }
 
-void request_stop() { stop_signal = 1; }
+void request_stop() { came[static_cast<std::size_t>(heeded)] = 1; }
 
-void set_time_limit(double limit_seconds) {
-  end_time = slurm_end();
-  if (limit_seconds > 0) end_time = std::min(end_time, seconds_since_1970(process_start) + limit_seconds);
+void heed_stop_signal(StopSignal signal) {
+  heeded = signal;
+  for (std::size_t i = 0; i < kNumbers.size(); ++i)
+    install(kNumbers[i], i == static_cast<std::size_t>(signal) ? note_signal : SIG_DFL);
+}
+
+std::string set_time_limit(double limit_seconds) {
+  const double start = seconds_since_1970(process_start), job_end = slurm_end();
+  const bool over = job_end <= start;
+  end_time = over ? kNever : job_end;
+  if (limit_seconds > 0) end_time = std::min(end_time, start + limit_seconds);
+  if (!over) return "";
+  return concat("the job's end is ignored\n  reason: SLURM_JOB_END_TIME is ", static_cast<std::int64_t>(job_end), ", ",
+                static_cast<std::int64_t>(start - job_end),
+                " s before this program was started: it is that of another job\n"
+                "  hint:   unset it; run.time_limit gives a time limit of one's own");
 }
 
 bool stop_wanted(double reserve_seconds) {
-  return stop_signal != 0 || seconds_since_1970(Clock::now()) + reserve_seconds >= end_time;
+  return stop_signal_came() || seconds_since_1970(Clock::now()) + reserve_seconds >= end_time;
 }
 
+bool stop_signal_came() { return came[static_cast<std::size_t>(heeded)] != 0; }
+
+void leave_where_stop_is_wanted(const std::string& work) {
+  constexpr double kReserve = 10;  // seconds to end in
+  if (stop_wanted(kReserve))
+    throw StoppedAtCheckpoint(concat("stopped in the middle of ", work), "the run was asked to, or its time is nearly over",
+                              "start the same command again: of this nothing is kept, what came before is");
+}
+
+void note_progress() { progress = true; }
+bool made_progress() { return progress; }
+
 void reset_stop() {
-  stop_signal = 0;
-  end_time = std::numeric_limits<double>::infinity();
+  for (auto& signal : came) signal = 0;
+  heeded = StopSignal::usr1;
+  end_time = kNever;
+  progress = false;
 }
 
 }  // namespace unpact

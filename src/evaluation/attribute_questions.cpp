@@ -33,6 +33,7 @@ Sets deal_questions(const Communicator& group, const Transformer& model, const A
   return share_work(group, count, 1, [&](std::size_t begin, std::size_t end) {
     Sets sets;
     for (auto q = range.first + begin; q < range.first + end; ++q) {
+      range.heed_stop();
       auto& set = sets.emplace_back();
       for (const auto& answer : range.answers[q])
         set.push_back(naming_question(range, q, [&] {
@@ -55,8 +56,12 @@ std::vector<std::vector<Attribution>> attribute_answer_sets(const Communicator& 
   method.check_model(model);
   return run_in_pages(pages, questions.size(), [&](std::size_t first, std::size_t last) {
     const bool all = last - first == questions.size();
-    const QuestionRange range{questions, answers, first, last,
-                              all ? label : concat(label, ", prompts ", first + 1, " to ", last, " of ", questions.size())};
+    const QuestionRange range{questions,
+                              answers,
+                              first,
+                              last,
+                              all ? label : concat(label, ", prompts ", first + 1, " to ", last, " of ", questions.size()),
+                              pages.pages != nullptr};
     const auto* engine = method.engine();
     return engine != nullptr ? remove_one_by_one(group, model, *engine, range) : deal_questions(group, model, method, range);
   });

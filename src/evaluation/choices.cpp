@@ -13,8 +13,6 @@
 namespace unpact {
 namespace {
 
-constexpr std::size_t kChunk = 32;  // prompts that travel together; fixed, so that results are too
-
 using Letters = std::vector<std::vector<TokenId>>;
 
 Letters letters_of(const LanguageModel& model, const std::vector<std::size_t>& counts) {
@@ -68,7 +66,7 @@ std::vector<std::vector<double>> choice_log_probabilities(const Communicator& gr
   UNPACT_EXPECT(counts.size() == prompts.size());
   const auto letters = letters_of(model, counts);
   const bool single = std::all_of(letters.begin(), letters.end(), [](const auto& ids) { return ids.size() == 1; });
-  return share_work(group, prompts.size(), kChunk, [&](std::size_t first, std::size_t last) {
+  return share_work(group, prompts.size(), kAnswerChunk, [&](std::size_t first, std::size_t last) {
     const auto begin = static_cast<std::ptrdiff_t>(first), end = static_cast<std::ptrdiff_t>(last);
     const std::vector<std::vector<TokenId>> own(prompts.begin() + begin, prompts.begin() + end);
     const std::vector<std::size_t> own_counts(counts.begin() + begin, counts.begin() + end);

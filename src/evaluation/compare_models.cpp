@@ -3,6 +3,7 @@
 #include "focus_shift.hpp"
 #include "unpact/core/text.hpp"
 #include "choices.hpp"
+#include "own_answers.hpp"
 #include "outcome.hpp"
 #include "unpact/evaluation/stage_meter.hpp"
 
@@ -28,7 +29,7 @@ void judge_probe(const Judge& judge, const std::vector<AskedQuestion>& questions
 std::vector<ProbeRecord> run_probes(const Communicator& group, const LanguageModel& unlearned,
                                     const std::vector<AskedQuestion>& questions, const std::vector<std::size_t>& forgotten,
                                     const EvaluationOptions& options, const std::vector<ProbeRow>& table,
-                                    CellRecord& record) {
+                                    FinishedPages* pages, CellRecord& record) {
   const auto& keys_of =
       focused(options.probe.keys_of == KeysOf::target ? record.target : record.unlearned, options.attribution.focus_of);
   std::vector<std::vector<std::string>> keys;
@@ -36,11 +37,12 @@ std::vector<ProbeRecord> run_probes(const Communicator& group, const LanguageMod
     const auto n = questions[q].prompt.candidate_end - questions[q].prompt.candidate_begin;
     keys.push_back(key_words(questions[q], padded(keys_of.is_key_token.row(q), n)));
   }
-  const ProbeTask task{group, unlearned, questions, forgotten, keys, options.probe.budget(), style_of(options.judge)};
+  ProbeTask task{group, unlearned, questions, forgotten, keys, options.probe.budget(), style_of(options.judge)};
   const auto judge = make_judge(options.judge);
   std::vector<ProbeRecord> probes;
   for (const auto* row : chosen_probes(options.probe, table)) {
     const StageMeter meter(group, unlearned.transformer.device());
+    task.pages = pages_of_probe(pages, row->name, static_cast<std::size_t>(options.attribution.save_every));
     probes.push_back(run_probe(*row, options.probe, options.generation, task));
     record.work.push_back(meter.record("probe_" + row->name));
     judge_probe(*judge, questions, probes.back());
@@ -80,7 +82,8 @@ void add_right_shares(const CellRecord& record, std::vector<Rate>& rates) {
 }  // namespace
 
 void compare_models(const Communicator& group, const LanguageModel& unlearned, const std::vector<AskedQuestion>& questions,
-                    const EvaluationOptions& options, const std::vector<ProbeRow>& table, CellRecord& record) {
+                    const EvaluationOptions& options, const std::vector<ProbeRow>& table, FinishedPages* pages,
+                    CellRecord& record) {
   const auto outcomes = classify_questions(record, questions);
   std::vector<std::size_t> forgotten;
   for (std::size_t q = 0; q < questions.size(); ++q) {
@@ -89,7 +92,7 @@ void compare_models(const Communicator& group, const LanguageModel& unlearned, c
   }
   const auto focus_of = options.attribution.focus_of;
   record.focus_shift = focus_shift(focused(record.target, focus_of), focused(record.unlearned, focus_of));
-  record.probes = run_probes(group, unlearned, questions, forgotten, options, table, record);
+  record.probes = run_probes(group, unlearned, questions, forgotten, options, table, pages, record);
   add_right_shares(record, record.rates);
   for (const auto& probe : record.probes)
     record.rates.push_back(

@@ -74,6 +74,7 @@ class DealtRemovals {
       std::vector<std::vector<RemovalScores>> results;
       for (auto p = first; p < last; ++p) {
         const auto& piece = pieces_[p];
+        range_.heed_stop();
         results.push_back(naming_question(range_, range_.first + piece.question,
                                           [&] { return bound_->run_part(jobs_[piece.question].request, piece.part); }));
         if (p + 1 == last || pieces_[p + 1].question != piece.question) progress.advance();

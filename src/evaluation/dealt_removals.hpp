@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "unpact/core/error.hpp"
+#include "unpact/core/stop.hpp"
 #include "unpact/evaluation/attribute_questions.hpp"
 
 namespace unpact {
@@ -13,7 +14,12 @@ struct QuestionRange {
   const std::vector<AskedQuestion>& questions;
   const AnswerSets& answers;  ///< of all questions
   std::size_t first = 0, last = 0;
-  std::string label;  ///< what progress and errors call it
+  std::string label;    ///< what progress and errors call it
+  bool is_kept = true;  ///< in pages: then a stop waits for the end of the range, which is a page
+  /// Called between two prompts. @throws StoppedAtCheckpoint where nothing is kept and a stop is wanted.
+  void heed_stop() const {
+    if (!is_kept) leave_where_stop_is_wanted(label);
+  }
 };
 
 /// Calls run() and adds to its errors which question of which step they are about. @param question of all.

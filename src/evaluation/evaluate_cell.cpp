@@ -29,7 +29,7 @@ void evaluate_target(const Communicator& group, const LanguageModel& target, con
   record.target = evaluate_model(group, target, questions, options, {"target", record.noise_floor, pages}, record);
   say_verification(record, questions);
   record.unlearned = record.target;
-  compare_models(group, target, questions, options, probes, record);
+  compare_models(group, target, questions, options, probes, pages, record);
 }
 
 void evaluate_unlearned(const Communicator& group, const LanguageModel& unlearned,
@@ -38,7 +38,7 @@ void evaluate_unlearned(const Communicator& group, const LanguageModel& unlearne
   check_questions(options.judge, unlearned.transformer.config(), questions);
   record.unlearned = evaluate_model(group, unlearned, questions, options, {"unlearned", record.noise_floor, pages}, record);
   say_verification(record, questions);
-  compare_models(group, unlearned, questions, options, probes, record);
+  compare_models(group, unlearned, questions, options, probes, pages, record);
 }
 
 }  // namespace unpact

@@ -17,13 +17,14 @@ namespace {
 /// Asks and judges; the ids of the model's own answers are returned.
 Answers answer_questions(const Communicator& group, const LanguageModel& model, const std::vector<AskedQuestion>& questions,
                          const EvaluationOptions& options, FinishedPages* pages, ModelRecord& record) {
-  std::vector<std::vector<TokenId>> prompts, own;
-  std::vector<std::size_t> choices;
-  for (const auto& asked : questions) {
-    prompts.push_back(asked.prompt.ids);
-    choices.push_back(asked.pair.choices.size());
+  PromptsToAnswer asked;
+  for (const auto& question : questions) {
+    asked.prompts.push_back(question.prompt.ids);
+    asked.choices.push_back(question.pair.choices.size());
   }
-  for (auto& answer : own_answers(group, model, prompts, choices, style_of(options.judge), options, pages)) {
+  const PageOptions kept{pages, "answers", static_cast<std::size_t>(options.attribution.save_every)};
+  Answers own;
+  for (auto& answer : answers_in_pages(group, model, asked, options.generation, style_of(options.judge), kept)) {
     record.answer.push_back(std::move(answer.text));
     own.push_back(std::move(answer.ids));
   }

@@ -1,9 +1,11 @@
 #include "unpact/evaluation/finished_pages.hpp"
 
+#include "unpact/comm/stop_together.hpp"
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/checksum.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/core/log.hpp"
+#include "unpact/core/stop.hpp"
 
 namespace unpact {
 namespace fs = std::filesystem;
@@ -68,6 +70,13 @@ std::optional<std::string> FinishedPages::find(const std::string& stage, std::si
 void FinishedPages::store(const std::string& stage, std::size_t first, std::size_t last, const std::string& encoded) const {
   const auto content = header(stage, first, last) + encoded;
   write_file_atomically(file(stage, first), sha256_of_bytes(content) + content);
+  note_progress();
+}
+
+/// Time is kept for one more page, and for a slow one.
+void FinishedPages::leave_where_stop_is_wanted(const std::string& stage, std::size_t done, std::size_t count) const {
+  constexpr double kReserve = 10;  // seconds to end in
+  stop_together(group_, kReserve + 2 * longest_, concat(done, " of ", count, " prompts (", stage, ")"));
 }
 
 void FinishedPages::say_found(const std::string& stage, std::size_t found, std::size_t count) const {

@@ -3,16 +3,27 @@
 #include "choices.hpp"
 
 namespace unpact {
+namespace {
 
-std::vector<OwnAnswer> own_answers(const Communicator& group, const LanguageModel& model,
-                                   const std::vector<std::vector<TokenId>>& prompts, const std::vector<std::size_t>& choices,
-                                   AnswerStyle style, const EvaluationOptions& options, FinishedPages* pages) {
-  const PageOptions kept{pages, "answers", static_cast<std::size_t>(options.attribution.save_every)};
-  return run_in_pages(kept, prompts.size(), [&](std::size_t first, std::size_t last) {
-    const auto begin = static_cast<std::ptrdiff_t>(first), end = static_cast<std::ptrdiff_t>(last);
-    return answer_in_style(group, model, {prompts.begin() + begin, prompts.begin() + end},
-                           {choices.begin() + begin, choices.begin() + end}, options.generation, style);
+template <class T>
+std::vector<T> part_of(const std::vector<T>& all, std::size_t first, std::size_t last) {
+  if (all.empty()) return {};
+  return {all.begin() + static_cast<std::ptrdiff_t>(first), all.begin() + static_cast<std::ptrdiff_t>(last)};
+}
+
+}  // namespace
+
+std::vector<OwnAnswer> answers_in_pages(const Communicator& group, const LanguageModel& model, const PromptsToAnswer& asked,
+                                        const GenerationOptions& generation, AnswerStyle style, const PageOptions& pages) {
+  return run_in_pages(pages, asked.prompts.size(), [&](std::size_t first, std::size_t last) {
+    return answer_in_style(group, model, part_of(asked.prompts, first, last), part_of(asked.choices, first, last),
+                           generation, style, part_of(asked.streams, first, last));
   });
+}
+
+PageOptions pages_of_probe(FinishedPages* pages, const std::string& probe, std::size_t save_every) {
+  const auto chunks = (save_every + kAnswerChunk - 1) / kAnswerChunk;
+  return {pages, "probe_" + probe, chunks * kAnswerChunk};
 }
 
 }  // namespace unpact

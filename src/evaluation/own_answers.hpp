@@ -1,17 +1,25 @@
 #pragma once
-/// A model's own greedy answers, kept on the disk while a job runs.
+/// A model's answers to many prompts, kept on the disk while a job runs.
+#include <cstdint>
 #include <vector>
 
-#include "unpact/evaluation/evaluation_options.hpp"
 #include "unpact/evaluation/finished_pages.hpp"
 #include "unpact/evaluation/questions.hpp"
 
 namespace unpact {
 
-/// The model's greedy answers, those of finished pages from the disk. Collective over `group`; every rank gets all.
-/// @param choices of each prompt. @param pages null: nothing is kept.
-std::vector<OwnAnswer> own_answers(const Communicator& group, const LanguageModel& model,
-                                   const std::vector<std::vector<TokenId>>& prompts, const std::vector<std::size_t>& choices,
-                                   AnswerStyle style, const EvaluationOptions& options, FinishedPages* pages);
+/// What is asked, and how.
+struct PromptsToAnswer {
+  std::vector<std::vector<TokenId>> prompts;
+  std::vector<std::size_t> choices;    ///< of each prompt
+  std::vector<std::uint64_t> streams;  ///< of each prompt's random numbers; empty: 0
+};
+
+/// answer_in_style(), with the answers of finished pages from the disk. Collective over `group`; every rank gets all.
+std::vector<OwnAnswer> answers_in_pages(const Communicator& group, const LanguageModel& model, const PromptsToAnswer& asked,
+                                        const GenerationOptions& generation, AnswerStyle style, const PageOptions& pages);
+
+/// Pages of probes: cut so that the prompts that are answered together are those of a run without pages.
+PageOptions pages_of_probe(FinishedPages* pages, const std::string& probe, std::size_t save_every);
 
 }  // namespace unpact

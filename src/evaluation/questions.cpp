@@ -2,13 +2,12 @@
 
 #include <algorithm>
 
+#include "choices.hpp"
 #include "unpact/comm/share_work.hpp"
 #include "unpact/core/error.hpp"
 
 namespace unpact {
 namespace {
-
-constexpr std::size_t kAnswerChunk = 32;  // items that travel together; fixed, so that results are too
 
 void add_questions(std::vector<AskedQuestion>& asked, const std::vector<QuestionAnswer>& pairs,
                    const std::vector<QuestionAnswer>& shown, bool in_forget_set, const Tokenizer& tokenizer,

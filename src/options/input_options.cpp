@@ -15,6 +15,7 @@ void add_run(OptionTable& t, RunOptions& r) {
                &r.dry_run, kNothing});
   t.push_back({"run.time_limit", "minutes until the program must have ended; 0: as the batch system says", &r.time_limit,
                kNothing, at_least(0, "it must be a number of minutes >= 0", "use 0 for no limit")});
+  t.push_back({"run.stop_signal", "signal that asks to stop: USR1, USR2 or TERM", &r.stop_signal, kNothing});
 }
 
 void add_model(OptionTable& t, ModelOptions& m) {

@@ -18,6 +18,7 @@ struct CellStatus {
   std::string relative_file;  ///< from the folder of campaign.h5
   CellState state = CellState::missing;
   std::string sha256, reason;
+  bool is_unreadable = false;  ///< broken or not cannot be said
 };
 
 /// Writes the file under this (temporary) name. @param metrics one a finished cell, in the order of `states`.

@@ -4,6 +4,7 @@
 
 #include "campaign_file.hpp"
 #include "unpact/core/error.hpp"
+#include "unpact/core/file_reader.hpp"
 #include "unpact/core/json.hpp"
 #include "reader.hpp"
 #include "schema.hpp"
@@ -99,6 +100,8 @@ bool is_campaign_file(const fs::path& path) {
   try {
     require_seal(path);
     return hdf5::Reader(path).text("schema_name") == kCampaignSchema;
+  } catch (const UnreadableFile&) {
+    throw;
   } catch (const std::exception&) {
     return false;
   }
@@ -116,9 +119,10 @@ CampaignTable read_campaign_table(const fs::path& path) {
     for (auto& cell : table.finished) cell.probes = probes;
     read_unfinished(file, table);
     return table;
-  } catch (const RuntimeFailure& failure) {
-    throw UserError(concat("cannot read the results file ", path.string()),
-                    concat(failure.problem(), ": ", failure.reason()), "it is damaged: unpact collect builds it again");
+  } catch (const UnreadableFile&) {
+    throw;
+  } catch (const RuntimeFailure& failure) {  // its bytes are those that were sealed
+    throw_unreadable(path, concat(failure.problem(), ": ", failure.reason()));
   }
 }
 

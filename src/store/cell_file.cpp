@@ -9,7 +9,9 @@
 #include "layout_sketch.hpp"
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/checksum.hpp"
+#include "unpact/core/file_reader.hpp"
 #include "unpact/core/log.hpp"
+#include "unpact/core/stop.hpp"
 #include "schema.hpp"
 #include "seal.hpp"
 #include "unpact/comm/fail_together.hpp"
@@ -89,6 +91,7 @@ void write_cell_file(const Communicator& group, const fs::path& path, const Cell
     read_content(temporary);  // every value is checked before the file gets its name
     append_seal(temporary);
     file->commit();
+    note_progress();
   });
 }
 
@@ -96,9 +99,10 @@ CellRecord read_cell_file(const fs::path& path) {
   require_seal(path);
   try {
     return read_content(path);
-  } catch (const RuntimeFailure& failure) {
-    throw UserError(concat("cannot read the results file ", path.string()),
-                    concat(failure.problem(), ": ", failure.reason()), "it is damaged: delete it and run the cell again");
+  } catch (const UnreadableFile&) {
+    throw;
+  } catch (const RuntimeFailure& failure) {  // its bytes are those that were sealed
+    throw_unreadable(path, concat(failure.problem(), ": ", failure.reason()));
   }
 }
 
@@ -110,6 +114,8 @@ bool is_finished_cell(const fs::path& path, const std::string& fingerprint) {
     const hdf5::Reader file(path);
     require_schema(file, path.string(), kCellSchema);
     return file.text("fingerprint") == fingerprint && file.has("/work/logit_rows");
+  } catch (const UnreadableFile&) {
+    throw;
   } catch (const std::exception& error) {
     log::detail(concat("not a finished cell: ", path.string(), ": ", error.what()));
     return false;

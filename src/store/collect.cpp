@@ -10,6 +10,7 @@
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/checksum.hpp"
 #include "unpact/core/error.hpp"
+#include "unpact/core/file_reader.hpp"
 #include "unpact/store/cell_file.hpp"
 #include "seal.hpp"
 
@@ -48,7 +49,7 @@ void say_why_missing(const fs::path& folder, CellStatus& status, const std::stri
 
 /// Looks at a cell's file; a finished one adds its metrics.
 CellStatus examine(const PlannedCell& cell, const fs::path& folder, std::vector<CellMetrics>& metrics) {
-  CellStatus status{cell, below(cell.file, folder), CellState::missing, "", ""};
+  CellStatus status{cell, below(cell.file, folder), CellState::missing, "", "", false};
   std::error_code code;
   if (!fs::exists(cell.file, code)) {
     say_why_missing(folder, status, code ? code.message() : "there is no such file");
@@ -69,10 +70,29 @@ CellStatus examine(const PlannedCell& cell, const fs::path& folder, std::vector<
       metrics.push_back(metrics_of(record));
       status.state = CellState::finished;
     }
+  } catch (const UnreadableFile& error) {
+    status.is_unreadable = true;
+    status.reason = one_line(error);
   } catch (const std::exception& error) {
     status.reason = one_line(error);
   }
   return status;
+}
+
+void write_campaign(const fs::path& path, const std::vector<CellStatus>& states, const std::vector<CellMetrics>& metrics) {
+  AtomicFile file(path);
+  write_campaign_content(file.temporary_path(), states, metrics);
+  append_seal(file.temporary_path());
+  file.commit();
+}
+
+/// Where the cell lies: a job with other settings may have moved it.
+fs::path place_of(const fs::path& folder, const PlannedCell& cell) {
+  try {
+    return find_finished_cell(folder, cell.id, cell.fingerprint).value_or(cell.file);
+  } catch (const UnreadableFile&) {
+    return cell.file;  // whoever looks at it says so
+  }
 }
 
 /// What else lies in the folder, under names of its own. @param states the planned cells.
@@ -91,8 +111,9 @@ std::vector<CellStatus> examine_others(const fs::path& folder, const std::vector
     if (names.count(found.cell.id) > 0 && !found.cell.fingerprint.empty())
       found.cell.id = concat(found.cell.id, ".", short_fingerprint(found.cell.fingerprint));
     if (!names.insert(found.cell.id).second) continue;  // a copy
+    const bool intact = found.finding.empty();
     others.push_back({found.cell, below(file, folder), CellState::other, "",
-                      found.finding.empty() ? "of another configuration, or in no plan" : found.finding});
+                      intact ? "of another configuration, or in no plan" : found.finding, !intact});
   }
   return others;
 }
@@ -103,7 +124,18 @@ void count(const CellStatus& status, CollectSummary& summary) {
   summary.broken += status.state == CellState::broken;
   summary.failed += status.state == CellState::failed;
   summary.other += status.state == CellState::other;
+  summary.unreadable += status.state == CellState::broken && status.is_unreadable;
+  if (status.state == CellState::broken) summary.broken_reasons.push_back(concat(status.cell.id, ": ", status.reason));
+  if (status.state == CellState::missing) summary.missing_ids.push_back(status.cell.id);
   if (status.state == CellState::finished) summary.finished_files.push_back(status.cell.file);
+}
+
+/// Whether anything that was read, or failed, says that this plan has these results and no others.
+bool knows_something(const std::vector<CellStatus>& states) {
+  return std::any_of(states.begin(), states.end(), [](const CellStatus& status) {
+    return status.state == CellState::finished || status.state == CellState::failed ||
+           (status.state == CellState::other && !status.is_unreadable);
+  });
 }
 
 }  // namespace
@@ -113,25 +145,24 @@ std::string CollectSummary::describe() const {
                 other > 0 ? concat(", ", other, " of other settings") : "");
 }
 
-CollectSummary collect_campaign(const fs::path& folder, const std::vector<PlannedCell>& cells) {
+CollectSummary collect_campaign(const fs::path& folder, const std::vector<PlannedCell>& cells,
+                                const std::function<void()>& before_each) {
   require_usable_ids(cells);
   std::vector<PlannedCell> sorted = cells;
   std::sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
   std::vector<CellStatus> states;
   std::vector<CellMetrics> metrics;
   for (auto& cell : sorted) {
-    // A job with other settings may have moved it.
-    if (const auto file = find_finished_cell(folder, cell.id, cell.fingerprint)) cell.file = *file;
+    before_each();
+    cell.file = place_of(folder, cell);
     states.push_back(examine(cell, folder, metrics));
   }
   for (auto& other : examine_others(folder, states)) states.push_back(std::move(other));
   std::sort(states.begin(), states.end(), [](const auto& a, const auto& b) { return a.cell.id < b.cell.id; });
-  AtomicFile file(folder / "campaign.h5");
-  write_campaign_content(file.temporary_path(), states, metrics);
-  append_seal(file.temporary_path());
-  file.commit();
   CollectSummary summary;
   for (const auto& status : states) count(status, summary);
+  summary.written = knows_something(states) || (summary.broken == 0 && !fs::exists(folder / kCampaignFile));
+  if (summary.written) write_campaign(folder / kCampaignFile, states, metrics);
   return summary;
 }
 

@@ -1,5 +1,7 @@
 #include "hdf5.hpp"
 
+#include <cstdlib>
+
 #include "unpact/core/error.hpp"
 #include "unpact/core/log.hpp"
 
@@ -31,7 +33,12 @@ std::size_t character_length(std::string_view text) {
 }  // namespace
 
 void silence() {
-  static const bool done = H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr) >= 0;
+  static const bool done = [] {
+#if !H5_VERSION_GE(1, 10, 7)
+    ::setenv("HDF5_USE_FILE_LOCKING", "FALSE", 0);  // see serial_access()
+#endif
+    return H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr) >= 0;
+  }();
   (void)done;
 }
 
@@ -44,8 +51,7 @@ void fail(const char* call, const char* file, int line) {
   throw RuntimeFailure(concat("an HDF5 call failed on rank ", log::rank(), ": ", call),
                        concat(message.empty() ? "HDF5 gave no reason" : message, " (at ",
                               path.substr(path.find_last_of('/') + 1), ":", line, ")"),
-                       no_space ? "free some space on that disk and start again"
-                                : "check the disk and the file; a damaged file can be deleted and made again");
+                       no_space ? "free some space on that disk and start again" : "check the disk and its file system");
 }
 
 Id::~Id() {
@@ -156,7 +162,7 @@ std::string library_version() {
 Id serial_access() {
   Id access(UNPACT_HDF5(H5Pcreate(H5P_FILE_ACCESS)));
 #if H5_VERSION_GE(1, 10, 7)
-  UNPACT_HDF5(H5Pset_file_locking(access, true, true));
+  UNPACT_HDF5(H5Pset_file_locking(access, false, true));
 #endif
   return access;
 }

@@ -91,7 +91,8 @@ std::size_t stored_width(const std::vector<std::string>& texts);
 /// The version of the HDF5 library in use, e.g. 1.10.8.
 std::string library_version();
 
-/// Access properties for one process: a file lock is asked for, but its absence (network disks) is no error.
+/// Access properties for one process, without file locks, which some network disks refuse: no file is written under a name
+/// that others read, and a finished one never changes.
 Id serial_access();
 
 }  // namespace unpact::hdf5

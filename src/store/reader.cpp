@@ -4,6 +4,7 @@
 #include <type_traits>
 
 #include "unpact/core/error.hpp"
+#include "unpact/core/file_reader.hpp"
 
 namespace unpact::hdf5 {
 namespace {
@@ -31,10 +32,7 @@ constexpr H5T_class_t class_of() {
 }  // namespace
 
 Reader::Reader(const fs::path& path) : name_(path.string()) {
-  std::error_code code;
-  UNPACT_VALIDATE(fs::is_regular_file(path, code), concat("cannot open the results file ", name_), "there is no such file",
-                  "check the path");
-  file_bytes_ = fs::file_size(path);
+  file_bytes_ = FileReader(path).size();
   const Id access = serial_access();
   file_ = Id(UNPACT_HDF5(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access)));
 }

@@ -1,10 +1,9 @@
 #include "seal.hpp"
 
 #include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <string>
@@ -12,6 +11,7 @@
 
 #include "unpact/core/checksum.hpp"
 #include "unpact/core/error.hpp"
+#include "unpact/core/file_reader.hpp"
 
 namespace unpact {
 namespace {
@@ -21,37 +21,21 @@ namespace fs = std::filesystem;
 constexpr std::string_view kPrefix = "\nunpact-seal sha256:";
 constexpr std::size_t kSealBytes = kPrefix.size() + 64 + 1;
 
-/// A file's bytes, without reading them all into memory.
-class MappedFile {
- public:
-  explicit MappedFile(const fs::path& path) {
-    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    struct stat status {};
-    if (descriptor >= 0 && ::fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0) {
-      bytes_ = static_cast<std::size_t>(status.st_size);
-      data_ = ::mmap(nullptr, bytes_, PROT_READ, MAP_PRIVATE, descriptor, 0);
-      if (data_ == MAP_FAILED) bytes_ = 0;
-    }
-    if (descriptor >= 0) ::close(descriptor);
-  }
-  ~MappedFile() {
-    if (bytes_ > 0) ::munmap(data_, bytes_);
-  }
-  MappedFile(const MappedFile&) = delete;
-  MappedFile& operator=(const MappedFile&) = delete;
-  std::string_view content() const { return {static_cast<const char*>(data_), bytes_}; }
+std::string text_of(const FileReader& file, std::uintmax_t begin) {
+  std::string text;
+  file.read(begin, file.size(), [&](std::string_view block) { text += block; });
+  return text;
+}
 
- private:
-  void* data_ = nullptr;
-  std::size_t bytes_ = 0;
-};
-
-std::string seal_of(std::string_view content) { return concat(kPrefix, sha256_of_bytes(content), "\n"); }
+/// That of a file's first bytes.
+std::string seal_of(const fs::path& path, std::uintmax_t bytes) {
+  return concat(kPrefix, sha256_of_start(path, bytes), "\n");
+}
 
 }  // namespace
 
 void append_seal(const fs::path& path) {
-  const std::string seal = seal_of(MappedFile(path).content());
+  const std::string seal = seal_of(path, FileReader(path).size());
   const int descriptor = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
   errno = 0;
   const bool written = descriptor >= 0 && ::write(descriptor, seal.data(), seal.size()) == static_cast<ssize_t>(seal.size());
@@ -64,17 +48,13 @@ void append_seal(const fs::path& path) {
 }
 
 void require_seal(const fs::path& path) {
-  std::error_code ignored;
-  UNPACT_VALIDATE(fs::is_regular_file(path, ignored), concat("cannot open the results file ", path.string()),
-                  "there is no such file", "check the path");
-  const MappedFile file(path);
-  const std::string_view all = file.content();
-  const bool sealed = all.size() > kSealBytes && all.substr(all.size() - kSealBytes, kPrefix.size()) == kPrefix;
-  UNPACT_VALIDATE(sealed, concat("cannot use the results file ", path.string()),
+  const FileReader file(path);
+  const auto end = file.size() - std::min<std::uintmax_t>(file.size(), kSealBytes);
+  const auto seal = text_of(file, end);
+  UNPACT_VALIDATE(end > 0 && seal.starts_with(kPrefix), concat("cannot use the results file ", path.string()),
                   "it does not end with a seal: it is truncated, was changed, or is not a results file",
                   "delete it and run the cell again, or restore a copy");
-  const std::size_t end = all.size() - kSealBytes;
-  UNPACT_VALIDATE(all.substr(end) == seal_of(all.substr(0, end)), concat("cannot use the results file ", path.string()),
+  UNPACT_VALIDATE(seal == seal_of(path, end), concat("cannot use the results file ", path.string()),
                   "its bytes do not match its seal: it was damaged or changed after it was written",
                   "delete it and run the cell again, or restore a copy");
 }

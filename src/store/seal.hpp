@@ -10,7 +10,8 @@ namespace unpact {
 /// Appends the seal. @throws RuntimeFailure.
 void append_seal(const std::filesystem::path& path);
 
-/// @throws UserError when the file is missing, has no seal, or was changed or cut after it was sealed.
+/// @throws UserError when the file is missing, has no seal, or was changed or cut after it was sealed; UnreadableFile
+/// (core/file_reader.hpp) when nothing can be said about it.
 void require_seal(const std::filesystem::path& path);
 
 }  // namespace unpact

@@ -9,6 +9,7 @@
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/checksum.hpp"
 #include "unpact/core/error.hpp"
+#include "unpact/core/file_reader.hpp"
 #include "unpact/core/log.hpp"
 #include "unpact/checkpoint/safetensors.hpp"
 #include "unpact/comm/plain_words.hpp"
@@ -22,6 +23,7 @@ void verify_file(const fs::path& folder, const CheckpointManifest::File& file) {
   const auto path = folder / file.name;
   std::error_code code;
   const auto bytes = fs::file_size(path, code);
+  if (code && code != std::errc::no_such_file_or_directory) throw_unreadable(path, code.message());
   UNPACT_VALIDATE(
       !code && static_cast<std::int64_t>(bytes) == file.bytes, concat("the checkpoint file ", path.string(), " is damaged"),
       code ? code.message() : concat("it has ", bytes, " bytes instead of ", file.bytes), "the checkpoint before is tried");
@@ -144,6 +146,8 @@ bool TrainingCheckpoints::try_load(std::int64_t step, TrainingState& state) {
   try {
     read_step(step, state);
   } catch (const ForeignCheckpoint&) {
+    foreign = std::current_exception();
+  } catch (const UnreadableFile&) {  // it may be whole: another time
     foreign = std::current_exception();
   } catch (const std::exception& error) {
     damage = message_for_user(error);

@@ -89,6 +89,7 @@ void RunCheckpoints::keep_safe(const std::vector<StepReport>& reports, bool stop
   checkpoints_->start_save(now);
   if (!stop) return;
   checkpoints_->finish();
+  note_progress();
   throw StoppedAtCheckpoint(concat("stopped after step ", done, " of ", run_.total_steps),
                             "the run was asked to, or its time is nearly over",
                             "start the same command again: it continues from there");

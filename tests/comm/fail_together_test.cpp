@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "unpact/core/error.hpp"
+#include "unpact/core/stop.hpp"
 
 namespace unpact {
 namespace {
@@ -50,6 +51,19 @@ TEST_P(FailTogether, EveryRankThrowsWhatOneThrew) {
   EXPECT_EQ(failure.reason(), "ENOSPC");
   EXPECT_EQ(failure.hint(), "free some space");
   EXPECT_NO_THROW(run([] {}));
+}
+
+TEST_P(FailTogether, AStopIsOneEverywhereUnlessAnotherRankFailed) {
+  const auto stop = [] { throw StoppedAtCheckpoint("stopped after 3 of 4", "asked to", "start again"); };
+  const auto stopped = thrown_by<StoppedAtCheckpoint>(stop);
+  EXPECT_EQ(stopped.problem(), "stopped after 3 of 4");
+  EXPECT_EQ(stopped.hint(), "start again");
+  if (world_.size() == 1) return;
+  EXPECT_THROW(run([&] {
+                 if (is_last()) throw RuntimeFailure("the disk is full", "", "");
+                 stop();
+               }),
+               RuntimeFailure);
 }
 
 TEST_P(FailTogether, AUserErrorStaysOne) {

@@ -3,11 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <csignal>
 #include <fstream>
 
 #include "support/shared_folder.hpp"
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/error.hpp"
+#include "unpact/core/stop.hpp"
 
 namespace unpact {
 namespace {
@@ -71,6 +73,34 @@ TEST_F(Pages, GoOnWhereAnAttemptEnded) {
   auto again = open();
   run(again, "gold", 10, 4);
   EXPECT_THAT(computed, IsEmpty());
+}
+
+TEST_F(Pages, StopOnEveryRankBeforeTheNextOne) {
+  install_stop_signal();
+  auto pages = open();
+  const auto stopping = [&](std::size_t first, std::size_t last) {
+    if (first == 4 && world.rank() == world.size() - 1) std::raise(SIGUSR1);
+    return compute(first, last);
+  };
+  computed.clear();
+  EXPECT_THROW(pages.run("gold", 10, 4, stopping), StoppedAtCheckpoint);
+  EXPECT_THAT(computed, ElementsAre(0, 4));
+  EXPECT_TRUE(made_progress() || !world.is_root());
+  reset_stop();
+  world.barrier();
+  auto again = open();
+  EXPECT_EQ(run(again, "gold", 10, 4), whole());
+  EXPECT_THAT(computed, ElementsAre(8));
+}
+
+TEST_F(Pages, ThatAreThereAreReadAlsoWhenAStopIsWanted) {
+  auto pages = open();
+  run(pages, "gold", 10, 4);
+  install_stop_signal();
+  std::raise(SIGUSR1);
+  EXPECT_EQ(run(pages, "gold", 10, 4), whole());
+  EXPECT_THROW(run(pages, "own", 10, 4), StoppedAtCheckpoint);
+  reset_stop();
 }
 
 TEST_F(Pages, OfAnotherFingerprintAreNotUsed) {

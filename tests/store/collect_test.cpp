@@ -186,6 +186,34 @@ TEST_F(Collect, WorksWithoutAnyCell) {
   EXPECT_TRUE(hdf5::Reader(campaign()).strings("/metrics/id").empty());
 }
 
+TEST_F(Collect, ReplacesNothingWhereItReadsNothing) {
+  if (!world.is_root()) return;
+  const auto cell = add("a");
+  collect_campaign(folder.path(), {cell});
+  const auto before = sha256_of_file(campaign());
+  EXPECT_FALSE(collect_campaign(folder.path(), {plan("b")}).written);
+  fs::resize_file(cell.file, 100);
+  const auto summary = collect_campaign(folder.path(), {cell});
+  EXPECT_FALSE(summary.written);
+  EXPECT_THAT(summary.broken_reasons, ElementsAre(HasSubstr("a: ")));
+  EXPECT_EQ(sha256_of_file(campaign()), before);
+  fs::remove(campaign());
+  EXPECT_FALSE(collect_campaign(folder.path(), {cell}).written);
+  EXPECT_FALSE(fs::exists(campaign()));
+}
+
+TEST_F(Collect, IsLeftBetweenTwoCells) {
+  if (!world.is_root()) return;
+  const std::vector<PlannedCell> cells = {add("a"), add("b")};
+  int looked_at = 0;
+  EXPECT_THROW(collect_campaign(folder.path(), cells,
+                                [&] {
+                                  if (++looked_at == 2) throw RuntimeFailure("stop", "", "");
+                                }),
+               RuntimeFailure);
+  EXPECT_FALSE(fs::exists(campaign()));
+}
+
 TEST_F(Collect, RefusesIdsThatCannotBePaths) {
   if (!world.is_root()) return;
   for (const char* id : {"", "/a", "a/", "a/../b", "."})

@@ -19,9 +19,9 @@ namespace unpact {
 class CellRunner {
  public:
   /// Collective over `group`. All must outlive the runner. @param claims the root's. @param leave_off asked between cells,
-  /// collectively: whether to begin no further one.
+  /// collectively: whether to begin no further one, with how many seconds to spare.
   CellRunner(const Session& session, const Communicator& group, Claims* claims, std::filesystem::path folder,
-             bool retry_failed, std::function<bool()> leave_off);
+             bool retry_failed, std::function<bool(double)> leave_off);
 
   /// Runs what is left of these cells. Those that another group or job works on are left to it while it lives. Collective
   /// over the group. @throws RuntimeFailure when the group cannot go on: a rank does not come back, the device is lost, or a
@@ -45,7 +45,7 @@ class CellRunner {
   Claims* claims_;
   std::filesystem::path folder_;
   bool retry_failed_;
-  std::function<bool()> leave_off_;
+  std::function<bool(double)> leave_off_;
   Agreement agreement_;
   std::optional<Claim> claim_;              ///< on the root
   std::set<std::string> held_;

@@ -17,7 +17,8 @@ enum class Telling {
 
 /// Collective: every rank runs `step`; when it throws anywhere, this throws everywhere. A rank that failed keeps its own
 /// Error (any other exception becomes a RuntimeFailure), the others get that of the first rank that failed: a UserError
-/// stays one, all else is a RuntimeFailure. A group of one rank just runs the step.
+/// stays one, all else is a RuntimeFailure. A rank that stopped (StoppedAtCheckpoint) stops the others; where another one
+/// failed, that failure counts. A group of one rank just runs the step.
 /// `step` may be collective itself as long as it cannot fail on one rank while another waits inside it.
 void fail_together(const Communicator& group, const std::function<void()>& step, Telling telling = Telling::rank_and_error);
 

@@ -42,7 +42,7 @@ void put_back_replaced_folder(const std::filesystem::path& target);
 /// old or the new one under the final name, or the old one for put_back_replaced_folder().
 void rename_folder_durably(const std::filesystem::path& temporary, const std::filesystem::path& target);
 
-/// The whole file. @throws UserError when it is missing or larger than `max_bytes`.
+/// The whole file. @throws UserError when it is missing or larger than `max_bytes`, UnreadableFile (file_reader.hpp).
 std::string read_file(const std::filesystem::path& path, std::uintmax_t max_bytes = 1ULL << 32);
 
 /// Makes sure that files can be created in `folder`, creating it if need be. @throws UserError.

@@ -1,9 +1,17 @@
 #pragma once
-/// Being asked to stop: by SIGUSR1 (a batch system's warning) or by the end of the allotted time. Work looks at this at
+/// Being asked to stop: by a signal (a batch system's warning) or by the end of the allotted time. Work looks at this at
 /// places where it can leave off without loss, and ends the program with ExitCode::requeue.
+#include <cstdint>
+#include <string>
+
+#include "unpact/core/enumeration.hpp"
 #include "unpact/core/error.hpp"
 
 namespace unpact {
+
+/// Which signal asks to stop.
+enum class StopSignal : std::uint8_t { usr1, usr2, term };
+UNPACT_ENUMERATION(StopSignal, "USR1", "USR2", "TERM");
 
 /// Work was left at a checkpoint and continues when the program is started again: exit code 75.
 class StoppedAtCheckpoint : public Error {
@@ -11,18 +19,34 @@ class StoppedAtCheckpoint : public Error {
   using Error::Error;
 };
 
-/// From now on SIGUSR1 asks to stop instead of ending the process.
+/// From now on SIGUSR1 asks to stop instead of ending the process. SIGUSR2 is noted, too, for a heed_stop_signal() later.
 void install_stop_signal();
 
+/// From now on this signal asks to stop, also where it came since install_stop_signal(); the others do what they do in any
+/// program.
+void heed_stop_signal(StopSignal signal);
+
 /// The time by which the program must have ended: `limit_seconds` from the start of the process (0: none), and under
-/// Slurm the end of the job (SLURM_JOB_END_TIME, seconds since 1970). The earlier one counts.
-void set_time_limit(double limit_seconds);
+/// Slurm the end of the job (SLURM_JOB_END_TIME, seconds since 1970). The earlier one counts. An end of the job that was
+/// over when the process started is of another job: it is ignored. @return what was ignored, for a warning; else empty.
+std::string set_time_limit(double limit_seconds);
 
 /// Asks this process to stop, as the signal does. From any thread.
 void request_stop();
 
 /// Whether this process was asked to stop, or less than `reserve_seconds` of its time are left. Ranks may differ: agree.
 bool stop_wanted(double reserve_seconds = 0);
+
+/// Whether it was a signal that asked.
+bool stop_signal_came();
+
+/// For work on one rank that keeps nothing when it is left: throws when a stop is wanted. @param work what is left.
+/// @throws StoppedAtCheckpoint.
+void leave_where_stop_is_wanted(const std::string& work);
+
+/// Notes that something was finished for good, which the next start of the same command need not do again.
+void note_progress();
+bool made_progress();
 
 /// Forgets all of it, for tests.
 void reset_stop();

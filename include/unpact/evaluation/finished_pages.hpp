@@ -13,6 +13,7 @@
 
 #include "unpact/comm/communicator.hpp"
 #include "unpact/comm/share_work.hpp"
+#include "unpact/core/clock.hpp"
 #include "unpact/core/codec.hpp"
 
 namespace unpact {
@@ -26,6 +27,8 @@ class FinishedPages {
 
   /// Results of items 0 .. count-1 in pages of `page` items: those on the disk are read, the others computed and stored.
   /// A damaged page is computed again. Collective; the same on every rank. @param stage a plain word.
+  /// @throws StoppedAtCheckpoint on every rank before a page is computed, where a stop is wanted on any: what is finished
+  /// is on the disk.
   /// @param compute (first, last) -> std::vector<T>: one result an item of first .. last-1, of a type that core/codec.hpp
   /// can encode; collective, the same on every rank.
   template <class Compute>
@@ -44,11 +47,14 @@ class FinishedPages {
   /// The encoded results of a page that is on the disk and fits, on every rank. Collective.
   std::optional<std::string> find(const std::string& stage, std::size_t first, std::size_t last, const Fits& fits) const;
   void store(const std::string& stage, std::size_t first, std::size_t last, const std::string& encoded) const;
+  /// @param done of `count` items.
+  void leave_where_stop_is_wanted(const std::string& stage, std::size_t done, std::size_t count) const;
   void say_found(const std::string& stage, std::size_t found, std::size_t count) const;
 
   const Communicator& group_;
   std::filesystem::path folder_;
   std::string fingerprint_;
+  double longest_ = 0;  // seconds that a page took
 };
 
 /// What a stage keeps on the disk, and what it is called there; none: nothing.
@@ -80,9 +86,12 @@ SharedResults<Compute> FinishedPages::run(const std::string& stage, std::size_t 
       items = decode<Results>(*stored);
       found += last - first;
     } else {
+      leave_where_stop_is_wanted(stage, first, count);
+      const Stopwatch watch;
       items = compute(first, last);
       UNPACT_ASSERT(items.size() == last - first);
       if (group_.is_root()) store(stage, first, last, encode(items));
+      longest_ = std::max(longest_, watch.seconds());
     }
     std::move(items.begin(), items.end(), std::back_inserter(all));
   }

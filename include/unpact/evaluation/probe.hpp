@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "unpact/evaluation/evaluation_options.hpp"
+#include "unpact/evaluation/finished_pages.hpp"
 #include "unpact/evaluation/questions.hpp"
 #include "unpact/results/probe.hpp"
 
@@ -25,6 +26,7 @@ struct ProbeTask {
   const std::vector<std::vector<std::string>>& keys;  ///< the key words of each of `questions`; a list may be empty
   std::size_t budget = 0;                             ///< m
   AnswerStyle style = AnswerStyle::text;              ///< choice: the likeliest letter instead of a greedy text
+  PageOptions pages = {};                             ///< where attempts are kept while a job runs; none: nowhere
 };
 
 class Probe {

@@ -14,6 +14,7 @@
 
 #include "unpact/comm/device.hpp"
 #include "unpact/core/enumeration.hpp"
+#include "unpact/core/stop.hpp"
 #include "unpact/data/examples.hpp"
 #include "unpact/data/load_dataset.hpp"
 #include "unpact/evaluation/evaluation_options.hpp"
@@ -30,6 +31,7 @@ struct RunOptions {
   std::int64_t threads = 0;  ///< CPU threads a rank; 0: what OMP_NUM_THREADS or the machine gives
   bool dry_run = false;      ///< check, say what memory a training needs, and stop
   double time_limit = 0;     ///< minutes after which the program must have ended; 0: none but the batch system's
+  StopSignal stop_signal = StopSignal::usr1;  ///< which signal asks to stop
 };
 
 struct ModelOptions {

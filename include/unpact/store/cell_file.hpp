@@ -16,10 +16,11 @@ namespace unpact {
 void write_cell_file(const Communicator& group, const std::filesystem::path& path, const CellRecord& record);
 
 /// One rank reads a whole cell back. @throws UserError for a file that is missing, damaged or changed (see seal.hpp), or
-/// that has another schema or an unknown major version.
+/// that has another schema or an unknown major version. UnreadableFile (core/file_reader.hpp) when it cannot be read now.
 CellRecord read_cell_file(const std::filesystem::path& path);
 
-/// Whether the file is there, is undamaged, has this schema and the same fingerprint; never throws. Reads every byte.
+/// Whether the file is there, is undamaged, has this schema and the same fingerprint. Reads every byte.
+/// @throws UnreadableFile when it is there but cannot be read now: it may be finished, and must not be made anew.
 /// The fingerprint is the SHA-256 of the resolved configuration and of model and tokenizer.
 bool is_finished_cell(const std::filesystem::path& path, const std::string& fingerprint);
 

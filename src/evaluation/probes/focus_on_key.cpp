@@ -1,6 +1,6 @@
 #include "probes.hpp"
 #include "unpact/core/error.hpp"
-#include "../choices.hpp"
+#include "../own_answers.hpp"
 #include "unpact/evaluation/phrasings.hpp"
 
 namespace unpact {
@@ -19,18 +19,18 @@ class FocusOnKey : public Probe {
     UNPACT_EXPECT(task.budget <= phrasings_.size());
     record.attempt_labels.assign(phrasings_.begin(), phrasings_.begin() + static_cast<std::ptrdiff_t>(task.budget));
     record.answer.resize(task.probed.size() * task.budget);
-    std::vector<std::vector<TokenId>> prompts;
-    std::vector<std::size_t> slots, choices;
+    PromptsToAnswer asked;
+    std::vector<std::size_t> slots;
     for (std::size_t p = 0; p < task.probed.size(); ++p) {
       const auto q = task.probed[p];
       if (task.keys[q].empty()) continue;
       for (std::size_t a = 0; a < task.budget; ++a) {
-        prompts.push_back(emphasised(task.model, task.questions[q], phrasings_[a], task.keys[q]));
-        choices.push_back(task.questions[q].pair.choices.size());
+        asked.prompts.push_back(emphasised(task.model, task.questions[q], phrasings_[a], task.keys[q]));
+        asked.choices.push_back(task.questions[q].pair.choices.size());
         slots.push_back(p * task.budget + a);
       }
     }
-    const auto answers = answer_in_style(task.group, task.model, prompts, choices, generation_, task.style);
+    const auto answers = answers_in_pages(task.group, task.model, asked, generation_, task.style, task.pages);
     for (std::size_t i = 0; i < slots.size(); ++i) record.answer[slots[i]] = answers[i].text;
   }
 

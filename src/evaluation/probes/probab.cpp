@@ -1,6 +1,6 @@
 #include "probes.hpp"
 #include "unpact/core/text.hpp"
-#include "../choices.hpp"
+#include "../own_answers.hpp"
 
 namespace unpact {
 namespace {
@@ -17,17 +17,15 @@ class Probab : public Probe {
 
   void attempt(const ProbeTask& task, ProbeRecord& record) const override {
     for (std::size_t s = 0; s < task.budget; ++s) record.attempt_labels.push_back(concat("sample ", s + 1));
-    std::vector<std::vector<TokenId>> prompts;
-    std::vector<std::uint64_t> streams;
-    std::vector<std::size_t> choices;
+    PromptsToAnswer asked;
     for (const auto q : task.probed) {
       for (std::size_t s = 0; s < task.budget; ++s) {
-        prompts.push_back(task.questions[q].prompt.ids);
-        streams.push_back((static_cast<std::uint64_t>(q) << 20) + s);
-        choices.push_back(task.questions[q].pair.choices.size());
+        asked.prompts.push_back(task.questions[q].prompt.ids);
+        asked.streams.push_back((static_cast<std::uint64_t>(q) << 20) + s);
+        asked.choices.push_back(task.questions[q].pair.choices.size());
       }
     }
-    for (auto& answer : answer_in_style(task.group, task.model, prompts, choices, generation_, task.style, streams))
+    for (auto& answer : answers_in_pages(task.group, task.model, asked, generation_, task.style, task.pages))
       record.answer.push_back(std::move(answer.text));
   }
 
