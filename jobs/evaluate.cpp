@@ -68,7 +68,12 @@ ExitCode run_evaluate(const Communicator& world, const CommandLine&, const Confi
   c.method.name = world.broadcast(c.method.name, 0);
   auto claims = claims_of_job(world, c.run.output, c.campaign);
   std::optional<Claim> claim;
-  fail_together(world, [&] { if (session.is_root()) claim = claim_cell(claims, cell_id(c)); }, Telling::error_alone);
+  fail_together(
+      world,
+      [&] {
+        if (session.is_root()) claim = claim_cell(claims, cell_id(c));
+      },
+      Telling::error_alone);
   const auto baseline = prepare_baseline(session, c, c.run.output, &claims);
   UNPACT_VALIDATE(unlearned.tokenizer->checksum() == baseline.target.tokenizer->checksum(),
                   "the two models have different tokenizers", "their contributions belong to different tokens",
@@ -77,7 +82,12 @@ ExitCode run_evaluate(const Communicator& world, const CommandLine&, const Confi
   auto record = compare_with_baseline(session, world, baseline, unlearned, c, pages);
   record.provenance.ended = utc_now();
   file_cell(world, c.run.output, record);
-  fail_together(world, [&] { if (session.is_root()) collect(record, c.run.output); }, Telling::error_alone);
+  fail_together(
+      world,
+      [&] {
+        if (session.is_root()) collect(record, c.run.output);
+      },
+      Telling::error_alone);
   pages.remove();  // last: a job that was stopped before does not compute them again
   return ExitCode::done;
 }

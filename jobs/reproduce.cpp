@@ -41,8 +41,11 @@ class Campaign {
     claims_.emplace(claims_of_job(world, folder_, configuration_.campaign));
     for (const auto& pair : plan_)
       for (const auto& cell : pair.cells)
-        planned_.push_back({.id = cell_id(cell), .model = cell.model.name, .dataset = cell.dataset.name,
-                            .method = cell.method.name, .seed = static_cast<std::int64_t>(cell.run.seed),
+        planned_.push_back({.id = cell_id(cell),
+                            .model = cell.model.name,
+                            .dataset = cell.dataset.name,
+                            .method = cell.method.name,
+                            .seed = static_cast<std::int64_t>(cell.run.seed),
                             .file = cell_file(folder_, cell_id(cell))});
   }
 
@@ -125,7 +128,11 @@ class Campaign {
     stopped_ = session_.world().max(std::int64_t{stopped_}) > 0;
     auto code = ExitCode::done;
     fail_together(
-        session_.world(), [&] { if (session_.is_root()) code = collect(held, seconds); }, Telling::error_alone);
+        session_.world(),
+        [&] {
+          if (session_.is_root()) code = collect(held, seconds);
+        },
+        Telling::error_alone);
     session_.world().broadcast_bytes(&code, sizeof code, 0);
     if (code == ExitCode::requeue) log::info("Stopped before the end of the campaign: start the same command again");
     return code;

@@ -35,7 +35,9 @@ void ask_target(const Session& session, const Configuration& c, const fs::path& 
   FinishedPages pages(session.world(), unfinished, fingerprint);
   evaluate_target(session.world(), baseline.target, baseline.questions, c.evaluation_options(), &pages, baseline.record);
   baseline.record.provenance.ended = utc_now();
-  fail_together(session.world(), [&] { if (session.is_root()) keep_other_baseline(file, fingerprint); });
+  fail_together(session.world(), [&] {
+    if (session.is_root()) keep_other_baseline(file, fingerprint);
+  });
   write_cell_file(session.world(), file, baseline.record);
   pages.remove();
 }

@@ -69,9 +69,8 @@ CellRecord run_cell(const Session& session, const Communicator& group, const Bas
   const StageMeter unlearning(group, session.device());
   const auto collectives = make_collectives(group, session.device());
   UnlearnData data;
-  fail_together(group, [&] {
-    data = unlearn_data(c, baseline.dataset, *baseline.target.tokenizer, baseline.target.prompt_template);
-  });
+  fail_together(
+      group, [&] { data = unlearn_data(c, baseline.dataset, *baseline.target.tokenizer, baseline.target.prompt_template); });
   const auto inputs = checksums_of(baseline.dataset_checksum, baseline.target);
   data.target_fingerprint = concat(inputs.model, " ", inputs.config);
   auto options = c.unlearn_training();

@@ -61,7 +61,11 @@ void CellRunner::run(const Baseline& baseline, const std::vector<Configuration>&
 CellRunner::Look CellRunner::look(const Baseline& baseline, const Configuration& cell) {
   auto found = Look::done;
   fail_together(
-      group_, [&] { if (group_.is_root()) found = decide(baseline, cell); }, Telling::error_alone);
+      group_,
+      [&] {
+        if (group_.is_root()) found = decide(baseline, cell);
+      },
+      Telling::error_alone);
   group_.broadcast_bytes(&found, sizeof found, 0);
   return found;
 }
@@ -127,7 +131,8 @@ void CellRunner::run_claimed(const Baseline& baseline, const Configuration& cell
   claim_.reset();
 }
 
-void CellRunner::record_failure(const Baseline& baseline, const Configuration& cell, const std::exception_ptr& thrown) const {
+void CellRunner::record_failure(const Baseline& baseline, const Configuration& cell,
+                                const std::exception_ptr& thrown) const {
   FailedCell failed;
   failed.id = cell_id(cell);
   failed.fingerprint = fingerprint_of_cell(baseline, cell);

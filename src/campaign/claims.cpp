@@ -51,9 +51,18 @@ bool is_dead(const ClaimHolder& holder) {
 }
 
 std::string text_of(const ClaimHolder& h) {
-  return Json({{"host", h.host}, {"job", h.job}, {"restart", h.restart}, {"run", h.run}, {"pid", h.pid}, {"process", h.process}, {"started", h.started},
-               {"beat", h.beat}, {"step", h.step}, {"stage", h.stage}})
-             .dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  return Json({{"host", h.host},
+               {"job", h.job},
+               {"restart", h.restart},
+               {"run", h.run},
+               {"pid", h.pid},
+               {"process", h.process},
+               {"started", h.started},
+               {"beat", h.beat},
+               {"step", h.step},
+               {"stage", h.stage}})
+             .dump(-1, ' ', false, Json::error_handler_t::replace) +
+         "\n";
 }
 
 std::optional<ClaimHolder> read_claim(const fs::path& file, std::int64_t generation) {
@@ -61,7 +70,8 @@ std::optional<ClaimHolder> read_claim(const fs::path& file, std::int64_t generat
     const auto where = file.string();
     const auto json = parse_json(read_file(file, kMaxClaimBytes), where, 4);
     return ClaimHolder{require_string(json, "host", where),    require_string(json, "job", where),
-                       integer_or(json, "restart", 0, where),  string_or(json, "run", "", where),  require_integer(json, "pid", where),    require_string(json, "process", where),
+                       integer_or(json, "restart", 0, where),  string_or(json, "run", "", where),
+                       require_integer(json, "pid", where),    require_string(json, "process", where),
                        require_string(json, "started", where), generation,
                        require_integer(json, "beat", where),   integer_or(json, "step", 0, where),
                        string_or(json, "stage", "", where)};
@@ -87,7 +97,9 @@ std::vector<std::int64_t> generations_of(const fs::path& folder, const std::stri
     const auto [last, error] = std::from_chars(number.data(), number.data() + number.size(), generation);
     if (error == std::errc() && last == number.data() + number.size()) found.push_back(generation);
   }
-  if (code) throw RuntimeFailure(concat("cannot look into ", folder.string()), code.message(), "check the disk and the folder's permissions");
+  if (code)
+    throw RuntimeFailure(concat("cannot look into ", folder.string()), code.message(),
+                         "check the disk and the folder's permissions");
   std::sort(found.begin(), found.end());
   return found;
 }
@@ -97,7 +109,8 @@ bool create_exclusively(const fs::path& file, const std::string& content) {
   const int descriptor = ::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
   if (descriptor < 0) {
     if (errno == EEXIST) return false;
-    throw RuntimeFailure(concat("cannot create ", file.string()), std::strerror(errno), "check the disk, the folder and its permissions");
+    throw RuntimeFailure(concat("cannot create ", file.string()), std::strerror(errno),
+                         "check the disk, the folder and its permissions");
   }
   const auto written = ::write(descriptor, content.data(), content.size());
   const int code = errno;
@@ -105,7 +118,8 @@ bool create_exclusively(const fs::path& file, const std::string& content) {
   ::close(descriptor);
   if (written == static_cast<ssize_t>(content.size())) return true;
   ::unlink(file.c_str());
-  throw RuntimeFailure(concat("cannot write ", file.string()), written < 0 ? std::strerror(code) : "the disk is full", "free some space");
+  throw RuntimeFailure(concat("cannot write ", file.string()), written < 0 ? std::strerror(code) : "the disk is full",
+                       "free some space");
 }
 
 }  // namespace
@@ -235,7 +249,9 @@ std::optional<Claim> Claims::take(const std::string& name) {
   if (!all.empty() && !is_stale(name)) return std::nullopt;
   const auto pid = static_cast<std::int64_t>(::getpid());
   const auto [job, restart] = job_of_process();
-  ClaimHolder mine{host_name(), job, restart, options_.run, pid, identity_of_process(pid), utc_now(), all.empty() ? 1 : all.back() + 1, 0, 0, {}};
+  ClaimHolder mine{
+      host_name(), job, restart, options_.run, pid, identity_of_process(pid), utc_now(), all.empty() ? 1 : all.back() + 1,
+      0,           0,   {}};
   if (!create_exclusively(file_of(folder_, name, mine.generation), text_of(mine))) return std::nullopt;
   seen_.erase(name);
   // A slow observer may have counted from an older listing: the largest generation holds.

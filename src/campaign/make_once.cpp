@@ -41,7 +41,8 @@ Claims claims_of_job(const Communicator& world, const std::filesystem::path& fol
   claims.stale_seconds = options.stale_after;
   claims.renew_seconds = options.stale_after / kBeats;
   const auto pid = static_cast<std::int64_t>(::getpid());
-  claims.run = world.broadcast(sha256_of_bytes(concat(host_name(), identity_of_process(pid), pid, utc_now())).substr(0, 16), 0);
+  claims.run =
+      world.broadcast(sha256_of_bytes(concat(host_name(), identity_of_process(pid), pid, utc_now())).substr(0, 16), 0);
   claims.on_lost = request_stop;
   return Claims(folder / "claims", claims);
 }

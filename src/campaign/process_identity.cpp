@@ -34,8 +34,8 @@ std::string start_of_process(std::int64_t pid) {
 std::string numbering() {
   char link[128] = {};
   const auto size = ::readlink("/proc/self/ns/pid", link, sizeof(link) - 1);
-  return concat(first_line("/proc/sys/kernel/random/boot_id"), " ", size > 0 ? std::string(link, static_cast<std::size_t>(size)) : "",
-                " ");
+  return concat(first_line("/proc/sys/kernel/random/boot_id"), " ",
+                size > 0 ? std::string(link, static_cast<std::size_t>(size)) : "", " ");
 }
 
 }  // namespace

@@ -26,7 +26,14 @@ Agreement::Agreement(const Communicator& group)
 StepEnd Agreement::run(const std::function<void()>& step) {
   const auto own = thrown_by(step);
   if (const auto alone = thrown_by([&] { line_->barrier(); })) return {own ? own : alone, false};
-  return {thrown_by([&] { fail_together(*line_, at::kCPU, [&] { if (own) std::rethrow_exception(own); }, Telling::error_alone); }),
+  return {thrown_by([&] {
+            fail_together(
+                *line_, at::kCPU,
+                [&] {
+                  if (own) std::rethrow_exception(own);
+                },
+                Telling::error_alone);
+          }),
           true};
 }
 

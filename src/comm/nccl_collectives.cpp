@@ -87,8 +87,7 @@ at::Device with_index(const at::Device& device) {
 }
 
 NcclCollectives::NcclCollectives(const Communicator& group, const at::Device& device, double timeout)
-    : rank_(group.rank()), size_(group.size()), device_(with_index(device)), peers_(group),
-      timeout_(timeout),
+    : rank_(group.rank()), size_(group.size()), device_(with_index(device)), peers_(group), timeout_(timeout),
       stream_(c10::cuda::getStreamFromPool(/*isHighPriority=*/true, device_.index())) {
   require_matching_nccl();
   const std::string what = "setting up NCCL";

@@ -22,9 +22,9 @@ fs::path failure_file(const fs::path& folder, const std::string& id) { return fo
 std::string text_of(const Json& json) { return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n"; }
 
 PlannedCell planned_cell(const Json& json, const fs::path& folder, const std::string& where) {
-  PlannedCell cell{require_string(json, "id", where),     require_string(json, "model", where),
-                   require_string(json, "dataset", where), require_string(json, "method", where),
-                   require_integer(json, "seed", where),  {},
+  PlannedCell cell{require_string(json, "id", where),         require_string(json, "model", where),
+                   require_string(json, "dataset", where),    require_string(json, "method", where),
+                   require_integer(json, "seed", where),      {},
                    require_string(json, "fingerprint", where)};
   cell.file = cell_file(folder, cell.id);
   return cell;
@@ -37,8 +37,12 @@ fs::path cell_file(const fs::path& folder, const std::string& id) { return folde
 void write_plan(const fs::path& folder, const std::vector<PlannedCell>& cells) {
   Json list = Json::array();
   for (const auto& cell : cells)
-    list.push_back({{"id", cell.id}, {"model", cell.model}, {"dataset", cell.dataset}, {"method", cell.method},
-                    {"seed", cell.seed}, {"fingerprint", cell.fingerprint}});
+    list.push_back({{"id", cell.id},
+                    {"model", cell.model},
+                    {"dataset", cell.dataset},
+                    {"method", cell.method},
+                    {"seed", cell.seed},
+                    {"fingerprint", cell.fingerprint}});
   write_file_atomically(plan_file(folder), text_of({{"schema_name", kPlanSchema}, {"cells", list}}));
 }
 
@@ -104,10 +108,14 @@ std::optional<fs::path> keep_other_cell(const fs::path& folder, const std::strin
 }
 
 void write_failed_cell(const fs::path& folder, const FailedCell& failed) {
-  write_file_atomically(failure_file(folder, failed.id),
-                        text_of({{"cell_id", failed.id}, {"fingerprint", failed.fingerprint}, {"problem", failed.problem},
-                                 {"reason", failed.reason}, {"hint", failed.hint}, {"when", failed.when}, {"run", failed.run},
-                                 {"where", failed.where}}));
+  write_file_atomically(failure_file(folder, failed.id), text_of({{"cell_id", failed.id},
+                                                                  {"fingerprint", failed.fingerprint},
+                                                                  {"problem", failed.problem},
+                                                                  {"reason", failed.reason},
+                                                                  {"hint", failed.hint},
+                                                                  {"when", failed.when},
+                                                                  {"run", failed.run},
+                                                                  {"where", failed.where}}));
 }
 
 std::optional<FailedCell> find_failed_cell(const fs::path& folder, const std::string& id, const std::string& fingerprint) {
@@ -118,9 +126,14 @@ std::optional<FailedCell> find_failed_cell(const fs::path& folder, const std::st
     const auto where = file.string();
     const auto json = parse_json(read_file(file, kMaxFailureBytes), where, 4);
     if (require_string(json, "fingerprint", where) != fingerprint) return std::nullopt;
-    return FailedCell{id, fingerprint, require_string(json, "problem", where), string_or(json, "reason", "", where),
-                      string_or(json, "hint", "", where), string_or(json, "when", "", where),
-                      string_or(json, "where", "", where),  string_or(json, "run", "", where)};
+    return FailedCell{id,
+                      fingerprint,
+                      require_string(json, "problem", where),
+                      string_or(json, "reason", "", where),
+                      string_or(json, "hint", "", where),
+                      string_or(json, "when", "", where),
+                      string_or(json, "where", "", where),
+                      string_or(json, "run", "", where)};
   } catch (const UserError& error) {
     log::detail(concat("no failure can be read from ", file.string(), ": ", error.what()));
     return std::nullopt;

@@ -10,9 +10,9 @@ namespace unpact {
 
 /// A results file found.
 struct FoundCell {
-  PlannedCell cell;                        ///< a file that cannot be read keeps its name as id
+  PlannedCell cell;                         ///< a file that cannot be read keeps its name as id
   std::string baseline_fingerprint, ended;  ///< of the target's answers that it compares with; empty before format 1.4
-  std::string finding;                     ///< why it cannot be read; empty: it is intact
+  std::string finding;                      ///< why it cannot be read; empty: it is intact
 };
 
 /// Never throws for what the file says. @param id of a file that cannot be read; empty: its name.

@@ -18,9 +18,11 @@ using testing_support::TemporaryFolder;
 
 /// A claim as another machine would have left it.
 void write_foreign(const TemporaryFolder& folder, const std::string& name, int generation, int beat) {
-  folder.write(concat(name, ".claim.", generation),
-               concat(R"({"host": "elsewhere", "job": "17.2", "pid": 1, "process": "another boot", "started": "2026-01-01T00:00:00Z", "beat": )",
-                      beat, R"(, "step": 40, "stage": "unlearn"})"));
+  folder.write(
+      concat(name, ".claim.", generation),
+      concat(
+          R"({"host": "elsewhere", "job": "17.2", "pid": 1, "process": "another boot", "started": "2026-01-01T00:00:00Z", "beat": )",
+          beat, R"(, "step": 40, "stage": "unlearn"})"));
 }
 
 /// Time that passes when the test says so.

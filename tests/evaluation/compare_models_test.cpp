@@ -48,7 +48,7 @@ class CompareModels : public testing::Test {
     to.contributions.add(values);
     to.is_key_token.add(keys);
   }
-  void compare() { compare_models(world_, model_, questions_, options_, table_, record_); }
+  void compare() { compare_models(world_, model_, questions_, options_, table_, nullptr, record_); }
   const Rate& rate(const std::string& name) const {
     for (const auto& rate : record_.rates)
       if (rate.name == name) return rate;

@@ -15,22 +15,20 @@ using testing_support::tiny_language_model;
 class OwnAnswers : public testing::Test {
  protected:
   OwnAnswers() {
-    options_.generation.max_new_tokens = 4;
-    options_.attribution.save_every = 2;
+    options_.max_new_tokens = 4;
     for (const auto& asked : ask_questions(small_dataset(), testing_support::ByteTokenizer(), {}, 0, 3))
-      prompts_.push_back(asked.prompt.ids);
-    choices_.assign(prompts_.size(), 3);
+      asked_.prompts.push_back(asked.prompt.ids);
+    asked_.choices.assign(asked_.prompts.size(), 3);
   }
 
   std::vector<OwnAnswer> answers(const Communicator& group, FinishedPages* pages = nullptr,
                                  AnswerStyle style = AnswerStyle::text, std::uint64_t model = 1) const {
-    return own_answers(group, tiny_language_model(model), prompts_, choices_, style, options_, pages);
+    return answers_in_pages(group, tiny_language_model(model), asked_, options_, style, {pages, "answers", 2});
   }
 
   Communicator world_ = Communicator::world(), null_;
-  std::vector<std::vector<TokenId>> prompts_;
-  std::vector<std::size_t> choices_;
-  EvaluationOptions options_;
+  PromptsToAnswer asked_;
+  GenerationOptions options_;
 };
 
 void expect_same(const std::vector<OwnAnswer>& a, const std::vector<OwnAnswer>& b) {
@@ -44,14 +42,14 @@ void expect_same(const std::vector<OwnAnswer>& a, const std::vector<OwnAnswer>& 
 TEST_F(OwnAnswers, AreGreedyAndTheSameOnAnyNumberOfRanks) {
   const auto all = answers(world_);
   expect_same(all, answers(null_));
-  expect_same(all, answer_prompts(null_, tiny_language_model(1), prompts_, options_.generation));
+  expect_same(all, answer_prompts(null_, tiny_language_model(1), asked_.prompts, options_));
 }
 
 TEST_F(OwnAnswers, AreLettersOfTheChoicesWhereTheJudgeWantsThem) {
   for (const auto& answer : answers(world_, nullptr, AnswerStyle::choice))
     EXPECT_THAT(answer.text, testing::AnyOf("A", "B", "C"));
   expect_same(answers(world_, nullptr, AnswerStyle::choice),
-              choose_answers(null_, tiny_language_model(1), prompts_, choices_, options_.generation));
+              choose_answers(null_, tiny_language_model(1), asked_.prompts, asked_.choices, options_));
 }
 
 TEST_F(OwnAnswers, OfFinishedPagesComeFromTheDisk) {

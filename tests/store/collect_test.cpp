@@ -71,7 +71,8 @@ TEST_F(Collect, TakesCellsOfItsSettingsAlone) {
   EXPECT_THAT(summary.finished_files, ElementsAre(own.file));
   const hdf5::Reader file(campaign());
   const auto short_name = own.fingerprint.substr(0, 12);
-  EXPECT_THAT(file.strings("/status/id"), ElementsAre("a", "b", "b." + short_name, "c", "c." + short_name, "d", "unplanned"));
+  EXPECT_THAT(file.strings("/status/id"),
+              ElementsAre("a", "b", "b." + short_name, "c", "c." + short_name, "d", "unplanned"));
   EXPECT_THAT(file.numbers<std::uint8_t>("/status/state"), ElementsAre(0, 1, 4, 1, 4, 3, 4));
   EXPECT_THAT(file.strings("/metrics/id"), ElementsAre("a"));
   EXPECT_THAT(file.strings("/status/reason")[5], HasSubstr("it diverged: the loss is nan"));

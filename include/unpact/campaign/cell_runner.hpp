@@ -47,7 +47,7 @@ class CellRunner {
   bool retry_failed_;
   std::function<bool(double)> leave_off_;
   Agreement agreement_;
-  std::optional<Claim> claim_;              ///< on the root
+  std::optional<Claim> claim_;  ///< on the root
   std::set<std::string> held_;
   bool stopped_ = false;
 };

@@ -21,16 +21,16 @@ namespace unpact {
 
 /// What a claim's file says.
 struct ClaimHolder {
-  std::string host, job;        ///< job: SLURM_JOB_ID, or empty
-  std::int64_t restart = 0;     ///< how often the job was started again
-  std::string run;              ///< of the job's ranks, all the same
+  std::string host, job;     ///< job: SLURM_JOB_ID, or empty
+  std::int64_t restart = 0;  ///< how often the job was started again
+  std::string run;           ///< of the job's ranks, all the same
   std::int64_t pid = 0;
-  std::string process;          ///< boot, process namespace and start of the process: who it was when ids are used again
-  std::string started;          ///< ISO 8601 UTC, by the holder's clock; for people
+  std::string process;  ///< boot, process namespace and start of the process: who it was when ids are used again
+  std::string started;  ///< ISO 8601 UTC, by the holder's clock; for people
   std::int64_t generation = 0;
-  std::int64_t beat = 0;        ///< grows with each renewal
-  std::int64_t step = 0;        ///< how far the work is; 0: not known
-  std::string stage;            ///< what it does, e.g. "unlearn"
+  std::int64_t beat = 0;  ///< grows with each renewal
+  std::int64_t step = 0;  ///< how far the work is; 0: not known
+  std::string stage;      ///< what it does, e.g. "unlearn"
 
   /// "node7, job 4711, process 1234, since 2026-01-31T12:00:00Z".
   std::string describe() const;
@@ -38,9 +38,9 @@ struct ClaimHolder {
 
 struct ClaimOptions {
   double renew_seconds = 20;
-  double stale_seconds = 180;  ///< several renewals: a network file system may show a change late
-  std::function<double()> now = {};  ///< seconds of a clock that never jumps; empty: the machine's steady clock
-  std::string run = {};              ///< what the job's ranks call themselves
+  double stale_seconds = 180;          ///< several renewals: a network file system may show a change late
+  std::function<double()> now = {};    ///< seconds of a clock that never jumps; empty: the machine's steady clock
+  std::string run = {};                ///< what the job's ranks call themselves
   std::function<void()> on_lost = {};  ///< called, by the renewing thread, when somebody else has taken over
 };
 

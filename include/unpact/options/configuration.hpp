@@ -88,7 +88,7 @@ struct CampaignOptions {
   std::int64_t ranks_per_cell = 1;
   bool retry_failed = false;  ///< cells that are recorded as failed
   double stale_after = 180;   ///< seconds without a sign of life after which another job's work is taken over
-  bool save_models = false;  ///< keep every unlearned model's weights
+  bool save_models = false;   ///< keep every unlearned model's weights
 };
 
 struct AskOptions {
