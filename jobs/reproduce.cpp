@@ -108,7 +108,8 @@ class Campaign {
   void run_cells(const Baseline& baseline, const std::vector<Configuration>& cells) {
     CellRunner runner(session_, group_, &*claims_, folder_, configuration_.campaign.retry_failed,
                       [this](double reserve) { return wants_to_stop(reserve); });
-    runner.run(baseline, cells);
+    const auto retry = configuration_.campaign.retry_failed;
+    runner.run(baseline, cells_left(session_.world(), baseline, cells, folder_, retry));
     stopped_ = stopped_ || runner.stopped();
     if (stopped_) leave_off_.raise();  // the other groups finish the cell at hand
     held_.insert(runner.held().begin(), runner.held().end());

@@ -27,6 +27,25 @@ void require_working_device(const c10::Device& device) {
   UNPACT_ENSURE(probe == 2);
 }
 
+/// Says so when there is nothing to do.
+bool is_left(const Baseline& baseline, const Configuration& cell, const fs::path& folder, bool retry_failed) {
+  const auto id = cell_id(cell);
+  try {
+    if (is_cell_done(baseline, cell, folder)) {
+      log::info(concat("Cell ", id, " is finished already"));
+      return false;
+    }
+  } catch (const UnreadableFile& error) {
+    log::warn(one_line(error));  // it may be intact: nothing is made in its place
+    return false;
+  }
+  const auto failed = retry_failed ? std::nullopt : find_failed_cell(folder, id, fingerprint_of_cell(baseline, cell));
+  if (failed)
+    log::warn(concat("cell ", id, " failed before (", failed->problem, ": ", failed->reason,
+                     "); --retry-failed tries it once more"));
+  return !failed;
+}
+
 }  // namespace
 
 CellRunner::CellRunner(const Session& session, const Communicator& group, Claims* claims, fs::path folder, bool retry_failed,
@@ -58,6 +77,23 @@ void CellRunner::run(const Baseline& baseline, const std::vector<Configuration>&
   }
 }
 
+std::vector<Configuration> cells_left(const Communicator& world, const Baseline& baseline,
+                                      const std::vector<Configuration>& cells, const fs::path& folder, bool retry_failed) {
+  std::string left;  // a letter a cell
+  fail_together(
+      world,
+      [&] {
+        if (world.is_root())
+          for (const auto& cell : cells) left += is_left(baseline, cell, folder, retry_failed) ? 'y' : 'n';
+      },
+      Telling::error_alone);
+  left = world.broadcast(left, 0);
+  std::vector<Configuration> result;
+  for (std::size_t i = 0; i < cells.size(); ++i)
+    if (left[i] == 'y') result.push_back(cells[i]);
+  return result;
+}
+
 CellRunner::Look CellRunner::look(const Baseline& baseline, const Configuration& cell) {
   auto found = Look::done;
   fail_together(
@@ -73,29 +109,16 @@ CellRunner::Look CellRunner::look(const Baseline& baseline, const Configuration&
 /// On the root. With Look::ours the claim is held.
 CellRunner::Look CellRunner::decide(const Baseline& baseline, const Configuration& cell) {
   const auto id = cell_id(cell);
-  const auto fingerprint = fingerprint_of_cell(baseline, cell);
-  const auto is_done = [&] {
-    if (is_cell_done(baseline, cell, folder_)) {
-      log::info(concat("Cell ", id, " is finished already"));
-      return true;
-    }
-    const auto failed = find_failed_cell(folder_, id, fingerprint);
-    if (!failed || (retry_failed_ && failed->run != claims_->run())) return false;
-    if (failed->run != claims_->run())
-      log::warn(concat("cell ", id, " failed before (", failed->problem, ": ", failed->reason,
-                       "); --retry-failed tries it once more"));
-    return true;
+  const auto is_settled = [&] {
+    if (is_cell_done(baseline, cell, folder_)) return true;
+    const auto failed = find_failed_cell(folder_, id, fingerprint_of_cell(baseline, cell));
+    return failed && (!retry_failed_ || failed->run == claims_->run());
   };
-  try {
-    if (is_done()) return Look::done;
-  } catch (const UnreadableFile& error) {
-    log::warn(one_line(error));  // it may be intact: nothing is made in its place
-    return Look::done;
-  }
+  if (is_settled()) return Look::done;
   claim_ = claims_->take(id);
   if (claim_) {
     held_.erase(id);
-    if (!is_done()) return Look::ours;
+    if (!is_settled()) return Look::ours;
     claim_.reset();
     return Look::done;
   }

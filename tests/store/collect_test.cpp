@@ -192,8 +192,8 @@ TEST_F(Collect, ReplacesNothingWhereItReadsNothing) {
   const auto cell = add("a");
   collect_campaign(folder.path(), {cell});
   const auto before = sha256_of_file(campaign());
-  EXPECT_FALSE(collect_campaign(folder.path(), {plan("b")}).written);
   fs::resize_file(cell.file, 100);
+  EXPECT_FALSE(collect_campaign(folder.path(), {plan("b")}).written);
   const auto summary = collect_campaign(folder.path(), {cell});
   EXPECT_FALSE(summary.written);
   EXPECT_THAT(summary.broken_reasons, ElementsAre(HasSubstr("a: ")));

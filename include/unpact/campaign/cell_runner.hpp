@@ -15,6 +15,12 @@
 
 namespace unpact {
 
+/// The cells that are neither finished nor, unless they shall be tried again, recorded as failed; says which are not left.
+/// What cannot be read now is not left either. Collective over `world`.
+std::vector<Configuration> cells_left(const Communicator& world, const Baseline& baseline,
+                                      const std::vector<Configuration>& cells, const std::filesystem::path& folder,
+                                      bool retry_failed);
+
 /// Each cell is claimed, run, and recorded: finished, or failed with its reason, whatever was thrown on however many ranks.
 class CellRunner {
  public:
@@ -23,7 +29,7 @@ class CellRunner {
   CellRunner(const Session& session, const Communicator& group, Claims* claims, std::filesystem::path folder,
              bool retry_failed, std::function<bool(double)> leave_off);
 
-  /// Runs what is left of these cells. Those that another group or job works on are left to it while it lives. Collective
+  /// Runs these cells, which were left a moment ago. Those that another group or job works on are left to it while it lives. Collective
   /// over the group. @throws RuntimeFailure when the group cannot go on: a rank does not come back, the device is lost, or a
   /// failure cannot be recorded.
   void run(const Baseline& baseline, const std::vector<Configuration>& cells);

@@ -1,3 +1,5 @@
+#include <ATen/ATen.h>
+
 #include "forms.hpp"
 #include "unpact/core/error.hpp"
 
