@@ -1,0 +1,52 @@
+#include "unpact/comm/agreement.hpp"
+
+#include <gtest/gtest.h>
+
+#include "unpact/core/error.hpp"
+
+namespace unpact {
+namespace {
+
+std::string problem_of(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const Error& known) {
+    return known.problem();
+  } catch (const std::exception& other) {
+    return other.what();
+  }
+}
+
+TEST(Agreement, OfRanksThatAllDidWellIsNoError) {
+  const auto world = Communicator::world();
+  Agreement agreement(world);
+  const auto end = agreement.run([&] { world.barrier(); });
+  EXPECT_TRUE(end.together);
+  EXPECT_FALSE(end.error);
+}
+
+TEST(Agreement, TellsEveryRankOfAFailureOnAnyOfThem) {
+  const auto world = Communicator::world();
+  Agreement agreement(world);
+  for (int failing = 0; failing < world.size(); ++failing) {
+    const auto end = agreement.run([&] {
+      if (world.rank() == failing) throw UserError("bad input", "on one rank", "");
+    });
+    EXPECT_TRUE(end.together);
+    ASSERT_TRUE(end.error);
+    EXPECT_EQ(problem_of(end.error), "bad input");
+    EXPECT_THROW(std::rethrow_exception(end.error), UserError);
+  }
+  EXPECT_FALSE(agreement.run([] {}).error) << "and can be used again";
+}
+
+TEST(Agreement, KeepsWhatARankThrewItself) {
+  const auto world = Communicator::world();
+  Agreement agreement(world);
+  const auto end = agreement.run([&] { throw RuntimeFailure(concat("rank ", world.rank()), "", ""); });
+  ASSERT_TRUE(end.error);
+  EXPECT_EQ(problem_of(end.error), concat("rank ", world.rank()));
+}
+
+}  // namespace
+}  // namespace unpact
