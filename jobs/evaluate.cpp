@@ -34,7 +34,7 @@ void name_apart(Configuration& c) {
     }
   };
   constexpr std::size_t kShortChecksum = 8;
-  if (has_other_model()) c.method.name += "-" + c.evaluate.checksum.substr(0, kShortChecksum);
+  if (has_other_model()) c.method.name = concat(c.method.name, "-", c.evaluate.checksum.substr(0, kShortChecksum));
 }
 
 /// The claim on the cell. On the root; @throws UserError where another job makes the same.

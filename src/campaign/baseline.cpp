@@ -6,6 +6,7 @@
 #include "unpact/campaign/make_once.hpp"
 #include "unpact/campaign/resources.hpp"
 #include "unpact/comm/fail_together.hpp"
+#include "unpact/core/atomic_file.hpp"
 #include "unpact/core/clock.hpp"
 #include "unpact/core/log.hpp"
 #include "unpact/data/load_dataset.hpp"
@@ -63,7 +64,7 @@ Baseline prepare_baseline(const Session& session, const Configuration& c, const 
   const auto is_done = [&] { return (found = find_baseline(folder, fingerprint)).has_value(); };
   const auto ask = [&] { ask_target(session, base, folder / "baselines" / (name + ".h5"), unfinished, baseline); };
   if (make_once(session.world(), claims, "baseline." + name, is_done, ask)) return baseline;
-  if (found) fs::remove_all(unfinished);  // of a job that was killed at its very end
+  if (found) remove_folder(unfinished);  // of a job that was killed at its very end
   const fs::path file = session.world().broadcast(found.value_or(fs::path()).string(), 0);
   log::info(concat("Using the target's answers and contributions in ", file.string()));
   baseline.record = read_cell_file(file);

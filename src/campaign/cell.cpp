@@ -6,6 +6,7 @@
 #include "unpact/campaign/unlearn_inputs.hpp"
 #include "unpact/campaign/unlearned_folder.hpp"
 #include "unpact/comm/fail_together.hpp"
+#include "unpact/core/atomic_file.hpp"
 #include "unpact/core/checksum.hpp"
 #include "unpact/core/clock.hpp"
 #include "unpact/core/error.hpp"
@@ -33,7 +34,7 @@ std::string cell_id(const Configuration& c) {
 bool is_cell_done(const Baseline& baseline, const Configuration& c, const fs::path& folder) {
   const auto id = cell_id(c);
   const bool done = find_finished_cell(folder, id, fingerprint_of_cell(baseline, c)).has_value();
-  if (done) fs::remove_all(unfinished_folder(folder, id));  // of a job that was killed at its very end
+  if (done) remove_folder(unfinished_folder(folder, id));  // of a job that was killed at its very end
   return done;
 }
 

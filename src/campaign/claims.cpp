@@ -131,8 +131,8 @@ std::string ClaimHolder::describe() const {
 
 /// The file and the thread that renews it.
 struct Claim::State {
-  State(fs::path folder, std::string name, ClaimHolder holder, const ClaimOptions& options)
-      : folder(std::move(folder)), name(std::move(name)), holder(std::move(holder)), on_lost(options.on_lost),
+  State(fs::path in_folder, std::string of_name, ClaimHolder self, const ClaimOptions& options)
+      : folder(std::move(in_folder)), name(std::move(of_name)), holder(std::move(self)), on_lost(options.on_lost),
         thread([this, seconds = options.renew_seconds] { run(seconds); }) {}
 
   ~State() {

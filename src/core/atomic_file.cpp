@@ -116,6 +116,15 @@ void put_back_replaced_folder(const fs::path& target) {
              code);  // fails where another process was quicker or the place is read-only: readers say what is missing
 }
 
+void remove_folder(const std::filesystem::path& folder) {
+  std::error_code code;
+  for (int tries = 0; tries < 100; ++tries) {  // an entry that vanishes on the way is an error of remove_all
+    fs::remove_all(folder, code);
+    if (!fs::exists(folder)) return;
+  }
+  throw RuntimeFailure(concat("cannot remove ", folder.string()), code.message(), "check the folder and its permissions");
+}
+
 std::string read_file(const fs::path& path, std::uintmax_t max_bytes) {
   const FileReader file(path);
   UNPACT_VALIDATE(file.size() <= max_bytes, concat("refusing to read ", path.string()),

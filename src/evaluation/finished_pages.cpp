@@ -1,6 +1,7 @@
 #include "unpact/evaluation/finished_pages.hpp"
 
 #include "unpact/comm/stop_together.hpp"
+#include "unpact/comm/fail_together.hpp"
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/checksum.hpp"
 #include "unpact/core/error.hpp"
@@ -85,8 +86,9 @@ void FinishedPages::say_found(const std::string& stage, std::size_t found, std::
 
 void FinishedPages::remove() {
   group_.barrier();
-  if (group_.is_root()) fs::remove_all(folder_);
-  group_.barrier();
+  fail_together(group_, [this] {
+    if (group_.is_root()) remove_folder(folder_);
+  });
 }
 
 }  // namespace unpact

@@ -1,5 +1,7 @@
 #include "unpact/core/atomic_file.hpp"
 
+#include <thread>
+#include <vector>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
@@ -158,6 +160,16 @@ TEST(RenameFolderDurably, KeepsTheOnlyCopyUntilTheNewOneIsThere) {
   rename_folder_durably(folder.path() / "new", folder.path() / "target");
   EXPECT_EQ(read_file(folder.path() / "target/file"), "new");
   EXPECT_EQ(entries(folder.path()), 1u);
+}
+
+TEST(RemoveFolder, MayBeDoneByManyAtOnce) {
+  const TemporaryFolder folder;
+  for (int i = 0; i < 400; ++i) folder.write(concat("many/", i % 7, "/", i), "x");
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) threads.emplace_back([&] { EXPECT_NO_THROW(remove_folder(folder.path() / "many")); });
+  for (auto& thread : threads) thread.join();
+  EXPECT_FALSE(std::filesystem::exists(folder.path() / "many"));
+  EXPECT_NO_THROW(remove_folder(folder.path() / "never there"));
 }
 
 TEST(ReadFile, ReadsAllBytes) {
