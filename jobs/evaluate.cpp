@@ -37,15 +37,6 @@ void name_apart(Configuration& c) {
   if (has_other_model()) c.method.name = concat(c.method.name, "-", c.evaluate.checksum.substr(0, kShortChecksum));
 }
 
-/// The claim on the cell. On the root; @throws UserError where another job makes the same.
-std::optional<Claim> claim_cell(Claims& claims, const std::string& id) {
-  auto claim = claims.take(id);
-  const auto holder = claim ? std::nullopt : claims.holder(id);
-  UNPACT_VALIDATE(claim, concat("the cell ", id, " is being made by another job"),
-                  holder ? holder->describe() : "its claim cannot be read", "wait for it, or choose another --output");
-  return claim;
-}
-
 void collect(const CellRecord& record, const fs::path& folder) {
   collect_campaign(folder, find_cells(folder), [] { leave_where_stop_is_wanted("collecting the cells"); });
   log::info(concat("\n", summary_table({record})));
@@ -71,7 +62,7 @@ ExitCode run_evaluate(const Communicator& world, const CommandLine&, const Confi
   fail_together(
       world,
       [&] {
-        if (session.is_root()) claim = claim_cell(claims, cell_id(c));
+        if (session.is_root()) claim = claim_or_refuse(claims, cell_id(c));
       },
       Telling::error_alone);
   const auto baseline = prepare_baseline(session, c, c.run.output, &claims);

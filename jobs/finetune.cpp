@@ -1,6 +1,7 @@
 #include <filesystem>
 
 #include "jobs/job_table.hpp"
+#include "unpact/campaign/make_once.hpp"
 #include "unpact/campaign/resources.hpp"
 #include "unpact/core/log.hpp"
 #include "unpact/data/load_dataset.hpp"
@@ -12,6 +13,7 @@ ExitCode run_finetune(const Communicator& world, const CommandLine&, const Confi
   const Session session(world, c.run);
   check_training_device(c.train, session.device());
   session.open_output(c.run.output);
+  const OutputClaim claim(world, c.run.output, "finetune", c.campaign);
   const auto folder = fs::path(c.run.output) / "model";
   finetune_into(session, c, load_dataset(c.dataset), folder);
   log::info(concat("The fine-tuned model is in ", folder.string()));

@@ -1,7 +1,9 @@
 #include <filesystem>
+#include <optional>
 
 #include "jobs/job_table.hpp"
 #include "unpact/campaign/fingerprints.hpp"
+#include "unpact/campaign/make_once.hpp"
 #include "unpact/campaign/resources.hpp"
 #include "unpact/campaign/same_inputs.hpp"
 #include "unpact/campaign/unlearn_inputs.hpp"
@@ -63,6 +65,8 @@ ExitCode run_unlearn(const Communicator& world, const CommandLine&, const Config
   const Session session(world, c.run);
   check_training_device(c.train, session.device());
   session.open_output(c.run.output);
+  std::optional<OutputClaim> claim;
+  if (!c.run.dry_run) claim.emplace(world, c.run.output, "unlearn", c.campaign);
   const auto dataset = load_dataset(c.dataset);
   require_same_on_ranks(world, "dataset", dataset_checksum(dataset));
   pin_method_file(world, c);

@@ -3,6 +3,7 @@
 #include "jobs/attribute/attribution_summary.hpp"
 #include "jobs/attribute/tune.hpp"
 #include "jobs/job_table.hpp"
+#include "unpact/campaign/make_once.hpp"
 #include "unpact/campaign/baseline.hpp"
 #include "unpact/campaign/summary_table.hpp"
 #include "unpact/core/log.hpp"
@@ -15,6 +16,7 @@ ExitCode run_attribute(const Communicator& world, const CommandLine&, const Conf
   require_model(c);
   const Session session(world, c.run);
   session.open_output(c.run.output);
+  const OutputClaim claim(world, c.run.output, "attribute", c.campaign);
   try_results_folder(world, c.run.output);
   if (c.attribution.tune) return tune_thresholds(session, c);
   const auto baseline = prepare_baseline(session, c, c.run.output);

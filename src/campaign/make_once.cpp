@@ -15,12 +15,13 @@
 namespace unpact {
 namespace {
 
+constexpr std::chrono::milliseconds kPause(500);
+
 enum class Turn { made, mine, stopped };
 
 /// On the root: waits until the thing is made or its claim is held.
 Turn wait_for_turn(Claims& claims, const std::string& name, const std::function<bool()>& is_made,
                    std::optional<Claim>& claim) {
-  constexpr std::chrono::milliseconds kPause(500);
   bool said = false;
   while (!is_made()) {
     if ((claim = claims.take(name))) return is_made() ? Turn::made : Turn::mine;
@@ -45,6 +46,29 @@ Claims claims_of_job(const Communicator& world, const std::filesystem::path& fol
       world.broadcast(sha256_of_bytes(concat(host_name(), identity_of_process(pid), pid, utc_now())).substr(0, 16), 0);
   claims.on_lost = request_stop;
   return Claims(folder / "claims", claims);
+}
+
+Claim claim_or_refuse(Claims& claims, const std::string& name) {
+  while (true) {
+    if (auto claim = claims.take(name)) return std::move(*claim);
+    const auto holder = claims.holder(name);
+    UNPACT_VALIDATE(!claims.is_alive(name), concat(name, " is being made by another job"),
+                    holder ? holder->describe() : "its claim cannot be read", "wait for it, or choose another --output");
+    leave_where_stop_is_wanted("waiting for " + name);
+    std::this_thread::sleep_for(kPause);
+  }
+}
+
+OutputClaim::OutputClaim(const Communicator& world, const std::filesystem::path& folder, const std::string& job,
+                         const CampaignOptions& options)
+    : claims_(claims_of_job(world, folder, options)) {
+  const auto name = concat("the output of ", job);
+  fail_together(
+      world,
+      [&] {
+        if (world.is_root()) claim_ = claim_or_refuse(claims_, name);
+      },
+      Telling::error_alone);
 }
 
 bool make_once(const Communicator& ranks, Claims* claims, const std::string& name, const std::function<bool()>& is_made,

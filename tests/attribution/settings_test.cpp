@@ -47,7 +47,7 @@ TEST(MethodSettings, ThatAMethodDoesNotHeedAreRefused) {
       {"engine", [](auto& s) { s.engine = EngineKind::reference; }},
       {"unit", [](auto& s) { s.unit = RemovalUnit::word; }},
       {"verify", [](auto& s) { s.verify = 3; }},
-      {"baseline", [](auto& s) { s.baseline = "7"; }},
+      {"baseline", [](auto& s) { s.baseline = std::string("7"); }},
       {"steps", [](auto& s) { s.steps = 12; }},
       {"permutations", [](auto& s) { s.permutations = 8; }},
       {"samples", [](auto& s) { s.samples = 16; }},

@@ -1,6 +1,8 @@
 """Campaigns that never lie and never lose: tables of one configuration alone, cells that fail, several groups and jobs."""
 import json
+import os
 import shutil
+import socket
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -206,3 +208,24 @@ def test_a_pair_that_fails_leaves_the_others(unpact: Program, home: Path, target
     assert sorted(states.values()) == [FINISHED, MISSING]
     lost = next(cell for cell, state in states.items() if state == MISSING)
     assert lost.startswith("broken__") and reasons[lost].startswith("its target failed: ")
+
+
+@pytest.mark.parametrize("job", ["unlearn", "finetune", "attribute"])
+def test_a_second_job_on_one_output_is_refused_by_name_of_the_first(unpact: Program, home: Path, target: Path, tmp_path: Path, job: str) -> None:
+    """The first is this test's own process, which lives; a claim of a process that is dead is taken over."""
+    folder = tmp_path / "out"
+    (folder / "claims").mkdir(parents=True)
+    stat = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    holder = {"host": socket.gethostname(), "job": "", "restart": 0, "run": "x", "pid": os.getpid(), "started": "2026-01-01T00:00:00Z", "beat": 0,
+              "process": f"{boot} {os.readlink('/proc/self/ns/pid')} {stat[19]}"}
+    claim = folder / f"claims/the output of {job}.claim.1"
+    claim.write_text(json.dumps(holder))
+    config = home / ("configs/finetune.ini" if job == "finetune" else "configs/tiny.ini")
+    command = (job, "--config", config, "--output", folder, *(("--finetune.epochs", "1") if job == "finetune" else ()))
+    for ranks in (1, 2):
+        refused = unpact(*command, ranks=ranks)
+        assert refused.code == 1 and f"process {os.getpid()}" in refused.message() and "is being made by another job" in refused.message()
+    claim.write_text(json.dumps(holder | {"process": f"{boot} {os.readlink('/proc/self/ns/pid')} 1"}))
+    unpact.well(*command)
+    assert not list((folder / "claims").iterdir())

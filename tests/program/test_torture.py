@@ -1,9 +1,10 @@
 """A campaign of 12 cells that is killed, stopped, damaged and changed, again and again, has the numbers of one left in peace.
 
-UNPACT_TORTURE_ROUNDS (12) and UNPACT_TORTURE_SEED (1) say how often and which; scripts/torture sets them. What is done is drawn from
+UNPACT_TORTURE_ROUNDS (30) and UNPACT_TORTURE_SEED (1) say how often and which; scripts/torture sets them. What is done is drawn from
 the seed; the moment in which a signal comes is a share of an undisturbed run's duration and decides no verdict."""
 import os
 import re
+import resource
 import subprocess
 import time
 from collections.abc import Callable
@@ -11,14 +12,14 @@ from pathlib import Path
 
 import h5py
 import pytest
-from torture import (CELLS, DAMAGES, ENDS, FINISHED, OTHER, Round, Torturer, allowed_codes, claims_in, damage, failures_in, is_of_the_dead, is_sealed,
-                     left_behind, metrics_of, results_in, rounds, table_of, torn_in)
+from torture import (CELLS, DAMAGES, ENDS, OTHER, Round, Torturer, allowed_codes, damage, failures_in, finished_in, is_sealed, litter_in,
+                     metrics_of, results_in, rounds, table_of, torn_in)
 from unpact_program import BASELINE, Program, differing
 
-ROUNDS = int(os.environ.get("UNPACT_TORTURE_ROUNDS", "12"))
+ROUNDS = int(os.environ.get("UNPACT_TORTURE_ROUNDS", "30"))
 SEED = int(os.environ.get("UNPACT_TORTURE_SEED", "1"))
 CALM_STALE_AFTER = 5  # seconds; less than a busy machine may stand still would make a calm run lose its own claims
-TEMPORARY = re.compile(r"\.tmp\.[^/]+\.\d+$|\.unpact-write-test\.[^/]+\.\d+$")
+LITTER = re.compile(r"(\.tmp|\.unpact-write-test)\.[^/]+\.\d+$|^claims/[^/]+\.claim\.\d+$")  # nobody takes it for results
 Tool = Callable[..., subprocess.CompletedProcess]
 
 
@@ -27,13 +28,18 @@ def torturer(unpact: Program, home: Path, target: Path, tmp_path_factory: pytest
     return Torturer(unpact, home, tmp_path_factory.mktemp("torture") / "scratch")
 
 
+def seconds_of_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 @pytest.fixture(scope="module")
 def reference(torturer: Torturer) -> tuple[Path, float]:
-    """The folder of an undisturbed run and how many seconds it took."""
+    """The folder of an undisturbed run on one rank and how many seconds it computed: those do not grow with what else the machine does."""
     folder = torturer.scratch.parent / "reference"
-    began = time.monotonic()
-    assert torturer.calm(folder, 2) == 0, torturer.said()
-    duration = time.monotonic() - began
+    began = seconds_of_children()
+    assert torturer.calm(folder, 1) == 0, torturer.said()
+    duration = seconds_of_children() - began
     assert sorted(table_of(folder)) == sorted(CELLS)
     return folder, duration
 
@@ -41,21 +47,24 @@ def reference(torturer: Torturer) -> tuple[Path, float]:
 def play(torturer: Torturer, folder: Path, drawn: Round, reference: Path, duration: float) -> None:
     """One round, and what must hold behind each."""
     done = damage(folder, drawn, {cell: row["fingerprint"] for cell, row in table_of(reference).items()})
-    before, torn = results_in(folder), torn_in(folder)
-    began = time.monotonic()
+    before, torn, litter = results_in(folder), torn_in(folder), litter_in(folder)
+    began, said = time.monotonic(), len(torturer.said(0))
     how, codes = torturer.disturb(folder, drawn, duration)
     after = results_in(folder)
     print(f"{drawn}\n  {done}; {how}, exit {codes}, {len(after)} results, {time.monotonic() - began:.1f} s", flush=True)
     for code in codes:
-        assert code in {0, 2} | allowed_codes(drawn.end, how), f"{drawn}: exit code {code}\n{torturer.said()}"
+        allowed = {0, 2} | allowed_codes(drawn.end, how) | ({75} if torturer.stood_still(said) else set())
+        assert code in allowed, f"{drawn}: exit code {code}\n{torturer.said()}"
         assert code != 2 or failures_in(folder), f"{drawn}: exit code 2, but no cell is recorded as failed\n{torturer.said()}"
+    assert codes != [0] or finished_in(folder).keys() == set(CELLS), f"{drawn}: exit code 0 without all results\n{torturer.said()}"
     assert before <= after, f"{drawn}: results are lost\n{torturer.said()}"
     assert torn_in(folder) <= torn, f"{drawn}: a file under its final name is not whole"
+    assert not set(codes) <= {0, 2, 75} or litter_in(folder) <= litter, f"{drawn}: only what is killed leaves claims and temporary files"
 
 
 def assert_as_undisturbed(folder: Path, reference: Path) -> None:
     expected, found = table_of(reference), table_of(folder)
-    finished = {cell: row for cell, row in found.items() if row["state"] == FINISHED}
+    finished = finished_in(folder)
     assert finished.keys() == set(CELLS), {cell: row for cell, row in found.items() if cell in CELLS}
     assert {row["state"] for cell, row in found.items() if cell not in finished} <= {OTHER}
     assert {cell: row["fingerprint"] for cell, row in finished.items()} == {cell: row["fingerprint"] for cell, row in expected.items()}
@@ -75,30 +84,31 @@ def fingerprint_of(path: Path) -> str:
         return file.attrs["fingerprint"]
 
 
-def assert_nothing_is_left(folder: Path) -> None:
-    """Of a run that ends well nothing is left; of one that was killed files that nobody takes for results, and the claim on what it had just finished."""
-    strange = [name for name in left_behind(folder) if not TEMPORARY.search(name)]
-    assert strange == []
-    print(f"left of killed runs: {len(left_behind(folder))} temporary files, claims: {claims_in(folder)}")
-    assert not [claim for claim in claims_in(folder) if not is_of_the_dead(claim)]
-    assert not [*folder.glob("*/*.unfinished")]
+def end_in_peace(torturer: Torturer, folder: Path) -> list[int]:
+    """Of damaged checkpoints none may be whole: then the first run says so and sets them aside, and the second begins anew."""
+    codes: list[int] = []
+    for _ in range(3):
+        said = len(torturer.said(0))
+        codes.append(torturer.calm(folder, 2, "--retry-failed", "--campaign.stale_after", CALM_STALE_AFTER))
+        if codes[-1] == 0:
+            return codes
+        assert codes in ([2], [75, 2]) or (codes[-1] == 75 and torturer.stood_still(said)), f"exit {codes}\n{torturer.said()}"
+    raise AssertionError(f"exit {codes}\n{torturer.said()}")
 
 
 def test_numbers_survive_torture(torturer: Torturer, reference: tuple[Path, float], results_tool: Tool) -> None:
     expected, duration = reference
     folder = torturer.scratch.parent / "tortured"
-    print(f"\nseed {SEED}, {ROUNDS} rounds; undisturbed it takes {duration:.1f} s; {folder}")
+    print(f"\nseed {SEED}, {ROUNDS} rounds; undisturbed it computes {duration:.1f} s; {folder}")
     for drawn in rounds(SEED, ROUNDS):
         play(torturer, folder, drawn, expected, duration)
-    # Of damaged checkpoints none may be whole: then the first run says so and sets them aside.
-    codes = [torturer.calm(folder, 2, "--retry-failed", "--campaign.stale_after", CALM_STALE_AFTER)]
-    if codes == [2]:
-        codes.append(torturer.calm(folder, 2, "--retry-failed"))
-    print(f"at last: exit {codes}")
-    assert codes[-1] == 0, torturer.said()
+    litter = litter_in(folder)
+    codes = end_in_peace(torturer, folder)
+    print(f"at last: exit {codes}; left of killed runs: {sorted(litter_in(folder))}", flush=True)
     assert_as_undisturbed(folder, expected)
-    assert_nothing_is_left(folder)
-    checked = results_tool("validate", folder / "campaign.h5", *[folder / row["file"] for row in table_of(folder).values() if row["state"] == FINISHED])
+    assert litter_in(folder) <= litter and all(LITTER.search(name) for name in litter), litter
+    assert not [*folder.glob("*/*.unfinished")]
+    checked = results_tool("validate", folder / "campaign.h5", *[folder / str(row["file"]) for row in finished_in(folder).values()])
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 

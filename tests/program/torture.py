@@ -22,7 +22,7 @@ OPTIONS = ["--campaign.methods", ",".join(METHODS), "--campaign.seeds", ",".join
            "--unlearn.epochs", "12", "--train.checkpoint_every", "3", "--attribution.save_every", "1"]
 OTHERS = [*(["--unlearn.max_steps", str(steps)] for steps in range(4, 12)), ["--judge.threshold", "0.75"], ["--unlearn.learning_rate", "2e-3"],
           ["--judge.threshold", "0.9"]]
-STALE_AFTER = 2  # seconds; of claims whose holder is on no machine that answers
+STALE_AFTER = 3  # seconds; of claims whose holder is on no machine that answers
 GONE = "elsewhere"  # that machine
 SEAL = b"\nunpact-seal sha256:"
 
@@ -33,7 +33,7 @@ DAMAGES = ["cell", "checkpoint", "lose_cells", "foreign_claim", "result", "basel
 RANKS = [1, 2, 4, 2]
 SETTINGS = ["plain", "others", "plain", "plain", "others"]
 WAYS = ["truncate", "flip", "delete", "flip"]
-FINISHED, FAILED, OTHER = 0, 3, 4  # states of a campaign's table
+FINISHED, OTHER = 0, 4  # states of a campaign's table
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ def damage(folder: Path, drawn: Round, fingerprints: dict[str, str]) -> str:
     cell = CELLS[int(drawn.which * len(CELLS))]
     missing = [cell for cell, fingerprint in fingerprints.items() if (cell, fingerprint) not in results]
     if drawn.damage == "foreign_claim":  # on what is still to be made: nobody looks at the claim on a finished cell
-        return plant_claim(folder, missing[int(drawn.which * len(missing))] if missing else "baseline.tiny__tiny")
+        return plant_claim(folder, missing[int(drawn.which * len(missing))]) if missing else "nothing"
     if drawn.damage == "failed_record":
         broken = chosen(list((folder / "cells").glob("*.failed.json")), drawn.which)
         return spoil(broken, drawn.way, drawn.place) if broken else plant_failure(folder, cell, fingerprints[cell])
@@ -207,8 +207,12 @@ class Torturer:
         assert_none_left(self.unpact, running.pid)
         return code
 
-    def said(self) -> str:
-        return (self.scratch / "said.log").read_text(errors="replace")[-6000:]
+    def said(self, since: int = -6000) -> str:
+        return (self.scratch / "said.log").read_text(errors="replace")[since:]
+
+    def stood_still(self, since: int) -> bool:
+        """Whether a run was held up for so long that it lost a claim: then it stops as if it was asked to."""
+        return "this process stood still for so long" in self.said(since)
 
     def calm(self, folder: Path, ranks: int, *more: object) -> int:
         return self.end(self.start(folder, ranks, *more))
@@ -284,6 +288,10 @@ def table_of(folder: Path) -> dict[str, dict[str, object]]:
             for i, (row, state) in enumerate(zip(names["id"], states, strict=True))}
 
 
+def finished_in(folder: Path) -> dict[str, dict[str, object]]:
+    return {cell: row for cell, row in table_of(folder).items() if row["state"] == FINISHED}
+
+
 def metrics_of(folder: Path) -> dict[str, bytes]:
     return {name: values.tobytes() for name, values in datasets_of(folder / "campaign.h5").items()
             if name.startswith("metrics/") and "seconds" not in name}
@@ -293,20 +301,7 @@ def failures_in(folder: Path) -> list[str]:
     return sorted(path.name for path in (folder / "cells").glob("*.failed.json"))
 
 
-def left_behind(folder: Path) -> list[str]:
-    """Files under a temporary name."""
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob(".*"))
-
-
-
-def claims_in(folder: Path) -> list[Path]:
-    return sorted(folder.glob("claims/*.claim.*"))
-
-
-def is_of_the_dead(claim: Path) -> bool:
-    """Whether a claim is left by a run that was killed between its result and the claim's end."""
-    try:
-        holder = json.loads(claim.read_text())
-    except (OSError, ValueError):
-        return False
-    return holder["host"] != GONE and not Path(f"/proc/{holder['pid']}").exists()
+def litter_in(folder: Path) -> set[str]:
+    """Claims and files under a temporary name, but for checkpoints, which wait in training/ until their settings are run again."""
+    found = [*folder.glob("claims/*.claim.*"), *folder.rglob(".*")]
+    return {str(path.relative_to(folder)) for path in found if "training" not in path.relative_to(folder).parts}
