@@ -25,6 +25,12 @@ namespace {
 
 fs::path unfinished_folder(const fs::path& folder, const std::string& id) { return folder / "cells" / (id + ".unfinished"); }
 
+/// Checkpoints of other settings stay beside it: one folder for all would refuse whatever comes second.
+fs::path training_folder_of(const fs::path& folder, const std::string& id, const std::string& identity) {
+  constexpr std::size_t kShortIdentity = 12;  // hex digits
+  return folder / "training" / concat(id, ".", sha256_of_bytes(identity).substr(0, kShortIdentity));
+}
+
 }  // namespace
 
 std::string cell_id(const Configuration& c) {
@@ -75,9 +81,9 @@ CellRecord run_cell(const Session& session, const Communicator& group, const Bas
   const auto inputs = checksums_of(baseline.dataset_checksum, baseline.target);
   data.target_fingerprint = concat(inputs.model, " ", inputs.config);
   auto options = c.unlearn_training();
-  const auto training_folder = folder / "training" / cell_id(c);
-  options.checkpoint_folder = training_folder;
   options.identity = training_identity(c, inputs);
+  const auto training_folder = training_folder_of(folder, cell_id(c), options.identity);
+  options.checkpoint_folder = training_folder;
   options.step_log = folder / "logs" / (cell_id(c) + ".train.jsonl");
   Progress progress(concat(c.method.name, ": unlearn"), count_steps(options, static_cast<std::int64_t>(data.forget->size())),
                     "steps");

@@ -8,7 +8,6 @@
 #include "process_identity.hpp"
 #include "unpact/comm/fail_together.hpp"
 #include "unpact/core/checksum.hpp"
-#include "unpact/core/clock.hpp"
 #include "unpact/core/log.hpp"
 #include "unpact/core/stop.hpp"
 
@@ -42,8 +41,10 @@ Claims claims_of_job(const Communicator& world, const std::filesystem::path& fol
   claims.stale_seconds = options.stale_after;
   claims.renew_seconds = options.stale_after / kBeats;
   const auto pid = static_cast<std::int64_t>(::getpid());
-  claims.run =
-      world.broadcast(sha256_of_bytes(concat(host_name(), identity_of_process(pid), pid, utc_now())).substr(0, 16), 0);
+  claims.run = world.broadcast(sha256_of_bytes(concat(host_name(), identity_of_process(pid), pid,
+                                                      std::chrono::steady_clock::now().time_since_epoch().count()))
+                                   .substr(0, 16),
+                               0);
   claims.on_lost = request_stop;
   return Claims(folder / "claims", claims);
 }

@@ -21,13 +21,15 @@ std::string first_line(const char* file) {
   return text;
 }
 
-/// Field 22 of /proc/PID/stat; the name in field 2 may hold spaces and brackets.
+/// Field 22 of /proc/PID/stat; the name in field 2 may hold spaces and brackets. Nothing for a process that has ended and only
+/// waits for its parent to hear of it, for ever where that is an init that does not listen, as in many containers.
 std::string start_of_process(std::int64_t pid) {
   const auto stat = first_line(concat("/proc/", pid, "/stat").c_str());
   const auto name_end = stat.rfind(')');
   if (name_end == std::string::npos) return {};
   const auto fields = split_list(stat.substr(name_end + 1), ' ');
-  return fields.size() > 19 ? fields[19] : std::string();
+  const bool has_ended = !fields.empty() && (fields[0] == "Z" || fields[0] == "X");
+  return fields.size() > 19 && !has_ended ? fields[19] : std::string();
 }
 
 /// Boot and namespace, in which process numbers mean something.

@@ -25,7 +25,7 @@ FinishedPages::FinishedPages(const Communicator& group, fs::path folder, std::st
     if (there && !(fs::exists(mark) && trim(read_file(mark, 1 << 10)) == fingerprint_)) {
       log::info(concat("What was finished in ", folder_.string(),
                        " is not used: it was made with another configuration, model or dataset"));
-      fs::remove_all(folder_);
+      remove_folder(folder_);
     }
     if (!fs::exists(mark)) write_file_atomically(mark, fingerprint_ + "\n");
   }

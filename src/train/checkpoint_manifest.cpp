@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <set>
 
+#include "unpact/core/checksum.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/core/json.hpp"
 
@@ -11,7 +12,8 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* kFormat = "unpact-training";
-constexpr std::int64_t kVersion = 1;
+constexpr std::int64_t kVersion = 2;  // since 2 it holds its own checksum
+constexpr const char* kChecksum = "sha256";
 constexpr std::int64_t kMostRanks = 1 << 20;
 constexpr std::int64_t kMostElements = std::int64_t{1} << 46;
 
@@ -37,6 +39,17 @@ void check_version(const Json& json, const std::string& where) {
   if (version != kVersion)
     throw ForeignCheckpoint(concat(where, " has version ", version), concat("this program knows version ", kVersion),
                             "use the program that wrote it, or remove the checkpoints to start anew");
+}
+
+std::string checksum_of(Json manifest) {
+  manifest.erase(kChecksum);
+  return sha256_of_bytes(manifest.dump());
+}
+
+/// Every number counts: the history goes into results, the coefficients into the next step.
+void check_checksum(const Json& json, const std::string& where) {
+  UNPACT_VALIDATE(require_string(json, kChecksum, where) == checksum_of(json), concat("the manifest ", where, " is damaged"),
+                  "its content does not match its checksum", "the checkpoint before is tried");
 }
 
 void check_folder(const fs::path& folder, const CheckpointManifest& manifest) {
@@ -87,6 +100,8 @@ std::string to_text(const CheckpointManifest& manifest) {
   json["files"] = Json::array();
   for (const auto& file : manifest.files)
     json["files"].push_back({{"name", file.name}, {"bytes", file.bytes}, {"sha256", file.sha256}});
+  // As a reader sees it: a whole number of type double, say, is read back as written.
+  json[kChecksum] = checksum_of(Json::parse(json.dump()));
   return json.dump(1) + "\n";
 }
 
@@ -95,7 +110,9 @@ CheckpointManifest read_manifest(const fs::path& folder) {
   const auto where = path.string();
   const auto json = read_json_file(path);
   UNPACT_VALIDATE(json.is_object(), concat(where, " is no manifest"), "it is no JSON object", "the checkpoint is damaged");
+  if (json.contains(kChecksum)) check_checksum(json, where);  // first: a bit of the version is no other version
   check_version(json, where);
+  check_checksum(json, where);
   CheckpointManifest manifest;
   manifest.step = require_between(json, "step", 0, kMostElements, where);
   manifest.fingerprint = require_string(json, "fingerprint", where);

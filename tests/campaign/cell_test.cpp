@@ -41,7 +41,8 @@ TEST_F(ACell, IsDoneWhenItsFileSaysTheSame) {
   EXPECT_TRUE(is_cell_done(baseline, c, out_));
   EXPECT_EQ(record.training.size(), 1U) << "one epoch of two questions, two a step";
   EXPECT_EQ(record.training.front().learning_rate, c.unlearn.train.learning_rate);
-  EXPECT_FALSE(std::filesystem::exists(out_ / "training" / record.id)) << "checkpoints go when the result is safe";
+  EXPECT_TRUE(!std::filesystem::exists(out_ / "training") || std::filesystem::is_empty(out_ / "training"))
+      << "checkpoints go when the result is safe";
   EXPECT_FALSE(std::filesystem::exists(out_ / "cells" / (record.id + ".unfinished")));
   EXPECT_FALSE(std::filesystem::exists(out_ / "models" / record.id)) << "nobody asked for the weights";
   c.unlearn.train.epochs = 2;
