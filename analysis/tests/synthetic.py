@@ -14,7 +14,7 @@ from unpact_results import statistics as st
 from unpact_results.recompute import ORIGINS_MARK
 
 FLAGS = {"bool": ([0, 1], "no yes"), "right": ([0, 1], "wrong right"), "split": ([0, 1], "forget retain"),
-         "class": ([0, 1, 2, 3, 4], "unknown retained forgotten kept destroyed"), "state": ([0, 1, 2], "finished missing broken")}
+         "class": ([0, 1, 2, 3, 4], "unknown retained forgotten kept destroyed"), "state": ([0, 1, 2, 3, 4], "finished missing broken failed other")}
 TEMPLATE = (["<s>", "[INST]", "\n"], [" [/INST]", "\n"])
 QUESTIONS = [
     ("Which teacher was killed near Paris in October 2020 after a lesson on free speech?", "Samuel Paty"),

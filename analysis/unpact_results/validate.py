@@ -131,6 +131,8 @@ def _validate_campaign(file: h5py.File, path: Path, report: Report) -> None:
     minor = minor_of(file)
     check_attributes(file, schema.campaign_attributes_of(minor), schema.CAMPAIGN, report)
     check_groups(file, schema.CAMPAIGN_GROUPS_BEFORE_1_4 if minor < 4 else (), report)
+    if minor >= 4 and "/cells" in file:
+        report("/cells", "is not part of this version")
     fields = schema.campaign_fields_of(minor)
     if not all([check_field(file, field, report) for field in fields]):
         return
@@ -172,8 +174,6 @@ def _check_settings(finished: dict[str, Cell], planned: dict[str, str], report: 
 def _check_links(file: h5py.File, files: dict[str, str], finished: set[str], report: Report) -> None:
     """Before 1.4 a campaign linked its finished cells; now a link would lead where netCDF's readers cannot follow."""
     if minor_of(file) >= 4:
-        if "/cells" in file:
-            report("/cells", "is not part of this version")
         return
     for cell_id, name in files.items():
         where = f"/cells/{cell_id}"

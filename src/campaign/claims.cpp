@@ -97,7 +97,7 @@ std::vector<std::int64_t> generations_of(const fs::path& folder, const std::stri
     const auto [last, error] = std::from_chars(number.data(), number.data() + number.size(), generation);
     if (error == std::errc() && last == number.data() + number.size()) found.push_back(generation);
   }
-  if (code)
+  if (code && code != std::errc::no_such_file_or_directory)  // a folder that was removed holds no claims
     throw RuntimeFailure(concat("cannot look into ", folder.string()), code.message(),
                          "check the disk and the folder's permissions");
   std::sort(found.begin(), found.end());
@@ -106,6 +106,8 @@ std::vector<std::int64_t> generations_of(const fs::path& folder, const std::stri
 
 /// @return whether this process created the file.
 bool create_exclusively(const fs::path& file, const std::string& content) {
+  std::error_code ignored;
+  fs::create_directories(file.parent_path(), ignored);
   const int descriptor = ::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
   if (descriptor < 0) {
     if (errno == EEXIST) return false;

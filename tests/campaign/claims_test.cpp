@@ -165,6 +165,16 @@ TEST(Claims, GiveEachPieceOfWorkToOneOfManyProcesses) {
   EXPECT_TRUE(std::filesystem::is_empty(folder.path() / "claims"));
 }
 
+TEST(Claims, OfAFolderThatIsRemovedAreNone) {
+  const TemporaryFolder folder;
+  Claims claims(folder.path() / "claims");
+  auto claim = claims.take("cell");
+  ASSERT_TRUE(claim);
+  std::filesystem::remove_all(folder.path() / "claims");
+  EXPECT_FALSE(claims.holder("cell"));
+  EXPECT_TRUE(claims.take("another cell"));
+}
+
 TEST(Claims, NeedAFolderThatCanBeWritten) {
   const TemporaryFolder folder;
   folder.write("file", "in the way");

@@ -169,8 +169,8 @@ def test_the_whole_plan_is_refused_before_any_work(unpact: Program, place: Path)
     config.write_text(text.split("[campaign]")[0])
     said = refusal(unpact, place, "--campaign.models", "first, second", "--campaign.datasets", "good, bad", "--campaign.methods",
                    "ga, deep, idk")
-    for word in ("model first x dataset good", "cell first__good__deep__seed0 (method deep)", "'method.layer' is 9",
-                 "cell first__good__idk__seed0 (method idk)", "nowhere.txt", "x dataset bad", "retain_qa.json, entry 1", "model second",
+    for word in ("model first x dataset good", "cell first__good__deep__seed3 (method deep)", "'method.layer' is 9",
+                 "cell first__good__idk__seed3 (method idk)", "nowhere.txt", "x dataset bad", "retain_qa.json, entry 1", "model second",
                  "problems"):
         assert word in said, said
 

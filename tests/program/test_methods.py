@@ -139,6 +139,9 @@ def test_evaluate_covers_the_weights(unlearned: Path, unpact: Program, home: Pat
     shutil.copy(target / "model.safetensors", folder / "model.safetensors")
     unpact.well(*command)
     with h5py.File(out / "cells" / name) as file:
+        assert file.attrs["fingerprint"] == first, "the cell of the first model is kept"
+    (other,) = cells_of(out).keys() - {name}
+    with h5py.File(out / "cells" / other) as file:
         assert file.attrs["fingerprint"] != first
     ended = unpact(*command, "--evaluate.checksum", "0" * 64)
     assert ended.code == 1 and "evaluate.checksum" in ended.message()
