@@ -26,8 +26,8 @@ FileReader::FileReader(std::filesystem::path path)
     : path_(std::move(path)), descriptor_(::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
   if (descriptor_ < 0) {
     const int code = errno;
-    UNPACT_VALIDATE(code != ENOENT && code != ENOTDIR && code != ENAMETOOLONG, concat("cannot read ", path_.string()), "there is no such file",
-                    "check the path");
+    UNPACT_VALIDATE(code != ENOENT && code != ENOTDIR && code != ENAMETOOLONG, concat("cannot read ", path_.string()),
+                    "there is no such file", "check the path");
     throw_unreadable(path_, std::strerror(code));
   }
   struct stat status {};
