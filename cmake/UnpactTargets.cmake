@@ -39,6 +39,15 @@ if(TARGET unpact_torch)
   _unpact_add_pch(unpact_pch_aten <ATen/ATen.h>)
 endif()
 
+# Layers that only arrange the work of others: nothing in them runs for long, and -O3 costs up to a third of their compile time.
+set(UNPACT_ARRANGING_LAYERS options campaign store jobs)
+
+function(_unpact_optimize target name)
+  if(name IN_LIST UNPACT_ARRANGING_LAYERS)
+    target_compile_options(${target} PRIVATE $<$<AND:$<CONFIG:Release>,$<COMPILE_LANGUAGE:CXX>>:-O1>)
+  endif()
+endfunction()
+
 # _unpact_use_pch(TARGET LIBRARIES): the target's sources in two, each with its precompiled header.
 function(_unpact_use_pch target libraries)
   if(NOT "unpact_torch" IN_LIST libraries)
@@ -90,6 +99,10 @@ function(unpact_library name)
     target_link_libraries(unpact_${name} PUBLIC unpact_${name}_cuda CUDA::cudart)
   endif()
   _unpact_use_pch(unpact_${name} "${ARG_LINK}")
+  _unpact_optimize(unpact_${name} ${name})
+  if(TARGET unpact_${name}_aten)
+    _unpact_optimize(unpact_${name}_aten ${name})
+  endif()
 endfunction()
 
 function(unpact_layers)

@@ -22,7 +22,8 @@ std::size_t collect(const fs::path& folder) {
   const auto summary = collect_campaign(folder, cells, [] { leave_where_stop_is_wanted("collecting the cells"); });
   if (!summary.written)
     throw RuntimeFailure(concat("none of the ", cells.size(), " cell(s) in ", folder.string(), " can be read"),
-                         summary.broken_reasons.front(), concat(master, " is left as it was; mend the cause and try again"));
+                         summary.broken_reasons.empty() ? "all of them are missing" : summary.broken_reasons.front(),
+                         concat(master, " is left as it was; mend the cause and try again"));
   for (const auto& reason : summary.broken_reasons) log::warn(reason);
   log::info(concat(master, ": ", summary.describe()));
   return summary.unreadable;
@@ -32,10 +33,7 @@ std::size_t collect(const fs::path& folder) {
 
 ExitCode run_collect(const Communicator& world, const CommandLine&, const Configuration& c) {
   std::int64_t unreadable = 0;
-  const auto on_root = [&] {
-    if (world.is_root()) unreadable = static_cast<std::int64_t>(collect(c.run.output));
-  };
-  fail_together(world, on_root, Telling::error_alone);
+  on_root(world, [&] { unreadable = static_cast<std::int64_t>(collect(c.run.output)); });
   return world.max(unreadable) > 0 ? ExitCode::failure : ExitCode::done;
 }
 

@@ -3,7 +3,7 @@
 
 #include "jobs/job_table.hpp"
 #include "unpact/campaign/cell.hpp"
-#include "unpact/campaign/make_once.hpp"
+#include "unpact/campaign/job_claims.hpp"
 #include "unpact/campaign/resources.hpp"
 #include "unpact/campaign/summary_table.hpp"
 #include "unpact/campaign/unlearned_folder.hpp"
@@ -18,7 +18,6 @@
 
 namespace unpact {
 namespace fs = std::filesystem;
-
 namespace {
 
 /// Another model of the same method gets a name of its own: the cell of the first is kept.
@@ -55,16 +54,11 @@ ExitCode run_evaluate(const Communicator& world, const CommandLine&, const Confi
   try_results_folder(world, c.run.output);
   const auto unlearned = load_alike(session, c, c.evaluate.unlearned);
   describe_unlearned(c, unlearned.checksums);
-  if (session.is_root()) name_apart(c);
+  on_root(world, [&] { name_apart(c); });
   c.method.name = world.broadcast(c.method.name, 0);
   auto claims = claims_of_job(world, c.run.output, c.campaign);
   std::optional<Claim> claim;
-  fail_together(
-      world,
-      [&] {
-        if (session.is_root()) claim = claim_or_refuse(claims, cell_id(c));
-      },
-      Telling::error_alone);
+  on_root(world, [&] { claim = claim_or_refuse(claims, cell_id(c)); });
   const auto baseline = prepare_baseline(session, c, c.run.output, &claims);
   UNPACT_VALIDATE(unlearned.tokenizer->checksum() == baseline.target.tokenizer->checksum(),
                   "the two models have different tokenizers", "their contributions belong to different tokens",
@@ -73,12 +67,7 @@ ExitCode run_evaluate(const Communicator& world, const CommandLine&, const Confi
   auto record = compare_with_baseline(session, world, baseline, unlearned, c, pages);
   record.provenance.ended = utc_now();
   file_cell(world, c.run.output, record);
-  fail_together(
-      world,
-      [&] {
-        if (session.is_root()) collect(record, c.run.output);
-      },
-      Telling::error_alone);
+  on_root(world, [&] { collect(record, c.run.output); });
   pages.remove();  // last: a job that was stopped before does not compute them again
   return ExitCode::done;
 }

@@ -1,7 +1,7 @@
 #include <filesystem>
 
 #include "jobs/job_table.hpp"
-#include "unpact/campaign/make_once.hpp"
+#include "unpact/campaign/job_claims.hpp"
 #include "unpact/campaign/resources.hpp"
 #include "unpact/core/log.hpp"
 #include "unpact/data/load_dataset.hpp"

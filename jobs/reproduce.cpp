@@ -5,7 +5,7 @@
 #include "unpact/campaign/cell.hpp"
 #include "unpact/campaign/cell_runner.hpp"
 #include "unpact/campaign/check_plan.hpp"
-#include "unpact/campaign/make_once.hpp"
+#include "unpact/campaign/job_claims.hpp"
 #include "unpact/campaign/plan.hpp"
 #include "unpact/campaign/resources.hpp"
 #include "unpact/campaign/summary_table.hpp"
@@ -106,7 +106,7 @@ class Campaign {
   }
 
   void run_cells(const Baseline& baseline, const std::vector<Configuration>& cells) {
-    CellRunner runner(session_, group_, &*claims_, folder_, configuration_.campaign.retry_failed,
+    CellRunner runner(session_, group_, *claims_, folder_, configuration_.campaign.retry_failed,
                       [this](double reserve) { return wants_to_stop(reserve); });
     const auto retry = configuration_.campaign.retry_failed;
     runner.run(baseline, cells_left(session_.world(), baseline, cells, folder_, retry));
@@ -128,12 +128,7 @@ class Campaign {
     const auto held = held_by_others();
     stopped_ = session_.world().max(std::int64_t{stopped_}) > 0;
     auto code = ExitCode::done;
-    fail_together(
-        session_.world(),
-        [&] {
-          if (session_.is_root()) code = collect(held, seconds);
-        },
-        Telling::error_alone);
+    on_root(session_.world(), [&] { code = collect(held, seconds); });
     session_.world().broadcast_bytes(&code, sizeof code, 0);
     if (code == ExitCode::requeue) log::info("Stopped before the end of the campaign: start the same command again");
     return code;
@@ -154,7 +149,9 @@ class Campaign {
     say_results(summary, held.size(), seconds);
     if (stopped_) return ExitCode::requeue;
     refuse_loss(summary, held);
-    return summary.failed + summary.broken > 0 || has_lost_pair() ? ExitCode::failure : ExitCode::done;
+    // A broken file of a cell that another job works on is about to be replaced.
+    const bool broken = std::ranges::any_of(summary.broken_ids, [&](const auto& id) { return held.count(id) == 0; });
+    return summary.failed > 0 || broken || has_lost_pair() ? ExitCode::failure : ExitCode::done;
   }
 
   bool has_lost_pair() const {

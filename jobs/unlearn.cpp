@@ -3,7 +3,7 @@
 
 #include "jobs/job_table.hpp"
 #include "unpact/campaign/fingerprints.hpp"
-#include "unpact/campaign/make_once.hpp"
+#include "unpact/campaign/job_claims.hpp"
 #include "unpact/campaign/resources.hpp"
 #include "unpact/campaign/same_inputs.hpp"
 #include "unpact/campaign/unlearn_inputs.hpp"

@@ -3,7 +3,7 @@
 #include "jobs/attribute/attribution_summary.hpp"
 #include "jobs/attribute/tune.hpp"
 #include "jobs/job_table.hpp"
-#include "unpact/campaign/make_once.hpp"
+#include "unpact/campaign/job_claims.hpp"
 #include "unpact/campaign/baseline.hpp"
 #include "unpact/campaign/summary_table.hpp"
 #include "unpact/core/log.hpp"

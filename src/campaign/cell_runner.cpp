@@ -5,13 +5,15 @@
 #include <chrono>
 #include <thread>
 
-#include "process_identity.hpp"
 #include "provenance.hpp"
 #include "unpact/campaign/cell.hpp"
+#include "unpact/campaign/job_claims.hpp"
 #include "unpact/comm/fail_together.hpp"
+#include "unpact/comm/plain_words.hpp"
 #include "unpact/core/clock.hpp"
 #include "unpact/core/file_reader.hpp"
 #include "unpact/core/log.hpp"
+#include "unpact/core/process_identity.hpp"
 #include "unpact/core/progress.hpp"
 #include "unpact/core/stop.hpp"
 #include "unpact/store/cell_places.hpp"
@@ -48,7 +50,7 @@ bool is_left(const Baseline& baseline, const Configuration& cell, const fs::path
 
 }  // namespace
 
-CellRunner::CellRunner(const Session& session, const Communicator& group, Claims* claims, fs::path folder, bool retry_failed,
+CellRunner::CellRunner(const Session& session, const Communicator& group, Claims& claims, fs::path folder, bool retry_failed,
                        std::function<bool(double)> leave_off)
     : session_(session), group_(group), claims_(claims), folder_(std::move(folder)), retry_failed_(retry_failed),
       leave_off_(std::move(leave_off)), agreement_(group) {}
@@ -73,20 +75,16 @@ void CellRunner::run(const Baseline& baseline, const std::vector<Configuration>&
       if (stopped_) return;
     }
     left = std::move(waiting);
-    if (!left.empty()) std::this_thread::sleep_for(std::chrono::milliseconds(500));
+    if (!left.empty()) std::this_thread::sleep_for(kClaimPause);
   }
 }
 
 std::vector<Configuration> cells_left(const Communicator& world, const Baseline& baseline,
                                       const std::vector<Configuration>& cells, const fs::path& folder, bool retry_failed) {
   std::string left;  // a letter a cell
-  fail_together(
-      world,
-      [&] {
-        if (world.is_root())
-          for (const auto& cell : cells) left += is_left(baseline, cell, folder, retry_failed) ? 'y' : 'n';
-      },
-      Telling::error_alone);
+  on_root(world, [&] {
+    for (const auto& cell : cells) left += is_left(baseline, cell, folder, retry_failed) ? 'y' : 'n';
+  });
   left = world.broadcast(left, 0);
   std::vector<Configuration> result;
   for (std::size_t i = 0; i < cells.size(); ++i)
@@ -96,12 +94,7 @@ std::vector<Configuration> cells_left(const Communicator& world, const Baseline&
 
 CellRunner::Look CellRunner::look(const Baseline& baseline, const Configuration& cell) {
   auto found = Look::done;
-  fail_together(
-      group_,
-      [&] {
-        if (group_.is_root()) found = decide(baseline, cell);
-      },
-      Telling::error_alone);
+  on_root(group_, [&] { found = decide(baseline, cell); });
   group_.broadcast_bytes(&found, sizeof found, 0);
   return found;
 }
@@ -112,19 +105,19 @@ CellRunner::Look CellRunner::decide(const Baseline& baseline, const Configuratio
   const auto is_settled = [&] {
     if (is_cell_done(baseline, cell, folder_)) return true;
     const auto failed = find_failed_cell(folder_, id, fingerprint_of_cell(baseline, cell));
-    return failed && (!retry_failed_ || failed->run == claims_->run());
+    return failed && (!retry_failed_ || failed->run == claims_.run());
   };
   if (is_settled()) return Look::done;
-  claim_ = claims_->take(id);
+  claim_ = claims_.take(id);
   if (claim_) {
     held_.erase(id);
     if (!is_settled()) return Look::ours;
     claim_.reset();
     return Look::done;
   }
-  if (!claims_->is_alive(id)) return Look::wait;
-  const auto holder = claims_->holder(id);
-  if (holder && holder->run != claims_->run() && held_.insert(id).second)
+  if (!claims_.is_alive(id)) return Look::wait;
+  const auto holder = claims_.holder(id);
+  if (holder && holder->run != claims_.run() && held_.insert(id).second)
     log::info(concat("Cell ", id, " is left to another job (", holder->describe(), ")"));
   return Look::elsewhere;
 }
@@ -156,21 +149,20 @@ void CellRunner::run_claimed(const Baseline& baseline, const Configuration& cell
 
 void CellRunner::record_failure(const Baseline& baseline, const Configuration& cell,
                                 const std::exception_ptr& thrown) const {
-  FailedCell failed;
-  failed.id = cell_id(cell);
-  failed.fingerprint = fingerprint_of_cell(baseline, cell);
+  PlainError plain;
   try {
     std::rethrow_exception(thrown);
-  } catch (const Error& error) {
-    failed.problem = error.problem();
-    failed.reason = error.reason();
-    failed.hint = error.hint();
   } catch (const std::exception& error) {
-    failed.problem = one_line(error);
+    plain = in_plain_words(error);
   }
-  failed.when = utc_now();
-  failed.where = concat(host_name(), ", rank ", session_.world().rank());
-  failed.run = claims_ == nullptr ? "" : claims_->run();
+  const FailedCell failed{cell_id(cell),
+                          fingerprint_of_cell(baseline, cell),
+                          plain.problem,
+                          plain.reason,
+                          plain.hint,
+                          utc_now(),
+                          concat(host_name(), ", rank ", session_.world().rank()),
+                          claims_.run()};
   log::warn(concat("cell ", failed.id, " has no result: ", failed.problem, ": ", failed.reason,
                    "\n  It is recorded as failed; the others go on. --retry-failed tries it once more."));
   write_failed_cell(folder_, failed);

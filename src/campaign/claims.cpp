@@ -15,12 +15,12 @@
 #include <thread>
 #include <vector>
 
-#include "process_identity.hpp"
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/clock.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/core/json.hpp"
 #include "unpact/core/log.hpp"
+#include "unpact/core/process_identity.hpp"
 
 namespace unpact {
 namespace fs = std::filesystem;
@@ -58,9 +58,7 @@ std::string text_of(const ClaimHolder& h) {
                {"pid", h.pid},
                {"process", h.process},
                {"started", h.started},
-               {"beat", h.beat},
-               {"step", h.step},
-               {"stage", h.stage}})
+               {"beat", h.beat}})
              .dump(-1, ' ', false, Json::error_handler_t::replace) +
          "\n";
 }
@@ -73,8 +71,7 @@ std::optional<ClaimHolder> read_claim(const fs::path& file, std::int64_t generat
                        integer_or(json, "restart", 0, where),  string_or(json, "run", "", where),
                        require_integer(json, "pid", where),    require_string(json, "process", where),
                        require_string(json, "started", where), generation,
-                       require_integer(json, "beat", where),   integer_or(json, "step", 0, where),
-                       string_or(json, "stage", "", where)};
+                       require_integer(json, "beat", where)};
   } catch (const UserError&) {
     return std::nullopt;  // gone meanwhile, or not written to its end yet
   }
@@ -127,8 +124,7 @@ bool create_exclusively(const fs::path& file, const std::string& content) {
 }  // namespace
 
 std::string ClaimHolder::describe() const {
-  return concat(host, job.empty() ? "" : concat(", job ", job), ", process ", pid, ", since ", started,
-                stage.empty() ? "" : concat(", ", stage), step > 0 ? concat(" step ", step) : "");
+  return concat(host, job.empty() ? "" : concat(", job ", job), ", process ", pid, ", since ", started);
 }
 
 /// The file and the thread that renews it.
@@ -195,12 +191,6 @@ Claim::Claim(Claim&&) noexcept = default;
 Claim& Claim::operator=(Claim&&) noexcept = default;
 Claim::~Claim() = default;
 
-void Claim::note(const std::string& stage, std::int64_t step) {
-  const std::lock_guard lock(state_->mutex);
-  state_->holder.stage = stage;
-  state_->holder.step = step;
-}
-
 bool Claim::is_lost() const { return state_->is_lost(); }
 
 void Claim::release() { state_.reset(); }
@@ -251,9 +241,15 @@ std::optional<Claim> Claims::take(const std::string& name) {
   if (!all.empty() && !is_stale(name)) return std::nullopt;
   const auto pid = static_cast<std::int64_t>(::getpid());
   const auto [job, restart] = job_of_process();
-  ClaimHolder mine{
-      host_name(), job, restart, options_.run, pid, identity_of_process(pid), utc_now(), all.empty() ? 1 : all.back() + 1,
-      0,           0,   {}};
+  ClaimHolder mine{host_name(),
+                   job,
+                   restart,
+                   options_.run,
+                   pid,
+                   identity_of_process(pid),
+                   utc_now(),
+                   all.empty() ? 1 : all.back() + 1,
+                   0};
   if (!create_exclusively(file_of(folder_, name, mine.generation), text_of(mine))) return std::nullopt;
   seen_.erase(name);
   // A slow observer may have counted from an older listing: the largest generation holds.

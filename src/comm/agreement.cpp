@@ -7,8 +7,6 @@
 namespace unpact {
 namespace {
 
-constexpr double kWait = 60;  // seconds: ranks that fail alike do so at about the same time
-
 std::exception_ptr thrown_by(const std::function<void()>& step) {
   try {
     step();
@@ -20,21 +18,20 @@ std::exception_ptr thrown_by(const std::function<void()>& step) {
 
 }  // namespace
 
-Agreement::Agreement(const Communicator& group)
-    : line_(make_collectives(group, at::kCPU, CollectiveOptions{.timeout_seconds = kWait})) {}
+Agreement::Agreement(const Communicator& group, double wait_seconds)
+    : line_(make_collectives(group, at::kCPU, CollectiveOptions{.timeout_seconds = wait_seconds})) {}
 
 StepEnd Agreement::run(const std::function<void()>& step) {
   const auto own = thrown_by(step);
-  if (const auto alone = thrown_by([&] { line_->barrier(); })) return {own ? own : alone, false};
-  return {thrown_by([&] {
-            fail_together(
-                *line_, at::kCPU,
-                [&] {
-                  if (own) std::rethrow_exception(own);
-                },
-                Telling::error_alone);
-          }),
-          true};
+  const auto meet = [&] {
+    line_->barrier();
+    line_->barrier();  // one that comes late finds the first already entered by those who have left
+  };
+  if (const auto alone = thrown_by(meet)) return {own ? own : alone, false};
+  const auto rethrow = [&] {
+    if (own) std::rethrow_exception(own);
+  };
+  return {thrown_by([&] { fail_together(*line_, at::kCPU, rethrow, Telling::error_alone); }), true};
 }
 
 }  // namespace unpact

@@ -106,4 +106,13 @@ void fail_together(Collectives& group, const c10::Device& device, const std::fun
   run_together(group.rank(), step, telling, [&](const std::string& own) { return gather_texts(group, device, own); });
 }
 
+void on_root(const Communicator& group, const std::function<void()>& step) {
+  fail_together(
+      group,
+      [&] {
+        if (group.is_root()) step();
+      },
+      Telling::error_alone);
+}
+
 }  // namespace unpact

@@ -5,6 +5,7 @@
 /// gap between two looks at the clock; of others it can see it on its own machine, where the kernel says what state a process
 /// is in. A process that is suspended alone on another machine cannot be told from one that hangs.
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -23,7 +24,8 @@ class Peers {
  private:
   struct Peer {
     int rank;
-    std::string file, start_time;  // which process has that number
+    std::int64_t pid;
+    std::string start_time;  // of the process that had this number then
   };
   std::vector<Peer> near_;
 };

@@ -125,7 +125,10 @@ void count(const CellStatus& status, CollectSummary& summary) {
   summary.failed += status.state == CellState::failed;
   summary.other += status.state == CellState::other;
   summary.unreadable += status.state == CellState::broken && status.is_unreadable;
-  if (status.state == CellState::broken) summary.broken_reasons.push_back(concat(status.cell.id, ": ", status.reason));
+  if (status.state == CellState::broken) {
+    summary.broken_reasons.push_back(concat(status.cell.id, ": ", status.reason));
+    summary.broken_ids.push_back(status.cell.id);
+  }
   if (status.state == CellState::missing) summary.missing_ids.push_back(status.cell.id);
   if (status.state == CellState::finished) summary.finished_files.push_back(status.cell.file);
 }

@@ -4,7 +4,7 @@
 
 #include "small_campaign.hpp"
 #include "unpact/campaign/cell.hpp"
-#include "unpact/campaign/make_once.hpp"
+#include "unpact/campaign/job_claims.hpp"
 #include "unpact/store/cell_places.hpp"
 
 namespace unpact {
@@ -24,7 +24,7 @@ class Cells : public testing_support::SmallCampaign {
   /// A group of all ranks works through the cells. @param leave_off whether to begin none.
   void run(const std::vector<Configuration>& cells, bool retry_failed = false, bool leave_off = false) {
     auto claims = claims_of_job(world_, out_, {});
-    CellRunner runner(session_, world_, &claims, out_, retry_failed, [=](double) { return leave_off; });
+    CellRunner runner(session_, world_, claims, out_, retry_failed, [=](double) { return leave_off; });
     runner.run(baseline_, cells_left(world_, baseline_, cells, out_, retry_failed));
     world_.barrier();
   }
@@ -74,7 +74,7 @@ TEST_F(Cells, OfALivingJobAreLeftToIt) {
   if (world_.is_root()) held = others.take(id);
   world_.barrier();
   auto claims = claims_of_job(world_, out_, {});
-  CellRunner runner(session_, world_, &claims, out_, false, [](double) { return false; });
+  CellRunner runner(session_, world_, claims, out_, false, [](double) { return false; });
   runner.run(baseline_, {cell(1), cell(2)});
   if (world_.is_root()) {
     EXPECT_THAT(runner.held(), testing::ElementsAre(id));

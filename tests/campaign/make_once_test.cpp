@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "support/shared_folder.hpp"
+#include "unpact/campaign/job_claims.hpp"
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/stop.hpp"
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "unpact/comm/notice.hpp"
 #include "unpact/core/error.hpp"
 
 namespace unpact {
@@ -46,6 +47,25 @@ TEST(Agreement, KeepsWhatARankThrewItself) {
   const auto end = agreement.run([&] { throw RuntimeFailure(concat("rank ", world.rank()), "", ""); });
   ASSERT_TRUE(end.error);
   EXPECT_EQ(problem_of(end.error), concat("rank ", world.rank()));
+}
+
+/// The others hang in the step until the first has given them up.
+TEST(Agreement, GivesARankThatFailsAloneItsOwnErrorBack) {
+  const auto world = Communicator::world();
+  if (world.size() == 1) GTEST_SKIP() << "needs ranks that hang";
+  Notice given_up(world);
+  Agreement agreement(world, 0.2);
+  const auto end = agreement.run([&] {
+    if (world.is_root()) throw UserError("bad input", "on one rank", "");
+    while (!given_up.is_raised()) {
+    }
+  });
+  given_up.raise();
+  EXPECT_FALSE(end.together);
+  ASSERT_TRUE(end.error);
+  if (world.is_root()) {
+    EXPECT_EQ(problem_of(end.error), "bad input");
+  }
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 
 #include "core/temporary_folder.hpp"
+#include "options/resolving.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/options/configuration.hpp"
 
@@ -10,17 +11,9 @@ namespace {
 
 using testing::AllOf;
 using testing::HasSubstr;
-using testing_support::message_of;
+using testing_support::refusal;
+using testing_support::resolve;
 using testing_support::TemporaryFolder;
-
-Configuration resolve(const std::vector<std::string>& arguments, const std::string& job = "finetune",
-                      const std::vector<std::string>& forced = {}) {
-  return CommandLine(job, arguments).resolve(forced);
-}
-
-std::string refusal(const std::vector<std::string>& arguments, const std::string& job = "finetune") {
-  return message_of<UserError>([&] { resolve(arguments, job); });
-}
 
 TEST(Refusal, WhatAListOfTheCampaignReplaces) {
   const TemporaryFolder folder;

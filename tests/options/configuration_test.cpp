@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "core/temporary_folder.hpp"
+#include "options/resolving.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/options/option_table.hpp"
 
@@ -15,17 +16,9 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
-using testing_support::message_of;
+using testing_support::refusal;
+using testing_support::resolve;
 using testing_support::TemporaryFolder;
-
-Configuration resolve(const std::vector<std::string>& arguments, const std::string& job = "finetune",
-                      const std::vector<std::string>& forced = {}) {
-  return CommandLine(job, arguments).resolve(forced);
-}
-
-std::string refusal(const std::vector<std::string>& arguments, const std::string& job = "finetune") {
-  return message_of<UserError>([&] { resolve(arguments, job); });
-}
 
 TEST(Precedence, DefaultThenChoiceFileThenConfigurationThenCommandLine) {
   const TemporaryFolder folder;

@@ -229,3 +229,14 @@ def test_a_second_job_on_one_output_is_refused_by_name_of_the_first(unpact: Prog
     claim.write_text(json.dumps(holder | {"process": f"{boot} {os.readlink('/proc/self/ns/pid')} 1"}))
     unpact.well(*command)
     assert not list((folder / "claims").iterdir())
+
+
+def test_collect_without_any_cell_of_the_plan_says_so(reproduce: Reproduce, unpact: Program, tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    reproduce(folder, "--campaign.methods", "ga")
+    before = (folder / "campaign.h5").read_bytes()
+    cells_of(folder)["tiny__tiny__ga__seed3.h5"].unlink()
+    for ranks in (1, 2):
+        ended = unpact("collect", "--output", folder, ranks=ranks)
+        assert ended.code == 2 and "all of them are missing" in ended.message()
+    assert (folder / "campaign.h5").read_bytes() == before

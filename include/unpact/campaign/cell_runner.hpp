@@ -26,11 +26,11 @@ class CellRunner {
  public:
   /// Collective over `group`. All must outlive the runner. @param claims the root's. @param leave_off asked between cells,
   /// collectively: whether to begin no further one, with how many seconds to spare.
-  CellRunner(const Session& session, const Communicator& group, Claims* claims, std::filesystem::path folder,
+  CellRunner(const Session& session, const Communicator& group, Claims& claims, std::filesystem::path folder,
              bool retry_failed, std::function<bool(double)> leave_off);
 
-  /// Runs these cells, which were left a moment ago. Those that another group or job works on are left to it while it lives. Collective
-  /// over the group. @throws RuntimeFailure when the group cannot go on: a rank does not come back, the device is lost, or a
+  /// Runs these cells, which were left a moment ago. Those that another group or job works on are left to it while it
+  /// lives. Collective over the group. @throws RuntimeFailure when the group cannot go on: a rank does not come back, the device is lost, or a
   /// failure cannot be recorded.
   void run(const Baseline& baseline, const std::vector<Configuration>& cells);
 
@@ -48,7 +48,7 @@ class CellRunner {
 
   const Session& session_;
   const Communicator& group_;
-  Claims* claims_;
+  Claims& claims_;
   std::filesystem::path folder_;
   bool retry_failed_;
   std::function<bool(double)> leave_off_;

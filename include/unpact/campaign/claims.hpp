@@ -29,8 +29,6 @@ struct ClaimHolder {
   std::string started;  ///< ISO 8601 UTC, by the holder's clock; for people
   std::int64_t generation = 0;
   std::int64_t beat = 0;  ///< grows with each renewal
-  std::int64_t step = 0;  ///< how far the work is; 0: not known
-  std::string stage;      ///< what it does, e.g. "unlearn"
 
   /// "node7, job 4711, process 1234, since 2026-01-31T12:00:00Z".
   std::string describe() const;
@@ -50,9 +48,6 @@ class Claim {
   Claim(Claim&&) noexcept;
   Claim& operator=(Claim&&) noexcept;
   ~Claim();
-
-  /// What the next renewal will say. From any thread.
-  void note(const std::string& stage, std::int64_t step);
 
   /// Whether somebody has taken over: results must not be written any more. Looks at the folder.
   bool is_lost() const;

@@ -7,7 +7,7 @@
 
 namespace unpact {
 
-/// Fills in method.file_checksum, unless it is given, from the file that the method needs. Whoever reads the file later is then
+/// Fills in method.file_checksum, unless it is given, from the file that the method needs. Whoever reads it later is then
 /// refused another content. Collective over `world`. @throws UserError when ranks read different contents.
 void pin_method_file(const Communicator& world, Configuration& configuration);
 

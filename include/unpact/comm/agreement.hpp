@@ -19,11 +19,12 @@ struct StepEnd {
 class Agreement {
  public:
   /// Collective over `group`, which must outlive this; so is the destructor.
-  explicit Agreement(const Communicator& group);
+  /// @param wait_seconds for the others: ranks that fail alike do so at about the same time.
+  explicit Agreement(const Communicator& group, double wait_seconds = 60);
 
-  /// Runs a step that may be collective, and may throw on any number of ranks. Collective. With `together` every rank gets an
-  /// error when any has failed: its own, or that of the first that failed (see fail_together). A rank that fails alone waits
-  /// a minute for the others, which hang where it should be; then it gets its own error, not together.
+  /// Runs a step that may be collective, and may throw on any number of ranks. Collective. With `together` every rank gets
+  /// an error when any has failed: its own, or that of the first that failed (see fail_together). A rank that fails alone
+  /// waits for the others, which hang where it should be; then it gets its own error, not together.
   StepEnd run(const std::function<void()>& step);
 
  private:

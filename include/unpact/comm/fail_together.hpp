@@ -26,6 +26,9 @@ void fail_together(const Communicator& group, const std::function<void()>& step,
 void fail_together(Collectives& group, const c10::Device& device, const std::function<void()>& step,
                    Telling telling = Telling::rank_and_error);
 
+/// Runs `step` on the root alone; an error there is the same on every rank. Collective.
+void on_root(const Communicator& group, const std::function<void()>& step);
+
 /// An exception on one line: problem and reason.
 std::string one_line(const std::exception& error);
 

@@ -42,8 +42,8 @@ void put_back_replaced_folder(const std::filesystem::path& target);
 /// old or the new one under the final name, or the old one for put_back_replaced_folder().
 void rename_folder_durably(const std::filesystem::path& temporary, const std::filesystem::path& target);
 
-/// Removes a folder with all that is in it, also while another process removes the same. @throws RuntimeFailure when some of it
-/// stays.
+/// Removes a folder with all that is in it, also while another process removes the same. @throws RuntimeFailure when some
+/// of it stays.
 void remove_folder(const std::filesystem::path& folder);
 
 /// The whole file. @throws UserError when it is missing or larger than `max_bytes`, UnreadableFile (file_reader.hpp).

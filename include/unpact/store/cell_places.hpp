@@ -37,7 +37,8 @@ std::optional<std::filesystem::path> find_finished_cell(const std::filesystem::p
 /// The file in `folder`/baselines with this fingerprint, whatever it is called.
 std::optional<std::filesystem::path> find_baseline(const std::filesystem::path& folder, const std::string& fingerprint);
 
-/// Gives way to a new baseline: an intact one of another fingerprint gets a name of its own beside it. @throws RuntimeFailure.
+/// Gives way to a new baseline: an intact one of another fingerprint gets a name of its own beside it.
+/// @throws RuntimeFailure.
 void keep_other_baseline(const std::filesystem::path& file, const std::string& fingerprint);
 
 /// Gives way to new results: an intact cell of another fingerprint under this id is moved to `folder`/other.

@@ -15,7 +15,7 @@ struct CollectSummary {
   std::size_t other = 0;                    ///< results that this plan did not make: listed, never counted
   std::size_t unreadable = 0;               ///< of the broken ones: may be intact, but cannot be read now
   std::vector<std::string> broken_reasons;  ///< "id: reason"
-  std::vector<std::string> missing_ids;
+  std::vector<std::string> broken_ids, missing_ids;
   std::vector<std::filesystem::path> finished_files;  ///< by id
   bool written = false;                               ///< false: nothing was read, and so nothing replaced
 
@@ -25,8 +25,8 @@ struct CollectSummary {
 
 inline constexpr const char* kCampaignFile = "campaign.h5";
 
-/// Builds `folder`/campaign.h5: an external link a finished cell (relative, so that the folder can be moved), a status
-/// table with checksums, and one table of metrics, a row a cell. Atomic; running it again is harmless. Called by one
+/// Builds `folder`/campaign.h5: a status table with files (relative, so that the folder can be moved), checksums and
+/// fingerprints, and one table of metrics, a row a finished cell. Atomic; running it again is harmless. Called by one
 /// rank. A cell is finished when its file has the fingerprint that the plan says; cells that are missing, broken or failed
 /// are listed, not fatal, and so are results of other settings that lie in the folder. Where no cell at all could be read, a
 /// file of before stays as it is. What `before_each` throws before a cell is looked at ends it, and the file of before stays.
