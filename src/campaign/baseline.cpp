@@ -3,7 +3,7 @@
 #include <optional>
 
 #include "provenance.hpp"
-#include "unpact/campaign/make_once.hpp"
+#include "make_once.hpp"
 #include "unpact/campaign/resources.hpp"
 #include "unpact/comm/fail_together.hpp"
 #include "unpact/core/atomic_file.hpp"

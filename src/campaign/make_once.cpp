@@ -1,4 +1,4 @@
-#include "unpact/campaign/make_once.hpp"
+#include "make_once.hpp"
 
 #include <optional>
 #include <thread>

@@ -1,7 +1,7 @@
 #include "unpact/campaign/resources.hpp"
 
 #include "unpact/campaign/fingerprints.hpp"
-#include "unpact/campaign/make_once.hpp"
+#include "make_once.hpp"
 #include "unpact/evaluation/phrasings.hpp"
 #include "unpact/train/step_note.hpp"
 #include "unpact/core/atomic_file.hpp"

@@ -1,4 +1,4 @@
-#include "unpact/campaign/make_once.hpp"
+#include "../../src/campaign/make_once.hpp"
 
 #include <gtest/gtest.h>
 
