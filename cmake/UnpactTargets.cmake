@@ -29,15 +29,23 @@ add_custom_target(unpact_build_info
 if(TARGET unpact_torch)
   set(UNPACT_PCH_OPTIONS $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)  # what ccache needs
   function(_unpact_add_pch name)
+    cmake_parse_arguments(ARG "" "" "HEADERS;LINK" ${ARGN})
     add_library(${name} OBJECT ${PROJECT_SOURCE_DIR}/cmake/pch.cpp)
-    target_link_libraries(${name} PRIVATE unpact_flags unpact_torch nlohmann_json::nlohmann_json)
-    target_precompile_headers(${name} PRIVATE ${ARGN} <algorithm> <filesystem> <functional> <map> <memory> <optional> <set> <sstream>
+    target_link_libraries(${name} PRIVATE unpact_flags unpact_torch nlohmann_json::nlohmann_json ${ARG_LINK})
+    target_precompile_headers(${name} PRIVATE ${ARG_HEADERS} <algorithm> <filesystem> <functional> <map> <memory> <optional> <set> <sstream>
                               <string> <vector> <nlohmann/json.hpp>)
     target_compile_options(${name} PRIVATE ${UNPACT_PCH_OPTIONS})
   endfunction()
-  _unpact_add_pch(unpact_pch_tensor <ATen/core/Tensor.h>)
-  _unpact_add_pch(unpact_pch_aten <ATen/ATen.h>)
+  _unpact_add_pch(unpact_pch_tensor HEADERS <ATen/core/Tensor.h>)
+  _unpact_add_pch(unpact_pch_aten HEADERS <ATen/ATen.h>)
 endif()
+
+# unpact_test_headers()   GoogleMock costs every test file seconds, too, and most of them want the operations: tests have one of their own.
+function(unpact_test_headers)
+  if(TARGET unpact_torch)
+    _unpact_add_pch(unpact_pch_tests HEADERS <ATen/ATen.h> <gmock/gmock.h> <gtest/gtest.h> LINK GTest::gmock)
+  endif()
+endfunction()
 
 # Layers that only arrange the work of others: nothing in them runs for long, and -O3 costs up to a third of their compile time.
 set(UNPACT_ARRANGING_LAYERS options campaign store jobs)
@@ -48,6 +56,25 @@ function(_unpact_optimize target name)
   endif()
 endfunction()
 
+# _unpact_wants_operations(RESULT SOURCE): whether it includes them, itself or by a header of its own layer.
+function(_unpact_wants_operations result source)
+  file(STRINGS ${source} own REGEX "^#include \"")
+  list(TRANSFORM own REPLACE "^#include \"([^\"]*)\".*" "\\1")
+  get_filename_component(source ${source} ABSOLUTE)
+  get_filename_component(folder ${source} DIRECTORY)
+  set(${result} FALSE PARENT_SCOPE)
+  foreach(file IN ITEMS ${source} LISTS own)
+    get_filename_component(file ${file} ABSOLUTE BASE_DIR ${folder})
+    if(NOT EXISTS ${file})
+      continue()  # a public header: none has them
+    endif()
+    file(STRINGS ${file} operations REGEX "^#include <(ATen/ATen|torch/torch|ATen/ops/.*|ATen/Functions)\\.h>")
+    if(operations)
+      set(${result} TRUE PARENT_SCOPE)
+    endif()
+  endforeach()
+endfunction()
+
 # _unpact_use_pch(TARGET LIBRARIES): the target's sources in two, each with its precompiled header.
 function(_unpact_use_pch target libraries)
   if(NOT "unpact_torch" IN_LIST libraries)
@@ -56,8 +83,8 @@ function(_unpact_use_pch target libraries)
   get_target_property(sources ${target} SOURCES)
   set(with_operations "")
   foreach(source IN LISTS sources)
-    file(STRINGS ${source} includes REGEX "^#include <(ATen/ATen|torch/torch|ATen/ops/.*|ATen/Functions)\\.h>")
-    if(includes)
+    _unpact_wants_operations(wants ${source})
+    if(wants)
       list(APPEND with_operations ${source})
     endif()
   endforeach()
@@ -136,7 +163,11 @@ function(unpact_tests layer)
   add_executable(${target} ${sources} ${PROJECT_SOURCE_DIR}/tests/support/main.cpp)
   target_link_libraries(${target} PRIVATE unpact_${layer} unpact_comm GTest::gmock ${ARG_LINK})
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
-  _unpact_use_pch(${target} "unpact_torch")
+  if(TARGET unpact_pch_tests)
+    target_link_libraries(${target} PRIVATE unpact_torch)
+    target_compile_options(${target} PRIVATE ${UNPACT_PCH_OPTIONS})
+    target_precompile_headers(${target} REUSE_FROM unpact_pch_tests)
+  endif()
   target_compile_definitions(${target} PRIVATE
     UNPACT_SOURCE_DIR="${PROJECT_SOURCE_DIR}" UNPACT_BINARY_DIR="${PROJECT_BINARY_DIR}"
     UNPACT_TEST_DATA="${UNPACT_TEST_DATA}" UNPACT_FIXTURES="${UNPACT_FIXTURES}")

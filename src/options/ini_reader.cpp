@@ -52,6 +52,9 @@ class IniParser {
              "write [section], and a comment on a line of its own");
     section_ = trim(line.substr(1, line.size() - 2));
     if (section_.empty()) refuse("names no section", "write [section]");
+    if (section_.find_first_of("[]=#;") != std::string::npos)
+      refuse(concat("(\"", shortened(line, 80), "\") does not end its section with the first ]"),
+             "write [section] on a line of its own, and name = value on the next");
     content_.sections.push_back({section_, line_});
   }
 
