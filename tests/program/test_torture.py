@@ -12,8 +12,8 @@ from pathlib import Path
 
 import h5py
 import pytest
-from torture import (CELLS, DAMAGES, ENDS, OTHER, Round, Torturer, allowed_codes, damage, failures_in, finished_in, is_sealed, litter_in,
-                     metrics_of, results_in, rounds, table_of, torn_in)
+from campaign_folder import OTHER, failures_in, finished_in, is_sealed, litter_in, metrics_of, results_in, table_of, torn_in
+from torture import CELLS, DAMAGES, ENDS, Round, Torturer, allowed_codes, damage, rounds
 from unpact_program import BASELINE, Program, differing
 
 ROUNDS = int(os.environ.get("UNPACT_TORTURE_ROUNDS", "30"))

@@ -1,5 +1,4 @@
 """What the torture test does to a campaign: rounds drawn from a seed, damage to its folder, runs that end badly."""
-import hashlib
 import json
 import os
 import random
@@ -11,9 +10,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
+from campaign_folder import results_in
 from unlearn_runs import assert_none_left, ranks_of
-from unpact_program import PATIENCE, Program, datasets_of, environment, kill_session
+from unpact_program import PATIENCE, Program, environment, kill_session
 
 METHODS = ["ga", "ga_gd", "npo", "npo_gd", "tv", "rmu"]
 SEEDS = [3, 4]
@@ -24,7 +23,6 @@ OTHERS = [*(["--unlearn.max_steps", str(steps)] for steps in range(4, 12)), ["--
           ["--judge.threshold", "0.9"]]
 STALE_AFTER = 3  # seconds; of claims whose holder is on no machine that answers
 GONE = "elsewhere"  # that machine
-SEAL = b"\nunpact-seal sha256:"
 
 # A round is a disturbed run, and what was done to the folder before. Decks: every card comes before one comes again.
 ENDS = ["kill", "kill_rank", "stop", "terminate", "second_job", "kill", "stop", "kill_rank", "kill", "calm"]
@@ -33,7 +31,6 @@ DAMAGES = ["cell", "checkpoint", "lose_cells", "foreign_claim", "result", "basel
 RANKS = [1, 2, 4, 2]
 SETTINGS = ["plain", "others", "plain", "plain", "others"]
 WAYS = ["truncate", "flip", "delete", "flip"]
-FINISHED, OTHER = 0, 4  # states of a campaign's table
 
 
 @dataclass(frozen=True)
@@ -92,26 +89,6 @@ def spoil(file: Path, way: str, place: float) -> str:
         content[at] ^= 1 << int(place * 800) % 8
     file.write_bytes(content)
     return f"{'cut' if way == 'truncate' else 'bit changed in'} {file.parent.name}/{file.name} at {at}"
-
-
-def is_sealed(path: Path) -> bool:
-    """Whether a results file is as it was written: its last line is the checksum of all before."""
-    content, _, seal = path.read_bytes().rpartition(SEAL)
-    return seal == hashlib.sha256(content).hexdigest().encode() + b"\n"
-
-
-def results_in(folder: Path) -> set[tuple[str, str]]:
-    """Cell and fingerprint of all intact results."""
-    found = set()
-    for path in filter(is_sealed, [*folder.glob("cells/*.h5"), *folder.glob("other/*.h5")]):
-        with h5py.File(path) as file:
-            found.add((file.attrs["cell_id"], file.attrs["fingerprint"]))
-    return found
-
-
-def torn_in(folder: Path) -> set[str]:
-    """Results files under their final names that are not what was written."""
-    return {str(path.relative_to(folder)) for path in folder.rglob("*.h5") if not path.name.startswith(".") and not is_sealed(path)}
 
 
 def plant_claim(folder: Path, cell: str) -> str:
@@ -275,33 +252,3 @@ def allowed_codes(end: str, how: str) -> set[int]:
     by_signal = {number: {-number, 128 + number} for number in (signal.SIGKILL, signal.SIGTERM)}
     return {"kill": by_signal[signal.SIGKILL], "kill_rank": by_signal[signal.SIGKILL], "stop": {75},
             "terminate": by_signal[signal.SIGTERM] | {1}}.get(end, set())
-
-
-# What must hold.
-
-def table_of(folder: Path) -> dict[str, dict[str, object]]:
-    """The rows of campaign.h5, by id."""
-    with h5py.File(folder / "campaign.h5") as file:
-        names = {name: file[f"status/{name}"].asstr()[:] for name in ("id", "file", "fingerprint", "reason")}
-        states = file["status/state"][:]
-    return {row: {"state": int(state), **{name: values[i] for name, values in names.items()}}
-            for i, (row, state) in enumerate(zip(names["id"], states, strict=True))}
-
-
-def finished_in(folder: Path) -> dict[str, dict[str, object]]:
-    return {cell: row for cell, row in table_of(folder).items() if row["state"] == FINISHED}
-
-
-def metrics_of(folder: Path) -> dict[str, bytes]:
-    return {name: values.tobytes() for name, values in datasets_of(folder / "campaign.h5").items()
-            if name.startswith("metrics/") and "seconds" not in name}
-
-
-def failures_in(folder: Path) -> list[str]:
-    return sorted(path.name for path in (folder / "cells").glob("*.failed.json"))
-
-
-def litter_in(folder: Path) -> set[str]:
-    """Claims and files under a temporary name, but for checkpoints, which wait in training/ until their settings are run again."""
-    found = [*folder.glob("claims/*.claim.*"), *folder.rglob(".*")]
-    return {str(path.relative_to(folder)) for path in found if "training" not in path.relative_to(folder).parts}
