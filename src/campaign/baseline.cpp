@@ -4,6 +4,7 @@
 
 #include "provenance.hpp"
 #include "make_once.hpp"
+#include "unpact/campaign/fingerprints.hpp"
 #include "unpact/campaign/resources.hpp"
 #include "unpact/comm/fail_together.hpp"
 #include "unpact/core/atomic_file.hpp"
@@ -19,14 +20,6 @@
 namespace unpact {
 namespace fs = std::filesystem;
 namespace {
-
-/// A baseline is filed as a cell in which nothing was unlearned.
-Configuration without_method(Configuration c) {
-  c.method = MethodOptions();
-  c.method.name = "none";
-  c.evaluate = EvaluateOptions();
-  return c;
-}
 
 /// Answers and contributions of the target, in its file.
 void ask_target(const Session& session, const Configuration& c, const fs::path& file, const fs::path& unfinished,

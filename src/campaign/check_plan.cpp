@@ -57,17 +57,10 @@ std::int64_t longest_of(const std::vector<Example>& examples, const ModelConfig&
   return static_cast<std::int64_t>(longest);
 }
 
-/// Equal text, equal examples.
-std::string data_key(const Configuration& c) {
-  const auto& u = c.unlearn;
-  return concat(name_of_value(u.form), " ", name_of_value(u.loss_on), " ", name_of_value(u.chunk_rule), " ", u.chunk_length,
-                " ", u.wrap_last_chunk, " ", path_of_needed_file(c.method), " ", c.method.file_checksum);
-}
-
 class PlanCheck {
  public:
-  PlanCheck(const Session& session, int ranks_per_cell)
-      : session_(session), ranks_per_cell_(ranks_per_cell),
+  PlanCheck(const Session& session, int ranks_per_cell, const PlanScope& scope)
+      : session_(session), scope_(scope), ranks_per_cell_(ranks_per_cell),
         sharing_(session.device().is_cpu() ? session.world().split_by_node().size() : 1) {}
 
   void look_at(Pair& pair) {
@@ -102,15 +95,13 @@ class PlanCheck {
       c.model.config_checksum = config_checksum(*opened.config);
   }
 
-  static bool makes_target(const ModelOptions& model) { return model.make_target || model.path.empty(); }
-
-  static void open_model(const ModelOptions& model, Opened& opened) {
+  void open_model(const ModelOptions& model, Opened& opened) const {
     if (!model.path.empty()) {
       require_one_model(model.path);
       opened.config = read_model_config(model.path);
       opened.tokenizer = load_tokenizer(model.path);
       check_vocabulary(*opened.config, *opened.tokenizer, model.path);
-      check_weights(model.path, *opened.config);
+      if (!scope_.weights_may_miss || has_weights(model.path)) check_weights(model.path, *opened.config);
       return;
     }
     if (!model.tokenizer.empty()) opened.tokenizer = load_tokenizer(model.tokenizer);
@@ -176,13 +167,14 @@ class PlanCheck {
       summary_.neediest = cell_id(c);
     }
     const auto free = static_cast<double>(available_memory(session_.device()));
-    UNPACT_VALIDATE(needed * sharing_ <= free, "this training does not fit into the memory",
+    UNPACT_VALIDATE(!scope_.runs_here || needed * sharing_ <= free, "this training does not fit into the memory",
                     concat("a rank needs ", gibibytes(needed), ", and ", gibibytes(free / sharing_), " are free for it"),
                     "use more ranks_per_cell or nodes, train.recompute = true, train.dtype = bf16, a smaller micro_batch or "
                     "shorter examples");
   }
 
   const Session& session_;
+  PlanScope scope_;
   int ranks_per_cell_, sharing_;  ///< ranks that one device's memory is shared by
   Findings findings_;
   PlanSummary summary_;
@@ -195,8 +187,15 @@ std::string PlanSummary::text() const {
   return concat("The plan holds: ", pairs, " pair(s) of a model and a dataset, ", cells, " cell(s)", memory);
 }
 
-PlanSummary check_plan(const Session& session, int ranks_per_cell, std::vector<Pair>& plan) {
-  PlanCheck check(session, ranks_per_cell);
+bool has_weights(const std::filesystem::path& folder) {
+  std::error_code code;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, code))
+    if (entry.path().extension() == ".safetensors") return true;
+  return false;
+}
+
+PlanSummary check_plan(const Session& session, int ranks_per_cell, std::vector<Pair>& plan, const PlanScope& scope) {
+  PlanCheck check(session, ranks_per_cell, scope);
   for (auto& pair : plan) check.look_at(pair);
   check.findings().refuse(session.world(), "the campaign's plan");
   for (auto& pair : plan)

@@ -58,8 +58,7 @@ fs::path tokenizer_folder(const Session& session, const Configuration& c, const 
   const fs::path trained = folder.string() + ".tokenizer";
   if (session.is_root()) {
     log::info(concat("Training a SentencePiece vocabulary of ", c.model.vocabulary_size, " pieces"));
-    train_sentencepiece(vocabulary_texts(dataset, c.prompt.resolve(), c.probe.resolve_phrasings()), c.model.vocabulary_size,
-                        trained);
+    train_tokenizer(c, dataset, trained);
   }
   session.world().barrier();
   return trained;
@@ -75,12 +74,6 @@ LanguageModel starting_model(const Session& session, const Configuration& c, con
   Transformer transformer(config, random_weights(config, c.run.seed));
   change_weights(config, transformer.weights(), [&](const at::Tensor& weight) { return weight.to(session.device()); });
   return {std::move(transformer), std::move(tokenizer), c.prompt.resolve(), {}};
-}
-
-bool is_made(const fs::path& folder, const std::string& fingerprint) {
-  put_back_replaced_folder(folder);
-  const auto file = folder / kFingerprintFile;
-  return fs::exists(file) && fs::exists(folder / "config.json") && trim(read_file(file)) == fingerprint;
 }
 
 /// Fine-tunes and saves. @param fingerprint what the result depends on.
@@ -116,6 +109,18 @@ void make_target(const Session& session, const Configuration& c, const Dataset& 
 }
 
 }  // namespace
+
+bool makes_target(const ModelOptions& model) { return model.make_target || model.path.empty(); }
+
+bool is_made(const fs::path& folder, const std::string& fingerprint) {
+  const auto file = folder / kFingerprintFile;
+  return fs::exists(file) && fs::exists(folder / "config.json") && trim(read_file(file)) == fingerprint;
+}
+
+void train_tokenizer(const Configuration& c, const Dataset& dataset, const fs::path& folder) {
+  train_sentencepiece(vocabulary_texts(dataset, c.prompt.resolve(), c.probe.resolve_phrasings()), c.model.vocabulary_size,
+                      folder);
+}
 
 std::vector<Example> finetune_examples(const FinetuneOptions& options, const Dataset& dataset, const Tokenizer& tokenizer,
                                        const PromptTemplate& prompt_template, const std::vector<std::string>& phrasings) {
@@ -222,7 +227,10 @@ LanguageModel prepare_model(const Session& session, const Configuration& c, cons
   // The root decides for all: another rank may see the folder late on a network file system.
   const auto fingerprint = target_fingerprint(session, c, dataset_checksum(dataset));
   const auto made = make_once(
-      session.world(), claims, "target." + folder.filename().string(), [&] { return is_made(folder, fingerprint); },
+      session.world(), claims, "target." + folder.filename().string(), [&] {
+        put_back_replaced_folder(folder);
+        return is_made(folder, fingerprint);
+      },
       [&] { make_target(session, c, dataset, folder, fingerprint); });
   if (!made) log::info(concat("Using the target model in ", folder.string()));
   return load_target(session, c, folder);

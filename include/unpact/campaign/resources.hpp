@@ -18,6 +18,15 @@ namespace unpact {
 std::vector<Example> finetune_examples(const FinetuneOptions& options, const Dataset& dataset, const Tokenizer& tokenizer,
                                        const PromptTemplate& prompt_template, const std::vector<std::string>& phrasings);
 
+/// Whether a campaign makes the target itself, by fine-tuning.
+bool makes_target(const ModelOptions& model);
+
+/// Whether `folder` holds the target of this target_fingerprint().
+bool is_made(const std::filesystem::path& folder, const std::string& fingerprint);
+
+/// Trains the SentencePiece vocabulary of a model that brings no tokenizer, on everything of the dataset, into `folder`.
+void train_tokenizer(const Configuration& configuration, const Dataset& dataset, const std::filesystem::path& folder);
+
 /// The config of random weights: that of model.config, fitted to the tokenizer. @param tokenizer null: one of
 /// model.vocabulary_size pieces is trained first. @throws UserError without model.config.
 ModelConfig starting_config(const ModelOptions& model, const Tokenizer* tokenizer);
