@@ -13,7 +13,7 @@ StageMemory training_stage(const char* name, const ModelConfig& config, const Tr
       plan_memory(config, selected, training.ranks, training.options, training.longest, training.target);
   StageMemory stage{name, plan.total(), plan.host_total()};
   // The rank that writes the result holds it in host memory, in fp32, when the optimizer is gone.
-  if (training.options.keeper >= 0)
+  if (training.options.result.keeper >= 0)
     stage.host_bytes = std::max(stage.host_bytes, 4 * static_cast<double>(config.parameter_count()));
   return stage;
 }
