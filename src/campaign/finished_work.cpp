@@ -5,6 +5,7 @@
 #include "unpact/campaign/check_plan.hpp"
 #include "unpact/campaign/resources.hpp"
 #include "unpact/checkpoint/checkpoint.hpp"
+#include "unpact/comm/fail_together.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/store/cell_file.hpp"
 #include "unpact/store/cell_places.hpp"
