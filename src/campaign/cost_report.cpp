@@ -39,23 +39,34 @@ std::string heading() {
                 column("host", 11), "\n");
 }
 
-std::string stage_line(const PlannedStage& stage, double times) {
-  const auto name = times > 1 ? concat(times, " x ", stage.stage) : stage.stage;
+std::string stage_line(const PlannedStage& stage) {
+  const auto& name = stage.stage;
   return concat("    ", name, std::string(name.size() < 24 ? 24 - name.size() : 1, ' '),
-                column(in_operations(times * stage.operations), 12), column(in_time(times * stage.seconds), 12),
+                column(in_operations(stage.operations), 12), column(in_time(stage.seconds), 12),
                 column(in_gigabytes(stage.bytes), 18), column(stage.host_bytes > 0 ? in_gigabytes(stage.host_bytes) : "-", 11),
                 interval(stage), "\n");
 }
 
+/// Asking mostly costs the same whatever was unlearned before.
+bool same_cost(const PlannedStage& a, const PlannedStage& b) {
+  return a.stage == b.stage && a.operations == b.operations && a.low == b.low && a.high == b.high && a.bytes == b.bytes;
+}
+
 /// Cells of one method differ by their seed alone: one table for all of them.
-std::string method_text(const std::vector<const CellCost*>& cells) {
+/// @param first the pair's first cell, whose stages stand above already; null: this is it.
+std::string method_text(const std::vector<const CellCost*>& cells, const CellCost* first) {
   std::map<CellState, std::size_t> states;
   for (const auto* cell : cells) ++states[cell->state];
   std::vector<std::string> counts;
   for (const auto& [state, count] : states) counts.push_back(concat(count, " ", name_of_value(state)));
   auto text = concat("  ", cells.front()->method, ": ", cells.size(), " cell(s), ", join(counts, ", "), "; each:\n");
-  for (const auto& stage : cells.front()->stages) text += stage_line(stage, 1);
-  return text;
+  std::vector<std::string> as_above;
+  for (const auto& stage : cells.front()->stages) {
+    const bool known = first != nullptr && std::ranges::any_of(first->stages, [&](const auto& s) { return same_cost(s, stage); });
+    if (known) as_above.push_back(stage.stage);
+    else text += stage_line(stage);
+  }
+  return as_above.empty() ? text : text + concat("    as above: ", join(as_above, ", "), "\n");
 }
 
 std::string ranks_text(const CampaignCost& cost, const PairCost& pair) {
@@ -75,7 +86,7 @@ std::string pair_text(const CampaignCost& cost, const PairCost& pair) {
   for (const auto& misfit : pair.misfits)
     text += concat("  does not fit: ", misfit.stage, " needs ", in_gigabytes(misfit.bytes), " a rank\n");
   text += heading() + concat("  once for all cells", pair.shared_is_done ? ", finished" : "", ":\n");
-  for (const auto& stage : pair.shared) text += stage_line(stage, 1);
+  for (const auto& stage : pair.shared) text += stage_line(stage);
   std::vector<std::string> methods;
   for (const auto& cell : pair.cells)
     if (std::ranges::find(methods, cell.method) == methods.end()) methods.push_back(cell.method);
@@ -83,7 +94,7 @@ std::string pair_text(const CampaignCost& cost, const PairCost& pair) {
     std::vector<const CellCost*> cells;
     for (const auto& cell : pair.cells)
       if (cell.method == method) cells.push_back(&cell);
-    text += method_text(cells);
+    text += method_text(cells, cells.front() == &pair.cells.front() ? nullptr : &pair.cells.front());
   }
   return text + concat("  reads ", in_gigabytes(pair.read), ", writes up to ", in_gigabytes(pair.written), "\n");
 }

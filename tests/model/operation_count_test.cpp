@@ -1,5 +1,6 @@
 #include "unpact/model/operation_count.hpp"
 
+#include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
 
 #include "support/tiny_architectures.hpp"

@@ -110,8 +110,9 @@ def test_the_plan_is_right(unpact: Program, home: Path, campaign: Path, tmp_path
             assert 0.95 * low <= operations <= 1.05 * high, f"{cell['id']}, {name}: {operations} is not in [{low}, {high}]"
         assert stages["unlearn"]["operations_low"] == stages["unlearn"]["operations_high"]
     measured = work_of(campaign / "baselines/tiny__tiny.h5")
-    for stage in plan["pairs"][0]["shared"]["stages"]:
-        assert stage["operations"] == pytest.approx(measured[stage["stage"]], rel=0.05), "a target that knows its answers gives them"
+    answers, contributions = plan["pairs"][0]["shared"]["stages"]
+    assert answers["operations"] == pytest.approx(measured["target_answers"], rel=0.05), "answers as long as the gold ones"
+    assert contributions["operations_low"] == pytest.approx(measured["target_attribution"], rel=0.05), "they are the gold ones, attributed once"
 
 
 def test_inspect_shows_planned_beside_measured(unpact: Program, campaign: Path) -> None:
