@@ -1,5 +1,7 @@
 #include "unpact/campaign/mapped_models.hpp"
 
+#include <algorithm>
+#include <functional>
 #include <optional>
 
 #include "unpact/campaign/same_inputs.hpp"
@@ -21,6 +23,14 @@ std::string checksum_by_node(const Communicator& world, const std::string& stamp
 }
 
 }  // namespace
+
+c10::ScalarType answering_dtype(const Configuration&) { return at::kFloat; }
+
+bool keeps_every_bit(const LanguageModel& mapped, c10::ScalarType dtype) {
+  const auto weights = named_tensors(mapped.transformer.weights());
+  return dtype == at::kFloat ||
+         std::all_of(weights.begin(), weights.end(), [&](const auto& named) { return named.second.scalar_type() == dtype; });
+}
 
 LanguageModel map_alike(const Session& session, const Configuration& c, const fs::path& folder) {
   const auto& world = session.world();
@@ -47,7 +57,7 @@ LanguageModel load_mapped(const Session& session, const Communicator& ranks, con
 
 LanguageModel load_alike(const Session& session, const Configuration& c, const fs::path& folder) {
   const auto mapped = map_alike(session, c, folder);
-  return load_mapped(session, session.world(), mapped, at::kFloat);
+  return load_mapped(session, session.world(), mapped, answering_dtype(c));
 }
 
 }  // namespace unpact

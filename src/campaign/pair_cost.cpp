@@ -3,8 +3,11 @@
 #include <algorithm>
 
 #include "stage_costs.hpp"
+#include "unpact/campaign/mapped_models.hpp"
 #include "unpact/campaign/resources.hpp"
+#include "unpact/campaign/stage_shapes.hpp"
 #include "unpact/campaign/unlearn_inputs.hpp"
+#include "unpact/core/error.hpp"
 #include "unpact/options/option_table.hpp"
 
 namespace unpact {
@@ -18,30 +21,19 @@ std::int64_t longest_of(const std::vector<Example>& examples) {
 
 c10::Device device_of(const Machine& machine) { return machine.has_gpu ? c10::Device(c10::kCUDA, 0) : c10::Device(c10::kCPU); }
 
-TrainingShape training_shape(TrainOptions options, const Machine& machine, std::int64_t ranks, std::int64_t longest) {
-  options.device = device_of(machine);
-  TrainingShape shape;
-  shape.options = std::move(options);
-  shape.ranks = static_cast<int>(ranks);
-  shape.longest = longest;
-  return shape;
-}
-
-/// The stages of the memory plan that a stage of the work goes through.
-std::vector<std::string> memory_stages(const std::string& stage) {
-  if (stage == "make_target") return {"finetune"};
-  if (stage == "unlearn") return {"unlearn", "reshard"};
-  return {stage.rfind("target_", 0) == 0 ? "baseline" : "evaluate"};
+/// The stage of the memory plan that a stage of the work goes through.
+std::string memory_stage(const std::string& stage) {
+  if (stage == "make_target") return kFinetuneStage;
+  if (stage == kUnlearnStage || stage == kReshardStage) return stage;
+  return stage.rfind("target_", 0) == 0 ? kBaselineStage : kEvaluateStage;
 }
 
 void fill_memory(PlannedStages& stages, const std::vector<StageMemory>& memory) {
   for (auto& stage : stages) {
-    const auto names = memory_stages(stage.stage);
-    for (const auto& one : memory) {
-      if (std::ranges::find(names, one.stage) == names.end()) continue;
-      stage.bytes = std::max(stage.bytes, one.bytes);
-      stage.host_bytes = std::max(stage.host_bytes, one.host_bytes);
-    }
+    const auto one = std::ranges::find(memory, memory_stage(stage.stage), &StageMemory::stage);
+    UNPACT_EXPECT(one != memory.end());
+    stage.bytes = one->bytes;
+    stage.host_bytes = one->host_bytes;
   }
 }
 
@@ -52,6 +44,8 @@ std::string evaluation_key(Configuration cell) {
   const auto two = kind_of(cell.method).answers_by_two;
   cell.run.seed = 0;
   cell.method = {};
+  cell.unlearn = {};
+  cell.train = {};
   return concat(two, settings_that_affect(cell, Made::cell));
 }
 
@@ -62,10 +56,10 @@ double train_rate(const Machine& machine, const Configuration& c) {
 }
 
 double score_rate(const Machine& machine, const Configuration& c) {
-  return peak_of(machine, score_bytes(machine, c) < 4) * c.plan.score_share;
+  return peak_of(machine, score_bytes(c) < 4) * c.plan.score_share;
 }
 
-double score_bytes(const Machine&, const Configuration&) { return 4; }
+double score_bytes(const Configuration& c) { return static_cast<double>(c10::elementSize(answering_dtype(c))); }
 
 PairReckoner::PairReckoner(const PairOnPaper& paper, const Machine& machine)
     : paper_(paper), machine_(machine), prompt_(paper.pair.configuration.prompt.resolve()) {
@@ -86,21 +80,28 @@ const PairReckoner::Data& PairReckoner::data_of(const Configuration& cell) {
 
 std::vector<StageMemory> PairReckoner::memory_of(const Configuration& cell, std::int64_t ranks) {
   const auto& c = paper_.pair.configuration;
-  ScoringShape scoring;
-  scoring.bytes = score_bytes(machine_, cell);
-  scoring.models = kind_of(cell.method).answers_by_two ? 2 : 1;
-  auto unlearning = training_shape(cell.unlearn_training(), machine_, ranks, data_of(cell).longest);
-  unlearning.selected = weights_trained_by(cell.method, paper_.config);
-  if (!asks_target(cell.method)) unlearning.target = TargetInMemory::nothing;
-  if (making_.empty()) return plan_stages(paper_.config, scoring, unlearning);
-  auto making = training_shape(c.finetune_training(), machine_, std::max(ranks, machine_.gpus), longest_of(making_));
-  making.target = TargetInMemory::nothing;
-  return plan_stages(paper_.config, scoring, unlearning, &making);
+  const auto device = device_of(machine_);
+  const auto scoring =
+      scoring_shape(cell, score_bytes(cell), longest_asked(cell), static_cast<std::int64_t>(paper_.questions.size()));
+  const auto unlearning =
+      unlearning_shape(cell, paper_.config, static_cast<int>(ranks), data_of(cell).longest, device);
+  const auto making =
+      finetuning_shape(c, static_cast<int>(std::max(ranks, machine_.gpus)), longest_of(making_), device);
+  return plan_stages(paper_.config, scoring, unlearning, making_.empty() ? nullptr : &making);
+}
+
+/// Tokens of the longest prompt with its answer.
+std::int64_t PairReckoner::longest_asked(const Configuration& cell) const {
+  std::size_t longest = 0;
+  for (const auto& question : paper_.questions)
+    longest = std::max(longest, question.prompt.ids.size() + std::max(static_cast<std::size_t>(cell.generation.max_new_tokens),
+                                                                      question.gold_answer.size()));
+  return static_cast<std::int64_t>(longest);
 }
 
 /// A pass over few rows takes as long as reading the weights, however few its operations are.
 void PairReckoner::fill_seconds(PlannedStages& stages, const Configuration& c) const {
-  const double weights = score_bytes(machine_, c) * static_cast<double>(paper_.config.parameter_count());
+  const double weights = score_bytes(c) * static_cast<double>(paper_.config.parameter_count());
   for (auto& stage : stages) {
     const double rate = stage.trains ? train_rate(machine_, c) : score_rate(machine_, c);
     if (rate <= 0) continue;
@@ -135,7 +136,9 @@ PlannedStages PairReckoner::shared() {
 }
 
 PlannedStages PairReckoner::cell(const Configuration& cell) {
-  PlannedStages stages = {unlearning_cost(paper_.config, cell.method, cell.unlearn_training(), data_of(cell).data)};
+  PlannedStage reshard;  // nothing is computed in it
+  reshard.stage = kReshardStage;
+  PlannedStages stages = {unlearning_cost(paper_.config, cell.method, cell.unlearn_training(), data_of(cell).data), reshard};
   const auto& asking = evaluation(cell);
   stages.insert(stages.end(), asking.begin(), asking.end());
   fill_memory(stages, memory_of(cell, cell.campaign.ranks_per_cell));

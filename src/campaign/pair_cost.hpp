@@ -25,7 +25,7 @@ struct PairOnPaper {
 double train_rate(const Machine& machine, const Configuration& configuration);
 double score_rate(const Machine& machine, const Configuration& configuration);
 /// Bytes of a number that models answer in.
-double score_bytes(const Machine& machine, const Configuration& configuration);
+double score_bytes(const Configuration& configuration);
 
 /// Reckons the stages of one pair; what several cells have in common is made once.
 class PairReckoner {
@@ -50,6 +50,7 @@ class PairReckoner {
   const Data& data_of(const Configuration& cell);
   const PlannedStages& evaluation(const Configuration& cell);
   std::vector<StageMemory> memory_of(const Configuration& cell, std::int64_t ranks);
+  std::int64_t longest_asked(const Configuration& cell) const;
   std::vector<Misfit> too_large(std::int64_t ranks);
   void fill_seconds(PlannedStages& stages, const Configuration& configuration) const;
 

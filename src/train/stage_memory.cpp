@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "model_sizes.hpp"
+#include "unpact/core/error.hpp"
 
 namespace unpact {
 namespace {
@@ -18,10 +19,8 @@ StageMemory training_stage(const char* name, const ModelConfig& config, const Tr
   return stage;
 }
 
-}  // namespace
-
-double scoring_stage_bytes(const ModelConfig& config, const ScoringShape& scoring) {
-  return scoring.models * scoring_bytes(config, scoring.bytes, scoring.tokens);
+double asking(const ModelConfig& config, const ScoringShape& scoring, int models) {
+  return models * scoring_bytes(config, scoring.bytes, scoring.tokens);
 }
 
 StageMemory reshard_stage(const ModelConfig& config, const ScoringShape& scoring, const TrainingShape& training) {
@@ -31,24 +30,49 @@ StageMemory reshard_stage(const ModelConfig& config, const ScoringShape& scoring
   const double share = e.shard == Shard::none ? 1 : training.ranks;
   const double held = e.offload_optimizer ? compute : master;
   const double shard = (held * size.trained + 4 * (size.all - size.trained)) / share;
-  const double replica = scoring.bytes * size.all;
-  // One rank's fp32 shard is the replica.
-  const bool is_there = share == 1 && held == scoring.bytes && scoring.bytes == 4;
-  const double bytes = is_there ? scoring.models * replica : shard + scoring.models * replica + 2 * 4 * size.unit;
-  return {"reshard", bytes, e.offload_optimizer ? master * size.trained / share : 0};
+  const double replicas = scoring.models * scoring.bytes * size.all;
+  const bool shard_is_replica = share == 1 && held == 4 && scoring.bytes == 4;
+  const double bytes = shard_is_replica ? replicas : shard + replicas + 2 * 4 * size.unit;
+  return {kReshardStage, bytes, e.offload_optimizer ? master * size.trained / share : 0};
+}
+
+}  // namespace
+
+std::vector<StageMemory> pair_stages(const ModelConfig& config, const ScoringShape& scoring, const TrainingShape* making) {
+  std::vector<StageMemory> stages;
+  if (making != nullptr) stages.push_back(training_stage(kFinetuneStage, config, *making));
+  stages.push_back({kBaselineStage, asking(config, scoring, 1), 0});
+  return stages;
+}
+
+std::vector<StageMemory> cell_stages(const ModelConfig& config, const ScoringShape& scoring, const TrainingShape& unlearning) {
+  return {training_stage(kUnlearnStage, config, unlearning),
+          reshard_stage(config, scoring, unlearning),
+          {kEvaluateStage, asking(config, scoring, scoring.models), 0}};
 }
 
 std::vector<StageMemory> plan_stages(const ModelConfig& config, const ScoringShape& scoring, const TrainingShape& unlearning,
                                      const TrainingShape* making) {
-  std::vector<StageMemory> stages;
-  if (making != nullptr) stages.push_back(training_stage("finetune", config, *making));
-  auto alone = scoring;
-  alone.models = 1;
-  stages.push_back({"baseline", scoring_stage_bytes(config, alone), 0});
-  stages.push_back(training_stage("unlearn", config, unlearning));
-  stages.push_back(reshard_stage(config, scoring, unlearning));
-  stages.push_back({"evaluate", scoring_stage_bytes(config, scoring), 0});
+  auto stages = pair_stages(config, scoring, making);
+  for (auto& stage : cell_stages(config, scoring, unlearning)) stages.push_back(std::move(stage));
   return stages;
+}
+
+StageMemory largest_stage(const std::vector<StageMemory>& stages) {
+  UNPACT_EXPECT(!stages.empty());
+  return *std::max_element(stages.begin(), stages.end(), [](const auto& a, const auto& b) { return a.bytes < b.bytes; });
+}
+
+StageMemory typical_cell(const ModelConfig& config, int ranks, bool offload_optimizer) {
+  constexpr std::int64_t kTokens = 2048;
+  TrainingShape training{{}, ranks, kTokens, {}, TargetInMemory::streamed};
+  training.options.micro_batch = 1;
+  training.options.device = c10::Device(c10::kCUDA, 0);
+  auto& e = training.options.execution;
+  e.dtype = ComputeType::bf16;
+  e.recompute = true;
+  e.offload_optimizer = offload_optimizer;
+  return largest_stage(cell_stages(config, {.bytes = 2}, training));
 }
 
 }  // namespace unpact

@@ -13,8 +13,8 @@ namespace unpact {
 /// What a plan that holds will do.
 struct PlanSummary {
   std::size_t pairs = 0, cells = 0;
-  double most_bytes = 0;  ///< that a training of a cell takes on one rank, an estimate; 0: unknown
-  std::string neediest;   ///< the cell that it is
+  double most_bytes = 0;  ///< that a stage takes on one rank, an estimate; 0: unknown
+  std::string neediest;   ///< the cell or pair, and the stage
   std::string text() const;
 };
 

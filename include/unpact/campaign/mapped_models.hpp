@@ -11,6 +11,12 @@
 
 namespace unpact {
 
+/// What models are held and asked in.
+c10::ScalarType answering_dtype(const Configuration& configuration);
+
+/// Whether weights of `dtype` can be written in the dtypes of a mapped model's files as weights in float32 would be.
+bool keeps_every_bit(const LanguageModel& mapped, c10::ScalarType dtype);
+
 /// Maps a model and takes its checksums, on one rank a node. Its weights are views of the files (MappedModel): nothing of them
 /// is on a device. Collective over the session's world. @throws UserError on every rank: what map_language_model says on any of
 /// them; when nodes read different contents, or the folder held others when this job opened it before.

@@ -11,8 +11,11 @@
 
 namespace unpact {
 
+inline constexpr const char *kFinetuneStage = "finetune", *kBaselineStage = "baseline", *kUnlearnStage = "unlearn",
+                            *kReshardStage = "reshard", *kEvaluateStage = "evaluate";
+
 struct StageMemory {
-  std::string stage;      ///< finetune, baseline, unlearn, reshard, evaluate
+  std::string stage;      ///< one of these names
   double bytes = 0;       ///< on the device that computes
   double host_bytes = 0;  ///< in host memory besides: masters and moments with offload_optimizer, the keeper's result
 };
@@ -33,15 +36,22 @@ struct TrainingShape {
   TargetInMemory target = TargetInMemory::streamed;
 };
 
-/// Asking and attributing with one model, or two that answer together; see scoring_bytes().
-double scoring_stage_bytes(const ModelConfig& config, const ScoringShape& scoring);
+/// The stages that a pair's cells share: making the target and asking it. @param making null: the target is given.
+std::vector<StageMemory> pair_stages(const ModelConfig& config, const ScoringShape& scoring, const TrainingShape* making);
 
-/// From the shard to whole weights that answer, unit by unit: the weights of the shard, one replica a model in the dtype of
-/// scoring, two of the largest units in fp32. Gradients, moments and the target are gone by then.
-StageMemory reshard_stage(const ModelConfig& config, const ScoringShape& scoring, const TrainingShape& training);
+/// The stages of a cell. From the shard to whole weights that answer, unit by unit, takes the weights of the shard, one replica
+/// a model in the dtype of scoring, and two of the largest units in fp32; gradients, moments and the target are gone by then.
+std::vector<StageMemory> cell_stages(const ModelConfig& config, const ScoringShape& scoring, const TrainingShape& unlearning);
 
-/// The stages of a cell with those of its pair, in their order. @param making how the target is made; null: it is given.
+/// Both, in their order.
 std::vector<StageMemory> plan_stages(const ModelConfig& config, const ScoringShape& scoring, const TrainingShape& unlearning,
                                      const TrainingShape* making = nullptr);
+
+/// The stage that takes most of the device.
+StageMemory largest_stage(const std::vector<StageMemory>& stages);
+
+/// What a cell takes at most on one of `ranks` in bf16 with fp32 masters and recomputation, all weights training on
+/// micro-batches of 2048 tokens with a loss that asks the target, and asked 8192 tokens at once.
+StageMemory typical_cell(const ModelConfig& config, int ranks, bool offload_optimizer);
 
 }  // namespace unpact
