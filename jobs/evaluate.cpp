@@ -4,6 +4,7 @@
 #include "jobs/job_table.hpp"
 #include "unpact/campaign/cell.hpp"
 #include "unpact/campaign/job_claims.hpp"
+#include "unpact/campaign/mapped_models.hpp"
 #include "unpact/campaign/resources.hpp"
 #include "unpact/campaign/summary_table.hpp"
 #include "unpact/campaign/unlearned_folder.hpp"
@@ -52,17 +53,18 @@ ExitCode run_evaluate(const Communicator& world, const CommandLine&, const Confi
   const Session session(world, c.run);
   session.open_output(c.run.output);
   try_results_folder(world, c.run.output);
-  const auto unlearned = load_alike(session, c, c.evaluate.unlearned);
-  describe_unlearned(c, unlearned.checksums);
+  const auto mapped = map_alike(session, c, c.evaluate.unlearned);
+  describe_unlearned(c, mapped.checksums);
   on_root(world, [&] { name_apart(c); });
   c.method.name = world.broadcast(c.method.name, 0);
   auto claims = claims_of_job(world, c.run.output, c.campaign);
   std::optional<Claim> claim;
   on_root(world, [&] { claim = claim_or_refuse(claims, cell_id(c)); });
   const auto baseline = prepare_baseline(session, c, c.run.output, &claims);
-  UNPACT_VALIDATE(unlearned.tokenizer->checksum() == baseline.target.tokenizer->checksum(),
+  UNPACT_VALIDATE(mapped.tokenizer->checksum() == baseline.target.tokenizer->checksum(),
                   "the two models have different tokenizers", "their contributions belong to different tokens",
                   "give the unlearned model that came from this target");
+  const auto unlearned = load_mapped(session, world, mapped, answering_dtype(c));  // the target has left the device
   auto pages = pages_of_cell(world, baseline, unlearned, c, c.run.output);
   auto record = compare_with_baseline(session, world, baseline, unlearned, c, pages);
   record.provenance.ended = utc_now();

@@ -76,8 +76,8 @@ std::vector<Job> training_jobs() {
 std::vector<Job> campaign_jobs() {
   return {{"reproduce",
            "Runs a whole campaign: every model, dataset, method and seed that it names. Finished cells are skipped.",
-           "unpact reproduce --config FILE",
-           {"run", "campaign", "model", "prompt", "dataset", "finetune", "unlearn", "method", "train", "generation",
+           "unpact reproduce --config FILE [--dry-run [--plan.gpu NAME] [--plan.gpus N] [--json]]",
+           {"run", "campaign", "plan", "model", "prompt", "dataset", "finetune", "unlearn", "method", "train", "generation",
             "attribution", "judge", "probe"},
            run_reproduce},
           {"collect",

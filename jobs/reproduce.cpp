@@ -2,6 +2,8 @@
 #include <set>
 
 #include "jobs/job_table.hpp"
+#include "jobs/plan_campaign.hpp"
+#include "unpact/campaign/campaign_cost.hpp"
 #include "unpact/campaign/cell.hpp"
 #include "unpact/campaign/cell_runner.hpp"
 #include "unpact/campaign/check_plan.hpp"
@@ -34,8 +36,7 @@ class Campaign {
         group_(split_groups(world, configuration_.campaign.ranks_per_cell)), session_(world, configuration_.run),
         folder_(configuration_.run.output), agreement_(world), leave_off_(world) {
     check_training_device(configuration_.train, session_.device());
-    summary_ = check_plan(session_, group_.size(), plan_);
-    if (configuration_.run.dry_run) return;
+    check_plan(session_, group_.size(), plan_);
     session_.open_output(configuration_.run.output);
     try_results_folder(world, folder_);
     claims_.emplace(claims_of_job(world, folder_, configuration_.campaign));
@@ -50,10 +51,6 @@ class Campaign {
   }
 
   ExitCode run() {
-    if (configuration_.run.dry_run) {
-      log::info(summary_.text());
-      return ExitCode::done;
-    }
     const Stopwatch clock;
     log::info(concat("unpact campaign in ", folder_.string(), ": ", session_.world().size(), " rank(s), ",
                      configuration_.campaign.ranks_per_cell, " a cell, on ", session_.devices().front()));
@@ -88,8 +85,18 @@ class Campaign {
     if (stopped_) return;
     for (std::size_t i = 0; i < pair.cells.size(); ++i)
       planned_[first + i].fingerprint = fingerprint_of_cell(*baseline, pair.cells[i]);
-    if (session_.is_root()) write_plan(folder_, planned_);
+    if (session_.is_root()) keep_plan(*baseline, pair);
     run_cells(*baseline, pair.cells);
+  }
+
+  /// What cells cost on paper is kept for `inspect`; no result depends on it.
+  void keep_plan(const Baseline& baseline, const Pair& pair) {
+    try {
+      for (auto& [id, stages] : planned_stages(baseline, pair, session_.world().size())) costs_[id] = std::move(stages);
+    } catch (const std::exception& error) {
+      log::detail(concat("this pair's costs were not planned: ", one_line(error)));
+    }
+    write_plan(folder_, planned_, costs_);
   }
 
   void lose_pair(const Pair& pair, std::size_t first, const std::exception_ptr& thrown) {
@@ -138,7 +145,7 @@ class Campaign {
   ExitCode collect(const std::set<std::string>& held, double seconds) {
     CollectSummary summary;
     try {
-      write_plan(folder_, planned_);
+      write_plan(folder_, planned_, costs_);
       summary = collect_campaign(folder_, planned_, [this] {
         if (!stopped_) leave_where_stop_is_wanted("collecting the cells");
       });
@@ -195,7 +202,6 @@ class Campaign {
   Configuration configuration_;
   std::string configuration_text_;
   std::vector<Pair> plan_;
-  PlanSummary summary_;
   Communicator group_;
   Session session_;
   fs::path folder_;
@@ -203,13 +209,16 @@ class Campaign {
   Notice leave_off_;
   std::optional<Claims> claims_;
   std::vector<PlannedCell> planned_;
+  PlannedCosts costs_;      ///< on the root
   std::set<std::string> held_;  ///< cells that this group has left to other jobs
   bool stopped_ = false;
 };
 
 }  // namespace
 
-ExitCode run_reproduce(const Communicator& world, const CommandLine& command_line, const Configuration&) {
+ExitCode run_reproduce(const Communicator& world, const CommandLine& command_line, const Configuration& configuration) {
+  if (configuration.run.dry_run) return plan_campaign(world, command_line, configuration);
+  UNPACT_VALIDATE(!configuration.plan.json, "--json says what a campaign costs", "this one is to run", "add --dry-run");
   return Campaign(world, command_line).run();
 }
 

@@ -6,6 +6,7 @@
 #include "unpact/campaign/job_claims.hpp"
 #include "unpact/campaign/resources.hpp"
 #include "unpact/campaign/same_inputs.hpp"
+#include "unpact/campaign/stage_shapes.hpp"
 #include "unpact/campaign/unlearn_inputs.hpp"
 #include "unpact/campaign/unlearned_folder.hpp"
 #include "unpact/comm/memory.hpp"
@@ -20,12 +21,6 @@
 namespace unpact {
 namespace fs = std::filesystem;
 namespace {
-
-/// What a rank holds of the target beside its pieces (load_to_train).
-TargetInMemory target_in_memory(const Configuration& c) {
-  if (c.train.shard == Shard::none) return TargetInMemory::whole;
-  return asks_target(c.method) ? TargetInMemory::streamed : TargetInMemory::nothing;
-}
 
 /// Prints what a rank will need and refuses what does not fit; loads no weights.
 ExitCode plan_unlearning(const Session& session, const Configuration& c, const Dataset& dataset) {

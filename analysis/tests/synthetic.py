@@ -205,7 +205,7 @@ def _root(file, recipe: Recipe) -> None:
     config = f"[run]\nseed = {recipe.seed}\n\n[method]\nname = {recipe.method}\n\n[note]\ntext = <img src=x onerror=alert(1)>\n"
     whole = config + ORIGINS_MARK + "\n[model]\nname = " + recipe.model + "\n"
     checksums = [hashlib.sha256(x.encode()).hexdigest() for x in (recipe.model, "tokenizer")]
-    text = {"schema_name": "unpact-cell", "schema_version": "1.4.0", "software": "unpact", "software_version": "0.1.0", "git_commit": "0123abcd", "build_type": "Release",
+    text = {"schema_name": "unpact-cell", "schema_version": "1.5.0", "software": "unpact", "software_version": "0.1.0", "git_commit": "0123abcd", "build_type": "Release",
             "compiler": "GNU 12.2.0", "hdf5_version": "1.10.8", "config_resolved": whole,
             "fingerprint": hashlib.sha256(json.dumps([config, *checksums], separators=(",", ":")).encode()).hexdigest(), "devices": json.dumps(["cpu", "cpu"]),
             "library_versions": json.dumps({"torch": "2.11.0", "mpi": "4.1.4"}), "started": "2026-01-31T12:00:00Z", "ended": "2026-01-31T12:40:00Z",
@@ -309,6 +309,7 @@ def _training(out: Writer, recipe: Recipe) -> None:
     for name, scale in {"positions": 1, "positions_naive": 2, "model_calls": 0.01, "logit_rows": 0.2}.items():
         out.put(f"/work/{name}", (np.array([4e4, 2.1e6, 0, 4e4, 2.1e6, 6e4]) * scale).astype(np.uint64), ["/work/stage"])
     out.put("/work/peak_memory", np.array([np.nan, 3e8, 5e9, 3e8, 3e8, 2e8]), ["/work/stage"], "byte")
+    out.put("/work/operations", np.array([np.nan, 3e15, 8e16, 1e14, 3e15, 2e14]), ["/work/stage"])
     verified = recipe.attribution == "leave_one_out"
     out.scale("/verification/model", _bytes(["target"]) if verified else [])
     for name, value, kind in (("questions", 2, np.uint64), ("largest_difference", 3e-6, float), ("worst_question", 1, np.uint64)):

@@ -12,7 +12,7 @@ import numpy as np
 from .reading import ResultsError
 
 # What two runs of the same program differ in: when, where and how fast they ran, and checksums of files that say so.
-MEASURED_DATASETS = ("work/seconds", "work/peak_memory", "status/sha256")
+MEASURED_DATASETS = ("work/seconds", "work/peak_memory", "work/operations", "status/sha256")
 MEASURED_COLUMN = "seconds_"  # of the campaign's table of metrics
 MEASURED_ATTRIBUTES = {"started", "ended", "collected", "devices", "library_versions", "world_size", "group_size", "software_version",
                        "git_commit", "unpact_version"}

@@ -1,4 +1,4 @@
-"""docs/results-format.md, version 1.4, as data: which attributes and datasets a file has."""
+"""docs/results-format.md, version 1.5, as data: which attributes and datasets a file has."""
 
 from __future__ import annotations
 
@@ -112,6 +112,7 @@ CELL_FIELDS: list[Field] = [
     *_table("/rates", "name", STRING, {"count": "uint64", "total": "uint64", "value": "float64", "low": "float64", "high": "float64"}),
     *_table("/training", "step", "int64", dict.fromkeys(("loss", "forget_loss", "retain_loss", "gradient_norm", "learning_rate"), "float64") | {"tokens": "int64"}),
     replace(Field("/work/peak_memory", "float64", ("/work/stage",), "byte"), since=2),
+    replace(Field("/work/operations", "float64", ("/work/stage",)), since=5),
     *[replace(field, since=2) for field in _table("/verification", "model", STRING, {"questions": "uint64", "largest_difference": "float64",
                                                   "worst_question": "uint64"}, {"largest_difference": "nat/token"})],
     *_table("/work", "stage", STRING, {"seconds": "float64"} | dict.fromkeys(("positions", "positions_naive", "model_calls", "logit_rows"), "uint64"), {"seconds": "s"}),

@@ -1,15 +1,41 @@
+#include <algorithm>
+#include <cmath>
 #include <iostream>
 
 #include "jobs/attribute/attribution_summary.hpp"
 #include "jobs/inspect/inspect_parts.hpp"
 #include "unpact/campaign/summary_table.hpp"
 #include "unpact/core/error.hpp"
+#include "unpact/core/progress.hpp"
 #include "unpact/store/campaign_table.hpp"
 #include "unpact/store/cell_file.hpp"
+#include "unpact/store/cell_places.hpp"
 
 namespace unpact {
 namespace fs = std::filesystem;
 namespace {
+
+/// "1.2e+15 operations"; what was not measured is no number.
+std::string numbers(double value, const char* unit) {
+  return std::isnan(value) ? concat("unknown ", unit) : concat(value, " ", unit);
+}
+
+/// What a stage took, beside what was planned for it: operations within or outside of what is possible, memory of a rank.
+void print_work(const CellRecord& record, const PlannedCosts& costs) {
+  const auto planned = costs.find(record.id);
+  for (const auto& work : record.work) {
+    line(concat("stage ", work.stage), concat(format_duration(work.seconds), ", ", numbers(work.operations, "operations"), ", ",
+                                              numbers(work.peak_memory / 1e9, "GB")));
+    if (planned == costs.end()) continue;
+    const auto stage = std::ranges::find(planned->second, work.stage, &PlannedStage::stage);
+    if (stage == planned->second.end()) continue;
+    const auto between = stage->low == stage->high ? "" : concat(" (", stage->low, " to ", stage->high, ")");
+    line("  planned", concat(numbers(stage->operations, "operations"), between, ", ", numbers(stage->bytes / 1e9, "GB")));
+  }
+}
+
+/// A results file lies in FOLDER/cells, FOLDER/baselines or FOLDER/other, the plan in FOLDER.
+fs::path campaign_of(const fs::path& file) { return fs::absolute(file).parent_path().parent_path(); }
 
 void inspect_cell(const fs::path& file) {
   const auto record = read_cell_file(file);
@@ -23,6 +49,20 @@ void inspect_cell(const fs::path& file) {
   line("questions", concat(record.questions.question.size()));
   for (const auto& rate : record.rates)
     line(rate.name, concat(rate.count, "/", rate.total, " = ", rate.value, "  [", rate.low, ", ", rate.high, "]"));
+  print_work(record, read_planned_costs(campaign_of(file)));
+}
+
+/// Of every cell that can be read, for it says nothing that decides a result.
+void print_work_of_cells(const CampaignTable& table, const fs::path& folder) {
+  const auto costs = read_planned_costs(folder);
+  for (const auto& cell : table.finished) {
+    const auto file = cell_file(folder, cell.id);
+    std::error_code code;
+    if (costs.count(cell.id) == 0 || !fs::exists(file, code)) continue;
+    std::cout << "\n";
+    line("cell", cell.id);
+    print_work(read_cell_file(file), costs);
+  }
 }
 
 void inspect_campaign(const fs::path& file) {
@@ -32,6 +72,7 @@ void inspect_campaign(const fs::path& file) {
   line("cells", concat(table.finished.size(), " finished, ", table.unfinished.size(), " missing or broken"));
   for (const auto& [id, reason] : table.unfinished) line("not finished", concat(id, ", ", reason));
   std::cout << "\n" << summary_table(table.finished);
+  print_work_of_cells(table, fs::absolute(file).parent_path());
 }
 
 }  // namespace

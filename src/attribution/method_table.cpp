@@ -13,6 +13,14 @@ std::unique_ptr<LeaveOneOutEngine> engine_of(const MethodInputs& in) {
   return make_engine(in.settings.engine, static_cast<std::size_t>(in.settings.token_budget));
 }
 
+/// The largest number of removals: every token alone.
+double one_each(const AttributionSettings&, double n) { return n + 1; }
+double with_gradient(const AttributionSettings&, double) { return 3; }
+double one(const AttributionSettings&, double) { return 1; }
+double along_the_path(const AttributionSettings& s, double) { return 3 * static_cast<double>(s.steps) + 2; }
+double over_orders(const AttributionSettings& s, double n) { return static_cast<double>(s.permutations) * n + 1; }
+double over_masks(const AttributionSettings& s, double) { return static_cast<double>(s.samples) + 1; }
+
 std::vector<MethodRow> rows() {
   std::vector<MethodRow> table;
   table.push_back({{.name = kLeaveOneOut, .settings = {"engine", "unit", "verify"}},
@@ -20,27 +28,28 @@ std::vector<MethodRow> rows() {
   table.push_back(
       {{.name = "hierarchical",
         .inexact = "a token that was not taken out alone carries an equal share of its word's or sentence's contribution",
+        .passes = one_each,
         .settings = {"engine", "keep_sentences", "keep_words"}},
        [](const MethodInputs& in) { return make_hierarchical(engine_of(in), in.settings); }});
-  table.push_back({{.name = "in_place_mask"}, [](const MethodInputs& in) { return make_in_place_mask(in.token_budget()); }});
-  table.push_back({{.name = "baseline", .settings = {"baseline"}}, [](const MethodInputs& in) {
+  table.push_back({{.name = "in_place_mask", .passes = one_each}, [](const MethodInputs& in) { return make_in_place_mask(in.token_budget()); }});
+  table.push_back({{.name = "baseline", .passes = one_each, .settings = {"baseline"}}, [](const MethodInputs& in) {
                      return make_baseline_replacement(resolve_baseline(in.settings.baseline, in.tokenizer).value(),
                                                       in.token_budget());
                    }});
-  table.push_back({{.name = "gradient_x_input", .takes_two_models = false},
+  table.push_back({{.name = "gradient_x_input", .takes_two_models = false, .passes = with_gradient},
                    [](const MethodInputs&) { return make_gradient_x_input(); }});
   table.push_back(
-      {{.name = "integrated_gradients", .takes_two_models = false, .takes_zero = true, .settings = {"baseline", "steps"}},
+      {{.name = "integrated_gradients", .takes_two_models = false, .takes_zero = true, .passes = along_the_path, .settings = {"baseline", "steps"}},
        [](const MethodInputs& in) {
          return make_integrated_gradients(resolve_baseline(in.settings.baseline, in.tokenizer), in.settings.steps,
                                           in.token_budget());
        }});
-  table.push_back({{.name = "shapley", .settings = {"permutations"}}, [](const MethodInputs& in) {
+  table.push_back({{.name = "shapley", .passes = over_orders, .settings = {"permutations"}}, [](const MethodInputs& in) {
                      return make_shapley(in.settings.permutations, in.token_budget(), in.seed);
                    }});
-  table.push_back({{.name = "lime", .settings = {"samples", "keep_probability", "surrogate", "penalty"}},
+  table.push_back({{.name = "lime", .passes = over_masks, .settings = {"samples", "keep_probability", "surrogate", "penalty"}},
                    [](const MethodInputs& in) { return make_lime(in.settings, in.token_budget(), in.seed); }});
-  table.push_back({{.name = "rollout", .is_in_nats = false, .takes_two_models = false},
+  table.push_back({{.name = "rollout", .is_in_nats = false, .takes_two_models = false, .passes = one},
                    [](const MethodInputs&) { return make_rollout(); }});
   return table;
 }

@@ -4,8 +4,11 @@
 
 #include "provenance.hpp"
 #include "make_once.hpp"
+#include "unpact/campaign/fingerprints.hpp"
+#include "unpact/campaign/mapped_models.hpp"
 #include "unpact/campaign/resources.hpp"
 #include "unpact/comm/fail_together.hpp"
+#include "unpact/comm/memory.hpp"
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/clock.hpp"
 #include "unpact/core/log.hpp"
@@ -20,21 +23,17 @@ namespace unpact {
 namespace fs = std::filesystem;
 namespace {
 
-/// A baseline is filed as a cell in which nothing was unlearned.
-Configuration without_method(Configuration c) {
-  c.method = MethodOptions();
-  c.method.name = "none";
-  c.evaluate = EvaluateOptions();
-  return c;
-}
-
 /// Answers and contributions of the target, in its file.
 void ask_target(const Session& session, const Configuration& c, const fs::path& file, const fs::path& unfinished,
                 Baseline& baseline) {
   log::info(concat("Asking the target ", baseline.questions.size(), " questions"));
   const auto fingerprint = fingerprint_of(baseline.record.provenance);
   FinishedPages pages(session.world(), unfinished, fingerprint);
-  evaluate_target(session.world(), baseline.target, baseline.questions, c.evaluation_options(), &pages, baseline.record);
+  {
+    const auto target = load_mapped(session, session.world(), baseline.target, answering_dtype(c));
+    evaluate_target(session.world(), target, baseline.questions, c.evaluation_options(), &pages, baseline.record);
+  }
+  give_memory_back(session.device());
   baseline.record.provenance.ended = utc_now();
   fail_together(session.world(), [&] {
     if (session.is_root()) keep_other_baseline(file, fingerprint);
@@ -51,7 +50,7 @@ Baseline prepare_baseline(const Session& session, const Configuration& c, const 
   check_questions(c.judge, dataset, static_cast<std::size_t>(c.dataset.limit));  // before a target is made
   auto checksum = dataset_checksum(dataset);
   const auto name = file_safe(concat(c.model.name, "__", c.dataset.name));
-  auto target = prepare_model(session, c, dataset, folder / "models" / name, claims);
+  auto target = prepare_target(session, c, dataset, folder / "models" / name, claims);
   auto questions = ask_questions(dataset, *target.tokenizer, target.prompt_template,
                                  static_cast<std::size_t>(c.prompt.examples), static_cast<std::size_t>(c.dataset.limit));
   for (auto& asked : questions) asked.unit = c.attribution.settings.unit;

@@ -1,11 +1,15 @@
 #include "unpact/campaign/cell.hpp"
 
+#include <optional>
+
 #include "model_digest.hpp"
 #include "provenance.hpp"
 #include "unpact/campaign/fingerprints.hpp"
+#include "unpact/campaign/mapped_models.hpp"
 #include "unpact/campaign/unlearn_inputs.hpp"
 #include "unpact/campaign/unlearned_folder.hpp"
 #include "unpact/comm/fail_together.hpp"
+#include "unpact/comm/memory.hpp"
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/checksum.hpp"
 #include "unpact/core/clock.hpp"
@@ -70,38 +74,86 @@ void file_cell(const Communicator& group, const fs::path& folder, const CellReco
   if (group.is_root()) remove_failed_cell(folder, record.id);
 }
 
-CellRecord run_cell(const Session& session, const Communicator& group, const Baseline& baseline, const Configuration& c,
-                    const fs::path& folder) {
-  const auto started = utc_now();
-  const StageMeter unlearning(group, session.device());
+namespace {
+
+/// The target as the cell's training takes it: its mapped files, or whole where nothing is cut.
+LanguageModel target_to_train(const Session& session, const Communicator& group, const Baseline& baseline,
+                              const Configuration& c, TrainOptions& options) {
+  if (c.train.shard == Shard::none) return load_mapped(session, group, baseline.target, at::kFloat);
+  options.device = session.device();
+  return baseline.target;
+}
+
+/// What the unlearning of a cell leaves behind.
+struct Unlearned {
+  LanguageModel model;                 ///< that answers, on every rank
+  std::optional<LanguageModel> exact;  ///< on the root, where `model` has not every bit of what is saved
+  std::vector<StepReport> steps;
+  std::vector<WorkRecord> work;
+};
+
+/// A result's weights before they were rounded, as a model. @param rounded the result of the same unlearning.
+LanguageModel exact_model(const LanguageModel& target, Weights exact, const UnlearnResult& rounded,
+                          const MethodOptions& method) {
+  if (!rounded.reinforced) return unlearned_model(target, {std::move(exact), {}}, method);
+  return unlearned_model(target, {target.transformer.weights(), {}, std::move(exact)}, method);
+}
+
+/// Trains and puts whole weights together, each measured. Collective over `group`.
+Unlearned unlearn_cell(const Session& session, const Communicator& group, const Baseline& baseline, const Configuration& c,
+                       TrainOptions options) {
+  std::optional<StageMeter> meter(std::in_place, group, session.device());
   const auto collectives = make_collectives(group, session.device());
   UnlearnData data;
   fail_together(
       group, [&] { data = unlearn_data(c, baseline.dataset, *baseline.target.tokenizer, baseline.target.prompt_template); });
   const auto inputs = checksums_of(baseline.dataset_checksum, baseline.target);
   data.target_fingerprint = concat(inputs.model, " ", inputs.config);
+  std::vector<WorkRecord> work;
+  options.result.before = [&] {
+    work.push_back(meter->record("unlearn"));
+    give_memory_back(session.device());
+    meter.emplace(group, session.device());
+  };
+  options.result.dtype = answering_dtype(c);
+  Weights exact;
+  const bool is_rounded = c.campaign.save_models && !keeps_every_bit(baseline.target, options.result.dtype);
+  if (is_rounded) options.result.exact = &exact;
+  const auto target = target_to_train(session, group, baseline, c, options);
+  Progress progress(concat(c.method.name, ": unlearn"), count_steps(options, static_cast<std::int64_t>(data.forget->size())),
+                    "steps");
+  auto result = unlearn(target.transformer, c.method, options, data, *collectives,
+                        [&](const StepReport& report) { progress.advance(1, step_note(report)); });
+  progress.finish();
+  work.push_back(meter->record("reshard"));
+  auto steps = std::move(result.steps);
+  std::optional<LanguageModel> kept;
+  if (is_rounded && group.is_root()) kept = exact_model(baseline.target, std::move(exact), result, c.method);
+  return {unlearned_model(baseline.target, std::move(result), c.method), std::move(kept), std::move(steps), std::move(work)};
+}
+
+}  // namespace
+
+CellRecord run_cell(const Session& session, const Communicator& group, const Baseline& baseline, const Configuration& c,
+                    const fs::path& folder) {
+  const auto started = utc_now();
   auto options = c.unlearn_training();
-  options.identity = training_identity(c, inputs);
+  options.identity = training_identity(c, checksums_of(baseline.dataset_checksum, baseline.target));
   const auto training_folder = training_folder_of(folder, cell_id(c), options.identity);
   options.checkpoint_folder = training_folder;
   options.step_log = folder / "logs" / (cell_id(c) + ".train.jsonl");
-  Progress progress(concat(c.method.name, ": unlearn"), count_steps(options, static_cast<std::int64_t>(data.forget->size())),
-                    "steps");
-  auto result = unlearn(baseline.target.transformer, c.method, options, data, *collectives,
-                        [&](const StepReport& report) { progress.advance(1, step_note(report)); });
-  progress.finish();
-  const auto cost = unlearning.record("unlearn");
-  auto steps = std::move(result.steps);
-  const auto unlearned = unlearned_model(baseline.target, std::move(result), c.method);
-  auto pages = pages_of_cell(group, baseline, unlearned, c, folder);
-  auto record = compare_with_baseline(session, group, baseline, unlearned, c, pages);
-  record.training = std::move(steps);
-  record.work.insert(record.work.begin(), cost);
+  auto unlearned = unlearn_cell(session, group, baseline, c, options);
+  give_memory_back(session.device());
+  auto pages = pages_of_cell(group, baseline, unlearned.model, c, folder);
+  auto record = compare_with_baseline(session, group, baseline, unlearned.model, c, pages);
+  record.training = std::move(unlearned.steps);
+  record.work.insert(record.work.begin(), unlearned.work.begin(), unlearned.work.end());
   record.provenance.started = started;
   record.provenance.ended = utc_now();
   fail_together(group, [&] {
     if (c.campaign.save_models && group.is_root())
-      save_unlearned(folder / "models" / record.id, unlearned, c, record.provenance.model_checksum);
+      save_unlearned(folder / "models" / record.id, unlearned.exact ? *unlearned.exact : unlearned.model, c,
+                     record.provenance.model_checksum);
   });
   file_cell(group, folder, record);
   pages.remove();

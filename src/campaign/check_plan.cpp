@@ -7,7 +7,9 @@
 
 #include "findings.hpp"
 #include "unpact/campaign/cell.hpp"
+#include "unpact/campaign/mapped_models.hpp"
 #include "unpact/campaign/resources.hpp"
+#include "unpact/campaign/stage_shapes.hpp"
 #include "unpact/campaign/unlearn_inputs.hpp"
 #include "unpact/checkpoint/checkpoint.hpp"
 #include "unpact/checkpoint/checkpoint_survey.hpp"
@@ -16,7 +18,7 @@
 #include "unpact/data/load_dataset.hpp"
 #include "unpact/evaluation/check_questions.hpp"
 #include "unpact/inference/scoring.hpp"
-#include "unpact/train/memory_plan.hpp"
+#include "unpact/train/stage_memory.hpp"
 
 namespace unpact {
 namespace {
@@ -34,6 +36,8 @@ struct Opened {
   std::optional<Dataset> dataset;
   std::optional<ModelConfig> config;
   std::shared_ptr<const Tokenizer> tokenizer;  ///< null also where one is trained first
+  std::int64_t asked = 0, questions = 0;       ///< tokens of the longest prompt with its answer, and how many there are
+  std::int64_t finetuned = 0;                  ///< tokens of the longest example that makes the target
 };
 
 void check_weights(const std::filesystem::path& folder, const ModelConfig& config) {
@@ -57,18 +61,10 @@ std::int64_t longest_of(const std::vector<Example>& examples, const ModelConfig&
   return static_cast<std::int64_t>(longest);
 }
 
-/// Equal text, equal examples.
-std::string data_key(const Configuration& c) {
-  const auto& u = c.unlearn;
-  return concat(name_of_value(u.form), " ", name_of_value(u.loss_on), " ", name_of_value(u.chunk_rule), " ", u.chunk_length,
-                " ", u.wrap_last_chunk, " ", path_of_needed_file(c.method), " ", c.method.file_checksum);
-}
-
 class PlanCheck {
  public:
-  PlanCheck(const Session& session, int ranks_per_cell)
-      : session_(session), ranks_per_cell_(ranks_per_cell),
-        sharing_(session.device().is_cpu() ? session.world().split_by_node().size() : 1) {}
+  PlanCheck(const Session& session, int ranks_per_cell, const PlanScope& scope)
+      : session_(session), scope_(scope), ranks_per_cell_(ranks_per_cell), node_(session.world().split_by_node().size()) {}
 
   void look_at(Pair& pair) {
     const auto& c = pair.configuration;
@@ -83,6 +79,7 @@ class PlanCheck {
       findings_.note(where, [&] { check_asking(c, opened); });
       if (makes_target(c.model)) findings_.note(where, [&] { check_finetuning(c, opened); });
     }
+    if (opened.config) findings_.note(where, [&] { check_pair_memory(c, opened); });
     std::map<std::string, std::int64_t> longest;
     for (const auto& cell : pair.cells) look_at_cell(cell, where, opened, longest);
     pin(opened, pair);
@@ -102,22 +99,20 @@ class PlanCheck {
       c.model.config_checksum = config_checksum(*opened.config);
   }
 
-  static bool makes_target(const ModelOptions& model) { return model.make_target || model.path.empty(); }
-
-  static void open_model(const ModelOptions& model, Opened& opened) {
+  void open_model(const ModelOptions& model, Opened& opened) const {
     if (!model.path.empty()) {
       require_one_model(model.path);
       opened.config = read_model_config(model.path);
       opened.tokenizer = load_tokenizer(model.path);
       check_vocabulary(*opened.config, *opened.tokenizer, model.path);
-      check_weights(model.path, *opened.config);
+      if (!scope_.weights_may_miss || has_weights(model.path)) check_weights(model.path, *opened.config);
       return;
     }
     if (!model.tokenizer.empty()) opened.tokenizer = load_tokenizer(model.tokenizer);
     opened.config = starting_config(model, opened.tokenizer.get());
   }
 
-  static void check_asking(const Configuration& c, const Opened& opened) {
+  static void check_asking(const Configuration& c, Opened& opened) {
     const auto questions =
         ask_questions(*opened.dataset, *opened.tokenizer, c.prompt.resolve(), static_cast<std::size_t>(c.prompt.examples),
                       static_cast<std::size_t>(c.dataset.limit));
@@ -133,11 +128,13 @@ class PlanCheck {
                       concat("prompt and answer take ", needed, " tokens, its context holds ", opened.config->max_positions),
                       "lower generation.max_new_tokens or prompt.examples, or leave the question out");
       check_sequence(*opened.config, ids, 0);
+      opened.asked = std::max(opened.asked, static_cast<std::int64_t>(needed));
     }
+    opened.questions = static_cast<std::int64_t>(questions.size());
   }
 
-  static void check_finetuning(const Configuration& c, const Opened& opened) {
-    longest_of(
+  static void check_finetuning(const Configuration& c, Opened& opened) {
+    opened.finetuned = longest_of(
         finetune_examples(c.finetune, *opened.dataset, *opened.tokenizer, c.prompt.resolve(), c.probe.resolve_phrasings()),
         *opened.config);
   }
@@ -145,12 +142,10 @@ class PlanCheck {
   void look_at_cell(const Configuration& c, const std::string& pair, const Opened& opened,
                     std::map<std::string, std::int64_t>& longest) {
     const auto where = concat(pair, ", cell ", cell_id(c), " (method ", name_of(c.method), ")");
-    std::function<bool(const std::string&)> trained;
-    const bool fits =
-        opened.config && findings_.note(where, [&] { trained = weights_trained_by(c.method, *opened.config); });
+    const bool fits = opened.config && findings_.note(where, [&] { weights_trained_by(c.method, *opened.config); });
     std::int64_t tokens = 0;
     if (opened.dataset) findings_.note(where, [&] { tokens = check_data(c, opened, longest); });
-    if (fits) findings_.note(where, [&] { check_memory(c, *opened.config, trained, std::max<std::int64_t>(tokens, 1)); });
+    if (fits) findings_.note(where, [&] { check_cell_memory(c, opened, tokens); });
   }
 
   /// @return tokens of the longest example; 0: no tokenizer is there to tell.
@@ -166,24 +161,55 @@ class PlanCheck {
     return tokens;
   }
 
-  void check_memory(const Configuration& c, const ModelConfig& config,
-                    const std::function<bool(const std::string&)>& trained, std::int64_t longest) {
-    auto options = c.unlearn_training();
-    options.device = session_.device();
-    const auto needed = plan_memory(config, trained, ranks_per_cell_, options, longest).total();
-    if (needed > summary_.most_bytes) {
-      summary_.most_bytes = needed;
-      summary_.neediest = cell_id(c);
+  /// The stages that a cell has for itself.
+  void check_cell_memory(const Configuration& c, const Opened& opened, std::int64_t longest) {
+    const auto& config = *opened.config;
+    const auto scoring = scoring_of(c, opened);
+    const auto training = unlearning_shape(c, config, ranks_per_cell_, std::max<std::int64_t>(longest, 1), session_.device());
+    check_stages(cell_stages(config, scoring, training), cell_id(c));
+  }
+
+  /// The stages that a pair's cells share.
+  void check_pair_memory(const Configuration& c, const Opened& opened) {
+    const auto longest = std::max<std::int64_t>(opened.finetuned, 1);
+    const auto making = finetuning_shape(c, session_.world().size(), longest, session_.device());
+    check_stages(pair_stages(*opened.config, scoring_of(c, opened), makes_target(c.model) ? &making : nullptr),
+                 concat(c.model.name, " x ", c.dataset.name));
+  }
+
+  static ScoringShape scoring_of(const Configuration& c, const Opened& opened) {
+    return scoring_shape(c, static_cast<double>(c10::elementSize(answering_dtype(c))), opened.asked, opened.questions);
+  }
+
+  void check_stages(const std::vector<StageMemory>& stages, const std::string& whose) {
+    if (!scope_.runs_here) return;
+    const bool is_cpu = session_.device().is_cpu();
+    const auto free = static_cast<double>(available_memory(session_.device())) / (is_cpu ? node_ : 1);
+    const auto host_free = static_cast<double>(available_memory(at::kCPU)) / node_;
+    for (const auto& stage : stages) {
+      const double needed = stage.bytes + (is_cpu ? stage.host_bytes : 0);
+      if (needed > summary_.most_bytes) {
+        summary_.most_bytes = needed;
+        summary_.neediest = concat(whose, ", ", stage.stage);
+      }
+      require_room(stage.stage, "memory", needed, free);
+      if (!is_cpu) require_room(stage.stage, "host's memory", stage.host_bytes, host_free);
     }
-    const auto free = static_cast<double>(available_memory(session_.device()));
-    UNPACT_VALIDATE(needed * sharing_ <= free, "this training does not fit into the memory",
-                    concat("a rank needs ", gibibytes(needed), ", and ", gibibytes(free / sharing_), " are free for it"),
-                    "use more ranks_per_cell or nodes, train.recompute = true, train.dtype = bf16, a smaller micro_batch or "
-                    "shorter examples");
+  }
+
+  static void require_room(const std::string& stage, const char* where, double needed, double free) {
+    const bool is_training = stage == kUnlearnStage || stage == kFinetuneStage;
+    UNPACT_VALIDATE(needed <= free, concat("the stage '", stage, "' does not fit into the ", where),
+                    concat("a rank needs ", gibibytes(needed), ", and ", gibibytes(free), " are free for it"),
+                    is_training ? "use more ranks_per_cell or nodes, train.recompute = true, train.dtype = bf16, a smaller "
+                                  "micro_batch or shorter examples"
+                                : "every rank holds a whole model to ask it: use fewer ranks a node, devices with more memory "
+                                  "or a smaller model");
   }
 
   const Session& session_;
-  int ranks_per_cell_, sharing_;  ///< ranks that one device's memory is shared by
+  PlanScope scope_;
+  int ranks_per_cell_, node_;  ///< ranks of a cell, of a node
   Findings findings_;
   PlanSummary summary_;
 };
@@ -195,8 +221,15 @@ std::string PlanSummary::text() const {
   return concat("The plan holds: ", pairs, " pair(s) of a model and a dataset, ", cells, " cell(s)", memory);
 }
 
-PlanSummary check_plan(const Session& session, int ranks_per_cell, std::vector<Pair>& plan) {
-  PlanCheck check(session, ranks_per_cell);
+bool has_weights(const std::filesystem::path& folder) {
+  std::error_code code;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, code))
+    if (entry.path().extension() == ".safetensors") return true;
+  return false;
+}
+
+PlanSummary check_plan(const Session& session, int ranks_per_cell, std::vector<Pair>& plan, const PlanScope& scope) {
+  PlanCheck check(session, ranks_per_cell, scope);
   for (auto& pair : plan) check.look_at(pair);
   check.findings().refuse(session.world(), "the campaign's plan");
   for (auto& pair : plan)

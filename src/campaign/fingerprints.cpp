@@ -8,6 +8,7 @@
 #include "unpact/core/error.hpp"
 #include "unpact/core/json.hpp"
 #include "unpact/results/cell.hpp"
+#include "unpact/store/cell_file.hpp"
 
 namespace unpact {
 namespace fs = std::filesystem;
@@ -42,6 +43,14 @@ std::string fingerprint_of_target(const Configuration& c, const std::string& dat
   return sha256_of_bytes(settings_of(c, Made::target, {dataset_checksum, {}, {}, {}}) + parts.dump());
 }
 
+std::string fingerprint_of_results(const InputChecksums& inputs, const Configuration& c, Made made) {
+  Provenance p;
+  p.resolved_configuration = resolved_configuration(c, made, inputs);
+  p.model_checksum = inputs.model;
+  p.tokenizer_checksum = inputs.tokenizer;
+  return fingerprint_of(p);
+}
+
 }  // namespace
 
 InputChecksums checksums_of(const std::string& dataset_checksum, const LanguageModel& target) {
@@ -57,8 +66,26 @@ std::string resolved_configuration(const Configuration& c, Made made, const Inpu
 }
 
 std::string target_fingerprint(const Session& session, const Configuration& c, const std::string& dataset_checksum) {
-  return session.world().broadcast(
-      session.is_root() ? fingerprint_of_target(c, dataset_checksum, start_on_disk(c.model)) : "", 0);
+  return session.world().broadcast(session.is_root() ? target_fingerprint(c, dataset_checksum) : "", 0);
+}
+
+std::string target_fingerprint(const Configuration& c, const std::string& dataset_checksum) {
+  return fingerprint_of_target(c, dataset_checksum, start_on_disk(c.model));
+}
+
+std::string fingerprint_of_cell(const InputChecksums& inputs, const Configuration& c) {
+  return fingerprint_of_results(inputs, c, Made::cell);
+}
+
+Configuration without_method(Configuration c) {
+  c.method = MethodOptions();
+  c.method.name = "none";
+  c.evaluate = EvaluateOptions();
+  return c;
+}
+
+std::string fingerprint_of_baseline(const InputChecksums& inputs, const Configuration& c) {
+  return fingerprint_of_results(inputs, without_method(c), Made::baseline);
 }
 
 void require_same_start(const Configuration& c, const std::string& dataset_checksum, const LanguageModel& start,

@@ -55,12 +55,7 @@ CellRecord start_record(const Session& session, const Communicator& group, const
 }
 
 std::string fingerprint_of_cell(const Baseline& baseline, const Configuration& c) {
-  const auto inputs = checksums_of(baseline.dataset_checksum, baseline.target);
-  Provenance p;
-  p.resolved_configuration = resolved_configuration(c, Made::cell, inputs);
-  p.model_checksum = inputs.model;
-  p.tokenizer_checksum = inputs.tokenizer;
-  return fingerprint_of(p);
+  return fingerprint_of_cell(checksums_of(baseline.dataset_checksum, baseline.target), c);
 }
 
 }  // namespace unpact

@@ -2,6 +2,7 @@
 
 #include "unpact/campaign/fingerprints.hpp"
 #include "make_once.hpp"
+#include "unpact/campaign/mapped_models.hpp"
 #include "unpact/evaluation/phrasings.hpp"
 #include "unpact/train/step_note.hpp"
 #include "unpact/core/atomic_file.hpp"
@@ -9,7 +10,6 @@
 #include "unpact/core/log.hpp"
 #include "unpact/core/progress.hpp"
 #include "unpact/checkpoint/checkpoint.hpp"
-#include "unpact/checkpoint/mapped_weights.hpp"
 #include "unpact/text/sentencepiece_trainer.hpp"
 #include "unpact/train/training_checkpoint.hpp"
 
@@ -58,8 +58,7 @@ fs::path tokenizer_folder(const Session& session, const Configuration& c, const 
   const fs::path trained = folder.string() + ".tokenizer";
   if (session.is_root()) {
     log::info(concat("Training a SentencePiece vocabulary of ", c.model.vocabulary_size, " pieces"));
-    train_sentencepiece(vocabulary_texts(dataset, c.prompt.resolve(), c.probe.resolve_phrasings()), c.model.vocabulary_size,
-                        trained);
+    train_tokenizer(c, dataset, trained);
   }
   session.world().barrier();
   return trained;
@@ -75,12 +74,6 @@ LanguageModel starting_model(const Session& session, const Configuration& c, con
   Transformer transformer(config, random_weights(config, c.run.seed));
   change_weights(config, transformer.weights(), [&](const at::Tensor& weight) { return weight.to(session.device()); });
   return {std::move(transformer), std::move(tokenizer), c.prompt.resolve(), {}};
-}
-
-bool is_made(const fs::path& folder, const std::string& fingerprint) {
-  put_back_replaced_folder(folder);
-  const auto file = folder / kFingerprintFile;
-  return fs::exists(file) && fs::exists(folder / "config.json") && trim(read_file(file)) == fingerprint;
 }
 
 /// Fine-tunes and saves. @param fingerprint what the result depends on.
@@ -116,6 +109,18 @@ void make_target(const Session& session, const Configuration& c, const Dataset& 
 }
 
 }  // namespace
+
+bool makes_target(const ModelOptions& model) { return model.make_target || model.path.empty(); }
+
+bool is_made(const fs::path& folder, const std::string& fingerprint) {
+  const auto file = folder / kFingerprintFile;
+  return fs::exists(file) && fs::exists(folder / "config.json") && trim(read_file(file)) == fingerprint;
+}
+
+void train_tokenizer(const Configuration& c, const Dataset& dataset, const fs::path& folder) {
+  train_sentencepiece(vocabulary_texts(dataset, c.prompt.resolve(), c.probe.resolve_phrasings()), c.model.vocabulary_size,
+                      folder);
+}
 
 std::vector<Example> finetune_examples(const FinetuneOptions& options, const Dataset& dataset, const Tokenizer& tokenizer,
                                        const PromptTemplate& prompt_template, const std::vector<std::string>& phrasings) {
@@ -160,31 +165,13 @@ ModelConfig starting_config(const ModelOptions& model, const Tokenizer* tokenize
   return config;
 }
 
-LanguageModel load_alike(const Session& session, const Configuration& c, const fs::path& folder) {
-  const auto stamp = FirstLoads::stamp_of(folder);
-  auto model = load_language_model(folder, c.prompt.resolve(), session.device(), /*take_checksums=*/true);
-  require_same_on_ranks(session.world(), model);
-  session.loads().require_unchanged(model, stamp);
-  return model;
-}
-
 LanguageModel load_to_train(const Session& session, const Configuration& c, TrainOptions& options) {
   const fs::path folder = c.model.path;
   require_one_model(folder);
-  if (c.train.shard == Shard::none) {
-    auto whole = load_language_model(folder, c.prompt.resolve(), session.device(), /*take_checksums=*/true);
-    require_same_on_ranks(session.world(), whole);
-    return whole;
-  }
-  const auto config = read_model_config(folder);
-  std::shared_ptr<const Tokenizer> tokenizer = load_tokenizer(folder);
-  check_vocabulary(config, *tokenizer, folder.string());
+  auto model = map_alike(session, c, folder);
+  if (c.train.shard == Shard::none) return load_mapped(session, session.world(), model, at::kFloat);
   options.device = session.device();
-  options.keeper = 0;
-  ModelChecksums sums{{}, config_checksum(config)};
-  Transformer mapped(config, map_weights(config, folder, &sums.weights));
-  LanguageModel model{std::move(mapped), std::move(tokenizer), c.prompt.resolve(), folder, std::move(sums)};
-  require_same_on_ranks(session.world(), model);
+  options.result.keeper = 0;
   return model;
 }
 
@@ -202,9 +189,9 @@ void finetune_into(const Session& session, const Configuration& c, const Dataset
 
 namespace {
 
-/// The model that is asked, which may be the one that was meant.
-LanguageModel load_target(const Session& session, const Configuration& c, const fs::path& folder) {
-  auto model = load_alike(session, c, folder);
+/// The target, which may be the one that was meant.
+LanguageModel map_target(const Session& session, const Configuration& c, const fs::path& folder) {
+  auto model = map_alike(session, c, folder);
   const auto &meant = c.model.config_checksum, &found = model.checksums.config;
   UNPACT_VALIDATE(meant.empty() || meant == found,
                   concat("the config.json in ", folder.string(), " says something else than model.config_checksum"),
@@ -215,17 +202,26 @@ LanguageModel load_target(const Session& session, const Configuration& c, const 
 
 }  // namespace
 
-LanguageModel prepare_model(const Session& session, const Configuration& c, const Dataset& dataset, const fs::path& folder,
-                            Claims* claims) {
+LanguageModel prepare_target(const Session& session, const Configuration& c, const Dataset& dataset, const fs::path& folder,
+                             Claims* claims) {
   require_same_on_ranks(session.world(), "dataset", dataset_checksum(dataset));
-  if (!c.model.make_target && !c.model.path.empty()) return load_target(session, c, c.model.path);
+  if (!c.model.make_target && !c.model.path.empty()) return map_target(session, c, c.model.path);
   // The root decides for all: another rank may see the folder late on a network file system.
   const auto fingerprint = target_fingerprint(session, c, dataset_checksum(dataset));
   const auto made = make_once(
-      session.world(), claims, "target." + folder.filename().string(), [&] { return is_made(folder, fingerprint); },
+      session.world(), claims, "target." + folder.filename().string(), [&] {
+        put_back_replaced_folder(folder);
+        return is_made(folder, fingerprint);
+      },
       [&] { make_target(session, c, dataset, folder, fingerprint); });
   if (!made) log::info(concat("Using the target model in ", folder.string()));
-  return load_target(session, c, folder);
+  return map_target(session, c, folder);
+}
+
+LanguageModel prepare_model(const Session& session, const Configuration& c, const Dataset& dataset, const fs::path& folder,
+                            Claims* claims) {
+  const auto target = prepare_target(session, c, dataset, folder, claims);
+  return load_mapped(session, session.world(), target, answering_dtype(c));
 }
 
 }  // namespace unpact

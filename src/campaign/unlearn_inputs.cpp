@@ -123,6 +123,12 @@ TokenWeights read_weights(const MethodFile& file, const std::vector<Example>& ex
 
 }  // namespace
 
+std::string data_key(const Configuration& c) {
+  const auto& u = c.unlearn;
+  return concat(name_of_value(u.form), " ", name_of_value(u.loss_on), " ", name_of_value(u.chunk_rule), " ", u.chunk_length,
+                " ", u.wrap_last_chunk, " ", path_of_needed_file(c.method), " ", c.method.file_checksum);
+}
+
 void check_sets(const UnlearnOptions& options, const Dataset& dataset) {
   const bool texts = options.form == ExampleForm::texts;
   require_some(texts ? !dataset.forget_texts.empty() : !dataset.forget_questions.empty(), options.form, "forget");

@@ -7,8 +7,7 @@
 
 namespace unpact {
 
-Weights map_weights(const ModelConfig& config, const std::filesystem::path& folder, std::string* checksum) {
-  const CheckpointReader reader(folder);
+Weights map_weights(const ModelConfig& config, const std::filesystem::path& folder, const CheckpointReader& reader) {
   Weights weights;
   for (const auto& stored : fitting_tensors(config, folder, reader, weights)) {
     auto whole = reader.file_of(stored.name).tensor(stored.name);
@@ -20,8 +19,11 @@ Weights map_weights(const ModelConfig& config, const std::filesystem::path& fold
     }
   }
   if (config.tied_embeddings) weights.head_VD = weights.embedding_VD;
-  if (checksum != nullptr) *checksum = reader.checksum();
   return weights;
+}
+
+Weights map_weights(const ModelConfig& config, const std::filesystem::path& folder) {
+  return map_weights(config, folder, CheckpointReader(folder));
 }
 
 }  // namespace unpact

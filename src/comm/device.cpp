@@ -136,6 +136,18 @@ c10::Device choose_device(const Communicator& world, DeviceChoice wanted) {
   return c10::kCPU;
 }
 
+int compute_capability(const c10::Device& device) {
+  if (device.is_cpu()) return 0;
+  UNPACT_EXPECT(device.is_cuda());
+  int major = 0;
+#ifdef UNPACT_HAS_CUDA
+  int index = device.index();
+  if (index < 0) UNPACT_CUDA_CALL(cudaGetDevice(&index));
+  UNPACT_CUDA_CALL(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, index));
+#endif
+  return major;
+}
+
 std::string describe_device(const c10::Device& device) {
   if (device.is_cpu()) return concat("cpu (", cpu_model(), ", ", at::get_num_threads(), " threads)");
   UNPACT_EXPECT(device.is_cuda());

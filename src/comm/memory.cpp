@@ -8,6 +8,9 @@
 
 #include "unpact/core/error.hpp"
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #ifdef UNPACT_HAS_CUDA
 #include <c10/cuda/CUDACachingAllocator.h>
 
@@ -69,8 +72,20 @@ std::uint64_t peak_memory(const c10::Device& device) {
 #endif
 }
 
+void give_memory_back(const c10::Device& device) {
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
+#ifdef UNPACT_HAS_CUDA
+  if (device.is_cuda() && c10::cuda::CUDACachingAllocator::get()->initialized()) c10::cuda::CUDACachingAllocator::emptyCache();
+#else
+  static_cast<void>(device);
+#endif
+}
+
 void reset_peak_memory(const c10::Device& device) {
   if (device.is_cpu()) {
+    give_memory_back(device);
     std::ofstream("/proc/self/clear_refs") << 5;  // proc(5): resets the peak resident set size
     return;
   }

@@ -7,9 +7,6 @@
 
 namespace unpact {
 
-/// Prompts that are answered together; fixed, so that results are, too.
-inline constexpr std::size_t kAnswerChunk = 32;
-
 /// log p(letter | prompt), nats, the sum over the letter's tokens behind the template's answer_prefix (lm-evaluation-
 /// harness' rule), for the first `counts[i]` letters of prompt i. Collective over `group`; the prompts are dealt over its
 /// ranks, every rank gets all values.

@@ -19,13 +19,9 @@ struct Job {
 };
 
 Job make_job(const AskedQuestion& question, const Answers& answers) {
-  Job job;
-  job.request.prompt = question.prompt.ids;
-  const auto bounds = unit_bounds(question.prompt, question.unit);
-  for (std::size_t u = 0; u + 1 < bounds.size(); ++u) {
-    job.request.removals.push_back({bounds[u], bounds[u + 1]});
-    job.row_of.insert(job.row_of.end(), bounds[u + 1] - bounds[u], u + 1);
-  }
+  Job job{removal_request(question), {}, {}};
+  for (std::size_t u = 0; u < job.request.removals.size(); ++u)
+    job.row_of.insert(job.row_of.end(), job.request.removals[u].size(), u + 1);
   auto& different = job.request.answers;
   for (const auto& answer : answers) {
     const auto known = std::find(different.begin(), different.end(), answer);
@@ -142,6 +138,14 @@ class DealtRemovals {
 };
 
 }  // namespace
+
+AttributionRequest removal_request(const AskedQuestion& question) {
+  AttributionRequest request;
+  request.prompt = question.prompt.ids;
+  const auto bounds = unit_bounds(question.prompt, question.unit);
+  for (std::size_t u = 0; u + 1 < bounds.size(); ++u) request.removals.push_back({bounds[u], bounds[u + 1]});
+  return request;
+}
 
 std::vector<std::vector<RemovalScores>> deal_removals(const Communicator& group, const Transformer& model,
                                                       const LeaveOneOutEngine& engine, const QuestionRange& range) {

@@ -6,6 +6,7 @@
 #include "unpact/core/error.hpp"
 #include "unpact/inference/scoring.hpp"
 #include "unpact/kernels/log_softmax.hpp"
+#include "unpact/model/operation_count.hpp"
 #include "unpact/model/sequences.hpp"
 
 namespace unpact {
@@ -18,6 +19,7 @@ bool fits_tiles(const Transformer& model, const at::Tensor& hidden_RD) {
 /// Logits in the precision of the weights: what reads them computes in float32. With gradients in float32 from here on.
 at::Tensor logits_of(const Transformer& model, const at::Tensor& hidden_RD) {
   if (model.reinforced() != nullptr || c10::GradMode::is_enabled()) return model.logits(hidden_RD);
+  count_head(hidden_RD, model.weights().head_VD);
   return at::linear(hidden_RD, model.weights().head_VD);
 }
 
@@ -38,6 +40,7 @@ void for_logit_chunks(const Transformer& model, const at::Tensor& hidden_RD, std
 at::Tensor target_log_probabilities(const Transformer& model, const at::Tensor& hidden_RD, const at::Tensor& targets_R,
                                     std::int64_t row_chunk) {
   if (row_chunk == 0 && fits_tiles(model, hidden_RD)) {
+    count_head(hidden_RD, model.weights().head_VD);
     std::vector<kernels::AskedTarget> asked;
     const auto contiguous_R = targets_R.contiguous();
     const auto* targets = contiguous_R.const_data_ptr<std::int64_t>();
@@ -61,8 +64,10 @@ std::vector<float> chosen_log_probabilities(const Transformer& model, const at::
   for (std::size_t i = 0; i < rows.size(); ++i) asked.push_back({rows[i], targets[i], i});
   std::stable_sort(asked.begin(), asked.end(),
                    [](const kernels::AskedTarget& a, const kernels::AskedTarget& b) { return a.row < b.row; });
-  if (row_chunk == 0 && fits_tiles(model, hidden_RD))
+  if (row_chunk == 0 && fits_tiles(model, hidden_RD)) {
+    count_head(hidden_RD, model.weights().head_VD);
     return kernels::tiled_log_probabilities(hidden_RD, model.weights().head_VD, asked);
+  }
   std::vector<at::Tensor> parts;
   auto next = asked.begin();
   for_logit_chunks(

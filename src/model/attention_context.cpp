@@ -4,6 +4,7 @@
 
 #include "unpact/core/error.hpp"
 #include "unpact/kernels/attention.hpp"
+#include "unpact/model/operation_count.hpp"
 
 namespace unpact {
 namespace {
@@ -21,6 +22,14 @@ at::Tensor remembered(std::map<std::int64_t, at::Tensor>& masks, std::int64_t wi
 at::Tensor AttentionContext::attend(const at::Tensor& query_BHSd, const at::Tensor& keys_BGKd, const at::Tensor& values_BGKd,
                                     std::int64_t window) const {
   return kernels::attention(query_BHSd, keys_BGKd, values_BGKd, mask(window));
+}
+
+double AttentionContext::pairs(std::int64_t sequences, std::int64_t queries, std::int64_t keys, std::int64_t) const {
+  return static_cast<double>(sequences * queries) * static_cast<double>(keys);
+}
+
+double CausalContext::pairs(std::int64_t sequences, std::int64_t queries, std::int64_t, std::int64_t window) const {
+  return static_cast<double>(sequences) * causal_pairs(queries, window);
 }
 
 KeysValues CausalContext::extend(std::int64_t, at::Tensor keys_BGSd, at::Tensor values_BGSd) {

@@ -5,6 +5,7 @@
 #include "unpact/core/checksum.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/checkpoint/checkpoint.hpp"
+#include "unpact/checkpoint/mapped_weights.hpp"
 
 namespace unpact {
 
@@ -52,6 +53,27 @@ void check_second_model(const ModelConfig& first, const ModelConfig& second, con
                       second.layers == first.layers,
                   concat("the two models in ", folder.string(), " have different shapes"), "they answer together",
                   "give the folder that `unpact unlearn` wrote");
+}
+
+MappedModel map_language_model(const std::filesystem::path& folder, const PromptTemplate& prompt_template) {
+  const auto config = read_model_config(folder);
+  std::shared_ptr<const Tokenizer> tokenizer = load_tokenizer(folder);
+  check_vocabulary(config, *tokenizer, folder.string());
+  const auto reader = std::make_shared<const CheckpointReader>(folder);
+  LanguageModel model{Transformer(config, map_weights(config, folder, *reader)), std::move(tokenizer), prompt_template, folder};
+  model.checksums.config = config_checksum(config);
+  const auto scale = contrast_scale_of(folder);
+  if (!scale) return {std::move(model), [reader] { return reader->checksum(); }};
+  const auto inside = folder / kReinforcedFolder;
+  const auto second = read_model_config(inside);
+  check_second_model(config, second, folder);
+  const auto second_reader = std::make_shared<const CheckpointReader>(inside);
+  model.transformer.contrast_with(std::make_shared<const Transformer>(second, map_weights(second, inside, *second_reader)),
+                                  *scale);
+  model.checksums.config = joint_config_checksum(model.checksums.config, config_checksum(second));
+  return {std::move(model), [reader, second_reader, scale] {
+            return joint_weights_checksum(reader->checksum(), second_reader->checksum(), *scale);
+          }};
 }
 
 LanguageModel load_language_model(const std::filesystem::path& folder, const PromptTemplate& prompt_template,

@@ -9,6 +9,7 @@
 
 #include "unpact/core/error.hpp"
 #include "unpact/kernels/attention.hpp"
+#include "unpact/model/operation_count.hpp"
 
 namespace unpact {
 namespace {
@@ -46,6 +47,12 @@ class PackedContext final : public AttentionContext {
     std::vector<at::Tensor> blocks;
     for (const auto length : lengths_) blocks.push_back(causal(length, window));
     return at::block_diag(blocks);
+  }
+
+  double pairs(std::int64_t, std::int64_t, std::int64_t, std::int64_t window) const override {
+    double sum = 0;
+    for (const auto& run : runs_) sum += static_cast<double>(run.sequences) * causal_pairs(run.length, window);
+    return sum;
   }
 
   at::Tensor attend(const at::Tensor& query_BHSd, const at::Tensor& keys_BGKd, const at::Tensor& values_BGKd,

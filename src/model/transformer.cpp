@@ -10,6 +10,7 @@
 #include "unpact/kernels/embedding.hpp"
 #include "unpact/kernels/linear.hpp"
 #include "unpact/model/block_math.hpp"
+#include "unpact/model/operation_count.hpp"
 
 namespace unpact {
 
@@ -97,6 +98,7 @@ at::Tensor Transformer::attention(const BlockWeights& block, std::int64_t layer,
   const auto [keys, values] =
       context.extend(layer, key_BSGd.transpose(1, 2), split_heads(projected[2], groups).transpose(1, 2));
   const auto window = config_.window_of(layer);
+  count_block(config_, block, x_BSD, context.pairs(x_BSD.size(0), x_BSD.size(1), keys.size(2), window));
   if (context.wants_weights()) {
     const auto weights_BHSK = kernels::attention_weights(query, kernels::share_heads(keys, heads), context.mask(window));
     context.receive_weights(layer, weights_BHSK);
@@ -198,6 +200,7 @@ at::Tensor Transformer::logits(const at::Tensor& hidden) const {
 }
 
 at::Tensor Transformer::logits_with(const at::Tensor& hidden, const at::Tensor& head_VD) {
+  count_head(hidden, head_VD);
   return at::linear(hidden, head_VD).to(at::kFloat);
 }
 

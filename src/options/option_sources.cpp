@@ -29,6 +29,12 @@ const std::map<std::string, std::string>& aliases() {
 /// Options that are no settings: what the program itself shall do.
 const std::vector<std::string> kSwitches = {"help", "print-config", "json", "tune", "dry-run", "retry-failed"};
 
+/// What --json means to a job.
+std::string json_key(const std::string& job) {
+  if (job == "inspect") return "inspect.json";
+  return job == "reproduce" ? "plan.json" : "ask.json";
+}
+
 constexpr const char* kChoicePrefix = "choice.";  // of sections and whole keys
 const std::vector<std::string> kChoiceKinds = {"models", "datasets", "methods"};
 
@@ -207,7 +213,7 @@ OptionSources::OptionSources(const std::string& job, const std::vector<std::stri
   if (const auto retry = take("retry-failed"))
     given_.try_emplace("campaign.retry_failed", OptionValue{*retry, "on the command line", {}});
   if (const auto json = take("json"))
-    given_.try_emplace(job == "inspect" ? "inspect.json" : "ask.json", OptionValue{*json, "on the command line", {}});
+    given_.try_emplace(json_key(job), OptionValue{*json, "on the command line", {}});
   if (const auto tune = take("tune")) given_.try_emplace("attribution.tune", OptionValue{*tune, "on the command line", {}});
   if (const auto folder = take("unlearned"))
     given_.try_emplace(job == "ask" ? "ask.unlearned" : "evaluate.unlearned",

@@ -166,6 +166,9 @@ void visit_work(Archive& archive, Cell& cell) {
   if (archive.has("/work/peak_memory"))  // since 1.2
     archive.field({"/work/peak_memory", {axis}, "byte", "largest memory in use, of the rank that used most"}, work,
                   &WorkRecord::peak_memory);
+  if (archive.has("/work/operations"))  // since 1.5
+    archive.field({"/work/operations", {axis}, "1", "floating-point operations, over all ranks"}, work,
+                  &WorkRecord::operations);
 }
 
 template <class Archive, class Cell>

@@ -30,11 +30,34 @@ PlannedCell planned_cell(const Json& json, const fs::path& folder, const std::st
   return cell;
 }
 
+Json stages_json(const PlannedStages& stages) {
+  Json list = Json::array();
+  for (const auto& stage : stages)
+    list.push_back({{"stage", stage.stage},
+                    {"operations", stage.operations},
+                    {"operations_low", stage.low},
+                    {"operations_high", stage.high},
+                    {"bytes", stage.bytes},
+                    {"host_bytes", stage.host_bytes}});
+  return list;
+}
+
+PlannedStage planned_stage(const Json& json, const std::string& where) {
+  PlannedStage stage;
+  stage.stage = require_string(json, "stage", where);
+  stage.operations = number_or(json, "operations", 0, where);
+  stage.low = number_or(json, "operations_low", 0, where);
+  stage.high = number_or(json, "operations_high", 0, where);
+  stage.bytes = number_or(json, "bytes", 0, where);
+  stage.host_bytes = number_or(json, "host_bytes", 0, where);
+  return stage;
+}
+
 }  // namespace
 
 fs::path cell_file(const fs::path& folder, const std::string& id) { return folder / "cells" / (id + ".h5"); }
 
-void write_plan(const fs::path& folder, const std::vector<PlannedCell>& cells) {
+void write_plan(const fs::path& folder, const std::vector<PlannedCell>& cells, const PlannedCosts& costs) {
   Json list = Json::array();
   for (const auto& cell : cells)
     list.push_back({{"id", cell.id},
@@ -43,7 +66,9 @@ void write_plan(const fs::path& folder, const std::vector<PlannedCell>& cells) {
                     {"method", cell.method},
                     {"seed", cell.seed},
                     {"fingerprint", cell.fingerprint}});
-  write_file_atomically(plan_file(folder), text_of({{"schema_name", kPlanSchema}, {"cells", list}}));
+  Json planned = Json::object();
+  for (const auto& [id, stages] : costs) planned[id] = stages_json(stages);
+  write_file_atomically(plan_file(folder), text_of({{"schema_name", kPlanSchema}, {"cells", list}, {"costs", planned}}));
 }
 
 std::optional<std::vector<PlannedCell>> read_plan(const fs::path& folder) {
@@ -58,6 +83,23 @@ std::optional<std::vector<PlannedCell>> read_plan(const fs::path& folder) {
   std::vector<PlannedCell> cells;
   for (const auto& cell : json["cells"]) cells.push_back(planned_cell(cell, folder, where));
   return cells;
+}
+
+PlannedCosts read_planned_costs(const fs::path& folder) {
+  const auto file = plan_file(folder);
+  std::error_code code;
+  if (!fs::exists(file, code)) return {};
+  PlannedCosts costs;
+  try {
+    const auto where = file.string();
+    const auto json = parse_json(read_file(file, kMaxPlanBytes), where, 8);
+    if (!json.is_object() || !json.contains("costs") || !json["costs"].is_object()) return {};
+    for (const auto& [id, stages] : json["costs"].items())
+      for (const auto& stage : stages) costs[id].push_back(planned_stage(stage, where));
+  } catch (const std::exception& error) {
+    log::detail(concat("no costs can be read from ", file.string(), ": ", error.what()));
+  }
+  return costs;
 }
 
 std::optional<fs::path> find_finished_cell(const fs::path& folder, const std::string& id, const std::string& fingerprint) {

@@ -49,7 +49,7 @@ FlatLayout lay_out(const std::vector<WeightSpec>& specs, int ranks) {
 FlatShard::FlatShard(FlatLayout layout, Collectives& group, c10::ScalarType compute, at::Tensor values, at::Tensor gradients,
                      at::Tensor master)
     : layout_(std::move(layout)), group_(group), compute_(compute), shard_(std::move(values)),
-      gradient_shard_(std::move(gradients)), master_(std::move(master)) {
+      gradient_shard_(std::move(gradients)), master_(std::move(master)), trained_(gradient_shard_.defined()) {
   const c10::NoGradGuard guard;
   copy_range(layout_, group_.rank() * layout_.shard, shard_);
   if (master_.defined()) copy_range(layout_, group_.rank() * layout_.shard, master_);
@@ -160,18 +160,33 @@ void FlatShard::finish_reduce() {
   received_ = at::Tensor();
 }
 
-void FlatShard::restore(int keeper) {
+void FlatShard::drop_gradients() {
+  for (auto& view : views_) view.mutable_grad() = at::Tensor();
+  gradients_ = gradient_shard_ = at::Tensor();
+}
+
+/// The weights of a whole vector, each changed in float32, as one of the result's dtype.
+at::Tensor FlatShard::changed(const at::Tensor& whole, const ResultOptions& result, const c10::Device& device) const {
+  const auto all = at::empty(whole.sizes(), at::TensorOptions().dtype(result.dtype).device(device));
+  for (const auto& slice : layout_.slices) {
+    const auto weight = whole.narrow(0, slice.begin, slice.size).view(slice.shape).to(at::kFloat);
+    all.narrow(0, slice.begin, slice.size).view(slice.shape).copy_(result.change(slice.name, weight));
+  }
+  return all;
+}
+
+void FlatShard::restore(const ResultOptions& result) {
   const c10::NoGradGuard guard;
   release();
   const auto stored = master_.defined() ? master_.to(shard_.device()) : shard_;
-  const auto wanted = trained() ? at::kFloat : stored.scalar_type();
   auto whole = stored;
   if (!group_.is_alone()) {
     whole = at::empty({group_.size() * layout_.shard}, stored.options());
     group_.all_gather(whole, stored);
   }
-  const bool keeps = keeper < 0 || keeper == group_.rank();
-  if (keeps) whole = keeper < 0 ? whole.to(wanted) : whole.to(at::kCPU, wanted);
+  const bool keeps = result.keeper < 0 || result.keeper == group_.rank();
+  const auto device = result.keeper < 0 ? whole.device() : c10::Device(at::kCPU);
+  if (keeps) whole = trained_ && result.change ? changed(whole, result, device) : whole.to(device, result.dtype);
   views_.clear();
   for (const auto& slice : layout_.slices)
     *slice.slot = keeps ? whole.narrow(0, slice.begin, slice.size).view(slice.shape) : at::Tensor();

@@ -10,6 +10,7 @@
 
 #include "unpact/comm/collectives.hpp"
 #include "unpact/checkpoint/weights.hpp"
+#include "unpact/train/training_result.hpp"
 
 namespace unpact {
 
@@ -41,7 +42,7 @@ class FlatShard {
   FlatShard& operator=(const FlatShard&) = delete;
 
   const FlatLayout& layout() const { return layout_; }
-  bool trained() const { return gradient_shard_.defined(); }
+  bool trained() const { return trained_; }
 
   /// What this rank holds of the gradient of a slice; often nothing.
   at::Tensor gradient_of(const WeightSlice& slice) const { return own_part(gradient_shard_, slice); }
@@ -55,19 +56,22 @@ class FlatShard {
   /// taken as zero, whatever they are; only in a group of several ranks.
   void start_reduce(bool counts);
   void finish_reduce();
-  /// The stored weights, whole, into the model: on every rank, or only on `keeper` (>= 0), on the CPU. Collective.
-  void restore(int keeper);
+  void drop_gradients();     ///< gives their memory back: no pass can follow
+  /// The stored weights, whole, into the model. Collective.
+  void restore(const ResultOptions& result);
 
  private:
   bool is_direct() const;  // the piece is the whole and needs no conversion
   at::Tensor own_part(const at::Tensor& shard, const WeightSlice& slice) const;
   void make_views();
+  at::Tensor changed(const at::Tensor& whole, const ResultOptions& result, const c10::Device& device) const;
   void collect();
 
   FlatLayout layout_;
   Collectives& group_;
   c10::ScalarType compute_;
   at::Tensor shard_, gradient_shard_, master_;
+  const bool trained_;
   at::Tensor full_, fresh_, sent_;   // (ranks * shard), compute dtype; `full_` has memory while present_
   at::Tensor gradients_, received_;  // float32
   std::vector<at::Tensor> views_;

@@ -7,6 +7,7 @@
 
 #include "unpact/core/error.hpp"
 #include "unpact/kernels/log_softmax.hpp"
+#include "unpact/model/operation_count.hpp"
 #include "unpact/model/sequences.hpp"
 
 namespace unpact {
@@ -77,7 +78,9 @@ at::Tensor target_hidden(const Transformer& model, const ExampleBatch& batch) {
 }
 
 at::Tensor example_log_probabilities(const Transformer& model, const ExampleBatch& batch) {
-  return kernels::chunked_log_probabilities(target_hidden(model, batch), model.weights().head_VD, batch.targets_R);
+  const auto hidden_RD = target_hidden(model, batch);
+  count_head(hidden_RD, model.weights().head_VD);
+  return kernels::chunked_log_probabilities(hidden_RD, model.weights().head_VD, batch.targets_R);
 }
 
 std::int64_t count_targets(const std::vector<Example>& examples, ExampleIndices indices) {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "model_units.hpp"
+#include "model_sizes.hpp"
 #include "offload.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/kernels/log_softmax.hpp"
@@ -17,30 +17,6 @@ double kept_by_block(const ModelConfig& c) {
   const auto hidden = static_cast<double>(c.hidden_size), heads = static_cast<double>(c.heads * c.head_dim);
   const double gated = c.block.mlp == MlpKind::gated ? 4 : 2;
   return 9 * hidden + 8 * heads + gated * static_cast<double>(c.intermediate_size);
-}
-
-/// Numbers of weights.
-struct Sizes {
-  double all = 0, trained = 0;
-  double block = 0;  ///< the largest
-  double head = 0;
-};
-
-Sizes sizes_of(const ModelConfig& config, const std::function<bool(const std::string&)>& selected) {
-  Weights shape_only;
-  Sizes sizes;
-  std::vector<double> units(unit_count(config) + 1, 0);
-  for (const auto& spec : weight_specs(config, shape_only)) {
-    double size = 1;
-    for (const auto extent : spec.shape) size *= static_cast<double>(extent);
-    sizes.all += size;
-    if (selected(spec.name)) sizes.trained += size;
-    units[unit_index(config, spec.name)] += size;
-  }
-  for (std::int64_t layer = 0; layer < config.layers; ++layer)
-    sizes.block = std::max(sizes.block, units[static_cast<std::size_t>(layer) + 1]);
-  sizes.head = static_cast<double>(config.vocabulary_size * config.hidden_size);
-  return sizes;
 }
 
 std::string gibibytes(double bytes) {
@@ -73,7 +49,7 @@ std::string MemoryPlan::table() const {
 
 MemoryPlan plan_memory(const ModelConfig& config, const std::function<bool(const std::string&)>& selected, int ranks,
                        const TrainOptions& options, std::int64_t longest, TargetInMemory target) {
-  const Sizes size = sizes_of(config, selected);
+  const auto size = sizes_of(config, selected);
   const auto& e = options.execution;
   const double share = e.shard == Shard::none ? 1.0 : ranks, compute = e.dtype == ComputeType::bf16 ? 2 : 4;
   const double master = e.master_weights == MasterWeights::none ? 2 : 4;

@@ -6,7 +6,10 @@
 #include <torch/csrc/autograd/function.h>
 #include <torch/csrc/autograd/functions/utils.h>
 
+#include <optional>
 #include <utility>
+
+#include "unpact/core/operation_tally.hpp"
 
 namespace unpact {
 namespace {
@@ -56,7 +59,11 @@ at::Tensor run_as_node(std::int64_t part, const at::Tensor& input, const PartRun
   if (input.requires_grad()) pass.input.set_requires_grad(true);
   // With a graph also where it is dropped: without one PyTorch may choose other kernels, and then a run with
   // recomputation would not give the bits of one without.
-  pass.recompute();
+  {
+    std::optional<DroppedGraph> dropped;
+    if (!keep_graph) dropped.emplace();
+    pass.recompute();
+  }
   auto result = pass.output.detach();
   if (!keep_graph) pass.output = at::Tensor();
   const std::shared_ptr<PartNode> node(new PartNode(std::move(pass), std::move(backward), result),

@@ -244,10 +244,16 @@ std::string ShardedModel::smallest_of_all(std::int64_t mine, const std::map<std:
   return found == names.end() ? std::string() : found->second;
 }
 
-void ShardedModel::restore(int keeper) {
+void ShardedModel::drop_gradients() {
+  for (auto& unit : units_)
+    for (auto& flat : unit->flats) flat->drop_gradients();
+  gradients_ = at::Tensor();
+}
+
+void ShardedModel::restore(const ResultOptions& result) {
   model_.set_runner(nullptr);
   for (auto& unit : units_)
-    for (auto& flat : unit->flats) flat->restore(keeper);
+    for (auto& flat : unit->flats) flat->restore(result);
   tie_head(model_);
 }
 

@@ -15,8 +15,8 @@ namespace {
 /// Every rank holds everything: the simple reference.
 class ReplicatedWeights final : public TrainedWeights {
  public:
-  ReplicatedWeights(Transformer& model, const Selection& selected, Collectives& group)
-      : group_(group), parameters_(model, selected) {}
+  ReplicatedWeights(Transformer& model, Selection selected, Collectives& group)
+      : model_(model), selected_(std::move(selected)), group_(group), parameters_(model, selected_) {}
   at::Tensor& values() override { return parameters_.values(); }
   at::Tensor& gradients() override { return parameters_.gradients(); }
   bool passes_are_collective() const override { return false; }
@@ -29,12 +29,32 @@ class ReplicatedWeights final : public TrainedWeights {
   std::string first_non_finite_weight() override { return {}; }  // who loads a model whole looks at its weights
   std::vector<ShardPiece> pieces() const override { return {}; }
   void values_were_read() override {}
-  void restore(int) override {}
+  void drop_gradients() override {}
+  void restore(const ResultOptions& result) override;
 
  private:
+  Transformer& model_;
+  Selection selected_;
+  std::vector<at::Tensor> trained_;  // as the last step left them, in the order of weight_specs
   Collectives& group_;
   ParameterBuffer parameters_;
 };
+
+void ReplicatedWeights::restore(const ResultOptions& result) {
+  const c10::NoGradGuard guard;
+  auto& weights = model_.weights();
+  auto specs = weight_specs(model_.config(), weights);
+  if (trained_.empty())
+    for (const auto& spec : specs) trained_.push_back(spec.slot->detach());
+  const bool keeps = result.keeper < 0 || result.keeper == group_.rank();
+  for (std::size_t i = 0; i < specs.size(); ++i) {
+    auto weight = trained_[i];
+    if (result.change && selected_(specs[i].name)) weight = result.change(specs[i].name, weight);
+    const auto device = result.keeper < 0 ? weight.device() : c10::Device(at::kCPU);
+    *specs[i].slot = keeps ? weight.to(device, result.dtype) : at::Tensor();
+  }
+  if (model_.config().tied_embeddings) weights.head_VD = weights.embedding_VD;
+}
 
 class ShardedWeights final : public TrainedWeights {
  public:
@@ -67,7 +87,8 @@ class ShardedWeights final : public TrainedWeights {
     if (offloaded_) model_.working().copy_(model_.values());
     model_.finish_step();
   }
-  void restore(int keeper) override { model_.restore(keeper); }
+  void drop_gradients() override { model_.drop_gradients(); }
+  void restore(const ResultOptions& result) override { model_.restore(result); }
 
  private:
   Collectives& group_;

@@ -37,7 +37,9 @@ class TrainedWeights {
   /// Where the pieces of values() belong, for checkpoints; empty: these weights are not kept in any.
   virtual std::vector<ShardPiece> pieces() const = 0;
   virtual void values_were_read() = 0;  ///< after values() came from a checkpoint
-  virtual void restore(int keeper) = 0;
+  virtual void drop_gradients() = 0;  ///< gives their memory back: no pass can follow
+  /// Whole weights into the model; again with other options, if need be. Collective.
+  virtual void restore(const ResultOptions& result) = 0;
 };
 
 using Selection = std::function<bool(const std::string&)>;

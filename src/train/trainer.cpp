@@ -35,7 +35,7 @@ class Trainer {
  public:
   Trainer(Transformer& model, const std::vector<WeightedTerm>& terms, const TrainOptions& options, Collectives& group,
           const Selection& selected)
-      : options_(options), group_(group), config_(model.config()),
+      : model_(model), options_(options), group_(group), config_(model.config()),
         weights_(make_trained_weights(model, selected, group, options)), optimizer_(weights_->values(), options.adamw),
         step_(model, terms, options, group, *weights_, optimizer_),
         checkpoints_({options, terms, step_.examples().total_steps(), *weights_, optimizer_, step_.coefficients(), group}) {
@@ -56,8 +56,7 @@ class Trainer {
       log.write(reports.back());
       checkpoints_.keep_safe(reports, outcome.stop);
     }
-    checkpoints_.finish();
-    weights_->restore(options_.keeper);
+    hand_over();
     return reports;
   }
 
@@ -71,15 +70,29 @@ class Trainer {
                                     options_.execution.peak_tflops * 1e12 * group_.size(), weights_->gradients().device()});
       return outcome;
     } catch (const TrainingDiverged&) {
-      checkpoints_.finish();
-      weights_->restore(options_.keeper);  // all ranks are here
+      hand_over();  // all ranks are here
       throw;
     } catch (...) {
       rethrow_from_step(index + 1);
     }
   }
 
+  /// Whole weights into the model. What only steps need goes first.
+  void hand_over() {
+    checkpoints_.finish();
+    const auto& result = options_.result;
+    if (result.before) result.before();
+    optimizer_.drop_moments();
+    weights_->drop_gradients();
+    if (result.exact != nullptr) {
+      weights_->restore({.keeper = 0, .change = result.change});
+      *result.exact = model_.weights();
+    }
+    weights_->restore(result);
+  }
+
   const KeptMemory kept_memory_;  // steps allocate the same again and again
+  Transformer& model_;
   const TrainOptions& options_;
   Collectives& group_;
   const ModelConfig& config_;

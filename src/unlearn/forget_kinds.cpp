@@ -98,6 +98,7 @@ Rows distribution_kinds() {
            .summary = "self-distillation with the target's logit lowered",
            .default_beta = 10,
            .asks_target = true,
+           .keeps_states = true,
            .make_term = make_undial},
           {.name = "ceu", .summary = "cross-entropy with the own distribution without the target", .make_term = make_ceu},
           {.name = "pdu",

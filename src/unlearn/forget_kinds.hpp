@@ -13,6 +13,9 @@ struct TermInputs {
   Frozen frozen;
 };
 
+/// The options of a run, with something more to do before its result is put together.
+TrainOptions freeing(const TrainOptions& options, const std::function<void()>& free);
+
 /// What a procedure works with.
 struct MethodRun {
   const Transformer& target;

@@ -21,22 +21,6 @@ namespace {
 
 constexpr std::int64_t kTokensAPass = 8192;  // padded, when the frozen model runs over everything once
 
-/// Consecutive examples, as many as fit into a pass.
-std::vector<std::vector<std::int64_t>> passes_over(const std::vector<Example>& examples) {
-  std::vector<std::vector<std::int64_t>> passes;
-  std::int64_t longest = 0;
-  for (std::int64_t i = 0; i < static_cast<std::int64_t>(examples.size()); ++i) {
-    longest = std::max(longest, example_length(examples, i));
-    const bool fits = !passes.empty() && longest * static_cast<std::int64_t>(passes.back().size() + 1) <= kTokensAPass;
-    if (!fits) {
-      passes.emplace_back();
-      longest = example_length(examples, i);
-    }
-    passes.back().push_back(i);
-  }
-  return passes;
-}
-
 /// Everything that decides what the rows hold.
 std::string name_of(const FrozenRows::Shape& shape, const std::vector<Example>& examples, const std::string& model,
                     at::ScalarType dtype) {
@@ -58,6 +42,21 @@ std::int64_t from_root(Collectives* group, std::int64_t value, const c10::Device
 
 }  // namespace
 
+std::vector<std::vector<std::int64_t>> frozen_passes(const std::vector<Example>& examples) {
+  std::vector<std::vector<std::int64_t>> passes;
+  std::int64_t longest = 0;
+  for (std::int64_t i = 0; i < static_cast<std::int64_t>(examples.size()); ++i) {
+    longest = std::max(longest, example_length(examples, i));
+    const bool fits = !passes.empty() && longest * static_cast<std::int64_t>(passes.back().size() + 1) <= kTokensAPass;
+    if (!fits) {
+      passes.emplace_back();
+      longest = example_length(examples, i);
+    }
+    passes.back().push_back(i);
+  }
+  return passes;
+}
+
 void check_cache_options(const CacheOptions& options) {
   UNPACT_VALIDATE(options.limit_gib >= 0 && std::isfinite(options.limit_gib),
                   concat("option 'method.cache_gib' is ", options.limit_gib), "it must be a finite number >= 0", "use 64");
@@ -70,7 +69,7 @@ FrozenRows::FrozenRows(const Examples& examples, Shape shape, const Frozen& froz
   first_row_.push_back(0);
   for (const auto rows : shape_.rows) first_row_.push_back(first_row_.back() + rows);
   if (cache_.where == FrozenCache::none) return;
-  const auto passes = passes_over(*examples);
+  const auto passes = frozen_passes(*examples);
   if (cache_.where == FrozenCache::memory) compute_in_memory(passes);
   else compute_on_disk(passes, examples);
 }

@@ -6,6 +6,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "unpact/kernels/log_softmax.hpp"
+#include "unpact/model/operation_count.hpp"
 
 namespace unpact {
 namespace {
@@ -39,6 +40,7 @@ class ChunkedSum : public torch::autograd::Function<ChunkedSum> {
           evaluate_chunk(loss, Transformer::logits_with(rows_CD, head), first, to_hidden || to_head);
       total += value;
       if (!gradient.defined()) return;
+      count_head_gradients(rows_CD.size(0), head, to_hidden, to_head);
       const auto gradient_CV = gradient.to(head.scalar_type());
       if (to_hidden) hidden_gradient.narrow(0, first, rows_CD.size(0)).copy_(at::matmul(gradient_CV, head));
       if (to_head) add_outer(head_gradient, gradient_CV, rows_CD);

@@ -25,17 +25,30 @@ std::unique_ptr<LossTerm> make_retain_term(const TermInputs& inputs) {
 UnlearnResult run_terms(const MethodRun& run) {
   const auto& method = run.inputs.method;
   const auto& kind = kind_of(method);
-  const auto forget = kind.make_term(run.inputs), retain = make_retain_term(run.inputs);
+  auto forget = kind.make_term(run.inputs), retain = make_retain_term(run.inputs);
   std::vector<WeightedTerm> terms = {{forget.get(), method.forget_weight}};
   if (retain) terms.push_back({retain.get(), method.retain_weight, run.inputs.data.retain_sampling});
   if (kind.retain_rule != nullptr) terms.back().rule = kind.retain_rule(method, run.options, forget->example_count());
+  const auto options = freeing(run.options, [&] {
+    forget.reset();
+    retain.reset();
+  });
   UnlearnResult result;
-  result.steps = train(run.model, terms, run.options, run.group, {}, run.on_step);
+  result.steps = train(run.model, terms, options, run.group, {}, run.on_step);
   result.weights = run.model.weights();
   return result;
 }
 
 }  // namespace
+
+TrainOptions freeing(const TrainOptions& options, const std::function<void()>& free) {
+  auto result = options;
+  result.result.before = [free, next = options.result.before] {
+    free();
+    if (next) next();
+  };
+  return result;
+}
 
 UnlearnResult unlearn(const Transformer& target, const MethodOptions& method, const TrainOptions& options,
                       const UnlearnData& data, Collectives& group, const std::function<void(const StepReport&)>& on_step) {
@@ -48,8 +61,9 @@ UnlearnResult unlearn(const Transformer& target, const MethodOptions& method, co
   const CacheOptions cache{method.cache, data.cache_folder, method.cache_gib, data.target_fingerprint};
   const TermInputs inputs{method, data, Frozen(stream ? streamed : target, group, cache)};
   Transformer model(target.config(), target.weights());
+  const auto own_options = freeing(options, [&] { stream.reset(); });
   const auto& kind = kind_of(method);
-  return (kind.procedure != nullptr ? kind.procedure : run_terms)({target, model, inputs, options, group, on_step});
+  return (kind.procedure != nullptr ? kind.procedure : run_terms)({target, model, inputs, own_options, group, on_step});
 }
 
 }  // namespace unpact

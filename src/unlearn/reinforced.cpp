@@ -3,40 +3,55 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
-#include "unpact/core/error.hpp"
+#include <map>
 
 namespace unpact {
 namespace {
 
-UnlearnResult reinforce(const MethodRun& run) {
+UnlearnResult reinforce(const MethodRun& run, const TrainOptions& options) {
   const CrossEntropyTerm loss(run.inputs.data.forget);
   UnlearnResult result;
-  result.steps = train(run.model, {{&loss, 1.0}}, run.options, run.group, {}, run.on_step);
+  result.steps = train(run.model, {{&loss, 1.0}}, options, run.group, {}, run.on_step);
   result.weights = run.model.weights();
   return result;
 }
 
+/// The target's weights where and as the result shall have them; a keeper writes them from where they are. Those of mapped
+/// files are copied: who answers with them needs them in memory.
+Weights target_beside_result(const MethodRun& run) {
+  auto weights = run.target.weights();
+  const auto& options = run.options;
+  if (options.result.keeper >= 0) return weights;
+  change_weights(run.target.config(), weights, [&](const at::Tensor& weight) {
+    if (!options.device) return weight.to(options.result.dtype);
+    const auto chosen = at::TensorOptions().device(*options.device).dtype(options.result.dtype);
+    return at::empty(weight.sizes(), chosen).copy_(weight);
+  });
+  return weights;
+}
+
 }  // namespace
 
-void subtract_task_vector(Weights& reinforced, const Weights& base, double scale) {
+at::Tensor subtract_task_vector(const at::Tensor& reinforced, const at::Tensor& base, double scale) {
   const c10::NoGradGuard guard;
-  auto moved = named_tensors(reinforced);
-  const auto from = named_tensors(base);
-  UNPACT_EXPECT(moved.size() == from.size());
-  for (std::size_t i = 0; i < moved.size(); ++i) moved[i].second.sub_(from[i].second).mul_(-scale).add_(from[i].second);
+  const auto from = base.to(reinforced.device(), reinforced.scalar_type());
+  return reinforced.sub(from).mul_(-scale).add_(from);
 }
 
 UnlearnResult run_task_vector(const MethodRun& run) {
-  auto result = reinforce(run);
-  const bool is_here = result.weights.embedding_VD.defined();  // with a keeper the others get nothing
-  if (is_here) subtract_task_vector(result.weights, run.target.weights(), run.inputs.method.scale);
-  return result;
+  std::map<std::string, at::Tensor> base;
+  for (const auto& [name, weight] : named_tensors(run.target.weights())) base[name] = weight;
+  auto options = run.options;
+  options.result.change = [&](const std::string& name, const at::Tensor& weight) {
+    return subtract_task_vector(weight, base.at(name), run.inputs.method.scale);
+  };
+  return reinforce(run, options);
 }
 
 UnlearnResult run_contrast(const MethodRun& run) {
-  auto result = reinforce(run);
+  auto result = reinforce(run, run.options);
   result.reinforced = std::move(result.weights);
-  result.weights = run.target.weights();
+  result.weights = target_beside_result(run);
   return result;
 }
 

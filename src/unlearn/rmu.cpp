@@ -75,11 +75,15 @@ UnlearnResult run_rmu(const MethodRun& run) {
   const auto trained = trained_weights(method, run.model.config());
   const RepresentationOptions shape{method.layer, method.rmu_mean, trained.first_block, method.rmu_early_stop};
   const auto steering = steering_vector(run.model.config().hidden_size, method.steering, run.options.seed);
-  const RepresentationTerm forget(data.forget, shape, steering, frozen);
-  const RepresentationTerm retain(data.retain, shape, frozen);
+  auto forget = std::make_unique<RepresentationTerm>(data.forget, shape, steering, frozen);
+  auto retain = std::make_unique<RepresentationTerm>(data.retain, shape, frozen);
+  const auto options = freeing(run.options, [&] {
+    forget.reset();
+    retain.reset();
+  });
   UnlearnResult result;
   result.steps = train(
-      run.model, {{&forget, method.forget_weight}, {&retain, method.retain_weight, data.retain_sampling}}, run.options,
+      run.model, {{forget.get(), method.forget_weight}, {retain.get(), method.retain_weight, data.retain_sampling}}, options,
       run.group, [&](const std::string& name) { return trained.names.count(name) != 0; }, run.on_step);
   result.weights = run.model.weights();
   return result;

@@ -117,11 +117,11 @@ TEST_F(Resources, AModelToTrainIsMappedUnlessItIsHeldWhole) {
   TrainOptions mapped, whole;
   load_to_train(session_, c, mapped);
   EXPECT_TRUE(mapped.device.has_value());
-  EXPECT_EQ(mapped.keeper, 0);
+  EXPECT_EQ(mapped.result.keeper, 0);
   c.train.shard = Shard::none;
   load_to_train(session_, c, whole);
   EXPECT_FALSE(whole.device.has_value());
-  EXPECT_EQ(whole.keeper, -1);
+  EXPECT_EQ(whole.result.keeper, -1);
 }
 
 }  // namespace

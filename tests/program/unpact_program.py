@@ -120,7 +120,7 @@ def differing(one: Path, other: Path) -> list[str]:
     of what leave-one-out ran: each rank runs the context of its first question itself."""
     a, b = datasets_of(one), datasets_of(other)
     assert a.keys() == b.keys()
-    counters = ("work/positions", "work/model_calls", "work/peak_memory")
+    counters = ("work/positions", "work/model_calls", "work/peak_memory", "work/operations")
     return [name for name in a if "seconds" not in name and not name.endswith(counters) and (
         a[name].dtype != b[name].dtype or a[name].tobytes() != b[name].tobytes())]
 

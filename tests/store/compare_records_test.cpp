@@ -84,7 +84,7 @@ std::string text_of(const CellRecord& cell) {
                    s.targets, "\n");
   for (const auto& w : cell.work)
     text += concat(w.stage, " ", w.seconds, " ", w.positions, " ", w.positions_naive, " ", w.model_calls, " ", w.logit_rows,
-                   " ", w.peak_memory, "\n");
+                   " ", w.peak_memory, " ", w.operations, "\n");
   for (const auto& v : cell.verification)
     text += concat(v.model, " ", v.questions, " ", v.largest_difference, " ", v.worst_question, "\n");
   return text;

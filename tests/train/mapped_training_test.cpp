@@ -67,10 +67,10 @@ TEST_P(MappedTraining, GivesTheBitsOfTheModelInMemory) {
       const auto expected = train(in_memory, {{&term_, 1.0}}, options(), *group_, selected);
       auto chosen = options();
       chosen.device = at::kCPU;
-      chosen.keeper = world_.size() - 1;
+      chosen.result.keeper = world_.size() - 1;
       const auto reports = train(mapped, {{&term_, 1.0}}, chosen, *group_, selected);
       for (std::size_t i = 0; i < reports.size(); ++i) EXPECT_EQ(reports[i].loss, expected[i].loss) << "step " << i;
-      if (world_.rank() == chosen.keeper) {
+      if (world_.rank() == chosen.result.keeper) {
         EXPECT_EQ(first_difference(mapped.weights(), in_memory.weights()), "");
         EXPECT_EQ(mapped.weights().head_VD.is_same(mapped.weights().embedding_VD), config.tied_embeddings);
       } else {

@@ -82,7 +82,7 @@ TEST(MappedMemory, IsThatOfTheShardFromBeginningToEnd) {
   options.batch_size = options.micro_batch = world.size();
   options.execution.recompute = true;
   options.device = at::kCPU;
-  options.keeper = 0;
+  options.result.keeper = 0;
   const auto before = CountingAllocator::live.load();
   CountingAllocator::peak = before;
   Transformer model(config, map_weights(config, folder.path()));

@@ -97,7 +97,7 @@ TEST_F(TrainingStepRanks, TheNormOfThePiecesIsAddedUpInFloat64) {
   weights->gradients().copy_(at::linspace(0.1, 1.3, weights->gradients().numel()) + world_.rank());
   const auto own = weights->gradients().norm().item<double>();
   EXPECT_DOUBLE_EQ(weights->gradient_norm(), std::sqrt(world_.sum(own * own)));
-  weights->restore(-1);
+  weights->restore({});
 }
 
 }  // namespace

@@ -51,7 +51,7 @@ TEST_P(MappedTarget, GivesTheBitsOfOneInMemory) {
                          Sampling::epoch,       folder.path() / "cache"};
   const auto expected = unlearn(target, method, options, data, *group);
   options.device = at::kCPU;
-  options.keeper = 0;
+  options.result.keeper = 0;
   const auto result = unlearn(mapped, method, options, data, *group);
   for (std::size_t i = 0; i < result.steps.size(); ++i)
     EXPECT_EQ(result.steps[i].loss, expected.steps[i].loss) << "step " << i;

@@ -130,6 +130,23 @@ UNPACT_ENUMERATION(EngineKind, "shared_prefix", "reference");
 /// @param token_budget of the shared-prefix engine.
 std::unique_ptr<LeaveOneOutEngine> make_engine(EngineKind kind, std::size_t token_budget);
 
+/// What a request costs: its counters as the engine will report them on one rank that runs it as one part, and floating-point
+/// operations, the head's rows included (model/operation_count.hpp).
+struct RemovalCost {
+  AttributionWork work;
+  double operations = 0;
+};
+
+/// By the shared-prefix engine. No token of the answers is looked at, only how many there are.
+/// @param context_is_there the tokens in front of the removals ran for an earlier request already.
+RemovalCost cost_of_removals(const ModelConfig& config, const AttributionRequest& request, bool context_is_there);
+
+/// By the ReferenceEngine.
+RemovalCost cost_by_definition(const ModelConfig& config, const AttributionRequest& request);
+
+/// Tokens in front of the removals that requests share; 0: too few to be kept.
+std::size_t shared_context(const AttributionRequest& request);
+
 /// Rows that a pass may have: a quarter of the memory that is free (CUDA), or a sixteenth of what the machine has
 /// available (CPU, where ranks share it), divided by PackedPass::bytes_a_row; at most 32768 (CUDA) or 4096 (CPU), beyond
 /// which nothing becomes faster. @throws UserError when less than 16 rows fit.

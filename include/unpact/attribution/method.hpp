@@ -72,6 +72,9 @@ struct AttributionFacts {
   bool is_in_nats = true;        ///< nats per answer token, else shares of attention
   bool takes_two_models = true;  ///< right for models that answer by two (Transformer::contrast_with), too
   bool takes_zero = false;       ///< its `baseline` may be the zero vector
+  /// Forward passes over prompt and answer that it takes for n candidates, a backward pass counted as two; null: leave-one-out,
+  /// whose engines reckon themselves (RemovalCost).
+  double (*passes)(const AttributionSettings& settings, double candidates) = nullptr;
   std::vector<std::string> settings = {};  ///< names of the AttributionSettings that it heeds, beside token_budget
 };
 

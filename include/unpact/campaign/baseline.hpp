@@ -1,5 +1,5 @@
 #pragma once
-/// What all cells of one model and dataset share: the target with its answers and contributions.
+/// What all cells of one model and dataset share: the target's answers and contributions, and where its weights lie.
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -14,15 +14,16 @@
 namespace unpact {
 
 struct Baseline {
-  LanguageModel target;
+  LanguageModel target;  ///< mapped (map_alike): no weight of it is in memory; trainings start from its files
   Dataset dataset;
   std::vector<AskedQuestion> questions;
   std::string dataset_checksum;
   CellRecord record;  ///< questions and target are filled in
 };
 
-/// Loads or makes the target, answers the questions with it and attributes the answers; written to
-/// `folder`/baselines and read from there when it is already done, under whatever name. Collective over the world.
+/// Maps or makes the target. Answers the questions with it and attributes the answers, for which it is loaded, and written to
+/// `folder`/baselines; read from there, without loading the target, when that is already done, under whatever name. Collective
+/// over the world.
 /// @param claims the root's; what other jobs in the folder make is waited for. nullptr: there are none.
 /// @throws StoppedAtCheckpoint when asked to stop on the way.
 Baseline prepare_baseline(const Session& session, const Configuration& configuration, const std::filesystem::path& folder,

@@ -36,6 +36,18 @@ std::string target_fingerprint(const Session& session, const Configuration& conf
 void require_same_start(const Configuration& configuration, const std::string& dataset_checksum, const LanguageModel& start,
                         const std::string& fingerprint);
 
+/// The same on this process alone.
+std::string target_fingerprint(const Configuration& configuration, const std::string& dataset_checksum);
+
+/// The fingerprint that a cell's file will have.
+std::string fingerprint_of_cell(const InputChecksums& inputs, const Configuration& configuration);
+
+/// A pair's configuration as its baseline is filed: a cell in which nothing was unlearned.
+Configuration without_method(Configuration configuration);
+
+/// The fingerprint that the baseline's file will have.
+std::string fingerprint_of_baseline(const InputChecksums& inputs, const Configuration& configuration);
+
 /// What the steps of an unlearning depend on (TrainOptions::identity).
 std::string training_identity(const Configuration& configuration, const InputChecksums& inputs);
 

@@ -7,6 +7,7 @@
 
 #include "unpact/options/configuration.hpp"
 #include "unpact/campaign/claims.hpp"
+#include "unpact/campaign/mapped_models.hpp"
 #include "unpact/campaign/session.hpp"
 #include "unpact/data/dataset.hpp"
 #include "unpact/data/examples.hpp"
@@ -18,18 +19,27 @@ namespace unpact {
 std::vector<Example> finetune_examples(const FinetuneOptions& options, const Dataset& dataset, const Tokenizer& tokenizer,
                                        const PromptTemplate& prompt_template, const std::vector<std::string>& phrasings);
 
+/// Whether a campaign makes the target itself, by fine-tuning.
+bool makes_target(const ModelOptions& model);
+
+/// Whether `folder` holds the target of this target_fingerprint().
+bool is_made(const std::filesystem::path& folder, const std::string& fingerprint);
+
+/// Trains the SentencePiece vocabulary of a model that brings no tokenizer, on everything of the dataset, into `folder`.
+void train_tokenizer(const Configuration& configuration, const Dataset& dataset, const std::filesystem::path& folder);
+
 /// The config of random weights: that of model.config, fitted to the tokenizer. @param tokenizer null: one of
 /// model.vocabulary_size pieces is trained first. @throws UserError without model.config.
 ModelConfig starting_config(const ModelOptions& model, const Tokenizer* tokenizer);
 
-/// Loads a model that answers, with its checksums. Collective over the session's world.
-/// @throws UserError when ranks read different contents, or the folder held others when this job loaded it before.
-LanguageModel load_alike(const Session& session, const Configuration& configuration, const std::filesystem::path& folder);
+/// The model that the configuration names, mapped (map_alike). With model.make_target (or without model.path) it is first
+/// fine-tuned by all ranks and saved in `folder`; a folder that was made by the same configuration is used as it is, and one
+/// that another job makes is waited for (see make_once). Collective over the session's world.
+/// @throws UserError as map_alike, and where model.config_checksum is another.
+LanguageModel prepare_target(const Session& session, const Configuration& configuration, const Dataset& dataset,
+                             const std::filesystem::path& folder, Claims* claims = nullptr);
 
-/// The model that the configuration names, in memory on every rank. With model.make_target (or without model.path) it
-/// is first fine-tuned by all ranks and saved in `folder`; a folder that was made by the same configuration is used as
-/// it is, and one that another job makes is waited for (see make_once). Collective over the session's world.
-/// @throws UserError as load_alike, and where model.config_checksum is another.
+/// The same, in memory on every rank.
 LanguageModel prepare_model(const Session& session, const Configuration& configuration, const Dataset& dataset,
                             const std::filesystem::path& folder, Claims* claims = nullptr);
 
@@ -37,8 +47,8 @@ LanguageModel prepare_model(const Session& session, const Configuration& configu
 void require_one_model(const std::filesystem::path& folder);
 
 /// A model that is only trained: its weights are views of mapped files where a training cuts them up (all of [train] but
-/// shard = none), else in memory as load_language_model puts them. Its checksums are taken. Collective over the session's
-/// world. @throws UserError as require_one_model, and when ranks read different contents.
+/// shard = none), else in memory, in fp32. Its checksums are taken. Collective over the session's world.
+/// @throws UserError as require_one_model, and when ranks read different contents.
 /// @param options get the device to train on, and rank 0 as the only one that needs the result.
 LanguageModel load_to_train(const Session& session, const Configuration& configuration, TrainOptions& options);
 

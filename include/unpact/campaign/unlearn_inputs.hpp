@@ -11,6 +11,10 @@ namespace unpact {
 /// refused another content. Collective over `world`. @throws UserError when ranks read different contents.
 void pin_method_file(const Communicator& world, Configuration& configuration);
 
+/// Names what the examples of a cell are made by: equal text, examples of equal length (which answers are preferred depends
+/// on the seed besides).
+std::string data_key(const Configuration& configuration);
+
 /// @throws UserError where a set has nothing of the form that is unlearned: what can be said without a tokenizer.
 void check_sets(const UnlearnOptions& options, const Dataset& dataset);
 

@@ -31,6 +31,10 @@ struct LoadOptions {
 Weights load_weights(const ModelConfig& config, const std::filesystem::path& folder, const c10::Device& device,
                      const LoadOptions& options = {});
 
+/// The dtype in which a folder's weights are stored, kFloat, kBFloat16 or kHalf: that of most of their numbers. Headers alone
+/// are read; where no weights lie there, config.json says it. @throws UserError for broken files.
+c10::ScalarType stored_dtype(const std::filesystem::path& folder);
+
 struct SaveOptions {
   /// Weights beyond this many bytes go into several files with an index; a single tensor is never cut.
   std::uint64_t max_shard_bytes = 5'000'000'000;

@@ -24,6 +24,12 @@ c10::Device choose_device(const Communicator& world, DeviceChoice wanted);
 /// "cpu (AMD EPYC ..., 2 threads)" or "cuda:0 (NVIDIA H200, 140 GiB)": what the results file says of this rank.
 std::string describe_device(const c10::Device& device);
 
+/// Major number of a GPU's compute capability; 0 for the CPU.
+int compute_capability(const c10::Device& device);
+
+/// From this one on GPUs multiply in bf16 and in TF32 (Ampere).
+inline constexpr int kCapabilityOfBf16 = 8;
+
 /// Where one rank stands in the machine.
 struct DevicePlacement {
   std::string node;    ///< equal on ranks of one operating system instance, whatever it is called

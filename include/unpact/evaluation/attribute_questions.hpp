@@ -14,6 +14,9 @@ namespace unpact {
 using Answers = std::vector<std::vector<TokenId>>;  ///< one a question
 using AnswerSets = std::vector<Answers>;            ///< some answers of each question
 
+/// What leave-one-out removes of a question's prompt, one removal a unit; without answers.
+AttributionRequest removal_request(const AskedQuestion& question);
+
 /// The scores of every question's candidates for several of its answers; an empty answer gives an empty result.
 /// Leave-one-out lets a question's answers share the work on the prompt, scores equal ones once, and heeds the question's
 /// `unit`. A page holds all answers of its prompts. Collective over `group`: the work is dealt over its ranks, every rank

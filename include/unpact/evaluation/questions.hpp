@@ -43,6 +43,9 @@ struct OwnAnswer {
   }
 };
 
+/// Prompts that are answered together; fixed, so that results are, too.
+inline constexpr std::size_t kAnswerChunk = 32;
+
 /// Greedy answers to prompts. Collective over `group`; the prompts are dealt over its ranks, every rank gets all
 /// answers.
 std::vector<OwnAnswer> answer_prompts(const Communicator& group, const LanguageModel& model,

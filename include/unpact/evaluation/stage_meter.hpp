@@ -10,6 +10,7 @@
 #include "unpact/comm/communicator.hpp"
 #include "unpact/comm/memory.hpp"
 #include "unpact/core/clock.hpp"
+#include "unpact/core/operation_tally.hpp"
 #include "unpact/results/cell.hpp"
 
 namespace unpact {
@@ -29,13 +30,15 @@ class StageMeter {
     for (const auto* some : results)
       for (const auto& result : *some) total += result.work;
     const double peak = group_.max(static_cast<double>(peak_memory(device_)));
-    return {total, stage, clock_.seconds(), peak > 0 ? peak : std::numeric_limits<double>::quiet_NaN()};
+    return {total, stage, clock_.seconds(), peak > 0 ? peak : std::numeric_limits<double>::quiet_NaN(),
+            group_.sum(operations_so_far() - operations_before_)};
   }
 
  private:
   const Communicator& group_;
   const c10::Device device_;
   const Stopwatch clock_;
+  const double operations_before_ = operations_so_far();
 };
 
 }  // namespace unpact

@@ -32,6 +32,14 @@ struct PackedRows {
   std::vector<std::int64_t> first_index;  ///< R rows of the table of FirstProjections; empty: compute them
 };
 
+/// Floating-point operations of PackedPass over these segments (model/operation_count.hpp has the formulas): every block but
+/// the last for all rows; the last makes keys and values of all and the rest of the scored rows alone.
+/// @param from_table whether the first block's projections come from the table, which project_first() has paid for.
+double pass_operations(const ModelConfig& config, const std::vector<PackedSegment>& segments, bool from_table);
+
+/// Those of project_first().
+double table_operations(const ModelConfig& config, std::size_t tokens);
+
 /// How attention runs: `fast` takes the kernel made for the device and dtype where there is one, `plain` the definition.
 enum class PackedAttention { fast, plain };
 

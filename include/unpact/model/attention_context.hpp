@@ -31,6 +31,8 @@ class AttentionContext {
   /// Contexts whose mask falls apart into pieces compute piece by piece.
   virtual at::Tensor attend(const at::Tensor& query_BHSd, const at::Tensor& keys_BGKd, const at::Tensor& values_BGKd,
                             std::int64_t window) const;
+  /// Pairs of a query and a key that attend() works on, for what is asked of it: what an operation count needs.
+  virtual double pairs(std::int64_t sequences, std::int64_t queries, std::int64_t keys, std::int64_t window) const;
   /// Whether attention is to be computed with explicit weights (slower, and B x H x S x all keys of memory), which
   /// receive_weights() then gets once a layer: (B, H, S, all keys) float32, a row sums to 1.
   virtual bool wants_weights() const { return false; }
@@ -43,6 +45,7 @@ class CausalContext : public AttentionContext {
  public:
   KeysValues extend(std::int64_t layer, at::Tensor keys_BGSd, at::Tensor values_BGSd) override;
   at::Tensor mask(std::int64_t window = 0) const override;
+  double pairs(std::int64_t sequences, std::int64_t queries, std::int64_t keys, std::int64_t window) const override;
 
  private:
   at::TensorOptions options_;

@@ -1,6 +1,7 @@
 #pragma once
 /// A transformer with the tokenizer and the prompt template that belong to it.
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -32,6 +33,17 @@ struct LanguageModel {
 /// @throws UserError also when the tokenizer knows more tokens than the model, or BOS of both disagrees.
 LanguageModel load_language_model(const std::filesystem::path& folder, const PromptTemplate& prompt_template,
                                   const c10::Device& device, bool take_checksums = false);
+
+/// A model whose weights are views of its mapped files (map_weights): for trainings and comparisons, not for answers.
+struct MappedModel {
+  LanguageModel model;  ///< of its checksums, only that of the config is there
+  /// ModelChecksums::weights of the files as they were mapped. Reads every byte.
+  std::function<std::string()> weights_checksum;
+};
+
+/// Maps a Hugging Face folder. Independent: each rank for itself. @throws UserError as load_language_model, but for values,
+/// which nobody has read.
+MappedModel map_language_model(const std::filesystem::path& folder, const PromptTemplate& prompt_template);
 
 /// The same checksums of what lies in the folder now.
 ModelChecksums model_checksums(const std::filesystem::path& folder);

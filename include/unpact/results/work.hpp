@@ -29,6 +29,8 @@ struct WorkRecord : AttributionWork {
   double seconds = 0;
   /// Bytes of the rank that held most: resident in the process (CPU), allocated on the device (CUDA); NaN: not measured.
   double peak_memory = std::numeric_limits<double>::quiet_NaN();
+  /// Floating-point operations that ran in it, over all ranks, by the formulas of docs/planning.md; NaN: not counted.
+  double operations = std::numeric_limits<double>::quiet_NaN();
 };
 
 }  // namespace unpact

@@ -7,9 +7,12 @@
 ///   FOLDER/other/ID.FINGERPRINT.h5  a cell of other settings that stood where one of this plan was to be written
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include "unpact/results/planned_stage.hpp"
 
 namespace unpact {
 
@@ -24,11 +27,18 @@ struct PlannedCell {
 
 std::filesystem::path cell_file(const std::filesystem::path& folder, const std::string& id);
 
+/// What results files are expected to cost, by their ids.
+using PlannedCosts = std::map<std::string, PlannedStages>;
+
 /// Writes `folder`/plan.json, atomically.
-void write_plan(const std::filesystem::path& folder, const std::vector<PlannedCell>& cells);
+void write_plan(const std::filesystem::path& folder, const std::vector<PlannedCell>& cells, const PlannedCosts& costs = {});
 
 /// The plan that was written last; nothing when there is none. @throws UserError for a broken file.
 std::optional<std::vector<PlannedCell>> read_plan(const std::filesystem::path& folder);
+
+/// The costs of the plan that was written last, those of which it says something; empty also where there is no plan, or one
+/// that cannot be read.
+PlannedCosts read_planned_costs(const std::filesystem::path& folder);
 
 /// The file that holds this cell with this fingerprint, under the cell's own name or among the others.
 std::optional<std::filesystem::path> find_finished_cell(const std::filesystem::path& folder, const std::string& id,

@@ -33,6 +33,8 @@ class AdamW {
   at::Tensor& second_moment() { return second_moment_; }
   std::int64_t steps() const { return steps_; }
   void set_steps(std::int64_t steps) { steps_ = steps; }
+  /// Gives the moments' memory back: no step can follow.
+  void drop_moments() { first_moment_ = second_moment_ = at::Tensor(); }
 
  private:
   void step_fused(at::Tensor& values, const at::Tensor& gradients, at::Tensor& first, at::Tensor& second,

@@ -18,6 +18,7 @@
 
 #include "unpact/comm/collectives.hpp"
 #include "unpact/model/transformer.hpp"
+#include "unpact/train/training_result.hpp"
 
 namespace unpact {
 
@@ -72,9 +73,11 @@ class ShardedModel final : public PartRunner {
   std::string first_non_finite_gradient();
   /// The same of the weights themselves, frozen ones included.
   std::string first_non_finite_weight();
-  /// Whole weights into the model again, unit by unit: on every rank, or on rank `keeper` alone (then on the CPU).
-  /// Trained ones become float32. Collective.
-  void restore(int keeper = -1);
+  /// Gives the gradients' memory back: no pass can follow.
+  void drop_gradients();
+  /// Whole weights into the model again, unit by unit: beside the shard and the result, two units are in memory. May be called
+  /// again with other options. Collective.
+  void restore(const ResultOptions& result = {});
 
   at::Tensor run(std::int64_t part, std::int64_t last, const at::Tensor& input, const Compute& compute) override;
 

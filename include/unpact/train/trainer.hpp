@@ -15,6 +15,7 @@
 #include "unpact/results/training.hpp"
 #include "unpact/train/loss_term.hpp"
 #include "unpact/train/optimizer.hpp"
+#include "unpact/train/training_result.hpp"
 
 namespace unpact {
 
@@ -79,7 +80,7 @@ struct TrainOptions {
   /// Where to train when the model's weights are views of mapped files (map_weights), of which each rank then reads its
   /// pieces alone; unset: where the weights are.
   std::optional<c10::Device> device;
-  int keeper = -1;  ///< the rank that gets the whole result, on the CPU; -1: all do, on their devices
+  ResultOptions result;
 };
 
 /// A loss or gradient was not finite. The weights are those of the step before.
@@ -117,7 +118,8 @@ struct WeightedTerm {
 /// With a checkpoint folder the run continues from what it finds there (on_step is called for the steps of before, too)
 /// and heeds stop_wanted(): it then saves and throws StoppedAtCheckpoint on every rank, leaving the model without weights.
 /// The caller removes the folder once the result is safe (remove_training_checkpoints).
-/// With a keeper the model is left without weights on the other ranks. @throws UserError on every rank for weights in mapped
+/// Gradients and moments are gone before whole weights are put together (ResultOptions). With a keeper the model is left
+/// without weights on the other ranks. @throws UserError on every rank for weights in mapped
 /// files that are not finite.
 /// @param selected by Hugging Face name; an empty function trains all.
 std::vector<StepReport> train(Transformer& model, const std::vector<WeightedTerm>& terms, const TrainOptions& options,

@@ -30,6 +30,10 @@ struct CacheOptions {
 /// @throws UserError naming the option.
 void check_cache_options(const CacheOptions& options);
 
+/// Examples that run together, padded to the longest, when the frozen model runs over all of them once: consecutive ones, as
+/// many as fit into a pass.
+std::vector<std::vector<std::int64_t>> frozen_passes(const std::vector<Example>& examples);
+
 /// A frozen model and how its numbers are kept.
 struct Frozen {
   Frozen(const Transformer& frozen) : model(frozen) {}  // NOLINT: a model alone is the usual case

@@ -1,0 +1,33 @@
+#pragma once
+/// Models as a job opens them: their files are mapped, and read alike on all ranks; who answers with one loads it then.
+#include <c10/core/ScalarType.h>
+
+#include <filesystem>
+
+#include "unpact/campaign/session.hpp"
+#include "unpact/comm/communicator.hpp"
+#include "unpact/model/language_model.hpp"
+#include "unpact/options/configuration.hpp"
+
+namespace unpact {
+
+/// What models are held and asked in.
+c10::ScalarType answering_dtype(const Configuration& configuration);
+
+/// Whether weights of `dtype` can be written in the dtypes of a mapped model's files as weights in float32 would be.
+bool keeps_every_bit(const LanguageModel& mapped, c10::ScalarType dtype);
+
+/// Maps a model and takes its checksums, on one rank a node. Its weights are views of the files (MappedModel): nothing of them
+/// is on a device. Collective over the session's world. @throws UserError on every rank: what map_language_model says on any of
+/// them; when nodes read different contents, or the folder held others when this job opened it before.
+LanguageModel map_alike(const Session& session, const Configuration& configuration, const std::filesystem::path& folder);
+
+/// The mapped model with its weights in memory on this session's device, in `dtype`. Collective over `ranks`, which all get the
+/// whole. @throws UserError on every rank: where a weight is not finite, or the files were replaced since they were mapped.
+LanguageModel load_mapped(const Session& session, const Communicator& ranks, const LanguageModel& mapped,
+                          c10::ScalarType dtype);
+
+/// Both: a model that answers.
+LanguageModel load_alike(const Session& session, const Configuration& configuration, const std::filesystem::path& folder);
+
+}  // namespace unpact

@@ -1,0 +1,200 @@
+#include <algorithm>
+
+#include "stage_costs.hpp"
+#include "unpact/attribution/method.hpp"
+#include "unpact/core/text.hpp"
+#include "unpact/evaluation/attribute_questions.hpp"
+#include "unpact/evaluation/phrasings.hpp"
+#include "unpact/evaluation/probe.hpp"
+#include "unpact/model/operation_count.hpp"
+#include "unpact/model/sequences.hpp"
+
+namespace unpact {
+namespace {
+
+double real(std::size_t value) { return static_cast<double>(value); }
+
+bool writes_texts(const AskedModel& asked) { return !judge_row(asked.options.judge).wants_letters; }
+
+/// A prompt to answer: its tokens, and how many the answer may have.
+struct ToAnswer {
+  std::size_t prompt = 0, expected = 0, choices = 0;
+};
+
+void add(PlannedStage& sum, const PlannedStage& more) {
+  sum.low += more.low;
+  sum.operations += more.operations;
+  sum.high += more.high;
+  sum.weight_reads += more.weight_reads;
+}
+
+PlannedStage times(PlannedStage cost, double factor) {
+  for (auto* value : {&cost.low, &cost.operations, &cost.high, &cost.weight_reads}) *value *= factor;
+  return cost;
+}
+
+/// One batch that generates: the padded prompts at once, then a token of each sequence a pass, over all room that the cache has.
+PlannedStage batch_cost(const AskedModel& asked, const std::vector<ToAnswer>& prompts, const std::vector<std::size_t>& batch) {
+  const auto& config = asked.config;
+  const auto new_tokens = static_cast<std::size_t>(asked.options.generation.max_new_tokens);
+  const auto longest = prompts[batch.front()].prompt;
+  const double sequences = real(batch.size()), head = 2 * head_size(config) * sequences;
+  const double first = forward_operations(config, static_cast<std::int64_t>(longest), 0, config.layers, sequences) + head;
+  const double step = static_cast<double>(config.layers) *
+                          (2 * block_matrix_size(config) * sequences +
+                           attention_operations(config, sequences * real(longest + new_tokens))) +
+                      head;
+  std::size_t expected = 0;
+  for (const auto i : batch) expected = std::max(expected, prompts[i].expected);
+  const double most = real(new_tokens - 1), steps = asked.rambles ? most : std::min(most, real(expected));
+  PlannedStage cost;
+  cost.low = first;
+  cost.operations = first + steps * step;
+  cost.high = first + most * step;
+  cost.weight_reads = 1 + steps;
+  return cost;
+}
+
+/// Letters are compared behind the prompts; one that takes several tokens, in a pass of its own.
+PlannedStage chosen_cost(const AskedModel& asked, const std::vector<ToAnswer>& prompts) {
+  bool single = true;
+  for (std::size_t letter = 0; letter < 4; ++letter)
+    single = single && encode_answer(asked.tokenizer, asked.prompt_template, choice_letter(letter)).size() == 1;
+  PlannedStage cost;
+  constexpr std::size_t kBudget = 4096;  // padded tokens that score_next_tokens() runs at once
+  for (const auto& batch : pack_by_length(
+           prompts.size(), [&](std::size_t i) { return prompts[i].prompt; }, kBudget)) {
+    const double sequences = real(batch.size()), passes = single ? 1 : real(prompts[batch.front()].choices);
+    cost.operations += passes * (forward_operations(asked.config, static_cast<std::int64_t>(prompts[batch.front()].prompt), 0,
+                                                    asked.config.layers, sequences) +
+                                 2 * head_size(asked.config) * sequences);
+  }
+  cost.low = cost.high = cost.operations;
+  return cost;
+}
+
+/// Prompts as they come together: pages, chunks of what is answered together, batches.
+PlannedStage prompts_cost(const AskedModel& asked, const std::vector<ToAnswer>& prompts, std::size_t page) {
+  PlannedStage cost;
+  for (std::size_t begin = 0; begin < prompts.size(); begin += page) {
+    const auto end = std::min(prompts.size(), begin + page);
+    for (auto first = begin; first < end; first += kAnswerChunk) {
+      const auto last = std::min(end, first + kAnswerChunk);
+      const std::vector<ToAnswer> chunk(prompts.begin() + static_cast<std::ptrdiff_t>(first),
+                                        prompts.begin() + static_cast<std::ptrdiff_t>(last));
+      if (!writes_texts(asked)) {
+        add(cost, chosen_cost(asked, chunk));
+        continue;
+      }
+      const auto room = [&](std::size_t i) {
+        return chunk[i].prompt + static_cast<std::size_t>(asked.options.generation.max_new_tokens);
+      };
+      for (const auto& batch : pack_by_length(chunk.size(), room, asked.options.generation.token_budget))
+        add(cost, batch_cost(asked, chunk, batch));
+    }
+  }
+  return asked.is_two ? times(cost, 2) : cost;
+}
+
+std::size_t page_size(const AskedModel& asked) { return static_cast<std::size_t>(asked.options.attribution.save_every); }
+
+/// A question with the gold answer and, unless it has no tokens, an own one of some length.
+double removals_cost(const AskedModel& asked, const AskedQuestion& question, std::size_t own, bool context_is_there) {
+  auto request = removal_request(question);
+  request.answers = {question.gold_answer};
+  if (own > 0) request.answers.push_back(std::vector<TokenId>(own, 0));
+  if (request.removals.empty()) return 0;
+  const auto& settings = asked.options.attribution.settings;
+  if (asked.is_two || settings.engine == EngineKind::reference)
+    return (asked.is_two ? 2 : 1) * cost_by_definition(asked.config, request).operations;
+  return cost_of_removals(asked.config, request, context_is_there).operations;
+}
+
+double passes_cost(const AskedModel& asked, const AskedQuestion& question, std::size_t own) {
+  const auto& a = asked.options.attribution;
+  double sum = 0;
+  for (const auto tokens : {question.gold_answer.size(), own}) {
+    if (tokens == 0) continue;
+    const auto candidates = question.prompt.candidate_end - question.prompt.candidate_begin;
+    const auto length = static_cast<std::int64_t>(question.prompt.ids.size() + tokens - 1);
+    sum += facts_of(a.method).passes(a.settings, real(candidates)) *
+           (forward_operations(asked.config, length, 0, asked.config.layers) + 2 * head_size(asked.config) * real(tokens));
+  }
+  return asked.is_two ? 2 * sum : sum;
+}
+
+/// Whose common beginning an engine keeps while a page lasts.
+class KeptContexts {
+ public:
+  bool has(const AskedQuestion& question) {
+    auto request = removal_request(question);
+    if (request.removals.empty()) return false;
+    const auto count = static_cast<std::ptrdiff_t>(shared_context(request));
+    std::vector<TokenId> tokens(request.prompt.begin(), request.prompt.begin() + count);
+    const bool known = std::ranges::find(kept_, tokens) != kept_.end();
+    if (!known) kept_.push_back(std::move(tokens));
+    return known;
+  }
+  void forget() { kept_.clear(); }
+
+ private:
+  std::vector<std::vector<TokenId>> kept_;
+};
+
+}  // namespace
+
+PlannedStage answers_cost(const AskedModel& asked, const std::string& stage) {
+  std::vector<ToAnswer> prompts;
+  for (const auto& question : asked.questions)
+    prompts.push_back({question.prompt.ids.size(), question.gold_answer.size(), question.pair.choices.size()});
+  auto cost = prompts_cost(asked, prompts, page_size(asked));
+  cost.stage = stage;
+  return cost;
+}
+
+PlannedStage attribution_cost(const AskedModel& asked, const std::string& stage) {
+  PlannedStage cost;
+  cost.stage = stage;
+  const bool by_removal = facts_of(asked.options.attribution.method).passes == nullptr;
+  const auto most = writes_texts(asked) ? static_cast<std::size_t>(asked.options.generation.max_new_tokens) : std::size_t{1};
+  KeptContexts contexts;
+  for (std::size_t q = 0; q < asked.questions.size(); ++q) {
+    const auto& question = asked.questions[q];
+    if (q % page_size(asked) == 0) contexts.forget();
+    const bool is_there = contexts.has(question);
+    const auto with_own = [&](std::size_t own) {
+      return by_removal ? removals_cost(asked, question, own, is_there) : passes_cost(asked, question, own);
+    };
+    const auto expected = asked.rambles ? most : std::min(most, question.gold_answer.size());
+    cost.low += with_own(0);
+    cost.operations += with_own(expected);
+    cost.high += with_own(most);
+  }
+  return cost;
+}
+
+PlannedStages probe_costs(const AskedModel& asked) {
+  std::size_t longest_phrase = 0;
+  for (const auto& phrasing : asked.options.probe.resolve_phrasings())
+    longest_phrase = std::max(longest_phrase, asked.tokenizer.encode(fill_phrasing(phrasing, "", {})).ids.size());
+  PlannedStages stages;
+  for (const auto* row : chosen_probes(asked.options.probe)) {
+    std::vector<ToAnswer> prompts;
+    for (const auto& question : asked.questions) {
+      if (!question.in_forget_set) continue;
+      // A phrase that names every word of the question is the longest; each comes with a comma.
+      const auto words = 2 * (question.prompt.candidate_end - question.prompt.candidate_begin);
+      const auto more = row->kind == ProbeKind::baseline ? 0 : longest_phrase + words;
+      const ToAnswer prompt{question.prompt.ids.size() + more, question.gold_answer.size(), question.pair.choices.size()};
+      prompts.insert(prompts.end(), asked.options.probe.budget(), prompt);
+    }
+    const auto page = (page_size(asked) + kAnswerChunk - 1) / kAnswerChunk * kAnswerChunk;
+    auto cost = prompts_cost(asked, prompts, page);
+    cost.stage = "probe_" + row->name;
+    cost.low = 0;
+    stages.push_back(cost);
+  }
+  return stages;
+}
+
+}  // namespace unpact

@@ -1,0 +1,170 @@
+#include "pair_cost.hpp"
+
+#include <algorithm>
+
+#include "stage_costs.hpp"
+#include "unpact/campaign/mapped_models.hpp"
+#include "unpact/campaign/resources.hpp"
+#include "unpact/campaign/stage_shapes.hpp"
+#include "unpact/campaign/unlearn_inputs.hpp"
+#include "unpact/core/error.hpp"
+#include "unpact/options/option_table.hpp"
+
+namespace unpact {
+namespace {
+
+std::int64_t longest_of(const std::vector<Example>& examples) {
+  std::size_t longest = 1;
+  for (const auto& example : examples) longest = std::max(longest, example.ids.size());
+  return static_cast<std::int64_t>(longest);
+}
+
+c10::Device device_of(const Machine& machine) { return machine.has_gpu ? c10::Device(c10::kCUDA, 0) : c10::Device(c10::kCPU); }
+
+/// The stage of the memory plan that a stage of the work goes through.
+std::string memory_stage(const std::string& stage) {
+  if (stage == "make_target") return kFinetuneStage;
+  if (stage == kUnlearnStage || stage == kReshardStage) return stage;
+  return stage.rfind("target_", 0) == 0 ? kBaselineStage : kEvaluateStage;
+}
+
+void fill_memory(PlannedStages& stages, const std::vector<StageMemory>& memory) {
+  for (auto& stage : stages) {
+    const auto one = std::ranges::find(memory, memory_stage(stage.stage), &StageMemory::stage);
+    UNPACT_EXPECT(one != memory.end());
+    stage.bytes = one->bytes;
+    stage.host_bytes = one->host_bytes;
+  }
+}
+
+double peak_of(const Machine& machine, bool bf16) { return bf16 ? machine.gpu.bf16 : machine.gpu.fp32; }
+
+/// How an unlearned model is asked, but for seeds, which decide no length.
+std::string evaluation_key(Configuration cell) {
+  const auto two = kind_of(cell.method).answers_by_two;
+  cell.run.seed = 0;
+  cell.method = {};
+  cell.unlearn = {};
+  cell.train = {};
+  return concat(two, settings_that_affect(cell, Made::cell));
+}
+
+}  // namespace
+
+double train_rate(const Machine& machine, const Configuration& c) {
+  return peak_of(machine, c.train.dtype == ComputeType::bf16) * c.plan.train_share;
+}
+
+double score_rate(const Machine& machine, const Configuration& c) {
+  return peak_of(machine, score_bytes(c) < 4) * c.plan.score_share;
+}
+
+double score_bytes(const Configuration& c) { return static_cast<double>(c10::elementSize(answering_dtype(c))); }
+
+PairReckoner::PairReckoner(const PairOnPaper& paper, const Machine& machine)
+    : paper_(paper), machine_(machine), prompt_(paper.pair.configuration.prompt.resolve()) {
+  const auto& c = paper.pair.configuration;
+  if (makes_target(c.model))
+    making_ = finetune_examples(c.finetune, paper.dataset, paper.tokenizer, prompt_, c.probe.resolve_phrasings());
+}
+
+const PairReckoner::Data& PairReckoner::data_of(const Configuration& cell) {
+  const auto [found, is_new] = data_.try_emplace(data_key(cell));
+  auto& [data, longest] = found->second;
+  if (is_new) {
+    data = unlearn_data(cell, paper_.dataset, paper_.tokenizer, prompt_);
+    longest = std::max(longest_of(*data.forget), longest_of(*data.retain));
+  }
+  return found->second;
+}
+
+std::vector<StageMemory> PairReckoner::memory_of(const Configuration& cell, std::int64_t ranks) {
+  const auto& c = paper_.pair.configuration;
+  const auto device = device_of(machine_);
+  const auto scoring =
+      scoring_shape(cell, score_bytes(cell), longest_asked(cell), static_cast<std::int64_t>(paper_.questions.size()));
+  const auto unlearning =
+      unlearning_shape(cell, paper_.config, static_cast<int>(ranks), data_of(cell).longest, device);
+  const auto making =
+      finetuning_shape(c, static_cast<int>(std::max(ranks, machine_.gpus)), longest_of(making_), device);
+  return plan_stages(paper_.config, scoring, unlearning, making_.empty() ? nullptr : &making);
+}
+
+/// Tokens of the longest prompt with its answer.
+std::int64_t PairReckoner::longest_asked(const Configuration& cell) const {
+  std::size_t longest = 0;
+  for (const auto& question : paper_.questions)
+    longest = std::max(longest, question.prompt.ids.size() + std::max(static_cast<std::size_t>(cell.generation.max_new_tokens),
+                                                                      question.gold_answer.size()));
+  return static_cast<std::int64_t>(longest);
+}
+
+/// A pass over few rows takes as long as reading the weights, however few its operations are.
+void PairReckoner::fill_seconds(PlannedStages& stages, const Configuration& c) const {
+  const double weights = score_bytes(c) * static_cast<double>(paper_.config.parameter_count());
+  for (auto& stage : stages) {
+    const double rate = stage.trains ? train_rate(machine_, c) : score_rate(machine_, c);
+    if (rate <= 0) continue;
+    const double reading = machine_.gpu.bandwidth > 0 ? stage.weight_reads * weights / machine_.gpu.bandwidth : 0;
+    stage.seconds = std::max(stage.operations / rate, reading);
+  }
+}
+
+const PlannedStages& PairReckoner::evaluation(const Configuration& cell) {
+  const auto [found, is_new] = evaluations_.try_emplace(evaluation_key(cell));
+  auto& stages = found->second;
+  if (!is_new) return stages;
+  const auto options = cell.evaluation_options();
+  const AskedModel asked{paper_.config, paper_.tokenizer, prompt_, paper_.questions, options,
+                         kind_of(cell.method).answers_by_two, /*rambles=*/true};
+  stages = {answers_cost(asked, "unlearned_answers"), attribution_cost(asked, "unlearned_attribution")};
+  for (auto& probe : probe_costs(asked)) stages.push_back(std::move(probe));
+  return stages;
+}
+
+PlannedStages PairReckoner::shared() {
+  const auto& c = paper_.pair.configuration;
+  const auto options = c.evaluation_options();
+  const AskedModel asked{paper_.config, paper_.tokenizer, prompt_, paper_.questions, options};
+  PlannedStages stages;
+  if (!making_.empty()) stages.push_back(finetuning_cost(paper_.config, c.finetune_training(), making_, "make_target"));
+  stages.push_back(answers_cost(asked, "target_answers"));
+  stages.push_back(attribution_cost(asked, "target_attribution"));
+  fill_memory(stages, memory_of(paper_.pair.cells.front(), c.campaign.ranks_per_cell));
+  fill_seconds(stages, c);
+  return stages;
+}
+
+PlannedStages PairReckoner::cell(const Configuration& cell) {
+  PlannedStage reshard;  // nothing is computed in it
+  reshard.stage = kReshardStage;
+  PlannedStages stages = {unlearning_cost(paper_.config, cell.method, cell.unlearn_training(), data_of(cell).data), reshard};
+  const auto& asking = evaluation(cell);
+  stages.insert(stages.end(), asking.begin(), asking.end());
+  fill_memory(stages, memory_of(cell, cell.campaign.ranks_per_cell));
+  fill_seconds(stages, cell);
+  return stages;
+}
+
+std::vector<Misfit> PairReckoner::too_large(std::int64_t ranks) {
+  std::vector<Misfit> found;
+  for (const auto& cell : paper_.pair.cells) {
+    for (const auto& stage : memory_of(cell, ranks)) {
+      if (stage.bytes <= machine_.gpu.memory) continue;
+      const auto known = std::ranges::find(found, stage.stage, &Misfit::stage);
+      if (known == found.end()) found.push_back({stage.stage, stage.bytes});
+      else known->bytes = std::max(known->bytes, stage.bytes);
+    }
+  }
+  return found;
+}
+
+std::int64_t PairReckoner::fitting_ranks(std::vector<Misfit>& misfits) {
+  if (machine_.gpu.memory <= 0) return 0;
+  misfits = too_large(paper_.pair.configuration.campaign.ranks_per_cell);
+  for (std::int64_t ranks = 1; ranks <= machine_.gpus; ranks *= 2)
+    if (machine_.gpus % ranks == 0 && too_large(ranks).empty()) return ranks;
+  return 0;
+}
+
+}  // namespace unpact

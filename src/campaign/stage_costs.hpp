@@ -1,0 +1,40 @@
+#pragma once
+/// Operations of a cell's stages, reckoned from real prompts and examples (docs/planning.md has the formulas and what is
+/// assumed of what only a run can tell).
+#include "unpact/evaluation/evaluation_options.hpp"
+#include "unpact/evaluation/questions.hpp"
+#include "unpact/options/configuration.hpp"
+#include "unpact/results/planned_stage.hpp"
+#include "unpact/unlearn/method.hpp"
+
+namespace unpact {
+
+/// A model that is asked questions.
+struct AskedModel {
+  const ModelConfig& config;
+  const Tokenizer& tokenizer;
+  const PromptTemplate& prompt_template;
+  const std::vector<AskedQuestion>& questions;
+  const EvaluationOptions& options;
+  bool is_two = false;    ///< it answers by two models
+  bool rambles = false;   ///< hours are reckoned with answers as long as they may be; else as long as the gold ones
+};
+
+/// Answers to all questions.
+PlannedStage answers_cost(const AskedModel& asked, const std::string& stage);
+
+/// Contributions to gold and own answers: own ones as long as in answers_cost(), at least those to the gold answers alone.
+PlannedStage attribution_cost(const AskedModel& asked, const std::string& stage);
+
+/// A stage a probe, at least nothing: as if every question of the forget set were forgotten.
+PlannedStages probe_costs(const AskedModel& asked);
+
+/// A training on these examples by cross-entropy with all weights.
+PlannedStage finetuning_cost(const ModelConfig& config, const TrainOptions& options, const std::vector<Example>& examples,
+                             const std::string& stage);
+
+/// An unlearning, with what the frozen model is asked.
+PlannedStage unlearning_cost(const ModelConfig& config, const MethodOptions& method, const TrainOptions& options,
+                             const UnlearnData& data);
+
+}  // namespace unpact

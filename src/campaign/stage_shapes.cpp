@@ -1,0 +1,38 @@
+#include "unpact/campaign/stage_shapes.hpp"
+
+#include <algorithm>
+
+#include "unpact/unlearn/forget_kind.hpp"
+
+namespace unpact {
+
+TargetInMemory target_in_memory(const Configuration& c) {
+  if (c.train.shard == Shard::none) return TargetInMemory::whole;
+  return asks_target(c.method) ? TargetInMemory::streamed : TargetInMemory::nothing;
+}
+
+ScoringShape scoring_shape(const Configuration& c, double bytes, std::int64_t asked, std::int64_t questions) {
+  ScoringShape shape;
+  shape.bytes = bytes;
+  shape.models = kind_of(c.method).answers_by_two ? 2 : 1;
+  if (asked > 0) shape.tokens = std::max(asked, std::min(shape.tokens, asked * questions));
+  return shape;
+}
+
+TrainingShape unlearning_shape(const Configuration& c, const ModelConfig& config, int ranks, std::int64_t longest,
+                               const c10::Device& device) {
+  TrainingShape shape{c.unlearn_training(), ranks, longest, weights_trained_by(c.method, config), target_in_memory(c)};
+  shape.options.device = device;
+  return shape;
+}
+
+TrainingShape finetuning_shape(const Configuration& c, int ranks, std::int64_t longest, const c10::Device& device) {
+  TrainingShape shape{c.finetune_training(), ranks, longest, {}, TargetInMemory::nothing};
+  shape.options.device = device;
+  const bool is_cut_from_files = !c.model.path.empty() && c.train.shard != Shard::none;
+  if (is_cut_from_files) shape.options.result.keeper = 0;
+  else shape.target = TargetInMemory::whole;
+  return shape;
+}
+
+}  // namespace unpact

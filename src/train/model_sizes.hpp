@@ -1,0 +1,20 @@
+#pragma once
+/// How many weights the parts of a model have; private to this layer.
+#include <functional>
+#include <string>
+
+#include "unpact/checkpoint/config.hpp"
+
+namespace unpact {
+
+struct ModelSizes {
+  double all = 0, trained = 0;
+  double block = 0;  ///< the largest
+  double unit = 0;   ///< the largest (model_units.hpp)
+  double head = 0;
+};
+
+/// @param selected which weights train, by name; empty: all.
+ModelSizes sizes_of(const ModelConfig& config, const std::function<bool(const std::string&)>& selected);
+
+}  // namespace unpact

@@ -1,0 +1,104 @@
+// What is planned on paper against what the stages of a run count.
+#include "../../src/campaign/stage_costs.hpp"  // private to the layer
+
+#include <gmock/gmock.h>
+
+#include "small_campaign.hpp"
+#include "unpact/campaign/campaign_cost.hpp"
+#include "unpact/campaign/cell.hpp"
+#include "unpact/model/operation_count.hpp"
+
+namespace unpact {
+namespace {
+
+const PlannedStage& stage_of(const PlannedStages& stages, const std::string& name) {
+  const auto found = std::ranges::find(stages, name, &PlannedStage::stage);
+  UNPACT_EXPECT(found != stages.end());
+  return *found;
+}
+
+class StageCosts : public testing_support::SmallCampaign {
+ protected:
+  Configuration with_method(const std::string& forget, RetainKind retain = RetainKind::none) const {
+    auto c = configuration();
+    c.method.forget = forget;
+    c.method.retain = retain;
+    c.method.name = concat(forget, "_", name_of_value(retain));
+    c.unlearn.train.epochs = 3;
+    if (forget == "rmu") {
+      c.method.layer = 2;
+      c.method.trained_layers = "1,2";
+    }
+    return c;
+  }
+
+  /// Runs the cell and holds every stage against its plan; trainings must agree within `share`.
+  void expect_planned(const Configuration& c, double share) {
+    SCOPED_TRACE(c.method.name);
+    const auto baseline = prepare_baseline(session_, c, out_);
+    const auto record = run_cell(session_, world_, baseline, c, out_);
+    const auto planned = planned_stages(baseline, {c, {c}}, world_.size());
+    ASSERT_EQ(planned.size(), 2U);
+    EXPECT_EQ(planned[1].first, record.id);
+    for (const auto& [id, work] : {std::pair(baseline.record.id, &baseline.record.work), std::pair(record.id, &record.work)}) {
+      const auto& stages = id == record.id ? planned[1].second : planned[0].second;
+      for (const auto& measured : *work) {
+        if (id == baseline.record.id && measured.stage.rfind("probe_", 0) == 0) continue;  // nothing is forgotten yet
+        const auto& stage = stage_of(stages, measured.stage);
+        EXPECT_GE(measured.operations, (1 - share) * stage.low) << measured.stage;
+        EXPECT_LE(measured.operations, (1 + share) * stage.high) << measured.stage;
+        EXPECT_LE(stage.low, stage.operations);
+        EXPECT_LE(stage.operations, stage.high);
+        EXPECT_GT(stage.bytes, 0) << measured.stage;
+      }
+    }
+  }
+};
+
+TEST_F(StageCosts, EveryForgetTermWithEveryRetainTerm) {
+  if (world_.size() > 1) GTEST_SKIP() << "two questions on several ranks run along for nothing";
+  for (const auto* forget : {"ga", "npo", "simnpo", "undial", "ceu"})
+    for (const auto retain : {RetainKind::none, RetainKind::gd, RetainKind::kl}) expect_planned(with_method(forget, retain), 0.02);
+  expect_planned(with_method("pdu", RetainKind::gd), 0.02);
+}
+
+TEST_F(StageCosts, Procedures) {
+  if (world_.size() > 1) GTEST_SKIP() << "as above";
+  for (const auto* forget : {"rmu", "tv", "whp"}) expect_planned(with_method(forget), 0.02);
+}
+
+TEST_F(StageCosts, TextsCachesRecomputationAndStepsThatEndEarly) {
+  if (world_.size() > 1) GTEST_SKIP() << "as above";
+  auto c = with_method("npo", RetainKind::kl);
+  c.unlearn.form = ExampleForm::texts;
+  c.unlearn.chunk_length = 12;
+  expect_planned(c, 0.05);  // pieces of a text differ in length, and which are drawn is left to chance
+  c = with_method("npo", RetainKind::kl);
+  c.method.name = "no_cache";
+  c.method.cache = FrozenCache::none;
+  expect_planned(c, 0.02);
+  c.method.name = "recomputed";
+  c.train.recompute = true;
+  expect_planned(c, 0.02);
+  c.method.name = "stopped";
+  c.unlearn.train.max_steps = 2;
+  expect_planned(c, 0.02);
+}
+
+TEST_F(StageCosts, AFineTuningByHand) {
+  Example example{testing_support::random_ids(7, 1), {0, 0, 0, 0, 1, 1, 1}};
+  const auto config = testing_support::tiny_config();
+  TrainOptions options;
+  options.epochs = 4;
+  options.batch_size = 3;
+  const auto cost = finetuning_cost(config, options, {example, example}, "make_target");
+  const auto once = 3 * (3 * (2 * 7 * block_matrix_size(config)) + attention_operations(config, 3 * 28.0) +
+                         2 * 3 * head_size(config));
+  EXPECT_DOUBLE_EQ(cost.operations, 4 * 2 * once);
+  EXPECT_EQ(cost.low, cost.high);
+  options.max_steps = 1;
+  EXPECT_DOUBLE_EQ(finetuning_cost(config, options, {example, example}, "").operations, 3 * once);
+}
+
+}  // namespace
+}  // namespace unpact
