@@ -3,10 +3,11 @@
 
     rehearsal_inputs.py --data DIR --out DIR
 
-OUT/configs leads to this project's configs/, and OUT/assets stands where scripts/fetch-assets would put the real ones, so that
-the rehearsal reads the very choice files of configs/paper.ini. Models have random weights, the published architectures and the
-published tokenizers of DIR/tokenizers (links, no copies): ten blocks, so that RMU's blocks are there, and a width of 32, because
-the real vocabularies alone take 2 to 10 million weights at that width. DIR is the folder of the test data (UNPACT_TEST_DATA).
+OUT/configs leads to this project's configs/, and OUT/assets stands where scripts/fetch-assets would put the real ones, so
+that the rehearsal reads the very choice files of configs/paper.ini. Models have random weights, the published architectures
+and the published tokenizers of DIR/tokenizers (links, no copies): ten blocks, so that RMU's blocks are there, and a width of
+32, because the real vocabularies alone take 2 to 10 million weights at that width. DIR is the folder of the test data
+(UNPACT_TEST_DATA).
 """
 
 import argparse
@@ -24,8 +25,8 @@ WIDTH, MLP, BLOCKS, HEADS, HEAD_SIZE = 32, 128, 10, 4, 16
 NEEDED = ("tokenizers/llama2", "tokenizers/llama3", "tokenizers/qwen3", "muse-news", "mmlu-slice")
 
 COMMON = {
-    "hidden_size": WIDTH, "intermediate_size": MLP, "num_hidden_layers": BLOCKS, "num_attention_heads": HEADS, "hidden_act": "silu",
-    "initializer_range": 0.05, "tie_word_embeddings": False, "torch_dtype": "float32",
+    "hidden_size": WIDTH, "intermediate_size": MLP, "num_hidden_layers": BLOCKS, "num_attention_heads": HEADS,
+    "hidden_act": "silu", "initializer_range": 0.05, "tie_word_embeddings": False, "torch_dtype": "float32",
 }
 LLAMA2 = COMMON | {
     "architectures": ["LlamaForCausalLM"], "model_type": "llama", "vocab_size": 32000, "num_key_value_heads": HEADS,
@@ -44,8 +45,8 @@ QWEN3 = COMMON | {
     "attention_bias": False, "use_sliding_window": False, "bos_token_id": 151643, "eos_token_id": [151645, 151643],
 }
 MODELS = {  # folder of assets/models: configuration, tokenizer, seed
-    "llama2-7b": (LLAMA2, "llama2", 1), "muse-news-target": (LLAMA2, "llama2", 2), "muse-books-target": (LLAMA2, "llama2", 3),
-    "llama3.1-8b-instruct": (LLAMA31, "llama3", 4), "qwen3-14b": (QWEN3, "qwen3", 5),
+    "llama2-7b": (LLAMA2, "llama2", 1), "muse-news-target": (LLAMA2, "llama2", 2),
+    "muse-books-target": (LLAMA2, "llama2", 3), "llama3.1-8b-instruct": (LLAMA31, "llama3", 4), "qwen3-14b": (QWEN3, "qwen3", 5),
 }
 
 
@@ -106,7 +107,8 @@ def write_muse(source: Path, out: Path, first: int, is_books: bool) -> None:
         write_json(out / f"raw/{name}.json", ["\n\n".join(texts)] if is_books else texts)
     write_json(out / "verbmem/forget.json", read(source / "verbmem/forget.json")[first:first + 2])
     for part in ("forget", "retain", "holdout"):
-        write_json(out / f"privleak/{part}.json", [text[:400] for text in read(source / f"privleak/{part}.json")[first:first + 2]])
+        texts = read(source / f"privleak/{part}.json")[first:first + 2]
+        write_json(out / f"privleak/{part}.json", [text[:400] for text in texts])
 
 
 def write_wmdp(mmlu: Path, texts: dict[str, list[str]], out: Path) -> None:
@@ -114,7 +116,8 @@ def write_wmdp(mmlu: Path, texts: dict[str, list[str]], out: Path) -> None:
     subjects = {"bio": "astronomy", "cyber": "elementary_mathematics"}
     for subject, stands_for in subjects.items():
         entries = shortest(read(mmlu / f"{stands_for}_test.json"), 0, 12)
-        write_json(out / f"wmdp/{subject}.json", [{key: entry[key] for key in ("question", "choices", "answer")} for entry in entries])
+        fields = ("question", "choices", "answer")
+        write_json(out / f"wmdp/{subject}.json", [{key: entry[key] for key in fields} for entry in entries])
         for part in ("forget", "retain"):
             folder = "wmdp-bio-forget-corpus" if (subject, part) == ("bio", "forget") else "wmdp-corpora"
             file = out / folder / f"{subject}-{part}-corpus.jsonl"
@@ -128,11 +131,11 @@ def write_wmdp(mmlu: Path, texts: dict[str, list[str]], out: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, required=True, help="folder of the test data")
-    parser.add_argument("--out", type=Path, required=True, help="folder to write; what it holds of an earlier run is replaced")
+    parser.add_argument("--out", type=Path, required=True, help="folder to write; what an earlier run left is replaced")
     options = parser.parse_args()
     missing = [name for name in NEEDED if not (options.data / name).is_dir()]
     if missing:
-        parser.error(f"{options.data} has no {missing[0]}: set UNPACT_TEST_DATA to the folder of the test data (CONTRIBUTING.md)")
+        parser.error(f"{options.data} has no {missing[0]}: it is to be the folder of the test data (CONTRIBUTING.md)")
     assets = options.out / "assets"
     shutil.rmtree(assets, ignore_errors=True)
     for name, (config, tokenizer, seed) in MODELS.items():
