@@ -32,8 +32,7 @@ std::string read_configuration(const fs::path& path, const std::string& hint) {
 bool may_begin_choice(const std::string& key, Place place) { return place == Place::configuration && begins_choice(key); }
 
 /// A section without a known name holds nothing that counts, although somebody meant it to.
-void check_sections(const IniContent& content, Place place, const std::string& where,
-                    const std::vector<std::string>& keys) {
+void check_sections(const IniContent& content, Place place, const std::string& where, const std::vector<std::string>& keys) {
   std::vector<std::string> known;
   for (const auto& key : keys) known.push_back(key.substr(0, key.find('.')));
   for (const auto& [name, line] : content.sections) {

@@ -76,8 +76,8 @@ void note_what_wins_over_pair(const std::vector<Given>& own, const Given& option
   static std::set<std::string> said;
   const auto it = std::find_if(own.begin(), own.end(), [&](const Given& o) { return o.key == option.key; });
   if (it == own.end() || !said.insert(option.origin).second || log::rank() != 0) return;
-  log::warn(concat("'", option.key, "' of [pair ", pair, "] (", option.origin, ") changes nothing: the same file sets it for all (",
-                   it->origin, "), which wins"));
+  log::warn(concat("'", option.key, "' of [pair ", pair, "] (", option.origin,
+                   ") changes nothing: the same file sets it for all (", it->origin, "), which wins"));
 }
 
 /// @param own what the same file says for all pairs. @param models, datasets those that a pair can be of.

@@ -30,8 +30,8 @@ std::string names_of_pair(const std::string& section) { return trim(section.subs
 
 std::string pair_section(const PairName& pair) { return concat(kWord, " ", pair.model, " ", pair.dataset); }
 
-PairName split_pair(const std::string& names, const std::vector<std::string>& models, const std::vector<std::string>& datasets,
-                    const std::string& origin) {
+PairName split_pair(const std::string& names, const std::vector<std::string>& models,
+                    const std::vector<std::string>& datasets, const std::string& origin) {
   for (auto at = names.find_first_of(kSpace); at != std::string::npos; at = names.find_first_of(kSpace, at + 1)) {
     PairName pair{trim(names.substr(0, at)), trim(names.substr(at))};
     if (contains(models, pair.model) && contains(datasets, pair.dataset)) return pair;
@@ -42,8 +42,9 @@ PairName split_pair(const std::string& names, const std::vector<std::string>& mo
   const auto near = closest_match(names, known);
   throw UserError(concat("section [", kWord, names.empty() ? "" : " ", names, "] is of no pair of this campaign"),
                   concat(origin, "; ", listed("models", models), ", ", listed("datasets", datasets)),
-                  near.empty() ? std::string("write [pair MODEL DATASET] with names of campaign.models and campaign.datasets")
-                               : concat("did you mean [", kWord, " ", near, "]?"));
+                  near.empty()
+                      ? std::string("write [pair MODEL DATASET] with names of campaign.models and campaign.datasets")
+                      : concat("did you mean [", kWord, " ", near, "]?"));
 }
 
 void check_key_of_pair(const std::string& key, const std::string& origin) {

@@ -22,8 +22,8 @@ std::string pair_section(const PairName& pair);
 
 /// Which pair is meant. Names may hold spaces: the lists say where the first one ends.
 /// @param origin file and line. @throws UserError for names that are not in the lists.
-PairName split_pair(const std::string& names, const std::vector<std::string>& models, const std::vector<std::string>& datasets,
-                    const std::string& origin);
+PairName split_pair(const std::string& names, const std::vector<std::string>& models,
+                    const std::vector<std::string>& datasets, const std::string& origin);
 
 /// Refuses options that a campaign has once for all its pairs. @throws UserError naming file and line.
 void check_key_of_pair(const std::string& key, const std::string& origin);

@@ -120,8 +120,8 @@ TEST(PaperPlan, AsksChatModelsInTheirTemplateAndChoicesWithoutOne) {
     } else if (name.rfind("llama2", 0) == 0) {
       EXPECT_EQ(prompt.before_question + "|" + prompt.after_question, "Question: |\nAnswer: ") << name;
     } else {
-      EXPECT_EQ(prompt.before_question,
-                is_qwen ? "<|im_start|>user\n" : "<|start_header_id|>user<|end_header_id|>\n\n") << name;
+      EXPECT_EQ(prompt.before_question, is_qwen ? "<|im_start|>user\n" : "<|start_header_id|>user<|end_header_id|>\n\n")
+          << name;
       EXPECT_THAT(prompt.stop_strings, IsEmpty()) << name;
     }
   }
@@ -143,15 +143,29 @@ TEST_P(StoredPlan, IsThatOfTheConfiguration) {
       EXPECT_EQ(to_ini(with_absolute_paths(again[p].cells[c])), to_ini(with_absolute_paths(first[p].cells[c])));
   }
 }
-INSTANTIATE_TEST_SUITE_P(OfTheStudy, StoredPlan, testing::Values("paper.ini", "rehearsal.ini", "paper-muse.ini", "wmdp-bio.ini"));
+INSTANTIATE_TEST_SUITE_P(OfTheStudy, StoredPlan,
+                         testing::Values("paper.ini", "rehearsal.ini", "paper-muse.ini", "wmdp-bio.ini"));
 
 /// The key, its values in both, of what is no size in a cell and yet differs.
 std::vector<std::string> more_than_sizes(Configuration one, Configuration other) {
-  const std::set<std::string> sizes = {
-      "run.output", "run.device", "run.threads", "campaign.seeds", "campaign.ranks_per_cell", "dataset.limit",
-      "unlearn.chunk_length", "unlearn.epochs", "unlearn.max_steps", "unlearn.batch_size", "unlearn.learning_rate",
-      "finetune.chunk_length", "finetune.epochs", "finetune.max_steps", "finetune.batch_size", "finetune.learning_rate",
-      "generation.max_new_tokens", "attribution.save_every"};
+  const std::set<std::string> sizes = {"run.output",
+                                       "run.device",
+                                       "run.threads",
+                                       "campaign.seeds",
+                                       "campaign.ranks_per_cell",
+                                       "dataset.limit",
+                                       "unlearn.chunk_length",
+                                       "unlearn.epochs",
+                                       "unlearn.max_steps",
+                                       "unlearn.batch_size",
+                                       "unlearn.learning_rate",
+                                       "finetune.chunk_length",
+                                       "finetune.epochs",
+                                       "finetune.max_steps",
+                                       "finetune.batch_size",
+                                       "finetune.learning_rate",
+                                       "generation.max_new_tokens",
+                                       "attribution.save_every"};
   std::vector<std::string> found;
   const auto a = option_table(one), b = option_table(other);
   for (std::size_t i = 0; i < a.size(); ++i)
@@ -177,7 +191,8 @@ TEST(OtherStudies, HavePlansToo) {
   for (const auto* name : {"wmdp-bio", "paper-muse", "paper-open-unlearning", "muse-news-small", "demo"})
     EXPECT_EQ(plan_of(name).size(), 1U) << name;
   const auto bio = plan_of("wmdp-bio").front().configuration;
-  EXPECT_EQ(bio.model.name + " " + bio.prompt.after_question + " " + bio.judge.kind, "llama3.1-8b-instruct \\nAnswer: choice");
+  EXPECT_EQ(bio.model.name + " " + bio.prompt.after_question + " " + bio.judge.kind,
+            "llama3.1-8b-instruct \\nAnswer: choice");
   const auto news = plan_of("muse-news-small").front().configuration;
   EXPECT_EQ(news.unlearn.form, ExampleForm::questions) << "the configuration's own sections win over the dataset's";
   EXPECT_EQ(news.prompt.examples, 0);

@@ -21,7 +21,8 @@ using testing_support::TemporaryFolder;
 class PairSections : public testing::Test {
  protected:
   PairSections() {
-    for (const auto* name : {"m-1.5", "m2"}) folder_.write(concat("models/", name, ".ini"), concat("[model]\nname = ", name, "\n"));
+    for (const auto* name : {"m-1.5", "m2"})
+      folder_.write(concat("models/", name, ".ini"), concat("[model]\nname = ", name, "\n"));
     for (const auto* name : {"d1", "d.2"})
       folder_.write(concat("datasets/", name, ".ini"), concat("[dataset]\nname = ", name, "\n"));
     folder_.write("methods/plain.ini", "[method]\nname = plain\n");
@@ -44,7 +45,8 @@ class PairSections : public testing::Test {
 };
 
 TEST_F(PairSections, HoldWhatOnlyTheirPairHas) {
-  const auto campaign = line("[pair m-1.5 d.2]\nunlearn.learning_rate = 3e-5\nmodel.path = here\nmodel.make_target = true\n");
+  const auto campaign =
+      line("[pair m-1.5 d.2]\nunlearn.learning_rate = 3e-5\nmodel.path = here\nmodel.make_target = true\n");
   const auto c = cell(campaign, "m-1.5", "d.2");
   EXPECT_EQ(c.unlearn.train.learning_rate, 3e-5);
   EXPECT_EQ(c.model.path, (folder_.path() / "here").string()) << "relative to the file that names it";
@@ -106,20 +108,26 @@ TEST_F(PairSections, BeatModelAndDatasetAndLoseToTheMethodTheConfigurationAndThe
 }
 
 TEST_F(PairSections, AreRefusedWithFileAndLine) {
-  const auto begin = [](const char* text, const char* place) { return AllOf(HasSubstr(text), HasSubstr("c.ini, line "), HasSubstr(place)); };
+  const auto begin = [](const char* text, const char* place) {
+    return AllOf(HasSubstr(text), HasSubstr("c.ini, line "), HasSubstr(place));
+  };
   for (const auto* names : {"m3 d1", "m2 d3", "m2", "", "m2 d1 d.2", "d1 m2", "m2__d1", "m2, d1"})
-    EXPECT_THAT(refusal(concat("\n[pair ", names, "]\nunlearn.epochs = 1\n")), begin("is of no pair of this campaign", "line 6"))
+    EXPECT_THAT(refusal(concat("\n[pair ", names, "]\nunlearn.epochs = 1\n")),
+                begin("is of no pair of this campaign", "line 6"))
         << names;
-  EXPECT_THAT(refusal("[pair m-1.4 d.2]\n"), AllOf(HasSubstr("did you mean [pair m-1.5 d.2]?"), HasSubstr("models are m-1.5, m2")))
+  EXPECT_THAT(refusal("[pair m-1.4 d.2]\n"),
+              AllOf(HasSubstr("did you mean [pair m-1.5 d.2]?"), HasSubstr("models are m-1.5, m2")))
       << "also where it is empty";
   EXPECT_THAT(refusal("[pair m2 d1]\nunlearn.epochs = 1\n[run]\nseed = 1\n[pair  m2\td1]\nunlearn.batch_size = 2\n"),
               AllOf(begin("appears twice", "line 5"), HasSubstr("line 9")));
-  EXPECT_THAT(refusal("[pair m2 d1]\nunlearn.epochs = 1\nunlearn.epochs = 2\n"), begin("'unlearn.epochs' appears twice", "line 7"));
+  EXPECT_THAT(refusal("[pair m2 d1]\nunlearn.epochs = 1\nunlearn.epochs = 2\n"),
+              begin("'unlearn.epochs' appears twice", "line 7"));
   EXPECT_THAT(refusal("[pair m2 d1]\nunlearn.epocs = 1\n"),
               AllOf(begin("unknown option 'unlearn.epocs'", "line 6"), HasSubstr("did you mean 'unlearn.epochs'?")));
   EXPECT_THAT(refusal("[pair m-1.5 d.2]\nepochs = 1\n"), begin("unknown option 'epochs'", "line 6"));
   EXPECT_THAT(refusal("[pair m2 d1]\npath = 1\n"), begin("unknown option 'path'", "line 6"));
-  for (const auto* key : {"run.seed", "run.output", "campaign.seeds", "model.use", "method.use", "inspect.ranks", "ask.prompt"})
+  for (const auto* key :
+       {"run.seed", "run.output", "campaign.seeds", "model.use", "method.use", "inspect.ranks", "ask.prompt"})
     EXPECT_THAT(refusal(concat("[pair m2 d1]\n", key, " = 1\n")), begin(concat("'", key, "' of a pair").c_str(), "line 6"));
   EXPECT_THAT(refusal("[pairs m2 d1]\n"), HasSubstr("unknown section"));
   folder_.write("models/m2.ini", "[pair m2 d1]\nunlearn.epochs = 1\n");
@@ -137,13 +145,15 @@ TEST_F(PairSections, AreThoseOfTheFileAlsoWhereOnlyAPartRuns) {
   EXPECT_EQ(cell(part, "m2", "d1").unlearn.train.epochs, 4);
   EXPECT_THAT(part.printed(), AllOf(HasSubstr("[pair m2 d1]"), Not(HasSubstr("[pair m-1.5 d1]"))));
   folder_.write("models/m3.ini", "[model]\nname = m3\n");
-  EXPECT_EQ(cell(line("[pair m3 d1]\nunlearn.epochs = 6\n", {"--campaign.models", "m3"}), "m3", "d1").unlearn.train.epochs, 6);
+  EXPECT_EQ(cell(line("[pair m3 d1]\nunlearn.epochs = 6\n", {"--campaign.models", "m3"}), "m3", "d1").unlearn.train.epochs,
+            6);
 }
 
 TEST_F(PairSections, OfNamesWithSpaces) {
   folder_.write("models/my model.ini", "[model]\nname = mine\n");
   folder_.write("datasets/his data.ini", "[dataset]\nname = his\n");
-  const auto file = folder_.write("d.ini", "[campaign]\nmodels = my model, m2\ndatasets = his data\n[pair my model  his data]\nunlearn.epochs = 8\n");
+  const auto file = folder_.write(
+      "d.ini", "[campaign]\nmodels = my model, m2\ndatasets = his data\n[pair my model  his data]\nunlearn.epochs = 8\n");
   const CommandLine campaign("reproduce", {"--config", file.string()});
   EXPECT_EQ(cell(campaign, "my model", "his data").unlearn.train.epochs, 8);
   EXPECT_THAT(campaign.printed(), HasSubstr("[pair my model his data]\n"));
@@ -152,11 +162,16 @@ TEST_F(PairSections, OfNamesWithSpaces) {
 TEST_F(PairSections, ArePrintedSoThatTheTextRunsAlone) {
   folder_.write("pairs/m2__d.2.ini", "[model]\npath = there\n");
   folder_.write("models/m2.ini", "[model]\nname = m2\npath = mine\n[method]\nscale = 2\n");
-  const auto text = "[pair m2 d1]\nunlearn.epochs = 4\nmodel.path = here\nmethod.scale = 3\n[unlearn]\nbatch_size = 5\n[campaign]\nseeds = 1\n";
+  const auto text =
+      "[pair m2 d1]\nunlearn.epochs = 4\nmodel.path = here\nmethod.scale = 3\n[unlearn]\nbatch_size = 5\n[campaign]\nseeds "
+      "= 1\n";
   const TemporaryFolder elsewhere;
   int file = 0;
-  const std::vector<std::pair<std::vector<std::string>, int>> given = {
-      {{}, 4}, {{"--unlearn.epochs", "6"}, 6}, {{"--method.scale", "9"}, 4}, {{"--method.epochs", "7"}, 7}, {{"--method.epochs", "-1"}, 4}};
+  const std::vector<std::pair<std::vector<std::string>, int>> given = {{{}, 4},
+                                                                       {{"--unlearn.epochs", "6"}, 6},
+                                                                       {{"--method.scale", "9"}, 4},
+                                                                       {{"--method.epochs", "7"}, 7},
+                                                                       {{"--method.epochs", "-1"}, 4}};
   for (const auto& [more, epochs] : given) {
     const auto campaign = line(text, more);
     const auto printed = campaign.printed();
@@ -174,7 +189,9 @@ TEST_F(PairSections, ArePrintedSoThatTheTextRunsAlone) {
 
 TEST_F(PairSections, ThatNoFileCanHoldAreNotPrinted) {
   folder_.write("models/m=3.ini", "[model]\nname = m3\n");
-  EXPECT_THAT(message_of<UserError>([&] { line("", {"--campaign.models", "m=3"}).printed(); }),
+  EXPECT_THAT(message_of<UserError>([&] {
+                line("", {"--campaign.models", "m=3"}).printed();
+              }),
               AllOf(HasSubstr("'choice.models.m=3'"), HasSubstr("rename")));
 }
 
@@ -183,7 +200,8 @@ TEST(Choices, MayBuildOnOthersOfTheirKind) {
   folder.write("models/base.ini", "[prompt]\nsystem = base\nbefore_question = base\n[model]\npath = base\n");
   folder.write("models/middle.ini", "[model]\nuse = base\npath = middle\n[prompt]\nbefore_question = middle\n");
   folder.write("models/top.ini", "[model]\nuse = middle\nname = top\n");
-  const auto config = folder.write("c.ini", "[campaign]\nmodels = top, inside\n[choice.models.inside]\nmodel.use = middle\nmodel.name = in\n");
+  const auto config = folder.write(
+      "c.ini", "[campaign]\nmodels = top, inside\n[choice.models.inside]\nmodel.use = middle\nmodel.name = in\n");
   const CommandLine campaign("reproduce", {"--config", config.string()});
   const auto c = campaign.resolve({"model.use=top"});
   EXPECT_EQ(c.model.name + " " + c.prompt.system + " " + c.prompt.before_question, "top base middle");
@@ -198,7 +216,9 @@ TEST(Choices, MustNotBuildOnThemselvesOrOnOtherKinds) {
   const TemporaryFolder folder;
   const auto refused = [&](const std::string& text) {
     folder.write("models/a.ini", text);
-    return message_of<UserError>([&] { testing_support::resolve({"--config", folder.write("c.ini", "[model]\nuse = a\n").string()}); });
+    return message_of<UserError>([&] {
+      testing_support::resolve({"--config", folder.write("c.ini", "[model]\nuse = a\n").string()});
+    });
   };
   folder.write("models/b.ini", "[model]\nuse = a\n");
   EXPECT_THAT(refused("[model]\nuse = b\n"), HasSubstr("'a' of models builds on itself"));
