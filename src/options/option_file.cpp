@@ -87,13 +87,13 @@ FileOptions read_option_file(const fs::path& path, Place place, const std::strin
   return read;
 }
 
-std::pair<std::string, std::string> split_choice(const std::string& whole, const std::string& origin) {
+std::pair<std::string, std::string> split_choice(const std::string& whole, const std::string& origin,
+                                                 const std::vector<std::string>& keys) {
   const auto rest = whole.substr(std::string(kChoicePrefix).size());
   const auto last = rest.rfind('.');
   const auto before = last == std::string::npos || last == 0 ? std::string::npos : rest.rfind('.', last - 1);
   if (before == std::string::npos) refuse_unknown_key(whole, origin);
   const auto key = rest.substr(before + 1), choice = rest.substr(0, before), kind = choice.substr(0, choice.find('.'));
-  const auto keys = known_keys();
   if (std::find(keys.begin(), keys.end(), key) == keys.end()) refuse_unknown_key(key, origin);
   if (std::find(kChoiceKinds.begin(), kChoiceKinds.end(), kind) == kChoiceKinds.end() || choice.size() <= kind.size() + 1)
     refuse_unknown_key(whole, origin);

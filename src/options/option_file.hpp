@@ -34,7 +34,8 @@ FileOptions read_option_file(const std::filesystem::path& path, Place place, con
 bool begins_choice(const std::string& key);
 
 /// "choice.models.NAME.section.key" as {"models.NAME", "section.key"}; names may hold dots, keys hold one.
-/// @throws UserError for a kind or key that there is not.
-std::pair<std::string, std::string> split_choice(const std::string& whole, const std::string& origin);
+/// @param keys those that there are. @throws UserError for a kind or key that there is not.
+std::pair<std::string, std::string> split_choice(const std::string& whole, const std::string& origin,
+                                                 const std::vector<std::string>& keys);
 
 }  // namespace unpact

@@ -141,13 +141,14 @@ OptionSources::OptionSources(const std::string& job, const std::vector<std::stri
 void OptionSources::take_configuration(const fs::path& config) {
   std::vector<Given> own;
   std::map<std::string, std::vector<Given>> inside;
+  const auto keys = known_keys();
   auto read = read_option_file(config, Place::configuration, "check the path behind --config");
   for (auto& option : read.options) {
     if (!begins_choice(option.key)) {
       own.push_back(std::move(option));
       continue;
     }
-    const auto [choice, key] = split_choice(option.key, option.origin);
+    const auto [choice, key] = split_choice(option.key, option.origin, keys);
     option.key = key;
     inside[choice].push_back(std::move(option));
   }
