@@ -21,6 +21,11 @@ def write_choice_files(asset: Asset, out: Path) -> list[str]:
                 f"dataset.path = {out / asset.folder}"]
     if asset.layout == "tofu":
         return [line for percent in ("01", "05", "10") for line in _tofu_lines(asset, out, percent)]
+    if asset.layout == "mmlu":
+        return ["dataset.kind = wmdp (or mmlu)", f"dataset.retain_path = {out / asset.folder}"]
+    if asset.layout.endswith(("corpora", "corpus")):
+        return [f"dataset.{'forget' if 'forget' in file.name else 'retain'}_texts = {file}"
+                for file in sorted((out / asset.folder).glob("*.jsonl"))]
     files = sorted((out / asset.folder).glob("*.json"))
     return ["dataset.kind = wmdp", *(f"dataset.path = {file}" for file in files if file.name != MANIFEST)]
 
@@ -32,10 +37,17 @@ def _write(file: Path, asset: Asset, section: str) -> str:
 
 
 def _model_section(asset: Asset) -> str:
-    section = f"[model]\nname = {asset.name}\npath = {asset.name}\n"
-    template = _CONFIGS / f"models/{asset.template}.ini"
-    prompt = re.search(r"^\[prompt\]\n(?:(?!\[).*\n?)*", template.read_text(encoding="utf-8"), re.MULTILINE)
-    return f"{section}\n{prompt[0]}" if prompt else section
+    """How it is asked is its template's, which blocks RMU takes that of the choice file of its name."""
+    parts = [f"[model]\nname = {asset.name}\npath = {asset.name}\n"]
+    parts += [_section("prompt", asset.template), _section("method", asset.name)]
+    return "\n".join(part.rstrip("\n") + "\n" for part in parts if part)
+
+
+def _section(name: str, choice: str) -> str:
+    file = _CONFIGS / f"models/{choice}.ini"
+    text = file.read_text(encoding="utf-8") if file.is_file() else ""
+    found = re.search(rf"^\[{name}\]\n(?:(?!\[).*\n?)*", text, re.MULTILINE)
+    return found[0] if found else ""
 
 
 def _tofu_lines(asset: Asset, out: Path, percent: str) -> list[str]:

@@ -49,6 +49,39 @@ def _wmdp(source: Path, paths: list[str]) -> dict[str, str]:
     return files
 
 
+def _mmlu(source: Path, paths: list[str]) -> dict[str, str]:
+    """A file a subject: readers take turns between them."""
+    subjects: dict[str, list[Row]] = {}
+    for name, shards in _splits(source, paths).items():
+        for row in (row for shard in shards for row in _rows(shard)):
+            subject = row.get("subject")
+            if not isinstance(subject, str) or not re.fullmatch(r"\w+", subject):
+                raise _broken(Path(name), "an entry does not say its subject")
+            subjects.setdefault(subject, []).append(_choice_question(row, name) | {"subject": subject})
+    return {f"{subject}_test.json": _json_list(rows) for subject, rows in subjects.items()}
+
+
+def _corpora(source: Path, paths: list[str]) -> dict[str, str]:
+    files: dict[str, list[Row]] = {}
+    for path in (path for path in paths if path.endswith(".jsonl")):
+        files.setdefault(Path(path).stem, []).extend(_json_rows(source / path))
+    for name, shards in _splits(source, [path for path in paths if path.endswith(".parquet")]).items():
+        files.setdefault(name.split("/")[-2], []).extend(row for shard in shards for row in _rows(shard))
+    return {f"{name}.jsonl": _text_lines(rows, name) for name, rows in files.items()}
+
+
+def _bio_forget_corpus(source: Path, paths: list[str]) -> dict[str, str]:
+    """The one corpus of a repository that calls its part otherwise."""
+    name = "bio-forget-corpus.jsonl"
+    return {name: "".join(_corpora(source, paths).values())}
+
+
+def _text_lines(rows: list[Row], where: str) -> str:
+    """JSON lines of {text}; an empty document says nothing."""
+    texts = [_texts(row, ("text",), where) for row in rows]
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in texts if row["text"].strip())
+
+
 def _tofu(source: Path, paths: list[str]) -> dict[str, str]:
     files = {}
     for path in paths:
@@ -59,7 +92,10 @@ def _tofu(source: Path, paths: list[str]) -> dict[str, str]:
     return files
 
 
-_CONVERSIONS: dict[str, Callable[[Path, list[str]], dict[str, str]]] = {"muse": _muse, "wmdp": _wmdp, "tofu": _tofu}
+_CONVERSIONS: dict[str, Callable[[Path, list[str]], dict[str, str]]] = {
+    "muse": _muse, "wmdp": _wmdp, "tofu": _tofu, "mmlu": _mmlu, "wmdp-corpora": _corpora,
+    "bio-forget-corpus": _bio_forget_corpus,
+}
 
 
 def _broken(file: Path, reason: str) -> AssetError:

@@ -37,6 +37,13 @@ class Hub:
         self.endpoint = os.environ.get("HF_ENDPOINT", constants.ENDPOINT).rstrip("/")
         self._api = HfApi(endpoint=self.endpoint)
 
+    def page(self, repo: str, kind: str) -> str:
+        return f"{self.endpoint}/{'datasets/' if kind == 'dataset' else ''}{repo}"
+
+    @staticmethod
+    def has_token() -> bool:
+        return bool(get_token())
+
     def listing(self, repo: str, kind: str, revision: str) -> Listing:
         try:
             info = self._api.repo_info(repo, repo_type=kind, revision=revision, files_metadata=True)
@@ -76,7 +83,7 @@ class Hub:
         repo = repo or what
         status = error.response.status_code if isinstance(error, HfHubHTTPError) else None
         problem = f"cannot fetch {what}"
-        page = f"{self.endpoint}/{'datasets/' if kind == 'dataset' else ''}{repo}"
+        page = self.page(repo, kind)
         if isinstance(error, GatedRepoError) or status == 403:
             return AssetError(
                 problem,

@@ -17,6 +17,9 @@ _PICKLE = re.compile(r".*\.(bin|pt|pth|ckpt|pkl)")
 _DATASET_FILE = {
     "muse": re.compile(r"(knowmem|raw|verbmem|privleak)/.+\.parquet"),
     "wmdp": re.compile(r"wmdp-(bio|chem|cyber)/test.*\.parquet"),
+    "wmdp-corpora": re.compile(r"(.+/)?(bio|cyber)-(forget|retain)-corpus(/.+\.parquet|\.jsonl)"),
+    "bio-forget-corpus": re.compile(r".+/train.*\.parquet|(.+/)?bio-forget-corpus\.jsonl"),
+    "mmlu": re.compile(r"all/test.*\.parquet"),
     "tofu": re.compile(
         r"(full|forget\d\d|retain\d\d|holdout\d\d|retain|real_authors|world_facts)(_perturbed)?"
         r"(\.json|/.+\.parquet)"

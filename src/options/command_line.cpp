@@ -28,6 +28,25 @@ bool is_overruled(const Option& option, const std::function<bool(const std::stri
   return option.role == Role::instead && is_on_command_line(replaced_key(option.key)) && !is_on_command_line(option.key);
 }
 
+/// Whether the option of [unlearn] has its value from the option of [method] that stands for it, in the configuration itself.
+bool is_replaced(const std::string& key, const OptionSources& sources) {
+  Configuration scratch;
+  for (const auto& option : option_table(scratch)) {
+    if (option.role != Role::instead || replaced_key(option.key) != key || !sources.is_given(option.key)) continue;
+    const auto unset = value_text(option);
+    assign(option, sources.given(option.key), "in the configuration");
+    return value_text(option) != unset;
+  }
+  return false;
+}
+
+/// What a pair sets and nothing stronger does.
+OptionValues left_to_pair(const OptionSources& sources, const std::string& model, const std::string& dataset) {
+  auto values = sources.pair(model, dataset);
+  std::erase_if(values, [&](const auto& item) { return sources.is_given(item.first) || is_replaced(item.first, sources); });
+  return values;
+}
+
 /// A campaign's lists say what its cells are; the command line must not seem to say something else.
 void refuse_what_lists_replace(const OptionSources& sources) {
   for (const auto& [key, list, shortest] :
@@ -97,22 +116,27 @@ std::string CommandLine::printed() const {
   if (sources.given("method.name").empty()) configuration.method.name.clear();  // each cell makes its own
   std::string choices;
   std::set<std::string> in_choices;
+  const auto add = [&](const std::string& section, const OptionValues& values) {
+    choices += concat("\n", ini_section(section));
+    for (const auto& [key, value] : values) {
+      choices += ini_line(key, key, value.absolute(is_path_option(key)));
+      in_choices.insert(key);
+    }
+  };
   for (const auto& [kind, names, use] :
        {std::tuple("models", &campaign.models, "model.use"), std::tuple("datasets", &campaign.datasets, "dataset.use"),
         std::tuple("methods", &campaign.methods, "method.use")}) {
     if (names->empty()) *names = sources.given(use);
-    for (const auto& name : split_list(*names)) {
-      choices += concat("\n[choice.", kind, ".", name, "]\n");
-      for (const auto& [key, value] : sources.choice(kind, name)) {
-        choices += ini_line(key, key, value.absolute(is_path_option(key)));
-        in_choices.insert(key);
-      }
-    }
+    for (const auto& name : split_list(*names)) add(concat("choice.", kind, ".", name), sources.choice(kind, name));
   }
+  for (const auto& model : split_list(campaign.models))
+    for (const auto& dataset : split_list(campaign.datasets))
+      if (const auto values = left_to_pair(sources, model, dataset); !values.empty())
+        add(pair_section({model, dataset}), values);
   // What only choices set must not stand in the campaign's own sections, whose values would win. They shall win where the
   // command line overrules the methods.
   const auto own = ini_text(option_table(configuration), [&](const Option& option) {
-    return in_choices.count(option.key) == 0 || sources.is_given(option.key) ||
+    return in_choices.count(option.key) == 0 || sources.is_given(option.key) || is_replaced(option.key, sources) ||
            is_overruled(option, [&](const std::string& key) { return sources.is_on_command_line(key); });
   });
   return own + choices;

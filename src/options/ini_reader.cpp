@@ -12,6 +12,8 @@ constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 bool is_control(char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7F; }
 
+constexpr std::string_view kNotInSections = "[]=#;";
+
 bool has_control(std::string_view text) { return std::any_of(text.begin(), text.end(), is_control); }
 
 class IniParser {
@@ -52,7 +54,7 @@ class IniParser {
              "write [section], and a comment on a line of its own");
     section_ = trim(line.substr(1, line.size() - 2));
     if (section_.empty()) refuse("names no section", "write [section]");
-    if (section_.find_first_of("[]=#;") != std::string::npos)
+    if (section_.find_first_of(kNotInSections) != std::string::npos)
       refuse(concat("(\"", shortened(line, 80), "\") does not end its section with the first ]"),
              "write [section] on a line of its own, and name = value on the next");
     content_.sections.push_back({section_, line_});
@@ -75,6 +77,17 @@ class IniParser {
 }  // namespace
 
 IniContent parse_ini(std::string_view text, const std::string& where) { return IniParser(where).parse(text); }
+
+const IniSection* section_of(const IniContent& content, const IniEntry& entry) {
+  const IniSection* found = nullptr;
+  for (const auto& section : content.sections)
+    if (section.line < entry.line) found = &section;
+  return found;
+}
+
+bool is_section_name(std::string_view name) {
+  return !name.empty() && problem_in_ini(name).empty() && name.find_first_of(kNotInSections) == std::string_view::npos;
+}
 
 std::string problem_in_ini(std::string_view value) {
   if (value.find_first_of("\n\r") != std::string_view::npos) return "a line's end would end it there";

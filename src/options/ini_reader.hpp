@@ -36,6 +36,12 @@ struct IniContent {
 /// control character.
 IniContent parse_ini(std::string_view text, const std::string& where);
 
+/// The section that the entry stands in; null: above the first.
+const IniSection* section_of(const IniContent& content, const IniEntry& entry);
+
+/// Whether a file can hold a section of this name.
+bool is_section_name(std::string_view name);
+
 /// Why a file cannot hold the value; empty when it gives it back as it is.
 std::string problem_in_ini(std::string_view value);
 

@@ -16,7 +16,7 @@ std::string ini_text(const OptionTable& table, const std::function<bool(const Op
     const auto dot = option.key.find('.');
     if (option.key.substr(0, dot) != section) {
       section = option.key.substr(0, dot);
-      text += concat(text.empty() ? "" : "\n", "[", section, "]\n");
+      text += concat(text.empty() ? "" : "\n", ini_section(section));
     }
     text += ini_line(option.key.substr(dot + 1), option.key, value_text(option));
   }
@@ -28,6 +28,12 @@ void require_ini_value(const std::string& key, const std::string& value) {
   UNPACT_VALIDATE(problem.empty(), concat("option '", key, "' holds text that a configuration file cannot"), problem,
                   key.rfind("prompt.", 0) == 0 ? "write \\n for a line end, \\s for a space at an end, \\xHH for any byte"
                                                : "choose text without them");
+}
+
+std::string ini_section(const std::string& name) {
+  UNPACT_VALIDATE(is_section_name(name), concat("a configuration file cannot hold a section '", name, "'"),
+                  "a name in brackets has no [ ] = # ; and no line's end", "rename the choice that it is named by");
+  return concat("[", name, "]\n");
 }
 
 std::string ini_line(const std::string& name, const std::string& key, const std::string& value) {

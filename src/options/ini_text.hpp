@@ -12,6 +12,9 @@ std::string ini_text(const OptionTable& table, const std::function<bool(const Op
 /// @throws UserError for text that a file would give back changed (ini_reader.hpp).
 void require_ini_value(const std::string& key, const std::string& value);
 
+/// The line that begins a section. @throws UserError for a name that a file cannot hold.
+std::string ini_section(const std::string& name);
+
 /// The line of one value. @param name as the line calls it. @throws UserError as require_ini_value().
 std::string ini_line(const std::string& name, const std::string& key, const std::string& value);
 

@@ -2,12 +2,11 @@
 
 #include <algorithm>
 #include <boost/program_options.hpp>
-#include <fstream>
-#include <iterator>
 #include <optional>
 #include <set>
 
-#include "ini_reader.hpp"
+#include "option_file.hpp"
+#include "option_names.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/core/log.hpp"
 #include "unpact/options/option_table.hpp"
@@ -17,60 +16,21 @@ namespace po = boost::program_options;
 namespace fs = std::filesystem;
 namespace {
 
-/// Short names on the command line.
-const std::map<std::string, std::string>& aliases() {
-  static const std::map<std::string, std::string> names = {
-      {"model", "model.path"},  {"dataset", "dataset.use"}, {"method", "method.use"},
-      {"output", "run.output"}, {"seed", "run.seed"},       {"prompt", "ask.prompt"},
-      {"answer", "ask.answer"}, {"input", "ask.input"},     {"device", "run.device"}};
-  return names;
-}
-
-/// Options that are no settings: what the program itself shall do.
-const std::vector<std::string> kSwitches = {"help", "print-config", "json", "tune", "dry-run", "retry-failed"};
-
 /// What --json means to a job.
 std::string json_key(const std::string& job) {
   if (job == "inspect") return "inspect.json";
   return job == "reproduce" ? "plan.json" : "ask.json";
 }
 
-constexpr const char* kChoicePrefix = "choice.";  // of sections and whole keys
-const std::vector<std::string> kChoiceKinds = {"models", "datasets", "methods"};
-
-std::vector<std::string> known_keys() {
-  Configuration scratch;
-  std::vector<std::string> keys;
-  for (const auto& option : option_table(scratch)) keys.push_back(option.key);
-  return keys;
-}
-
-[[noreturn]] void unknown_key(const std::string& key, const std::string& origin) {
-  auto candidates = known_keys();
-  for (const auto& [alias, target] : aliases()) candidates.push_back(alias);
-  for (const auto& name : kSwitches) candidates.push_back(name);
-  candidates.push_back("config");
-  const auto near = closest_match(key, candidates);
-  throw UserError(concat("unknown option '", key, "'"), concat("it was given ", origin),
-                  near.empty() ? std::string("see `unpact JOB --help`") : concat("did you mean '", near, "'?"));
-}
-
-enum class Place { configuration, choice_file };
-
 po::options_description description_of_command_line() {
   po::options_description all;
   for (const auto& key : known_keys()) all.add_options()(key.c_str(), po::value<std::string>());
-  for (const auto& [alias, target] : aliases()) all.add_options()(alias.c_str(), po::value<std::string>());
-  for (const auto& name : kSwitches) all.add_options()(name.c_str(), po::bool_switch());
+  for (const auto& [alias, target] : option_aliases()) all.add_options()(alias.c_str(), po::value<std::string>());
+  for (const auto& name : option_switches()) all.add_options()(name.c_str(), po::bool_switch());
   all.add_options()("config", po::value<std::string>());
   all.add_options()("unlearned", po::value<std::string>());
   return all;
 }
-
-/// What one source says for one key.
-struct Given {
-  std::string key, text, origin;
-};
 
 /// The first source that says something for a key counts; sources are stored from the strongest to the weakest.
 void store(OptionValues& values, const std::vector<Given>& options, const fs::path& base, bool on_command_line = false) {
@@ -92,7 +52,7 @@ po::parsed_options checked(const std::string& origin, const Parse& parse) {
   } catch (const po::unknown_option& error) {
     std::string key = error.get_option_name();
     key.erase(0, key.find_first_not_of('-'));
-    unknown_key(key, origin);
+    refuse_unknown_key(key, origin);
   } catch (const po::error& error) {
     throw UserError(concat("the options cannot be read: ", error.what()), origin, "see `unpact JOB --help`");
   }
@@ -109,81 +69,41 @@ std::vector<Given> parse_command_line(const std::string& job, const std::vector<
   });
   std::vector<Given> options;
   for (const auto& option : parsed.options) {
-    const auto alias = aliases().find(option.string_key);
+    const auto alias = option_aliases().find(option.string_key);
     // A switch carries no value.
-    options.push_back({alias == aliases().end() ? option.string_key : alias->second,
+    options.push_back({alias == option_aliases().end() ? option.string_key : alias->second,
                        option.value.empty() ? "true" : option.value.back(), kOrigin});
   }
   return options;
 }
 
-std::string read_configuration(const fs::path& path, const std::string& hint) {
-  const auto problem = concat("cannot read the configuration ", path.string());
-  std::ifstream in(path, std::ios::binary);
-  UNPACT_VALIDATE(in.is_open(), problem, "there is no such file, or it may not be read", hint);
-  UNPACT_VALIDATE(!fs::is_directory(path), problem, "it is a folder", hint);
-  std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-  UNPACT_VALIDATE(!in.bad(), problem, "reading it failed", hint);
-  return text;
-}
-
-bool begins_choice(const std::string& key, Place place) {
-  return place == Place::configuration && key.rfind(kChoicePrefix, 0) == 0;
-}
-
-/// A section without a known name holds nothing that counts, although somebody meant it to.
-void check_sections(const IniContent& content, Place place, const std::string& where) {
-  std::vector<std::string> known;
-  for (const auto& key : known_keys()) known.push_back(key.substr(0, key.find('.')));
-  for (const auto& [name, line] : content.sections) {
-    if (begins_choice(name, place) || std::find(known.begin(), known.end(), name) != known.end()) continue;
-    const auto near = closest_match(name, known);
-    throw UserError(concat("unknown section [", name, "]"), place_in_file(where, line),
-                    near.empty() ? std::string("see `unpact JOB --help`") : concat("did you mean [", near, "]?"));
-  }
-}
-
-/// Other programs end a value at a #. Here it belongs to the value: said once, because nothing else would show it.
-void note_number_sign(const IniEntry& entry, const std::string& where) {
+/// What the configuration's own sections say wins over its pairs; somebody meant the pair to be different.
+void note_what_wins_over_pair(const std::vector<Given>& own, const Given& option, const std::string& pair) {
   static std::set<std::string> said;
-  const auto place = place_in_file(where, entry.line);
-  const auto at = entry.value.find('#');
-  if (at == std::string::npos ||
-      (at > 0 && entry.value.find(" #") == std::string::npos && entry.value.find("\t#") == std::string::npos))
-    return;
-  if (!said.insert(place).second || log::rank() != 0) return;
-  log::warn(concat("the # in the value of '", entry.key, "' (", place,
-                   ") belongs to the value: a comment stands on a line of its own"));
+  const auto it = std::find_if(own.begin(), own.end(), [&](const Given& o) { return o.key == option.key; });
+  if (it == own.end() || !said.insert(option.origin).second || log::rank() != 0) return;
+  log::warn(concat("'", option.key, "' of [pair ", pair, "] (", option.origin,
+                   ") changes nothing: the same file sets it for all (", it->origin, "), which wins"));
 }
 
-std::vector<Given> read_options(const fs::path& path, Place place, const std::string& hint) {
-  const auto where = path.string();
-  const auto content = parse_ini(read_configuration(path, hint), where);
-  const auto known = known_keys();
-  std::vector<Given> options;
-  for (const auto& entry : content.entries) {
-    const auto origin = place_in_file(where, entry.line);
-    if (!begins_choice(entry.key, place) && std::find(known.begin(), known.end(), entry.key) == known.end())
-      unknown_key(entry.key, origin);
-    note_number_sign(entry, where);
-    options.push_back({entry.key, entry.value, origin});
+/// @param own what the same file says for all pairs. @param models, datasets those that a pair can be of.
+std::map<PairName, OptionValues> pairs_of(const std::vector<PairSection>& sections, const std::vector<Given>& own,
+                                          const std::vector<std::string>& models, const std::vector<std::string>& datasets,
+                                          const fs::path& base) {
+  std::map<PairName, OptionValues> pairs;
+  std::map<PairName, std::string> origins;
+  for (const auto& section : sections) {
+    const auto name = split_pair(section.names, models, datasets, section.origin);
+    const auto [first, is_new] = origins.try_emplace(name, section.origin);
+    UNPACT_VALIDATE(is_new, concat("section [pair ", section.names, "] appears twice"),
+                    concat(first->second, ", and ", section.origin), "put all that the pair has into one of the two");
+    for (const auto& option : section.options) {
+      check_key_of_pair(option.key, option.origin);
+      note_what_wins_over_pair(own, option, section.names);
+    }
+    store(pairs[name], section.options, base);
   }
-  check_sections(content, place, where);
-  return options;
-}
-
-/// "choice.models.NAME.section.key" as {"models.NAME", "section.key"}; names may hold dots, keys hold one.
-std::pair<std::string, std::string> split_choice(const std::string& whole, const std::string& origin) {
-  const auto rest = whole.substr(std::string(kChoicePrefix).size());
-  const auto last = rest.rfind('.');
-  const auto before = last == std::string::npos || last == 0 ? std::string::npos : rest.rfind('.', last - 1);
-  if (before == std::string::npos) unknown_key(whole, origin);
-  const auto key = rest.substr(before + 1), choice = rest.substr(0, before), kind = choice.substr(0, choice.find('.'));
-  const auto keys = known_keys();
-  if (std::find(keys.begin(), keys.end(), key) == keys.end()) unknown_key(key, origin);
-  if (std::find(kChoiceKinds.begin(), kChoiceKinds.end(), kind) == kChoiceKinds.end() || choice.size() <= kind.size() + 1)
-    unknown_key(whole, origin);
-  return {choice, key};
+  return pairs;
 }
 
 }  // namespace
@@ -221,22 +141,38 @@ OptionSources::OptionSources(const std::string& job, const std::vector<std::stri
   const auto config = take("config");
   if (!config) return;
   root_ = fs::path(*config).parent_path();
+  take_configuration(*config);
+}
+
+void OptionSources::take_configuration(const fs::path& config) {
   std::vector<Given> own;
   std::map<std::string, std::vector<Given>> inside;
-  for (auto& option : read_options(*config, Place::configuration, "check the path behind --config")) {
-    if (!begins_choice(option.key, Place::configuration)) {
+  const auto keys = known_keys();
+  auto read = read_option_file(config, Place::configuration, "check the path behind --config");
+  for (auto& option : read.options) {
+    if (!begins_choice(option.key)) {
       own.push_back(std::move(option));
       continue;
     }
-    const auto [choice, key] = split_choice(option.key, option.origin);
+    const auto [choice, key] = split_choice(option.key, option.origin, keys);
     option.key = key;
     inside[choice].push_back(std::move(option));
   }
+  // A part of a campaign, chosen on the command line, is still the campaign that the file's pairs are of.
+  const auto named = [&](const char* list, const char* use) {
+    std::vector<std::string> names = split_list(given(list) + "," + given(use));
+    for (const auto& option : own)
+      if (option.key == list || option.key == use)
+        for (const auto& name : split_list(option.text)) names.push_back(name);
+    return names;
+  };
+  const auto models = named("campaign.models", "model.use"), datasets = named("campaign.datasets", "dataset.use");
   store(given_, own, root_);
   for (const auto& [choice, options] : inside) store(inside_[choice], options, root_);
+  pairs_ = pairs_of(read.pairs, own, models, datasets, root_);
 }
 
-OptionValues OptionSources::choice(const std::string& kind, const std::string& name) const {
+OptionValues OptionSources::one_choice(const std::string& kind, const std::string& name) const {
   if (const auto it = inside_.find(concat(kind, ".", name)); it != inside_.end()) return it->second;
   const auto path = root_ / kind / (name + ".ini");
   const auto hint = concat("'", kind.substr(0, kind.size() - 1), ".use' and 'campaign.", kind,
@@ -244,18 +180,46 @@ OptionValues OptionSources::choice(const std::string& kind, const std::string& n
                            "the configuration has no section [choice.",
                            kind, ".", name, "] either");
   OptionValues values;
-  store(values, read_options(path, Place::choice_file, hint), path.parent_path());
+  store(values, read_option_file(path, Place::choice_file, hint).options, path.parent_path());
+  return values;
+}
+
+OptionValues OptionSources::choice(const std::string& kind, const std::string& name) const {
+  const auto use = kind.substr(0, kind.size() - 1) + ".use";
+  OptionValues values;
+  std::set<std::string> seen;
+  for (std::string next = name; !next.empty();) {
+    UNPACT_VALIDATE(seen.insert(next).second, concat("the choice '", name, "' of ", kind, " builds on itself"),
+                    concat("'", use, "' leads back to '", next, "'"), concat("remove one '", use, "'"));
+    auto own = one_choice(kind, next);
+    const auto base = own.extract(use);
+    for (const auto* other : {"model.use", "dataset.use", "method.use"})
+      UNPACT_VALIDATE(own.count(other) == 0, concat("the choice '", next, "' of ", kind, " sets '", other, "'"),
+                      "a choice builds on one of its own kind only", concat("set '", other, "' in the configuration"));
+    values.merge(own);  // what is nearer wins
+    next = base.empty() ? std::string() : base.mapped().text;
+  }
+  return values;
+}
+
+OptionValues OptionSources::pair(const std::string& model, const std::string& dataset) const {
+  if (const auto it = pairs_.find({model, dataset}); it != pairs_.end()) return it->second;
+  const auto path = root_ / "pairs" / concat(model, "__", dataset, ".ini");
+  if (model.empty() || dataset.empty() || !fs::exists(path)) return {};
+  const auto read = read_option_file(path, Place::choice_file, "correct that file");
+  for (const auto& option : read.options) check_key_of_pair(option.key, option.origin);
+  OptionValues values;
+  store(values, read.options, path.parent_path());
   return values;
 }
 
 OptionValues OptionSources::merged() const {
-  OptionValues values = given_;
-  for (const auto& [key, kind] :
-       {std::pair("model.use", "models"), std::pair("dataset.use", "datasets"), std::pair("method.use", "methods")}) {
-    const auto it = values.find(key);
-    if (it == values.end() || it->second.text.empty()) continue;
-    values.merge(choice(kind, it->second.text));
-  }
+  const auto model = given("model.use"), dataset = given("dataset.use"), method = given("method.use");
+  OptionValues values = given_;  // from the strongest to the weakest
+  if (!method.empty()) values.merge(choice("methods", method));
+  values.merge(pair(model, dataset));
+  if (!dataset.empty()) values.merge(choice("datasets", dataset));
+  if (!model.empty()) values.merge(choice("models", model));
   return values;
 }
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from conftest import MODEL, NEWS, ROOT, muse, parquet_bytes, questions
 from fetch_assets.__main__ import main
+from fetch_assets.catalogue import ASSETS, SETS, choose
 from hub_server import COMMIT, HubServer, Repo
 
 SHARD = "model-00002-of-00003.safetensors"
@@ -41,6 +42,7 @@ def test_a_model_is_fetched_whole_and_without_pickles(hub: HubServer, tmp_path: 
     choice = (tmp_path / "models/qwen3-14b.ini").read_text()
     assert "[model]\nname = qwen3-14b\npath = qwen3-14b\n\n[prompt]\n" in choice
     assert "generation_prefix = <think>\\n\\n</think>\\n\\n\n" in choice
+    assert "\n[method]\n" in choice and "trained_layers = 7,8,9\n" in choice, "RMU's blocks of this model"
 
 
 def test_the_script_itself_says_what_to_configure(hub: HubServer, tmp_path: Path) -> None:
@@ -49,7 +51,8 @@ def test_the_script_itself_says_what_to_configure(hub: HubServer, tmp_path: Path
     assert done.returncode == 0, done.stderr
     assert f"dataset.path = {tmp_path}/datasets/muse-news" in done.stdout
     listed = subprocess.run([script, "--list"], env=os.environ, capture_output=True, text=True, check=True).stdout
-    assert listed.count("\n") == 9 and "meta-llama/Llama-2-7b-hf" in listed
+    assert listed.count("\n") == len(ASSETS) + len(SETS) and "meta-llama/Llama-2-7b-hf" in listed
+    assert "gated: Llama 3.1 Community License" in listed
 
 
 def test_muse_becomes_the_json_that_its_parquet_says(hub: HubServer, tmp_path: Path) -> None:
@@ -87,6 +90,68 @@ def test_wmdp_becomes_a_list_per_subject(hub: HubServer, tmp_path: Path, capsys:
     assert f"dataset.path = {tmp_path}/datasets/wmdp/bio.json" in capsys.readouterr().out
     written = json.loads((tmp_path / "datasets/wmdp/cyber.json").read_text())
     assert written == [{key: row[key] for key in ("question", "choices", "answer")} for row in rows]
+
+
+def test_mmlu_becomes_a_file_per_subject(hub: HubServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [{"answer": i % 4, "question": f"q{i}", "choices": list("abcd"), "subject": ("us_law", "art")[i % 2]} for i in range(6)]
+    files = {"all/test-00000-of-00001.parquet": parquet_bytes(rows), "all/dev-00000-of-00001.parquet": b"not wanted",
+             "us_law/test-00000-of-00001.parquet": b"not wanted"}
+    hub.state.repos["dataset", "cais/mmlu"] = Repo(files)
+    assert run(tmp_path, "mmlu") == 0
+    folder = tmp_path / "datasets/mmlu"
+    assert f"dataset.retain_path = {folder}" in capsys.readouterr().out
+    assert {file.name for file in folder.glob("*_test.json")} == {"us_law_test.json", "art_test.json"}
+    assert json.loads((folder / "us_law_test.json").read_text()) == [{**row} for row in rows[::2]]
+    hub.state.repos["dataset", "cais/mmlu"] = Repo({"all/test-00000-of-00001.parquet": parquet_bytes([rows[0] | {"subject": "../x"}])})
+    shutil.rmtree(folder)
+    assert "does not say its subject" in refused(tmp_path, capsys, "mmlu")
+
+
+@pytest.mark.parametrize("form", ["parquet", "jsonl"])
+def test_corpora_become_json_lines(hub: HubServer, tmp_path: Path, capsys: pytest.CaptureFixture[str], form: str) -> None:
+    rows = [{"text": f"a \u2028 document\n{i}", "title": "t"} for i in range(3)] + [{"text": " ", "title": "empty"}]
+    lines = "".join(json.dumps(row) + "\n" for row in rows).encode()
+    names = ("bio-retain-corpus", "cyber-forget-corpus", "cyber-retain-corpus")
+    files = {f"{name}/train-00000-of-00001.parquet": parquet_bytes(rows) for name in names}
+    bio = {"data/train-00000-of-00001.parquet": parquet_bytes(rows)}
+    if form == "jsonl":
+        files, bio = {f"{name}.jsonl": lines for name in names}, {"bio-forget-corpus.jsonl": lines}
+    hub.state.repos["dataset", "cais/wmdp-corpora"] = Repo(files)
+    hub.state.repos["dataset", "cais/wmdp-bio-forget-corpus"] = Repo(bio)
+    assert run(tmp_path, "wmdp-corpora", "wmdp-bio-forget-corpus") == 0
+    forget = tmp_path / "datasets/wmdp-bio-forget-corpus/bio-forget-corpus.jsonl"
+    assert f"dataset.forget_texts = {forget}" in capsys.readouterr().out
+    for file in [forget] + [tmp_path / f"datasets/wmdp-corpora/{name}.jsonl" for name in names]:
+        written = [json.loads(line) for line in file.read_text(encoding="utf-8").split("\n")[:-1]]
+        assert written == [{"text": row["text"]} for row in rows[:3]]
+
+
+def test_the_paper_is_all_that_its_configuration_reads(hub: HubServer) -> None:
+    """Every path of configs/ that leads to assets/ is one of a catalogued asset, and scripts/fetch-assets paper brings it."""
+    fetched = {asset.folder for asset in choose(["paper"])}
+    text = "".join(file.read_text() for file in [ROOT / "configs/paper.ini", *(ROOT / "configs").glob("[dm]*s/*.ini")])
+    named = set(re.findall(r"assets/((?:models|datasets)/[^/\s]+)", text))
+    assert named and named <= fetched, named - fetched
+    controls = {"models/muse-news-retrain", "models/muse-books-retrain", "models/llama3.2-1b-instruct", "models/tofu-1b-target",
+                "models/tofu-1b-retain90", "datasets/tofu"}
+    assert controls <= fetched
+    assert len({asset.name for asset in ASSETS}) == len(ASSETS) and not set(SETS) & {asset.name for asset in ASSETS}
+
+
+def test_what_is_gated_is_said_first(
+    hub: HubServer, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run(tmp_path, "llama2-7b", "qwen3-14b", "wmdp-bio-forget-corpus") == 1
+    first = capsys.readouterr().out.split("==")[0]
+    assert "2 of these 3 are gated" in first and "HF_TOKEN" in first
+    assert f"{hub.endpoint}/meta-llama/Llama-2-7b-hf  Llama 2 Community License" in first
+    assert f"{hub.endpoint}/datasets/cais/wmdp-bio-forget-corpus" in first and "Qwen" not in first
+    monkeypatch.setenv("HF_TOKEN", "good")
+    run(tmp_path, "llama2-7b")
+    assert "are gated" not in capsys.readouterr().out
+    monkeypatch.delenv("HF_TOKEN")
+    assert run(tmp_path, "qwen3-14b") == 0
+    assert "are gated" not in capsys.readouterr().out
 
 
 def test_a_cut_connection_is_resumed_within_a_run(hub: HubServer, tmp_path: Path) -> None:

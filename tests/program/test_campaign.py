@@ -256,3 +256,20 @@ def test_choices_inside_of_a_configuration_are_checked(unpact: Program, tmp_path
     (tmp_path / "c.ini").write_text(text)
     ended = unpact("reproduce", "--config", tmp_path / "c.ini", "--print-config")
     assert ended.code == 1 and said in ended.message()
+
+
+@pytest.mark.parametrize(("text", "line", "said"), [
+    ("[pair given-2 news]\nunlearn.epochs = 1\n", 4, "did you mean [pair given-1 news]?"), ("[pair given-1 olds]\n", 4, "of no pair of this campaign"),
+    ("[pair]\nunlearn.epochs = 1\n", 4, "of no pair of this campaign"), ("[pair given-1 news]\n[pair given-1 news]\n", 5, "appears twice"),
+    ("[pair given-1 news]\nunlearn.epoch = 1\n", 5, "did you mean 'unlearn.epochs'?"), ("[pair given-1 news]\nunlearn.epochs = x\n", 5, "'unlearn.epochs' is 'x'"),
+    ("[pair given-1 news]\nrun.seed = 1\n", 5, "'run.seed' of a pair"),
+])
+def test_pairs_are_checked_before_anything_is_opened(unpact: Program, tmp_path: Path, text: str, line: int, said: str) -> None:
+    """One message of all ranks; neither model nor dataset is there, and nobody looked for them."""
+    for kind, name in (("models", "given-1"), ("datasets", "news")):
+        (tmp_path / kind).mkdir()
+        (tmp_path / f"{kind}/{name}.ini").write_text(f"[{kind[:-1]}]\nname = x\npath = nowhere\n")
+    (tmp_path / "c.ini").write_text("[campaign]\nmodels = given-1\ndatasets = news\n" + text)
+    ended = unpact("reproduce", "--config", tmp_path / "c.ini", "--output", tmp_path / "out", ranks=2)
+    assert ended.code == 1 and said in ended.message() and f"c.ini, line {line}" in ended.message()
+    assert "nowhere" not in ended.err and not (tmp_path / "out").exists()

@@ -90,8 +90,8 @@ def options(unpact: Program) -> tuple[set[str], set[str]]:
         section = line.strip("[]") if line.startswith("[") else section
         if " = " in line:
             keys.add(f"{section}.{line.split(' = ')[0]}")
-    source = (ROOT / "src/options/option_sources.cpp").read_text()
-    short = set(re.findall(r'{"([a-z]+)", "[a-z]+\.[a-z_]+"}', source)) | set(re.findall(r'"([a-z-]+)"', source.split("kSwitches = {")[1].split("}")[0]))
+    source = (ROOT / "src/options/option_names.cpp").read_text()
+    short = set(re.findall(r'{"([a-z]+)", "[a-z]+\.[a-z_]+"}', source)) | set(re.findall(r'"([a-z-]+)"', source.split("option_switches() {")[1].split("}")[0]))
     return keys, short | {"config", "unlearned"}
 
 

@@ -1,9 +1,10 @@
 #pragma once
 /// Everything that can be configured, in one place: one struct a section, read from the command line and INI files.
 ///
-/// Precedence: command line, then the --config file, then the choice files it names (model.use, dataset.use,
-/// method.use: configs/models/NAME.ini and so on; or the sections [choice.models.NAME] of the --config file), then the
-/// defaults below. Learning rate, schedule, epochs, steps and batch size of [unlearn] are looked for once more: what a
+/// Precedence: command line, then the --config file, then the choices it names, then the defaults below. Choices are files
+/// (method.use, dataset.use, model.use: configs/models/NAME.ini and so on) or sections [choice.models.NAME] of the --config
+/// file; what only one model on one dataset has is a section [pair MODEL DATASET] or a file configs/pairs/MODEL__DATASET.ini.
+/// The method's choice wins over the pair's, that over the dataset's, that over the model's. Learning rate, schedule, epochs, steps and batch size of [unlearn] are looked for once more: what a
 /// method says for itself (method.learning_rate ...) beats the [unlearn] of files, and the command line beats both.
 ///
 /// An option is a field here and a row of the table (option_table.hpp), which says everything else about it.
@@ -166,7 +167,7 @@ class CommandLine {
   Configuration resolve(const std::vector<std::string>& forced = {}) const;
 
   /// The resolved configuration as INI text with absolute input paths, which says the same wherever it is stored. That
-  /// of a campaign holds the choices that it names as sections [choice.models.NAME] and so on.
+  /// of a campaign holds the choices that it names as sections [choice.models.NAME] and so on, and those of its pairs.
   std::string printed() const;
 
   bool wants_help() const;
