@@ -209,7 +209,7 @@ class Campaign {
   Notice leave_off_;
   std::optional<Claims> claims_;
   std::vector<PlannedCell> planned_;
-  PlannedCosts costs_;      ///< on the root
+  PlannedCosts costs_;          ///< on the root
   std::set<std::string> held_;  ///< cells that this group has left to other jobs
   bool stopped_ = false;
 };

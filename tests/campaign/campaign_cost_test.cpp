@@ -99,7 +99,8 @@ TEST_F(ACampaignsCost, FindsTheFewestRanksThatFit) {
   c.plan.gpus = 1;
   c.campaign.ranks_per_cell = 1;
   EXPECT_EQ(cost_of(c).pairs.front().ranks_per_cell, 0);
-  EXPECT_THAT(message_of<UserError>([&] { cost_of(c).refuse_misfits(); }), HasSubstr("no ranks_per_cell that divides plan.gpus = 1"));
+  EXPECT_THAT(message_of<UserError>([&] { cost_of(c).refuse_misfits(); }),
+              HasSubstr("no ranks_per_cell that divides plan.gpus = 1"));
 }
 
 TEST_F(ACampaignsCost, RefusesMemoryThatHoldsNoBlock) {
