@@ -182,8 +182,13 @@ CampaignCost cost_of_campaign(const Configuration& c, const std::vector<Pair>& p
   return cost;
 }
 
-std::vector<std::pair<std::string, PlannedStages>> planned_stages(const Baseline& baseline, const Pair& pair, int ranks) {
-  const auto machine = machine_of(pair.configuration, ranks);
+std::vector<std::pair<std::string, PlannedStages>> planned_stages(const Session& session, const Baseline& baseline,
+                                                                  const Pair& pair) {
+  auto c = pair.configuration;
+  c.plan.gpu = GpuName::automatic;
+  c.plan.gpus = c.plan.gpus_per_node = session.world().size();
+  c.run.device = session.device().is_cpu() ? DeviceChoice::cpu : DeviceChoice::cuda;
+  const auto machine = machine_of(c, session.world().size());
   const PairOnPaper paper{pair, baseline.dataset, baseline.target.transformer.config(), *baseline.target.tokenizer,
                           baseline.questions};
   PairReckoner reckoner(paper, machine);

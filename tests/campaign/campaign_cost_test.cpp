@@ -161,7 +161,7 @@ TEST_F(ACampaignsCost, KnowsWhatIsFinishedAndWritesNothing) {
 TEST_F(ACampaignsCost, ATargetWithoutATokenizerGetsOneForTheTimeBeing) {
   auto c = with_made_target();
   c.model.tokenizer.clear();
-  c.model.vocabulary_size = 60;
+  c.model.vocabulary_size = 300;
   const auto cost = cost_of(c);
   EXPECT_EQ(cost.pairs.front().shared.front().stage, "make_target");
   EXPECT_GT(cost.pairs.front().shared.front().operations, 0);

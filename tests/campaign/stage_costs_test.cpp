@@ -37,7 +37,7 @@ class StageCosts : public testing_support::SmallCampaign {
     SCOPED_TRACE(c.method.name);
     const auto baseline = prepare_baseline(session_, c, out_);
     const auto record = run_cell(session_, world_, baseline, c, out_);
-    const auto planned = planned_stages(baseline, {c, {c}}, world_.size());
+    const auto planned = planned_stages(session_, baseline, {c, {c}});
     ASSERT_EQ(planned.size(), 2U);
     EXPECT_EQ(planned[1].first, record.id);
     for (const auto& [id, work] :
@@ -61,7 +61,9 @@ TEST_F(StageCosts, EveryForgetTermWithEveryRetainTerm) {
   for (const auto* forget : {"ga", "npo", "simnpo", "undial", "ceu"})
     for (const auto retain : {RetainKind::none, RetainKind::gd, RetainKind::kl})
       expect_planned(with_method(forget, retain), 0.02);
-  expect_planned(with_method("pdu", RetainKind::gd), 0.02);
+  auto limited = with_method("pdu", RetainKind::gd);
+  limited.method.retain_limit = 5;
+  expect_planned(limited, 0.02);
 }
 
 TEST_F(StageCosts, Procedures) {

@@ -72,8 +72,9 @@ bool is_planned_for_gpus(const Configuration& campaign, int ranks);
 /// @throws UserError for a machine that cannot be.
 CampaignCost cost_of_campaign(const Configuration& campaign, const std::vector<Pair>& plan, int ranks);
 
-/// The same of one pair whose target is at hand, for `inspect` to show beside what is measured: by the ids of results files.
-/// @param ranks of the world.
-std::vector<std::pair<std::string, PlannedStages>> planned_stages(const Baseline& baseline, const Pair& pair, int ranks);
+/// The same of one pair whose target is at hand, on the session's ranks and device: what `inspect` shows beside what is
+/// measured, by the ids of results files.
+std::vector<std::pair<std::string, PlannedStages>> planned_stages(const Session& session, const Baseline& baseline,
+                                                                  const Pair& pair);
 
 }  // namespace unpact
