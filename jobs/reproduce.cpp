@@ -92,7 +92,7 @@ class Campaign {
   /// What cells cost on paper is kept for `inspect`; no result depends on it.
   void keep_plan(const Baseline& baseline, const Pair& pair) {
     try {
-      for (auto& [id, stages] : planned_stages(baseline, pair, session_.world().size())) costs_[id] = std::move(stages);
+      for (auto& [id, stages] : planned_stages(session_, baseline, pair)) costs_[id] = std::move(stages);
     } catch (const std::exception& error) {
       log::detail(concat("this pair's costs were not planned: ", one_line(error)));
     }
@@ -209,7 +209,7 @@ class Campaign {
   Notice leave_off_;
   std::optional<Claims> claims_;
   std::vector<PlannedCell> planned_;
-  PlannedCosts costs_;      ///< on the root
+  PlannedCosts costs_;          ///< on the root
   std::set<std::string> held_;  ///< cells that this group has left to other jobs
   bool stopped_ = false;
 };

@@ -24,8 +24,8 @@ std::string numbers(double value, const char* unit) {
 void print_work(const CellRecord& record, const PlannedCosts& costs) {
   const auto planned = costs.find(record.id);
   for (const auto& work : record.work) {
-    line(concat("stage ", work.stage), concat(format_duration(work.seconds), ", ", numbers(work.operations, "operations"), ", ",
-                                              numbers(work.peak_memory / 1e9, "GB")));
+    line(concat("stage ", work.stage), concat(format_duration(work.seconds), ", ", numbers(work.operations, "operations"),
+                                              ", ", numbers(work.peak_memory / 1e9, "GB")));
     if (planned == costs.end()) continue;
     const auto stage = std::ranges::find(planned->second, work.stage, &PlannedStage::stage);
     if (stage == planned->second.end()) continue;

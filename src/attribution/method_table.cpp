@@ -31,24 +31,29 @@ std::vector<MethodRow> rows() {
         .passes = one_each,
         .settings = {"engine", "keep_sentences", "keep_words"}},
        [](const MethodInputs& in) { return make_hierarchical(engine_of(in), in.settings); }});
-  table.push_back({{.name = "in_place_mask", .passes = one_each}, [](const MethodInputs& in) { return make_in_place_mask(in.token_budget()); }});
+  table.push_back({{.name = "in_place_mask", .passes = one_each},
+                   [](const MethodInputs& in) { return make_in_place_mask(in.token_budget()); }});
   table.push_back({{.name = "baseline", .passes = one_each, .settings = {"baseline"}}, [](const MethodInputs& in) {
                      return make_baseline_replacement(resolve_baseline(in.settings.baseline, in.tokenizer).value(),
                                                       in.token_budget());
                    }});
   table.push_back({{.name = "gradient_x_input", .takes_two_models = false, .passes = with_gradient},
                    [](const MethodInputs&) { return make_gradient_x_input(); }});
-  table.push_back(
-      {{.name = "integrated_gradients", .takes_two_models = false, .takes_zero = true, .passes = along_the_path, .settings = {"baseline", "steps"}},
-       [](const MethodInputs& in) {
-         return make_integrated_gradients(resolve_baseline(in.settings.baseline, in.tokenizer), in.settings.steps,
-                                          in.token_budget());
-       }});
+  table.push_back({{.name = "integrated_gradients",
+                    .takes_two_models = false,
+                    .takes_zero = true,
+                    .passes = along_the_path,
+                    .settings = {"baseline", "steps"}},
+                   [](const MethodInputs& in) {
+                     return make_integrated_gradients(resolve_baseline(in.settings.baseline, in.tokenizer),
+                                                      in.settings.steps, in.token_budget());
+                   }});
   table.push_back({{.name = "shapley", .passes = over_orders, .settings = {"permutations"}}, [](const MethodInputs& in) {
                      return make_shapley(in.settings.permutations, in.token_budget(), in.seed);
                    }});
-  table.push_back({{.name = "lime", .passes = over_masks, .settings = {"samples", "keep_probability", "surrogate", "penalty"}},
-                   [](const MethodInputs& in) { return make_lime(in.settings, in.token_budget(), in.seed); }});
+  table.push_back(
+      {{.name = "lime", .passes = over_masks, .settings = {"samples", "keep_probability", "surrogate", "penalty"}},
+       [](const MethodInputs& in) { return make_lime(in.settings, in.token_budget(), in.seed); }});
   table.push_back({{.name = "rollout", .is_in_nats = false, .takes_two_models = false, .passes = one},
                    [](const MethodInputs&) { return make_rollout(); }});
   return table;

@@ -40,8 +40,7 @@ RemovalCost cost_of_removals(const ModelConfig& config, const AttributionRequest
   }
   if (prefix > context) {
     cost.work.positions += prefix - context;
-    cost.operations +=
-        pass_operations(config, {{0, signed_size(prefix - context), signed_size(context)}}, from_table);
+    cost.operations += pass_operations(config, {{0, signed_size(prefix - context), signed_size(context)}}, from_table);
   }
   cost.work.positions += planned.rows.tokens.size();
   cost.work.model_calls = 1;

@@ -34,16 +34,17 @@ PlannedStage times(PlannedStage cost, double factor) {
 }
 
 /// One batch that generates: the padded prompts at once, then a token of each sequence a pass, over all room that the cache has.
-PlannedStage batch_cost(const AskedModel& asked, const std::vector<ToAnswer>& prompts, const std::vector<std::size_t>& batch) {
+PlannedStage batch_cost(const AskedModel& asked, const std::vector<ToAnswer>& prompts,
+                        const std::vector<std::size_t>& batch) {
   const auto& config = asked.config;
   const auto new_tokens = static_cast<std::size_t>(asked.options.generation.max_new_tokens);
   const auto longest = prompts[batch.front()].prompt;
   const double sequences = real(batch.size()), head = 2 * head_size(config) * sequences;
   const double first = forward_operations(config, static_cast<std::int64_t>(longest), 0, config.layers, sequences) + head;
-  const double step = static_cast<double>(config.layers) *
-                          (2 * block_matrix_size(config) * sequences +
-                           attention_operations(config, sequences * real(longest + new_tokens))) +
-                      head;
+  const double step =
+      static_cast<double>(config.layers) * (2 * block_matrix_size(config) * sequences +
+                                            attention_operations(config, sequences * real(longest + new_tokens))) +
+      head;
   std::size_t expected = 0;
   for (const auto i : batch) expected = std::max(expected, prompts[i].expected);
   const double most = real(new_tokens - 1), steps = asked.rambles ? most : std::min(most, real(expected));
@@ -65,8 +66,8 @@ PlannedStage chosen_cost(const AskedModel& asked, const std::vector<ToAnswer>& p
   for (const auto& batch : pack_by_length(
            prompts.size(), [&](std::size_t i) { return prompts[i].prompt; }, kBudget)) {
     const double sequences = real(batch.size()), passes = single ? 1 : real(prompts[batch.front()].choices);
-    cost.operations += passes * (forward_operations(asked.config, static_cast<std::int64_t>(prompts[batch.front()].prompt), 0,
-                                                    asked.config.layers, sequences) +
+    cost.operations += passes * (forward_operations(asked.config, static_cast<std::int64_t>(prompts[batch.front()].prompt),
+                                                    0, asked.config.layers, sequences) +
                                  2 * head_size(asked.config) * sequences);
   }
   cost.low = cost.high = cost.operations;

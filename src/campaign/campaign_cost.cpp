@@ -25,7 +25,8 @@ class TemporaryFolder {
   TemporaryFolder() {
     std::string name = (fs::temp_directory_path() / "unpact-plan-XXXXXX").string();
     if (::mkdtemp(name.data()) == nullptr)
-      throw RuntimeFailure("there is no place for a tokenizer that is only needed to plan", name, "set TMPDIR to a folder that can be written");
+      throw RuntimeFailure("there is no place for a tokenizer that is only needed to plan", name,
+                           "set TMPDIR to a folder that can be written");
     path_ = name;
   }
   ~TemporaryFolder() {
@@ -89,7 +90,9 @@ void fill_bytes(PairCost& cost, const PairOnPaper& paper, const Machine& machine
   const auto weights = static_cast<double>(cost.parameters);
   const auto cells = static_cast<double>(cost.cells.size());
   const auto nodes = static_cast<double>((machine.gpus + machine.per_node - 1) / machine.per_node);
-  const double file = has_weights(c.model.path) ? static_cast<double>(survey_weights(c.model.path, nullptr, /*read_values=*/false).bytes) : 2 * weights;
+  const double file = has_weights(c.model.path)
+                          ? static_cast<double>(survey_weights(c.model.path, nullptr, /*read_values=*/false).bytes)
+                          : 2 * weights;
   cost.read = nodes * file;
   cost.written = (cells + 1) * results_bytes(paper.questions, c.generation.max_new_tokens);
   if (makes_target(c.model)) cost.written += 4 * weights;
@@ -179,8 +182,13 @@ CampaignCost cost_of_campaign(const Configuration& c, const std::vector<Pair>& p
   return cost;
 }
 
-std::vector<std::pair<std::string, PlannedStages>> planned_stages(const Baseline& baseline, const Pair& pair, int ranks) {
-  const auto machine = machine_of(pair.configuration, ranks);
+std::vector<std::pair<std::string, PlannedStages>> planned_stages(const Session& session, const Baseline& baseline,
+                                                                  const Pair& pair) {
+  auto c = pair.configuration;
+  c.plan.gpu = GpuName::automatic;
+  c.plan.gpus = c.plan.gpus_per_node = session.world().size();
+  c.run.device = session.device().is_cpu() ? DeviceChoice::cpu : DeviceChoice::cuda;
+  const auto machine = machine_of(c, session.world().size());
   const PairOnPaper paper{pair, baseline.dataset, baseline.target.transformer.config(), *baseline.target.tokenizer,
                           baseline.questions};
   PairReckoner reckoner(paper, machine);
@@ -229,8 +237,7 @@ double CampaignCost::wall_seconds() const {
 
 std::size_t CampaignCost::cells(CellState state) const {
   std::size_t count = 0;
-  for (const auto& pair : pairs)
-    count += static_cast<std::size_t>(std::ranges::count(pair.cells, state, &CellCost::state));
+  for (const auto& pair : pairs) count += static_cast<std::size_t>(std::ranges::count(pair.cells, state, &CellCost::state));
   return count;
 }
 
@@ -241,20 +248,18 @@ void CampaignCost::refuse_misfits() const {
   for (const auto& pair : pairs) {
     if (pair.misfits.empty()) continue;
     std::vector<std::string> stages;
-    for (const auto& misfit : pair.misfits)
-      stages.push_back(concat(misfit.stage, " ", in_gigabytes(misfit.bytes)));
+    for (const auto& misfit : pair.misfits) stages.push_back(concat(misfit.stage, " ", in_gigabytes(misfit.bytes)));
     found.push_back(concat("model ", pair.model, " x dataset ", pair.dataset, ": ", join(stages, ", ")));
     some_number_fits = some_number_fits && pair.ranks_per_cell > 0;
     fitting = std::max(fitting, pair.ranks_per_cell);
   }
   if (found.empty()) return;
-  throw UserError(
-      concat("stages of this campaign do not fit into a GPU of ", in_gigabytes(memory)),
-      concat("with campaign.ranks_per_cell = ", ranks_per_cell, " a rank needs: ", join(found, "; ")),
-      some_number_fits ? concat("set campaign.ranks_per_cell = ", fitting, ", the smallest that fits")
-                       : concat("no ranks_per_cell that divides plan.gpus = ", gpus,
-                                " fits: plan more or larger GPUs, train.recompute = true, train.dtype = bf16, "
-                                "train.offload_optimizer = true or a smaller micro_batch"));
+  throw UserError(concat("stages of this campaign do not fit into a GPU of ", in_gigabytes(memory)),
+                  concat("with campaign.ranks_per_cell = ", ranks_per_cell, " a rank needs: ", join(found, "; ")),
+                  some_number_fits ? concat("set campaign.ranks_per_cell = ", fitting, ", the smallest that fits")
+                                   : concat("no ranks_per_cell that divides plan.gpus = ", gpus,
+                                            " fits: plan more or larger GPUs, train.recompute = true, train.dtype = bf16, "
+                                            "train.offload_optimizer = true or a smaller micro_batch"));
 }
 
 }  // namespace unpact

@@ -165,7 +165,8 @@ class PlanCheck {
   void check_cell_memory(const Configuration& c, const Opened& opened, std::int64_t longest) {
     const auto& config = *opened.config;
     const auto scoring = scoring_of(c, opened);
-    const auto training = unlearning_shape(c, config, ranks_per_cell_, std::max<std::int64_t>(longest, 1), session_.device());
+    const auto training =
+        unlearning_shape(c, config, ranks_per_cell_, std::max<std::int64_t>(longest, 1), session_.device());
     check_stages(cell_stages(config, scoring, training), cell_id(c));
   }
 
@@ -201,10 +202,11 @@ class PlanCheck {
     const bool is_training = stage == kUnlearnStage || stage == kFinetuneStage;
     UNPACT_VALIDATE(needed <= free, concat("the stage '", stage, "' does not fit into the ", where),
                     concat("a rank needs ", gibibytes(needed), ", and ", gibibytes(free), " are free for it"),
-                    is_training ? "use more ranks_per_cell or nodes, train.recompute = true, train.dtype = bf16, a smaller "
-                                  "micro_batch or shorter examples"
-                                : "every rank holds a whole model to ask it: use fewer ranks a node, devices with more memory "
-                                  "or a smaller model");
+                    is_training
+                        ? "use more ranks_per_cell or nodes, train.recompute = true, train.dtype = bf16, a smaller "
+                          "micro_batch or shorter examples"
+                        : "every rank holds a whole model to ask it: use fewer ranks a node, devices with more memory "
+                          "or a smaller model");
   }
 
   const Session& session_;

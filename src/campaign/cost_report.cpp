@@ -35,16 +35,16 @@ std::string interval(const PlannedStage& stage) {
 }
 
 std::string heading() {
-  return concat("    ", std::string(24, ' '), column("operations", 12), column("GPU time", 12), column("a rank's memory", 18),
-                column("host", 11), "\n");
+  return concat("    ", std::string(24, ' '), column("operations", 12), column("GPU time", 12),
+                column("a rank's memory", 18), column("host", 11), "\n");
 }
 
 std::string stage_line(const PlannedStage& stage) {
   const auto& name = stage.stage;
   return concat("    ", name, std::string(name.size() < 24 ? 24 - name.size() : 1, ' '),
                 column(in_operations(stage.operations), 12), column(in_time(stage.seconds), 12),
-                column(in_gigabytes(stage.bytes), 18), column(stage.host_bytes > 0 ? in_gigabytes(stage.host_bytes) : "-", 11),
-                interval(stage), "\n");
+                column(in_gigabytes(stage.bytes), 18),
+                column(stage.host_bytes > 0 ? in_gigabytes(stage.host_bytes) : "-", 11), interval(stage), "\n");
 }
 
 /// Asking mostly costs the same whatever was unlearned before.
@@ -62,7 +62,8 @@ std::string method_text(const std::vector<const CellCost*>& cells, const CellCos
   auto text = concat("  ", cells.front()->method, ": ", cells.size(), " cell(s), ", join(counts, ", "), "; each:\n");
   std::vector<std::string> as_above;
   for (const auto& stage : cells.front()->stages) {
-    const bool known = first != nullptr && std::ranges::any_of(first->stages, [&](const auto& s) { return same_cost(s, stage); });
+    const bool known =
+        first != nullptr && std::ranges::any_of(first->stages, [&](const auto& s) { return same_cost(s, stage); });
     if (known) as_above.push_back(stage.stage);
     else text += stage_line(stage);
   }
@@ -71,11 +72,12 @@ std::string method_text(const std::vector<const CellCost*>& cells, const CellCos
 
 std::string ranks_text(const CampaignCost& cost, const PairCost& pair) {
   if (!cost.has_gpu) return "";
-  if (pair.ranks_per_cell == 0) return concat("  no number of ranks a cell that divides ", cost.gpus, " GPUs makes every stage fit\n");
-  return concat("  best ranks_per_cell: ", pair.ranks_per_cell,
-                ", the smallest power of two that divides the GPUs and makes every stage fit into ", in_gigabytes(cost.memory),
-                pair.ranks_per_cell == cost.ranks_per_cell ? "" : concat("; campaign.ranks_per_cell is ", cost.ranks_per_cell),
-                "\n");
+  if (pair.ranks_per_cell == 0)
+    return concat("  no number of ranks a cell that divides ", cost.gpus, " GPUs makes every stage fit\n");
+  return concat(
+      "  best ranks_per_cell: ", pair.ranks_per_cell,
+      ", the smallest power of two that divides the GPUs and makes every stage fit into ", in_gigabytes(cost.memory),
+      pair.ranks_per_cell == cost.ranks_per_cell ? "" : concat("; campaign.ranks_per_cell is ", cost.ranks_per_cell), "\n");
 }
 
 std::string pair_text(const CampaignCost& cost, const PairCost& pair) {
@@ -169,32 +171,33 @@ Json CampaignCost::json() const {
   const auto request = request_of(*this);
   Json list = Json::array();
   for (const auto& pair : pairs) list.push_back(pair_json(pair));
-  return {{"schema_name", "unpact-campaign-cost"},
-          {"machine",
-           {{"text", machine},
-            {"gpus", gpus},
-            {"gpus_per_node", per_node},
-            {"gpu_bytes", memory},
-            {"train_operations_per_second", train_rate},
-            {"score_operations_per_second", score_rate},
-            {"train_share", train_share},
-            {"score_share", score_share}}},
-          {"ranks_per_cell", ranks_per_cell},
-          {"pairs", list},
-          {"cells",
-           {{"finished", cells(CellState::finished)}, {"failed", cells(CellState::failed)}, {"left", cells(CellState::left)}}},
-          {"operations", operations(false)},
-          {"operations_left", operations(true)},
-          {"gpu_seconds", gpu_seconds(false)},
-          {"gpu_seconds_left", gpu_seconds(true)},
-          {"longest_cell_seconds", longest_cell()},
-          {"longest_target_seconds", longest_shared()},
-          {"request",
-           {{"margin", margin},
-            {"nodes", request.nodes},
-            {"gpu_hours", request.gpu_hours},
-            {"hours", request.hours},
-            {"disk_bytes", request.disk}}}};
+  return {
+      {"schema_name", "unpact-campaign-cost"},
+      {"machine",
+       {{"text", machine},
+        {"gpus", gpus},
+        {"gpus_per_node", per_node},
+        {"gpu_bytes", memory},
+        {"train_operations_per_second", train_rate},
+        {"score_operations_per_second", score_rate},
+        {"train_share", train_share},
+        {"score_share", score_share}}},
+      {"ranks_per_cell", ranks_per_cell},
+      {"pairs", list},
+      {"cells",
+       {{"finished", cells(CellState::finished)}, {"failed", cells(CellState::failed)}, {"left", cells(CellState::left)}}},
+      {"operations", operations(false)},
+      {"operations_left", operations(true)},
+      {"gpu_seconds", gpu_seconds(false)},
+      {"gpu_seconds_left", gpu_seconds(true)},
+      {"longest_cell_seconds", longest_cell()},
+      {"longest_target_seconds", longest_shared()},
+      {"request",
+       {{"margin", margin},
+        {"nodes", request.nodes},
+        {"gpu_hours", request.gpu_hours},
+        {"hours", request.hours},
+        {"disk_bytes", request.disk}}}};
 }
 
 }  // namespace unpact

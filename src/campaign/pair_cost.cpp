@@ -19,7 +19,9 @@ std::int64_t longest_of(const std::vector<Example>& examples) {
   return static_cast<std::int64_t>(longest);
 }
 
-c10::Device device_of(const Machine& machine) { return machine.has_gpu ? c10::Device(c10::kCUDA, 0) : c10::Device(c10::kCPU); }
+c10::Device device_of(const Machine& machine) {
+  return machine.has_gpu ? c10::Device(c10::kCUDA, 0) : c10::Device(c10::kCPU);
+}
 
 /// The stage of the memory plan that a stage of the work goes through.
 std::string memory_stage(const std::string& stage) {
@@ -83,10 +85,8 @@ std::vector<StageMemory> PairReckoner::memory_of(const Configuration& cell, std:
   const auto device = device_of(machine_);
   const auto scoring =
       scoring_shape(cell, score_bytes(cell), longest_asked(cell), static_cast<std::int64_t>(paper_.questions.size()));
-  const auto unlearning =
-      unlearning_shape(cell, paper_.config, static_cast<int>(ranks), data_of(cell).longest, device);
-  const auto making =
-      finetuning_shape(c, static_cast<int>(std::max(ranks, machine_.gpus)), longest_of(making_), device);
+  const auto unlearning = unlearning_shape(cell, paper_.config, static_cast<int>(ranks), data_of(cell).longest, device);
+  const auto making = finetuning_shape(c, static_cast<int>(std::max(ranks, machine_.gpus)), longest_of(making_), device);
   return plan_stages(paper_.config, scoring, unlearning, making_.empty() ? nullptr : &making);
 }
 
@@ -94,8 +94,9 @@ std::vector<StageMemory> PairReckoner::memory_of(const Configuration& cell, std:
 std::int64_t PairReckoner::longest_asked(const Configuration& cell) const {
   std::size_t longest = 0;
   for (const auto& question : paper_.questions)
-    longest = std::max(longest, question.prompt.ids.size() + std::max(static_cast<std::size_t>(cell.generation.max_new_tokens),
-                                                                      question.gold_answer.size()));
+    longest =
+        std::max(longest, question.prompt.ids.size() + std::max(static_cast<std::size_t>(cell.generation.max_new_tokens),
+                                                                question.gold_answer.size()));
   return static_cast<std::int64_t>(longest);
 }
 
@@ -115,8 +116,9 @@ const PlannedStages& PairReckoner::evaluation(const Configuration& cell) {
   auto& stages = found->second;
   if (!is_new) return stages;
   const auto options = cell.evaluation_options();
-  const AskedModel asked{paper_.config, paper_.tokenizer, prompt_, paper_.questions, options,
-                         kind_of(cell.method).answers_by_two, /*rambles=*/true};
+  const AskedModel asked{paper_.config,    paper_.tokenizer, prompt_,
+                         paper_.questions, options,          kind_of(cell.method).answers_by_two,
+                         /*rambles=*/true};
   stages = {answers_cost(asked, "unlearned_answers"), attribution_cost(asked, "unlearned_attribution")};
   for (auto& probe : probe_costs(asked)) stages.push_back(std::move(probe));
   return stages;

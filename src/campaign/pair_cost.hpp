@@ -57,7 +57,7 @@ class PairReckoner {
   const PairOnPaper& paper_;
   const Machine& machine_;
   PromptTemplate prompt_;
-  std::vector<Example> making_;  ///< what the target is made with; empty: it is given
+  std::vector<Example> making_;                       ///< what the target is made with; empty: it is given
   std::map<std::string, Data> data_;                  ///< by data_key()
   std::map<std::string, PlannedStages> evaluations_;  ///< of unlearned models, by all that decides them
 };

@@ -39,13 +39,13 @@ Machine machine_of(const Configuration& c, int ranks) {
   Machine machine;
   const bool on_cuda = c.run.device == DeviceChoice::cuda;
   const auto name = p.gpu != GpuName::automatic ? p.gpu : on_cuda ? GpuName::h100 : GpuName::none;
-  UNPACT_VALIDATE(name != GpuName::none || !on_cuda, "options 'plan.gpu = none' and 'run.device = cuda' contradict each other",
-                  "the campaign runs on GPUs", "name the GPU, or set run.device = cpu");
+  UNPACT_VALIDATE(name != GpuName::none || !on_cuda,
+                  "options 'plan.gpu = none' and 'run.device = cuda' contradict each other", "the campaign runs on GPUs",
+                  "name the GPU, or set run.device = cpu");
   machine.has_gpu = name != GpuName::none;
   if (machine.has_gpu) machine.gpu = gpu_facts(name);
   if (p.gpu_memory > 0) machine.gpu.memory = p.gpu_memory * kGiga;
-  if (p.peak_tflops > 0)
-    machine.gpu.bf16 = machine.gpu.tf32 = machine.gpu.fp32 = p.peak_tflops * kTera;
+  if (p.peak_tflops > 0) machine.gpu.bf16 = machine.gpu.tf32 = machine.gpu.fp32 = p.peak_tflops * kTera;
   UNPACT_VALIDATE(!machine.has_gpu || c.train.dtype != ComputeType::bf16 || machine.gpu.bf16 > 0,
                   concat("option 'train.dtype' is bf16, which a ", name_of_value(name), " does not compute in"),
                   "its maker names no rate for it", "plan for another GPU, or set train.dtype = fp32");

@@ -19,10 +19,10 @@ const GpuFacts& gpu_facts(GpuName name);
 
 /// What a campaign is planned for.
 struct Machine {
-  GpuFacts gpu;                ///< with plan.gpu_memory and plan.peak_tflops in place of what the table says
-  bool has_gpu = false;        ///< false: CPUs, whose rate is unknown unless plan.peak_tflops says it
+  GpuFacts gpu;                         ///< with plan.gpu_memory and plan.peak_tflops in place of what the table says
+  bool has_gpu = false;                 ///< false: CPUs, whose rate is unknown unless plan.peak_tflops says it
   std::int64_t gpus = 1, per_node = 1;  ///< without GPUs: ranks
-  std::string text;            ///< for people
+  std::string text;                     ///< for people
 };
 
 /// @param ranks of the job, where it is planned for CPUs. @throws UserError for what no such machine does, naming the option.

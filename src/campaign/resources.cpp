@@ -209,7 +209,8 @@ LanguageModel prepare_target(const Session& session, const Configuration& c, con
   // The root decides for all: another rank may see the folder late on a network file system.
   const auto fingerprint = target_fingerprint(session, c, dataset_checksum(dataset));
   const auto made = make_once(
-      session.world(), claims, "target." + folder.filename().string(), [&] {
+      session.world(), claims, "target." + folder.filename().string(),
+      [&] {
         put_back_replaced_folder(folder);
         return is_made(folder, fingerprint);
       },

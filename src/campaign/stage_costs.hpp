@@ -16,8 +16,8 @@ struct AskedModel {
   const PromptTemplate& prompt_template;
   const std::vector<AskedQuestion>& questions;
   const EvaluationOptions& options;
-  bool is_two = false;    ///< it answers by two models
-  bool rambles = false;   ///< hours are reckoned with answers as long as they may be; else as long as the gold ones
+  bool is_two = false;   ///< it answers by two models
+  bool rambles = false;  ///< hours are reckoned with answers as long as they may be; else as long as the gold ones
 };
 
 /// Answers to all questions.

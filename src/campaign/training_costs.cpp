@@ -12,10 +12,10 @@ double real(std::int64_t value) { return static_cast<double>(value); }
 
 /// Which part of a model a training goes through.
 struct Trained {
-  std::int64_t end = 0;            ///< blocks that run
-  std::int64_t first = 0;          ///< the first that trains; gradients go back to its output
-  std::vector<double> sizes;       ///< numbers that train in the matrices of each block
-  bool embedding = true;           ///< then gradients go back to the beginning
+  std::int64_t end = 0;       ///< blocks that run
+  std::int64_t first = 0;     ///< the first that trains; gradients go back to its output
+  std::vector<double> sizes;  ///< numbers that train in the matrices of each block
+  bool embedding = true;      ///< then gradients go back to the beginning
 };
 
 Trained trained_part(const ModelConfig& config, const std::function<bool(const std::string&)>& selected, std::int64_t end) {
@@ -178,7 +178,8 @@ PlannedStage finetuning_cost(const ModelConfig& config, const TrainOptions& opti
                              const std::string& stage) {
   const auto trained = trained_part(config, everything, config.layers);
   const auto draws = draws_of(options, static_cast<std::int64_t>(examples.size()));
-  return known(stage, side_cost(config, {}, examples, {config, trained, recomputes(options)}, {mean_targets(examples)}, draws));
+  return known(stage,
+               side_cost(config, {}, examples, {config, trained, recomputes(options)}, {mean_targets(examples)}, draws));
 }
 
 PlannedStage unlearning_cost(const ModelConfig& config, const MethodOptions& method, const TrainOptions& options,

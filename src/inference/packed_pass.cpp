@@ -9,7 +9,6 @@
 #include "unpact/kernels/embedding.hpp"
 #include "unpact/kernels/linear.hpp"
 #include "unpact/model/block_math.hpp"
-#include "unpact/model/operation_count.hpp"
 #include "unpact/model/sequences.hpp"
 #include "workspace.hpp"
 
@@ -26,16 +25,6 @@ std::int64_t scored_rows(const std::vector<PackedSegment>& segments) {
   std::int64_t count = 0;
   for (const auto& segment : segments) count += segment.scored;
   return count;
-}
-
-/// Pairs of attention in one block: of all rows, or of the scored ones alone.
-double pairs_of(const std::vector<PackedSegment>& segments, std::int64_t window, bool all) {
-  double pairs = 0;
-  for (const auto& segment : segments) {
-    const auto count = all ? segment.rows : segment.scored;
-    pairs += causal_pairs(count, window, segment.position(segment.rows - count));
-  }
-  return pairs;
 }
 
 /// The rows of a pass as tensors, and who attends to whom.
@@ -225,25 +214,6 @@ FirstProjections PackedPass::Runner::project_first(const std::vector<TokenId>& t
   return {of(Workspace::query, {block.query_HdD, block.query_bias_Hd}, config.heads, block.query_norm_d),
           of(Workspace::key, {block.key_GdD, block.key_bias_Gd}, config.key_value_heads, block.key_norm_d),
           of(Workspace::value, {block.value_GdD, block.value_bias_Gd}, config.key_value_heads, {})};
-}
-
-double pass_operations(const ModelConfig& config, const std::vector<PackedSegment>& segments, bool from_table) {
-  double rows = 0;
-  for (const auto& segment : segments) rows += static_cast<double>(segment.rows);
-  const auto scored = static_cast<double>(scored_rows(segments));
-  const double query = query_matrix_size(config), key_value = key_value_matrix_size(config), all = block_matrix_size(config);
-  double operations = 0;
-  for (std::int64_t layer = 0; layer < config.layers; ++layer) {
-    const bool last = layer + 1 == config.layers, given = layer == 0 && from_table;
-    const double asking = last ? scored : rows;
-    operations += 2 * (given ? 0 : key_value * rows + query * asking) + 2 * (all - key_value - query) * asking +
-                  attention_operations(config, pairs_of(segments, config.window_of(layer), !last));
-  }
-  return operations;
-}
-
-double table_operations(const ModelConfig& config, std::size_t tokens) {
-  return 2 * (query_matrix_size(config) + key_value_matrix_size(config)) * static_cast<double>(tokens);
 }
 
 PackedPass::PackedPass(const Transformer& model, PackedAttention attention)

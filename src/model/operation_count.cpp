@@ -19,8 +19,8 @@ bool graph_is_kept() { return c10::GradMode::is_enabled() && !DroppedGraph::acti
 /// Numbers in the block's matrices that train.
 double trained_size(const BlockWeights& block) {
   double size = 0;
-  for (const auto* matrix : {&block.query_HdD, &block.key_GdD, &block.value_GdD, &block.output_DHd, &block.gate_FD,
-                             &block.up_FD, &block.down_DF})
+  for (const auto* matrix :
+       {&block.query_HdD, &block.key_GdD, &block.value_GdD, &block.output_DHd, &block.gate_FD, &block.up_FD, &block.down_DF})
     if (matrix->defined() && matrix->requires_grad()) size += real(matrix->numel());
   return size;
 }

@@ -27,6 +27,9 @@ class SecondModelContext : public AttentionContext {
     return shared_.extend(first_layer_ + layer, std::move(keys_BGSd), std::move(values_BGSd));
   }
   at::Tensor mask(std::int64_t window) const override { return shared_.mask(window); }
+  double pairs(std::int64_t sequences, std::int64_t queries, std::int64_t keys, std::int64_t window) const override {
+    return shared_.pairs(sequences, queries, keys, window);
+  }
   at::Tensor attend(const at::Tensor& query_BHSd, const at::Tensor& keys_BHKd, const at::Tensor& values_BHKd,
                     std::int64_t window) const override {
     return shared_.attend(query_BHSd, keys_BHKd, values_BHKd, window);

@@ -11,8 +11,9 @@ void add_run(OptionTable& t, RunOptions& r) {
   t.push_back({"run.device", "auto, cpu or cuda", &r.device, kNothing});
   t.push_back({"run.threads", "CPU threads a rank; 0: as OMP_NUM_THREADS says", &r.threads, kNothing,
                in_range(0, kMostThreads, "use the number of cores of a rank")});
-  t.push_back({"run.dry_run", "unlearn: print the memory that a rank needs; reproduce: say what the campaign costs; and stop",
-               &r.dry_run, kNothing});
+  t.push_back({"run.dry_run",
+               "unlearn: print the memory that a rank needs; reproduce: say what the campaign costs; and stop", &r.dry_run,
+               kNothing});
   t.push_back({"run.time_limit", "minutes until the program must have ended; 0: as the batch system says", &r.time_limit,
                kNothing, at_least(0, "it must be a number of minutes >= 0", "use 0 for no limit")});
   t.push_back({"run.stop_signal", "signal that asks to stop: USR1, USR2 or TERM", &r.stop_signal, kNothing});

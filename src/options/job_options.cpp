@@ -16,20 +16,21 @@ void add_campaign(OptionTable& t, CampaignOptions& c) {
 }
 
 void add_plan(OptionTable& t, PlanOptions& p) {
-  t.push_back({"plan.gpu",
-               "what reproduce --dry-run plans for: a100-40, a100-80, h100, h200, l40s, a6000, v100, rtx4090; none: CPUs; auto: "
-               "h100 with run.device = cuda, else none",
-               &p.gpu, kNothing});
+  t.push_back(
+      {"plan.gpu",
+       "what reproduce --dry-run plans for: a100-40, a100-80, h100, h200, l40s, a6000, v100, rtx4090; none: CPUs; auto: "
+       "h100 with run.device = cuda, else none",
+       &p.gpu, kNothing});
   t.push_back({"plan.gpu_memory", "GB of a GPU (10^9 bytes); 0: as its maker says", &p.gpu_memory, kNothing,
                at_least(0, "memory is negative")});
   t.push_back({"plan.gpus", "GPUs of the allocation", &p.gpus, kNothing, positive("a campaign needs one GPU at least")});
   t.push_back({"plan.gpus_per_node", "GPUs of a node", &p.gpus_per_node, kNothing, positive("a node has one GPU at least")});
-  t.push_back({"plan.peak_tflops", "peak of a GPU in whatever it computes; 0: as its maker says for the dtype", &p.peak_tflops,
-               kNothing, at_least(0, "a rate is negative")});
+  t.push_back({"plan.peak_tflops", "peak of a GPU in whatever it computes; 0: as its maker says for the dtype",
+               &p.peak_tflops, kNothing, at_least(0, "a rate is negative")});
   const char* hint = "docs/planning.md says what was measured";
   t.push_back({"plan.train_share", "share of the peak that training reaches", &p.train_share, kNothing, share(hint)});
-  t.push_back({"plan.score_share", "share of the peak that answers and attributions reach", &p.score_share, kNothing,
-               share(hint)});
+  t.push_back(
+      {"plan.score_share", "share of the peak that answers and attributions reach", &p.score_share, kNothing, share(hint)});
   t.push_back({"plan.margin", "what is asked for on top of what is reckoned: 0.3 for 30 %", &p.margin, kNothing,
                at_least(0, "it would ask for less than is needed")});
   t.push_back({"plan.json", "print the plan as one JSON document", &p.json, kNothing});

@@ -132,8 +132,7 @@ OptionSources::OptionSources(const std::string& job, const std::vector<std::stri
   if (const auto dry = take("dry-run")) given_.try_emplace("run.dry_run", OptionValue{*dry, "on the command line", {}});
   if (const auto retry = take("retry-failed"))
     given_.try_emplace("campaign.retry_failed", OptionValue{*retry, "on the command line", {}});
-  if (const auto json = take("json"))
-    given_.try_emplace(json_key(job), OptionValue{*json, "on the command line", {}});
+  if (const auto json = take("json")) given_.try_emplace(json_key(job), OptionValue{*json, "on the command line", {}});
   if (const auto tune = take("tune")) given_.try_emplace("attribution.tune", OptionValue{*tune, "on the command line", {}});
   if (const auto folder = take("unlearned"))
     given_.try_emplace(job == "ask" ? "ask.unlearned" : "evaluate.unlearned",

@@ -37,10 +37,11 @@ class StageCosts : public testing_support::SmallCampaign {
     SCOPED_TRACE(c.method.name);
     const auto baseline = prepare_baseline(session_, c, out_);
     const auto record = run_cell(session_, world_, baseline, c, out_);
-    const auto planned = planned_stages(baseline, {c, {c}}, world_.size());
+    const auto planned = planned_stages(session_, baseline, {c, {c}});
     ASSERT_EQ(planned.size(), 2U);
     EXPECT_EQ(planned[1].first, record.id);
-    for (const auto& [id, work] : {std::pair(baseline.record.id, &baseline.record.work), std::pair(record.id, &record.work)}) {
+    for (const auto& [id, work] :
+         {std::pair(baseline.record.id, &baseline.record.work), std::pair(record.id, &record.work)}) {
       const auto& stages = id == record.id ? planned[1].second : planned[0].second;
       for (const auto& measured : *work) {
         if (id == baseline.record.id && measured.stage.rfind("probe_", 0) == 0) continue;  // nothing is forgotten yet
@@ -58,8 +59,11 @@ class StageCosts : public testing_support::SmallCampaign {
 TEST_F(StageCosts, EveryForgetTermWithEveryRetainTerm) {
   if (world_.size() > 1) GTEST_SKIP() << "two questions on several ranks run along for nothing";
   for (const auto* forget : {"ga", "npo", "simnpo", "undial", "ceu"})
-    for (const auto retain : {RetainKind::none, RetainKind::gd, RetainKind::kl}) expect_planned(with_method(forget, retain), 0.02);
-  expect_planned(with_method("pdu", RetainKind::gd), 0.02);
+    for (const auto retain : {RetainKind::none, RetainKind::gd, RetainKind::kl})
+      expect_planned(with_method(forget, retain), 0.02);
+  auto limited = with_method("pdu", RetainKind::gd);
+  limited.method.retain_limit = 5;
+  expect_planned(limited, 0.02);
 }
 
 TEST_F(StageCosts, Procedures) {
@@ -92,8 +96,8 @@ TEST_F(StageCosts, AFineTuningByHand) {
   options.epochs = 4;
   options.batch_size = 3;
   const auto cost = finetuning_cost(config, options, {example, example}, "make_target");
-  const auto once = 3 * (3 * (2 * 7 * block_matrix_size(config)) + attention_operations(config, 3 * 28.0) +
-                         2 * 3 * head_size(config));
+  const auto once =
+      3 * (3 * (2 * 7 * block_matrix_size(config)) + attention_operations(config, 3 * 28.0) + 2 * 3 * head_size(config));
   EXPECT_DOUBLE_EQ(cost.operations, 4 * 2 * once);
   EXPECT_EQ(cost.low, cost.high);
   options.max_steps = 1;

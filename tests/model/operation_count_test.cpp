@@ -60,8 +60,11 @@ TEST(OperationCount, WhatRunsIsCountedByTheFormulas) {
   const c10::NoGradGuard guard;
   EXPECT_EQ(counted([&] { model.hidden(row_of(ids)); }), forward_operations(c, 9, 0, 3));
   EXPECT_EQ(counted([&] { model.block_output(row_of(ids), 1); }), forward_operations(c, 9, 0, 2));
-  EXPECT_EQ(counted([&] { model.logits(model.hidden(row_of(ids))); }), forward_operations(c, 9, 0, 3) + 2 * 9 * head_size(c));
-  EXPECT_EQ(counted([&] { model.hidden(row_of(ids), SequenceLayout::packed({4, 4, 1})); }),
+  EXPECT_EQ(counted([&] { model.logits(model.hidden(row_of(ids))); }),
+            forward_operations(c, 9, 0, 3) + 2 * 9 * head_size(c));
+  EXPECT_EQ(counted([&] {
+              model.hidden(row_of(ids), SequenceLayout::packed({4, 4, 1}));
+            }),
             forward_operations(c, 4, 0, 3, 2) + forward_operations(c, 1, 0, 3));
 }
 

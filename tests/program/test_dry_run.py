@@ -153,7 +153,10 @@ def test_several_pairs_are_planned_together(unpact: Program, home: Path, bare: P
     (home / "configs/models").mkdir(exist_ok=True)
     (home / "configs/models/given.ini").write_text(f"[model]\nname = given\npath = {bare}\n")
     (home / "configs/models/made.ini").write_text("[model]\nname = made\npath =\nconfig = ../../llama\nvocabulary_size = 400\nmake_target = true\n")
-    plan = planned(unpact, home, "--campaign.models", "given, made", "--campaign.methods", "ga, rmu", "--output", tmp_path / "out", *GPU)
+    text = (home / "configs/tiny.ini").read_text()
+    (home / "configs/pairs.ini").write_text(re.sub(r"\[model\]\n.*\n.*\n", "", text))
+    plan = json.loads(unpact.well("reproduce", "--config", home / "configs/pairs.ini", "--dry-run", "--json", "--campaign.models", "given, made",
+                                  "--campaign.methods", "ga, rmu", "--output", tmp_path / "out", *GPU).out)
     assert [pair["model"] for pair in plan["pairs"]] == ["given", "made"] and plan["cells"]["left"] == 4
     assert [stage["stage"] for stage in plan["pairs"][1]["shared"]["stages"]] == ["make_target", "target_answers", "target_attribution"]
     assert any("thrown away" in remark for remark in plan["pairs"][1]["remarks"])

@@ -24,7 +24,8 @@ class OlderFile : public testing::Test {
       for (const char* probe : {"/probes/focus_on_key", "/probes/probab"})
         for (const char* name : {"label", "kind"}) UNPACT_HDF5(H5Adelete_by_name(file, probe, name, H5P_DEFAULT));
       if (minor < 2)
-        for (const char* name : {"/work/peak_memory", "/work/operations", "/verification"}) UNPACT_HDF5(H5Ldelete(file, name, H5P_DEFAULT));
+        for (const char* name : {"/work/peak_memory", "/work/operations", "/verification"})
+          UNPACT_HDF5(H5Ldelete(file, name, H5P_DEFAULT));
       if (minor == 0) take_out_certainty(file);
     }
     append_seal(path);

@@ -37,16 +37,16 @@ struct PairCost {
   std::vector<std::string> remarks;
   bool shared_is_done = false;
   std::string baseline_id;
-  PlannedStages shared;         ///< what the cells share: the target, where it is made, and its answers and contributions
-  std::vector<CellCost> cells;  ///< stages on campaign.ranks_per_cell ranks
-  double read = 0, written = 0; ///< bytes, of all cells and what they share
+  PlannedStages shared;          ///< what the cells share: the target, where it is made, and its answers and contributions
+  std::vector<CellCost> cells;   ///< stages on campaign.ranks_per_cell ranks
+  double read = 0, written = 0;  ///< bytes, of all cells and what they share
 };
 
 struct CampaignCost {
-  std::string machine;                   ///< GPUs, or CPUs
+  std::string machine;  ///< GPUs, or CPUs
   bool has_gpu = false;
-  double memory = 0;                     ///< bytes of a GPU; 0: unknown
-  double train_rate = 0, score_rate = 0; ///< operations a second of a GPU at the stated shares; 0: unknown
+  double memory = 0;                      ///< bytes of a GPU; 0: unknown
+  double train_rate = 0, score_rate = 0;  ///< operations a second of a GPU at the stated shares; 0: unknown
   double train_share = 0, score_share = 0;
   std::int64_t gpus = 1, per_node = 1, ranks_per_cell = 1;
   double margin = 0;
@@ -54,7 +54,7 @@ struct CampaignCost {
 
   double operations(bool left_alone) const;
   double gpu_seconds(bool left_alone) const;
-  double longest_cell() const;  ///< seconds, of one group
+  double longest_cell() const;    ///< seconds, of one group
   double longest_shared() const;  ///< seconds, of all GPUs
   double wall_seconds() const;    ///< of what is left, on all GPUs
   std::size_t cells(CellState state) const;
@@ -72,8 +72,9 @@ bool is_planned_for_gpus(const Configuration& campaign, int ranks);
 /// @throws UserError for a machine that cannot be.
 CampaignCost cost_of_campaign(const Configuration& campaign, const std::vector<Pair>& plan, int ranks);
 
-/// The same of one pair whose target is at hand, for `inspect` to show beside what is measured: by the ids of results files.
-/// @param ranks of the world.
-std::vector<std::pair<std::string, PlannedStages>> planned_stages(const Baseline& baseline, const Pair& pair, int ranks);
+/// The same of one pair whose target is at hand, on the session's ranks and device: what `inspect` shows beside what is
+/// measured, by the ids of results files.
+std::vector<std::pair<std::string, PlannedStages>> planned_stages(const Session& session, const Baseline& baseline,
+                                                                  const Pair& pair);
 
 }  // namespace unpact

@@ -99,10 +99,10 @@ UNPACT_ENUMERATION(GpuName, "auto", "none", "a100-40", "a100-80", "h100", "h200"
 /// The machine that reproduce --dry-run plans for. No result depends on it.
 struct PlanOptions {
   GpuName gpu = GpuName::automatic;
-  double gpu_memory = 0;   ///< GB (10^9 bytes) a GPU; 0: what the table says
-  std::int64_t gpus = 8;   ///< of the allocation
+  double gpu_memory = 0;  ///< GB (10^9 bytes) a GPU; 0: what the table says
+  std::int64_t gpus = 8;  ///< of the allocation
   std::int64_t gpus_per_node = 8;
-  double peak_tflops = 0;  ///< of a GPU, for everything; 0: what the table says for the dtype
+  double peak_tflops = 0;     ///< of a GPU, for everything; 0: what the table says for the dtype
   double train_share = 0.5;   ///< of the peak that training reaches
   double score_share = 0.33;  ///< the same of answers and attributions
   double margin = 0.3;        ///< on top of what is reckoned, for the request
