@@ -126,6 +126,7 @@ Unlearned unlearn_cell(const Session& session, const Communicator& group, const 
                         [&](const StepReport& report) { progress.advance(1, step_note(report)); });
   progress.finish();
   work.push_back(meter->record("reshard"));
+  fail_together(group, [&] { session.loads().require_unchanged(); });  // the files that it was trained from
   auto steps = std::move(result.steps);
   std::optional<LanguageModel> kept;
   if (is_rounded && group.is_root()) kept = exact_model(baseline.target, std::move(exact), result, c.method);

@@ -67,6 +67,23 @@ TEST_F(SameInputs, OtherWeightsDataOrConfigsOnOneRankAreRefused) {
   EXPECT_THAT(message_of<UserError>([&] { prepare_baseline(session_, c, out_); }), HasSubstr("another dataset"));
 }
 
+TEST_F(SameInputs, AFileThatIsBrokenOnOneRankIsRefusedOnAll) {
+  const testing_support::TemporaryFolder own;  // one a rank
+  const bool odd = world_.rank() == world_.size() - 1;
+  auto weights = tiny_transformer(1, small_config()).weights();
+  if (odd) weights.final_norm_D = weights.final_norm_D * std::numeric_limits<float>::quiet_NaN();
+  save_checkpoint(own.path() / "values", small_config(), weights, trained_tokenizer());
+  save_checkpoint(own.path() / "cut", small_config(), tiny_transformer(1, small_config()).weights(), trained_tokenizer());
+  if (odd) fs::resize_file(own.path() / "cut/model.safetensors", 1000);
+  for (const auto& [name, reason] : {std::pair("cut", "model.safetensors"), std::pair("values", "checksum")}) {
+    const auto text = message_of<UserError>([&] { load_alike(session_, configuration(), own.path() / name); });
+    const bool other = std::string(name) == "values" && world_.size() > 1;  // seen by their checksums before they are read
+    EXPECT_NE(text, "nothing was thrown");
+    if (!other && !odd) EXPECT_THAT(text, HasSubstr(concat("rank ", world_.size() - 1, " of the group failed"))) << reason;
+    if (other) EXPECT_THAT(text, HasSubstr("another model (weights)"));
+  }
+}
+
 TEST_F(SameInputs, AModelThatIsReplacedBetweenTwoLoadsIsRefusedWithBothChecksums) {
   const auto before = load_alike(session_, configuration(), folder_ / "model").checksums.weights;
   EXPECT_EQ(before, weights_checksum(folder_ / "model"));
