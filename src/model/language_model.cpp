@@ -1,5 +1,7 @@
 #include "unpact/model/language_model.hpp"
 
+#include <ATen/core/Tensor.h>
+
 #include <algorithm>
 
 #include "unpact/core/checksum.hpp"
@@ -55,13 +57,14 @@ void check_second_model(const ModelConfig& first, const ModelConfig& second, con
 }
 
 LanguageModel load_language_model(const std::filesystem::path& folder, const PromptTemplate& prompt_template,
-                                  const c10::Device& device, bool take_checksums) {
+                                  const c10::Device& device, bool take_checksums, c10::ScalarType dtype) {
   const auto config = read_model_config(folder);
   std::shared_ptr<const Tokenizer> tokenizer = load_tokenizer(folder);
   check_vocabulary(config, *tokenizer, folder.string());
   ModelChecksums sums, second_sums;
   const auto weights = [&](const ModelConfig& of, const std::filesystem::path& where, ModelChecksums& taken) {
     LoadOptions options;
+    options.dtype = dtype;
     if (take_checksums) {
       options.checksum = &taken.weights;
       taken.config = config_checksum(of);
@@ -79,7 +82,17 @@ LanguageModel load_language_model(const std::filesystem::path& folder, const Pro
               joint_config_checksum(sums.config, second_sums.config)};
   }
   model.checksums = std::move(sums);
+  model.stored = stored_dtype(folder);
   return model;
+}
+
+Transformer converted(const Transformer& model, c10::ScalarType dtype, const c10::Device& device) {
+  auto weights = model.weights();
+  change_weights(model.config(), weights, [&](const at::Tensor& weight) { return weight.detach().to(device, dtype); });
+  Transformer copy(model.config(), std::move(weights));
+  if (const auto* second = model.reinforced())
+    copy.contrast_with(std::make_shared<const Transformer>(converted(*second, dtype, device)), model.contrast_scale());
+  return copy;
 }
 
 }  // namespace unpact
