@@ -4,6 +4,7 @@
 #include "jobs/job_table.hpp"
 #include "unpact/campaign/cell.hpp"
 #include "unpact/campaign/job_claims.hpp"
+#include "unpact/campaign/pin_dtypes.hpp"
 #include "unpact/campaign/resources.hpp"
 #include "unpact/campaign/summary_table.hpp"
 #include "unpact/campaign/unlearned_folder.hpp"
@@ -50,6 +51,7 @@ ExitCode run_evaluate(const Communicator& world, const CommandLine&, const Confi
   UNPACT_VALIDATE(!c.evaluate.unlearned.empty(), "no unlearned model was given", "this job compares two models",
                   "add --unlearned DIR");
   const Session session(world, c.run);
+  pin_dtypes(c, session.device());
   session.open_output(c.run.output);
   try_results_folder(world, c.run.output);
   const auto unlearned = load_alike(session, c, c.evaluate.unlearned);

@@ -13,6 +13,7 @@
 #include "unpact/evaluation/check_questions.hpp"
 #include "unpact/evaluation/evaluate_cell.hpp"
 #include "unpact/evaluation/finished_pages.hpp"
+#include "unpact/kernels/tf32_products.hpp"
 #include "unpact/store/cell_file.hpp"
 #include "unpact/store/cell_places.hpp"
 
@@ -34,6 +35,7 @@ void ask_target(const Session& session, const Configuration& c, const fs::path& 
   log::info(concat("Asking the target ", baseline.questions.size(), " questions"));
   const auto fingerprint = fingerprint_of(baseline.record.provenance);
   FinishedPages pages(session.world(), unfinished, fingerprint);
+  const kernels::Tf32Products products(c.model.dtype == ModelDtype::tf32);
   evaluate_target(session.world(), baseline.target, baseline.questions, c.evaluation_options(), &pages, baseline.record);
   baseline.record.provenance.ended = utc_now();
   fail_together(session.world(), [&] {

@@ -5,6 +5,8 @@
 #include "unpact/campaign/fingerprints.hpp"
 #include "unpact/campaign/unlearn_inputs.hpp"
 #include "unpact/campaign/unlearned_folder.hpp"
+#include "unpact/checkpoint/checkpoint.hpp"
+#include "unpact/checkpoint/mapped_weights.hpp"
 #include "unpact/comm/fail_together.hpp"
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/checksum.hpp"
@@ -14,6 +16,7 @@
 #include "unpact/core/progress.hpp"
 #include "unpact/evaluation/evaluate_cell.hpp"
 #include "unpact/evaluation/stage_meter.hpp"
+#include "unpact/kernels/tf32_products.hpp"
 #include "unpact/store/cell_file.hpp"
 #include "unpact/store/cell_places.hpp"
 #include "unpact/train/step_note.hpp"
@@ -29,6 +32,15 @@ fs::path unfinished_folder(const fs::path& folder, const std::string& id) { retu
 fs::path training_folder_of(const fs::path& folder, const std::string& id, const std::string& identity) {
   constexpr std::size_t kShortIdentity = 12;  // hex digits
   return folder / "training" / concat(id, ".", sha256_of_bytes(identity).substr(0, kShortIdentity));
+}
+
+/// The weights that a training starts from: those of the files, which the target may have rounded to answer.
+Transformer start_of(const Session& session, const LanguageModel& target, TrainOptions& options) {
+  const auto& config = target.transformer.config();
+  if (target.transformer.weights().embedding_VD.scalar_type() == c10::ScalarType::Float) return target.transformer;
+  if (options.execution.shard == Shard::none) return {config, load_weights(config, target.folder, session.device())};
+  options.device = session.device();
+  return {config, map_weights(config, target.folder)};
 }
 
 }  // namespace
@@ -58,6 +70,7 @@ CellRecord compare_with_baseline(const Session& session, const Communicator& gro
   record.verification = baseline.record.verification;
   record.noise_floor = baseline.record.noise_floor;
   record.provenance.baseline_fingerprint = fingerprint_of(baseline.record.provenance);
+  const kernels::Tf32Products products(c.model.dtype == ModelDtype::tf32);
   evaluate_unlearned(group, unlearned, baseline.questions, c.evaluation_options(), &pages, record);
   return record;
 }
@@ -87,22 +100,23 @@ CellRecord run_cell(const Session& session, const Communicator& group, const Bas
   options.step_log = folder / "logs" / (cell_id(c) + ".train.jsonl");
   Progress progress(concat(c.method.name, ": unlearn"), count_steps(options, static_cast<std::int64_t>(data.forget->size())),
                     "steps");
-  auto result = unlearn(baseline.target.transformer, c.method, options, data, *collectives,
+  auto result = unlearn(start_of(session, baseline.target, options), c.method, options, data, *collectives,
                         [&](const StepReport& report) { progress.advance(1, step_note(report)); });
   progress.finish();
   const auto cost = unlearning.record("unlearn");
   auto steps = std::move(result.steps);
-  const auto unlearned = unlearned_model(baseline.target, std::move(result), c.method);
+  auto unlearned = unlearned_model(baseline.target, std::move(result), c.method);
+  fail_together(group, [&] {
+    if (c.campaign.save_models && group.is_root())
+      save_unlearned(folder / "models" / cell_id(c), unlearned, c, inputs.model);
+  });
+  unlearned.transformer = converted(unlearned.transformer, weights_dtype(c.model.dtype), session.device());
   auto pages = pages_of_cell(group, baseline, unlearned, c, folder);
   auto record = compare_with_baseline(session, group, baseline, unlearned, c, pages);
   record.training = std::move(steps);
   record.work.insert(record.work.begin(), cost);
   record.provenance.started = started;
   record.provenance.ended = utc_now();
-  fail_together(group, [&] {
-    if (c.campaign.save_models && group.is_root())
-      save_unlearned(folder / "models" / record.id, unlearned, c, record.provenance.model_checksum);
-  });
   file_cell(group, folder, record);
   pages.remove();
   if (group.is_root()) remove_training_checkpoints(training_folder);

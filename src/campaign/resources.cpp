@@ -108,7 +108,9 @@ void make_target(const Session& session, const Configuration& c, const Dataset& 
   });
   progress.finish();
   if (session.is_root()) {
-    save_checkpoint(folder, model.transformer.config(), model.transformer.weights(), *model.tokenizer);
+    SaveOptions as_started;
+    as_started.dtype = model.stored;
+    save_checkpoint(folder, model.transformer.config(), model.transformer.weights(), *model.tokenizer, as_started);
     write_file_atomically(folder / kFingerprintFile, fingerprint + "\n");
     remove_training_checkpoints(options.checkpoint_folder);
   }
@@ -162,7 +164,8 @@ ModelConfig starting_config(const ModelOptions& model, const Tokenizer* tokenize
 
 LanguageModel load_alike(const Session& session, const Configuration& c, const fs::path& folder) {
   const auto stamp = FirstLoads::stamp_of(folder);
-  auto model = load_language_model(folder, c.prompt.resolve(), session.device(), /*take_checksums=*/true);
+  auto model = load_language_model(folder, c.prompt.resolve(), session.device(), /*take_checksums=*/true,
+                                   resolve_dtype(c.model.dtype, folder, session.device()));
   require_same_on_ranks(session.world(), model);
   session.loads().require_unchanged(model, stamp);
   return model;
@@ -183,7 +186,8 @@ LanguageModel load_to_train(const Session& session, const Configuration& c, Trai
   options.keeper = 0;
   ModelChecksums sums{{}, config_checksum(config)};
   Transformer mapped(config, map_weights(config, folder, &sums.weights));
-  LanguageModel model{std::move(mapped), std::move(tokenizer), c.prompt.resolve(), folder, std::move(sums)};
+  LanguageModel model{std::move(mapped), std::move(tokenizer), c.prompt.resolve(), folder,
+                      std::move(sums),   stored_dtype(folder)};
   require_same_on_ranks(session.world(), model);
   return model;
 }
@@ -193,6 +197,11 @@ void check_training_device(const TrainExecution& execution, const c10::Device& d
                   "option 'train.offload_optimizer' is true, but the model is on the CPU",
                   "weights and moments lie in host memory already: a second copy would only cost",
                   "remove it, or use run.device = cuda");
+  UNPACT_VALIDATE(
+      execution.dtype != ComputeType::bf16 || device.is_cpu() || compute_capability(device) >= kCapabilityOfBf16,
+      "option 'train.dtype' is 'bf16', which the device lacks",
+      concat("this GPU has compute capability ", compute_capability(device), ".x, and bf16 needs ", kCapabilityOfBf16, ".0"),
+      "use train.dtype = auto, or another GPU");
 }
 
 void finetune_into(const Session& session, const Configuration& c, const Dataset& dataset, const fs::path& folder) {

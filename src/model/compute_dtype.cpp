@@ -22,11 +22,13 @@ std::string lack_of_dtype(ModelDtype dtype, const c10::Device& device, int capab
                 kCapabilityOfBf16, ".0");
 }
 
+ModelDtype automatic_dtype(c10::ScalarType stored, const c10::Device& device, int capability) {
+  const auto own = device.is_cpu() ? ModelDtype::fp32 : dtype_of(stored);
+  return lack_of_dtype(own, device, capability).empty() ? own : ModelDtype::fp32;
+}
+
 ModelDtype effective_dtype(ModelDtype asked, c10::ScalarType stored, const c10::Device& device) {
-  if (asked == ModelDtype::automatic) {
-    const auto own = device.is_cpu() ? ModelDtype::fp32 : dtype_of(stored);
-    return lack_of_dtype(own, device, compute_capability(device)).empty() ? own : ModelDtype::fp32;
-  }
+  if (asked == ModelDtype::automatic) return automatic_dtype(stored, device, compute_capability(device));
   check_model_dtype(asked, device);
   return asked;
 }

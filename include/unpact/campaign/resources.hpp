@@ -22,7 +22,7 @@ std::vector<Example> finetune_examples(const FinetuneOptions& options, const Dat
 /// model.vocabulary_size pieces is trained first. @throws UserError without model.config.
 ModelConfig starting_config(const ModelOptions& model, const Tokenizer* tokenizer);
 
-/// Loads a model that answers, with its checksums. Collective over the session's world.
+/// Loads a model that answers, in model.dtype, with its checksums. Collective over the session's world.
 /// @throws UserError when ranks read different contents, or the folder held others when this job loaded it before.
 LanguageModel load_alike(const Session& session, const Configuration& configuration, const std::filesystem::path& folder);
 
@@ -45,7 +45,8 @@ LanguageModel load_to_train(const Session& session, const Configuration& configu
 /// @throws UserError for options of [train] that this device has no use for.
 void check_training_device(const TrainExecution& execution, const c10::Device& device);
 
-/// Fine-tunes (from model.path or random weights) and saves into `folder`. Collective over the world.
+/// Fine-tunes (from model.path or random weights) and saves into `folder`, in the dtype of what it started from (random
+/// weights: float32). Collective over the world.
 void finetune_into(const Session& session, const Configuration& configuration, const Dataset& dataset,
                    const std::filesystem::path& folder);
 

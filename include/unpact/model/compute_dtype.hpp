@@ -37,7 +37,10 @@ c10::ScalarType resolve_dtype(ModelDtype asked, const std::filesystem::path& fol
 /// Refuses what the device lacks. @throws UserError.
 void check_model_dtype(ModelDtype asked, const c10::Device& device);
 
-/// Why a device does not compute in `dtype`, empty where it does. @param capability of a GPU, its major number.
+/// The rules behind these. @param capability compute_capability() of the device.
+/// Why it does not compute in `dtype`; empty: it does.
 std::string lack_of_dtype(ModelDtype dtype, const c10::Device& device, int capability);
+/// What automatic comes to.
+ModelDtype automatic_dtype(c10::ScalarType stored, const c10::Device& device, int capability);
 
 }  // namespace unpact

@@ -23,7 +23,7 @@ struct LanguageModel {
   std::shared_ptr<const Tokenizer> tokenizer;
   PromptTemplate prompt_template;
   std::filesystem::path folder;
-  ModelChecksums checksums = {};  ///< of the files that were read; empty: not taken
+  ModelChecksums checksums = {};                    ///< of the files that were read; empty: not taken
   c10::ScalarType stored = c10::ScalarType::Float;  ///< dtype of the files that it, or what it was made of, comes from
 
   /// The answer that a person reads; ids that the vocabulary has only as padding are left out.
