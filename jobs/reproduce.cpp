@@ -34,6 +34,7 @@ class Campaign {
         group_(split_groups(world, configuration_.campaign.ranks_per_cell)), session_(world, configuration_.run),
         folder_(configuration_.run.output), agreement_(world), leave_off_(world) {
     check_training_device(configuration_.train, session_.device());
+    check_model_dtype(configuration_.model.dtype, session_.device());
     summary_ = check_plan(session_, group_.size(), plan_);
     if (configuration_.run.dry_run) return;
     session_.open_output(configuration_.run.output);

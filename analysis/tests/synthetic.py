@@ -205,13 +205,13 @@ def _root(file, recipe: Recipe) -> None:
     config = f"[run]\nseed = {recipe.seed}\n\n[method]\nname = {recipe.method}\n\n[note]\ntext = <img src=x onerror=alert(1)>\n"
     whole = config + ORIGINS_MARK + "\n[model]\nname = " + recipe.model + "\n"
     checksums = [hashlib.sha256(x.encode()).hexdigest() for x in (recipe.model, "tokenizer")]
-    text = {"schema_name": "unpact-cell", "schema_version": "1.4.0", "software": "unpact", "software_version": "0.1.0", "git_commit": "0123abcd", "build_type": "Release",
+    text = {"schema_name": "unpact-cell", "schema_version": "1.5.0", "software": "unpact", "software_version": "0.1.0", "git_commit": "0123abcd", "build_type": "Release",
             "compiler": "GNU 12.2.0", "hdf5_version": "1.10.8", "config_resolved": whole,
             "fingerprint": hashlib.sha256(json.dumps([config, *checksums], separators=(",", ":")).encode()).hexdigest(), "devices": json.dumps(["cpu", "cpu"]),
             "library_versions": json.dumps({"torch": "2.11.0", "mpi": "4.1.4"}), "started": "2026-01-31T12:00:00Z", "ended": "2026-01-31T12:40:00Z",
             "model_checksum": checksums[0], "tokenizer_checksum": checksums[1], "cell_id": recipe.id, "model": recipe.model, "dataset": recipe.dataset,
             "baseline_fingerprint": hashlib.sha256((recipe.model + recipe.dataset).encode()).hexdigest(),
-            "method": recipe.method, "judge": "rouge_l_recall >= 0.5", "attribution_method": recipe.attribution,
+            "method": recipe.method, "judge": "rouge_l_recall >= 0.5", "compute_dtype": "fp32", "attribution_method": recipe.attribution,
             "attribution_settings": json.dumps({"engine": "shared_prefix", "verified_target": "2 question(s)"} if recipe.attribution == "leave_one_out" else
                                                {"inexact": "some carry a share", "keep_words": "4"} if recipe.attribution == "hierarchical" else {})}
     for name, value in text.items():
@@ -311,5 +311,5 @@ def _training(out: Writer, recipe: Recipe) -> None:
     out.put("/work/peak_memory", np.array([np.nan, 3e8, 5e9, 3e8, 3e8, 2e8]), ["/work/stage"], "byte")
     verified = recipe.attribution == "leave_one_out"
     out.scale("/verification/model", _bytes(["target"]) if verified else [])
-    for name, value, kind in (("questions", 2, np.uint64), ("largest_difference", 3e-6, float), ("worst_question", 1, np.uint64)):
+    for name, value, kind in (("questions", 2, np.uint64), ("largest_difference", 3e-6, float), ("worst_question", 1, np.uint64), ("candidates", 9, np.uint64), ("turned", 1, np.uint64)):
         out.put(f"/verification/{name}", np.array([value] * verified).astype(kind), ["/verification/model"], "nat/token" if kind is float else "1")

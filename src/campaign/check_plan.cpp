@@ -8,6 +8,7 @@
 #include "findings.hpp"
 #include "unpact/campaign/cell.hpp"
 #include "unpact/campaign/mapped_models.hpp"
+#include "unpact/campaign/pin_dtypes.hpp"
 #include "unpact/campaign/resources.hpp"
 #include "unpact/campaign/stage_shapes.hpp"
 #include "unpact/campaign/unlearn_inputs.hpp"
@@ -82,6 +83,7 @@ class PlanCheck {
       check_questions(c.judge, *opened.dataset, static_cast<std::size_t>(c.dataset.limit));
     });
     findings_.note(where, [&] { open_model(c.model, opened); });
+    if (opened.config) findings_.note(where, [&] { pin_dtypes_of(pair); });  // before memory is planned
     if (opened.dataset && opened.config && opened.tokenizer) {
       findings_.note(where, [&] { check_asking(c, opened); });
       if (makes_target(c.model)) findings_.note(where, [&] { check_finetuning(c, opened); });
@@ -104,6 +106,20 @@ class PlanCheck {
     if (opened.dataset) c.dataset.checksum = dataset_checksum(*opened.dataset);
     if (opened.config && !makes_target(c.model) && c.model.config_checksum.empty())
       c.model.config_checksum = config_checksum(*opened.config);
+  }
+
+  /// All models of a pair are asked in one dtype.
+  void pin_dtypes_of(Pair& pair) const {
+    const auto asked = pair.configuration.model.dtype;
+    pin_dtypes(pair.configuration, session_.device());
+    for (auto& cell : pair.cells) {
+      UNPACT_VALIDATE(
+          cell.model.dtype == asked, concat("option 'model.dtype' is '", name_of_value(cell.model.dtype), "'"),
+          concat("cell ", cell_id(cell), " says it for itself, and its target's answers are in ", name_of_value(asked)),
+          "say it for the model or the whole campaign");
+      cell.model.dtype = pair.configuration.model.dtype;
+      pin_dtypes(cell, session_.device());
+    }
   }
 
   static bool makes_target(const ModelOptions& model) { return model.make_target || model.path.empty(); }
@@ -187,7 +203,8 @@ class PlanCheck {
   }
 
   static ScoringShape scoring_of(const Configuration& c, const Opened& opened) {
-    return scoring_shape(c, static_cast<double>(c10::elementSize(answering_dtype(c))), opened.asked, opened.questions);
+    const auto dtype = c.model.dtype == ModelDtype::automatic ? at::kFloat : weights_dtype(c.model.dtype);  // refused already
+    return scoring_shape(c, static_cast<double>(c10::elementSize(dtype)), opened.asked, opened.questions);
   }
 
   /// Notes every stage that does not fit.

@@ -22,16 +22,26 @@ std::string lack_of_dtype(ModelDtype dtype, const c10::Device& device, int capab
                 kCapabilityOfBf16, ".0");
 }
 
+ModelDtype automatic_dtype(c10::ScalarType stored, const c10::Device& device, int capability) {
+  const auto own = device.is_cpu() ? ModelDtype::fp32 : dtype_of(stored);
+  return lack_of_dtype(own, device, capability).empty() ? own : ModelDtype::fp32;
+}
+
 ModelDtype effective_dtype(ModelDtype asked, c10::ScalarType stored, const c10::Device& device) {
-  const auto capability = compute_capability(device);
-  if (asked == ModelDtype::automatic) {
-    const auto own = device.is_cpu() ? ModelDtype::fp32 : dtype_of(stored);
-    return lack_of_dtype(own, device, capability).empty() ? own : ModelDtype::fp32;
-  }
-  const auto lack = lack_of_dtype(asked, device, capability);
+  if (asked == ModelDtype::automatic) return automatic_dtype(stored, device, compute_capability(device));
+  check_model_dtype(asked, device);
+  return asked;
+}
+
+ModelDtype effective_dtype(ModelDtype asked, const std::filesystem::path& folder, const c10::Device& device) {
+  const bool by_files = asked == ModelDtype::automatic && !device.is_cpu();
+  return effective_dtype(asked, by_files ? stored_dtype(folder) : c10::ScalarType::Float, device);
+}
+
+void check_model_dtype(ModelDtype asked, const c10::Device& device) {
+  const auto lack = lack_of_dtype(asked, device, compute_capability(device));
   UNPACT_VALIDATE(lack.empty(), concat("option 'model.dtype' is '", name_of_value(asked), "', which the device lacks"), lack,
                   "use model.dtype = auto, or another device");
-  return asked;
 }
 
 c10::ScalarType weights_dtype(ModelDtype effective) {
@@ -45,8 +55,7 @@ c10::ScalarType resolve_dtype(ModelDtype asked, c10::ScalarType stored, const c1
 }
 
 c10::ScalarType resolve_dtype(ModelDtype asked, const std::filesystem::path& folder, const c10::Device& device) {
-  const bool by_files = asked == ModelDtype::automatic && !device.is_cpu();
-  return resolve_dtype(asked, by_files ? stored_dtype(folder) : c10::ScalarType::Float, device);
+  return weights_dtype(effective_dtype(asked, folder, device));
 }
 
 }  // namespace unpact

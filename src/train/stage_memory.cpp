@@ -26,7 +26,8 @@ double asking(const ModelConfig& config, const ScoringShape& scoring, int models
 StageMemory reshard_stage(const ModelConfig& config, const ScoringShape& scoring, const TrainingShape& training) {
   const auto size = sizes_of(config, training.selected);
   const auto& e = training.options.execution;
-  const double compute = e.dtype == ComputeType::bf16 ? 2 : 4, master = e.master_weights == MasterWeights::none ? 2 : 4;
+  const auto dtype = effective_dtype(e, training.options.device.value_or(c10::kCPU));
+  const double compute = dtype == ComputeType::bf16 ? 2 : 4, master = e.master_weights == MasterWeights::none ? 2 : 4;
   const double share = e.shard == Shard::none ? 1 : training.ranks;
   const double held = e.offload_optimizer ? compute : master;
   const double shard = (held * size.trained + 4 * (size.all - size.trained)) / share;

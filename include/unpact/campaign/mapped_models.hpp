@@ -11,11 +11,8 @@
 
 namespace unpact {
 
-/// What models are held and asked in.
-c10::ScalarType answering_dtype(const Configuration& configuration);
-
-/// Whether weights of `dtype` can be written in the dtypes of a mapped model's files as weights in float32 would be.
-bool keeps_every_bit(const LanguageModel& mapped, c10::ScalarType dtype);
+/// What a model's weights are when it answers (model.dtype). @throws UserError as effective_dtype.
+c10::ScalarType answering_dtype(const Session& session, const Configuration& configuration, const LanguageModel& mapped);
 
 /// Maps a model and takes its checksums, on one rank a node. Its weights are views of the files (MappedModel): nothing of them
 /// is on a device. Collective over the session's world. @throws UserError on every rank: what map_language_model says on any of
@@ -27,7 +24,7 @@ LanguageModel map_alike(const Session& session, const Configuration& configurati
 LanguageModel load_mapped(const Session& session, const Communicator& ranks, const LanguageModel& mapped,
                           c10::ScalarType dtype);
 
-/// Both: a model that answers.
+/// Both: a model that answers, in model.dtype.
 LanguageModel load_alike(const Session& session, const Configuration& configuration, const std::filesystem::path& folder);
 
 }  // namespace unpact
