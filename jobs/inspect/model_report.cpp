@@ -125,12 +125,12 @@ void print_memory(const ModelInspection& found) {
   line("",
        "= 16 N / W weights, gradients and AdamW in fp32, cut over W ranks + 4 (V D + max(U, V D)) of the target, for losses "
        "that ask it");
-  line("",
-       "+ (W > 1) 16 U + 8 V D gathered, with U weights of the largest block");
+  line("", "+ (W > 1) 16 U + 8 V D gathered, with U weights of the largest block");
   line("", concat(in_gib(unlearning_bytes(config, 1, Shard::none)), " where every rank holds all whole (20 N)"));
   line("memory of a cell", concat(in_gib(cell(config, found.ranks, false)), " GiB a rank on ", found.ranks, " rank(s), ",
                                   in_gib(cell(config, found.ranks, true)), " with train.offload_optimizer"));
-  line("", "the largest of its stages (train, put the result together, ask it), of which none holds another's: bf16 with fp32");
+  line("",
+       "the largest of its stages (train, put the result together, ask it), of which none holds another's: bf16 with fp32");
   line("", "masters, train.recompute, micro-batches of 2048 tokens");
   line("GiB of a rank", "ranks   score fp32   score bf16   unlearn      cell   offloaded");
   for (const auto ranks : ranks_shown(found.ranks)) {

@@ -118,8 +118,8 @@ Unlearned unlearn_cell(const Session& session, const Communicator& group, const 
   };
   options.result.dtype = answering_dtype(session, c, baseline.target);
   Weights exact;
-  const bool is_rounded = c.campaign.save_models && options.result.dtype != at::kFloat &&
-                          options.result.dtype != baseline.target.stored;
+  const bool is_rounded =
+      c.campaign.save_models && options.result.dtype != at::kFloat && options.result.dtype != baseline.target.stored;
   if (is_rounded) options.result.exact = &exact;
   const auto target = target_to_train(session, group, baseline, c, options);
   Progress progress(concat(c.method.name, ": unlearn"), count_steps(options, static_cast<std::int64_t>(data.forget->size())),

@@ -190,7 +190,8 @@ class PlanCheck {
   void check_cell_memory(const std::string& where, const Configuration& c, const Opened& opened, std::int64_t longest) {
     const auto& config = *opened.config;
     const auto scoring = scoring_of(c, opened);
-    const auto training = unlearning_shape(c, config, ranks_per_cell_, std::max<std::int64_t>(longest, 1), session_.device());
+    const auto training =
+        unlearning_shape(c, config, ranks_per_cell_, std::max<std::int64_t>(longest, 1), session_.device());
     check_stages(where, cell_stages(config, scoring, training), cell_id(c));
   }
 
@@ -203,7 +204,8 @@ class PlanCheck {
   }
 
   static ScoringShape scoring_of(const Configuration& c, const Opened& opened) {
-    const auto dtype = c.model.dtype == ModelDtype::automatic ? at::kFloat : weights_dtype(c.model.dtype);  // refused already
+    const auto dtype =
+        c.model.dtype == ModelDtype::automatic ? at::kFloat : weights_dtype(c.model.dtype);  // refused already
     return scoring_shape(c, static_cast<double>(c10::elementSize(dtype)), opened.asked, opened.questions);
   }
 
@@ -229,10 +231,11 @@ class PlanCheck {
     const bool is_training = stage == kUnlearnStage || stage == kFinetuneStage;
     UNPACT_VALIDATE(needed <= free, concat("the stage '", stage, "' does not fit into the ", memory),
                     concat("a rank needs ", gibibytes(needed), ", and ", gibibytes(free), " are free for it"),
-                    is_training ? "use more ranks_per_cell or nodes, train.recompute = true, train.dtype = bf16, a smaller "
-                                  "micro_batch or shorter examples"
-                                : "every rank holds a whole model to ask it: use fewer ranks a node, devices with more memory "
-                                  "or a smaller model");
+                    is_training
+                        ? "use more ranks_per_cell or nodes, train.recompute = true, train.dtype = bf16, a smaller "
+                          "micro_batch or shorter examples"
+                        : "every rank holds a whole model to ask it: use fewer ranks a node, devices with more memory "
+                          "or a smaller model");
   }
 
   const Session& session_;

@@ -62,7 +62,8 @@ MappedModel map_language_model(const std::filesystem::path& folder, const Prompt
   std::shared_ptr<const Tokenizer> tokenizer = load_tokenizer(folder);
   check_vocabulary(config, *tokenizer, folder.string());
   const auto reader = std::make_shared<const CheckpointReader>(folder);
-  LanguageModel model{Transformer(config, map_weights(config, folder, *reader)), std::move(tokenizer), prompt_template, folder};
+  LanguageModel model{Transformer(config, map_weights(config, folder, *reader)), std::move(tokenizer), prompt_template,
+                      folder};
   model.checksums.config = config_checksum(config);
   model.stored = stored_dtype(folder);
   const auto scale = contrast_scale_of(folder);

@@ -43,9 +43,7 @@ TEST(LanguageModel, ComesInTheDtypeThatIsAskedForAndKnowsThatOfItsFiles) {
   SaveOptions options;
   options.dtype = at::kBFloat16;
   save_checkpoint(folder.path() / "model", config, random_weights(config, 1), trained_tokenizer(), options);
-  const auto load = [&](c10::ScalarType dtype) {
-    return load_language_model(folder.path() / "model", {}, at::kCPU, dtype);
-  };
+  const auto load = [&](c10::ScalarType dtype) { return load_language_model(folder.path() / "model", {}, at::kCPU, dtype); };
   const auto wide = load(at::kFloat);
   EXPECT_EQ(wide.transformer.weights().embedding_VD.scalar_type(), at::kFloat);
   EXPECT_EQ(wide.stored, at::kBFloat16);

@@ -130,8 +130,7 @@ TEST(ResultMemory, AtItsPeakHasNeitherGradientsNorMoments) {
   const auto config = eight_blocks();
   auto model = testing_support::tiny_transformer(1, config);
   const auto before = CountingAllocator::live.load();
-  ShardedModel sharded(
-      model, [](const std::string&) { return true; }, *group, {});
+  ShardedModel sharded(model, [](const std::string&) { return true; }, *group, {});
   sharded.drop_gradients();
   CountingAllocator::peak = CountingAllocator::live.load();
   sharded.restore({.dtype = at::kBFloat16});

@@ -92,7 +92,8 @@ TEST_P(MappedTarget, GivesTheBitsOfOneInMemory) {
 INSTANTIATE_TEST_SUITE_P(Of, MappedTarget,
                          testing::Combine(testing::Values(std::pair("ga", "gd"), std::pair("npo", "kl"),
                                                           std::pair("undial", "none"), std::pair("dpo", "gd"),
-                                                          std::pair("rmu", "none"), std::pair("tv", "none"), std::pair("whp", "none")),
+                                                          std::pair("rmu", "none"), std::pair("tv", "none"),
+                                                          std::pair("whp", "none")),
                                           testing::Values("none", "disk"), testing::Bool()),
                          [](const auto& test) {
                            return concat(std::get<0>(test.param).first, "_", std::get<0>(test.param).second, "_",

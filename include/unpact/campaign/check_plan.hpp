@@ -19,10 +19,9 @@ struct PlanSummary {
 
 /// Opens every dataset, config, tokenizer, header of weights and file of a method, and makes the questions and examples of
 /// all cells; no weights are loaded. What was seen is pinned: the pairs' dataset.checksum and, of given models,
-/// model.config_checksum, every cell's method.file_checksum (pin_method_file), and what is computed in (pin_dtypes). Collective
-/// over the
-/// session's world; every rank looks for itself. @param ranks_per_cell size of the groups.
-/// @throws UserError on every rank with all problems of the plan, up to some number, each with its pair, cell and method.
+/// model.config_checksum, every cell's method.file_checksum (pin_method_file), and what is computed in (pin_dtypes).
+/// Collective over the session's world; every rank looks for itself. @param ranks_per_cell size of the groups. @throws
+/// UserError on every rank with all problems of the plan, up to some number, each with its pair, cell and method.
 PlanSummary check_plan(const Session& session, int ranks_per_cell, std::vector<Pair>& plan);
 
 }  // namespace unpact
