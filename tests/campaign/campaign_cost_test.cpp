@@ -120,7 +120,7 @@ TEST_F(ACampaignsCost, HoursFollowFromOperationsAndRates) {
   EXPECT_DOUBLE_EQ(unlearn.seconds, unlearn.operations / (0.5 * 989e12));
   const auto& answers = cost.pairs.front().cells.front().stages[2];
   EXPECT_EQ(answers.stage, "unlearned_answers");
-  EXPECT_GT(answers.seconds, answers.operations / cost.score_rate) << "a pass for each new token reads all weights";
+  EXPECT_GT(answers.seconds, answers.operations / cost.pairs.front().score_rate) << "a pass for each new token reads all weights";
   EXPECT_THAT(cost.text(), AllOf(HasSubstr("8 x h100"), HasSubstr("ask for"), HasSubstr("50 % of the peak"),
                                  HasSubstr("no weights lie in"), HasSubstr("longest cell")));
   const auto json = cost.json();
