@@ -5,6 +5,7 @@
 #include "unpact/campaign/cell.hpp"
 #include "unpact/campaign/job_claims.hpp"
 #include "unpact/campaign/mapped_models.hpp"
+#include "unpact/campaign/pin_dtypes.hpp"
 #include "unpact/campaign/resources.hpp"
 #include "unpact/campaign/summary_table.hpp"
 #include "unpact/campaign/unlearned_folder.hpp"
@@ -51,6 +52,7 @@ ExitCode run_evaluate(const Communicator& world, const CommandLine&, const Confi
   UNPACT_VALIDATE(!c.evaluate.unlearned.empty(), "no unlearned model was given", "this job compares two models",
                   "add --unlearned DIR");
   const Session session(world, c.run);
+  pin_dtypes(c, session.device());
   session.open_output(c.run.output);
   try_results_folder(world, c.run.output);
   const auto mapped = map_alike(session, c, c.evaluate.unlearned);
@@ -64,7 +66,8 @@ ExitCode run_evaluate(const Communicator& world, const CommandLine&, const Confi
   UNPACT_VALIDATE(mapped.tokenizer->checksum() == baseline.target.tokenizer->checksum(),
                   "the two models have different tokenizers", "their contributions belong to different tokens",
                   "give the unlearned model that came from this target");
-  const auto unlearned = load_mapped(session, world, mapped, answering_dtype(c));  // the target has left the device
+  const auto unlearned =
+      load_mapped(session, world, mapped, weights_dtype(c.model.dtype));  // the target has left the device
   auto pages = pages_of_cell(world, baseline, unlearned, c, c.run.output);
   auto record = compare_with_baseline(session, world, baseline, unlearned, c, pages);
   record.provenance.ended = utc_now();

@@ -9,8 +9,10 @@
 namespace unpact {
 namespace fs = std::filesystem;
 
-ExitCode run_finetune(const Communicator& world, const CommandLine&, const Configuration& c) {
+ExitCode run_finetune(const Communicator& world, const CommandLine&, const Configuration& given) {
+  auto c = given;
   const Session session(world, c.run);
+  c.train.dtype = effective_dtype(c.train, session.device());
   check_training_device(c.train, session.device());
   session.open_output(c.run.output);
   const OutputClaim claim(world, c.run.output, "finetune", c.campaign);

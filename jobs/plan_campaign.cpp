@@ -12,14 +12,14 @@ namespace unpact {
 
 ExitCode plan_campaign(const Communicator& world, const CommandLine& line, const Configuration& c) {
   if (c.plan.json) log::keep_stdout_for_data();
-  const bool for_gpus = is_planned_for_gpus(c, world.size());
+  const auto capability = planned_capability(c, world.size());
   auto run = c.run;
-  if (for_gpus) run.device = DeviceChoice::cpu;  // this machine need not have any
+  if (capability) run.device = DeviceChoice::cpu;  // this machine need not have any
   auto plan = make_plan(line, c.campaign);
   const Session session(world, run);
-  check_training_device(c.train, for_gpus ? c10::Device(c10::kCUDA, 0) : session.device());
+  check_training_device(c.train, capability ? c10::Device(c10::kCUDA, 0) : session.device());
   const auto summary = check_plan(session, static_cast<int>(c.campaign.ranks_per_cell), plan,
-                                  {.weights_may_miss = true, .runs_here = !for_gpus});
+                                  {.weights_may_miss = true, .planned_capability = capability});
   const auto cost = cost_of_campaign(c, plan, world.size());
   if (world.is_root()) {
     if (c.plan.json) std::cout << cost.json().dump(1, ' ', false, Json::error_handler_t::replace) << "\n";

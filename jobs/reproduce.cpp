@@ -36,6 +36,7 @@ class Campaign {
         group_(split_groups(world, configuration_.campaign.ranks_per_cell)), session_(world, configuration_.run),
         folder_(configuration_.run.output), agreement_(world), leave_off_(world) {
     check_training_device(configuration_.train, session_.device());
+    check_model_dtype(configuration_.model.dtype, session_.device());
     check_plan(session_, group_.size(), plan_);
     session_.open_output(configuration_.run.output);
     try_results_folder(world, folder_);

@@ -58,6 +58,7 @@ ExitCode run_unlearn(const Communicator& world, const CommandLine&, const Config
   auto c = given;
   require_model(c);
   const Session session(world, c.run);
+  c.train.dtype = effective_dtype(c.train, session.device());
   check_training_device(c.train, session.device());
   session.open_output(c.run.output);
   std::optional<OutputClaim> claim;

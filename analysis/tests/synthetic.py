@@ -211,7 +211,7 @@ def _root(file, recipe: Recipe) -> None:
             "library_versions": json.dumps({"torch": "2.11.0", "mpi": "4.1.4"}), "started": "2026-01-31T12:00:00Z", "ended": "2026-01-31T12:40:00Z",
             "model_checksum": checksums[0], "tokenizer_checksum": checksums[1], "cell_id": recipe.id, "model": recipe.model, "dataset": recipe.dataset,
             "baseline_fingerprint": hashlib.sha256((recipe.model + recipe.dataset).encode()).hexdigest(),
-            "method": recipe.method, "judge": "rouge_l_recall >= 0.5", "attribution_method": recipe.attribution,
+            "method": recipe.method, "judge": "rouge_l_recall >= 0.5", "compute_dtype": "fp32", "attribution_method": recipe.attribution,
             "attribution_settings": json.dumps({"engine": "shared_prefix", "verified_target": "2 question(s)"} if recipe.attribution == "leave_one_out" else
                                                {"inexact": "some carry a share", "keep_words": "4"} if recipe.attribution == "hierarchical" else {})}
     for name, value in text.items():
@@ -312,5 +312,5 @@ def _training(out: Writer, recipe: Recipe) -> None:
     out.put("/work/operations", np.array([np.nan, 3e15, 8e16, 1e14, 3e15, 2e14]), ["/work/stage"])
     verified = recipe.attribution == "leave_one_out"
     out.scale("/verification/model", _bytes(["target"]) if verified else [])
-    for name, value, kind in (("questions", 2, np.uint64), ("largest_difference", 3e-6, float), ("worst_question", 1, np.uint64)):
+    for name, value, kind in (("questions", 2, np.uint64), ("largest_difference", 3e-6, float), ("worst_question", 1, np.uint64), ("candidates", 9, np.uint64), ("turned", 1, np.uint64)):
         out.put(f"/verification/{name}", np.array([value] * verified).astype(kind), ["/verification/model"], "nat/token" if kind is float else "1")

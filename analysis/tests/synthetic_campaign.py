@@ -49,7 +49,7 @@ def as_of_1_3(path: Path) -> Path:
     """The campaign file as it was before 1.4: with links to its finished cells."""
     with h5py.File(path, "r+") as file:
         file.attrs["schema_version"] = "1.3.0"
-        del file.attrs["failed"], file.attrs["other"], file["status/fingerprint"]
+        del file.attrs["failed"], file.attrs["other"], file["status/fingerprint"], file["metrics/compute_dtype"], file["metrics/noise_floor"]
         file["status/state"].attrs["flag_values"] = np.array([0, 1, 2], np.uint8)
         file["status/state"].attrs["flag_meanings"] = "finished missing broken"
         cells = file.create_group("cells")
@@ -87,6 +87,8 @@ def _status(out: Writer, recipes: Sequence[Recipe], folder: Path) -> None:
 
 def _metrics(out: Writer, recipes: Sequence[Recipe], folder: Path) -> None:
     axes = _parts(out, "/metrics", recipes)
+    out.put("/metrics/compute_dtype", ["fp32" for _ in recipes], axes)
+    out.put("/metrics/noise_floor", np.full(len(recipes), 2e-4), axes, "nat/token")
     columns: dict[str, list] = {}
     for recipe in recipes:
         with h5py.File(folder / "cells" / f"{recipe.id}.h5") as cell:

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from synthetic import Writer
 
-from unpact_results.schema import TUNING_ATTRIBUTES, TUNING_COLUMNS
+from unpact_results.schema import DTYPES, TUNING_ATTRIBUTES, TUNING_ATTRIBUTES_SINCE_1_5, TUNING_COLUMNS
 from unpact_results.validate import validate_file
 
-TEXTS = {"schema_name": "unpact-tuning", "schema_version": "1.1.0", "devices": json.dumps(["cpu"]), "library_versions": "{}",
+TEXTS = {"schema_name": "unpact-tuning", "schema_version": "1.5.0", "compute_dtype": DTYPES[2], "devices": json.dumps(["cpu"]), "library_versions": "{}",
          "started": "2026-01-31T12:00:00Z", "ended": "2026-01-31T12:40:00Z", "model_checksum": hashlib.sha256(b"m").hexdigest(),
          "tokenizer_checksum": hashlib.sha256(b"t").hexdigest()}
 
@@ -21,7 +21,7 @@ def write_tuning(path: Path, objective: str) -> Path:
     """A grid of 3 x 4 points, best at (0.2, 0.3)."""
     alphas, betas = np.array([0.1, 0.2, 0.4]), np.array([0.0, 0.1, 0.3, 0.6])
     with h5py.File(path, "w") as file:
-        for name, kind in TUNING_ATTRIBUTES.items():
+        for name, kind in (TUNING_ATTRIBUTES | TUNING_ATTRIBUTES_SINCE_1_5).items():
             file.attrs[name] = TEXTS.get(name, name) if kind == "string" else np.dtype(kind).type(6)
         file.attrs["objective"], file.attrs["best_alpha"], file.attrs["best_beta"] = objective, 0.2, 0.3
         out = Writer(file)

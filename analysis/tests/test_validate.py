@@ -86,6 +86,10 @@ FAULTS = {
     "worst question": (lambda f: put(f, "verification/worst_question", lambda d: d.__setitem__(0, 48)), "/verification[target]: worst_question points past"),
     "verified difference": (lambda f: put(f, "verification/largest_difference", lambda d: d.__setitem__(0, np.nan)), "/verification[target]: largest_difference is nan"),
     "verified model": (lambda f: put(f, "verification/model", lambda d: d.__setitem__(0, b"tarxxx")), "/verification[tarxxx]: is neither target nor unlearned"),
+    "turned verdicts": (lambda f: put(f, "verification/turned", lambda d: d.__setitem__(0, 10)), "/verification[target]: 10 of 9 verdicts turn"),
+    "no turned verdicts": (lambda f: f.__delitem__("verification/turned"), "/verification/turned: dataset is missing"),
+    "no dtype": (lambda f: f.attrs.__delitem__("compute_dtype"), "compute_dtype is missing"),
+    "dtype": (lambda f: f.attrs.__setitem__("compute_dtype", "fp8"), "attribute compute_dtype is 'fp8'"),
     "verified in words": (lambda f: f.attrs.__setitem__("attribution_settings", "{}"), "/verification[target]: attribution_settings does not tell it"),
     "order": (lambda f: flip(f, "questions/split"), "forget questions do not come first"),
 }
@@ -164,11 +168,22 @@ def test_a_file_of_version_1_1_is_still_valid(good, tmp_path):
     render(load_campaign(path))  # the report shows a dash
 
 
+def test_a_file_of_version_1_4_is_still_valid(good, tmp_path):
+    path = tmp_path / "cell.h5"
+    path.write_bytes(good)
+    with h5py.File(path, "r+") as file:
+        del file["verification/candidates"], file["verification/turned"], file.attrs["compute_dtype"]
+        file.attrs["schema_version"] = "1.4.0"
+    assert validate_file(path) == []
+    cell = load_cell(path)
+    assert cell.compute_dtype == "fp32" and cell.verification["target"].candidates == 0
+
+
 def test_verification_and_memory_are_read(good, tmp_path):
     path = tmp_path / "cell.h5"
     path.write_bytes(good)
     cell = load_cell(path)
-    assert cell.verification == {"target": Verification(2, pytest.approx(3e-6), 1)}
+    assert cell.verification == {"target": Verification(2, pytest.approx(3e-6), 1, 9, 1)}
     assert cell.work["peak_memory"][2] == 5e9
     assert "4\N{NARROW NO-BREAK SPACE}768 MiB" in render(load_campaign(path))
 
@@ -205,6 +220,9 @@ CAMPAIGN_FAULTS = {
     "shift": (lambda f: add(f, "metrics/focus_shift_forget_count", 0, np.uint64(1)), "/metrics/focus_shift_forget_count: row"),
     "column": (lambda f: f["metrics"].__delitem__("seconds_unlearn"), "/metrics/seconds_unlearn: column is missing"),
     "state": (lambda f: put(f, "status/state", lambda d: d.__setitem__(0, 1)), "attribute finished is 2, but /status has 1"),
+    "dtype": (lambda f: put(f, "metrics/compute_dtype", lambda d: d.__setitem__(0, b"bf16")), "is bf16 with noise floor 0.0002, but the cell gives fp32"),
+    "noise": (lambda f: add(f, "metrics/noise_floor", 0, 1e-3), "is fp32 with noise floor 0.0012, but the cell gives fp32"),
+    "no dtype": (lambda f: f["metrics"].__delitem__("compute_dtype"), "/metrics/compute_dtype: dataset is missing"),
 }
 
 

@@ -124,6 +124,8 @@ class Verification:
     questions: int  # checked
     largest_difference: float  # nats per answer token
     worst_question: int
+    candidates: int = 0  # of these questions; 0 before version 1.5
+    turned: int = 0  # verdicts on them, KeyToken or not, that are others by the definition
 
 
 @dataclass
@@ -157,6 +159,7 @@ class Cell:
     beta: float
     noise_floor: float
     judge: str
+    compute_dtype: str = "fp32"  # of answers and contributions
     attribution_method: str = LEAVE_ONE_OUT
     contribution_unit: str = NATS
     attribution_settings: dict[str, str] = field(default_factory=dict)

@@ -143,8 +143,11 @@ def _verification(file: h5py.File) -> dict[str, Verification]:
     if "verification" not in file:
         return {}  # before version 1.2
     table = _columns(file["verification"])
-    rows = zip(*(table[name] for name in ("model", "questions", "largest_difference", "worst_question")), strict=True)
-    return {model: Verification(int(questions), float(difference), int(worst)) for model, questions, difference, worst in rows}
+    none = [0] * len(table["model"])  # before version 1.5
+    columns = [table[name] for name in ("model", "questions", "largest_difference", "worst_question")]
+    rows = zip(*columns, table.get("candidates", none), table.get("turned", none), strict=True)
+    return {model: Verification(int(questions), float(difference), int(worst), int(candidates), int(turned))
+            for model, questions, difference, worst, candidates, turned in rows}
 
 
 def unit_of_contributions(file: h5py.File) -> str:
@@ -165,7 +168,7 @@ def _cell(file: h5py.File, path: Path) -> Cell:
         set_cosine=file["focus_shift/set_cosine"][:], contribution_cosine=file["focus_shift/contribution_cosine"][:],
         probes=_probes(file["probes"], rates), rates=rates, training=_columns(file["training"]), work=_columns(file["work"]),
         alpha=float(attributes["alpha"]), beta=float(attributes["beta"]), noise_floor=float(attributes["noise_floor"]),
-        judge=str(attributes["judge"]), focus_answer="own", attribution_method=str(attributes.get("attribution_method", LEAVE_ONE_OUT)),
+        compute_dtype=str(attributes.get("compute_dtype", "fp32")), judge=str(attributes["judge"]), focus_answer="own", attribution_method=str(attributes.get("attribution_method", LEAVE_ONE_OUT)),
         contribution_unit=unit_of_contributions(file),
         attribution_settings=json.loads(str(attributes.get("attribution_settings", "{}"))), verification=_verification(file),
     )

@@ -184,6 +184,8 @@ def _check_verification(cell: Cell, report: Report) -> None:
             report(path, "worst_question points past the last question")
         if not (np.isfinite(found.largest_difference) and found.largest_difference >= 0):
             report(path, f"largest_difference is {found.largest_difference}")
+        if found.turned > found.candidates:
+            report(path, f"{found.turned} of {found.candidates} verdicts turn")
         if f"verified_{model}" not in cell.attribution_settings:
             report(path, "attribution_settings does not tell it, as readers of version 1.1 expect")
 

@@ -14,6 +14,8 @@ CELL_ATTRIBUTES = _COMMON | {
 } | dict.fromkeys(("seed", "world_size", "group_size"), "int64") | dict.fromkeys(("alpha", "beta", "noise_floor"), "float64")
 CELL_ATTRIBUTES_SINCE_1_1 = {"attribution_method": STRING, "attribution_settings": STRING}
 CELL_ATTRIBUTES_SINCE_1_4 = {"baseline_fingerprint": STRING}
+CELL_ATTRIBUTES_SINCE_1_5 = {"compute_dtype": STRING}
+DTYPES = ("fp32", "tf32", "bf16", "fp16")  # that a model answers in
 PROBE_ATTRIBUTES_SINCE_1_3 = ("label", "kind")
 PROBE_KINDS = ("probe", "baseline", "control")
 CAMPAIGN_ATTRIBUTES = _COMMON | {"collected": STRING} | dict.fromkeys(("finished", "missing", "broken"), "int64")
@@ -115,6 +117,7 @@ CELL_FIELDS: list[Field] = [
     replace(Field("/work/operations", "float64", ("/work/stage",)), since=5),
     *[replace(field, since=2) for field in _table("/verification", "model", STRING, {"questions": "uint64", "largest_difference": "float64",
                                                   "worst_question": "uint64"}, {"largest_difference": "nat/token"})],
+    *[Field(f"/verification/{name}", "uint64", ("/verification/model",), since=5) for name in ("candidates", "turned")],
     *_table("/work", "stage", STRING, {"seconds": "float64"} | dict.fromkeys(("positions", "positions_naive", "model_calls", "logit_rows"), "uint64"), {"seconds": "s"}),
 ]
 CELL_GROUPS = ("/probes",)
@@ -142,7 +145,7 @@ def campaign_fields_of(minor: int) -> list[Field]:
     """The datasets of a campaign file of version 1.`minor`."""
     return [*_table("/status", "id", STRING, _PARTS | {"file": STRING, "sha256": STRING, "reason": STRING} | ({"fingerprint": STRING} if minor >= 4 else {})),
             Field("/status/state", "uint8", ("/status/id",), "1", "state" if minor >= 4 else "state_before_1_4"),
-            *_table("/metrics", "id", STRING, _PARTS)]
+            *_table("/metrics", "id", STRING, _PARTS | ({"compute_dtype": STRING, "noise_floor": "float64"} if minor >= 5 else {}), {"noise_floor": "nat/token"})]
 
 
 def campaign_attributes_of(minor: int) -> dict[str, str]:
@@ -152,7 +155,7 @@ def campaign_attributes_of(minor: int) -> dict[str, str]:
 
 def cell_attributes_of(minor: int) -> dict[str, str]:
     """The root attributes of a cell of version 1.`minor`."""
-    return CELL_ATTRIBUTES | (CELL_ATTRIBUTES_SINCE_1_1 if minor >= 1 else {}) | (CELL_ATTRIBUTES_SINCE_1_4 if minor >= 4 else {})
+    return CELL_ATTRIBUTES | (CELL_ATTRIBUTES_SINCE_1_1 if minor >= 1 else {}) | (CELL_ATTRIBUTES_SINCE_1_4 if minor >= 4 else {}) | (CELL_ATTRIBUTES_SINCE_1_5 if minor >= 5 else {})
 
 
 CAMPAIGN_GROUPS_BEFORE_1_4 = ("/cells",)
@@ -162,6 +165,7 @@ TUNING_ATTRIBUTES = _COMMON | {
     name: STRING for name in ("config_resolved", "started", "ended", "model_checksum", "tokenizer_checksum", "model", "dataset", "attribution_method",
                               "objective", "devices", "library_versions")
 } | dict.fromkeys(("seed", "world_size", "tuned_prompts", "held_out_prompts"), "int64") | dict.fromkeys(("best_alpha", "best_beta", "noise_floor"), "float64")
+TUNING_ATTRIBUTES_SINCE_1_5 = {"compute_dtype": STRING}
 TUNING_COLUMNS = {"labels": ("objective", "precision", "recall", "key_tokens", "without_key_tokens"),
                   "effect": ("objective", "effect", "cost", "key_tokens", "without_key_tokens")}
 

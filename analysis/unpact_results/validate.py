@@ -63,6 +63,7 @@ def _validate_cell_structure(file: h5py.File, report: Report) -> bool:
     method = str(plain(file.attrs.get("attribution_method", schema.LEAVE_ONE_OUT)))
     if method not in schema.METHODS:
         report("/", f"attribute attribution_method is {method!r}, which is no method of the format")
+    _check_dtype(file, report)
     check_groups(file, schema.CELL_GROUPS, report)
     unit = unit_of_contributions(file)
     if unit not in ((schema.NATS,) if method == schema.LEAVE_ONE_OUT else (schema.NATS, schema.SHARES)):
@@ -78,6 +79,13 @@ def _validate_cell_structure(file: h5py.File, report: Report) -> bool:
     groups = schema.csr_groups_of(minor)
     good = check_csr(file, groups, usable, report)
     return len(usable) == len(fields) and len(good) == len(groups)
+
+
+def _check_dtype(file: h5py.File, report: Report) -> None:
+    """What the model was asked in, as files since 1.5 say."""
+    dtype = str(plain(file.attrs.get("compute_dtype", schema.DTYPES[0])))
+    if dtype not in schema.DTYPES:
+        report("/", f"attribute compute_dtype is {dtype!r}, expected one of {', '.join(schema.DTYPES)}")
 
 
 def _check_probes(probes: h5py.Group, report: Report) -> None:
@@ -102,7 +110,9 @@ def _check_counters(file: h5py.File, usable: set[str], report: Report) -> None:
 
 
 def _validate_tuning(file: h5py.File, report: Report) -> None:
-    check_attributes(file, schema.TUNING_ATTRIBUTES, schema.TUNING, report)
+    since = schema.TUNING_ATTRIBUTES_SINCE_1_5 if minor_of(file) >= 5 else {}
+    check_attributes(file, schema.TUNING_ATTRIBUTES | since, schema.TUNING, report)
+    _check_dtype(file, report)
     objective = str(plain(file.attrs.get("objective", "")))
     if objective not in schema.TUNING_COLUMNS:
         report("/", f"attribute objective is {objective!r}, expected {' or '.join(schema.TUNING_COLUMNS)}")
@@ -233,7 +243,7 @@ def _check_metrics(file: h5py.File, finished: dict[str, Cell], planned: set[str]
     if set(ids) != planned:
         report("/metrics/id", "is not the set of the finished cells")
     for name, column in table.items():
-        check_units(column, "s" if name.startswith("seconds_") else "1", report)
+        check_units(column, "s" if name.startswith("seconds_") else schema.NATS if name == "noise_floor" else "1", report)
         check_storage(column, report)
     for row, cell_id in enumerate(ids):
         for name, value in (expected_metrics(finished[cell_id]) if cell_id in finished else {}).items():
@@ -241,3 +251,9 @@ def _check_metrics(file: h5py.File, finished: dict[str, Cell], planned: set[str]
                 report(f"/metrics/{name}", "column is missing")
             elif not np.isclose(table[name][row], value, rtol=1e-6, atol=1e-9, equal_nan=True):
                 report(f"/metrics/{name}", f"row {cell_id} is {table[name][row]:.6g}, but the cell gives {value:.6g}")
+    if minor_of(file) >= 5:
+        for cell_id, dtype, noise in zip(ids, strings(table["compute_dtype"]), table["noise_floor"][:], strict=True):
+            cell = finished.get(cell_id)
+            if cell is not None and (dtype, noise) != (cell.compute_dtype, cell.noise_floor):
+                report("/metrics/compute_dtype", f"row {cell_id} is {dtype} with noise floor {noise:.6g}, but the cell gives "
+                                                 f"{cell.compute_dtype} and {cell.noise_floor:.6g}")

@@ -6,6 +6,7 @@
 #include "unpact/attribution/key_tokens.hpp"
 #include "unpact/attribution/method.hpp"
 #include "jobs/job_table.hpp"
+#include "unpact/campaign/pin_dtypes.hpp"
 #include "unpact/campaign/session.hpp"
 #include "unpact/comm/share_work.hpp"
 #include "unpact/core/error.hpp"
@@ -13,6 +14,7 @@
 #include "unpact/core/stop.hpp"
 #include "unpact/evaluation/questions.hpp"
 #include "unpact/inference/scoring.hpp"
+#include "unpact/kernels/tf32_products.hpp"
 
 namespace unpact {
 namespace {
@@ -44,8 +46,7 @@ std::vector<Asked> read_lines(std::istream& in) {
   std::string text;
   for (std::size_t number = 1; std::getline(in, text); ++number) {
     if (trim(text).empty()) continue;
-    Asked item;
-    item.line = number;
+    Asked item{{}, {}, {}, number};
     try {
       UNPACT_VALIDATE(text.size() <= max_line, "the line is too long", concat(text.size(), " bytes"),
                       "one JSON object a line");
@@ -148,10 +149,10 @@ Json reply_json(const Prompt& prompt, const Reply& reply, const Tokenizer& token
 }
 
 std::string json_line(const Asked& asked, const Prompt& prompt, const std::vector<Reply>& replies,
-                      const Tokenizer& tokenizer, const std::string& method) {
-  Json json = {{"prompt", asked.prompt}, {"prompt_tokens", Json::array()}};
+                      const Tokenizer& tokenizer, const Configuration& c) {
+  Json json = {{"prompt", asked.prompt}, {"prompt_tokens", Json::array()}, {"compute_dtype", name_of_value(c.model.dtype)}};
   for (const auto id : prompt.ids) json["prompt_tokens"].push_back({{"id", id}, {"piece", tokenizer.piece(id)}});
-  if (const auto inexact = inexactness_of(method); !inexact.empty()) json["inexact"] = inexact;
+  if (const auto inexact = inexactness_of(c.attribution.method); !inexact.empty()) json["inexact"] = inexact;
   json["target"] = reply_json(prompt, replies[0], tokenizer);
   if (replies.size() > 1) json["unlearned"] = reply_json(prompt, replies[1], tokenizer);
   return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
@@ -204,7 +205,7 @@ Printed answer_item(const Asked& asked, std::uint64_t item, const std::vector<La
     std::vector<Reply> replies;
     for (std::size_t m = 0; m < models.size(); ++m)
       replies.push_back(ask_one(models[m], prompt, asked.answer, attributing, attributing.noise_floor[m], item, c));
-    return {true, c.ask.json ? json_line(asked, prompt, replies, tokenizer, c.attribution.method)
+    return {true, c.ask.json ? json_line(asked, prompt, replies, tokenizer, c)
                              : readable(asked, prompt, replies, tokenizer, c.attribution.method, colour)};
   } catch (const UserError& error) {
     if (asked.line == 0) throw;  // a single question on the command line: its error is the program's
@@ -228,16 +229,15 @@ std::vector<Asked> input_of_all(const Communicator& world, const AskOptions& opt
   return asked;
 }
 
-/// The target, and the unlearned model beside it where one is given.
+/// The target, and the unlearned model beside it where one is given, in the same dtype.
 std::vector<LanguageModel> models_to_ask(const Session& session, const Configuration& c) {
   std::vector<LanguageModel> models;
-  models.push_back(load_language_model(c.model.path, c.prompt.resolve(), session.device()));
-  if (!c.ask.unlearned.empty()) {
-    models.push_back(load_language_model(c.ask.unlearned, c.prompt.resolve(), session.device()));
-    UNPACT_VALIDATE(models[0].tokenizer->checksum() == models[1].tokenizer->checksum(),
-                    "the two models have different tokenizers", "their contributions belong to different tokens",
-                    "give the unlearned model that came from this target");
-  }
+  const auto dtype = weights_dtype(c.model.dtype);
+  for (const auto& at : {c.model.path, c.ask.unlearned})
+    if (!at.empty()) models.push_back(load_language_model(at, c.prompt.resolve(), session.device(), dtype));
+  UNPACT_VALIDATE(models.front().tokenizer->checksum() == models.back().tokenizer->checksum(),
+                  "the two models have different tokenizers", "their contributions belong to different tokens",
+                  "give the unlearned model that came from this target");
   return models;
 }
 
@@ -260,13 +260,16 @@ std::size_t print(const Communicator& world, const std::vector<Printed>& lines, 
 
 }  // namespace
 
-ExitCode run_ask(const Communicator& world, const CommandLine&, const Configuration& c) {
+ExitCode run_ask(const Communicator& world, const CommandLine&, const Configuration& given) {
+  auto c = given;
   UNPACT_VALIDATE(!c.model.path.empty(), "no model was given", "somebody has to answer", "add --model DIR");
   UNPACT_VALIDATE(c.ask.prompt.empty() != c.ask.input.empty(), "nothing to ask, or two things at once",
                   "exactly one of --prompt and --input is needed", "unpact ask --model DIR --prompt \"...\"");
   require_token_removal(c, "ask");
   if (c.ask.json) log::keep_stdout_for_data();
   const Session session(world, c.run);
+  pin_dtypes(c, session.device());
+  const kernels::Tf32Products products(c.model.dtype == ModelDtype::tf32);
   const auto models = models_to_ask(session, c);
   const auto asked = input_of_all(world, c.ask);
   Attributing attributing{

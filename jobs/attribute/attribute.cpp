@@ -5,6 +5,7 @@
 #include "jobs/job_table.hpp"
 #include "unpact/campaign/job_claims.hpp"
 #include "unpact/campaign/baseline.hpp"
+#include "unpact/campaign/pin_dtypes.hpp"
 #include "unpact/campaign/summary_table.hpp"
 #include "unpact/core/log.hpp"
 #include "unpact/store/results_folder.hpp"
@@ -12,9 +13,11 @@
 namespace unpact {
 namespace fs = std::filesystem;
 
-ExitCode run_attribute(const Communicator& world, const CommandLine&, const Configuration& c) {
+ExitCode run_attribute(const Communicator& world, const CommandLine&, const Configuration& given) {
+  auto c = given;
   require_model(c);
   const Session session(world, c.run);
+  pin_dtypes(c, session.device());
   session.open_output(c.run.output);
   const OutputClaim claim(world, c.run.output, "attribute", c.campaign);
   try_results_folder(world, c.run.output);

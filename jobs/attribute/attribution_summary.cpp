@@ -42,6 +42,11 @@ std::vector<std::pair<std::string, std::string>> attribution_summary(const CellR
   }
   lines.emplace_back("target's KeyTokens",
                      concat(keys, " of ", candidates, " candidates; noise could turn ", uncertain, " verdict(s)"));
+  for (const auto& found : record.verification)
+    if (found.candidates > 0)
+      lines.emplace_back(
+          concat(found.model, "'s in fp32"),
+          concat(found.turned, " of ", found.candidates, " verdict(s) turn, on ", found.questions, " question(s)"));
   if (!inexactness_of(record.attribution_method).empty()) {
     const auto alone = [](const ContributionRecord& part) {
       return std::count_if(part.standard_errors.values.begin(), part.standard_errors.values.end(),

@@ -12,6 +12,7 @@
 #include "unpact/core/stop.hpp"
 #include "unpact/evaluation/attribute_questions.hpp"
 #include "unpact/evaluation/threshold_search.hpp"
+#include "unpact/kernels/tf32_products.hpp"
 #include "unpact/data/load_dataset.hpp"
 #include "unpact/store/tuning_file.hpp"
 
@@ -143,6 +144,7 @@ void report_search(const Configuration& c, Provenance provenance, ThresholdGrid 
   record.dataset = c.dataset.name;
   record.attribution_method = c.attribution.method;
   record.grid = std::move(grid);
+  record.compute_dtype = name_of_value(c.model.dtype);
   record.noise_floor = noise;
   const auto file = fs::path(c.run.output) / "tuning.h5";
   write_tuning_file(file, record);
@@ -167,6 +169,7 @@ ExitCode tune_thresholds(const Session& session, const Configuration& c) {
                    " questions, objective '", objective, "'"));
   const auto method = make_attribution_method(c.attribution.method, c.attribution.settings, c.run.seed, *model.tokenizer);
   method->check_model(model.transformer);
+  const kernels::Tf32Products products(c.model.dtype == ModelDtype::tf32);
   const double noise = noise_floor_of(model.transformer, *method, questions);
   auto grid =
       search_thresholds(measure(session, model, *method, questions, objective, c), objective, alphas, betas, 2 * noise);

@@ -45,6 +45,7 @@ void inspect_cell(const fs::path& file) {
   line("judge", record.judge);
   line("KeyTokens",
        concat("alpha ", record.alpha, ", beta ", record.beta, ", noise floor ", record.noise_floor, " nats/token"));
+  line("computed in", record.compute_dtype);
   for (const auto& [name, text] : attribution_summary(record)) line(name, text);
   line("questions", concat(record.questions.question.size()));
   for (const auto& rate : record.rates)

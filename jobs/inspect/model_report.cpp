@@ -8,6 +8,7 @@
 #include "unpact/core/text.hpp"
 #include "unpact/inference/generation.hpp"
 #include "unpact/train/memory_plan.hpp"
+#include "unpact/train/stage_memory.hpp"
 
 namespace unpact {
 namespace {
@@ -107,6 +108,10 @@ double unlearning(const ModelConfig& config, std::int64_t ranks) {
   return unlearning_bytes(config, static_cast<int>(ranks));
 }
 
+double cell(const ModelConfig& config, std::int64_t ranks, bool offload) {
+  return typical_cell(config, static_cast<int>(ranks), offload).bytes;
+}
+
 void print_memory(const ModelInspection& found) {
   const auto& config = *found.config;
   line("memory to score", concat(in_gib(scoring_bytes(config, 4, kTokensAtOnce)), " GiB a rank in fp32, ",
@@ -120,16 +125,20 @@ void print_memory(const ModelInspection& found) {
   line("",
        "= 16 N / W weights, gradients and AdamW in fp32, cut over W ranks + 4 (V D + max(U, V D)) of the target, for losses "
        "that ask it");
-  line("",
-       "+ (W > 1) 16 U + 8 V D gathered, with U weights of the largest block; a campaign also keeps target and result whole "
-       "(8 N)");
+  line("", "+ (W > 1) 16 U + 8 V D gathered, with U weights of the largest block");
   line("", concat(in_gib(unlearning_bytes(config, 1, Shard::none)), " where every rank holds all whole (20 N)"));
-  line("GiB of a rank", "ranks   score fp32   score bf16   unlearn");
+  line("memory of a cell", concat(in_gib(cell(config, found.ranks, false)), " GiB a rank on ", found.ranks, " rank(s), ",
+                                  in_gib(cell(config, found.ranks, true)), " with train.offload_optimizer"));
+  line("",
+       "the largest of its stages (train, put the result together, ask it), of which none holds another's: bf16 with fp32");
+  line("", "masters, train.recompute, micro-batches of 2048 tokens");
+  line("GiB of a rank", "ranks   score fp32   score bf16   unlearn      cell   offloaded");
   for (const auto ranks : ranks_shown(found.ranks)) {
     char row[120];
-    std::snprintf(row, sizeof row, "%5lld   %10s   %10s   %7s", static_cast<long long>(ranks),
+    std::snprintf(row, sizeof row, "%5lld   %10s   %10s   %7s   %7s   %9s", static_cast<long long>(ranks),
                   in_gib(scoring_bytes(config, 4, kTokensAtOnce)).c_str(),
-                  in_gib(scoring_bytes(config, 2, kTokensAtOnce)).c_str(), in_gib(unlearning(config, ranks)).c_str());
+                  in_gib(scoring_bytes(config, 2, kTokensAtOnce)).c_str(), in_gib(unlearning(config, ranks)).c_str(),
+                  in_gib(cell(config, ranks, false)).c_str(), in_gib(cell(config, ranks, true)).c_str());
     line("", row);
   }
 }
@@ -189,7 +198,9 @@ Json memory_json(const ModelInspection& found) {
                     {"score_fp32", scoring_bytes(*found.config, 4, kTokensAtOnce)},
                     {"score_bf16", scoring_bytes(*found.config, 2, kTokensAtOnce)},
                     {"unlearn", unlearning(*found.config, ranks)},
-                    {"unlearn_whole", unlearning_bytes(*found.config, 1, Shard::none)}});
+                    {"unlearn_whole", unlearning_bytes(*found.config, 1, Shard::none)},
+                    {"cell", cell(*found.config, ranks, false)},
+                    {"cell_offloaded", cell(*found.config, ranks, true)}});
   return rows;
 }
 

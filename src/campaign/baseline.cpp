@@ -16,6 +16,7 @@
 #include "unpact/evaluation/check_questions.hpp"
 #include "unpact/evaluation/evaluate_cell.hpp"
 #include "unpact/evaluation/finished_pages.hpp"
+#include "unpact/kernels/tf32_products.hpp"
 #include "unpact/store/cell_file.hpp"
 #include "unpact/store/cell_places.hpp"
 
@@ -30,7 +31,8 @@ void ask_target(const Session& session, const Configuration& c, const fs::path& 
   const auto fingerprint = fingerprint_of(baseline.record.provenance);
   FinishedPages pages(session.world(), unfinished, fingerprint);
   {
-    const auto target = load_mapped(session, session.world(), baseline.target, answering_dtype(c));
+    const auto target = load_mapped(session, session.world(), baseline.target, answering_dtype(session, c, baseline.target));
+    const kernels::Tf32Products products(c.model.dtype == ModelDtype::tf32);
     evaluate_target(session.world(), target, baseline.questions, c.evaluation_options(), &pages, baseline.record);
   }
   give_memory_back(session.device());

@@ -116,6 +116,10 @@ PairCost cost_of_pair(const Pair& pair, const Machine& machine) {
   PairCost cost;
   cost.model = c.model.name;
   cost.dataset = c.dataset.name;
+  cost.train_dtype = name_of_value(c.train.dtype);
+  cost.model_dtype = name_of_value(c.model.dtype);
+  cost.train_rate = train_rate(machine, c);
+  cost.score_rate = score_rate(machine, c);
   const auto dataset = load_dataset(c.dataset);
   const auto model = open_model(c, dataset, cost.remarks);
   const auto questions = questions_of(c, dataset, *model.tokenizer);
@@ -162,7 +166,10 @@ double sum_over(const CampaignCost& cost, bool left_alone, const OfStages& of) {
 
 }  // namespace
 
-bool is_planned_for_gpus(const Configuration& c, int ranks) { return machine_of(c, ranks).has_gpu; }
+std::optional<int> planned_capability(const Configuration& c, int ranks) {
+  const auto machine = machine_of(c, ranks);
+  return machine.has_gpu ? std::optional(machine.capability) : std::nullopt;
+}
 
 CampaignCost cost_of_campaign(const Configuration& c, const std::vector<Pair>& plan, int ranks) {
   const auto machine = machine_of(c, ranks);
@@ -170,8 +177,6 @@ CampaignCost cost_of_campaign(const Configuration& c, const std::vector<Pair>& p
   cost.machine = machine.text;
   cost.has_gpu = machine.has_gpu;
   cost.memory = machine.gpu.memory;
-  cost.train_rate = train_rate(machine, c);
-  cost.score_rate = score_rate(machine, c);
   cost.train_share = c.plan.train_share;
   cost.score_share = c.plan.score_share;
   cost.gpus = machine.gpus;
@@ -200,6 +205,10 @@ std::vector<std::pair<std::string, PlannedStages>> planned_stages(const Session&
 double CampaignCost::operations(bool left_alone) const { return sum_over(*this, left_alone, operations_of); }
 
 double CampaignCost::gpu_seconds(bool left_alone) const { return sum_over(*this, left_alone, seconds_of); }
+
+bool CampaignCost::has_rates() const {
+  return std::ranges::all_of(pairs, [](const PairCost& pair) { return pair.train_rate > 0 && pair.score_rate > 0; });
+}
 
 double CampaignCost::longest_cell() const {
   double longest = 0;

@@ -18,6 +18,7 @@
 #include "unpact/core/progress.hpp"
 #include "unpact/evaluation/evaluate_cell.hpp"
 #include "unpact/evaluation/stage_meter.hpp"
+#include "unpact/kernels/tf32_products.hpp"
 #include "unpact/store/cell_file.hpp"
 #include "unpact/store/cell_places.hpp"
 #include "unpact/train/step_note.hpp"
@@ -62,6 +63,7 @@ CellRecord compare_with_baseline(const Session& session, const Communicator& gro
   record.verification = baseline.record.verification;
   record.noise_floor = baseline.record.noise_floor;
   record.provenance.baseline_fingerprint = fingerprint_of(baseline.record.provenance);
+  const kernels::Tf32Products products(c.model.dtype == ModelDtype::tf32);
   evaluate_unlearned(group, unlearned, baseline.questions, c.evaluation_options(), &pages, record);
   return record;
 }
@@ -86,22 +88,21 @@ LanguageModel target_to_train(const Session& session, const Communicator& group,
 
 /// What the unlearning of a cell leaves behind.
 struct Unlearned {
-  LanguageModel model;                 ///< that answers, on every rank
-  std::optional<LanguageModel> exact;  ///< on the root, where `model` has not every bit of what is saved
+  LanguageModel model;  ///< that answers, on every rank
   std::vector<StepReport> steps;
   std::vector<WorkRecord> work;
 };
 
 /// A result's weights before they were rounded, as a model. @param rounded the result of the same unlearning.
-LanguageModel exact_model(const LanguageModel& target, Weights exact, const UnlearnResult& rounded,
+LanguageModel exact_model(const LanguageModel& target, const Weights& exact, const UnlearnResult& rounded,
                           const MethodOptions& method) {
-  if (!rounded.reinforced) return unlearned_model(target, {std::move(exact), {}}, method);
-  return unlearned_model(target, {target.transformer.weights(), {}, std::move(exact)}, method);
+  if (!rounded.reinforced) return unlearned_model(target, {exact, {}}, method);
+  return unlearned_model(target, {target.transformer.weights(), {}, exact}, method);
 }
 
-/// Trains and puts whole weights together, each measured. Collective over `group`.
+/// Trains, puts whole weights together, each measured, and saves them where that is asked for. Collective over `group`.
 Unlearned unlearn_cell(const Session& session, const Communicator& group, const Baseline& baseline, const Configuration& c,
-                       TrainOptions options) {
+                       TrainOptions options, const fs::path& folder) {
   std::optional<StageMeter> meter(std::in_place, group, session.device());
   const auto collectives = make_collectives(group, session.device());
   UnlearnData data;
@@ -115,9 +116,10 @@ Unlearned unlearn_cell(const Session& session, const Communicator& group, const 
     give_memory_back(session.device());
     meter.emplace(group, session.device());
   };
-  options.result.dtype = answering_dtype(c);
+  options.result.dtype = answering_dtype(session, c, baseline.target);
   Weights exact;
-  const bool is_rounded = c.campaign.save_models && !keeps_every_bit(baseline.target, options.result.dtype);
+  const bool is_rounded =
+      c.campaign.save_models && options.result.dtype != at::kFloat && options.result.dtype != baseline.target.stored;
   if (is_rounded) options.result.exact = &exact;
   const auto target = target_to_train(session, group, baseline, c, options);
   Progress progress(concat(c.method.name, ": unlearn"), count_steps(options, static_cast<std::int64_t>(data.forget->size())),
@@ -126,10 +128,16 @@ Unlearned unlearn_cell(const Session& session, const Communicator& group, const 
                         [&](const StepReport& report) { progress.advance(1, step_note(report)); });
   progress.finish();
   work.push_back(meter->record("reshard"));
+  fail_together(group, [&] { session.loads().require_unchanged(); });  // the files that it was trained from
   auto steps = std::move(result.steps);
-  std::optional<LanguageModel> kept;
-  if (is_rounded && group.is_root()) kept = exact_model(baseline.target, std::move(exact), result, c.method);
-  return {unlearned_model(baseline.target, std::move(result), c.method), std::move(kept), std::move(steps), std::move(work)};
+  std::optional<LanguageModel> saved;
+  if (is_rounded && group.is_root()) saved = exact_model(baseline.target, exact, result, c.method);
+  auto model = unlearned_model(baseline.target, std::move(result), c.method);
+  fail_together(group, [&] {
+    if (c.campaign.save_models && group.is_root())
+      save_unlearned(folder / "models" / cell_id(c), saved ? *saved : model, c, inputs.model);
+  });
+  return {std::move(model), std::move(steps), std::move(work)};
 }
 
 }  // namespace
@@ -142,7 +150,7 @@ CellRecord run_cell(const Session& session, const Communicator& group, const Bas
   const auto training_folder = training_folder_of(folder, cell_id(c), options.identity);
   options.checkpoint_folder = training_folder;
   options.step_log = folder / "logs" / (cell_id(c) + ".train.jsonl");
-  auto unlearned = unlearn_cell(session, group, baseline, c, options);
+  auto unlearned = unlearn_cell(session, group, baseline, c, options, folder);
   give_memory_back(session.device());
   auto pages = pages_of_cell(group, baseline, unlearned.model, c, folder);
   auto record = compare_with_baseline(session, group, baseline, unlearned.model, c, pages);
@@ -150,11 +158,6 @@ CellRecord run_cell(const Session& session, const Communicator& group, const Bas
   record.work.insert(record.work.begin(), unlearned.work.begin(), unlearned.work.end());
   record.provenance.started = started;
   record.provenance.ended = utc_now();
-  fail_together(group, [&] {
-    if (c.campaign.save_models && group.is_root())
-      save_unlearned(folder / "models" / record.id, unlearned.exact ? *unlearned.exact : unlearned.model, c,
-                     record.provenance.model_checksum);
-  });
   file_cell(group, folder, record);
   pages.remove();
   if (group.is_root()) remove_training_checkpoints(training_folder);

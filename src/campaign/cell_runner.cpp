@@ -68,7 +68,7 @@ void CellRunner::run(const Baseline& baseline, const std::vector<Configuration>&
           claim_.reset();
           return;
         }
-        session_.loads().require_unchanged();  // what is in memory is still what lies there
+        session_.loads().require_unchanged();  // what was mapped is still what lies there
         run_claimed(baseline, cell);
       }
       if (found == Look::wait) waiting.push_back(cell);

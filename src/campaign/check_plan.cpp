@@ -8,6 +8,7 @@
 #include "findings.hpp"
 #include "unpact/campaign/cell.hpp"
 #include "unpact/campaign/mapped_models.hpp"
+#include "unpact/campaign/pin_dtypes.hpp"
 #include "unpact/campaign/resources.hpp"
 #include "unpact/campaign/stage_shapes.hpp"
 #include "unpact/campaign/unlearn_inputs.hpp"
@@ -75,11 +76,12 @@ class PlanCheck {
       check_questions(c.judge, *opened.dataset, static_cast<std::size_t>(c.dataset.limit));
     });
     findings_.note(where, [&] { open_model(c.model, opened); });
+    if (opened.config) findings_.note(where, [&] { pin_dtypes_of(pair); });  // before memory is planned
     if (opened.dataset && opened.config && opened.tokenizer) {
       findings_.note(where, [&] { check_asking(c, opened); });
       if (makes_target(c.model)) findings_.note(where, [&] { check_finetuning(c, opened); });
     }
-    if (opened.config) findings_.note(where, [&] { check_pair_memory(c, opened); });
+    if (opened.config) check_pair_memory(where, c, opened);
     std::map<std::string, std::int64_t> longest;
     for (const auto& cell : pair.cells) look_at_cell(cell, where, opened, longest);
     pin(opened, pair);
@@ -97,6 +99,25 @@ class PlanCheck {
     if (opened.dataset) c.dataset.checksum = dataset_checksum(*opened.dataset);
     if (opened.config && !makes_target(c.model) && c.model.config_checksum.empty())
       c.model.config_checksum = config_checksum(*opened.config);
+  }
+
+  void pin(Configuration& c) const {
+    if (scope_.planned_capability) pin_dtypes(c, c10::Device(c10::kCUDA, 0), *scope_.planned_capability);
+    else pin_dtypes(c, session_.device());
+  }
+
+  /// All models of a pair are asked in one dtype.
+  void pin_dtypes_of(Pair& pair) const {
+    const auto asked = pair.configuration.model.dtype;
+    pin(pair.configuration);
+    for (auto& cell : pair.cells) {
+      UNPACT_VALIDATE(
+          cell.model.dtype == asked, concat("option 'model.dtype' is '", name_of_value(cell.model.dtype), "'"),
+          concat("cell ", cell_id(cell), " says it for itself, and its target's answers are in ", name_of_value(asked)),
+          "say it for the model or the whole campaign");
+      cell.model.dtype = pair.configuration.model.dtype;
+      pin(cell);
+    }
   }
 
   void open_model(const ModelOptions& model, Opened& opened) const {
@@ -145,7 +166,7 @@ class PlanCheck {
     const bool fits = opened.config && findings_.note(where, [&] { weights_trained_by(c.method, *opened.config); });
     std::int64_t tokens = 0;
     if (opened.dataset) findings_.note(where, [&] { tokens = check_data(c, opened, longest); });
-    if (fits) findings_.note(where, [&] { check_cell_memory(c, opened, tokens); });
+    if (fits) check_cell_memory(where, c, opened, tokens);
   }
 
   /// @return tokens of the longest example; 0: no tokenizer is there to tell.
@@ -162,28 +183,31 @@ class PlanCheck {
   }
 
   /// The stages that a cell has for itself.
-  void check_cell_memory(const Configuration& c, const Opened& opened, std::int64_t longest) {
+  void check_cell_memory(const std::string& where, const Configuration& c, const Opened& opened, std::int64_t longest) {
     const auto& config = *opened.config;
     const auto scoring = scoring_of(c, opened);
     const auto training =
         unlearning_shape(c, config, ranks_per_cell_, std::max<std::int64_t>(longest, 1), session_.device());
-    check_stages(cell_stages(config, scoring, training), cell_id(c));
+    check_stages(where, cell_stages(config, scoring, training), cell_id(c));
   }
 
   /// The stages that a pair's cells share.
-  void check_pair_memory(const Configuration& c, const Opened& opened) {
+  void check_pair_memory(const std::string& where, const Configuration& c, const Opened& opened) {
     const auto longest = std::max<std::int64_t>(opened.finetuned, 1);
     const auto making = finetuning_shape(c, session_.world().size(), longest, session_.device());
-    check_stages(pair_stages(*opened.config, scoring_of(c, opened), makes_target(c.model) ? &making : nullptr),
+    check_stages(where, pair_stages(*opened.config, scoring_of(c, opened), makes_target(c.model) ? &making : nullptr),
                  concat(c.model.name, " x ", c.dataset.name));
   }
 
   static ScoringShape scoring_of(const Configuration& c, const Opened& opened) {
-    return scoring_shape(c, static_cast<double>(c10::elementSize(answering_dtype(c))), opened.asked, opened.questions);
+    const auto dtype =
+        c.model.dtype == ModelDtype::automatic ? at::kFloat : weights_dtype(c.model.dtype);  // refused already
+    return scoring_shape(c, static_cast<double>(c10::elementSize(dtype)), opened.asked, opened.questions);
   }
 
-  void check_stages(const std::vector<StageMemory>& stages, const std::string& whose) {
-    if (!scope_.runs_here) return;
+  /// Notes every stage that does not fit.
+  void check_stages(const std::string& where, const std::vector<StageMemory>& stages, const std::string& whose) {
+    if (scope_.planned_capability) return;  // another machine's memory
     const bool is_cpu = session_.device().is_cpu();
     const auto free = static_cast<double>(available_memory(session_.device())) / (is_cpu ? node_ : 1);
     const auto host_free = static_cast<double>(available_memory(at::kCPU)) / node_;
@@ -193,14 +217,16 @@ class PlanCheck {
         summary_.most_bytes = needed;
         summary_.neediest = concat(whose, ", ", stage.stage);
       }
-      require_room(stage.stage, "memory", needed, free);
-      if (!is_cpu) require_room(stage.stage, "host's memory", stage.host_bytes, host_free);
+      findings_.note(where, [&] {
+        require_room(stage.stage, "memory", needed, free);
+        if (!is_cpu) require_room(stage.stage, "host's memory", stage.host_bytes, host_free);
+      });
     }
   }
 
-  static void require_room(const std::string& stage, const char* where, double needed, double free) {
+  static void require_room(const std::string& stage, const char* memory, double needed, double free) {
     const bool is_training = stage == kUnlearnStage || stage == kFinetuneStage;
-    UNPACT_VALIDATE(needed <= free, concat("the stage '", stage, "' does not fit into the ", where),
+    UNPACT_VALIDATE(needed <= free, concat("the stage '", stage, "' does not fit into the ", memory),
                     concat("a rank needs ", gibibytes(needed), ", and ", gibibytes(free), " are free for it"),
                     is_training
                         ? "use more ranks_per_cell or nodes, train.recompute = true, train.dtype = bf16, a smaller "

@@ -80,11 +80,19 @@ std::string ranks_text(const CampaignCost& cost, const PairCost& pair) {
       pair.ranks_per_cell == cost.ranks_per_cell ? "" : concat("; campaign.ranks_per_cell is ", cost.ranks_per_cell), "\n");
 }
 
+std::string rates_text(const CampaignCost& cost, const PairCost& pair) {
+  const auto dtypes = concat("  trains in ", pair.train_dtype, ", answers in ", pair.model_dtype);
+  if (pair.train_rate <= 0 || pair.score_rate <= 0)
+    return concat(dtypes, "; no rate is known: name a GPU (plan.gpu) or its peak (plan.peak_tflops) to get hours\n");
+  return concat(dtypes, ": ", pair.train_rate / 1e12, " TFLOP/s a GPU (", 100 * cost.train_share, " % of the peak) and ",
+                pair.score_rate / 1e12, " (", 100 * cost.score_share, " %)\n");
+}
+
 std::string pair_text(const CampaignCost& cost, const PairCost& pair) {
   auto text = concat("\nmodel ", pair.model, " x dataset ", pair.dataset, ": ", pair.parameters, " weights, ",
                      pair.forget_questions, " + ", pair.retain_questions, " questions, ", pair.cells.size(), " cell(s)\n");
   for (const auto& remark : pair.remarks) text += concat("  remark: ", remark, "\n");
-  text += ranks_text(cost, pair);
+  text += rates_text(cost, pair) + ranks_text(cost, pair);
   for (const auto& misfit : pair.misfits)
     text += concat("  does not fit: ", misfit.stage, " needs ", in_gigabytes(misfit.bytes), " a rank\n");
   text += heading() + concat("  once for all cells", pair.shared_is_done ? ", finished" : "", ":\n");
@@ -101,19 +109,11 @@ std::string pair_text(const CampaignCost& cost, const PairCost& pair) {
   return text + concat("  reads ", in_gigabytes(pair.read), ", writes up to ", in_gigabytes(pair.written), "\n");
 }
 
-std::string rates_text(const CampaignCost& cost) {
-  if (cost.train_rate <= 0 || cost.score_rate <= 0)
-    return "no rate is known: name a GPU (plan.gpu) or its peak (plan.peak_tflops) to get hours\n";
-  return concat("training at ", cost.train_rate / 1e12, " TFLOP/s a GPU (", 100 * cost.train_share,
-                " % of the peak), answers and contributions at ", cost.score_rate / 1e12, " (", 100 * cost.score_share,
-                " %)\n");
-}
-
 std::string total_text(const CampaignCost& cost) {
   auto text = concat("\ncampaign: ", cost.pairs.size(), " pair(s), ", cost.cells(CellState::finished), " cell(s) finished, ",
                      cost.cells(CellState::failed), " failed, ", cost.cells(CellState::left), " left\n  operations left ",
                      in_operations(cost.operations(true)), " of ", in_operations(cost.operations(false)), "\n");
-  if (cost.train_rate <= 0) return text;
+  if (!cost.has_rates()) return text;
   const auto request = request_of(cost);
   return text + concat("  GPU time left ", in_time(cost.gpu_seconds(true)), " of ", in_time(cost.gpu_seconds(false)),
                        "; longest cell ", in_time(cost.longest_cell()), ", longest target ", in_time(cost.longest_shared()),
@@ -148,6 +148,10 @@ Json pair_json(const PairCost& pair) {
   return {{"model", pair.model},
           {"dataset", pair.dataset},
           {"parameters", pair.parameters},
+          {"train_dtype", pair.train_dtype},
+          {"model_dtype", pair.model_dtype},
+          {"train_operations_per_second", pair.train_rate},
+          {"score_operations_per_second", pair.score_rate},
           {"forget_questions", pair.forget_questions},
           {"retain_questions", pair.retain_questions},
           {"best_ranks_per_cell", pair.ranks_per_cell},
@@ -162,7 +166,7 @@ Json pair_json(const PairCost& pair) {
 }  // namespace
 
 std::string CampaignCost::text() const {
-  auto text = concat("planned for ", machine, "; campaign.ranks_per_cell = ", ranks_per_cell, "\n", rates_text(*this));
+  auto text = concat("planned for ", machine, "; campaign.ranks_per_cell = ", ranks_per_cell, "\n");
   for (const auto& pair : pairs) text += pair_text(*this, pair);
   return text + total_text(*this);
 }
@@ -178,8 +182,6 @@ Json CampaignCost::json() const {
         {"gpus", gpus},
         {"gpus_per_node", per_node},
         {"gpu_bytes", memory},
-        {"train_operations_per_second", train_rate},
-        {"score_operations_per_second", score_rate},
         {"train_share", train_share},
         {"score_share", score_share}}},
       {"ranks_per_cell", ranks_per_cell},

@@ -1,11 +1,11 @@
 #include "unpact/campaign/mapped_models.hpp"
 
-#include <algorithm>
 #include <functional>
 #include <optional>
 
 #include "unpact/campaign/same_inputs.hpp"
 #include "unpact/comm/fail_together.hpp"
+#include "unpact/model/compute_dtype.hpp"
 
 namespace unpact {
 namespace fs = std::filesystem;
@@ -24,12 +24,8 @@ std::string checksum_by_node(const Communicator& world, const std::string& stamp
 
 }  // namespace
 
-c10::ScalarType answering_dtype(const Configuration&) { return at::kFloat; }
-
-bool keeps_every_bit(const LanguageModel& mapped, c10::ScalarType dtype) {
-  const auto weights = named_tensors(mapped.transformer.weights());
-  return dtype == at::kFloat ||
-         std::all_of(weights.begin(), weights.end(), [&](const auto& named) { return named.second.scalar_type() == dtype; });
+c10::ScalarType answering_dtype(const Session& session, const Configuration& c, const LanguageModel& mapped) {
+  return resolve_dtype(c.model.dtype, mapped.stored, session.device());
 }
 
 LanguageModel map_alike(const Session& session, const Configuration& c, const fs::path& folder) {
@@ -45,10 +41,10 @@ LanguageModel map_alike(const Session& session, const Configuration& c, const fs
 }
 
 LanguageModel load_mapped(const Session& session, const Communicator& ranks, const LanguageModel& mapped,
-                          c10::ScalarType) {
+                          c10::ScalarType dtype) {
   std::optional<LanguageModel> model;
   fail_together(ranks, [&] {
-    model = load_language_model(mapped.folder, mapped.prompt_template, session.device());
+    model = load_language_model(mapped.folder, mapped.prompt_template, session.device(), dtype);
     session.loads().require_unchanged();
   });
   model->checksums = mapped.checksums;
@@ -57,7 +53,7 @@ LanguageModel load_mapped(const Session& session, const Communicator& ranks, con
 
 LanguageModel load_alike(const Session& session, const Configuration& c, const fs::path& folder) {
   const auto mapped = map_alike(session, c, folder);
-  return load_mapped(session, session.world(), mapped, answering_dtype(c));
+  return load_mapped(session, session.world(), mapped, answering_dtype(session, c, mapped));
 }
 
 }  // namespace unpact

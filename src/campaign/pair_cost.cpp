@@ -3,11 +3,11 @@
 #include <algorithm>
 
 #include "stage_costs.hpp"
-#include "unpact/campaign/mapped_models.hpp"
 #include "unpact/campaign/resources.hpp"
 #include "unpact/campaign/stage_shapes.hpp"
 #include "unpact/campaign/unlearn_inputs.hpp"
 #include "unpact/core/error.hpp"
+#include "unpact/model/compute_dtype.hpp"
 #include "unpact/options/option_table.hpp"
 
 namespace unpact {
@@ -58,10 +58,16 @@ double train_rate(const Machine& machine, const Configuration& c) {
 }
 
 double score_rate(const Machine& machine, const Configuration& c) {
-  return peak_of(machine, score_bytes(c) < 4) * c.plan.score_share;
+  const auto& gpu = machine.gpu;
+  const auto dtype = c.model.dtype;
+  const double peak = dtype == ModelDtype::bf16   ? gpu.bf16
+                      : dtype == ModelDtype::fp16 ? gpu.fp16
+                      : dtype == ModelDtype::tf32 ? gpu.tf32
+                                                  : gpu.fp32;
+  return peak * c.plan.score_share;
 }
 
-double score_bytes(const Configuration& c) { return static_cast<double>(c10::elementSize(answering_dtype(c))); }
+double score_bytes(const Configuration& c) { return static_cast<double>(c10::elementSize(weights_dtype(c.model.dtype))); }
 
 PairReckoner::PairReckoner(const PairOnPaper& paper, const Machine& machine)
     : paper_(paper), machine_(machine), prompt_(paper.pair.configuration.prompt.resolve()) {

@@ -5,6 +5,7 @@
 #include "unpact/campaign/cell.hpp"
 #include "unpact/campaign/fingerprints.hpp"
 #include "unpact/core/clock.hpp"
+#include "unpact/core/error.hpp"
 #include "unpact/store/cell_file.hpp"
 
 namespace unpact {
@@ -39,6 +40,7 @@ std::string file_safe(std::string name) {
 
 CellRecord start_record(const Session& session, const Communicator& group, const Baseline& baseline, const Configuration& c,
                         Made made) {
+  UNPACT_EXPECT(c.model.dtype != ModelDtype::automatic && c.train.dtype != ComputeType::automatic);  // pin_dtypes
   CellRecord record;
   record.id = cell_id(c);
   record.model = c.model.name;
@@ -51,6 +53,7 @@ CellRecord start_record(const Session& session, const Communicator& group, const
   record.contribution_unit = unit_of(a.method);
   record.alpha = a.keys.alpha;
   record.beta = a.keys.beta;
+  record.compute_dtype = name_of_value(c.model.dtype);
   return record;
 }
 

@@ -101,7 +101,9 @@ void make_target(const Session& session, const Configuration& c, const Dataset& 
   });
   progress.finish();
   if (session.is_root()) {
-    save_checkpoint(folder, model.transformer.config(), model.transformer.weights(), *model.tokenizer);
+    SaveOptions as_started;
+    as_started.dtype = model.stored;
+    save_checkpoint(folder, model.transformer.config(), model.transformer.weights(), *model.tokenizer, as_started);
     write_file_atomically(folder / kFingerprintFile, fingerprint + "\n");
     remove_training_checkpoints(options.checkpoint_folder);
   }
@@ -169,9 +171,13 @@ LanguageModel load_to_train(const Session& session, const Configuration& c, Trai
   const fs::path folder = c.model.path;
   require_one_model(folder);
   auto model = map_alike(session, c, folder);
-  if (c.train.shard == Shard::none) return load_mapped(session, session.world(), model, at::kFloat);
-  options.device = session.device();
-  options.result.keeper = 0;
+  if (c.train.shard == Shard::none) {
+    model = load_mapped(session, session.world(), model, at::kFloat);
+  } else {
+    options.device = session.device();
+    options.result.keeper = 0;
+  }
+  session.loads().forget(folder);  // nothing depends on it when it is trained
   return model;
 }
 
@@ -180,6 +186,11 @@ void check_training_device(const TrainExecution& execution, const c10::Device& d
                   "option 'train.offload_optimizer' is true, but the model is on the CPU",
                   "weights and moments lie in host memory already: a second copy would only cost",
                   "remove it, or use run.device = cuda");
+  UNPACT_VALIDATE(
+      execution.dtype != ComputeType::bf16 || device.is_cpu() || compute_capability(device) >= kCapabilityOfBf16,
+      "option 'train.dtype' is 'bf16', which the device lacks",
+      concat("this GPU has compute capability ", compute_capability(device), ".x, and bf16 needs ", kCapabilityOfBf16, ".0"),
+      "use train.dtype = auto, or another GPU");
 }
 
 void finetune_into(const Session& session, const Configuration& c, const Dataset& dataset, const fs::path& folder) {
@@ -222,7 +233,7 @@ LanguageModel prepare_target(const Session& session, const Configuration& c, con
 LanguageModel prepare_model(const Session& session, const Configuration& c, const Dataset& dataset, const fs::path& folder,
                             Claims* claims) {
   const auto target = prepare_target(session, c, dataset, folder, claims);
-  return load_mapped(session, session.world(), target, answering_dtype(c));
+  return load_mapped(session, session.world(), target, answering_dtype(session, c, target));
 }
 
 }  // namespace unpact

@@ -53,8 +53,8 @@ std::string FirstLoads::stamp_of(const fs::path& folder) {
     for (const auto& entry : fs::directory_iterator(part, code)) {
       struct stat info {};
       if (::stat(entry.path().c_str(), &info) != 0 || !S_ISREG(info.st_mode)) continue;
-      lines.insert(concat(entry.path().filename().string(), " ", info.st_size, " ", info.st_dev, " ", info.st_ino, " ", info.st_mtim.tv_sec,
-                          " ", info.st_mtim.tv_nsec, "\n"));
+      lines.insert(concat(entry.path().filename().string(), " ", info.st_size, " ", info.st_dev, " ", info.st_ino, " ",
+                          info.st_mtim.tv_sec, " ", info.st_mtim.tv_nsec, "\n"));
     }
     for (const auto& line : lines) stamp += line;
   }

@@ -55,6 +55,7 @@ void pin(std::string& checksum, const std::string& read, const Configuration& c,
 LanguageModel unlearned_model(const LanguageModel& target, UnlearnResult result, const MethodOptions& method) {
   const auto& config = target.transformer.config();
   LanguageModel model{Transformer(config, std::move(result.weights)), target.tokenizer, target.prompt_template, {}};
+  model.stored = target.stored;
   if (result.reinforced)
     model.transformer.contrast_with(std::make_shared<const Transformer>(config, std::move(*result.reinforced)),
                                     method.scale);
@@ -65,10 +66,12 @@ void save_unlearned(const fs::path& folder, const LanguageModel& unlearned, cons
                     const std::string& target_checksum) {
   const auto& model = unlearned.transformer;
   SaveOptions options;
+  options.dtype = unlearned.stored;
   options.also = [&](const fs::path& inside) {
     write_file_atomically(inside / kFile, description(c, target_checksum).dump(2) + "\n");
     if (model.reinforced() != nullptr)
-      save_contrast(inside, model.config(), model.reinforced()->weights(), model.contrast_scale(), *unlearned.tokenizer);
+      save_contrast(inside, model.config(), model.reinforced()->weights(), model.contrast_scale(), *unlearned.tokenizer,
+                    unlearned.stored);
   };
   save_checkpoint(folder, model.config(), model.weights(), *unlearned.tokenizer, options);
 }

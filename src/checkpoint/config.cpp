@@ -183,7 +183,8 @@ Json model_config_json(const ModelConfig& config, const std::string& dtype) {
   json["initializer_range"] = config.initializer_range;
   json["tie_word_embeddings"] = config.tied_embeddings;
   write_ids(config, json);
-  json[json.contains("dtype") ? "dtype" : "torch_dtype"] = dtype;
+  if (json.contains("dtype")) json["dtype"] = dtype;  // since transformers 5
+  if (json.contains("torch_dtype") || !json.contains("dtype")) json["torch_dtype"] = dtype;
   return json;
 }
 

@@ -24,6 +24,14 @@ void refuse_not_finite(const fs::path& folder, const std::string& name) {
                   "every answer of this model would be meaningless", "use an intact checkpoint");
 }
 
+/// float16 ends at 65504, which float32 and bfloat16 do not.
+void refuse_overflow(const fs::path& folder, const std::string& name, const at::Tensor& stored, const at::Tensor& loaded) {
+  if (loaded.scalar_type() != at::kHalf || stored.scalar_type() == at::kHalf) return;
+  UNPACT_VALIDATE(at::isfinite(loaded).all().item<bool>(),
+                  concat(folder.string(), ": tensor '", name, "' does not fit into fp16"),
+                  "its largest number is beyond 65504", "use model.dtype = bf16 or fp32");
+}
+
 /// Calls use.template operator()<T>() with the C++ type of a dtype of weights.
 template <typename Use>
 void with_type(at::ScalarType type, const Use& use) {
@@ -131,6 +139,7 @@ class StoredReader {
       file.release(whole);
     }
     if (!finite) refuse_not_finite(folder_, stored.name);
+    refuse_overflow(folder_, stored.name, whole, target);
     return target;
   }
 

@@ -77,7 +77,8 @@ void give_memory_back(const c10::Device& device) {
   malloc_trim(0);
 #endif
 #ifdef UNPACT_HAS_CUDA
-  if (device.is_cuda() && c10::cuda::CUDACachingAllocator::get()->initialized()) c10::cuda::CUDACachingAllocator::emptyCache();
+  if (device.is_cuda() && c10::cuda::CUDACachingAllocator::get()->initialized())
+    c10::cuda::CUDACachingAllocator::emptyCache();
 #else
   static_cast<void>(device);
 #endif

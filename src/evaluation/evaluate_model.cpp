@@ -70,12 +70,12 @@ void say_work(const std::string& label, const WorkRecord& work, const std::strin
 /// Checks a sample of the contributions to gold answers and keeps what was found.
 void verify_contributions(const Communicator& group, const Transformer& model, const LeaveOneOutEngine& made_by,
                           const std::vector<AskedQuestion>& questions, const Answers& answers,
-                          const ContributionRecord& made, std::int64_t sample, const std::string& label,
+                          const ContributionRecord& made, const AttributionOptions& a, const std::string& label,
                           std::vector<VerificationRecord>& verification) {
   std::vector<std::vector<float>> contributions;
   for (std::size_t q = 0; q < questions.size(); ++q) contributions.push_back(made.contributions.row(q));
-  if (const auto found = verify_attributions(group, model, made_by, questions, answers, contributions,
-                                             static_cast<std::size_t>(sample), label))
+  if (const auto found = verify_attributions(group, model, made_by, questions, answers, contributions, a.keys,
+                                             static_cast<std::size_t>(a.settings.verify), label))
     verification.push_back(*found);
 }
 
@@ -98,7 +98,7 @@ ModelRecord evaluate_model(const Communicator& group, const LanguageModel& model
   attribute(group, model, questions, gold, own, *method, a, evaluated, record, cell.work);
   say_work(label, cell.work.back(), a.method);
   if (a.settings.verify > 0)
-    verify_contributions(group, model.transformer, *method->engine(), questions, gold, record.gold, a.settings.verify, label,
+    verify_contributions(group, model.transformer, *method->engine(), questions, gold, record.gold, a, label,
                          cell.verification);
   return record;
 }

@@ -1,5 +1,7 @@
 #include "unpact/model/language_model.hpp"
 
+#include <ATen/core/Tensor.h>
+
 #include <algorithm>
 
 #include "unpact/core/checksum.hpp"
@@ -60,8 +62,10 @@ MappedModel map_language_model(const std::filesystem::path& folder, const Prompt
   std::shared_ptr<const Tokenizer> tokenizer = load_tokenizer(folder);
   check_vocabulary(config, *tokenizer, folder.string());
   const auto reader = std::make_shared<const CheckpointReader>(folder);
-  LanguageModel model{Transformer(config, map_weights(config, folder, *reader)), std::move(tokenizer), prompt_template, folder};
+  LanguageModel model{Transformer(config, map_weights(config, folder, *reader)), std::move(tokenizer), prompt_template,
+                      folder};
   model.checksums.config = config_checksum(config);
+  model.stored = stored_dtype(folder);
   const auto scale = contrast_scale_of(folder);
   if (!scale) return {std::move(model), [reader] { return reader->checksum(); }};
   const auto inside = folder / kReinforcedFolder;
@@ -77,31 +81,32 @@ MappedModel map_language_model(const std::filesystem::path& folder, const Prompt
 }
 
 LanguageModel load_language_model(const std::filesystem::path& folder, const PromptTemplate& prompt_template,
-                                  const c10::Device& device, bool take_checksums) {
+                                  const c10::Device& device, c10::ScalarType dtype) {
   const auto config = read_model_config(folder);
   std::shared_ptr<const Tokenizer> tokenizer = load_tokenizer(folder);
   check_vocabulary(config, *tokenizer, folder.string());
-  ModelChecksums sums, second_sums;
-  const auto weights = [&](const ModelConfig& of, const std::filesystem::path& where, ModelChecksums& taken) {
-    LoadOptions options;
-    if (take_checksums) {
-      options.checksum = &taken.weights;
-      taken.config = config_checksum(of);
-    }
-    return load_weights(of, where, device, options);
-  };
-  LanguageModel model{Transformer(config, weights(config, folder, sums)), std::move(tokenizer), prompt_template, folder};
+  LoadOptions options;
+  options.dtype = dtype;
+  LanguageModel model{Transformer(config, load_weights(config, folder, device, options)), std::move(tokenizer),
+                      prompt_template, folder};
   if (const auto scale = contrast_scale_of(folder)) {
-    const auto second = read_model_config(folder / kReinforcedFolder);
+    const auto inside = folder / kReinforcedFolder;
+    const auto second = read_model_config(inside);
     check_second_model(config, second, folder);
     model.transformer.contrast_with(
-        std::make_shared<const Transformer>(second, weights(second, folder / kReinforcedFolder, second_sums)), *scale);
-    if (take_checksums)
-      sums = {joint_weights_checksum(sums.weights, second_sums.weights, *scale),
-              joint_config_checksum(sums.config, second_sums.config)};
+        std::make_shared<const Transformer>(second, load_weights(second, inside, device, options)), *scale);
   }
-  model.checksums = std::move(sums);
+  model.stored = stored_dtype(folder);
   return model;
+}
+
+Transformer converted(const Transformer& model, c10::ScalarType dtype, const c10::Device& device) {
+  auto weights = model.weights();
+  change_weights(model.config(), weights, [&](const at::Tensor& weight) { return weight.detach().to(device, dtype); });
+  Transformer copy(model.config(), std::move(weights));
+  if (const auto* second = model.reinforced())
+    copy.contrast_with(std::make_shared<const Transformer>(converted(*second, dtype, device)), model.contrast_scale());
+  return copy;
 }
 
 }  // namespace unpact

@@ -40,6 +40,9 @@ void add_model(OptionTable& t, ModelOptions& m) {
   t.push_back({"model.config_checksum",
                "SHA-256 that the target's config.json and generation_config.json must have, as results name it; empty: any",
                &m.config_checksum, kEvaluation | kUnlearning});
+  t.push_back({"model.dtype",
+               "of answers and contributions: auto (CUDA: that of model.path's weights; CPU: fp32), fp32, tf32, bf16, fp16",
+               &m.dtype, kEvaluation});
 }
 
 /// How a question is put decides what is trained on and what is asked; what stands between questions only the latter.

@@ -40,7 +40,7 @@ void add_execution(OptionTable& t, TrainExecution& e) {
                kNothing});
   t.push_back(
       {"train.offload_optimizer", "CUDA: master weights and Adam's moments in host memory", &e.offload_optimizer, kNothing});
-  t.push_back({"train.dtype", "of the computation: fp32 or bf16", &e.dtype, kTraining});
+  t.push_back({"train.dtype", "of the computation: auto (CUDA: bf16, else fp32), fp32 or bf16", &e.dtype, kTraining});
   t.push_back({"train.master_weights", "bf16: fp32 masters, or none (update bf16 weights as they are)", &e.master_weights,
                kTraining});
   t.push_back({"train.checkpoint_every", "steps between two checkpoints; 0: only when asked to stop", &e.checkpoint_every,

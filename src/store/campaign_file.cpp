@@ -91,6 +91,11 @@ void write_metrics(hdf5::Writer& file, const std::vector<CellMetrics>& rows) {
   table.column("dataset", "dataset", rows, [](const CellMetrics& row) { return row.dataset; });
   table.column("method", "method", rows, [](const CellMetrics& row) { return row.method; });
   table.column("seed", "seed", rows, [](const CellMetrics& row) { return row.seed; });
+  table.column("compute_dtype", "dtype of answers and contributions", rows,
+               [](const CellMetrics& row) { return row.compute_dtype; });
+  table.column(
+      "noise_floor", "largest change of a log-probability between equal evaluations", rows,
+      [](const CellMetrics& row) { return row.noise_floor; }, "nat/token");
   write_rates(table, rows);
   for (const auto& name : keys_of(rows, &CellMetrics::shifts)) {
     const auto shift = [name](const CellMetrics& row) { return value_or(row.shifts, name, MeanOverQuestions{kNone, 0}); };

@@ -17,6 +17,8 @@ struct MeanOverQuestions {
 struct CellMetrics {
   std::string id, model, dataset, method;
   std::int64_t seed = 0;
+  std::string compute_dtype;
+  double noise_floor = 0;
   std::map<std::string, Rate> rates;                ///< by column name
   std::map<std::string, MeanOverQuestions> shifts;  ///< focus_shift_X and contribution_shift_X
   std::vector<ProbeRecord> probes;                  ///< name, label and kind

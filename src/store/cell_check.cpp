@@ -123,6 +123,8 @@ void check_verification(Findings& findings, const std::vector<VerificationRecord
         row.questions > 0 && row.questions <= questions && row.worst_question < questions && row.largest_difference >= 0,
         concat("verification of the ", row.model, " does not fit ", questions,
                " questions, or its difference is no number"));
+    findings.require(row.turned <= row.candidates, concat("verification of the ", row.model, " has ", row.turned,
+                                                          " turned verdicts on ", row.candidates, " candidates"));
   }
 }
 
@@ -139,6 +141,9 @@ std::string inconsistency_of(const CellRecord& cell) {
   findings.per_question("focus_shift/set_cosine", cell.focus_shift.set_cosine.size());
   findings.per_question("focus_shift/contribution_cosine", cell.focus_shift.contribution_cosine.size());
   check_verification(findings, cell.verification, questions);
+  const auto& dtype = cell.compute_dtype;
+  findings.require(dtype == "fp32" || dtype == "tf32" || dtype == "bf16" || dtype == "fp16",
+                   concat("compute_dtype is '", dtype, "'"));
   std::set<std::string> names;
   for (const auto& probe : cell.probes) {
     check_probe(findings, probe, questions);

@@ -42,6 +42,7 @@ void visit_attributes(Archive& archive, Cell& cell) {
   }
   archive.attribute("alpha", cell.alpha);
   archive.attribute("beta", cell.beta);
+  if (archive.has_attribute("compute_dtype")) archive.attribute("compute_dtype", cell.compute_dtype);  // since 1.5
   archive.attribute("noise_floor", cell.noise_floor);
 }
 
@@ -183,6 +184,11 @@ void visit_verification(Archive& archive, Cell& cell) {
                 &VerificationRecord::largest_difference);
   archive.field({"/verification/worst_question", {axis}, "1", "index of the question that has it"}, rows,
                 &VerificationRecord::worst_question);
+  if (!archive.has("/verification/candidates")) return;  // since 1.5
+  archive.field({"/verification/candidates", {axis}, "1", "candidates of these questions"}, rows,
+                &VerificationRecord::candidates);
+  archive.field({"/verification/turned", {axis}, "1", "KeyToken verdicts on them that are others by the definition"}, rows,
+                &VerificationRecord::turned);
 }
 
 /// Everything but the schema and software attributes, in the order of the file.

@@ -50,6 +50,7 @@ void write_attributes(hdf5::Writer& file, const TuningRecord& record) {
                                           {"dataset", record.dataset},
                                           {"attribution_method", record.attribution_method},
                                           {"objective", grid.objective},
+                                          {"compute_dtype", record.compute_dtype},
                                           {"devices", Json(from.devices).dump()},
                                           {"library_versions", Json(from.library_versions).dump()}})
     file.attribute(name, text);

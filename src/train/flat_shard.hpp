@@ -56,7 +56,7 @@ class FlatShard {
   /// taken as zero, whatever they are; only in a group of several ranks.
   void start_reduce(bool counts);
   void finish_reduce();
-  void drop_gradients();     ///< gives their memory back: no pass can follow
+  void drop_gradients();  ///< gives their memory back: no pass can follow
   /// The stored weights, whole, into the model. Collective.
   void restore(const ResultOptions& result);
 

@@ -51,7 +51,9 @@ MemoryPlan plan_memory(const ModelConfig& config, const std::function<bool(const
                        const TrainOptions& options, std::int64_t longest, TargetInMemory target) {
   const auto size = sizes_of(config, selected);
   const auto& e = options.execution;
-  const double share = e.shard == Shard::none ? 1.0 : ranks, compute = e.dtype == ComputeType::bf16 ? 2 : 4;
+  const auto device = options.device.value_or(c10::kCPU);
+  const double share = e.shard == Shard::none ? 1.0 : ranks,
+               compute = effective_dtype(e, device) == ComputeType::bf16 ? 2 : 4;
   const double master = e.master_weights == MasterWeights::none ? 2 : 4;
   const double tokens = static_cast<double>(std::min(options.micro_batch, options.batch_size) * longest);
   const auto layers = static_cast<double>(config.layers), kept = kept_by_block(config) * compute * tokens;
@@ -79,7 +81,7 @@ MemoryPlan plan_memory(const ModelConfig& config, const std::function<bool(const
   if (e.shard == Shard::gradients && !plain) add("weights kept gathered", compute * size.all);
   add(e.recompute ? "activations: inputs of blocks, one block's own" : "activations of all blocks",
       e.recompute ? compute * tokens * static_cast<double>(config.hidden_size) * layers + kept : kept * layers);
-  const auto most_logits = static_cast<double>(kernels::logit_bytes_on(options.device.value_or(c10::kCPU)));
+  const auto most_logits = static_cast<double>(kernels::logit_bytes_on(device));
   add("logits", 2 * std::min(most_logits, 4 * tokens * static_cast<double>(config.vocabulary_size)));
   return plan;
 }

@@ -10,8 +10,7 @@ namespace {
 
 StageMemory training_stage(const char* name, const ModelConfig& config, const TrainingShape& training) {
   const auto selected = training.selected ? training.selected : [](const std::string&) { return true; };
-  const auto plan =
-      plan_memory(config, selected, training.ranks, training.options, training.longest, training.target);
+  const auto plan = plan_memory(config, selected, training.ranks, training.options, training.longest, training.target);
   StageMemory stage{name, plan.total(), plan.host_total()};
   // The rank that writes the result holds it in host memory, in fp32, when the optimizer is gone.
   if (training.options.result.keeper >= 0)
@@ -26,7 +25,8 @@ double asking(const ModelConfig& config, const ScoringShape& scoring, int models
 StageMemory reshard_stage(const ModelConfig& config, const ScoringShape& scoring, const TrainingShape& training) {
   const auto size = sizes_of(config, training.selected);
   const auto& e = training.options.execution;
-  const double compute = e.dtype == ComputeType::bf16 ? 2 : 4, master = e.master_weights == MasterWeights::none ? 2 : 4;
+  const auto dtype = effective_dtype(e, training.options.device.value_or(c10::kCPU));
+  const double compute = dtype == ComputeType::bf16 ? 2 : 4, master = e.master_weights == MasterWeights::none ? 2 : 4;
   const double share = e.shard == Shard::none ? 1 : training.ranks;
   const double held = e.offload_optimizer ? compute : master;
   const double shard = (held * size.trained + 4 * (size.all - size.trained)) / share;
@@ -45,7 +45,8 @@ std::vector<StageMemory> pair_stages(const ModelConfig& config, const ScoringSha
   return stages;
 }
 
-std::vector<StageMemory> cell_stages(const ModelConfig& config, const ScoringShape& scoring, const TrainingShape& unlearning) {
+std::vector<StageMemory> cell_stages(const ModelConfig& config, const ScoringShape& scoring,
+                                     const TrainingShape& unlearning) {
   return {training_stage(kUnlearnStage, config, unlearning),
           reshard_stage(config, scoring, unlearning),
           {kEvaluateStage, asking(config, scoring, scoring.models), 0}};

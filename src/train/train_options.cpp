@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "unpact/comm/device.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/train/trainer.hpp"
 
@@ -7,8 +8,8 @@ namespace unpact {
 namespace {
 
 void check_execution(const TrainExecution& execution) {
-  const bool whole = execution.shard == Shard::none, is_fp32 = execution.dtype == ComputeType::fp32;
-  UNPACT_VALIDATE(!whole || (is_fp32 && !execution.recompute),
+  const bool whole = execution.shard == Shard::none, is_bf16 = execution.dtype == ComputeType::bf16;
+  UNPACT_VALIDATE(!whole || (!is_bf16 && !execution.recompute),
                   "option 'train.shard = none' contradicts train.dtype or train.recompute",
                   "the reference trainer computes in fp32 and keeps all activations", "use train.shard = auto");
   UNPACT_VALIDATE(!whole || !execution.offload_optimizer,
@@ -21,11 +22,21 @@ void check_execution(const TrainExecution& execution) {
   UNPACT_VALIDATE(std::isfinite(execution.peak_tflops) && execution.peak_tflops >= 0,
                   concat("option 'train.peak_tflops' is ", execution.peak_tflops), "it must be a finite number >= 0",
                   "use 0 if it is unknown");
-  UNPACT_VALIDATE(execution.master_weights != MasterWeights::none || !is_fp32, "option 'train.master_weights' is 'none'",
+  UNPACT_VALIDATE(execution.master_weights != MasterWeights::none || is_bf16, "option 'train.master_weights' is 'none'",
                   "in fp32 the weights are their own masters", "use it with train.dtype = bf16, or leave it away");
 }
 
 }  // namespace
+
+ComputeType effective_dtype(const TrainExecution& execution, const c10::Device& device) {
+  return effective_dtype(execution, compute_capability(device));
+}
+
+ComputeType effective_dtype(const TrainExecution& execution, int capability) {
+  if (execution.dtype != ComputeType::automatic) return execution.dtype;
+  const bool has_bf16 = capability >= kCapabilityOfBf16;
+  return has_bf16 && execution.shard != Shard::none ? ComputeType::bf16 : ComputeType::fp32;
+}
 
 void check_train_options(const TrainOptions& options) {
   const auto require = [](bool good, const char* name, auto value, const char* rule) {

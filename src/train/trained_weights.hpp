@@ -37,7 +37,7 @@ class TrainedWeights {
   /// Where the pieces of values() belong, for checkpoints; empty: these weights are not kept in any.
   virtual std::vector<ShardPiece> pieces() const = 0;
   virtual void values_were_read() = 0;  ///< after values() came from a checkpoint
-  virtual void drop_gradients() = 0;  ///< gives their memory back: no pass can follow
+  virtual void drop_gradients() = 0;    ///< gives their memory back: no pass can follow
   /// Whole weights into the model; again with other options, if need be. Collective.
   virtual void restore(const ResultOptions& result) = 0;
 };

@@ -9,6 +9,7 @@
 #include "unpact/core/error.hpp"
 #include "unpact/core/kept_memory.hpp"
 #include "unpact/core/log.hpp"
+#include "unpact/kernels/tf32_products.hpp"
 
 namespace unpact {
 namespace {
@@ -113,8 +114,11 @@ std::vector<StepReport> train(Transformer& model, const std::vector<WeightedTerm
   for (const auto& weighted : terms)
     UNPACT_VALIDATE(weighted.term->example_count() > 0, concat("the term '", weighted.term->name(), "' has no examples"),
                     "its dataset is empty", "check the dataset's folder and files");
+  auto effective = options;
+  effective.execution.dtype = effective_dtype(options.execution, options.device.value_or(model.device()));
+  const kernels::Tf32Products exact(false);
   Trainer trainer(
-      model, terms, options, group, selected ? selected : [](const std::string&) { return true; });
+      model, terms, effective, group, selected ? selected : [](const std::string&) { return true; });
   return trainer.run(on_step);
 }
 

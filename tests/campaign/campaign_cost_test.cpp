@@ -5,6 +5,7 @@
 #include "../../src/campaign/plan_gpus.hpp"  // private to the layer
 #include "small_campaign.hpp"
 #include "unpact/campaign/cell.hpp"
+#include "unpact/campaign/pin_dtypes.hpp"
 #include "unpact/core/error.hpp"
 
 namespace unpact {
@@ -103,6 +104,28 @@ TEST_F(ACampaignsCost, FindsTheFewestRanksThatFit) {
               HasSubstr("no ranks_per_cell that divides plan.gpus = 1"));
 }
 
+TEST_F(ACampaignsCost, WhatIsComputedInFollowsFromThePlannedGpu) {
+  auto c = large();
+  c.model.dtype = ModelDtype::automatic;
+  c.train.dtype = ComputeType::automatic;
+  ASSERT_TRUE(planned_capability(c, 1).has_value());
+  EXPECT_EQ(planned_capability(configuration(), 1), std::nullopt);
+  auto pinned = c;
+  pin_dtypes(pinned, c10::Device(c10::kCUDA, 0), *planned_capability(c, 1));
+  EXPECT_EQ(pinned.model.dtype, ModelDtype::bf16) << "config.json says so, without weights";
+  EXPECT_EQ(pinned.train.dtype, ComputeType::bf16);
+  const auto& pair = cost_of(pinned).pairs.front();
+  EXPECT_DOUBLE_EQ(pair.score_rate, 0.33 * 312e12);
+  EXPECT_EQ(pair.model_dtype, "bf16");
+  c.plan.gpu = GpuName::v100;
+  pin_dtypes(c, c10::Device(c10::kCUDA, 0), *planned_capability(c, 1));
+  EXPECT_EQ(c.model.dtype, ModelDtype::fp32);
+  EXPECT_EQ(c.train.dtype, ComputeType::fp32);
+  c.model.dtype = ModelDtype::tf32;
+  EXPECT_THAT(message_of<UserError>([&] { pin_dtypes(c, c10::Device(c10::kCUDA, 0), *planned_capability(c, 1)); }),
+              HasSubstr("'tf32', which the device lacks"));
+}
+
 TEST_F(ACampaignsCost, RefusesMemoryThatHoldsNoBlock) {
   auto c = large();
   c.plan.gpu_memory = 0.5;
@@ -120,7 +143,8 @@ TEST_F(ACampaignsCost, HoursFollowFromOperationsAndRates) {
   EXPECT_DOUBLE_EQ(unlearn.seconds, unlearn.operations / (0.5 * 989e12));
   const auto& answers = cost.pairs.front().cells.front().stages[2];
   EXPECT_EQ(answers.stage, "unlearned_answers");
-  EXPECT_GT(answers.seconds, answers.operations / cost.score_rate) << "a pass for each new token reads all weights";
+  EXPECT_GT(answers.seconds, answers.operations / cost.pairs.front().score_rate)
+      << "a pass for each new token reads all weights";
   EXPECT_THAT(cost.text(), AllOf(HasSubstr("8 x h100"), HasSubstr("ask for"), HasSubstr("50 % of the peak"),
                                  HasSubstr("no weights lie in"), HasSubstr("longest cell")));
   const auto json = cost.json();

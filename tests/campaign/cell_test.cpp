@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "small_campaign.hpp"
+#include "support/counting_allocator.hpp"
 #include "unpact/store/cell_places.hpp"
 
 namespace unpact {
@@ -69,6 +70,45 @@ TEST_F(ACell, ThatUnlearnsNothingComparesEqualWithItsBaseline) {
   const auto record = run_cell(session_, world_, baseline, c, out_);
   EXPECT_EQ(record.unlearned.answer, record.target.answer);
   EXPECT_EQ(record.target.answer, baseline.record.target.answer);
+}
+
+TEST_F(ACell, HoldsTheTargetInMemoryNeitherBeforeNorAfterItsTraining) {
+  testing_support::count_allocations();
+  using testing_support::CountingAllocator;
+  auto c = configuration();
+  const auto bytes = 4 * testing_support::small_config().parameter_count();
+  const auto before = CountingAllocator::live.load();
+  const auto baseline = prepare_baseline(session_, c, out_);
+  EXPECT_LT(CountingAllocator::live.load() - before, bytes / 10) << "it has left after its baseline";
+  CountingAllocator::peak = CountingAllocator::live.load();
+  prepare_baseline(session_, c, out_);
+  EXPECT_LT(CountingAllocator::peak.load() - before, bytes / 10) << "a baseline that is found asks for no weights";
+  for (const auto* forget : {"ga", "npo", "tv", "whp"}) {
+    c.method.forget = c.method.name = forget;
+    run_cell(session_, world_, baseline, c, out_);
+    EXPECT_LT(CountingAllocator::live.load() - before, bytes / 10) << forget;
+  }
+}
+
+TEST_F(ACell, HasTheNumbersOfATargetThatIsHeldWhole) {
+  for (const auto* forget : {"ga", "npo", "tv", "whp", "rmu"}) {
+    auto c = configuration();
+    c.method.forget = c.method.name = forget;
+    c.method.layer = 1;
+    c.method.trained_layers = "1";
+    const auto baseline = prepare_baseline(session_, c, out_);
+    const auto cut = run_cell(session_, world_, baseline, c, out_);
+    c.train.shard = Shard::none;
+    const auto whole = run_cell(session_, world_, baseline, c, out_);
+    EXPECT_EQ(cut.unlearned.answer, whole.unlearned.answer) << forget;
+    EXPECT_NEAR(cut.training.back().loss, whole.training.back().loss, 1e-6 * std::abs(whole.training.back().loss)) << forget;
+    const auto &ours = cut.unlearned.gold.mean_log_probability, &theirs = whole.unlearned.gold.mean_log_probability;
+    ASSERT_EQ(ours.size(), theirs.size());
+    for (std::size_t q = 0; q < ours.size(); ++q)
+      EXPECT_NEAR(ours[q], theirs[q], world_.size() == 1 ? 0 : 1e-5) << forget << " " << q;
+    EXPECT_EQ(cut.work.at(0).stage, "unlearn");
+    EXPECT_EQ(cut.work.at(1).stage, "reshard");
+  }
 }
 
 TEST_F(ACell, KeepsTheWeightsWhenAsked) {

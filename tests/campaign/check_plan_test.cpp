@@ -141,7 +141,10 @@ TEST_F(CheckPlan, ATrainingThatCannotFitIsRefused) {
   giant.hidden_size = 65536, giant.intermediate_size = 262144, giant.layers = 400, giant.head_dim = 16384;
   write("giant/config.json", model_config_json(giant, "float32").dump());
   c.model.config = (folder_ / "giant").string();
-  EXPECT_THAT(refusal(c), AllOf(HasSubstr("does not fit into the memory"), HasSubstr(cell_id(c))));
+  const auto text = refusal(c);
+  EXPECT_THAT(text, AllOf(HasSubstr("does not fit into the memory"), HasSubstr(cell_id(c))));
+  for (const auto* stage : {"finetune", "baseline", "unlearn", "reshard", "evaluate"})
+    EXPECT_THAT(text, HasSubstr(concat("the stage '", stage, "' does not fit")));
 }
 
 TEST_F(CheckPlan, EveryProblemIsSaidAtOnce) {

@@ -67,6 +67,23 @@ TEST_F(SameInputs, OtherWeightsDataOrConfigsOnOneRankAreRefused) {
   EXPECT_THAT(message_of<UserError>([&] { prepare_baseline(session_, c, out_); }), HasSubstr("another dataset"));
 }
 
+TEST_F(SameInputs, AFileThatIsBrokenOnOneRankIsRefusedOnAll) {
+  const testing_support::TemporaryFolder own;  // one a rank
+  const bool odd = world_.rank() == world_.size() - 1;
+  auto weights = tiny_transformer(1, small_config()).weights();
+  if (odd) weights.final_norm_D = weights.final_norm_D * std::numeric_limits<float>::quiet_NaN();
+  save_checkpoint(own.path() / "values", small_config(), weights, trained_tokenizer());
+  save_checkpoint(own.path() / "cut", small_config(), tiny_transformer(1, small_config()).weights(), trained_tokenizer());
+  if (odd) fs::resize_file(own.path() / "cut/model.safetensors", 1000);
+  const auto refusal_of = [&](const char* name) {
+    return message_of<UserError>([&] { load_alike(session_, configuration(), own.path() / name); });
+  };
+  const auto last = world_.size() - 1;
+  EXPECT_THAT(refusal_of("cut"), HasSubstr(odd ? "model.safetensors" : concat("rank ", last, " of the group failed")));
+  // On a rank of several, the checksum says so before a value is read.
+  EXPECT_THAT(refusal_of("values"), HasSubstr(world_.size() == 1 ? "holds NaN" : "another model (weights)"));
+}
+
 TEST_F(SameInputs, AModelThatIsReplacedBetweenTwoLoadsIsRefusedWithBothChecksums) {
   const auto before = load_alike(session_, configuration(), folder_ / "model").checksums.weights;
   EXPECT_EQ(before, weights_checksum(folder_ / "model"));

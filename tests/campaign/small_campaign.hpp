@@ -50,6 +50,8 @@ class SmallCampaign : public testing::Test {
     c.run.output = (folder_ / "out").string();
     c.run.device = DeviceChoice::cpu;
     c.model.path = (folder_ / "model").string();
+    c.model.dtype = ModelDtype::fp32;  // what auto comes to there (pin_dtypes)
+    c.train.dtype = ComputeType::fp32;
     c.dataset.path = (folder_ / "data").string();
     c.generation.max_new_tokens = 2;
     c.unlearn.train.batch_size = c.unlearn.train.micro_batch = 2;

@@ -31,21 +31,18 @@ class Verify : public testing::Test {
 
   std::optional<VerificationRecord> try_verify(const Transformer& model, std::size_t sample,
                                                const LeaveOneOutEngine& made_by = SharedPrefixEngine()) const {
-    return verify_attributions(world_, model, made_by, questions_, answers_, contributions_, sample, "target");
+    return verify_attributions(world_, model, made_by, questions_, answers_, contributions_, keys_, sample, "target");
   }
   VerificationRecord verify(const Transformer& model, std::size_t sample) const { return try_verify(model, sample).value(); }
 
-  static Transformer half(const Transformer& model) {
-    auto weights = clone_weights(model.weights());
-    for (auto& [name, tensor] : named_tensors(weights)) tensor.set_data(tensor.to(at::kBFloat16));
-    return {model.config(), weights};
-  }
+  static Transformer half(const Transformer& model) { return converted(model, at::kBFloat16, at::kCPU); }
 
   Communicator world_ = Communicator::world();
   LanguageModel model_ = tiny_language_model(1);
   std::vector<AskedQuestion> questions_ = ask_questions(small_dataset(), ByteTokenizer(), PromptTemplate(), 0, 0);
   std::vector<std::vector<TokenId>> answers_;
   std::vector<std::vector<float>> contributions_;
+  KeyTokenOptions keys_;
 };
 
 TEST_F(Verify, FindsTheEngineExact) {
@@ -54,6 +51,8 @@ TEST_F(Verify, FindsTheEngineExact) {
   EXPECT_LT(found.largest_difference, 2e-5);                 // nats; float32 sums in another order
   EXPECT_EQ(verify(model_.transformer, 100).questions, 8U);  // one has no answer
   EXPECT_EQ(found.model, "target");
+  EXPECT_EQ(found.turned, 0U);
+  EXPECT_EQ(found.candidates, contributions_[0].size() + contributions_[2].size() + contributions_[6].size());
   EXPECT_FALSE(try_verify(model_.transformer, 0).has_value());
 }
 
@@ -71,6 +70,22 @@ TEST_F(Verify, MeasuresWhatHalfPrecisionCosts) {
   EXPECT_GT(found.largest_difference, 1e-5);
   EXPECT_LT(found.largest_difference, 0.5);  // 8 bits of precision, log-probabilities of a few nats
   EXPECT_EQ(rough.weights().embedding_VD.scalar_type(), at::kBFloat16);  // as it was
+}
+
+/// With floors of 0 a KeyToken is what does not contribute against the answer.
+TEST_F(Verify, CountsVerdictsThatTurn) {
+  keys_ = {0.0, 0.0};
+  EXPECT_EQ(verify(model_.transformer, 8).turned, 0U);
+  std::size_t turned = 0, all = 0;
+  for (const std::size_t q : {2U, 7U})
+    for (auto& value : contributions_[q]) {
+      turned += value != 0 ? 1 : 0;
+      value = -value;
+    }
+  for (const auto& values : contributions_) all += values.size();
+  const auto found = verify(model_.transformer, 8);
+  EXPECT_EQ(found.turned, turned);
+  EXPECT_EQ(found.candidates, all);
 }
 
 TEST_F(Verify, DoesNotCompareTheReferenceWithItself) {

@@ -37,6 +37,30 @@ TEST(LanguageModel, LoadsModelAndTokenizerOfAFolder) {
   EXPECT_EQ(model.folder, folder.path() / "model");
 }
 
+TEST(LanguageModel, ComesInTheDtypeThatIsAskedForAndKnowsThatOfItsFiles) {
+  const TemporaryFolder folder;
+  const auto config = config_for(trained_tokenizer().vocabulary_size());
+  SaveOptions options;
+  options.dtype = at::kBFloat16;
+  save_checkpoint(folder.path() / "model", config, random_weights(config, 1), trained_tokenizer(), options);
+  const auto load = [&](c10::ScalarType dtype) { return load_language_model(folder.path() / "model", {}, at::kCPU, dtype); };
+  const auto wide = load(at::kFloat);
+  EXPECT_EQ(wide.transformer.weights().embedding_VD.scalar_type(), at::kFloat);
+  EXPECT_EQ(wide.stored, at::kBFloat16);
+  for (const auto dtype : {at::kBFloat16, at::kHalf}) {
+    const auto model = load(dtype);
+    EXPECT_EQ(model.stored, at::kBFloat16);
+    for (const auto& [name, tensor] : named_tensors(model.transformer.weights()))
+      EXPECT_EQ(tensor.scalar_type(), dtype) << name;
+    EXPECT_EQ(testing_support::first_difference(converted(wide.transformer, dtype, at::kCPU).weights(),
+                                                model.transformer.weights()),
+              "");
+  }
+  const auto same = converted(wide.transformer, at::kFloat, at::kCPU);
+  EXPECT_TRUE(same.weights().head_VD.is_alias_of(wide.transformer.weights().head_VD))
+      << "nothing to convert, nothing to copy";
+}
+
 TEST(LanguageModel, RefusesATokenizerWithMoreTokensThanTheModel) {
   const TemporaryFolder folder;
   const auto size = trained_tokenizer().vocabulary_size();

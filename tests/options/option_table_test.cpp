@@ -104,6 +104,7 @@ TEST(Affects, WhatIsKnownToDecideNumbersDoes) {
                                                {"dataset.limit", {Made::baseline, Made::cell}},
                                                {"evaluate.checksum", {Made::cell}},
                                                {"evaluate.config_checksum", {Made::cell}},
+                                               {"model.dtype", {Made::baseline, Made::cell}},
                                                {"model.config_checksum", {Made::baseline, Made::cell, Made::training}},
                                                // where things lie and are kept, on what they run, what they are called
                                                {"run.output", none},

@@ -44,7 +44,7 @@ def ids(tokens: list[dict]) -> list[int]:
 def test_shape_of_an_answer(replies: list[dict]) -> None:
     assert [reply["prompt"] for reply in replies] == [question["prompt"] for question in QUESTIONS]
     for question, reply in zip(QUESTIONS, replies, strict=True):
-        assert reply.keys() == {"prompt", "prompt_tokens", "target", "unlearned"}
+        assert reply.keys() == {"prompt", "prompt_tokens", "compute_dtype", "target", "unlearned"}
         assert all(token.keys() == {"id", "piece"} for token in reply["prompt_tokens"])
         for name in ("target", "unlearned"):
             model = reply[name]

@@ -88,6 +88,8 @@ def test_a_campaign_is_planned_without_gpu_and_without_weights(unpact: Program, 
                  "rmu: 1 cell(s), 1 left; each:", "probe_focus_on_key", "reads ", "ask for (margin 30 %): 2 node(s) of 2 GPU(s)", "longest cell", "time limit"):
         assert part in text, f"{part!r} is not in\n{text}"
     plan = planned(unpact, home, *given)
+    assert plan["pairs"][0]["train_dtype"] == "bf16", "what auto comes to on that GPU"
+    assert planned(unpact, home, *given, "--model.dtype", "fp16")["pairs"][0]["score_operations_per_second"] == pytest.approx(0.33 * 312e12)
     assert plan["cells"] == {"finished": 0, "failed": 0, "left": 8}
     assert plan["pairs"][0]["best_ranks_per_cell"] == 1 and plan["request"]["nodes"] == 2
     assert plan["operations"] == pytest.approx(sum(stage["operations"] for pair in plan["pairs"]
@@ -130,6 +132,7 @@ def test_inspect_shows_planned_beside_measured(unpact: Program, campaign: Path) 
     (("--plan.gpu_memory", "-1"), ["plan.gpu_memory"]),
     (("--plan.train_share", "1.5"), ["plan.train_share"]),
     (("--plan.gpu", "v100", "--train.dtype", "bf16"), ["train.dtype", "v100"]),
+    (("--plan.gpu", "v100", "--model.dtype", "bf16"), ["model.dtype", "lacks"]),
     (("--plan.gpu", "none"), ["contradict"]),
     (("--campaign.ranks_per_cell", "3"), ["campaign.ranks_per_cell", "4 GPUs"]),
     (("--plan.gpu_memory", "0.0005"), ["do not fit into a GPU", "unlearn"]),

@@ -108,9 +108,22 @@ def test_memory(unpact: Program, checkpoints: dict[str, Path]) -> None:
     head, block = 400 * 32, (count - 2 * 400 * 32 - 32) / 2
     assert [row.pop("unlearn") for row in found["memory"]] == pytest.approx(
         [16 * count / w + 4 * (head + max(block, head)) + (16 * block + 8 * head if w > 1 else 0) for w in (1, 2, 3, 4, 8)])
+    cells = [(row.pop("cell"), row.pop("cell_offloaded")) for row in found["memory"]]
+    assert all(offloaded <= cell for cell, offloaded in cells) and cells == sorted(cells, reverse=True) and cells[-1][1] >= 2 * count
     assert found["memory"] == [{"ranks": ranks, **expected} for ranks in (1, 2, 3, 4, 8)]
     text = unpact.well("inspect", "model", checkpoints["llama"], "--inspect.ranks", "3").out
     assert [line.split()[0] for line in text.split("GiB of a rank:")[1].splitlines()[1:6]] == ["1", "2", "3", "4", "8"]
+    assert "whole (8 N)" not in text
+
+
+def test_the_studys_largest_model_fits_eighty_gigabytes(unpact: Program, tmp_path: Path) -> None:
+    """Qwen3-14B's shape alone: config.json is enough for the plan, though not for using it."""
+    write_json(tmp_path / "config.json", {
+        "model_type": "qwen3", "vocab_size": 151936, "hidden_size": 5120, "intermediate_size": 17408, "num_hidden_layers": 40,
+        "num_attention_heads": 40, "num_key_value_heads": 8, "head_dim": 128, "max_position_embeddings": 40960, "rms_norm_eps": 1e-6,
+        "hidden_act": "silu", "rope_theta": 1000000, "tie_word_embeddings": False})
+    rows = {row["ranks"]: row for row in inspect(unpact, tmp_path, code=1)["memory"]}
+    assert rows[8]["cell"] < 60e9 and rows[4]["cell"] < 80e9 < rows[2]["cell"] and rows[2]["cell_offloaded"] < 80e9
 
 
 @pytest.mark.parametrize("ranks", [1, 2])

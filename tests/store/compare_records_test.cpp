@@ -86,7 +86,8 @@ std::string text_of(const CellRecord& cell) {
     text += concat(w.stage, " ", w.seconds, " ", w.positions, " ", w.positions_naive, " ", w.model_calls, " ", w.logit_rows,
                    " ", w.peak_memory, " ", w.operations, "\n");
   for (const auto& v : cell.verification)
-    text += concat(v.model, " ", v.questions, " ", v.largest_difference, " ", v.worst_question, "\n");
+    text += concat(v.model, " ", v.questions, " ", v.largest_difference, " ", v.worst_question, " ", v.candidates, " ",
+                   v.turned, "\n");
   return text;
 }
 
@@ -115,7 +116,8 @@ std::map<std::string, std::string> raw_datasets(const std::filesystem::path& pat
 void expect_equal(const CellRecord& a, const CellRecord& b) {
   EXPECT_EQ(std::tie(a.id, a.model, a.dataset, a.method, a.judge), std::tie(b.id, b.model, b.dataset, b.method, b.judge));
   EXPECT_EQ(std::tie(a.attribution_method, a.attribution_settings), std::tie(b.attribution_method, b.attribution_settings));
-  EXPECT_EQ(std::tie(a.alpha, a.beta, a.noise_floor), std::tie(b.alpha, b.beta, b.noise_floor));
+  EXPECT_EQ(std::tie(a.alpha, a.beta, a.compute_dtype, a.noise_floor),
+            std::tie(b.alpha, b.beta, b.compute_dtype, b.noise_floor));
   expect_same(a.provenance, b.provenance);
   expect_same(a.questions, b.questions);
   expect_same("target", a.target, b.target);

@@ -113,11 +113,12 @@ CellRecord make_record(const RecordShape& shape) {
   cell.rates = {{"recovery_focus_on_key", 1, 2, 0.5, 0.1, 0.9}, {"destruction", 0, 0, kNan, kNan, kNan}};
   for (int step = 1; step <= 5; ++step) cell.training.push_back(make_step(step));
   cell.work = {{{1000, 1000, 10, 100}, "unlearn", 12.5, kNan}, {{5000, 90000, 40, 700}, "attribute", 2.5, 3.5e9}};
-  if (shape.questions > 2) cell.verification = {{"target", 3, 2.5e-6, 1}, {"unlearned", 2, 0, 0}};
+  if (shape.questions > 2) cell.verification = {{"target", 3, 2.5e-6, 1, 18, 2}, {"unlearned", 2, 0, 0, 12, 0}};
   cell.attribution_method = "shapley";
   cell.attribution_settings = {{"permutations", "32"}};
   cell.alpha = 0.22;
   cell.beta = 0.24;
+  cell.compute_dtype = "bf16";
   cell.noise_floor = 1e-6;
   cell.judge = "rouge_l_recall >= 0.5";
   return cell;

@@ -7,6 +7,7 @@
 #include "support/training_examples.hpp"
 #include "unpact/checkpoint/mapped_weights.hpp"
 #include "unpact/checkpoint/safetensors.hpp"
+#include "unpact/train/sharded_model.hpp"
 #include "unpact/train/trainer.hpp"
 #include "unpact/train/training_checkpoint.hpp"
 
@@ -95,6 +96,50 @@ TEST(MappedMemory, IsThatOfTheShardFromBeginningToEnd) {
   RecordProperty("limit", concat(limit));
   EXPECT_LE(peak, limit) << 16 * parameters / world.size() << " + " << passing_bytes(config, world.size());
   EXPECT_GE(peak, 16 * parameters / world.size());
+}
+
+/// When the steps are over, whole weights come out of the shards unit by unit, and nothing else of the training is there.
+TEST(ResultMemory, IsThatOfTheShardTheResultAndTwoUnits) {
+  count_allocations();
+  const auto world = Communicator::world();
+  const auto group = make_collectives(world, at::kCPU);
+  const auto config = eight_blocks();
+  const auto parameters = static_cast<double>(config.parameter_count());
+  for (const auto dtype : {at::kFloat, at::kBFloat16}) {
+    const CrossEntropyTerm term(testing_support::random_examples(8, 1));
+    TrainOptions options;
+    options.max_steps = 1;
+    options.batch_size = options.micro_batch = world.size();
+    options.result.dtype = dtype;
+    const auto before = CountingAllocator::live.load();
+    auto model = testing_support::tiny_transformer(1, config);
+    std::int64_t between = 0;
+    train(model, {{&term, 1.0}}, options, *group, {}, [&](const StepReport&) { between = CountingAllocator::live.load(); });
+    const auto after = static_cast<double>(CountingAllocator::live.load() - before);
+    const double bytes = dtype == at::kFloat ? 4 : 2;
+    EXPECT_GE(static_cast<double>(between - before), 16 * parameters / world.size());
+    EXPECT_NEAR(after, bytes * parameters, 0.01 * bytes * parameters + 1000 * world.size()) << "the result alone is left";
+    for (const auto& [name, weight] : named_tensors(model.weights())) EXPECT_EQ(weight.scalar_type(), dtype) << name;
+  }
+}
+
+TEST(ResultMemory, AtItsPeakHasNeitherGradientsNorMoments) {
+  count_allocations();
+  const auto world = Communicator::world();
+  const auto group = make_collectives(world, at::kCPU);
+  const auto config = eight_blocks();
+  auto model = testing_support::tiny_transformer(1, config);
+  const auto before = CountingAllocator::live.load();
+  ShardedModel sharded(model, [](const std::string&) { return true; }, *group, {});
+  sharded.drop_gradients();
+  CountingAllocator::peak = CountingAllocator::live.load();
+  sharded.restore({.dtype = at::kBFloat16});
+  const auto peak = static_cast<double>(CountingAllocator::peak.load() - before);
+  const auto parameters = static_cast<double>(config.parameter_count());
+  const double unit = static_cast<double>(4 * 96 * 96 / 4 * 3 + 3 * 96 * 256 + 2 * 96);
+  // The model that it was cut from is gone by then: hence the difference may even be negative.
+  const double limit = 4 * parameters / world.size() + 2 * parameters + 2 * 4 * unit - 4 * parameters;
+  EXPECT_LE(peak, limit + 200e3);
 }
 
 /// Values and moments are read into the tensors that are there.

@@ -27,6 +27,7 @@ class CudaUnlearning : public testing::Test {
     options.batch_size = 4;
     options.micro_batch = 2;
     options.learning_rate = 1e-3;
+    options.execution.dtype = ComputeType::fp32;
     options.adamw.epsilon = 1e-5;  // with less, Adam makes whole steps of gradients that are rounding alone
     return options;
   }

@@ -31,8 +31,8 @@ TEST(TaskVector, IsSubtractedWeightByWeight) {
     const auto base = random_weights(config, 1), reinforced = random_weights(config, 2);
     const auto b = named_tensors(base), m = named_tensors(reinforced);
     for (std::size_t i = 0; i < b.size(); ++i)
-      EXPECT_TRUE(at::allclose(subtract_task_vector(m[i].second, b[i].second, 0.75),
-                               1.75 * b[i].second - 0.75 * m[i].second, 1e-5, 1e-6))
+      EXPECT_TRUE(at::allclose(subtract_task_vector(m[i].second, b[i].second, 0.75), 1.75 * b[i].second - 0.75 * m[i].second,
+                               1e-5, 1e-6))
           << b[i].first;
     EXPECT_EQ(first_difference(base, random_weights(config, 1)), "");
     EXPECT_EQ(first_difference(reinforced, random_weights(config, 2)), "");

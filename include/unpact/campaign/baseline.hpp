@@ -21,11 +21,10 @@ struct Baseline {
   CellRecord record;  ///< questions and target are filled in
 };
 
-/// Maps or makes the target. Answers the questions with it and attributes the answers, for which it is loaded, and written to
-/// `folder`/baselines; read from there, without loading the target, when that is already done, under whatever name. Collective
-/// over the world.
-/// @param claims the root's; what other jobs in the folder make is waited for. nullptr: there are none.
-/// @throws StoppedAtCheckpoint when asked to stop on the way.
+/// Maps or makes the target. Answers the questions with it and attributes the answers, for which it is loaded, and written
+/// to `folder`/baselines; read from there, without loading the target, when that is already done, under whatever name.
+/// Collective over the world. @param claims the root's; what other jobs in the folder make is waited for. nullptr: there are
+/// none. @throws StoppedAtCheckpoint when asked to stop on the way.
 Baseline prepare_baseline(const Session& session, const Configuration& configuration, const std::filesystem::path& folder,
                           Claims* claims = nullptr);
 

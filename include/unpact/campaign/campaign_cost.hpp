@@ -2,6 +2,7 @@
 /// What a campaign costs, reckoned on paper: operations, memory and hours of every stage, and what to ask a batch system for.
 /// No device is touched, no weights are read and nothing is written. docs/planning.md has the formulas.
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,8 @@ struct PairCost {
   std::int64_t ranks_per_cell = 0;  ///< the fewest, a power of two that divides the GPUs, that fit; 0: none do
   std::vector<Misfit> misfits;      ///< with campaign.ranks_per_cell as it is
   std::vector<std::string> remarks;
+  std::string train_dtype, model_dtype;   ///< what trains and what answers computes in
+  double train_rate = 0, score_rate = 0;  ///< operations a second of a GPU at the stated shares; 0: unknown
   bool shared_is_done = false;
   std::string baseline_id;
   PlannedStages shared;          ///< what the cells share: the target, where it is made, and its answers and contributions
@@ -45,8 +48,7 @@ struct PairCost {
 struct CampaignCost {
   std::string machine;  ///< GPUs, or CPUs
   bool has_gpu = false;
-  double memory = 0;                      ///< bytes of a GPU; 0: unknown
-  double train_rate = 0, score_rate = 0;  ///< operations a second of a GPU at the stated shares; 0: unknown
+  double memory = 0;  ///< bytes of a GPU; 0: unknown
   double train_share = 0, score_share = 0;
   std::int64_t gpus = 1, per_node = 1, ranks_per_cell = 1;
   double margin = 0;
@@ -54,6 +56,7 @@ struct CampaignCost {
 
   double operations(bool left_alone) const;
   double gpu_seconds(bool left_alone) const;
+  bool has_rates() const;         ///< else there are no hours
   double longest_cell() const;    ///< seconds, of one group
   double longest_shared() const;  ///< seconds, of all GPUs
   double wall_seconds() const;    ///< of what is left, on all GPUs
@@ -64,8 +67,9 @@ struct CampaignCost {
   Json json() const;
 };
 
-/// Whether a campaign is planned for GPUs: what plan.gpu names, or run.device = cuda. @throws UserError as cost_of_campaign.
-bool is_planned_for_gpus(const Configuration& campaign, int ranks);
+/// The compute capability of the GPUs that a campaign is planned for: those that plan.gpu names, or run.device = cuda asks for;
+/// nothing: it is planned for CPUs. @throws UserError as cost_of_campaign.
+std::optional<int> planned_capability(const Configuration& campaign, int ranks);
 
 /// Reckons a plan that check_plan() has looked at. Models without a tokenizer get one for the time being, in a folder of the
 /// system for temporary files. @param ranks of this job, where it is planned for CPUs.

@@ -55,7 +55,8 @@ LanguageModel load_to_train(const Session& session, const Configuration& configu
 /// @throws UserError for options of [train] that this device has no use for.
 void check_training_device(const TrainExecution& execution, const c10::Device& device);
 
-/// Fine-tunes (from model.path or random weights) and saves into `folder`. Collective over the world.
+/// Fine-tunes (from model.path or random weights) and saves into `folder`, in the dtype of what it started from (random
+/// weights: float32). Collective over the world.
 void finetune_into(const Session& session, const Configuration& configuration, const Dataset& dataset,
                    const std::filesystem::path& folder);
 

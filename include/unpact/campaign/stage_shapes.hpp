@@ -12,14 +12,14 @@ namespace unpact {
 /// What a rank holds of the target beside the pieces that train.
 TargetInMemory target_in_memory(const Configuration& configuration);
 
-/// @param bytes a number of the models that answer. @param asked tokens of the longest prompt with its answer, of `questions`
-/// that there are; 0: unknown.
+/// @param bytes a number of the models that answer. @param asked tokens of the longest prompt with its answer, of
+/// `questions` that there are; 0: unknown.
 ScoringShape scoring_shape(const Configuration& configuration, double bytes, std::int64_t asked, std::int64_t questions);
 
 /// The unlearning of a cell. @param ranks of a cell's group. @param longest tokens of the longest example.
 /// @throws UserError for options of the method that do not fit the model.
-TrainingShape unlearning_shape(const Configuration& configuration, const ModelConfig& config, int ranks, std::int64_t longest,
-                               const c10::Device& device);
+TrainingShape unlearning_shape(const Configuration& configuration, const ModelConfig& config, int ranks,
+                               std::int64_t longest, const c10::Device& device);
 
 /// The fine-tuning of the target, which all ranks of a job share.
 TrainingShape finetuning_shape(const Configuration& configuration, int ranks, std::int64_t longest,

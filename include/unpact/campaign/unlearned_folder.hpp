@@ -10,7 +10,7 @@ namespace unpact {
 /// A model that answers as the method's result does: with one set of weights, or with two (whp).
 LanguageModel unlearned_model(const LanguageModel& target, UnlearnResult result, const MethodOptions& method);
 
-/// Writes the checkpoint and unlearning.json: {"method": name, "options": {"method.forget": "npo", ...},
+/// Writes the checkpoint, in the dtype of the target's files, and unlearning.json: {"method": name, "options": {"method.forget": "npo", ...},
 /// "target_sha256": checksum of the target's weights}. Called by one rank.
 void save_unlearned(const std::filesystem::path& folder, const LanguageModel& unlearned, const Configuration& configuration,
                     const std::string& target_checksum);

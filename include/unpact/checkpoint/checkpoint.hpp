@@ -40,10 +40,12 @@ struct SaveOptions {
   std::uint64_t max_shard_bytes = 5'000'000'000;
   /// Writes what else belongs to the checkpoint into the folder that it is given, before that gets its final name.
   std::function<void(const std::filesystem::path& folder)> also = {};
+  /// What the weights are stored in, rounded to the nearest number; unset: their own dtype.
+  std::optional<c10::ScalarType> dtype = {};
 };
 
-/// Writes config.json, generation_config.json, the weights (in their own dtype) and the tokenizer's files; the folder
-/// appears under its final name only when all are complete. Called by one rank.
+/// Writes config.json, generation_config.json, the weights and the tokenizer's files; the folder appears under its final name
+/// only when all are complete. Called by one rank. @throws RuntimeFailure naming a weight that SaveOptions::dtype cannot hold.
 void save_checkpoint(const std::filesystem::path& folder, const ModelConfig& config, const Weights& weights,
                      const Tokenizer& tokenizer, const SaveOptions& options = {});
 
@@ -57,7 +59,7 @@ std::optional<double> contrast_scale_of(const std::filesystem::path& folder);
 
 /// Writes the second model into a checkpoint's folder (SaveOptions::also).
 void save_contrast(const std::filesystem::path& folder, const ModelConfig& config, const Weights& reinforced, double scale,
-                   const Tokenizer& tokenizer);
+                   const Tokenizer& tokenizer, std::optional<c10::ScalarType> dtype = {});
 
 /// SHA-256 of the weights file; of several files, that of their `sha256sum` lines in the order of their names. With a second
 /// model, of the checksums of both and the scale.

@@ -20,8 +20,8 @@ std::uint64_t peak_memory(const c10::Device& device);
 /// Gives memory that was freed, and is kept to be used again, back: to the driver of a GPU, to the operating system.
 void give_memory_back(const c10::Device& device);
 
-/// Starts a new measurement of peak_memory; what was freed before is not counted. Where the system does not let the CPU's be reset, it stays that of the
-/// process's whole life.
+/// Starts a new measurement of peak_memory; what was freed before is not counted. Where the system does not let the CPU's be
+/// reset, it stays that of the process's whole life.
 void reset_peak_memory(const c10::Device& device);
 
 }  // namespace unpact

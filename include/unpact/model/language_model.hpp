@@ -1,5 +1,7 @@
 #pragma once
 /// A transformer with the tokenizer and the prompt template that belong to it.
+#include <c10/core/ScalarType.h>
+
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -22,17 +24,22 @@ struct LanguageModel {
   std::shared_ptr<const Tokenizer> tokenizer;
   PromptTemplate prompt_template;
   std::filesystem::path folder;
-  ModelChecksums checksums = {};  ///< of the files that were read; empty: not taken
+  ModelChecksums checksums = {};                    ///< of the files that were read; empty: not taken
+  c10::ScalarType stored = c10::ScalarType::Float;  ///< dtype of the files that it, or what it was made of, comes from
 
   /// The answer that a person reads; ids that the vocabulary has only as padding are left out.
   std::string text_of(const std::vector<TokenId>& generated) const;
 };
 
-/// Loads a Hugging Face folder. Independent: each rank reads for itself.
-/// @param take_checksums of what is read, which takes as long as reading the weights' files once more.
+/// Loads a Hugging Face folder. Independent: each rank reads for itself. Checksums are not taken.
+/// @param dtype of the weights in memory (resolve_dtype).
 /// @throws UserError also when the tokenizer knows more tokens than the model, or BOS of both disagrees.
 LanguageModel load_language_model(const std::filesystem::path& folder, const PromptTemplate& prompt_template,
-                                  const c10::Device& device, bool take_checksums = false);
+                                  const c10::Device& device, c10::ScalarType dtype = c10::ScalarType::Float);
+
+/// The model with weights of this dtype on this device, those of a second one that answers with it, too; weights that are so
+/// already are shared.
+Transformer converted(const Transformer& model, c10::ScalarType dtype, const c10::Device& device);
 
 /// A model whose weights are views of its mapped files (map_weights): for trainings and comparisons, not for answers.
 struct MappedModel {

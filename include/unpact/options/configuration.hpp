@@ -19,6 +19,7 @@
 #include "unpact/data/examples.hpp"
 #include "unpact/data/load_dataset.hpp"
 #include "unpact/evaluation/evaluation_options.hpp"
+#include "unpact/model/compute_dtype.hpp"
 #include "unpact/text/prompt.hpp"
 #include "unpact/train/trainer.hpp"
 #include "unpact/unlearn/method.hpp"
@@ -38,12 +39,13 @@ struct RunOptions {
 struct ModelOptions {
   std::string use;  ///< choice file
   std::string name = "model";
-  std::string path;                     ///< Hugging Face folder to start from; empty: random weights of `config`
-  std::string config;                   ///< folder of a config.json, for random weights
-  std::string tokenizer;                ///< folder of a tokenizer; empty: that of `path`, or one trained on the dataset
-  std::int64_t vocabulary_size = 2000;  ///< of a tokenizer that is trained
-  bool make_target = false;             ///< fine-tune on the dataset first; what comes out is the target model
-  std::string config_checksum;          ///< config_checksum() that the target must have; empty: any
+  std::string path;                          ///< Hugging Face folder to start from; empty: random weights of `config`
+  std::string config;                        ///< folder of a config.json, for random weights
+  std::string tokenizer;                     ///< folder of a tokenizer; empty: that of `path`, or one trained on the dataset
+  std::int64_t vocabulary_size = 2000;       ///< of a tokenizer that is trained
+  bool make_target = false;                  ///< fine-tune on the dataset first; what comes out is the target model
+  std::string config_checksum;               ///< config_checksum() that the target must have; empty: any
+  ModelDtype dtype = ModelDtype::automatic;  ///< of everything but trainings
 };
 
 /// A prompt template as configuration text, with escapes (\n, \s for a space at an end).

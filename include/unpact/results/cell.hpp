@@ -33,7 +33,8 @@ struct CellRecord {
   std::string contribution_unit = "nat/token";  ///< of contributions and their standard errors; for writing, never read
   std::map<std::string, std::string> attribution_settings;  ///< what the method heeds, by option name
   double alpha = 0, beta = 0;                               ///< KeyToken floors
-  double noise_floor = 0;  ///< largest change of LP between equal evaluations, nats per token
+  std::string compute_dtype = "fp32";                       ///< of answers and contributions: fp32, tf32, bf16 or fp16
+  double noise_floor = 0;  ///< largest change of LP between equal evaluations in it, nats per token
   std::string judge;       ///< e.g. "rouge_l_recall >= 0.5"
 };
 

@@ -32,7 +32,8 @@ struct TuningRecord {
   Provenance provenance;
   std::string model, dataset, attribution_method;
   ThresholdGrid grid;
-  double noise_floor = 0;  ///< nats per answer token
+  std::string compute_dtype = "fp32";  ///< of the contributions: fp32, tf32, bf16 or fp16
+  double noise_floor = 0;              ///< in it, nats per answer token
 };
 
 }  // namespace unpact

@@ -48,8 +48,8 @@ struct ShardPiece {
 
 class ShardedModel final : public PartRunner {
  public:
-  /// Spreads the model's weights, which all ranks hold or can read, and becomes its runner. Those `selected` by name are trained.
-  /// @throws UserError when nothing is selected.
+  /// Spreads the model's weights, which all ranks hold or can read, and becomes its runner. Those `selected` by name are
+  /// trained. @throws UserError when nothing is selected.
   ShardedModel(Transformer& model, const std::function<bool(const std::string&)>& selected, Collectives& group,
                const ShardOptions& options);
   /// Without restore() the model is left without weights.
@@ -75,8 +75,8 @@ class ShardedModel final : public PartRunner {
   std::string first_non_finite_weight();
   /// Gives the gradients' memory back: no pass can follow.
   void drop_gradients();
-  /// Whole weights into the model again, unit by unit: beside the shard and the result, two units are in memory. May be called
-  /// again with other options. Collective.
+  /// Whole weights into the model again, unit by unit: beside the shard and the result, two units are in memory. May be
+  /// called again with other options. Collective.
   void restore(const ResultOptions& result = {});
 
   at::Tensor run(std::int64_t part, std::int64_t last, const at::Tensor& input, const Compute& compute) override;

@@ -1,6 +1,6 @@
 #pragma once
-/// The memory of one rank at every stage of a campaign, before anything is loaded. A stage holds what it needs and nothing of
-/// the others, so a rank's peak is the largest of them: about max(2 N + activations, 16 N / W + 2 N / W + two blocks +
+/// The memory of one rank at every stage of a campaign, before anything is loaded. A stage holds what it needs and nothing
+/// of the others, so a rank's peak is the largest of them: about max(2 N + activations, 16 N / W + 2 N / W + two blocks +
 /// activations) bytes where models answer in bf16 (legend: memory_plan.hpp).
 #include <cstdint>
 #include <functional>
@@ -29,9 +29,9 @@ struct ScoringShape {
 
 /// A training of a campaign, of the target or of a cell.
 struct TrainingShape {
-  TrainOptions options;      ///< with the device
-  int ranks = 1;             ///< that it is cut over
-  std::int64_t longest = 1;  ///< tokens of the longest example
+  TrainOptions options;                                   ///< with the device
+  int ranks = 1;                                          ///< that it is cut over
+  std::int64_t longest = 1;                               ///< tokens of the longest example
   std::function<bool(const std::string&)> selected = {};  ///< which weights train, by name; empty: all
   TargetInMemory target = TargetInMemory::streamed;
 };
@@ -39,9 +39,11 @@ struct TrainingShape {
 /// The stages that a pair's cells share: making the target and asking it. @param making null: the target is given.
 std::vector<StageMemory> pair_stages(const ModelConfig& config, const ScoringShape& scoring, const TrainingShape* making);
 
-/// The stages of a cell. From the shard to whole weights that answer, unit by unit, takes the weights of the shard, one replica
-/// a model in the dtype of scoring, and two of the largest units in fp32; gradients, moments and the target are gone by then.
-std::vector<StageMemory> cell_stages(const ModelConfig& config, const ScoringShape& scoring, const TrainingShape& unlearning);
+/// The stages of a cell. From the shard to whole weights that answer, unit by unit, takes the weights of the shard, one
+/// replica a model in the dtype of scoring, and two of the largest units in fp32; gradients, moments and the target are gone
+/// by then.
+std::vector<StageMemory> cell_stages(const ModelConfig& config, const ScoringShape& scoring,
+                                     const TrainingShape& unlearning);
 
 /// Both, in their order.
 std::vector<StageMemory> plan_stages(const ModelConfig& config, const ScoringShape& scoring, const TrainingShape& unlearning,

@@ -29,8 +29,12 @@ enum class Shard {
 UNPACT_ENUMERATION(Shard, "auto", "parameters", "gradients", "none");
 
 /// What a training computes in.
-enum class ComputeType { fp32, bf16 };
-UNPACT_ENUMERATION(ComputeType, "fp32", "bf16");
+enum class ComputeType {
+  automatic,  ///< bf16 where the device is a GPU that computes in it and the model is cut up, else fp32
+  fp32,
+  bf16,
+};
+UNPACT_ENUMERATION(ComputeType, "auto", "fp32", "bf16");
 
 enum class MasterWeights {
   fp32,
@@ -45,7 +49,7 @@ struct TrainExecution {
   bool packing = true;             ///< examples of a micro-batch lie behind each other in one row, without padding
   bool offload_optimizer = false;  ///< master weights and moments in host memory; for models on another device
   bool deterministic = true;       ///< CUDA: the same bits in every run, by slower kernels of attention
-  ComputeType dtype = ComputeType::fp32;
+  ComputeType dtype = ComputeType::automatic;
   MasterWeights master_weights = MasterWeights::fp32;
   std::int64_t checkpoint_every = 0;  ///< steps between two checkpoints; 0: only when the run is asked to stop
   std::int64_t checkpoint_keep = 2;
@@ -91,6 +95,11 @@ class TrainingDiverged : public RuntimeFailure {
 
 /// @throws UserError naming the option.
 void check_train_options(const TrainOptions& options);
+
+/// What `execution.dtype` comes to on a device: never automatic.
+ComputeType effective_dtype(const TrainExecution& execution, const c10::Device& device);
+/// The same on a device of this compute_capability().
+ComputeType effective_dtype(const TrainExecution& execution, int capability);
 
 /// How a term draws the examples of a step. All follow from the global position alone.
 enum class Sampling {

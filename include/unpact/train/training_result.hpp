@@ -19,8 +19,8 @@ struct ResultOptions {
   /// Called on every rank after the last step, before anything is put together: what only steps need may go, the terms of
   /// the loss included.
   std::function<void()> before = {};
-  /// Where a result of a coarser dtype shall be kept exactly, too: gets it in float32, on the CPU of rank 0; the others get no
-  /// tensors. null: nowhere.
+  /// Where a result of a coarser dtype shall be kept exactly, too: gets it in float32, on the CPU of rank 0; the others get
+  /// no tensors. null: nowhere.
   Weights* exact = nullptr;
 };
 

@@ -34,9 +34,9 @@ struct UnlearnResult {
 /// The unlearned model's weights; `target` stays as it is. Collective over the group. @throws UserError for a target that
 /// answers by two models: a training would change one of them.
 /// With train_options.device the target's weights are views of mapped files: no rank holds them whole, losses that ask the
-/// target get them unit by unit (StreamedModel). With a keeper the other ranks get no weights. What a loss keeps of the target
-/// is gone before result.before is called.
-/// For tv and whp, `train_options` are the options of the reinforcing fine-tune on the forget set.
+/// target get them unit by unit (StreamedModel). With a keeper the other ranks get no weights. What a loss keeps of the
+/// target is gone before result.before is called. For tv and whp, `train_options` are the options of the reinforcing
+/// fine-tune on the forget set.
 UnlearnResult unlearn(const Transformer& target, const MethodOptions& method, const TrainOptions& train_options,
                       const UnlearnData& data, Collectives& group,
                       const std::function<void(const StepReport&)>& on_step = {});

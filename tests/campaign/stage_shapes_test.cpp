@@ -1,0 +1,53 @@
+#include "unpact/campaign/stage_shapes.hpp"
+
+#include <gtest/gtest.h>
+
+#include "small_campaign.hpp"
+
+namespace unpact {
+namespace {
+
+class StageShapes : public testing_support::SmallCampaign {};
+
+TEST_F(StageShapes, AMethodSaysHowManyModelsAnswerAndWhatIsThereOfTheTarget) {
+  auto c = configuration();
+  EXPECT_EQ(scoring_shape(c, 4, 0, 0).models, 1);
+  EXPECT_EQ(target_in_memory(c), TargetInMemory::nothing);
+  c.method.forget = "whp";
+  EXPECT_EQ(scoring_shape(c, 4, 0, 0).models, 2);
+  c.method.forget = "npo";
+  EXPECT_EQ(target_in_memory(c), TargetInMemory::streamed);
+  c.train.shard = Shard::none;
+  EXPECT_EQ(target_in_memory(c), TargetInMemory::whole);
+}
+
+TEST_F(StageShapes, NoMoreIsAskedAtOnceThanThereIs) {
+  const auto c = configuration();
+  EXPECT_EQ(scoring_shape(c, 2, 0, 0).tokens, ScoringShape().tokens) << "unknown";
+  EXPECT_EQ(scoring_shape(c, 2, 30, 5).tokens, 150);
+  EXPECT_EQ(scoring_shape(c, 2, 300, 5000).tokens, ScoringShape().tokens);
+  EXPECT_EQ(scoring_shape(c, 2, 30000, 1).tokens, 30000) << "one prompt is never cut";
+  EXPECT_EQ(scoring_shape(c, 2, 30, 5).bytes, 2);
+}
+
+TEST_F(StageShapes, TrainingsFollowTheirSections) {
+  auto c = configuration();
+  c.unlearn.train.micro_batch = 3;
+  c.finetune.train.micro_batch = 5;
+  const auto cell = unlearning_shape(c, testing_support::small_config(), 4, 77, at::kCPU);
+  EXPECT_EQ(cell.ranks, 4);
+  EXPECT_EQ(cell.longest, 77);
+  EXPECT_EQ(cell.options.micro_batch, 3);
+  EXPECT_EQ(cell.options.device, c10::Device(at::kCPU));
+  EXPECT_TRUE(cell.selected("model.norm.weight"));
+  c.method.forget = "rmu";
+  c.method.layer = 1;
+  c.method.trained_layers = "1";
+  EXPECT_FALSE(unlearning_shape(c, testing_support::small_config(), 4, 77, at::kCPU).selected("model.norm.weight"));
+  EXPECT_EQ(finetuning_shape(c, 2, 9, at::kCPU).options.micro_batch, 5);
+  EXPECT_EQ(finetuning_shape(c, 2, 9, at::kCPU).options.result.keeper, 0) << "cut from files: rank 0 writes it";
+  EXPECT_EQ(finetuning_shape(with_made_target(), 2, 9, at::kCPU).target, TargetInMemory::whole) << "from random weights";
+}
+
+}  // namespace
+}  // namespace unpact
