@@ -16,6 +16,9 @@ namespace {
 
 c10::Device prepare_device(const Communicator& world, const RunOptions& options) {
   if (options.threads > 0) at::set_num_threads(static_cast<int>(options.threads));
+  // cuBLAS would else add partial sums of a product in half precision.
+  at::globalContext().setAllowBF16ReductionCuBLAS(false);
+  at::globalContext().setAllowFP16ReductionCuBLAS(false);
   return choose_device(world, options.device);
 }
 
