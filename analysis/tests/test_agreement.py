@@ -100,6 +100,14 @@ def test_a_file_of_version_1_0_is_still_valid(tmp_path: Path) -> None:
     assert any("attribution_method is missing" in fault for fault in validate_file(path))
 
 
+def test_runs_in_another_dtype_are_told_apart(tmp_path: Path) -> None:
+    path = write_cell(tmp_path / "cell.h5", Recipe(forget=4, retain=3))
+    assert agreement.name_of(load_cell(path)) == "leave_one_out"
+    with h5py.File(path, "r+") as file:
+        file.attrs["compute_dtype"] = "bf16"
+    assert agreement.name_of(load_cell(path)) == "leave_one_out (bf16)" and validate_file(path) == []
+
+
 def test_uncertain_verdicts_by_hand() -> None:
     flags = uncertain_key_tokens(np.array([0.5, 0.25, 0.23, 0.1]), np.zeros(0), 0.22, 0.24, 0.006)[0]
     assert flags.tolist() == [False, True, True, False]  # margins 0.26, 0.01, 0.01, 0.14 against 0.012

@@ -16,6 +16,11 @@ namespace {
 
 c10::Device prepare_device(const Communicator& world, const RunOptions& options) {
   if (options.threads > 0) at::set_num_threads(static_cast<int>(options.threads));
+  // TF32 is for those who ask for it (Tf32Products), whatever the environment says; and cuBLAS would else add partial sums
+  // of a product in half precision.
+  at::globalContext().setAllowTF32CuBLAS(false);
+  at::globalContext().setAllowBF16ReductionCuBLAS(false);
+  at::globalContext().setAllowFP16ReductionCuBLAS(false);
   return choose_device(world, options.device);
 }
 
