@@ -74,7 +74,7 @@ def test_every_cell_went_through_what_its_files_say(finished: Path) -> None:
     for name, path in cells_of(finished).items():
         with h5py.File(path) as file:
             config = file.attrs["config_resolved"]
-            assert file.attrs["judge"] == ("choice" if "wmdp" in name else "rouge_l_recall"), name
+            assert file.attrs["judge"].split()[0] == ("choice" if "wmdp" in name else "rouge_l_recall"), name
             assert len(file["training/step"]) == 2, name
             assert ("layer = 9\ntrained_layers = 7,8,9\n" if name.startswith("qwen3") else "layer = 7\ntrained_layers = 5,6,7\n") in config, name
             assert ("examples = 0\n" if "wmdp" in name else "examples = 10\n") in config, name
