@@ -182,14 +182,18 @@ LanguageModel load_to_train(const Session& session, const Configuration& c, Trai
 }
 
 void check_training_device(const TrainExecution& execution, const c10::Device& device) {
+  check_training_device(execution, device, compute_capability(device));
+}
+
+void check_training_device(const TrainExecution& execution, const c10::Device& device, int capability) {
   UNPACT_VALIDATE(!execution.offload_optimizer || !device.is_cpu(),
                   "option 'train.offload_optimizer' is true, but the model is on the CPU",
                   "weights and moments lie in host memory already: a second copy would only cost",
                   "remove it, or use run.device = cuda");
   UNPACT_VALIDATE(
-      execution.dtype != ComputeType::bf16 || device.is_cpu() || compute_capability(device) >= kCapabilityOfBf16,
+      execution.dtype != ComputeType::bf16 || device.is_cpu() || capability >= kCapabilityOfBf16,
       "option 'train.dtype' is 'bf16', which the device lacks",
-      concat("this GPU has compute capability ", compute_capability(device), ".x, and bf16 needs ", kCapabilityOfBf16, ".0"),
+      concat("this GPU has compute capability ", capability, ".x, and bf16 needs ", kCapabilityOfBf16, ".0"),
       "use train.dtype = auto, or another GPU");
 }
 

@@ -29,7 +29,8 @@ void check_execution(const TrainExecution& execution) {
 }  // namespace
 
 ComputeType effective_dtype(const TrainExecution& execution, const c10::Device& device) {
-  return effective_dtype(execution, compute_capability(device));
+  const bool asks_device = execution.dtype == ComputeType::automatic;  // which need not be here when it is planned for
+  return effective_dtype(execution, asks_device ? compute_capability(device) : 0);
 }
 
 ComputeType effective_dtype(const TrainExecution& execution, int capability) {

@@ -54,6 +54,15 @@ TEST(TrainingDevice, OnTheCpuNothingCanBeOffloaded) {
               HasSubstr("train.offload_optimizer"));
 }
 
+TEST(TrainingDevice, OneThatIsOnlyPlannedForNeedNotBeHere) {
+  const c10::Device gpu(c10::kCUDA, 0);
+  TrainExecution execution;
+  execution.dtype = ComputeType::bf16;
+  EXPECT_NO_THROW(check_training_device(execution, gpu, kCapabilityOfBf16));
+  EXPECT_THAT(message_of<UserError>([&] { check_training_device(execution, gpu, 7); }), HasSubstr("compute capability 7.x"));
+  EXPECT_EQ(effective_dtype(execution, gpu), ComputeType::bf16) << "what is said needs no device";
+}
+
 class Resources : public testing_support::SmallCampaign {
  protected:
   LanguageModel prepare(const Configuration& c) {

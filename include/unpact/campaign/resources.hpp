@@ -54,6 +54,8 @@ LanguageModel load_to_train(const Session& session, const Configuration& configu
 
 /// @throws UserError for options of [train] that this device has no use for.
 void check_training_device(const TrainExecution& execution, const c10::Device& device);
+/// The same for a device of this compute_capability(), which need not be here.
+void check_training_device(const TrainExecution& execution, const c10::Device& device, int capability);
 
 /// Fine-tunes (from model.path or random weights) and saves into `folder`, in the dtype of what it started from (random
 /// weights: float32). Collective over the world.
