@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "small_campaign.hpp"
+#include "unpact/comm/device.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/data/load_dataset.hpp"
 
