@@ -57,7 +57,7 @@ TEST(StageMemory, OneRanksShardIsItsReplicaInFp32) {
   EXPECT_DOUBLE_EQ(bytes_of({}, {}), 4 * count);
   EXPECT_DOUBLE_EQ(bytes_of({.models = 2}, {}), 8 * count) << "whp answers by two";
   EXPECT_GT(bytes_of({.bytes = 2}, {}), 6 * count);
-  EXPECT_GT(bytes_of({}, {.ranks = 4}), 5 * count);
+  EXPECT_GT(bytes_of({}, {.options = {}, .ranks = 4}), 5 * count);
 }
 
 TEST(StageMemory, StagesComeInTheirOrderAndAMadeTargetHasOneOfItsOwn) {
