@@ -82,9 +82,9 @@ class Trainer {
   void hand_over() {
     checkpoints_.finish();
     const auto& result = options_.result;
-    if (result.before) result.before();
     optimizer_.drop_moments();
     weights_->drop_gradients();
+    if (result.before) result.before();
     if (result.exact != nullptr) {
       weights_->restore({.keeper = 0, .change = result.change});
       *result.exact = model_.weights();

@@ -51,6 +51,14 @@ def test_it_runs_on_two_ranks(bundle: Path) -> None:
     assert done.stderr == "", "no plugin of another Open MPI was tried"
 
 
+def test_a_strict_script_may_source_it(bundle: Path) -> None:
+    environment = {"PATH": "/usr/bin:/bin", "HOME": os.environ.get("HOME", "/"), "UNPACT_PYTHON": sys.executable}
+    done = subprocess.run(["bash", "-euo", "pipefail", "-c", f"source '{bundle}/environment'; unpact --version"], capture_output=True,
+                          text=True, env=environment)
+    assert done.returncode == 0 and done.stdout.startswith("unpact "), done.stdout + done.stderr
+    assert (bundle / "gpu-check").is_file() and (bundle / "random_checkpoint.py").is_file()
+
+
 def test_without_the_right_libtorch_it_says_so(bundle: Path, tmp_path: Path) -> None:
     done = inside(bundle, "unpact --version", UNPACT_TORCH=str(tmp_path))
     assert done.returncode != 0 and "no LibTorch was found" in done.stderr
