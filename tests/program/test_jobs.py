@@ -112,9 +112,10 @@ def test_inspect_results(unpact: Program, campaign: Path, tmp_path: Path) -> Non
 
 
 def test_inspect_a_campaign_s_results(unpact: Program, campaign: Path, methods: list[str], tmp_path: Path) -> None:
-    """The table that the campaign itself printed, from its master file."""
+    """The table that the campaign itself printed, from its master file; then each cell's stages beside their plan."""
     text = unpact.well("inspect", "results", campaign / "campaign.h5").out
-    head, table = text.split("\n\n", 1)
+    head, table, *cells = text.split("\n\n")
+    assert len(cells) == 8 and all(cell.startswith("cell: ") and cell.count("  planned: ") >= 4 for cell in cells)
     assert "8 finished, 0 missing or broken" in head
     rows = table.splitlines()
     assert rows[0].split()[:3] == ["cell", "forget", "right"] and [row.split()[0] for row in rows[1:]] == [
