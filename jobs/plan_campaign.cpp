@@ -17,8 +17,12 @@ ExitCode plan_campaign(const Communicator& world, const CommandLine& line, const
   if (capability) run.device = DeviceChoice::cpu;  // this machine need not have any
   auto plan = make_plan(line, c.campaign);
   const Session session(world, run);
-  if (capability) check_training_device(c.train, c10::Device(c10::kCUDA, 0), *capability);
-  else check_training_device(c.train, session.device());
+  if (capability) {
+    check_training_device(c.train, c10::Device(c10::kCUDA, 0), *capability);
+  } else {
+    check_training_device(c.train, session.device());
+    check_model_dtype(c.model.dtype, session.device());
+  }
   const auto summary = check_plan(session, static_cast<int>(c.campaign.ranks_per_cell), plan,
                                   {.weights_may_miss = true, .planned_capability = capability});
   const auto cost = cost_of_campaign(c, plan, world.size());
