@@ -190,11 +190,10 @@ void check_training_device(const TrainExecution& execution, const c10::Device& d
                   "option 'train.offload_optimizer' is true, but the model is on the CPU",
                   "weights and moments lie in host memory already: a second copy would only cost",
                   "remove it, or use run.device = cuda");
-  UNPACT_VALIDATE(
-      execution.dtype != ComputeType::bf16 || device.is_cpu() || capability >= kCapabilityOfBf16,
-      "option 'train.dtype' is 'bf16', which the device lacks",
-      concat("this GPU has compute capability ", capability, ".x, and bf16 needs ", kCapabilityOfBf16, ".0"),
-      "use train.dtype = auto, or another GPU");
+  UNPACT_VALIDATE(execution.dtype != ComputeType::bf16 || device.is_cpu() || capability >= kCapabilityOfBf16,
+                  "option 'train.dtype' is 'bf16', which the device lacks",
+                  concat("this GPU has compute capability ", capability, ".x, and bf16 needs ", kCapabilityOfBf16, ".0"),
+                  "use train.dtype = auto, or another GPU");
 }
 
 void finetune_into(const Session& session, const Configuration& c, const Dataset& dataset, const fs::path& folder) {
