@@ -249,13 +249,6 @@ std::string PlanSummary::text() const {
   return concat("The plan holds: ", pairs, " pair(s) of a model and a dataset, ", cells, " cell(s)", memory);
 }
 
-bool has_weights(const std::filesystem::path& folder) {
-  std::error_code code;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, code))
-    if (entry.path().extension() == ".safetensors") return true;
-  return false;
-}
-
 PlanSummary check_plan(const Session& session, int ranks_per_cell, std::vector<Pair>& plan, const PlanScope& scope) {
   PlanCheck check(session, ranks_per_cell, scope);
   for (auto& pair : plan) check.look_at(pair);

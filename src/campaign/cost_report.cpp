@@ -7,6 +7,7 @@
 #include "plan_text.hpp"
 #include "unpact/campaign/campaign_cost.hpp"
 #include "unpact/core/error.hpp"
+#include "unpact/store/cell_places.hpp"
 
 namespace unpact {
 namespace {
@@ -122,19 +123,6 @@ std::string total_text(const CampaignCost& cost) {
                        std::ceil(10 * request.hours) / 10, " h in all, a job's time limit of at least ",
                        in_time((1 + cost.margin) * std::max(cost.longest_cell(), cost.longest_shared())),
                        " (shorter ones stop and go on), ", in_gigabytes(request.disk), " of disk\n");
-}
-
-Json stages_json(const PlannedStages& stages) {
-  Json list = Json::array();
-  for (const auto& stage : stages)
-    list.push_back({{"stage", stage.stage},
-                    {"operations", stage.operations},
-                    {"operations_low", stage.low},
-                    {"operations_high", stage.high},
-                    {"gpu_seconds", stage.seconds},
-                    {"bytes", stage.bytes},
-                    {"host_bytes", stage.host_bytes}});
-  return list;
 }
 
 Json pair_json(const PairCost& pair) {

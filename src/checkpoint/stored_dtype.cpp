@@ -22,10 +22,6 @@ constexpr std::array kStoredNames = {
     StoredName{"F16", "float16", c10::ScalarType::Half},
 };
 
-bool has_weights(const fs::path& folder) {
-  return fs::exists(folder / "model.safetensors") || fs::exists(folder / "model.safetensors.index.json");
-}
-
 std::uint64_t numbers_of(const CheckpointReader& reader, const std::string& dtype) {
   std::uint64_t count = 0;
   for (const auto& [name, entry] : reader.tensors())
@@ -41,6 +37,14 @@ c10::ScalarType dtype_of_config(const ModelConfig& config) {
 }
 
 }  // namespace
+
+bool has_weights(const fs::path& folder) {
+  std::error_code code;
+  if (fs::exists(folder / "model.safetensors.index.json", code)) return true;
+  for (const auto& entry : fs::directory_iterator(folder, code))
+    if (entry.path().extension() == ".safetensors") return true;
+  return false;
+}
 
 c10::ScalarType stored_dtype(const fs::path& folder) {
   put_back_replaced_folder(folder);

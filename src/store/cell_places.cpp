@@ -30,18 +30,6 @@ PlannedCell planned_cell(const Json& json, const fs::path& folder, const std::st
   return cell;
 }
 
-Json stages_json(const PlannedStages& stages) {
-  Json list = Json::array();
-  for (const auto& stage : stages)
-    list.push_back({{"stage", stage.stage},
-                    {"operations", stage.operations},
-                    {"operations_low", stage.low},
-                    {"operations_high", stage.high},
-                    {"bytes", stage.bytes},
-                    {"host_bytes", stage.host_bytes}});
-  return list;
-}
-
 PlannedStage planned_stage(const Json& json, const std::string& where) {
   PlannedStage stage;
   stage.stage = require_string(json, "stage", where);
@@ -50,10 +38,24 @@ PlannedStage planned_stage(const Json& json, const std::string& where) {
   stage.high = number_or(json, "operations_high", 0, where);
   stage.bytes = number_or(json, "bytes", 0, where);
   stage.host_bytes = number_or(json, "host_bytes", 0, where);
+  stage.seconds = number_or(json, "gpu_seconds", 0, where);
   return stage;
 }
 
 }  // namespace
+
+Json stages_json(const PlannedStages& stages) {
+  Json list = Json::array();
+  for (const auto& stage : stages)
+    list.push_back({{"stage", stage.stage},
+                    {"operations", stage.operations},
+                    {"operations_low", stage.low},
+                    {"operations_high", stage.high},
+                    {"gpu_seconds", stage.seconds},
+                    {"bytes", stage.bytes},
+                    {"host_bytes", stage.host_bytes}});
+  return list;
+}
 
 fs::path cell_file(const fs::path& folder, const std::string& id) { return folder / "cells" / (id + ".h5"); }
 

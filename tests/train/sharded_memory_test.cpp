@@ -113,11 +113,14 @@ TEST(ResultMemory, IsThatOfTheShardTheResultAndTwoUnits) {
     options.result.dtype = dtype;
     const auto before = CountingAllocator::live.load();
     auto model = testing_support::tiny_transformer(1, config);
-    std::int64_t between = 0;
+    std::int64_t between = 0, handed_over = 0;
+    options.result.before = [&] { handed_over = CountingAllocator::live.load(); };
     train(model, {{&term, 1.0}}, options, *group, {}, [&](const StepReport&) { between = CountingAllocator::live.load(); });
     const auto after = static_cast<double>(CountingAllocator::live.load() - before);
     const double bytes = dtype == at::kFloat ? 4 : 2;
     EXPECT_GE(static_cast<double>(between - before), 16 * parameters / world.size());
+    EXPECT_LE(static_cast<double>(handed_over - before), 4 * parameters / world.size() + passing_bytes(config, world.size()))
+        << "what only steps need is gone when the next stage begins";
     EXPECT_NEAR(after, bytes * parameters, 0.01 * bytes * parameters + 1000 * world.size()) << "the result alone is left";
     for (const auto& [name, weight] : named_tensors(model.weights())) EXPECT_EQ(weight.scalar_type(), dtype) << name;
   }

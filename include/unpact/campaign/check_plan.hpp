@@ -27,9 +27,6 @@ struct PlanScope {
   std::optional<int> planned_capability = std::nullopt;
 };
 
-/// Whether a model's folder holds weights, of whatever worth.
-bool has_weights(const std::filesystem::path& folder);
-
 /// Opens every dataset, config, tokenizer, header of weights and file of a method, and makes the questions and examples of
 /// all cells; no weights are loaded. What was seen is pinned: the pairs' dataset.checksum and, of given models,
 /// model.config_checksum, every cell's method.file_checksum (pin_method_file), and what is computed in (pin_dtypes).

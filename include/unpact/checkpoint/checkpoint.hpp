@@ -31,6 +31,9 @@ struct LoadOptions {
 Weights load_weights(const ModelConfig& config, const std::filesystem::path& folder, const c10::Device& device,
                      const LoadOptions& options = {});
 
+/// Whether files of weights lie in a folder, of whatever worth.
+bool has_weights(const std::filesystem::path& folder);
+
 /// The dtype in which a folder's weights are stored, kFloat, kBFloat16 or kHalf: that of most of their numbers. Headers alone
 /// are read; where no weights lie there, config.json says it. @throws UserError for broken files.
 c10::ScalarType stored_dtype(const std::filesystem::path& folder);

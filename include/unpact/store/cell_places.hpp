@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "unpact/core/json.hpp"
 #include "unpact/results/planned_stage.hpp"
 
 namespace unpact {
@@ -29,6 +30,9 @@ std::filesystem::path cell_file(const std::filesystem::path& folder, const std::
 
 /// What results files are expected to cost, by their ids.
 using PlannedCosts = std::map<std::string, PlannedStages>;
+
+/// Planned stages as plan.json and `reproduce --dry-run --json` have them.
+Json stages_json(const PlannedStages& stages);
 
 /// Writes `folder`/plan.json, atomically.
 void write_plan(const std::filesystem::path& folder, const std::vector<PlannedCell>& cells, const PlannedCosts& costs = {});
