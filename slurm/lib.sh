@@ -12,7 +12,7 @@ refuse() {
   exit 1
 }
 warn() { printf '%s: warning: %s\n' "$(basename "$0")" "$*" >&2; }
-say() { printf '[%s] unpact job: %s\n' "$(date +%FT%T)" "$*"; }
+say() { printf '[%s] job %s: %s\n' "$(date +%FT%T)" "$SLURM_JOB_ID" "$*"; }
 contains() { # contains WORD LIST...
   local word=$1 other
   shift

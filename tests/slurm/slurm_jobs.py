@@ -34,7 +34,7 @@ class Job:
     @property
     def verdicts(self) -> list[str]:
         """What the script said of each end of the program."""
-        return re.findall(r"unpact job: exit code (.*)", self.log)
+        return re.findall(r"\] job \d+: exit code (.*)", self.log)
 
 
 @dataclass
