@@ -48,7 +48,6 @@ site_defaults() {
   ACCOUNT='' PARTITION='' QOS='' CONSTRAINT='' MAX_TIME='' MEMORY='' GPUS_PER_NODE='' TASKS_PER_NODE='' CPUS_PER_TASK=''
   GPU='' SIGNAL_SECONDS=300 LAUNCH=srun SRUN_MPI=pmix PROGRAM=unpact
   CONTAINER_RUNTIME=none CONTAINER='' CONTAINER_MOUNTS='' NODE_GBPS=0 NETWORK_GBPS=0
-  PLAN_ARGS=() LAUNCH_ARGS=() SBATCH_ARGS=()
   site_environment() { :; }
 }
 
@@ -97,6 +96,7 @@ load_site() {
   # shellcheck source=/dev/null
   source "$file" || refuse "the site file ended with an error" "$file: status $?" "it should set variables and define site_environment() alone"
   for key in "${SITE_LISTS[@]}"; do
+    [[ -v $key ]] || declare -ga "$key=()"
     [[ $(declare -p "$key") == 'declare -a'* ]] || wrong_value "$key" "a list: $key=(--one --two)" "$file"
   done
   check_site_values "$file"

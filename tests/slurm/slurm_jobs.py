@@ -73,9 +73,9 @@ class Site:
 
     def refused(self, *arguments: object, **more: object) -> str:
         """The one message of a refusal."""
-        before = self.cluster.said("squeue", "-h")
+        before = self.cluster.said("squeue", "-h", "-o", "%i")
         done = self.run(*arguments, **more)
-        assert done.returncode == 1 and self.cluster.said("squeue", "-h") == before, done.stdout + done.stderr
+        assert done.returncode == 1 and self.cluster.said("squeue", "-h", "-o", "%i") == before, done.stdout + done.stderr
         assert done.stderr.count("submit: error: ") == 1, done.stderr
         lines = done.stderr.split("submit: error: ")[1].splitlines()
         assert len(lines) == 3 and lines[1].startswith("  reason: ") and lines[2].startswith("  hint:   "), done.stderr

@@ -71,7 +71,7 @@ OPTIONS = {
 def test_wrong_options_are_refused(site: Site, tmp_path: Path, name: str) -> None:
     options, problem = OPTIONS[name]
     said = site.run(*options, *([] if name in ("no_job", "no_value") else site.campaign(tmp_path / "out")))
-    assert said.returncode == 1 and said.stderr.count("error: ") == 1 and problem in said.stderr.splitlines()[0], said.stderr
+    assert said.returncode == 1 and said.stderr.count("error: ") == 1 and problem in said.stderr.split("error: ")[1].splitlines()[0], said.stderr
 
 
 def test_more_gpus_than_a_node_has(site: Site, tmp_path: Path, stub) -> None:  # noqa: ANN001
