@@ -2,14 +2,14 @@
 ///
 /// main() starts MPI, resolves the configuration, calls the job and turns every exception into one readable message
 /// and an exit code.
-#include <algorithm>
-#include <chrono>
 #include <iostream>
-#include <thread>
 
 #include "jobs/job_table.hpp"
-#include "unpact/comm/plain_words.hpp"
+#include "jobs/leaving.hpp"
+#include "unpact/campaign/launch_checks.hpp"
+#include "unpact/comm/fail_together.hpp"
 #include "unpact/core/log.hpp"
+#include "unpact/core/run_identity.hpp"
 #include "unpact/core/standard_streams.hpp"
 #include "unpact/core/stop.hpp"
 #include "unpact/core/version.hpp"
@@ -17,20 +17,6 @@
 namespace {
 
 using unpact::ExitCode;
-
-/// Before a job has started every rank fails alike, so that all can leave in order and only rank 0 speaks.
-int report_together(const unpact::Communicator& world, const std::exception& error) {
-  if (world.is_root()) unpact::log::error(unpact::message_for_user(error));
-  return static_cast<int>(unpact::in_plain_words(error).code);
-}
-
-/// Inside a job a single rank may have failed while others wait for it: the job ends everywhere at once. Ranks speak one
-/// after the other, so that an error that all of them share is printed by the first, which ends the others.
-[[noreturn]] void end_everywhere(const unpact::Communicator& world, const std::exception& error) {
-  if (!world.is_root()) std::this_thread::sleep_for(std::chrono::milliseconds(800 + 200 * std::min(world.rank(), 25)));
-  unpact::log::error(unpact::message_for_user(error));
-  unpact::MpiSession::abort_all(static_cast<int>(unpact::in_plain_words(error).code));
-}
 
 /// All ranks stopped together. Where a time limit ended the run before anything was finished that the next start could build
 /// on, that one would come no further: it must not be asked for.
@@ -48,28 +34,41 @@ int end_of_stop(const unpact::Communicator& world, const std::string& message) {
   return static_cast<int>(ExitCode::failure);
 }
 
+/// Rank 0 asks the batch system, once for all.
+unpact::JobEnd shared_job_end(const unpact::Communicator& world) {
+  auto end = world.is_root() ? unpact::job_end_of_batch_system() : unpact::JobEnd();
+  world.broadcast_bytes(&end.seconds, sizeof end.seconds, 0);
+  end.unknown = world.broadcast(end.unknown, 0);
+  return end;
+}
+
 int run_job(const unpact::Communicator& world, const unpact::CommandLine& line, const unpact::Job& job) {
   unpact::Configuration configuration;
+  const unpact::SharedError shared(world);
   try {
-    configuration = line.resolve();
+    unpact::fail_together(
+        world, [&] { configuration = line.resolve(); }, unpact::Telling::error_alone);
     if (line.wants_configuration()) {
       if (world.is_root()) std::cout << line.printed();
       return 0;
     }
+    if (job.name != "inspect") {
+      if (unpact::is_lone_task(world) && unpact::run_identity().task != "0") return 0;  // task 0 speaks for all
+      unpact::refuse_lone_task(world);
+    }
   } catch (const std::exception& error) {
-    return report_together(world, error);
+    return unpact::report_together(world, error);
   }
   try {
     unpact::heed_stop_signal(configuration.run.stop_signal);
-    const auto ignored = unpact::set_time_limit(60 * configuration.run.time_limit);
+    const auto ignored = unpact::set_time_limit(60 * configuration.run.time_limit, shared_job_end(world));
     if (world.is_root() && !ignored.empty()) unpact::log::warn(ignored);
     const auto code = job.run(world, line, configuration);
     return code == ExitCode::requeue ? end_of_stop(world, "") : static_cast<int>(code);
   } catch (const unpact::StoppedAtCheckpoint& stopped) {
     return end_of_stop(world, stopped.what());
   } catch (const std::exception& error) {
-    if (world.size() == 1) return report_together(world, error);
-    end_everywhere(world, error);
+    return shared.report(error);
   }
 }
 
@@ -92,7 +91,7 @@ int run(const unpact::Communicator& world, const std::vector<std::string>& argum
     }
     return run_job(world, line, unpact::job_named(name));
   } catch (const std::exception& error) {
-    return report_together(world, error);
+    return unpact::report_together(world, error);
   }
 }
 
@@ -111,8 +110,14 @@ int with_output(int status) {
 int main(int argc, char** argv) {
   unpact::guard_standard_streams();
   unpact::install_stop_signal();  // first: until then the signal would end the process
-  unpact::MpiSession session(&argc, &argv);
-  const auto world = unpact::Communicator::world();
-  unpact::log::set_rank(world.rank(), world.size());
-  return with_output(run(world, {argv + 1, argv + argc}));
+  int rank = 0, ranks = 1, status = 0;
+  {
+    unpact::MpiSession session(&argc, &argv);
+    const auto world = unpact::Communicator::world();
+    rank = world.rank();
+    ranks = world.size();
+    unpact::log::set_rank(rank, ranks);
+    status = unpact::shared_status(world, with_output(run(world, {argv + 1, argv + argc})));
+  }
+  return unpact::leave(rank, ranks, status);
 }

@@ -8,6 +8,7 @@
 #include "unpact/campaign/cell_runner.hpp"
 #include "unpact/campaign/check_plan.hpp"
 #include "unpact/campaign/job_claims.hpp"
+#include "unpact/campaign/launch_checks.hpp"
 #include "unpact/campaign/plan.hpp"
 #include "unpact/campaign/resources.hpp"
 #include "unpact/campaign/summary_table.hpp"
@@ -49,6 +50,7 @@ class Campaign {
                             .method = cell.method.name,
                             .seed = static_cast<std::int64_t>(cell.run.seed),
                             .file = cell_file(folder_, cell_id(cell))});
+    warn_of_groups(world, configuration_.campaign.ranks_per_cell, planned_.size());
   }
 
   ExitCode run() {

@@ -14,7 +14,7 @@ from .reading import ResultsError
 # What two runs of the same program differ in: when, where and how fast they ran, and checksums of files that say so.
 MEASURED_DATASETS = ("work/seconds", "work/peak_memory", "work/operations", "status/sha256")
 MEASURED_COLUMN = "seconds_"  # of the campaign's table of metrics
-MEASURED_ATTRIBUTES = {"started", "ended", "collected", "devices", "library_versions", "world_size", "group_size", "software_version",
+MEASURED_ATTRIBUTES = {"started", "ended", "collected", "devices", "library_versions", "processes", "environment", "world_size", "group_size", "software_version",
                        "git_commit", "unpact_version"}
 
 

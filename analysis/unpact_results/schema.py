@@ -1,4 +1,4 @@
-"""docs/results-format.md, version 1.5, as data: which attributes and datasets a file has."""
+"""docs/results-format.md, version 1.6, as data: which attributes and datasets a file has."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ CELL_ATTRIBUTES = _COMMON | {
 CELL_ATTRIBUTES_SINCE_1_1 = {"attribution_method": STRING, "attribution_settings": STRING}
 CELL_ATTRIBUTES_SINCE_1_4 = {"baseline_fingerprint": STRING}
 CELL_ATTRIBUTES_SINCE_1_5 = {"compute_dtype": STRING}
+CELL_ATTRIBUTES_SINCE_1_6 = {"processes": STRING, "environment": STRING}
 DTYPES = ("fp32", "tf32", "bf16", "fp16")  # that a model answers in
 PROBE_ATTRIBUTES_SINCE_1_3 = ("label", "kind")
 PROBE_KINDS = ("probe", "baseline", "control")
@@ -155,7 +156,7 @@ def campaign_attributes_of(minor: int) -> dict[str, str]:
 
 def cell_attributes_of(minor: int) -> dict[str, str]:
     """The root attributes of a cell of version 1.`minor`."""
-    return CELL_ATTRIBUTES | (CELL_ATTRIBUTES_SINCE_1_1 if minor >= 1 else {}) | (CELL_ATTRIBUTES_SINCE_1_4 if minor >= 4 else {}) | (CELL_ATTRIBUTES_SINCE_1_5 if minor >= 5 else {})
+    return CELL_ATTRIBUTES | (CELL_ATTRIBUTES_SINCE_1_1 if minor >= 1 else {}) | (CELL_ATTRIBUTES_SINCE_1_4 if minor >= 4 else {}) | (CELL_ATTRIBUTES_SINCE_1_5 if minor >= 5 else {}) | (CELL_ATTRIBUTES_SINCE_1_6 if minor >= 6 else {})
 
 
 CAMPAIGN_GROUPS_BEFORE_1_4 = ("/cells",)

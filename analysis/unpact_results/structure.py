@@ -15,7 +15,7 @@ from .schema import FLAG_MEANINGS, STRING, Field
 Report = Callable[[str, str], None]  # (path in the file, what is wrong)
 
 _TIMES = ("started", "ended", "collected")
-_LISTS = ("devices", "probes")
+_LISTS = ("devices", "processes", "probes")
 _HEX = ("fingerprint", "baseline_fingerprint", "model_checksum", "tokenizer_checksum")
 
 
@@ -48,7 +48,7 @@ def _check_text(name: str, value: str, report: Report) -> None:
             report("/", f"attribute {name} is no ISO 8601 time in UTC: {value!r}")
     elif name in _HEX and value and (len(value) != 64 or set(value) - set("0123456789abcdef")):
         report("/", f"attribute {name} is no SHA-256 of 64 hex digits")
-    elif name in ("devices", "library_versions", "attribution_settings", "probes"):
+    elif name in ("devices", "library_versions", "processes", "environment", "attribution_settings", "probes"):
         try:
             if not isinstance(json.loads(value), list if name in _LISTS else dict):
                 raise ValueError

@@ -1,12 +1,16 @@
 #include <algorithm>
+#include <iomanip>
 #include <iostream>
+#include <sstream>
 
 #include "jobs/inspect/inspect_parts.hpp"
 #include "jobs/inspect/model_inspection.hpp"
 #include "jobs/job_table.hpp"
+#include "unpact/campaign/launch_checks.hpp"
 #include "unpact/campaign/session.hpp"
 #include "unpact/comm/device.hpp"
 #include "unpact/core/log.hpp"
+#include "unpact/core/run_identity.hpp"
 #include "unpact/core/version.hpp"
 #include "unpact/data/load_dataset.hpp"
 
@@ -50,7 +54,22 @@ void inspect_machine(const Session& session) {
   line("unpact", concat(version(), ", commit ", git_commit(), ", ", build_type(), ", ", compiler()));
   for (const auto& [name, text] : library_versions()) line(name, text);
   line("ranks", concat(session.world().size()));
-  for (std::size_t r = 0; r < session.devices().size(); ++r) line(concat("rank ", r), session.devices()[r]);
+}
+
+/// Collective: a line a rank.
+void inspect_ranks(const Session& session) {
+  const auto& world = session.world();
+  const auto driver = describe_driver(session.device());
+  const auto own = concat(run_identity().describe(), ", ", session.devices()[static_cast<std::size_t>(world.rank())],
+                          driver.empty() ? "" : ", ", driver);
+  const auto clocks = clock_differences(world);
+  const auto ranks = world.all_gather(own);
+  if (!world.is_root()) return;
+  for (std::size_t r = 0; r < ranks.size(); ++r) {
+    std::ostringstream clock;
+    clock << std::showpos << std::fixed << std::setprecision(3) << clocks[r];
+    line(concat("rank ", r), r == 0 ? ranks[r] : concat(ranks[r], ", clock ", clock.str(), " s"));
+  }
 }
 
 }  // namespace
@@ -86,6 +105,7 @@ ExitCode run_inspect(const Communicator& world, const CommandLine&, const Config
   if (c.inspect.what == "machine") {
     const Session session(world, c.run);  // collective
     if (world.is_root()) inspect_machine(session);
+    inspect_ranks(session);
     return ExitCode::done;
   }
   if (c.inspect.what == "network") {

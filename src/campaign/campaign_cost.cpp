@@ -83,8 +83,16 @@ double results_bytes(const std::vector<AskedQuestion>& questions, std::int64_t n
   return sum;
 }
 
+/// Whether trainings last long enough for checkpoints by the clock, as far as the speed is known.
+bool outlasts_clock(const PairCost& cost, const Configuration& c) {
+  const double seconds = 60 * c.train.checkpoint_minutes * static_cast<double>(c.campaign.ranks_per_cell);
+  return seconds > 0 && std::ranges::any_of(cost.cells, [&](const CellCost& cell) {
+           return std::ranges::any_of(cell.stages, [&](const PlannedStage& s) { return s.trains && s.seconds > seconds; });
+         });
+}
+
 /// A target is read once a node; cells take it from there. Unlearned models are written where they shall be kept, training
-/// checkpoints where they come every so many steps: weights and two moments in fp32.
+/// checkpoints where they come every so many steps or minutes: weights and two moments in fp32.
 void fill_bytes(PairCost& cost, const PairOnPaper& paper, const Machine& machine) {
   const auto& c = paper.pair.configuration;
   const auto weights = static_cast<double>(cost.parameters);
@@ -97,7 +105,7 @@ void fill_bytes(PairCost& cost, const PairOnPaper& paper, const Machine& machine
   cost.written = (cells + 1) * results_bytes(paper.questions, c.generation.max_new_tokens);
   if (makes_target(c.model)) cost.written += 4 * weights;
   if (c.campaign.save_models) cost.written += cells * 4 * weights;
-  if (c.train.checkpoint_every > 0) {
+  if (c.train.checkpoint_every > 0 || outlasts_clock(cost, c)) {
     const auto groups = static_cast<double>(std::max<std::int64_t>(1, machine.gpus / c.campaign.ranks_per_cell));
     cost.written += std::min(groups, cells) * static_cast<double>(c.train.checkpoint_keep) * 12 * weights;
   }

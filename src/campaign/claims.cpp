@@ -9,7 +9,6 @@
 #include <charconv>
 #include <condition_variable>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <mutex>
 #include <thread>
@@ -21,6 +20,7 @@
 #include "unpact/core/json.hpp"
 #include "unpact/core/log.hpp"
 #include "unpact/core/process_identity.hpp"
+#include "unpact/core/run_identity.hpp"
 
 namespace unpact {
 namespace fs = std::filesystem;
@@ -32,20 +32,9 @@ double steady_seconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-struct BatchJob {
-  std::string job;
-  std::int64_t restart = 0;
-};
-
-/// The Slurm job of this process; an empty name outside of one.
-BatchJob job_of_process() {
-  const char *job = std::getenv("SLURM_JOB_ID"), *restart = std::getenv("SLURM_RESTART_COUNT");
-  return {job == nullptr ? "" : job, restart == nullptr ? 0 : std::atoll(restart)};
-}
-
 /// Whether the holder is known to be dead: its process here, or an earlier start of the same batch job, wherever it ran.
 bool is_dead(const ClaimHolder& holder) {
-  const auto own = job_of_process();
+  const auto own = run_identity();
   if (!own.job.empty() && own.job == holder.job && own.restart > holder.restart) return true;
   return is_process_dead(holder.host, holder.pid, holder.process);
 }
@@ -53,6 +42,7 @@ bool is_dead(const ClaimHolder& holder) {
 std::string text_of(const ClaimHolder& h) {
   return Json({{"host", h.host},
                {"job", h.job},
+               {"task", h.task},
                {"restart", h.restart},
                {"run", h.run},
                {"pid", h.pid},
@@ -67,11 +57,11 @@ std::optional<ClaimHolder> read_claim(const fs::path& file, std::int64_t generat
   try {
     const auto where = file.string();
     const auto json = parse_json(read_file(file, kMaxClaimBytes), where, 4);
-    return ClaimHolder{require_string(json, "host", where),    require_string(json, "job", where),
-                       integer_or(json, "restart", 0, where),  string_or(json, "run", "", where),
-                       require_integer(json, "pid", where),    require_string(json, "process", where),
-                       require_string(json, "started", where), generation,
-                       require_integer(json, "beat", where)};
+    return ClaimHolder{
+        require_string(json, "host", where),    require_string(json, "job", where),     string_or(json, "task", "", where),
+        integer_or(json, "restart", 0, where),  string_or(json, "run", "", where),      require_integer(json, "pid", where),
+        require_string(json, "process", where), require_string(json, "started", where), generation,
+        require_integer(json, "beat", where)};
   } catch (const UserError&) {
     return std::nullopt;  // gone meanwhile, or not written to its end yet
   }
@@ -124,7 +114,8 @@ bool create_exclusively(const fs::path& file, const std::string& content) {
 }  // namespace
 
 std::string ClaimHolder::describe() const {
-  return concat(host, job.empty() ? "" : concat(", job ", job), ", process ", pid, ", since ", started);
+  return concat(host, job.empty() ? "" : concat(", job ", job), task.empty() ? "" : concat(", task ", task), ", process ",
+                pid, ", since ", started);
 }
 
 /// The file and the thread that renews it.
@@ -240,10 +231,11 @@ std::optional<Claim> Claims::take(const std::string& name) {
   const auto all = generations_of(folder_, name);
   if (!all.empty() && !is_stale(name)) return std::nullopt;
   const auto pid = static_cast<std::int64_t>(::getpid());
-  const auto [job, restart] = job_of_process();
-  ClaimHolder mine{host_name(),
-                   job,
-                   restart,
+  const auto self = run_identity();
+  ClaimHolder mine{self.host,
+                   self.job,
+                   self.array_task.empty() ? self.task : concat(self.array_task, ".", self.task),
+                   self.restart,
                    options_.run,
                    pid,
                    identity_of_process(pid),

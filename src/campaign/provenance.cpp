@@ -6,10 +6,19 @@
 #include "unpact/campaign/fingerprints.hpp"
 #include "unpact/core/clock.hpp"
 #include "unpact/core/error.hpp"
+#include "unpact/core/json.hpp"
+#include "unpact/core/run_identity.hpp"
 #include "unpact/store/cell_file.hpp"
 
 namespace unpact {
 namespace {
+
+/// The root's: an attribute is the same on every rank that writes.
+std::map<std::string, std::string> shared_environment(const Communicator& group) {
+  const Json own = launch_environment();
+  return parse_json(group.broadcast(own.dump(-1, ' ', false, Json::error_handler_t::replace), 0), "the environment")
+      .get<std::map<std::string, std::string>>();
+}
 
 Provenance provenance_of(const Session& session, const Communicator& group, const Baseline& baseline, const Configuration& c,
                          Made made) {
@@ -26,6 +35,8 @@ Provenance provenance_of(const Session& session, const Communicator& group, cons
   p.model_checksum = inputs.model;
   p.tokenizer_checksum = inputs.tokenizer;
   p.library_versions = library_versions();
+  p.processes = group.all_gather(run_identity().describe());
+  p.environment = shared_environment(group);
   return p;
 }
 

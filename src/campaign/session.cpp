@@ -3,12 +3,16 @@
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <torch/headeronly/version.h>
+#include <unistd.h>
 
 #include <filesystem>
 
+#include "unpact/campaign/launch_checks.hpp"
 #include "unpact/comm/device.hpp"
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/log.hpp"
+#include "unpact/core/run_identity.hpp"
+#include "unpact/core/stop.hpp"
 #include "unpact/core/text.hpp"
 
 namespace unpact {
@@ -32,8 +36,14 @@ Session::Session(const Communicator& world, const RunOptions& options)
 void Session::open_output(const std::string& folder) const {
   require_writable_folder(folder);
   log::open_file(std::filesystem::path(folder) / "logs");
-  log::detail(
-      concat("rank ", world_.rank(), " of ", world_.size(), " on ", devices_[static_cast<std::size_t>(world_.rank())]));
+  const auto identity = run_identity();
+  if (!identity.job.empty()) log::info(concat("Started by Slurm: ", identity.describe()));
+  log::detail(concat("rank ", world_.rank(), " of ", world_.size(), " on ",
+                     devices_[static_cast<std::size_t>(world_.rank())], "; ", identity.describe(), ", process ",
+                     ::getpid()));
+  for (const auto& [name, value] : launch_environment()) log::detail(concat("environment: ", name, "=", value));
+  if (!describe_time_limit().empty()) log::info(describe_time_limit());
+  warn_of_launch(world_, folder);
 }
 
 std::map<std::string, std::string> library_versions() {

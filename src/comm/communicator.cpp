@@ -7,12 +7,24 @@
 #include <iostream>
 #include <utility>
 
+#include "mpi_bytes.hpp"
+#include "pause.hpp"
 #include "unpact/core/error.hpp"
 
 namespace unpact {
-namespace {
 
-constexpr std::size_t kMaxBytesPerCall = std::size_t{1} << 30;  // MPI counts are int
+void backend::broadcast_parts(MPI_Comm group, void* data, std::size_t bytes, int root) {
+  constexpr std::size_t kMaxBytesPerCall = std::size_t{1} << 30;
+  auto* position = static_cast<char*>(data);
+  while (bytes > 0) {
+    const std::size_t now = std::min(bytes, kMaxBytesPerCall);
+    UNPACT_MPI(MPI_Bcast(position, static_cast<int>(now), MPI_BYTE, root, group));
+    position += now;
+    bytes -= now;
+  }
+}
+
+namespace {
 
 bool mpi_is_running() {
   int initialized = 0, finalized = 0;
@@ -33,10 +45,22 @@ std::string error_text(int code) {
 
 std::string file_name(std::string_view path) { return std::string(path.substr(path.find_last_of('/') + 1)); }
 
+/// Returns when all ranks are here. Whatever collective follows is quick, and waits for nobody with a busy core.
+void meet(MPI_Comm group) {
+  MPI_Request request = MPI_REQUEST_NULL;
+  UNPACT_MPI(MPI_Ibarrier(group, &request));
+  const backend::Pause pause(backend::kSpinForRanks);
+  for (int arrived = 0;; pause.next()) {
+    UNPACT_MPI(MPI_Test(&request, &arrived, MPI_STATUS_IGNORE));
+    if (arrived != 0) return;
+  }
+}
+
 template <class T>
 T reduce(const Communicator& group, T value, MPI_Datatype type, MPI_Op op) {
   if (group.is_null()) return value;
   T result{};
+  meet(group.handle());
   UNPACT_MPI(MPI_Allreduce(&value, &result, 1, type, op, group.handle()));
   return result;
 }
@@ -52,6 +76,13 @@ void check_mpi(int code, const char* call, const char* file, int line) {
                        concat(error_text(code), " (at ", file_name(file), ":", line, ")"),
                        "look for an earlier error of another rank; if there is none, check the network and MPI set-up");
 }
+
+namespace {
+bool pending = false;
+}
+
+void MpiSession::leave_pending() { pending = true; }
+bool MpiSession::has_pending() { return pending; }
 
 MpiSession::MpiSession(int* argc, char*** argv) {
   int initialized = 0;
@@ -114,6 +145,7 @@ MPI_Comm Communicator::handle() const { return is_null() && mpi_is_running() ? M
 Communicator Communicator::dup() const {
   if (is_null()) return {};
   MPI_Comm copy = MPI_COMM_NULL;
+  meet(handle_);
   UNPACT_MPI(MPI_Comm_dup(handle_, &copy));
   return Communicator(copy);
 }
@@ -122,6 +154,7 @@ Communicator Communicator::split(int color, int key) const {
   UNPACT_EXPECT(color >= 0);
   if (is_null()) return {};
   MPI_Comm part = MPI_COMM_NULL;
+  meet(handle_);
   UNPACT_MPI(MPI_Comm_split(handle_, color, key, &part));
   return Communicator(part);
 }
@@ -129,25 +162,21 @@ Communicator Communicator::split(int color, int key) const {
 Communicator Communicator::split_by_node() const {
   if (is_null()) return {};
   MPI_Comm part = MPI_COMM_NULL;
+  meet(handle_);
   UNPACT_MPI(MPI_Comm_split_type(handle_, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &part));
   return Communicator(part);
 }
 
 void Communicator::barrier() const {
-  if (!is_null()) UNPACT_MPI(MPI_Barrier(handle_));
+  if (!is_null()) meet(handle_);
 }
 
 void Communicator::broadcast_bytes(void* data, std::size_t bytes, int root) const {
   UNPACT_EXPECT(root >= 0 && root < size_);
   UNPACT_EXPECT(data != nullptr || bytes == 0);
   if (is_null()) return;
-  auto* position = static_cast<char*>(data);
-  while (bytes > 0) {
-    const std::size_t now = std::min(bytes, kMaxBytesPerCall);
-    UNPACT_MPI(MPI_Bcast(position, static_cast<int>(now), MPI_BYTE, root, handle_));
-    position += now;
-    bytes -= now;
-  }
+  meet(handle_);
+  backend::broadcast_parts(handle_, data, bytes, root);
 }
 
 std::string Communicator::broadcast(const std::string& text, int root) const {
@@ -163,6 +192,7 @@ std::vector<std::string> Communicator::all_gather(const std::string& text) const
   const auto ranks = static_cast<std::size_t>(size_);
   const auto mine = static_cast<std::int64_t>(text.size());
   std::vector<std::int64_t> bytes(ranks);
+  meet(handle_);
   UNPACT_MPI(MPI_Allgather(&mine, 1, MPI_INT64_T, bytes.data(), 1, MPI_INT64_T, handle_));
   std::int64_t total = 0;
   for (const auto b : bytes) total += b;
@@ -189,7 +219,9 @@ std::vector<std::string> Communicator::all_gather(const std::string& text) const
 
 std::vector<double> Communicator::all_gather(double value) const {
   std::vector<double> result(static_cast<std::size_t>(size_), value);
-  if (!is_null()) UNPACT_MPI(MPI_Allgather(&value, 1, MPI_DOUBLE, result.data(), 1, MPI_DOUBLE, handle_));
+  if (is_null()) return result;
+  meet(handle_);
+  UNPACT_MPI(MPI_Allgather(&value, 1, MPI_DOUBLE, result.data(), 1, MPI_DOUBLE, handle_));
   return result;
 }
 

@@ -148,6 +148,17 @@ int compute_capability(const c10::Device& device) {
   return major;
 }
 
+std::string describe_driver(const c10::Device& device) {
+  if (device.is_cpu()) return "";
+  std::string driver = "unknown";
+  std::ifstream("/sys/module/nvidia/version") >> driver;
+  int version = 0;
+#ifdef UNPACT_HAS_CUDA
+  UNPACT_CUDA_CALL(cudaDriverGetVersion(&version));
+#endif
+  return concat("PCI ", bus_id_of(device.index()), ", driver ", driver, ", CUDA ", version / 1000, ".", version % 1000 / 10);
+}
+
 std::string describe_device(const c10::Device& device) {
   if (device.is_cpu()) return concat("cpu (", cpu_model(), ", ", at::get_num_threads(), " threads)");
   UNPACT_EXPECT(device.is_cuda());

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "backends.hpp"
+#include "mpi_bytes.hpp"
 #include "mpi_queue.hpp"
 #include "unpact/core/error.hpp"
 
@@ -160,7 +161,7 @@ void MpiCollectives::broadcast(at::Tensor& tensor, int root) {
   check_tensor(tensor, at::kCPU);
   UNPACT_EXPECT(root >= 0 && root < size());
   agree("broadcast", 4, tensor.scalar_type(), tensor.numel(), root);
-  queue_.data_group().broadcast_bytes(tensor.mutable_data_ptr(), tensor.nbytes(), root);
+  broadcast_parts(data(), tensor.mutable_data_ptr(), tensor.nbytes(), root);
 }
 
 std::unique_ptr<PendingCollective> MpiCollectives::start_all_gather(at::Tensor out, at::Tensor in) {

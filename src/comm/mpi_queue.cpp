@@ -2,12 +2,12 @@
 
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
-#include <sched.h>
 
 #include <algorithm>
 #include <utility>
 
 #include "backends.hpp"
+#include "pause.hpp"
 #include "unpact/core/error.hpp"
 
 namespace unpact::backend {
@@ -23,6 +23,7 @@ struct Remains {
 void leave_to_mpi(Remains remains) {
   static auto& left = *new std::vector<Remains>;  // never destroyed
   left.push_back(std::move(remains));
+  MpiSession::leave_pending();
 }
 
 }  // namespace
@@ -69,14 +70,15 @@ void MpiQueue::advance() {
 }
 
 template <class Done>
-void MpiQueue::wait_until(const std::string& what, Done done) {
+void MpiQueue::wait_until(const std::string& what, double spin_seconds, Done done) {
+  const Pause pause(spin_seconds);
   Patience patience(peers_, timeout_);
   bool noted = false;
   for (advance(); !done(); advance()) {
     const double waited = patience.seconds();
     if (!noted && waited > timeout_ / 2) noted = note_wait(what, waited);
     if (waited > timeout_) fail_late(what);
-    sched_yield();  // ranks may share a core
+    pause.next();
   }
 }
 
@@ -101,9 +103,9 @@ std::shared_ptr<MpiOperation> MpiQueue::start(const char* name, const Signature&
 void MpiQueue::finish(MpiOperation& operation) {
   if (operation.done_) return;
   UNPACT_EXPECT(!agreements_.is_null());
-  wait_until(operation.what_, [&] { return operation.posted_; });
+  wait_until(operation.what_, kSpinForRanks, [&] { return operation.posted_; });
   for (auto& request : operation.requests_)
-    wait_until(operation.what_, [&] {
+    wait_until(operation.what_, kSpinForData, [&] {
       int arrived = 0;
       UNPACT_MPI(MPI_Test(&request, &arrived, MPI_STATUS_IGNORE));
       return arrived != 0;

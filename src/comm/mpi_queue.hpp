@@ -61,14 +61,13 @@ class MpiQueue {
   void finish(MpiOperation& operation);
 
   MPI_Comm data_handle() const { return data_.handle(); }
-  const Communicator& data_group() const { return data_; }
 
  private:
   void advance();
   [[noreturn]] void fail_late(const std::string& what);
   [[noreturn]] void fail_mismatch(const std::string& what);
   template <class Done>
-  void wait_until(const std::string& what, Done done);
+  void wait_until(const std::string& what, double spin_seconds, Done done);
 
   Communicator agreements_, data_, reports_;  // null after a failure
   Peers peers_;

@@ -13,7 +13,7 @@
 #include "backends.hpp"
 #include "nccl_resources.hpp"
 #include "patience.hpp"
-#include "unpact/core/clock.hpp"
+#include "pause.hpp"
 #include "unpact/core/error.hpp"
 
 namespace unpact::backend {
@@ -111,11 +111,11 @@ void NcclCollectives::fail_late(const std::string& what) {
 }
 
 void NcclCollectives::wait_until_accepted(ncclResult_t state, const std::string& what) {
-  const Stopwatch watch;
+  const Pause pause(kSpinForDevice);
   Patience patience(peers_, timeout_);
   while (state == ncclInProgress) {
     if (patience.seconds() > timeout_) fail_late(what);
-    pause_between_polls(watch);
+    pause.next();
     if (const auto asked = ncclCommGetAsyncError(comm_.get(), &state); asked != ncclSuccess) state = asked;
   }
   if (state != ncclSuccess) fail(what, concat(ncclGetErrorString(state), ": ", ncclGetLastError(comm_.get())));
@@ -123,7 +123,7 @@ void NcclCollectives::wait_until_accepted(ncclResult_t state, const std::string&
 
 void NcclCollectives::wait_for(const Event& done, const std::string& what) {
   UNPACT_EXPECT(comm_.get() != nullptr);
-  const Stopwatch watch;
+  const Pause pause(kSpinForDevice);
   Patience patience(peers_, timeout_);
   bool noted = false;
   while (!done.has_passed()) {
@@ -134,7 +134,7 @@ void NcclCollectives::wait_for(const Event& done, const std::string& what) {
     if (state != ncclSuccess && state != ncclInProgress)
       fail(what, concat(ncclGetErrorString(state), ": ", ncclGetLastError(comm_.get())));
     if (waited > timeout_) fail_late(what);
-    pause_between_polls(watch);
+    pause.next();
   }
 }
 

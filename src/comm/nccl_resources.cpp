@@ -1,11 +1,11 @@
 #include "nccl_resources.hpp"
 
 #ifdef UNPACT_HAS_NCCL
-#include <chrono>
 #include <exception>
-#include <thread>
 #include <utility>
 
+#include "pause.hpp"
+#include "unpact/core/clock.hpp"
 #include "unpact/core/error.hpp"
 
 namespace unpact::backend {
@@ -16,11 +16,6 @@ constexpr double kGoodbyeSeconds = 30;  // how long the destructor waits for the
 std::string version_text(int code) { return concat(code / 10000, ".", code / 100 % 100, ".", code % 100); }
 
 }  // namespace
-
-void pause_between_polls(const Stopwatch& watch) {
-  if (watch.seconds() < 0.01) std::this_thread::yield();
-  else std::this_thread::sleep_for(std::chrono::microseconds(50));
-}
 
 void require_matching_nccl() {
   int running = 0;
@@ -45,9 +40,10 @@ void NcclHandle::abort() {
 
 bool NcclHandle::finalize() {
   const Stopwatch watch;
+  const Pause pause(kSpinForDevice);
   auto state = ncclCommFinalize(comm_);
   while (state == ncclInProgress && watch.seconds() < kGoodbyeSeconds) {
-    pause_between_polls(watch);
+    pause.next();
     if (ncclCommGetAsyncError(comm_, &state) != ncclSuccess) return false;
   }
   return state == ncclSuccess;

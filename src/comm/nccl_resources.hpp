@@ -5,12 +5,8 @@
 #include <nccl.h>
 
 #include "unpact/core/cuda_check.hpp"
-#include "unpact/core/clock.hpp"
 
 namespace unpact::backend {
-
-/// Spins for a moment, then leaves the core to others.
-void pause_between_polls(const Stopwatch& watch);
 
 /// Two copies of NCCL in one process (LibTorch's and ours) are a common source of crashes. @throws RuntimeFailure when the
 /// one that was loaded is not the one that was compiled against.

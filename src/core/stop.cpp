@@ -3,9 +3,7 @@
 #include <array>
 #include <atomic>
 #include <chrono>
-#include <cmath>
 #include <csignal>
-#include <cstdlib>
 #include <limits>
 
 namespace unpact {
@@ -21,6 +19,7 @@ StopSignal heeded = StopSignal::usr1;
 std::atomic<bool> progress = false;  // checkpoints are written by a thread of their own
 const auto process_start = Clock::now();
 double end_time = kNever;  // seconds since 1970
+std::string end_text;      // what decides it, for people
 
 void note_signal(int number) {
   for (std::size_t i = 0; i < kNumbers.size(); ++i)
@@ -35,15 +34,6 @@ void install(int number, void (*handler)(int)) {
 }
 
 double seconds_since_1970(Clock::time_point time) { return std::chrono::duration<double>(time.time_since_epoch()).count(); }
-
-/// What the batch system says; a variable that makes no sense says nothing.
-double slurm_end() {
-  const char* text = std::getenv("SLURM_JOB_END_TIME");
-  if (text == nullptr) return kNever;
-  char* rest = nullptr;
-  const double value = std::strtod(text, &rest);
-  return rest != text && *rest == '\0' && std::isfinite(value) && value > 0 ? value : kNever;
-}
 
 }  // namespace
 
@@ -60,17 +50,25 @@ void heed_stop_signal(StopSignal signal) {
     install(kNumbers[i], i == static_cast<std::size_t>(signal) ? note_signal : SIG_DFL);
 }
 
-std::string set_time_limit(double limit_seconds) {
-  const double start = seconds_since_1970(process_start), job_end = slurm_end();
-  const bool over = job_end <= start;
-  end_time = over ? kNever : job_end;
-  if (limit_seconds > 0) end_time = std::min(end_time, start + limit_seconds);
+std::string set_time_limit(double limit_seconds, const JobEnd& job_end) {
+  const double start = seconds_since_1970(process_start);
+  const bool over = job_end.seconds <= start;
+  end_time = over ? kNever : job_end.seconds;
+  const bool own = limit_seconds > 0 && start + limit_seconds < end_time;
+  if (own) end_time = start + limit_seconds;
+  end_text.clear();
+  if (end_time != kNever)
+    end_text = concat("This run stops by ", local_time(end_time), " at the latest (", own ? "run.time_limit" : "Slurm", ")");
+  else if (!job_end.unknown.empty())
+    end_text = concat("Slurm does not say when this job ends: ", job_end.unknown, "; run.time_limit sets an end");
   if (!over) return "";
-  return concat("the job's end is ignored\n  reason: SLURM_JOB_END_TIME is ", static_cast<std::int64_t>(job_end), ", ",
-                static_cast<std::int64_t>(start - job_end),
+  return concat("the job's end is ignored\n  reason: SLURM_JOB_END_TIME is ", static_cast<std::int64_t>(job_end.seconds),
+                ", ", static_cast<std::int64_t>(start - job_end.seconds),
                 " s before this program was started: it is that of another job\n"
                 "  hint:   unset it; run.time_limit gives a time limit of one's own");
 }
+
+const std::string& describe_time_limit() { return end_text; }
 
 bool stop_wanted(double reserve_seconds) {
   return stop_signal_came() || seconds_since_1970(Clock::now()) + reserve_seconds >= end_time;
@@ -92,6 +90,7 @@ void reset_stop() {
   for (auto& signal : came) signal = 0;
   heeded = StopSignal::usr1;
   end_time = kNever;
+  end_text.clear();
   progress = false;
 }
 

@@ -43,8 +43,10 @@ void add_execution(OptionTable& t, TrainExecution& e) {
   t.push_back({"train.dtype", "of the computation: auto (CUDA: bf16, else fp32), fp32 or bf16", &e.dtype, kTraining});
   t.push_back({"train.master_weights", "bf16: fp32 masters, or none (update bf16 weights as they are)", &e.master_weights,
                kTraining});
-  t.push_back({"train.checkpoint_every", "steps between two checkpoints; 0: only when asked to stop", &e.checkpoint_every,
-               kNothing});
+  t.push_back(
+      {"train.checkpoint_every", "steps between two checkpoints; 0: no matter how many", &e.checkpoint_every, kNothing});
+  t.push_back({"train.checkpoint_minutes", "minutes between two checkpoints; 0 here and above: only when asked to stop",
+               &e.checkpoint_minutes, kNothing});
   t.push_back({"train.checkpoint_keep", "checkpoints that are kept, at least 2", &e.checkpoint_keep, kNothing});
   t.push_back({"train.peak_tflops", "of one rank's device, for the reported MFU; 0: unknown", &e.peak_tflops, kNothing});
 }

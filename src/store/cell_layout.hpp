@@ -25,6 +25,10 @@ void visit_attributes(Archive& archive, Cell& cell) {
   archive.attribute("group_size", from.group_size);
   archive.json_attribute("devices", from.devices);
   archive.json_attribute("library_versions", from.library_versions);
+  if (archive.has_attribute("processes")) {  // since 1.6
+    archive.json_attribute("processes", from.processes);
+    archive.json_attribute("environment", from.environment);
+  }
   archive.attribute("started", from.started);
   archive.attribute("ended", from.ended);
   archive.attribute("model_checksum", from.model_checksum);

@@ -77,17 +77,23 @@ bool RunCheckpoints::stop_wanted(double step_seconds) const {
   return unpact::stop_wanted(30 + 2 * step_seconds + 1.5 * std::max(checkpoints_->save_seconds(), expected));
 }
 
-void RunCheckpoints::keep_safe(const std::vector<StepReport>& reports, bool stop) {
+bool RunCheckpoints::save_wanted() const {
+  const double minutes = run_.options.execution.checkpoint_minutes;
+  return checkpoints_ && run_.group.rank() == 0 && minutes > 0 && since_save_.seconds() >= 60 * minutes;
+}
+
+void RunCheckpoints::keep_safe(const std::vector<StepReport>& reports, StepWishes wishes) {
   if (!checkpoints_) return;
   checkpoints_->poll();
   const auto done = static_cast<std::int64_t>(reports.size()), every = run_.options.execution.checkpoint_every;
-  const bool due = every > 0 && done % every == 0;
-  if ((!due && !stop) || done == run_.total_steps) return;
+  const bool due = wishes.save || (every > 0 && done % every == 0);
+  if ((!due && !wishes.stop) || done == run_.total_steps) return;
   auto now = state(done);
   now.history = Json::array();
   for (const auto& report : reports) now.history.push_back(to_json(report));
   checkpoints_->start_save(now);
-  if (!stop) return;
+  since_save_ = Stopwatch();
+  if (!wishes.stop) return;
   checkpoints_->finish();
   note_progress();
   throw StoppedAtCheckpoint(concat("stopped after step ", done, " of ", run_.total_steps),

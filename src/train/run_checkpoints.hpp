@@ -5,6 +5,8 @@
 #include <vector>
 
 #include "trained_weights.hpp"
+#include "training_step.hpp"
+#include "unpact/core/clock.hpp"
 #include "unpact/train/training_checkpoint.hpp"
 
 namespace unpact {
@@ -28,9 +30,11 @@ class RunCheckpoints {
   std::vector<StepReport> resume();
   /// Whether this rank has to stop after a step that takes as long as the last one did.
   bool stop_wanted(double step_seconds) const;
-  /// Between two steps: completes and starts saves. Collective. @param stop the same on every rank.
+  /// Whether a checkpoint is due by the clock: rank 0's alone, as clocks of ranks differ.
+  bool save_wanted() const;
+  /// Between two steps: completes and starts saves. Collective. @param wishes the same on every rank.
   /// @throws StoppedAtCheckpoint with the state saved, when the run is to stop.
-  void keep_safe(const std::vector<StepReport>& reports, bool stop);
+  void keep_safe(const std::vector<StepReport>& reports, StepWishes wishes);
   /// Waits until nothing is being saved. Collective.
   void finish();
 
@@ -40,6 +44,7 @@ class RunCheckpoints {
 
   Run run_;
   std::unique_ptr<TrainingCheckpoints> checkpoints_;  // null: nothing is kept
+  Stopwatch since_save_;
 };
 
 }  // namespace unpact

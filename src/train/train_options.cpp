@@ -16,7 +16,10 @@ void check_execution(const TrainExecution& execution) {
                   "options 'train.shard = none' and 'train.offload_optimizer = true' contradict each other",
                   "the reference trainer keeps everything where the model is", "use train.shard = auto");
   UNPACT_VALIDATE(execution.checkpoint_every >= 0, concat("option 'train.checkpoint_every' is ", execution.checkpoint_every),
-                  "it must not be negative", "use 0 for checkpoints only when the run is asked to stop");
+                  "it must not be negative", "use 0 for checkpoints no matter how many steps were made");
+  UNPACT_VALIDATE(std::isfinite(execution.checkpoint_minutes) && execution.checkpoint_minutes >= 0,
+                  concat("option 'train.checkpoint_minutes' is ", execution.checkpoint_minutes),
+                  "it must be a finite number >= 0", "use 0 for checkpoints no matter how long it takes");
   UNPACT_VALIDATE(execution.checkpoint_keep >= 2, concat("option 'train.checkpoint_keep' is ", execution.checkpoint_keep),
                   "the newest checkpoint may turn out to be damaged", "keep at least 2");
   UNPACT_VALIDATE(std::isfinite(execution.peak_tflops) && execution.peak_tflops >= 0,

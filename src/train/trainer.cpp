@@ -55,7 +55,7 @@ class Trainer {
       reports.push_back(std::move(outcome.report));
       if (on_step) on_step(reports.back());
       log.write(reports.back());
-      checkpoints_.keep_safe(reports, outcome.stop);
+      checkpoints_.keep_safe(reports, {outcome.stop, outcome.save});
     }
     hand_over();
     return reports;
@@ -65,7 +65,7 @@ class Trainer {
   StepOutcome run_step(std::int64_t index) {
     try {
       const Stopwatch watch;
-      auto outcome = step_.run(index, checkpoints_.stop_wanted(step_seconds_));
+      auto outcome = step_.run(index, {checkpoints_.stop_wanted(step_seconds_), checkpoints_.save_wanted()});
       step_seconds_ = watch.seconds();
       measure_step(outcome.report, {step_seconds_, training_flops(config_, outcome.report, outcome.squared_lengths),
                                     options_.execution.peak_tflops * 1e12 * group_.size(), weights_->gradients().device()});

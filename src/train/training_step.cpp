@@ -16,10 +16,11 @@ TrainingStep::TrainingStep(const Transformer& model, const std::vector<WeightedT
   for (const auto& weighted : terms) coefficients_.push_back(weighted.coefficient);
 }
 
-StepOutcome TrainingStep::run(std::int64_t index, bool stop) {
+StepOutcome TrainingStep::run(std::int64_t index, StepWishes wishes) {
   weights_.gradients().zero_();
   StepOutcome outcome;
-  outcome.stop = stop;
+  outcome.stop = wishes.stop;
+  outcome.save = wishes.save;
   auto& report = outcome.report;
   report.step = index + 1;
   report.total_steps = examples_.total_steps();
@@ -72,13 +73,14 @@ void TrainingStep::count_tokens(const LossTerm& term, const std::vector<std::int
   if (!options_.execution.packing) outcome.report.padding += longest * static_cast<std::int64_t>(drawn.size()) - tokens;
 }
 
-/// Losses and counts over all ranks, and whether any of them wants to stop: one small collective a step, in float64, where
-/// counts are exact.
+/// Losses and counts over all ranks, and what any of them wants: one small collective a step, in float64, where counts are
+/// exact. Both wishes are in one number, since the order in which MPI adds depends on how many numbers there are.
 void TrainingStep::add_up(std::vector<double> shares, StepOutcome& outcome) {
+  constexpr double kStop = 1, kSave = 0x1p-20;  // room for a million ranks
   auto& report = outcome.report;
   const auto terms = shares.size();
   for (const double count : {static_cast<double>(report.tokens), static_cast<double>(report.padding),
-                             outcome.squared_lengths, outcome.stop ? 1.0 : 0.0})
+                             outcome.squared_lengths, (outcome.stop ? kStop : 0.0) + (outcome.save ? kSave : 0.0)})
     shares.push_back(count);
   if (group_.size() > 1) {
     auto shared = at::tensor(shares, at::kDouble).to(weights_.gradients().device());
@@ -90,7 +92,9 @@ void TrainingStep::add_up(std::vector<double> shares, StepOutcome& outcome) {
   report.tokens = std::llround(shares[terms]);
   report.padding = std::llround(shares[terms + 1]);
   outcome.squared_lengths = shares[terms + 2];
-  outcome.stop = shares[terms + 3] > 0;
+  const double wishes = shares[terms + 3];
+  outcome.stop = wishes >= kStop;
+  outcome.save = wishes > std::floor(wishes);
   for (std::size_t k = 0; k < terms; ++k) report.loss += coefficients_[k] * report.term_losses[k];
   report.coefficients = coefficients_;
 }

@@ -13,6 +13,12 @@ struct StepOutcome {
   StepReport report;           ///< all but time and memory
   double squared_lengths = 0;  ///< sum over all examples of all ranks
   bool stop = false;           ///< whether any rank wanted to stop
+  bool save = false;           ///< whether any rank wanted a checkpoint
+};
+
+/// What a rank wants after a step.
+struct StepWishes {
+  bool stop = false, save = false;
 };
 
 class TrainingStep {
@@ -25,9 +31,9 @@ class TrainingStep {
   /// The terms' coefficients in the next step; a rule may change them.
   std::vector<double>& coefficients() { return coefficients_; }
 
-  /// Runs a step (0-based). Collective. @param stop whether this rank wants to stop after it.
+  /// Runs a step (0-based). Collective. @param wishes of this rank; all get what any of them wants.
   /// @throws TrainingDiverged on every rank, before any weight changes.
-  StepOutcome run(std::int64_t index, bool stop);
+  StepOutcome run(std::int64_t index, StepWishes wishes);
 
  private:
   double accumulate(const LossTerm& term, double coefficient, const std::vector<std::int64_t>& drawn, StepOutcome& outcome);

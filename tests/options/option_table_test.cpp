@@ -117,6 +117,7 @@ TEST(Affects, WhatIsKnownToDecideNumbersDoes) {
                                                {"train.shard", none},
                                                {"train.recompute", none},
                                                {"train.checkpoint_every", none},
+                                               {"train.checkpoint_minutes", none},
                                                {"method.cache", none},
                                                {"method.cache_gib", none},
                                                {"method.rmu_early_stop", none},

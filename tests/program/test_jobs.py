@@ -99,7 +99,8 @@ def test_inspect_tokenizer_dataset_and_machine(unpact: Program, home: Path, targ
     text = said(unpact.well("inspect", "dataset", home / "tiny").out)
     assert text["forget questions"].startswith("6,") and text["retain texts"] == "6" and text["focus questions"] == "1"
     text = said(unpact.well("inspect", "machine", ranks=2).out)
-    assert text["ranks"] == "2" and "rank 1" in text and text["torch"].startswith("2.")
+    assert text["ranks"] == "2" and text["torch"].startswith("2.")
+    assert text["rank 0"].startswith("host ") and text["rank 1"].endswith(" s") and ", clock " in text["rank 1"]
 
 
 def test_inspect_results(unpact: Program, campaign: Path, tmp_path: Path) -> None:

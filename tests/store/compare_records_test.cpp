@@ -72,6 +72,7 @@ void expect_same(const Provenance& a, const Provenance& b) {
   EXPECT_EQ(a.devices, b.devices);
   EXPECT_EQ(std::tie(a.model_checksum, a.tokenizer_checksum), std::tie(b.model_checksum, b.tokenizer_checksum));
   EXPECT_EQ(a.library_versions, b.library_versions);
+  EXPECT_EQ(std::tie(a.processes, a.environment), std::tie(b.processes, b.environment));
 }
 
 /// One table, as text.

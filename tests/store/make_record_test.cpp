@@ -83,7 +83,9 @@ Provenance make_provenance() {
           {"cpu 0", "cpu 1"},
           std::string(64, 'a'),
           std::string(64, 'b'),
-          {{"torch", "2.11"}, {"mpi", "4.1"}}};
+          {{"torch", "2.11"}, {"mpi", "4.1"}},
+          {"host n1, job 4711, task 0", "host n2, job 4711, task 1"},
+          {{"SLURM_JOB_ID", "4711"}, {"OMPI_MCA_btl", "self,tcp"}}};
 }
 
 /// What the file keeps of a step; the last one has no retain term.

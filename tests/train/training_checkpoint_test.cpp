@@ -37,6 +37,16 @@ TEST_F(TrainingCheckpoint, RegularOnesAreKeptTwoAtATime) {
   expect_same(run(options), first);  // from step 6
 }
 
+TEST_F(TrainingCheckpoint, ComeByTheClockOfRankZero) {
+  auto options = eight_steps();
+  const auto first = run(options);
+  EXPECT_FALSE(fs::exists(options.checkpoint_folder)) << "a short training needs none";
+  world_.barrier();
+  options.execution.checkpoint_minutes = world_.is_root() ? 1e-9 : 0;
+  expect_same(run(options), first);
+  EXPECT_THAT(kept(), ElementsAre("step-00000006", "step-00000007"));
+}
+
 /// Notes which examples each step draws.
 class NotingTerm : public CrossEntropyTerm {
  public:

@@ -22,6 +22,7 @@ namespace unpact {
 /// What a claim's file says.
 struct ClaimHolder {
   std::string host, job;     ///< job: SLURM_JOB_ID, or empty
+  std::string task;          ///< SLURM_PROCID, of an array "4711_3.0"; or empty
   std::int64_t restart = 0;  ///< how often the job was started again
   std::string run;           ///< of the job's ranks, all the same
   std::int64_t pid = 0;
@@ -30,7 +31,7 @@ struct ClaimHolder {
   std::int64_t generation = 0;
   std::int64_t beat = 0;  ///< grows with each renewal
 
-  /// "node7, job 4711, process 1234, since 2026-01-31T12:00:00Z".
+  /// "node7, job 4711, task 0, process 1234, since 2026-01-31T12:00:00Z".
   std::string describe() const;
 };
 

@@ -22,6 +22,10 @@ class MpiSession {
 
   /// Ends the job on every rank at once with this exit code. Does not return.
   [[noreturn]] static void abort_all(int exit_code);
+
+  /// Notes that a collective was left under way, after an error: MPI cannot be finalized in order any more.
+  static void leave_pending();
+  static bool has_pending();
 };
 
 /// A group of ranks. Move-only; the null communicator is one rank that needs no MPI. The destructor is collective;
@@ -41,7 +45,8 @@ class Communicator {
   /// MPI_COMM_SELF for the null communicator when MPI is running.
   MPI_Comm handle() const;
 
-  // All below are collective over this communicator and throw RuntimeFailure when MPI reports an error.
+  // All below are collective over this communicator and throw RuntimeFailure when MPI reports an error. A rank that waits in
+  // them for long uses no core.
   Communicator dup() const;  ///< the same ranks, with messages that cannot mix with this communicator's
   /// The ranks that pass the same color (>= 0), ordered by key, then by rank.
   Communicator split(int color, int key) const;

@@ -24,6 +24,9 @@ c10::Device choose_device(const Communicator& world, DeviceChoice wanted);
 /// "cpu (AMD EPYC ..., 2 threads)" or "cuda:0 (NVIDIA H200, 140 GiB)": what the results file says of this rank.
 std::string describe_device(const c10::Device& device);
 
+/// "PCI 00000000:65:00.0, driver 535.104.05, CUDA 12.2" of a GPU; empty for the CPU.
+std::string describe_driver(const c10::Device& device);
+
 /// Major number of a GPU's compute capability; 0 for the CPU.
 int compute_capability(const c10::Device& device);
 

@@ -6,6 +6,7 @@
 
 #include "unpact/core/enumeration.hpp"
 #include "unpact/core/error.hpp"
+#include "unpact/core/job_end.hpp"
 
 namespace unpact {
 
@@ -27,9 +28,12 @@ void install_stop_signal();
 void heed_stop_signal(StopSignal signal);
 
 /// The time by which the program must have ended: `limit_seconds` from the start of the process (0: none), and under
-/// Slurm the end of the job (SLURM_JOB_END_TIME, seconds since 1970). The earlier one counts. An end of the job that was
-/// over when the process started is of another job: it is ignored. @return what was ignored, for a warning; else empty.
-std::string set_time_limit(double limit_seconds);
+/// Slurm the end of the job. The earlier one counts. An end of the job that was over when the process started is of another
+/// job: it is ignored. @return what was ignored, for a warning; else empty.
+std::string set_time_limit(double limit_seconds, const JobEnd& job_end = job_end_in_environment());
+
+/// When that is, or why Slurm does not say it, as a sentence for the log; empty where neither is to be said.
+const std::string& describe_time_limit();
 
 /// Asks this process to stop, as the signal does. From any thread.
 void request_stop();

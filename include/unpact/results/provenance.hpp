@@ -18,6 +18,8 @@ struct Provenance {
   std::vector<std::string> devices;  ///< one a rank of the group
   std::string model_checksum, tokenizer_checksum;
   std::map<std::string, std::string> library_versions;
+  std::vector<std::string> processes = {};              ///< one a rank of the group: host, job, task, restart
+  std::map<std::string, std::string> environment = {};  ///< launch_environment() of the group's root
   std::string baseline_fingerprint = {};  ///< of the target's answers that a cell compares with; its own, for a baseline
 };
 

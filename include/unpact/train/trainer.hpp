@@ -51,7 +51,8 @@ struct TrainExecution {
   bool deterministic = true;       ///< CUDA: the same bits in every run, by slower kernels of attention
   ComputeType dtype = ComputeType::automatic;
   MasterWeights master_weights = MasterWeights::fp32;
-  std::int64_t checkpoint_every = 0;  ///< steps between two checkpoints; 0: only when the run is asked to stop
+  std::int64_t checkpoint_every = 0;  ///< steps between two checkpoints; 0: no matter how many
+  double checkpoint_minutes = 10;     ///< between two checkpoints, by rank 0's clock; 0: no matter how long
   std::int64_t checkpoint_keep = 2;
   double peak_tflops = 0;  ///< of one rank's device, for the MFU; 0: unknown
 };
