@@ -51,9 +51,9 @@ std::vector<Job> asking_jobs() {
            {"run", "model", "evaluate", "prompt", "dataset", "generation", "attribution", "judge", "probe", "method"},
            run_evaluate},
           {"inspect",
-           "Says what a model, tokenizer, dataset, results file or this machine is.",
+           "Says what a model, tokenizer, dataset, results file, this machine or its network is.",
            "unpact inspect model DIR [--inspect.quick true] [--inspect.ranks W] [--json]\n"
-           "       unpact inspect tokenizer|dataset|results|machine [PATH]",
+           "       unpact inspect tokenizer|dataset|results|machine|network [PATH]",
            {"inspect", "dataset", "prompt"},
            run_inspect}};
 }

@@ -86,7 +86,7 @@ bool inspect_what(const Configuration& c) {
   const auto& what = c.inspect.what;
   const auto& path = c.inspect.path;
   UNPACT_VALIDATE(what == "dataset" || !path.empty(), "nothing to inspect", "inspect needs a kind and a path",
-                  "unpact inspect model|tokenizer|dataset|results PATH, or unpact inspect machine");
+                  "unpact inspect model|tokenizer|dataset|results PATH, or unpact inspect machine|network");
   UNPACT_VALIDATE(!c.inspect.json || what == "model", "--json is not for this kind", "only `inspect model` prints an object",
                   what == "tokenizer" ? "--input FILE makes `inspect tokenizer` print JSON lines" : "leave it out");
   if (what == "model") return inspect_model(c.inspect);
@@ -95,7 +95,7 @@ bool inspect_what(const Configuration& c) {
   else if (what == "results") inspect_results(path);
   else
     throw UserError(concat("unpact inspect does not know '", what, "'"),
-                    "known: model, tokenizer, dataset, results, machine", "unpact inspect model DIR");
+                    "known: model, tokenizer, dataset, results, machine, network", "unpact inspect model DIR");
   return true;
 }
 
@@ -106,6 +106,10 @@ ExitCode run_inspect(const Communicator& world, const CommandLine&, const Config
     const Session session(world, c.run);  // collective
     if (world.is_root()) inspect_machine(session);
     inspect_ranks(session);
+    return ExitCode::done;
+  }
+  if (c.inspect.what == "network") {
+    inspect_network(Session(world, c.run));  // collective
     return ExitCode::done;
   }
   const bool usable = !world.is_root() || inspect_what(c);

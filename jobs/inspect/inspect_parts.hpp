@@ -4,6 +4,7 @@
 #include <string>
 
 namespace unpact {
+class Session;
 
 /// Prints "name:   value"; without a name the value under the one above.
 void line(const std::string& name, const std::string& value);
@@ -14,5 +15,9 @@ bool inspect_tokenizer(const std::filesystem::path& folder, const std::string& i
 
 /// Says what a cell's file holds, or prints the table of a campaign's. @throws UserError for any other file.
 void inspect_results(const std::filesystem::path& file);
+
+/// Measures all-gather and reduce-scatter, the two collectives of a training, among the ranks of each node and among all. The
+/// rate is what a rank receives a second, the slowest node's inside of nodes. Collective.
+void inspect_network(const Session& session);
 
 }  // namespace unpact

@@ -53,7 +53,7 @@ void add_evaluate(OptionTable& t, EvaluateOptions& e) {
 }
 
 void add_inspect(OptionTable& t, InspectOptions& i) {
-  t.push_back({"inspect.what", "model, tokenizer, dataset, results or machine", &i.what, kNothing});
+  t.push_back({"inspect.what", "model, tokenizer, dataset, results, machine or network", &i.what, kNothing});
   t.push_back({"inspect.path", "where it lies", &i.path, kNothing});
   t.push_back({"inspect.ranks", "model: number of ranks that memory is asked for", &i.ranks, kNothing, positive()});
   t.push_back({"inspect.quick", "model: leave out the weights' values and checksum", &i.quick, kNothing});

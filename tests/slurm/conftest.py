@@ -1,0 +1,46 @@
+"""Real Slurm for the tests of this folder: a throw-away cluster, the tiny campaign of tests/program, and jobs by slurm/submit."""
+import importlib.util
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+PROGRAM_TESTS = HERE.parent / "program"
+sys.path[:0] = [str(HERE), str(PROGRAM_TESTS)]
+from cluster import Cluster, missing_tools  # noqa: E402
+from slurm_jobs import Site  # noqa: E402
+from unpact_program import Program  # noqa: E402
+
+spec = importlib.util.spec_from_file_location("program_conftest", PROGRAM_TESTS / "conftest.py")
+program_tests = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(program_tests)
+unpact, home, target = program_tests.unpact, program_tests.home, program_tests.target
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    if missing := missing_tools():
+        pytest.skip(f"no Slurm: not installed: {', '.join(missing)} (Debian: slurmctld slurmd slurm-client)")
+    one = Cluster(tmp_path_factory.mktemp("slurm"), nodes=4)
+    one.start()
+    yield one
+    one.stop()
+
+
+@pytest.fixture(scope="session")
+def site(cluster: Cluster, unpact: Program, home: Path, target: Path, tmp_path_factory: pytest.TempPathFactory) -> Site:
+    return Site(cluster, unpact, home, tmp_path_factory.mktemp("sites"))
+
+
+@pytest.fixture(scope="session")
+def reference(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The campaign undisturbed, on one rank without Slurm."""
+    folder = tmp_path_factory.mktemp("reference") / "out"
+    done = subprocess.run([str(site.unpact.binary), *site.campaign(folder)], capture_output=True, text=True, stdin=subprocess.DEVNULL,
+                          env={key: value for key, value in os.environ.items() if not key.startswith(("SLURM_", "OMPI_"))} | {"OMP_NUM_THREADS": "1"})
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
