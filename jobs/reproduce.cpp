@@ -49,7 +49,9 @@ class Campaign {
                             .dataset = cell.dataset.name,
                             .method = cell.method.name,
                             .seed = static_cast<std::int64_t>(cell.run.seed),
-                            .file = cell_file(folder_, cell_id(cell))});
+                            .file = cell_file(folder_, cell_id(cell)),
+                            .pair = pair_id(pair.configuration),
+                            .makes_target = makes_target(pair.configuration.model)});
     warn_of_groups(world, configuration_.campaign.ranks_per_cell, planned_.size());
   }
 
@@ -57,7 +59,10 @@ class Campaign {
     const Stopwatch clock;
     log::info(concat("unpact campaign in ", folder_.string(), ": ", session_.world().size(), " rank(s), ",
                      configuration_.campaign.ranks_per_cell, " a cell, on ", session_.devices().front()));
-    if (session_.is_root()) write_file_atomically(folder_ / kCampaignText, configuration_text_);
+    if (session_.is_root()) {
+      write_file_atomically(folder_ / kCampaignText, configuration_text_);
+      write_plan(folder_, planned_, costs_);
+    }
     std::size_t first = 0;
     for (const auto& pair : plan_) {
       if (session_.world().max(std::int64_t{stopped_}) > 0) break;

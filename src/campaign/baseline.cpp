@@ -4,6 +4,7 @@
 
 #include "provenance.hpp"
 #include "make_once.hpp"
+#include "unpact/campaign/cell.hpp"
 #include "unpact/campaign/fingerprints.hpp"
 #include "unpact/campaign/mapped_models.hpp"
 #include "unpact/campaign/resources.hpp"
@@ -51,7 +52,7 @@ Baseline prepare_baseline(const Session& session, const Configuration& c, const 
   auto dataset = load_dataset(c.dataset);
   check_questions(c.judge, dataset, static_cast<std::size_t>(c.dataset.limit));  // before a target is made
   auto checksum = dataset_checksum(dataset);
-  const auto name = file_safe(concat(c.model.name, "__", c.dataset.name));
+  const auto name = pair_id(c);
   auto target = prepare_target(session, c, dataset, folder / "models" / name, claims);
   auto questions = ask_questions(dataset, *target.tokenizer, target.prompt_template,
                                  static_cast<std::size_t>(c.prompt.examples), static_cast<std::size_t>(c.dataset.limit));

@@ -42,6 +42,8 @@ std::string cell_id(const Configuration& c) {
   return file_safe(concat(c.model.name, "__", c.dataset.name, "__", c.method.name, "__seed", c.run.seed));
 }
 
+std::string pair_id(const Configuration& c) { return file_safe(concat(c.model.name, "__", c.dataset.name)); }
+
 bool is_cell_done(const Baseline& baseline, const Configuration& c, const fs::path& folder) {
   const auto id = cell_id(c);
   const bool done = find_finished_cell(folder, id, fingerprint_of_cell(baseline, c)).has_value();

@@ -8,6 +8,7 @@
 #include "unpact/core/json.hpp"
 #include "unpact/core/log.hpp"
 #include "unpact/store/cell_file.hpp"
+#include "unpact/store/cell_glance.hpp"
 
 namespace unpact {
 namespace fs = std::filesystem;
@@ -22,10 +23,11 @@ fs::path failure_file(const fs::path& folder, const std::string& id) { return fo
 std::string text_of(const Json& json) { return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n"; }
 
 PlannedCell planned_cell(const Json& json, const fs::path& folder, const std::string& where) {
-  PlannedCell cell{require_string(json, "id", where),         require_string(json, "model", where),
-                   require_string(json, "dataset", where),    require_string(json, "method", where),
-                   require_integer(json, "seed", where),      {},
-                   require_string(json, "fingerprint", where)};
+  PlannedCell cell{require_string(json, "id", where),          require_string(json, "model", where),
+                   require_string(json, "dataset", where),     require_string(json, "method", where),
+                   require_integer(json, "seed", where),       {},
+                   require_string(json, "fingerprint", where), string_or(json, "note", "", where),
+                   string_or(json, "pair", "", where),         bool_or(json, "makes_target", false, where)};
   cell.file = cell_file(folder, cell.id);
   return cell;
 }
@@ -67,7 +69,10 @@ void write_plan(const fs::path& folder, const std::vector<PlannedCell>& cells, c
                     {"dataset", cell.dataset},
                     {"method", cell.method},
                     {"seed", cell.seed},
-                    {"fingerprint", cell.fingerprint}});
+                    {"fingerprint", cell.fingerprint},
+                    {"note", cell.note},
+                    {"pair", cell.pair},
+                    {"makes_target", cell.makes_target}});
   Json planned = Json::object();
   for (const auto& [id, stages] : costs) planned[id] = stages_json(stages);
   write_file_atomically(plan_file(folder), text_of({{"schema_name", kPlanSchema}, {"cells", list}, {"costs", planned}}));
@@ -106,7 +111,7 @@ PlannedCosts read_planned_costs(const fs::path& folder) {
 
 std::optional<fs::path> find_finished_cell(const fs::path& folder, const std::string& id, const std::string& fingerprint) {
   if (fingerprint.empty()) return std::nullopt;
-  for (const auto& file : {cell_file(folder, id), other_cell_file(folder, id, fingerprint)})
+  for (const auto& file : places_of_cell(folder, id, fingerprint))
     if (is_finished_cell(file, fingerprint)) return file;
   return std::nullopt;
 }

@@ -129,6 +129,12 @@ struct InspectOptions {
   bool json = false;       ///< model: one JSON object
 };
 
+struct StatusOptions {
+  std::string path;   ///< positional: a campaign's folder
+  double watch = 0;   ///< seconds between two looks; 0: one look
+  bool json = false;  ///< one JSON object a look
+};
+
 struct Configuration {
   RunOptions run;
   ModelOptions model;
@@ -149,6 +155,7 @@ struct Configuration {
   AskOptions ask;
   EvaluateOptions evaluate;
   InspectOptions inspect;
+  StatusOptions status;
   /// What evaluations are told, with the run's seed.
   EvaluationOptions evaluation_options() const;
   /// The [unlearn] options with the run's seed and [train].

@@ -24,6 +24,8 @@ struct PlannedCell {
   std::filesystem::path file;
   std::string fingerprint = {};  ///< that its results must have; empty: not known before its target is there
   std::string note = {};         ///< why it will have none
+  std::string pair = {};         ///< models/PAIR and baselines/PAIR.h5: its target and what it compares with
+  bool makes_target = false;     ///< the campaign makes models/PAIR, else the target is given
 };
 
 std::filesystem::path cell_file(const std::filesystem::path& folder, const std::string& id);
