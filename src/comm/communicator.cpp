@@ -33,14 +33,6 @@ std::string error_text(int code) {
 
 std::string file_name(std::string_view path) { return std::string(path.substr(path.find_last_of('/') + 1)); }
 
-template <class T>
-T reduce(const Communicator& group, T value, MPI_Datatype type, MPI_Op op) {
-  if (group.is_null()) return value;
-  T result{};
-  UNPACT_MPI(MPI_Allreduce(&value, &result, 1, type, op, group.handle()));
-  return result;
-}
-
 }  // namespace
 
 void check_mpi(int code, const char* call, const char* file, int line) {
@@ -97,7 +89,7 @@ Communicator::~Communicator() {
 
 Communicator::Communicator(Communicator&& other) noexcept
     : handle_(std::exchange(other.handle_, MPI_COMM_NULL)), rank_(std::exchange(other.rank_, 0)),
-      size_(std::exchange(other.size_, 1)) {}
+      size_(std::exchange(other.size_, 1)), duty_(std::move(other.duty_)) {}
 
 Communicator& Communicator::operator=(Communicator&& other) noexcept {
   if (this == &other) return *this;
@@ -106,12 +98,43 @@ Communicator& Communicator::operator=(Communicator&& other) noexcept {
   handle_ = std::exchange(other.handle_, MPI_COMM_NULL);
   rank_ = std::exchange(other.rank_, 0);
   size_ = std::exchange(other.size_, 1);
+  duty_ = std::move(other.duty_);
   return *this;
+}
+
+Communicator::Duty::Duty(const Communicator& group) : place_(group.duty_) {
+  UNPACT_EXPECT(place_ != nullptr && place_->duty == nullptr);
+  place_->duty = this;
+}
+
+Communicator::Duty::~Duty() { place_->duty = nullptr; }
+
+void Communicator::do_duty() const {
+  const auto place = duty_;
+  if (place == nullptr || place->duty == nullptr || place->running) return;
+  place->running = true;
+  try {
+    place->duty->do_before_collective();
+  } catch (...) {
+    place->running = false;
+    throw;
+  }
+  place->running = false;
+}
+
+template <class T>
+T Communicator::reduce(T value, MPI_Datatype type, MPI_Op op) const {
+  do_duty();
+  if (is_null()) return value;
+  T result{};
+  UNPACT_MPI(MPI_Allreduce(&value, &result, 1, type, op, handle_));
+  return result;
 }
 
 MPI_Comm Communicator::handle() const { return is_null() && mpi_is_running() ? MPI_COMM_SELF : handle_; }
 
 Communicator Communicator::dup() const {
+  do_duty();
   if (is_null()) return {};
   MPI_Comm copy = MPI_COMM_NULL;
   UNPACT_MPI(MPI_Comm_dup(handle_, &copy));
@@ -120,6 +143,7 @@ Communicator Communicator::dup() const {
 
 Communicator Communicator::split(int color, int key) const {
   UNPACT_EXPECT(color >= 0);
+  do_duty();
   if (is_null()) return {};
   MPI_Comm part = MPI_COMM_NULL;
   UNPACT_MPI(MPI_Comm_split(handle_, color, key, &part));
@@ -127,6 +151,7 @@ Communicator Communicator::split(int color, int key) const {
 }
 
 Communicator Communicator::split_by_node() const {
+  do_duty();
   if (is_null()) return {};
   MPI_Comm part = MPI_COMM_NULL;
   UNPACT_MPI(MPI_Comm_split_type(handle_, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &part));
@@ -134,12 +159,14 @@ Communicator Communicator::split_by_node() const {
 }
 
 void Communicator::barrier() const {
+  do_duty();
   if (!is_null()) UNPACT_MPI(MPI_Barrier(handle_));
 }
 
 void Communicator::broadcast_bytes(void* data, std::size_t bytes, int root) const {
   UNPACT_EXPECT(root >= 0 && root < size_);
   UNPACT_EXPECT(data != nullptr || bytes == 0);
+  do_duty();
   if (is_null()) return;
   auto* position = static_cast<char*>(data);
   while (bytes > 0) {
@@ -151,6 +178,7 @@ void Communicator::broadcast_bytes(void* data, std::size_t bytes, int root) cons
 }
 
 std::string Communicator::broadcast(const std::string& text, int root) const {
+  do_duty();
   auto bytes = static_cast<std::uint64_t>(text.size());
   broadcast_bytes(&bytes, sizeof bytes, root);
   std::string result = rank_ == root ? text : std::string(bytes, '\0');
@@ -159,6 +187,7 @@ std::string Communicator::broadcast(const std::string& text, int root) const {
 }
 
 std::vector<std::string> Communicator::all_gather(const std::string& text) const {
+  do_duty();
   if (is_null()) return {text};
   const auto ranks = static_cast<std::size_t>(size_);
   const auto mine = static_cast<std::int64_t>(text.size());
@@ -188,14 +217,15 @@ std::vector<std::string> Communicator::all_gather(const std::string& text) const
 }
 
 std::vector<double> Communicator::all_gather(double value) const {
+  do_duty();
   std::vector<double> result(static_cast<std::size_t>(size_), value);
   if (!is_null()) UNPACT_MPI(MPI_Allgather(&value, 1, MPI_DOUBLE, result.data(), 1, MPI_DOUBLE, handle_));
   return result;
 }
 
-double Communicator::sum(double value) const { return reduce(*this, value, MPI_DOUBLE, MPI_SUM); }
-std::int64_t Communicator::sum(std::int64_t value) const { return reduce(*this, value, MPI_INT64_T, MPI_SUM); }
-std::int64_t Communicator::max(std::int64_t value) const { return reduce(*this, value, MPI_INT64_T, MPI_MAX); }
-double Communicator::max(double value) const { return reduce(*this, value, MPI_DOUBLE, MPI_MAX); }
+double Communicator::sum(double value) const { return reduce(value, MPI_DOUBLE, MPI_SUM); }
+std::int64_t Communicator::sum(std::int64_t value) const { return reduce(value, MPI_INT64_T, MPI_SUM); }
+std::int64_t Communicator::max(std::int64_t value) const { return reduce(value, MPI_INT64_T, MPI_MAX); }
+double Communicator::max(double value) const { return reduce(value, MPI_DOUBLE, MPI_MAX); }
 
 }  // namespace unpact

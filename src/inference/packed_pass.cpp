@@ -64,6 +64,14 @@ struct Keep {
   }
 };
 
+/// What all blocks of a pass are given.
+struct Pass {
+  const Inputs& in;
+  const KeyValueStore& store;
+  const Keep& keep;
+  const FirstProjections& first;
+};
+
 }  // namespace
 
 /// Intermediate results live in the workspace, and what is returned does not.
@@ -76,6 +84,8 @@ class PackedPass::Runner {
 
  private:
   at::Tensor embedded(const Inputs& in) const;
+  /// The residual stream after a block: of all rows, and after the last block of those that are scored.
+  at::Tensor block(std::int64_t layer, at::Tensor x_RD, const Pass& pass);
   FreshRows keys_values(const BlockWeights& block, const at::Tensor& normed_RD, const Inputs& in,
                         const FirstProjections& first);
   at::Tensor queries(const BlockWeights& block, const at::Tensor& normed_RD, const Inputs& in, const FirstProjections& first,
@@ -177,6 +187,22 @@ at::Tensor PackedPass::Runner::queries(const BlockWeights& block, const at::Tens
   return rotated(query_QHd, of_chosen(in.positions_R));
 }
 
+at::Tensor PackedPass::Runner::block(std::int64_t layer, at::Tensor x_RD, const Pass& pass) {
+  const auto& in = pass.in;
+  const auto& block = model_.weights().blocks[static_cast<std::size_t>(layer)];
+  const bool last = layer + 1 == model_.config().layers, from_table = layer == 0 && in.first_R.defined();
+  const auto normed_RD = from_table ? at::Tensor() : normalized(x_RD, block.attention_norm_D, block.attention_norm_bias_D);
+  const auto fresh = keys_values(block, normed_RD, in, pass.first);
+  pass.keep.rows_of(layer, fresh);
+  if (last && in.scored_U.numel() == 0) return {};
+  const auto query_QHd = queries(block, normed_RD, in, pass.first, last ? in.scored_U : at::Tensor());
+  if (last) x_RD = x_RD.index_select(0, in.scored_U);
+  const auto mixed_QHd = attend(query_QHd, pass.store, layer, fresh, last ? in.scored : in.all);
+  kernels::add_linear(x_RD, mixed_QHd.flatten(1), {block.output_DHd, block.output_bias_D});
+  add_mlp(block, x_RD);
+  return x_RD;
+}
+
 at::Tensor PackedPass::Runner::forward(const PackedRows& rows, const KeyValueStore& store, const Keep& keep,
                                        const FirstProjections& first) {
   const auto& config = model_.config();
@@ -184,36 +210,37 @@ at::Tensor PackedPass::Runner::forward(const PackedRows& rows, const KeyValueSto
   UNPACT_EXPECT(in.all.longest_prefix() <= store.length() + keep.count);
   count_operations(pass_operations(config, rows.segments, in.first_R.defined()));
   prepare_angles(rows.segments);
-  auto x_RD = embedded(in);
-  for (std::int64_t layer = 0; layer < config.layers; ++layer) {
-    const auto& block = model_.weights().blocks[static_cast<std::size_t>(layer)];
-    const bool last = layer + 1 == config.layers, from_table = layer == 0 && in.first_R.defined();
-    const auto normed_RD = from_table ? at::Tensor() : normalized(x_RD, block.attention_norm_D, block.attention_norm_bias_D);
-    const auto fresh = keys_values(block, normed_RD, in, first);
-    keep.rows_of(layer, fresh);
-    if (last && in.scored_U.numel() == 0) return {};
-    const auto query_QHd = queries(block, normed_RD, in, first, last ? in.scored_U : at::Tensor());
-    if (last) x_RD = x_RD.index_select(0, in.scored_U);
-    const auto mixed_QHd = attend(query_QHd, store, layer, fresh, last ? in.scored : in.all);
-    kernels::add_linear(x_RD, mixed_QHd.flatten(1), {block.output_DHd, block.output_bias_D});
-    add_mlp(block, x_RD);
-  }
-  return block_math::normalized(config, x_RD, model_.weights().final_norm_D, model_.weights().final_norm_bias_D);
+  const Pass pass{in, store, keep, first};
+  const auto end = config.layers + (in.scored_U.numel() == 0 ? 0 : 1);
+  auto x_RD = model_.run_part(0, end, in.tokens_R, [&](const at::Tensor&) { return embedded(in); });
+  for (std::int64_t layer = 0; layer < config.layers; ++layer)
+    x_RD = model_.run_part(1 + layer, end, x_RD, [&](const at::Tensor& x) { return block(layer, x, pass); });
+  if (end == config.layers) return {};
+  return model_.run_part(end, end, x_RD, [&](const at::Tensor& x) {
+    return block_math::normalized(config, x, model_.weights().final_norm_D, model_.weights().final_norm_bias_D);
+  });
 }
 
 FirstProjections PackedPass::Runner::project_first(const std::vector<TokenId>& tokens) {
   const auto& config = model_.config();
   if (config.block.positions != PositionKind::rotary) return {};
   count_operations(table_operations(config, tokens.size()));
-  const auto& block = model_.weights().blocks.front();
-  const auto x_MD = kernels::embedding(model_.weights().embedding_VD, to_tensor(tokens, model_.device()));
-  const auto normed_MD = normalized(x_MD, block.attention_norm_D, block.attention_norm_bias_D);
-  const auto of = [&](Workspace::Slot slot, const Projection& projection, std::int64_t heads, const at::Tensor& norm_d) {
-    return project(slot, normed_MD, projection, heads, norm_d).clone();
-  };
-  return {of(Workspace::query, {block.query_HdD, block.query_bias_Hd}, config.heads, block.query_norm_d),
-          of(Workspace::key, {block.key_GdD, block.key_bias_Gd}, config.key_value_heads, block.key_norm_d),
-          of(Workspace::value, {block.value_GdD, block.value_bias_Gd}, config.key_value_heads, {})};
+  const auto tokens_M = to_tensor(tokens, model_.device());
+  const auto x_MD = model_.run_part(
+      0, 1, tokens_M, [&](const at::Tensor& ids) { return kernels::embedding(model_.weights().embedding_VD, ids); });
+  FirstProjections first;
+  model_.run_part(1, 1, x_MD, [&](const at::Tensor& x) {
+    const auto& block = model_.weights().blocks.front();
+    const auto normed_MD = normalized(x, block.attention_norm_D, block.attention_norm_bias_D);
+    const auto of = [&](Workspace::Slot slot, const Projection& projection, std::int64_t heads, const at::Tensor& norm_d) {
+      return project(slot, normed_MD, projection, heads, norm_d).clone();
+    };
+    first = {of(Workspace::query, {block.query_HdD, block.query_bias_Hd}, config.heads, block.query_norm_d),
+             of(Workspace::key, {block.key_GdD, block.key_bias_Gd}, config.key_value_heads, block.key_norm_d),
+             of(Workspace::value, {block.value_GdD, block.value_bias_Gd}, config.key_value_heads, {})};
+    return x;
+  });
+  return first;
 }
 
 PackedPass::PackedPass(const Transformer& model, PackedAttention attention)

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "model_units.hpp"
+#include "unpact/model/model_units.hpp"
 #include "unpact/checkpoint/weights.hpp"
 
 namespace unpact {

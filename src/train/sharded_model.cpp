@@ -9,7 +9,7 @@
 
 #include "deterministic.hpp"
 #include "flat_shard.hpp"
-#include "model_units.hpp"
+#include "unpact/model/model_units.hpp"
 #include "part_node.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/kernels/graph_only.hpp"
