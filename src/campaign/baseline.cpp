@@ -32,7 +32,8 @@ void ask_target(const Session& session, const Configuration& c, const fs::path& 
   const auto fingerprint = fingerprint_of(baseline.record.provenance);
   FinishedPages pages(session.world(), unfinished, fingerprint);
   {
-    const auto target = load_mapped(session, session.world(), baseline.target, answering_dtype(session, c, baseline.target));
+    const auto target = 
+        open_to_answer(session, session.world(), c, baseline.target, answering_dtype(session, c, baseline.target));
     const kernels::Tf32Products products(c.model.dtype == ModelDtype::tf32);
     evaluate_target(session.world(), target, baseline.questions, c.evaluation_options(), &pages, baseline.record);
   }

@@ -62,6 +62,12 @@ std::int64_t longest_of(const std::vector<Example>& examples, const ModelConfig&
   return static_cast<std::int64_t>(longest);
 }
 
+/// Ranks may have unequal memory.
+void agree_on_replica(const Communicator& world, Configuration& c) {
+  const bool is_sharded_anywhere = world.max(std::int64_t{c.model.replica == Replica::sharded}) != 0;
+  if (is_sharded_anywhere) c.model.replica = Replica::sharded;
+}
+
 class PlanCheck {
  public:
   PlanCheck(const Session& session, int ranks_per_cell, const PlanScope& scope)
@@ -81,7 +87,10 @@ class PlanCheck {
       findings_.note(where, [&] { check_asking(c, opened); });
       if (makes_target(c.model)) findings_.note(where, [&] { check_finetuning(c, opened); });
     }
-    if (opened.config) check_pair_memory(where, c, opened);
+    if (opened.config) {
+      choose_replicas(pair, opened);
+      check_pair_memory(where, c, opened);
+    }
     std::map<std::string, std::int64_t> longest;
     for (const auto& cell : pair.cells) look_at_cell(cell, where, opened, longest);
     pin(opened, pair);
@@ -182,10 +191,28 @@ class PlanCheck {
     return tokens;
   }
 
+  /// What a rank holds of the models that it asks, by the memory of this machine.
+  void choose_replicas(Pair& pair, const Opened& opened) const {
+    if (scope_.planned_capability) return;
+    const auto choose = [&](Configuration& c, int ranks, const ScoringShape& shape) {
+      c.model.replica = shards_to_ask(c, *opened.config, shape, ranks, free_bytes()) > 1 ? Replica::sharded : Replica::whole;
+    };
+    auto of_target = scoring_of(pair.configuration, opened);
+    of_target.models = 1;
+    choose(pair.configuration, session_.world().size(), of_target);
+    for (auto& cell : pair.cells) choose(cell, ranks_per_cell_, scoring_of(cell, opened));
+  }
+
+  double free_bytes() const {
+    const auto& device = session_.device();
+    return static_cast<double>(available_memory(device)) / (device.is_cpu() ? node_ : 1);
+  }
+
   /// The stages that a cell has for itself.
   void check_cell_memory(const std::string& where, const Configuration& c, const Opened& opened, std::int64_t longest) {
     const auto& config = *opened.config;
-    const auto scoring = scoring_of(c, opened);
+    auto scoring = scoring_of(c, opened);
+    scoring.shards = shards_to_ask(c, config, scoring, ranks_per_cell_, 0);
     const auto training =
         unlearning_shape(c, config, ranks_per_cell_, std::max<std::int64_t>(longest, 1), session_.device());
     check_stages(where, cell_stages(config, scoring, training), cell_id(c));
@@ -195,7 +222,9 @@ class PlanCheck {
   void check_pair_memory(const std::string& where, const Configuration& c, const Opened& opened) {
     const auto longest = std::max<std::int64_t>(opened.finetuned, 1);
     const auto making = finetuning_shape(c, session_.world().size(), longest, session_.device());
-    check_stages(where, pair_stages(*opened.config, scoring_of(c, opened), makes_target(c.model) ? &making : nullptr),
+    auto scoring = scoring_of(c, opened);
+    scoring.shards = shards_to_ask(c, *opened.config, scoring, session_.world().size(), 0);
+    check_stages(where, pair_stages(*opened.config, scoring, makes_target(c.model) ? &making : nullptr),
                  concat(c.model.name, " x ", c.dataset.name));
   }
 
@@ -209,7 +238,7 @@ class PlanCheck {
   void check_stages(const std::string& where, const std::vector<StageMemory>& stages, const std::string& whose) {
     if (scope_.planned_capability) return;  // another machine's memory
     const bool is_cpu = session_.device().is_cpu();
-    const auto free = static_cast<double>(available_memory(session_.device())) / (is_cpu ? node_ : 1);
+    const auto free = free_bytes();
     const auto host_free = static_cast<double>(available_memory(at::kCPU)) / node_;
     for (const auto& stage : stages) {
       const double needed = stage.bytes + (is_cpu ? stage.host_bytes : 0);
@@ -231,8 +260,8 @@ class PlanCheck {
                     is_training
                         ? "use more ranks_per_cell or nodes, train.recompute = true, train.dtype = bf16, a smaller "
                           "micro_batch or shorter examples"
-                        : "every rank holds a whole model to ask it: use fewer ranks a node, devices with more memory "
-                          "or a smaller model");
+                        : "with model.replica = auto a model that does not fit is cut over its ranks: use more "
+                          "ranks_per_cell or nodes, devices with more memory or a smaller model");
   }
 
   const Session& session_;
@@ -253,8 +282,11 @@ PlanSummary check_plan(const Session& session, int ranks_per_cell, std::vector<P
   PlanCheck check(session, ranks_per_cell, scope);
   for (auto& pair : plan) check.look_at(pair);
   check.findings().refuse(session.world(), "the campaign's plan");
-  for (auto& pair : plan)
+  for (auto& pair : plan) {
+    agree_on_replica(session.world(), pair.configuration);
+    for (auto& cell : pair.cells) agree_on_replica(session.world(), cell);
     for (auto& cell : pair.cells) pin_method_file(session.world(), cell);
+  }
   return check.summary();
 }
 

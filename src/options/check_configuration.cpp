@@ -50,6 +50,7 @@ void check_configuration(const Configuration& c) {
   check_method(c.method);
   check_key_token_options(c.attribution.keys);
   check_attribution_settings(c.attribution.method, c.attribution.settings);
+  if (c.model.replica == Replica::sharded) check_takes_shards(c.attribution.method);
   check_probe_options(c.probe);
   judge_row(c.judge);
   c.prompt.resolve();

@@ -39,7 +39,7 @@ ModelConfig starting_config(const ModelOptions& model, const Tokenizer* tokenize
 LanguageModel prepare_target(const Session& session, const Configuration& configuration, const Dataset& dataset,
                              const std::filesystem::path& folder, Claims* claims = nullptr);
 
-/// The same, in memory on every rank.
+/// The same, as it answers (open_to_answer).
 LanguageModel prepare_model(const Session& session, const Configuration& configuration, const Dataset& dataset,
                             const std::filesystem::path& folder, Claims* claims = nullptr);
 

@@ -36,6 +36,14 @@ struct RunOptions {
   StopSignal stop_signal = StopSignal::usr1;  ///< which signal asks to stop
 };
 
+/// What a rank holds of a model that answers.
+enum class Replica {
+  automatic,  ///< whole where it fits, else sharded
+  whole,
+  sharded,  ///< a piece (model/sharded_replica.hpp)
+};
+UNPACT_ENUMERATION(Replica, "auto", "whole", "sharded");
+
 struct ModelOptions {
   std::string use;  ///< choice file
   std::string name = "model";
@@ -46,6 +54,7 @@ struct ModelOptions {
   bool make_target = false;                  ///< fine-tune on the dataset first; what comes out is the target model
   std::string config_checksum;               ///< config_checksum() that the target must have; empty: any
   ModelDtype dtype = ModelDtype::automatic;  ///< of everything but trainings
+  Replica replica = Replica::automatic;
 };
 
 /// A prompt template as configuration text, with escapes (\n, \s for a space at an end).
