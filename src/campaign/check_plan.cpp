@@ -64,8 +64,10 @@ std::int64_t longest_of(const std::vector<Example>& examples, const ModelConfig&
 
 class PlanCheck {
  public:
-  PlanCheck(const Session& session, int ranks_per_cell, const PlanScope& scope)
-      : session_(session), scope_(scope), ranks_per_cell_(ranks_per_cell), node_(session.world().split_by_node().size()) {}
+  PlanCheck(const Session& session, int ranks_per_cell, std::size_t pairs, const PlanScope& scope)
+      : session_(session), scope_(scope), ranks_per_cell_(ranks_per_cell),
+        ranks_of_target_(static_cast<int>(ranks_of_target(pairs, ranks_per_cell, session.world().size()))),
+        node_(session.world().split_by_node().size()) {}
 
   void look_at(Pair& pair) {
     const auto& c = pair.configuration;
@@ -194,7 +196,7 @@ class PlanCheck {
   /// The stages that a pair's cells share.
   void check_pair_memory(const std::string& where, const Configuration& c, const Opened& opened) {
     const auto longest = std::max<std::int64_t>(opened.finetuned, 1);
-    const auto making = finetuning_shape(c, session_.world().size(), longest, session_.device());
+    const auto making = finetuning_shape(c, ranks_of_target_, longest, session_.device());
     check_stages(where, pair_stages(*opened.config, scoring_of(c, opened), makes_target(c.model) ? &making : nullptr),
                  concat(c.model.name, " x ", c.dataset.name));
   }
@@ -237,7 +239,7 @@ class PlanCheck {
 
   const Session& session_;
   PlanScope scope_;
-  int ranks_per_cell_, node_;  ///< ranks of a cell, of a node
+  int ranks_per_cell_, ranks_of_target_, node_;  ///< ranks of a cell, of a target, of a node
   Findings findings_;
   PlanSummary summary_;
 };
@@ -250,7 +252,7 @@ std::string PlanSummary::text() const {
 }
 
 PlanSummary check_plan(const Session& session, int ranks_per_cell, std::vector<Pair>& plan, const PlanScope& scope) {
-  PlanCheck check(session, ranks_per_cell, scope);
+  PlanCheck check(session, ranks_per_cell, plan.size(), scope);
   for (auto& pair : plan) check.look_at(pair);
   check.findings().refuse(session.world(), "the campaign's plan");
   for (auto& pair : plan)

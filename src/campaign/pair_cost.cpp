@@ -92,7 +92,8 @@ std::vector<StageMemory> PairReckoner::memory_of(const Configuration& cell, std:
   const auto scoring =
       scoring_shape(cell, score_bytes(cell), longest_asked(cell), static_cast<std::int64_t>(paper_.questions.size()));
   const auto unlearning = unlearning_shape(cell, paper_.config, static_cast<int>(ranks), data_of(cell).longest, device);
-  const auto making = finetuning_shape(c, static_cast<int>(std::max(ranks, machine_.gpus)), longest_of(making_), device);
+  const auto together = machine_.shares_targets ? std::max(ranks, machine_.gpus) : ranks;
+  const auto making = finetuning_shape(c, static_cast<int>(together), longest_of(making_), device);
   return plan_stages(paper_.config, scoring, unlearning, making_.empty() ? nullptr : &making);
 }
 
