@@ -70,8 +70,10 @@ void agree_on_replica(const Communicator& world, Configuration& c) {
 
 class PlanCheck {
  public:
-  PlanCheck(const Session& session, int ranks_per_cell, const PlanScope& scope)
-      : session_(session), scope_(scope), ranks_per_cell_(ranks_per_cell), node_(session.world().split_by_node().size()) {}
+  PlanCheck(const Session& session, int ranks_per_cell, std::size_t pairs, const PlanScope& scope)
+      : session_(session), scope_(scope), ranks_per_cell_(ranks_per_cell),
+        ranks_of_target_(static_cast<int>(ranks_of_target(pairs, ranks_per_cell, session.world().size()))),
+        node_(session.world().split_by_node().size()) {}
 
   void look_at(Pair& pair) {
     const auto& c = pair.configuration;
@@ -221,9 +223,9 @@ class PlanCheck {
   /// The stages that a pair's cells share.
   void check_pair_memory(const std::string& where, const Configuration& c, const Opened& opened) {
     const auto longest = std::max<std::int64_t>(opened.finetuned, 1);
-    const auto making = finetuning_shape(c, session_.world().size(), longest, session_.device());
+    const auto making = finetuning_shape(c, ranks_of_target_, longest, session_.device());
     auto scoring = scoring_of(c, opened);
-    scoring.shards = shards_to_ask(c, *opened.config, scoring, session_.world().size(), 0);
+    scoring.shards = shards_to_ask(c, *opened.config, scoring, ranks_of_target_, 0);
     check_stages(where, pair_stages(*opened.config, scoring, makes_target(c.model) ? &making : nullptr),
                  concat(c.model.name, " x ", c.dataset.name));
   }
@@ -257,16 +259,15 @@ class PlanCheck {
     const bool is_training = stage == kUnlearnStage || stage == kFinetuneStage;
     UNPACT_VALIDATE(needed <= free, concat("the stage '", stage, "' does not fit into the ", memory),
                     concat("a rank needs ", gibibytes(needed), ", and ", gibibytes(free), " are free for it"),
-                    is_training
-                        ? "use more ranks_per_cell or nodes, train.recompute = true, train.dtype = bf16, a smaller "
-                          "micro_batch or shorter examples"
-                        : "with model.replica = auto a model that does not fit is cut over its ranks: use more "
-                          "ranks_per_cell or nodes, devices with more memory or a smaller model");
+                    is_training ? "use more ranks_per_cell or nodes, train.recompute = true, train.dtype = bf16, a smaller "
+                                  "micro_batch or shorter examples"
+                                : "with model.replica = auto a model that does not fit is cut over its ranks: use more "
+                                  "ranks_per_cell or nodes, devices with more memory or a smaller model");
   }
 
   const Session& session_;
   PlanScope scope_;
-  int ranks_per_cell_, node_;  ///< ranks of a cell, of a node
+  int ranks_per_cell_, ranks_of_target_, node_;  ///< ranks of a cell, of a target, of a node
   Findings findings_;
   PlanSummary summary_;
 };
@@ -279,7 +280,7 @@ std::string PlanSummary::text() const {
 }
 
 PlanSummary check_plan(const Session& session, int ranks_per_cell, std::vector<Pair>& plan, const PlanScope& scope) {
-  PlanCheck check(session, ranks_per_cell, scope);
+  PlanCheck check(session, ranks_per_cell, plan.size(), scope);
   for (auto& pair : plan) check.look_at(pair);
   check.findings().refuse(session.world(), "the campaign's plan");
   for (auto& pair : plan) {

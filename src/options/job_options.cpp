@@ -12,6 +12,8 @@ void add_campaign(OptionTable& t, CampaignOptions& c) {
   t.push_back({"campaign.retry_failed", "try cells once more that are recorded as failed", &c.retry_failed, kNothing});
   t.push_back({"campaign.stale_after", "seconds without a sign of life after which another job's work is taken over",
                &c.stale_after, kNothing, positive()});
+  t.push_back(
+      {"campaign.stage", "all, or targets: make the targets and their baselines and stop there", &c.stage, kNothing});
   t.push_back({"campaign.save_models", "keep the unlearned models' weights", &c.save_models, kNothing});
 }
 

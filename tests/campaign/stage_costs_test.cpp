@@ -62,8 +62,7 @@ class StageCosts : public testing_support::SmallCampaign {
 TEST_F(StageCosts, EveryForgetTermWithEveryRetainTerm) {
   if (world_.size() > 1) GTEST_SKIP() << "two questions on several ranks run along for nothing";
   for (const auto* forget : {"ga", "npo", "simnpo", "undial", "ceu"})
-    for (const auto retain : {RetainKind::none, RetainKind::gd, RetainKind::kl})
-      expect_planned(with_method(forget, retain));
+    for (const auto retain : {RetainKind::none, RetainKind::gd, RetainKind::kl}) expect_planned(with_method(forget, retain));
   auto limited = with_method("pdu", RetainKind::gd);
   limited.method.retain_limit = 5;
   expect_planned(limited);

@@ -94,13 +94,18 @@ struct MethodOverrides {
   std::string schedule;
 };
 
+/// How far a campaign goes: only targets and baselines, or all of it.
+enum class CampaignStage { all, targets };
+UNPACT_ENUMERATION(CampaignStage, "all", "targets");
+
 struct CampaignOptions {
   std::string models, datasets, methods;  ///< comma-separated names of choice files; empty: the one in the sections
   std::string seeds = "0";
   std::int64_t ranks_per_cell = 1;
   bool retry_failed = false;  ///< cells that are recorded as failed
   double stale_after = 180;   ///< seconds without a sign of life after which another job's work is taken over
-  bool save_models = false;   ///< keep every unlearned model's weights
+  CampaignStage stage = CampaignStage::all;
+  bool save_models = false;  ///< keep every unlearned model's weights
 };
 
 /// Known GPUs, whose memory and rates a table has (campaign/plan_gpus.hpp); automatic: h100 where the campaign runs on CUDA.
