@@ -57,11 +57,11 @@ LanguageModel load_mapped(const Session& session, const Communicator& ranks, con
 
 bool asks_on_shards(const Session& session, const Communicator& ranks, const Configuration& c, const ModelConfig& config,
                     int models, c10::ScalarType dtype) {
-  if (c.model.replica == Replica::whole) return false;
+  if (c.model.replica != Replica::automatic) return c.model.replica == Replica::sharded && ranks.size() > 1;
   ScoringShape shape;
   shape.bytes = static_cast<double>(c10::elementSize(dtype));
   shape.models = models;
-  const double sharing = session.device().is_cpu() ? session.world().split_by_node().size() : 1;
+  const double sharing = session.device().is_cpu() ? ranks.split_by_node().size() : 1;
   const auto room = static_cast<double>(available_memory(session.device())) / sharing;
   return ranks.max(std::int64_t{shards_to_ask(c, config, shape, ranks.size(), room)}) > 1;
 }

@@ -11,6 +11,9 @@
 namespace unpact {
 namespace {
 
+/// Seconds. Ranks also meet here where others wait for one that writes files, which may take longer than any gather.
+constexpr double kPatience = 24.0 * 3600;
+
 /// Collectives move numbers of 16 bits as bfloat16, whatever they mean.
 at::Tensor as_moved(const at::Tensor& tensor) {
   return tensor.scalar_type() == at::kHalf ? tensor.view(at::kBFloat16) : tensor;
@@ -47,7 +50,7 @@ std::shared_ptr<GatherRounds> GatherRounds::over(const Communicator& group, cons
     UNPACT_EXPECT(known->device_ == device);
     return known->shared_from_this();
   }
-  return std::make_shared<GatherRounds>(group, device, make_collectives(group, device));
+  return std::make_shared<GatherRounds>(group, device, make_collectives(group, device, {.timeout_seconds = kPatience}));
 }
 
 template <class Step>

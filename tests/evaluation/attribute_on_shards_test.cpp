@@ -32,7 +32,7 @@ class OnShards : public testing::Test {
 };
 
 TEST_F(OnShards, EveryMethodButThoseOfGradientsGivesTheSameBits) {
-  questions_.resize(5);  // not a multiple of the ranks
+  questions_.resize(3);  // not a multiple of the ranks
   Answers answers;
   for (const auto& question : questions_) answers.push_back(question.gold_answer);
   const auto on_shards = sharded();
@@ -55,7 +55,7 @@ TEST_F(OnShards, EveryMethodButThoseOfGradientsGivesTheSameBits) {
 }
 
 TEST_F(OnShards, ATargetIsEvaluatedAsTheWholeOne) {
-  questions_.resize(7);
+  questions_.resize(3);
   EvaluationOptions options;
   options.generation.max_new_tokens = 3;
   const auto evaluated = [&](const LanguageModel& model) {
