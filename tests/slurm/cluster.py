@@ -55,7 +55,8 @@ def missing_tools() -> list[str]:
 
 def free_port(count: int) -> int:
     """The first of `count` ports on end that nobody listens on."""
-    for port in range(17600, 20000, count):
+    worker = int("".join(filter(str.isdigit, os.environ.get("PYTEST_XDIST_WORKER", ""))) or 0)
+    for port in range(17600 + 200 * worker, 30000, count):
         sockets = []
         try:
             for i in range(count):
