@@ -40,19 +40,21 @@ if(TARGET unpact_torch)
   _unpact_add_pch(unpact_pch_aten HEADERS <ATen/ATen.h>)
 endif()
 
-# unpact_test_headers()   GoogleMock costs every test file seconds, too, and most of them want the operations: tests have one of their own.
-function(unpact_test_headers)
-  if(TARGET unpact_torch)
-    _unpact_add_pch(unpact_pch_tests HEADERS <ATen/ATen.h> <gmock/gmock.h> <gtest/gtest.h> LINK GTest::gmock)
-  endif()
-endfunction()
-
-# Layers that only arrange the work of others: nothing in them runs for long, and -O3 costs up to a third of their compile time.
-set(UNPACT_ARRANGING_LAYERS options campaign store jobs)
+# Layers that only arrange the work of others, and tests: nothing in them runs for long, and -O3 costs up to a third of their
+# compile time.
+set(UNPACT_ARRANGING_LAYERS options campaign store jobs tests)
 
 function(_unpact_optimize target name)
   if(name IN_LIST UNPACT_ARRANGING_LAYERS)
     target_compile_options(${target} PRIVATE $<$<AND:$<CONFIG:Release>,$<COMPILE_LANGUAGE:CXX>>:-O1>)
+  endif()
+endfunction()
+
+# unpact_test_headers()   GoogleMock costs every test file seconds, too, and most of them want the operations: tests have one of their own.
+function(unpact_test_headers)
+  if(TARGET unpact_torch)
+    _unpact_add_pch(unpact_pch_tests HEADERS <ATen/ATen.h> <gmock/gmock.h> <gtest/gtest.h> LINK GTest::gmock)
+    _unpact_optimize(unpact_pch_tests tests)
   endif()
 endfunction()
 
@@ -168,6 +170,7 @@ function(unpact_tests layer)
     target_compile_options(${target} PRIVATE ${UNPACT_PCH_OPTIONS})
     target_precompile_headers(${target} REUSE_FROM unpact_pch_tests)
   endif()
+  _unpact_optimize(${target} tests)
   target_compile_definitions(${target} PRIVATE
     UNPACT_SOURCE_DIR="${PROJECT_SOURCE_DIR}" UNPACT_BINARY_DIR="${PROJECT_BINARY_DIR}"
     UNPACT_TEST_DATA="${UNPACT_TEST_DATA}" UNPACT_FIXTURES="${UNPACT_FIXTURES}")

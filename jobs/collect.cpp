@@ -1,6 +1,7 @@
 #include <filesystem>
 
 #include "jobs/job_table.hpp"
+#include "unpact/campaign/collect_in_turn.hpp"
 #include "unpact/comm/fail_together.hpp"
 #include "unpact/core/log.hpp"
 #include "unpact/core/stop.hpp"
@@ -14,14 +15,20 @@ namespace {
 std::size_t collect(const fs::path& folder) {
   UNPACT_VALIDATE(fs::is_directory(folder / "cells"), concat("no campaign in ", folder.string()), "it has no folder 'cells'",
                   "give the campaign's folder with --output DIR");
-  const auto plan = read_plan(folder);
-  const auto cells = plan ? *plan : find_cells(folder);
+  std::size_t count = 0;
+  const auto planned = [&] {
+    const auto plan = read_plan(folder);
+    auto cells = plan ? *plan : find_cells(folder);
+    UNPACT_VALIDATE(!cells.empty(), concat("there is nothing to collect in ", folder.string()), "it has no finished cell",
+                    "run the campaign");
+    count = cells.size();
+    return cells;
+  };
   const auto master = (folder / kCampaignFile).string();
-  UNPACT_VALIDATE(!cells.empty(), concat("there is nothing to collect in ", folder.string()), "it has no finished cell",
-                  "run the campaign");
-  const auto summary = collect_campaign(folder, cells, [] { leave_where_stop_is_wanted("collecting the cells"); });
+  Claims claims(folder / "claims");
+  const auto summary = collect_in_turn(claims, folder, planned, [] { leave_where_stop_is_wanted("collecting the cells"); });
   if (!summary.written)
-    throw RuntimeFailure(concat("none of the ", cells.size(), " cell(s) in ", folder.string(), " can be read"),
+    throw RuntimeFailure(concat("none of the ", count, " cell(s) in ", folder.string(), " can be read"),
                          summary.broken_reasons.empty() ? "all of them are missing" : summary.broken_reasons.front(),
                          concat(master, " is left as it was; mend the cause and try again"));
   for (const auto& reason : summary.broken_reasons) log::warn(reason);

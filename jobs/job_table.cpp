@@ -84,7 +84,13 @@ std::vector<Job> campaign_jobs() {
            "Builds campaign.h5 from the cells of a campaign's folder.",
            "unpact collect --output DIR",
            {"run"},
-           run_collect}};
+           run_collect},
+          {"status",
+           "Says how a campaign stands: finished, running (where, at which step), failed, missing, and what is left.",
+           "unpact status DIR [--watch [SECONDS]] [--json]",
+           {"status"},
+           nullptr,
+           run_status}};
 }
 
 }  // namespace

@@ -15,8 +15,9 @@ using JobBody = ExitCode (*)(const Communicator& world, const CommandLine& line,
 
 struct Job {
   std::string name, summary, usage;
-  std::vector<std::string> sections;  ///< of the options that it heeds
-  JobBody run;
+  std::vector<std::string> sections;                                    ///< of the options that it heeds
+  JobBody run;                                                          ///< nullptr: it has run_alone
+  ExitCode (*run_alone)(const Configuration& configuration) = nullptr;  ///< on one process, for which MPI is not started
 };
 
 /// All jobs, by name.
@@ -41,6 +42,7 @@ ExitCode run_evaluate(const Communicator& world, const CommandLine& line, const 
 ExitCode run_finetune(const Communicator& world, const CommandLine& line, const Configuration& configuration);
 ExitCode run_inspect(const Communicator& world, const CommandLine& line, const Configuration& configuration);
 ExitCode run_reproduce(const Communicator& world, const CommandLine& line, const Configuration& configuration);
+ExitCode run_status(const Configuration& configuration);
 ExitCode run_unlearn(const Communicator& world, const CommandLine& line, const Configuration& configuration);
 
 }  // namespace unpact

@@ -1,7 +1,8 @@
 /// unpact JOB [--config FILE] [--section.key value ...]
 ///
-/// main() starts MPI, resolves the configuration, calls the job and turns every exception into one readable message
-/// and an exit code.
+/// main() starts MPI (but for jobs that need none), resolves the configuration, calls the job and turns every exception into
+/// one readable message and an exit code.
+#include <algorithm>
 #include <iostream>
 
 #include "jobs/job_table.hpp"
@@ -95,6 +96,32 @@ int run(const unpact::Communicator& world, const std::vector<std::string>& argum
   }
 }
 
+/// Whether the job looks on from a login node, say, where MPI may refuse to start.
+bool needs_no_mpi(const std::vector<std::string>& arguments) {
+  return !arguments.empty() && std::ranges::any_of(unpact::job_table(), [&](const unpact::Job& job) {
+    return job.name == arguments.front() && job.run_alone != nullptr;
+  });
+}
+
+int run_alone(const std::vector<std::string>& arguments) {
+  const unpact::CommandLine line(arguments.front(), {arguments.begin() + 1, arguments.end()});
+  try {
+    if (line.wants_help()) {
+      std::cout << unpact::help_text(line.job());
+      return 0;
+    }
+    const auto configuration = line.resolve();
+    if (line.wants_configuration()) {
+      std::cout << line.printed();
+      return 0;
+    }
+    return static_cast<int>(unpact::job_named(line.job()).run_alone(configuration));
+  } catch (const std::exception& error) {
+    unpact::log::error(unpact::message_for_user(error));
+    return static_cast<int>(unpact::in_plain_words(error).code);
+  }
+}
+
 /// Data that did not come out are an error, what people read only where it could have come out.
 int with_output(int status) {
   if (status != 0 || std::cout.flush()) return status;
@@ -110,6 +137,8 @@ int with_output(int status) {
 int main(int argc, char** argv) {
   unpact::guard_standard_streams();
   unpact::install_stop_signal();  // first: until then the signal would end the process
+  const std::vector<std::string> arguments(argv + 1, argv + argc);
+  if (needs_no_mpi(arguments)) return with_output(run_alone(arguments));
   int rank = 0, ranks = 1, status = 0;
   {
     unpact::MpiSession session(&argc, &argv);
@@ -117,7 +146,7 @@ int main(int argc, char** argv) {
     rank = world.rank();
     ranks = world.size();
     unpact::log::set_rank(rank, ranks);
-    status = unpact::shared_status(world, with_output(run(world, {argv + 1, argv + argc})));
+    status = unpact::shared_status(world, with_output(run(world, arguments)));
   }
   return unpact::leave(rank, ranks, status);
 }

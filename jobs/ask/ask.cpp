@@ -2,6 +2,7 @@
 #include <fstream>
 #include <iostream>
 
+#include "jobs/ask/open_models.hpp"
 #include "jobs/ask/token_strip.hpp"
 #include "unpact/attribution/key_tokens.hpp"
 #include "unpact/attribution/method.hpp"
@@ -227,18 +228,6 @@ std::vector<Asked> input_of_all(const Communicator& world, const AskOptions& opt
   asked.clear();
   for (const auto& item : received) asked.push_back({item[0], item[1], item[2], item[3]});
   return asked;
-}
-
-/// The target, and the unlearned model beside it where one is given, in the same dtype.
-std::vector<LanguageModel> models_to_ask(const Session& session, const Configuration& c) {
-  std::vector<LanguageModel> models;
-  const auto dtype = weights_dtype(c.model.dtype);
-  for (const auto& at : {c.model.path, c.ask.unlearned})
-    if (!at.empty()) models.push_back(load_language_model(at, c.prompt.resolve(), session.device(), dtype));
-  UNPACT_VALIDATE(models.front().tokenizer->checksum() == models.back().tokenizer->checksum(),
-                  "the two models have different tokenizers", "their contributions belong to different tokens",
-                  "give the unlearned model that came from this target");
-  return models;
 }
 
 /// Prints what was asked before a stop, in the order of the input. @return how many lines could not be answered.

@@ -62,7 +62,8 @@ double slowest(const Communicator& world, double rate) {
 }
 
 void print_rates(const std::string& where, const std::string& ranks, double megabytes, const Rates& rates) {
-  for (const auto& [name, rate] : {std::pair("all-gather", rates.all_gather), std::pair("reduce-scatter", rates.reduce_scatter)}) {
+  for (const auto& [name, rate] :
+       {std::pair("all-gather", rates.all_gather), std::pair("reduce-scatter", rates.reduce_scatter)}) {
     char number[64];
     std::snprintf(number, sizeof number, "%.0f MB over %s: %.3g GB/s", megabytes, ranks.c_str(), rate);
     std::cout << where << ", " << name << " of " << number << "\n";

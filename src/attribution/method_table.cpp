@@ -37,10 +37,11 @@ std::vector<MethodRow> rows() {
                      return make_baseline_replacement(resolve_baseline(in.settings.baseline, in.tokenizer).value(),
                                                       in.token_budget());
                    }});
-  table.push_back({{.name = "gradient_x_input", .takes_two_models = false, .passes = with_gradient},
+  table.push_back({{.name = "gradient_x_input", .takes_two_models = false, .takes_shards = false, .passes = with_gradient},
                    [](const MethodInputs&) { return make_gradient_x_input(); }});
   table.push_back({{.name = "integrated_gradients",
                     .takes_two_models = false,
+                    .takes_shards = false,
                     .takes_zero = true,
                     .passes = along_the_path,
                     .settings = {"baseline", "steps"}},
@@ -90,6 +91,13 @@ const MethodRow& row_of(const std::string& method) {
 }
 
 const AttributionFacts& facts_of(const std::string& method) { return row_of(method).facts; }
+
+void check_takes_shards(const std::string& method) {
+  UNPACT_VALIDATE(facts_of(method).takes_shards, concat("attribution.method = ", method, " cannot look into this model"),
+                  "its weights lie on shards (model.replica), which have no backward pass, and the method takes gradients",
+                  "use an attribution that removes, masks or replaces tokens, such as leave_one_out, or devices that hold "
+                  "the whole model");
+}
 
 std::string inexactness_of(const std::string& method) {
   const auto* row = find_row(method);

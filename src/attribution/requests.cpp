@@ -18,7 +18,7 @@ std::string first_broken_place(const Transformer& model, const std::vector<Token
   const c10::InferenceMode guard;
   const auto tokens_1S = to_tensor(ids, model.device()).unsqueeze(0);
   const auto broken = [](const at::Tensor& x) { return !at::isfinite(x).all().item<bool>(); };
-  if (broken(at::embedding(model.weights().embedding_VD, tokens_1S))) return "first in the embedding";
+  if (broken(model.embed(tokens_1S))) return "first in the embedding";
   for (std::int64_t layer = 0; layer < model.config().layers; ++layer)
     if (broken(model.block_output(tokens_1S, layer))) return concat("first behind block ", layer);
   return "first behind the last block";

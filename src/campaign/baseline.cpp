@@ -4,6 +4,7 @@
 
 #include "provenance.hpp"
 #include "make_once.hpp"
+#include "unpact/campaign/cell.hpp"
 #include "unpact/campaign/fingerprints.hpp"
 #include "unpact/campaign/mapped_models.hpp"
 #include "unpact/campaign/resources.hpp"
@@ -31,7 +32,8 @@ void ask_target(const Session& session, const Configuration& c, const fs::path& 
   const auto fingerprint = fingerprint_of(baseline.record.provenance);
   FinishedPages pages(session.world(), unfinished, fingerprint);
   {
-    const auto target = load_mapped(session, session.world(), baseline.target, answering_dtype(session, c, baseline.target));
+    const auto target =
+        open_to_answer(session, session.world(), c, baseline.target, answering_dtype(session, c, baseline.target));
     const kernels::Tf32Products products(c.model.dtype == ModelDtype::tf32);
     evaluate_target(session.world(), target, baseline.questions, c.evaluation_options(), &pages, baseline.record);
   }
@@ -46,13 +48,14 @@ void ask_target(const Session& session, const Configuration& c, const fs::path& 
 
 }  // namespace
 
-Baseline prepare_baseline(const Session& session, const Configuration& c, const fs::path& folder, Claims* claims) {
+Baseline prepare_baseline(const Session& session, const Configuration& c, const fs::path& folder, Claims* claims,
+                          WhileBusy while_busy) {
   const auto base = without_method(c);
   auto dataset = load_dataset(c.dataset);
   check_questions(c.judge, dataset, static_cast<std::size_t>(c.dataset.limit));  // before a target is made
   auto checksum = dataset_checksum(dataset);
-  const auto name = file_safe(concat(c.model.name, "__", c.dataset.name));
-  auto target = prepare_target(session, c, dataset, folder / "models" / name, claims);
+  const auto name = pair_id(c);
+  auto target = prepare_target(session, c, dataset, folder / "models" / name, claims, while_busy);
   auto questions = ask_questions(dataset, *target.tokenizer, target.prompt_template,
                                  static_cast<std::size_t>(c.prompt.examples), static_cast<std::size_t>(c.dataset.limit));
   for (auto& asked : questions) asked.unit = c.attribution.settings.unit;
@@ -64,7 +67,7 @@ Baseline prepare_baseline(const Session& session, const Configuration& c, const 
   std::optional<fs::path> found;
   const auto is_done = [&] { return (found = find_baseline(folder, fingerprint)).has_value(); };
   const auto ask = [&] { ask_target(session, base, folder / "baselines" / (name + ".h5"), unfinished, baseline); };
-  if (make_once(session.world(), claims, "baseline." + name, is_done, ask)) return baseline;
+  if (make_once(session.world(), claims, "baseline." + name, is_done, ask, while_busy)) return baseline;
   if (found) remove_folder(unfinished);  // of a job that was killed at its very end
   const fs::path file = session.world().broadcast(found.value_or(fs::path()).string(), 0);
   log::info(concat("Using the target's answers and contributions in ", file.string()));

@@ -172,6 +172,11 @@ double sum_over(const CampaignCost& cost, bool left_alone, const OfStages& of) {
   return sum;
 }
 
+/// Ranks that make a target and its baseline together.
+double ranks_of_shared(const CampaignCost& cost) {
+  return static_cast<double>(ranks_of_target(cost.pairs.size(), cost.ranks_per_cell, cost.gpus));
+}
+
 }  // namespace
 
 std::optional<int> planned_capability(const Configuration& c, int ranks) {
@@ -180,7 +185,8 @@ std::optional<int> planned_capability(const Configuration& c, int ranks) {
 }
 
 CampaignCost cost_of_campaign(const Configuration& c, const std::vector<Pair>& plan, int ranks) {
-  const auto machine = machine_of(c, ranks);
+  auto machine = machine_of(c, ranks);
+  machine.shares_targets = plan.size() == 1;
   CampaignCost cost;
   cost.machine = machine.text;
   cost.has_gpu = machine.has_gpu;
@@ -230,26 +236,28 @@ double CampaignCost::longest_cell() const {
 double CampaignCost::longest_shared() const {
   double longest = 0;
   for (const auto& pair : pairs)
-    if (!pair.shared_is_done) longest = std::max(longest, seconds_of(pair.shared) / static_cast<double>(gpus));
+    if (!pair.shared_is_done) longest = std::max(longest, seconds_of(pair.shared) / ranks_of_shared(*this));
   return longest;
 }
 
-/// Pairs follow each other; within one, no group ends before the longest cell.
+/// Groups go on to the next pair where there is nothing to do; no pair ends before its longest cell.
 double CampaignCost::wall_seconds() const {
-  double sum = 0;
+  double all = 0, longest_pair = 0, alone = 0;
   const auto groups = static_cast<double>(std::max<std::int64_t>(1, gpus / ranks_per_cell));
   for (const auto& pair : pairs) {
-    double all = 0, longest = 0;
+    double longest = 0;
     for (const auto& cell : pair.cells) {
       if (cell.state != CellState::left) continue;
       const double seconds = seconds_of(cell.stages) / static_cast<double>(ranks_per_cell);
       all += seconds;
       longest = std::max(longest, seconds);
     }
-    const double shared = pair.shared_is_done ? 0 : seconds_of(pair.shared) / static_cast<double>(gpus);
-    sum += shared + std::max(all / groups, longest);
+    const double shared = pair.shared_is_done ? 0 : seconds_of(pair.shared) / ranks_of_shared(*this);
+    if (pairs.size() == 1) alone = shared;
+    else all += shared;
+    longest_pair = std::max(longest_pair, longest + (pairs.size() == 1 ? 0 : shared));
   }
-  return sum;
+  return alone + std::max(all / groups, longest_pair);
 }
 
 std::size_t CampaignCost::cells(CellState state) const {

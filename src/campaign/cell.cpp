@@ -15,6 +15,7 @@
 #include "unpact/core/clock.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/core/json.hpp"
+#include "unpact/core/log.hpp"
 #include "unpact/core/progress.hpp"
 #include "unpact/evaluation/evaluate_cell.hpp"
 #include "unpact/evaluation/stage_meter.hpp"
@@ -23,6 +24,7 @@
 #include "unpact/store/cell_places.hpp"
 #include "unpact/train/step_note.hpp"
 #include "unpact/train/training_checkpoint.hpp"
+#include "unpact/unlearn/forget_kind.hpp"
 
 namespace unpact {
 namespace fs = std::filesystem;
@@ -41,6 +43,8 @@ fs::path training_folder_of(const fs::path& folder, const std::string& id, const
 std::string cell_id(const Configuration& c) {
   return file_safe(concat(c.model.name, "__", c.dataset.name, "__", c.method.name, "__seed", c.run.seed));
 }
+
+std::string pair_id(const Configuration& c) { return file_safe(concat(c.model.name, "__", c.dataset.name)); }
 
 bool is_cell_done(const Baseline& baseline, const Configuration& c, const fs::path& folder) {
   const auto id = cell_id(c);
@@ -88,7 +92,7 @@ LanguageModel target_to_train(const Session& session, const Communicator& group,
 
 /// What the unlearning of a cell leaves behind.
 struct Unlearned {
-  LanguageModel model;  ///< that answers, on every rank
+  LanguageModel model;  ///< that answers, on every rank or on shards
   std::vector<StepReport> steps;
   std::vector<WorkRecord> work;
 };
@@ -98,6 +102,44 @@ LanguageModel exact_model(const LanguageModel& target, const Weights& exact, con
                           const MethodOptions& method) {
   if (!rounded.reinforced) return unlearned_model(target, {exact, {}}, method);
   return unlearned_model(target, {target.transformer.weights(), {}, exact}, method);
+}
+
+/// Where the result of a training goes whose model is asked on shards, unit by unit; null: it is put together whole.
+/// Collective over `group`.
+std::shared_ptr<WeightPieces> pieces_of_result(const Session& session, const Communicator& group, const Baseline& baseline,
+                                               const Configuration& c, ResultOptions& result) {
+  const auto& config = baseline.target.transformer.config();
+  const int models = kind_of(c.method).answers_by_two ? 2 : 1;
+  if (!asks_on_shards(session, group, c, config, models, result.dtype)) return nullptr;
+  log::info(concat("The unlearned model is asked on shards of ", group.size(),
+                   " rank(s): every pass gathers its weights, and generation is slower"));
+  auto pieces = std::make_shared<WeightPieces>(config, group, result.dtype, session.device());
+  result.take_unit = [pieces](Weights& weights, std::size_t unit) { pieces->take(weights, unit); };
+  return pieces;
+}
+
+/// unlearned_model() of such a result. Collective over `group`.
+LanguageModel unlearned_on_shards(const Session& session, const Communicator& group, const LanguageModel& target,
+                                  WeightPieces& pieces, bool is_reinforced, const MethodOptions& method) {
+  auto model = is_reinforced ? sharded_transformer(group, cut_mapped(session, group, target.transformer, pieces.dtype()),
+                                                   std::move(pieces), method.scale)
+                             : sharded_transformer(group, std::move(pieces));
+  return {std::move(model), target.tokenizer, target.prompt_template, {}, {}, target.stored};
+}
+
+/// A sharded model in the root's host memory; nothing elsewhere. Collective over `group`.
+std::optional<LanguageModel> whole_on_root(const Communicator& group, const LanguageModel& model) {
+  const auto& sharded = model.transformer;
+  auto weights = weights_on_host(sharded, group.is_root());
+  Weights second;
+  if (sharded.reinforced() != nullptr) second = weights_on_host(sharded, group.is_root(), true);
+  if (!group.is_root()) return std::nullopt;
+  LanguageModel whole{Transformer(sharded.config(), std::move(weights)), model.tokenizer, model.prompt_template, {}};
+  whole.stored = model.stored;
+  if (sharded.reinforced() != nullptr)
+    whole.transformer.contrast_with(std::make_shared<const Transformer>(sharded.config(), std::move(second)),
+                                    sharded.contrast_scale());
+  return whole;
 }
 
 /// Trains, puts whole weights together, each measured, and saves them where that is asked for. Collective over `group`.
@@ -117,6 +159,7 @@ Unlearned unlearn_cell(const Session& session, const Communicator& group, const 
     meter.emplace(group, session.device());
   };
   options.result.dtype = answering_dtype(session, c, baseline.target);
+  const auto pieces = pieces_of_result(session, group, baseline, c, options.result);
   Weights exact;
   const bool is_rounded =
       c.campaign.save_models && options.result.dtype != at::kFloat && options.result.dtype != baseline.target.stored;
@@ -132,7 +175,10 @@ Unlearned unlearn_cell(const Session& session, const Communicator& group, const 
   auto steps = std::move(result.steps);
   std::optional<LanguageModel> saved;
   if (is_rounded && group.is_root()) saved = exact_model(baseline.target, exact, result, c.method);
-  auto model = unlearned_model(baseline.target, std::move(result), c.method);
+  auto model = pieces
+                   ? unlearned_on_shards(session, group, baseline.target, *pieces, result.reinforced.has_value(), c.method)
+                   : unlearned_model(baseline.target, std::move(result), c.method);
+  if (pieces && c.campaign.save_models && !saved) saved = whole_on_root(group, model);
   fail_together(group, [&] {
     if (c.campaign.save_models && group.is_root())
       save_unlearned(folder / "models" / cell_id(c), saved ? *saved : model, c, inputs.model);

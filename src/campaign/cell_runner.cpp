@@ -55,28 +55,30 @@ CellRunner::CellRunner(const Session& session, const Communicator& group, Claims
     : session_(session), group_(group), claims_(claims), folder_(std::move(folder)), retry_failed_(retry_failed),
       leave_off_(std::move(leave_off)), agreement_(group) {}
 
-void CellRunner::run(const Baseline& baseline, const std::vector<Configuration>& cells) {
+bool CellRunner::run(const Baseline& baseline, const std::vector<Configuration>& cells, bool patient) {
   std::vector<Configuration> left = cells;
   while (!left.empty()) {
     std::vector<Configuration> waiting;
     for (const auto& cell : left) {
-      if (leave_off_(0)) return;
+      if (leave_off_(0)) return false;
       const auto found = look(baseline, cell);
       if (found == Look::ours) {
         constexpr double kReserve = 60;  // seconds: less is not worth beginning a cell
         if (leave_off_(kReserve)) {
           claim_.reset();
-          return;
+          return false;
         }
         session_.loads().require_unchanged();  // what was mapped is still what lies there
         run_claimed(baseline, cell);
       }
       if (found == Look::wait) waiting.push_back(cell);
-      if (stopped_) return;
+      if (stopped_) return false;
     }
     left = std::move(waiting);
+    if (!left.empty() && !patient) return true;
     if (!left.empty()) std::this_thread::sleep_for(kClaimPause);
   }
+  return false;
 }
 
 std::vector<Configuration> cells_left(const Communicator& world, const Baseline& baseline,

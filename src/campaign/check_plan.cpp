@@ -62,10 +62,18 @@ std::int64_t longest_of(const std::vector<Example>& examples, const ModelConfig&
   return static_cast<std::int64_t>(longest);
 }
 
+/// Ranks may have unequal memory.
+void agree_on_replica(const Communicator& world, Configuration& c) {
+  const bool is_sharded_anywhere = world.max(std::int64_t{c.model.replica == Replica::sharded}) != 0;
+  if (is_sharded_anywhere) c.model.replica = Replica::sharded;
+}
+
 class PlanCheck {
  public:
-  PlanCheck(const Session& session, int ranks_per_cell, const PlanScope& scope)
-      : session_(session), scope_(scope), ranks_per_cell_(ranks_per_cell), node_(session.world().split_by_node().size()) {}
+  PlanCheck(const Session& session, int ranks_per_cell, std::size_t pairs, const PlanScope& scope)
+      : session_(session), scope_(scope), ranks_per_cell_(ranks_per_cell),
+        ranks_of_target_(static_cast<int>(ranks_of_target(pairs, ranks_per_cell, session.world().size()))),
+        node_(session.world().split_by_node().size()) {}
 
   void look_at(Pair& pair) {
     const auto& c = pair.configuration;
@@ -81,7 +89,10 @@ class PlanCheck {
       findings_.note(where, [&] { check_asking(c, opened); });
       if (makes_target(c.model)) findings_.note(where, [&] { check_finetuning(c, opened); });
     }
-    if (opened.config) check_pair_memory(where, c, opened);
+    if (opened.config) {
+      choose_replicas(pair, opened);
+      check_pair_memory(where, c, opened);
+    }
     std::map<std::string, std::int64_t> longest;
     for (const auto& cell : pair.cells) look_at_cell(cell, where, opened, longest);
     pin(opened, pair);
@@ -182,10 +193,28 @@ class PlanCheck {
     return tokens;
   }
 
+  /// What a rank holds of the models that it asks, by the memory of this machine.
+  void choose_replicas(Pair& pair, const Opened& opened) const {
+    if (scope_.planned_capability) return;
+    const auto choose = [&](Configuration& c, int ranks, const ScoringShape& shape) {
+      c.model.replica = shards_to_ask(c, *opened.config, shape, ranks, free_bytes()) > 1 ? Replica::sharded : Replica::whole;
+    };
+    auto of_target = scoring_of(pair.configuration, opened);
+    of_target.models = 1;
+    choose(pair.configuration, session_.world().size(), of_target);
+    for (auto& cell : pair.cells) choose(cell, ranks_per_cell_, scoring_of(cell, opened));
+  }
+
+  double free_bytes() const {
+    const auto& device = session_.device();
+    return static_cast<double>(available_memory(device)) / (device.is_cpu() ? node_ : 1);
+  }
+
   /// The stages that a cell has for itself.
   void check_cell_memory(const std::string& where, const Configuration& c, const Opened& opened, std::int64_t longest) {
     const auto& config = *opened.config;
-    const auto scoring = scoring_of(c, opened);
+    auto scoring = scoring_of(c, opened);
+    scoring.shards = shards_to_ask(c, config, scoring, ranks_per_cell_, 0);
     const auto training =
         unlearning_shape(c, config, ranks_per_cell_, std::max<std::int64_t>(longest, 1), session_.device());
     check_stages(where, cell_stages(config, scoring, training), cell_id(c));
@@ -194,8 +223,10 @@ class PlanCheck {
   /// The stages that a pair's cells share.
   void check_pair_memory(const std::string& where, const Configuration& c, const Opened& opened) {
     const auto longest = std::max<std::int64_t>(opened.finetuned, 1);
-    const auto making = finetuning_shape(c, session_.world().size(), longest, session_.device());
-    check_stages(where, pair_stages(*opened.config, scoring_of(c, opened), makes_target(c.model) ? &making : nullptr),
+    const auto making = finetuning_shape(c, ranks_of_target_, longest, session_.device());
+    auto scoring = scoring_of(c, opened);
+    scoring.shards = shards_to_ask(c, *opened.config, scoring, ranks_of_target_, 0);
+    check_stages(where, pair_stages(*opened.config, scoring, makes_target(c.model) ? &making : nullptr),
                  concat(c.model.name, " x ", c.dataset.name));
   }
 
@@ -209,7 +240,7 @@ class PlanCheck {
   void check_stages(const std::string& where, const std::vector<StageMemory>& stages, const std::string& whose) {
     if (scope_.planned_capability) return;  // another machine's memory
     const bool is_cpu = session_.device().is_cpu();
-    const auto free = static_cast<double>(available_memory(session_.device())) / (is_cpu ? node_ : 1);
+    const auto free = free_bytes();
     const auto host_free = static_cast<double>(available_memory(at::kCPU)) / node_;
     for (const auto& stage : stages) {
       const double needed = stage.bytes + (is_cpu ? stage.host_bytes : 0);
@@ -228,16 +259,15 @@ class PlanCheck {
     const bool is_training = stage == kUnlearnStage || stage == kFinetuneStage;
     UNPACT_VALIDATE(needed <= free, concat("the stage '", stage, "' does not fit into the ", memory),
                     concat("a rank needs ", gibibytes(needed), ", and ", gibibytes(free), " are free for it"),
-                    is_training
-                        ? "use more ranks_per_cell or nodes, train.recompute = true, train.dtype = bf16, a smaller "
-                          "micro_batch or shorter examples"
-                        : "every rank holds a whole model to ask it: use fewer ranks a node, devices with more memory "
-                          "or a smaller model");
+                    is_training ? "use more ranks_per_cell or nodes, train.recompute = true, train.dtype = bf16, a smaller "
+                                  "micro_batch or shorter examples"
+                                : "with model.replica = auto a model that does not fit is cut over its ranks: use more "
+                                  "ranks_per_cell or nodes, devices with more memory or a smaller model");
   }
 
   const Session& session_;
   PlanScope scope_;
-  int ranks_per_cell_, node_;  ///< ranks of a cell, of a node
+  int ranks_per_cell_, ranks_of_target_, node_;  ///< ranks of a cell, of a target, of a node
   Findings findings_;
   PlanSummary summary_;
 };
@@ -250,11 +280,14 @@ std::string PlanSummary::text() const {
 }
 
 PlanSummary check_plan(const Session& session, int ranks_per_cell, std::vector<Pair>& plan, const PlanScope& scope) {
-  PlanCheck check(session, ranks_per_cell, scope);
+  PlanCheck check(session, ranks_per_cell, plan.size(), scope);
   for (auto& pair : plan) check.look_at(pair);
   check.findings().refuse(session.world(), "the campaign's plan");
-  for (auto& pair : plan)
+  for (auto& pair : plan) {
+    agree_on_replica(session.world(), pair.configuration);
+    for (auto& cell : pair.cells) agree_on_replica(session.world(), cell);
     for (auto& cell : pair.cells) pin_method_file(session.world(), cell);
+  }
   return check.summary();
 }
 

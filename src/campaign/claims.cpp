@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <charconv>
 #include <condition_variable>
 #include <cstdio>
 #include <cstring>
@@ -14,10 +13,10 @@
 #include <thread>
 #include <vector>
 
+#include "claim_file.hpp"
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/clock.hpp"
 #include "unpact/core/error.hpp"
-#include "unpact/core/json.hpp"
 #include "unpact/core/log.hpp"
 #include "unpact/core/process_identity.hpp"
 #include "unpact/core/run_identity.hpp"
@@ -26,50 +25,8 @@ namespace unpact {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::uintmax_t kMaxClaimBytes = 1 << 16;
-
 double steady_seconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-/// Whether the holder is known to be dead: its process here, or an earlier start of the same batch job, wherever it ran.
-bool is_dead(const ClaimHolder& holder) {
-  const auto own = run_identity();
-  if (!own.job.empty() && own.job == holder.job && own.restart > holder.restart) return true;
-  return is_process_dead(holder.host, holder.pid, holder.process);
-}
-
-std::string text_of(const ClaimHolder& h) {
-  return Json({{"host", h.host},
-               {"job", h.job},
-               {"task", h.task},
-               {"restart", h.restart},
-               {"run", h.run},
-               {"pid", h.pid},
-               {"process", h.process},
-               {"started", h.started},
-               {"beat", h.beat}})
-             .dump(-1, ' ', false, Json::error_handler_t::replace) +
-         "\n";
-}
-
-std::optional<ClaimHolder> read_claim(const fs::path& file, std::int64_t generation) {
-  try {
-    const auto where = file.string();
-    const auto json = parse_json(read_file(file, kMaxClaimBytes), where, 4);
-    return ClaimHolder{
-        require_string(json, "host", where),    require_string(json, "job", where),     string_or(json, "task", "", where),
-        integer_or(json, "restart", 0, where),  string_or(json, "run", "", where),      require_integer(json, "pid", where),
-        require_string(json, "process", where), require_string(json, "started", where), generation,
-        require_integer(json, "beat", where)};
-  } catch (const UserError&) {
-    return std::nullopt;  // gone meanwhile, or not written to its end yet
-  }
-}
-
-std::string prefix_of(const std::string& name) { return name + ".claim."; }
-fs::path file_of(const fs::path& folder, const std::string& name, std::int64_t generation) {
-  return folder / concat(prefix_of(name), generation);
 }
 
 /// All generations of a claim that lie in the folder, ascending.
@@ -79,10 +36,8 @@ std::vector<std::int64_t> generations_of(const fs::path& folder, const std::stri
   for (fs::directory_iterator entry(folder, code), end; !code && entry != end; entry.increment(code)) {
     const auto file = entry->path().filename().string();
     if (file.rfind(prefix_of(name), 0) != 0) continue;
-    const auto number = file.substr(prefix_of(name).size());
     std::int64_t generation = 0;
-    const auto [last, error] = std::from_chars(number.data(), number.data() + number.size(), generation);
-    if (error == std::errc() && last == number.data() + number.size()) found.push_back(generation);
+    if (is_generation(file.substr(prefix_of(name).size()), generation)) found.push_back(generation);
   }
   if (code && code != std::errc::no_such_file_or_directory)  // a folder that was removed holds no claims
     throw RuntimeFailure(concat("cannot look into ", folder.string()), code.message(),
@@ -145,6 +100,8 @@ struct Claim::State {
     std::unique_lock lock(mutex);
     while (!wake.wait_for(lock, std::chrono::duration<double>(renew_seconds), [this] { return stop; })) {
       ++holder.beat;
+      holder.held_seconds = held.seconds();
+      holder.doing = doing_now();
       const auto text = text_of(holder);
       lock.unlock();
       try {
@@ -170,6 +127,7 @@ struct Claim::State {
   fs::path folder;
   std::string name;
   ClaimHolder holder;
+  const Stopwatch held;
   std::function<void()> on_lost;
   std::mutex mutex;
   std::condition_variable wake;
@@ -241,7 +199,12 @@ std::optional<Claim> Claims::take(const std::string& name) {
                    identity_of_process(pid),
                    utc_now(),
                    all.empty() ? 1 : all.back() + 1,
-                   0};
+                   0,
+                   options_.rank,
+                   options_.ranks,
+                   0,
+                   options_.stale_seconds,
+                   {}};
   if (!create_exclusively(file_of(folder_, name, mine.generation), text_of(mine))) return std::nullopt;
   seen_.erase(name);
   // A slow observer may have counted from an older listing: the largest generation holds.

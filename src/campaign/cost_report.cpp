@@ -22,7 +22,7 @@ struct Request {
 Request request_of(const CampaignCost& cost) {
   const double with_margin = 1 + cost.margin, hour = 3600;
   Request request;
-  // GPUs that wait for a pair's last cell are paid for, too.
+  // GPUs that wait for the last cell are paid for, too.
   request.gpu_hours = with_margin * cost.wall_seconds() * static_cast<double>(cost.gpus) / hour;
   request.hours = with_margin * cost.wall_seconds() / hour;
   request.nodes = (cost.gpus + cost.per_node - 1) / cost.per_node;

@@ -1,6 +1,5 @@
 #include "finished_work.hpp"
 
-#include "provenance.hpp"
 #include "unpact/campaign/cell.hpp"
 #include "unpact/campaign/check_plan.hpp"
 #include "unpact/campaign/resources.hpp"
@@ -14,16 +13,14 @@ namespace unpact {
 namespace fs = std::filesystem;
 namespace {
 
-std::string name_of_pair(const Configuration& c) { return file_safe(concat(c.model.name, "__", c.dataset.name)); }
-
 /// Where the target lies or will lie.
 fs::path target_folder(const Configuration& c) {
-  return makes_target(c.model) ? fs::path(c.run.output) / "models" / name_of_pair(c) : fs::path(c.model.path);
+  return makes_target(c.model) ? fs::path(c.run.output) / "models" / pair_id(c) : fs::path(c.model.path);
 }
 
 /// Of the weights that the target's answers in the folder were made with; empty: there are none.
 std::string recorded_checksum(const Configuration& c) {
-  const auto file = fs::path(c.run.output) / "baselines" / (name_of_pair(c) + ".h5");
+  const auto file = fs::path(c.run.output) / "baselines" / (pair_id(c) + ".h5");
   std::error_code code;
   return fs::exists(file, code) ? read_cell_file(file).provenance.model_checksum : std::string();
 }

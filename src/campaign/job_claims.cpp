@@ -22,6 +22,8 @@ Claims claims_of_job(const Communicator& world, const std::filesystem::path& fol
                                                       std::chrono::steady_clock::now().time_since_epoch().count()))
                                    .substr(0, 16),
                                0);
+  claims.rank = world.rank();
+  claims.ranks = options.ranks_per_cell;
   claims.on_lost = request_stop;
   return Claims(folder / "claims", claims);
 }

@@ -4,7 +4,11 @@
 #include <optional>
 
 #include "unpact/campaign/same_inputs.hpp"
+#include "unpact/campaign/stage_shapes.hpp"
 #include "unpact/comm/fail_together.hpp"
+#include "unpact/comm/memory.hpp"
+#include "unpact/core/error.hpp"
+#include "unpact/core/log.hpp"
 #include "unpact/model/compute_dtype.hpp"
 
 namespace unpact {
@@ -51,9 +55,48 @@ LanguageModel load_mapped(const Session& session, const Communicator& ranks, con
   return std::move(*model);
 }
 
+bool asks_on_shards(const Session& session, const Communicator& ranks, const Configuration& c, const ModelConfig& config,
+                    int models, c10::ScalarType dtype) {
+  if (c.model.replica == Replica::whole) return false;
+  ScoringShape shape;
+  shape.bytes = static_cast<double>(c10::elementSize(dtype));
+  shape.models = models;
+  const double sharing = session.device().is_cpu() ? session.world().split_by_node().size() : 1;
+  const auto room = static_cast<double>(available_memory(session.device())) / sharing;
+  return ranks.max(std::int64_t{shards_to_ask(c, config, shape, ranks.size(), room)}) > 1;
+}
+
+WeightPieces cut_mapped(const Session& session, const Communicator& ranks, const Transformer& mapped,
+                        c10::ScalarType dtype) {
+  WeightPieces pieces(mapped.config(), ranks, dtype, session.device());
+  fail_together(ranks, [&] {
+    pieces.take_all(mapped.weights());
+    const auto broken = pieces.first_non_finite();
+    UNPACT_VALIDATE(broken.empty(), concat("the weight ", broken, " cannot be used"), "it holds a value that is not finite",
+                    "fetch the checkpoint again, or choose a model.dtype of greater range");
+    session.loads().require_unchanged();
+  });
+  return pieces;
+}
+
+LanguageModel open_to_answer(const Session& session, const Communicator& ranks, const Configuration& c,
+                             const LanguageModel& mapped, c10::ScalarType dtype) {
+  const auto& model = mapped.transformer;
+  const int models = model.reinforced() == nullptr ? 1 : 2;
+  if (!asks_on_shards(session, ranks, c, model.config(), models, dtype)) return load_mapped(session, ranks, mapped, dtype);
+  log::info(concat("The model is asked on shards of ", ranks.size(), " rank(s) (model.replica = ",
+                   name_of_value(c.model.replica), "): every pass gathers its weights, and generation is slower"));
+  auto pieces = cut_mapped(session, ranks, model, dtype);
+  auto sharded = models == 1
+                     ? sharded_transformer(ranks, std::move(pieces))
+                     : sharded_transformer(ranks, std::move(pieces), cut_mapped(session, ranks, *model.reinforced(), dtype),
+                                           model.contrast_scale());
+  return {std::move(sharded), mapped.tokenizer, mapped.prompt_template, mapped.folder, mapped.checksums, mapped.stored};
+}
+
 LanguageModel load_alike(const Session& session, const Configuration& c, const fs::path& folder) {
   const auto mapped = map_alike(session, c, folder);
-  return load_mapped(session, session.world(), mapped, answering_dtype(session, c, mapped));
+  return open_to_answer(session, session.world(), c, mapped, answering_dtype(session, c, mapped));
 }
 
 }  // namespace unpact

@@ -89,11 +89,18 @@ const PairReckoner::Data& PairReckoner::data_of(const Configuration& cell) {
 std::vector<StageMemory> PairReckoner::memory_of(const Configuration& cell, std::int64_t ranks) {
   const auto& c = paper_.pair.configuration;
   const auto device = device_of(machine_);
-  const auto scoring =
+  auto scoring =
       scoring_shape(cell, score_bytes(cell), longest_asked(cell), static_cast<std::int64_t>(paper_.questions.size()));
+  auto of_target = scoring;
+  of_target.models = 1;
+  const auto together = static_cast<int>(machine_.shares_targets ? std::max(ranks, machine_.gpus) : ranks);
+  of_target.shards = shards_to_ask(c, paper_.config, of_target, together, machine_.gpu.memory);
+  scoring.shards = shards_to_ask(cell, paper_.config, scoring, static_cast<int>(ranks), machine_.gpu.memory);
   const auto unlearning = unlearning_shape(cell, paper_.config, static_cast<int>(ranks), data_of(cell).longest, device);
-  const auto making = finetuning_shape(c, static_cast<int>(std::max(ranks, machine_.gpus)), longest_of(making_), device);
-  return plan_stages(paper_.config, scoring, unlearning, making_.empty() ? nullptr : &making);
+  const auto making = finetuning_shape(c, together, longest_of(making_), device);
+  auto stages = pair_stages(paper_.config, of_target, making_.empty() ? nullptr : &making);
+  for (auto& stage : cell_stages(paper_.config, scoring, unlearning)) stages.push_back(std::move(stage));
+  return stages;
 }
 
 /// Tokens of the longest prompt with its answer.

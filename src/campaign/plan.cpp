@@ -4,7 +4,9 @@
 #include <set>
 
 #include "unpact/campaign/cell.hpp"
+#include "unpact/core/checksum.hpp"
 #include "unpact/core/error.hpp"
+#include "unpact/options/option_table.hpp"
 #include "unpact/unlearn/method.hpp"
 
 namespace unpact {
@@ -34,6 +36,16 @@ std::vector<Configuration> plan_cells(const CommandLine& line, const CampaignOpt
   return cells;
 }
 
+/// Cells of two jobs in one folder belong together when this is the same.
+std::string common_settings(const CommandLine& line, std::vector<std::string> forced) {
+  forced.push_back("method.use=");
+  auto c = line.resolve(forced);
+  std::string text = settings_that_affect(c, Made::target) + settings_that_affect(c, Made::baseline);
+  c.method = {};
+  c.run.seed = 0;
+  return sha256_of_bytes(text + settings_that_affect(c, Made::cell)).substr(0, 16);
+}
+
 /// Refuses a plan in which two cells would write the same file.
 void check_plan(const std::vector<Pair>& plan) {
   std::set<std::string> seen;
@@ -55,7 +67,7 @@ std::vector<Pair> make_plan(const CommandLine& line, const CampaignOptions& camp
       std::vector<std::string> forced;
       if (!model.empty()) forced.push_back("model.use=" + model);
       if (!dataset.empty()) forced.push_back("dataset.use=" + dataset);
-      plan.push_back({line.resolve(forced), plan_cells(line, campaign, forced)});
+      plan.push_back({line.resolve(forced), plan_cells(line, campaign, forced), common_settings(line, forced)});
     }
   }
   check_plan(plan);

@@ -23,6 +23,7 @@ struct Machine {
   int capability = 0;                   ///< of the GPU to compute, its major number
   bool has_gpu = false;                 ///< false: CPUs, whose rate is unknown unless plan.peak_tflops says it
   std::int64_t gpus = 1, per_node = 1;  ///< without GPUs: ranks
+  bool shares_targets = true;           ///< all GPUs make a target together (ranks_of_target); else those of a cell do
   std::string text;                     ///< for people
 };
 

@@ -217,7 +217,7 @@ LanguageModel map_target(const Session& session, const Configuration& c, const f
 }  // namespace
 
 LanguageModel prepare_target(const Session& session, const Configuration& c, const Dataset& dataset, const fs::path& folder,
-                             Claims* claims) {
+                             Claims* claims, WhileBusy while_busy) {
   require_same_on_ranks(session.world(), "dataset", dataset_checksum(dataset));
   if (!c.model.make_target && !c.model.path.empty()) return map_target(session, c, c.model.path);
   // The root decides for all: another rank may see the folder late on a network file system.
@@ -228,7 +228,7 @@ LanguageModel prepare_target(const Session& session, const Configuration& c, con
         put_back_replaced_folder(folder);
         return is_made(folder, fingerprint);
       },
-      [&] { make_target(session, c, dataset, folder, fingerprint); });
+      [&] { make_target(session, c, dataset, folder, fingerprint); }, while_busy);
   if (!made) log::info(concat("Using the target model in ", folder.string()));
   return map_target(session, c, folder);
 }
@@ -236,7 +236,7 @@ LanguageModel prepare_target(const Session& session, const Configuration& c, con
 LanguageModel prepare_model(const Session& session, const Configuration& c, const Dataset& dataset, const fs::path& folder,
                             Claims* claims) {
   const auto target = prepare_target(session, c, dataset, folder, claims);
-  return load_mapped(session, session.world(), target, answering_dtype(session, c, target));
+  return open_to_answer(session, session.world(), c, target, answering_dtype(session, c, target));
 }
 
 }  // namespace unpact

@@ -33,6 +33,9 @@ c10::Device prepare_device(const Communicator& world, const RunOptions& options)
 Session::Session(const Communicator& world, const RunOptions& options)
     : world_(world), device_(prepare_device(world, options)), devices_(world.all_gather(describe_device(device_))) {}
 
+Session::Session(const Session& job, const Communicator& ranks)
+    : world_(ranks), device_(job.device_), devices_(ranks.all_gather(describe_device(device_))), loads_(job.loads_) {}
+
 void Session::open_output(const std::string& folder) const {
   require_writable_folder(folder);
   log::open_file(std::filesystem::path(folder) / "logs");

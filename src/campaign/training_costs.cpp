@@ -4,6 +4,7 @@
 #include "stage_costs.hpp"
 #include "unpact/checkpoint/weights.hpp"
 #include "unpact/model/operation_count.hpp"
+#include "unpact/train/step_examples.hpp"
 
 namespace unpact {
 namespace {
@@ -69,75 +70,65 @@ double frozen_cost(const ModelConfig& config, const std::vector<Example>& exampl
   return sum;
 }
 
-/// Examples that all steps of a term draw together.
-double draws_of(const TrainOptions& options, std::int64_t examples) {
-  const auto steps = count_steps(options, examples);
-  if (options.step_rule == StepRule::per_epoch) return real(first_position(options, examples, steps));
-  const auto all = real(steps) * real(options.batch_size);
-  return options.max_steps == 0 ? std::min(all, real(options.epochs) * real(examples)) : all;
-}
+/// How often a training draws each example of a set: really drawn, as the trainer does.
+using Draws = std::vector<double>;
 
-/// Operations in blocks, means over a set's examples.
-struct Means {
-  double pass = 0, forward = 0;
-};
-
-Means means_of(const std::vector<Example>& examples, const Pass& pass) {
-  Means means;
-  for (const auto& example : examples) {
-    const auto tokens = static_cast<std::int64_t>(example.ids.size());
-    means.pass += pass.of(tokens);
-    means.forward += forward_operations(pass.config, tokens, 0, pass.trained.end);
+std::vector<Draws> draws_of(const TrainOptions& options, const std::vector<DrawnSet>& sets) {
+  const StepExamples steps(sets, options);
+  std::vector<Draws> draws;
+  for (std::size_t term = 0; term < sets.size(); ++term) {
+    auto& times = draws.emplace_back(static_cast<std::size_t>(sets[term].examples), 0);
+    for (std::int64_t step = 0; step < steps.total_steps(); ++step)
+      for (const auto index : steps.of(term, step)) ++times[static_cast<std::size_t>(index)];
   }
-  for (auto* mean : {&means.pass, &means.forward}) *mean /= static_cast<double>(examples.size());
-  return means;
+  return draws;
 }
+
+DrawnSet set_of(const std::vector<Example>& examples, Sampling sampling = Sampling::epoch) {
+  return {static_cast<std::int64_t>(examples.size()), sampling};
+}
+
+std::int64_t tokens_of(const Example& example) { return static_cast<std::int64_t>(example.ids.size()); }
 
 /// What a loss over logits takes.
 struct LossShape {
-  double rows = 0;  ///< of logits, an example
+  bool all_tokens = false;   ///< logits of every token; else of targets
+  std::int64_t skipped = 0;  ///< targets of an example that get none
   bool asks_target = false;
   bool keeps_states = false;  ///< the frozen model's logits are made of kept states in every step; else they are kept
-  double sides = 1;           ///< examples a draw: two where one is preferred to the other
+
+  double rows(const Example& example) const {
+    return real(all_tokens ? tokens_of(example) : std::max<std::int64_t>(0, example.targets() - skipped));
+  }
 };
 
 /// One set's part of a training whose loss is made of logits.
 double side_cost(const ModelConfig& config, const MethodOptions& method, const std::vector<Example>& examples,
-                 const Pass& pass, const LossShape& loss, double draws) {
-  const auto means = means_of(examples, pass);
+                 const Pass& pass, const LossShape& loss, const Draws& draws) {
   const double row = 2 * head_size(config);
-  double sum = draws * (means.pass + 3 * row * loss.rows);
-  if (!loss.asks_target) return loss.sides * sum;
-  const double once = loss.keeps_states ? 0 : row * loss.rows;  // what is kept are log-probabilities
-  if (loss.keeps_states) sum += draws * row * loss.rows;
-  sum += method.cache == FrozenCache::none
-             ? draws * (means.forward + once)
-             : frozen_cost(config, examples, config.layers) + static_cast<double>(examples.size()) * once;
-  return loss.sides * sum;
+  const bool each_time = method.cache == FrozenCache::none;
+  double sum = loss.asks_target && !each_time ? frozen_cost(config, examples, config.layers) : 0;
+  for (std::size_t i = 0; i < examples.size(); ++i) {
+    const double logits = row * loss.rows(examples[i]);
+    if (loss.asks_target && !each_time && !loss.keeps_states) sum += logits;  // what is kept are log-probabilities
+    if (draws[i] == 0) continue;
+    double once = pass.of(tokens_of(examples[i])) + 3 * logits;
+    if (loss.asks_target && each_time) once += forward_operations(config, tokens_of(examples[i]), 0, pass.trained.end);
+    if (loss.asks_target && (each_time || loss.keeps_states)) once += logits;
+    sum += draws[i] * once;
+  }
+  return sum;
 }
 
-double mean_targets(const std::vector<Example>& examples) {
-  double sum = 0;
-  for (const auto& example : examples) sum += real(example.targets());
-  return sum / static_cast<double>(examples.size());
-}
-
-double mean_tokens(const std::vector<Example>& examples) {
-  double sum = 0;
-  for (const auto& example : examples) sum += static_cast<double>(example.ids.size());
-  return sum / static_cast<double>(examples.size());
-}
-
-LossShape forget_shape(const MethodOptions& method, const std::vector<Example>& forget) {
+LossShape forget_shape(const MethodOptions& method) {
   const auto& kind = kind_of(method);
   const bool all = method.npo_variant == NpoVariant::muse_logit;
-  return {all ? mean_tokens(forget) : mean_targets(forget), kind.asks_target, all || kind.keeps_states, kind.cost};
+  return {all, kind.skips_targets ? method.skipped_targets : 0, kind.asks_target, all || kind.keeps_states};
 }
 
-LossShape retain_shape(const MethodOptions& method, const std::vector<Example>& retain) {
+LossShape retain_shape(const MethodOptions& method) {
   const bool kl = method.retain == RetainKind::kl;
-  const bool all = kl && method.kl_variant != KlVariant::token;
-  return {all ? mean_tokens(retain) : mean_targets(retain), kl, kl, 1};
+  return {kl && method.kl_variant != KlVariant::token, 0, kl, kl};
 }
 
 /// Blocks run again only where a model is cut.
@@ -147,17 +138,22 @@ bool recomputes(const TrainOptions& options) {
 
 /// Losses on states in the middle of the model, which run no further.
 double states_cost(const ModelConfig& config, const MethodOptions& method, const TrainOptions& options,
-                   const UnlearnData& data, double draws) {
+                   const UnlearnData& data, const std::vector<Draws>& draws) {
   const auto end = method.rmu_early_stop ? method.layer + 1 : config.layers;
   const auto trained = trained_part(config, weights_trained_by(method, config), end);
   const bool keeps = method.cache != FrozenCache::none;
   const Pass pass{config, trained, recomputes(options), keeps ? trained.first : 0};
   double sum = 0;
-  for (const auto* set : {&data.forget, &data.retain}) {
-    const auto means = means_of(**set, pass);
-    sum += draws * means.pass;
-    if (keeps && trained.first > 0) sum += frozen_cost(config, **set, method.rmu_early_stop ? trained.first : config.layers);
-    if (set == &data.retain) sum += keeps ? frozen_cost(config, **set, end) : draws * means.forward;
+  for (const bool retains : {false, true}) {
+    const auto& examples = retains ? *data.retain : *data.forget;
+    for (std::size_t i = 0; i < examples.size(); ++i) {
+      const auto tokens = tokens_of(examples[i]);
+      const double frozen = retains && !keeps ? forward_operations(config, tokens, 0, end) : 0;
+      if (const double times = draws[retains ? 1 : 0][i]; times > 0) sum += times * (pass.of(tokens) + frozen);
+    }
+    if (keeps && trained.first > 0)
+      sum += frozen_cost(config, examples, method.rmu_early_stop ? trained.first : config.layers);
+    if (keeps && retains) sum += frozen_cost(config, examples, end);
   }
   return sum;
 }
@@ -177,21 +173,23 @@ bool everything(const std::string&) { return true; }
 PlannedStage finetuning_cost(const ModelConfig& config, const TrainOptions& options, const std::vector<Example>& examples,
                              const std::string& stage) {
   const auto trained = trained_part(config, everything, config.layers);
-  const auto draws = draws_of(options, static_cast<std::int64_t>(examples.size()));
-  return known(stage,
-               side_cost(config, {}, examples, {config, trained, recomputes(options)}, {mean_targets(examples)}, draws));
+  const auto draws = draws_of(options, {set_of(examples)});
+  return known(stage, side_cost(config, {}, examples, {config, trained, recomputes(options)}, {}, draws.front()));
 }
 
 PlannedStage unlearning_cost(const ModelConfig& config, const MethodOptions& method, const TrainOptions& options,
                              const UnlearnData& data) {
-  const auto& kind = kind_of(method);
-  const auto draws = draws_of(options, static_cast<std::int64_t>(data.forget->size()));
-  if (kind.retain_side == RetainSide::own) return known("unlearn", states_cost(config, method, options, data, draws));
+  const bool own = kind_of(method).retain_side == RetainSide::own, retains = own || method.retain != RetainKind::none;
+  std::vector<DrawnSet> sets = {set_of(*data.forget)};
+  if (retains) sets.push_back(set_of(*data.retain, data.retain_sampling));
+  const auto draws = draws_of(options, sets);
+  if (own) return known("unlearn", states_cost(config, method, options, data, draws));
   const auto trained = trained_part(config, everything, config.layers);
   const Pass pass{config, trained, recomputes(options)};
-  double sum = side_cost(config, method, *data.forget, pass, forget_shape(method, *data.forget), draws);
-  if (method.retain != RetainKind::none)
-    sum += side_cost(config, method, *data.retain, pass, retain_shape(method, *data.retain), draws);
+  const auto shape = forget_shape(method);
+  double sum = side_cost(config, method, *data.forget, pass, shape, draws.front());
+  if (data.alternates) sum += side_cost(config, method, *data.alternates, pass, shape, draws.front());
+  if (retains) sum += side_cost(config, method, *data.retain, pass, retain_shape(method), draws.back());
   return known("unlearn", sum);
 }
 

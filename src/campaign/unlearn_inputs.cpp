@@ -126,7 +126,8 @@ TokenWeights read_weights(const MethodFile& file, const std::vector<Example>& ex
 std::string data_key(const Configuration& c) {
   const auto& u = c.unlearn;
   return concat(name_of_value(u.form), " ", name_of_value(u.loss_on), " ", name_of_value(u.chunk_rule), " ", u.chunk_length,
-                " ", u.wrap_last_chunk, " ", path_of_needed_file(c.method), " ", c.method.file_checksum);
+                " ", u.wrap_last_chunk, " ", path_of_needed_file(c.method), " ", c.method.file_checksum,
+                c.method.alternates.empty() ? "" : concat(" ", c.run.seed));  // which answers are preferred is drawn
 }
 
 void check_sets(const UnlearnOptions& options, const Dataset& dataset) {

@@ -56,15 +56,6 @@ void meet(MPI_Comm group) {
   }
 }
 
-template <class T>
-T reduce(const Communicator& group, T value, MPI_Datatype type, MPI_Op op) {
-  if (group.is_null()) return value;
-  T result{};
-  meet(group.handle());
-  UNPACT_MPI(MPI_Allreduce(&value, &result, 1, type, op, group.handle()));
-  return result;
-}
-
 }  // namespace
 
 void check_mpi(int code, const char* call, const char* file, int line) {
@@ -128,7 +119,7 @@ Communicator::~Communicator() {
 
 Communicator::Communicator(Communicator&& other) noexcept
     : handle_(std::exchange(other.handle_, MPI_COMM_NULL)), rank_(std::exchange(other.rank_, 0)),
-      size_(std::exchange(other.size_, 1)) {}
+      size_(std::exchange(other.size_, 1)), duty_(std::move(other.duty_)) {}
 
 Communicator& Communicator::operator=(Communicator&& other) noexcept {
   if (this == &other) return *this;
@@ -137,12 +128,44 @@ Communicator& Communicator::operator=(Communicator&& other) noexcept {
   handle_ = std::exchange(other.handle_, MPI_COMM_NULL);
   rank_ = std::exchange(other.rank_, 0);
   size_ = std::exchange(other.size_, 1);
+  duty_ = std::move(other.duty_);
   return *this;
+}
+
+Communicator::Duty::Duty(const Communicator& group) : place_(group.duty_) {
+  UNPACT_EXPECT(place_ != nullptr && place_->duty == nullptr);
+  place_->duty = this;
+}
+
+Communicator::Duty::~Duty() { place_->duty = nullptr; }
+
+void Communicator::do_duty() const {
+  const auto place = duty_;
+  if (place == nullptr || place->duty == nullptr || place->running) return;
+  place->running = true;
+  try {
+    place->duty->do_before_collective();
+  } catch (...) {
+    place->running = false;
+    throw;
+  }
+  place->running = false;
+}
+
+template <class T>
+T Communicator::reduce(T value, MPI_Datatype type, MPI_Op op) const {
+  do_duty();
+  if (is_null()) return value;
+  T result{};
+  meet(handle_);
+  UNPACT_MPI(MPI_Allreduce(&value, &result, 1, type, op, handle_));
+  return result;
 }
 
 MPI_Comm Communicator::handle() const { return is_null() && mpi_is_running() ? MPI_COMM_SELF : handle_; }
 
 Communicator Communicator::dup() const {
+  do_duty();
   if (is_null()) return {};
   MPI_Comm copy = MPI_COMM_NULL;
   meet(handle_);
@@ -152,6 +175,7 @@ Communicator Communicator::dup() const {
 
 Communicator Communicator::split(int color, int key) const {
   UNPACT_EXPECT(color >= 0);
+  do_duty();
   if (is_null()) return {};
   MPI_Comm part = MPI_COMM_NULL;
   meet(handle_);
@@ -160,6 +184,7 @@ Communicator Communicator::split(int color, int key) const {
 }
 
 Communicator Communicator::split_by_node() const {
+  do_duty();
   if (is_null()) return {};
   MPI_Comm part = MPI_COMM_NULL;
   meet(handle_);
@@ -168,18 +193,21 @@ Communicator Communicator::split_by_node() const {
 }
 
 void Communicator::barrier() const {
+  do_duty();
   if (!is_null()) meet(handle_);
 }
 
 void Communicator::broadcast_bytes(void* data, std::size_t bytes, int root) const {
   UNPACT_EXPECT(root >= 0 && root < size_);
   UNPACT_EXPECT(data != nullptr || bytes == 0);
+  do_duty();
   if (is_null()) return;
   meet(handle_);
   backend::broadcast_parts(handle_, data, bytes, root);
 }
 
 std::string Communicator::broadcast(const std::string& text, int root) const {
+  do_duty();
   auto bytes = static_cast<std::uint64_t>(text.size());
   broadcast_bytes(&bytes, sizeof bytes, root);
   std::string result = rank_ == root ? text : std::string(bytes, '\0');
@@ -188,6 +216,7 @@ std::string Communicator::broadcast(const std::string& text, int root) const {
 }
 
 std::vector<std::string> Communicator::all_gather(const std::string& text) const {
+  do_duty();
   if (is_null()) return {text};
   const auto ranks = static_cast<std::size_t>(size_);
   const auto mine = static_cast<std::int64_t>(text.size());
@@ -218,6 +247,7 @@ std::vector<std::string> Communicator::all_gather(const std::string& text) const
 }
 
 std::vector<double> Communicator::all_gather(double value) const {
+  do_duty();
   std::vector<double> result(static_cast<std::size_t>(size_), value);
   if (is_null()) return result;
   meet(handle_);
@@ -225,9 +255,9 @@ std::vector<double> Communicator::all_gather(double value) const {
   return result;
 }
 
-double Communicator::sum(double value) const { return reduce(*this, value, MPI_DOUBLE, MPI_SUM); }
-std::int64_t Communicator::sum(std::int64_t value) const { return reduce(*this, value, MPI_INT64_T, MPI_SUM); }
-std::int64_t Communicator::max(std::int64_t value) const { return reduce(*this, value, MPI_INT64_T, MPI_MAX); }
-double Communicator::max(double value) const { return reduce(*this, value, MPI_DOUBLE, MPI_MAX); }
+double Communicator::sum(double value) const { return reduce(value, MPI_DOUBLE, MPI_SUM); }
+std::int64_t Communicator::sum(std::int64_t value) const { return reduce(value, MPI_INT64_T, MPI_SUM); }
+std::int64_t Communicator::max(std::int64_t value) const { return reduce(value, MPI_INT64_T, MPI_MAX); }
+double Communicator::max(double value) const { return reduce(value, MPI_DOUBLE, MPI_MAX); }
 
 }  // namespace unpact

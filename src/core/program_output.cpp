@@ -43,12 +43,13 @@ std::vector<char*> pointers_to(std::vector<std::string>& texts) {
 }
 
 /// @return 0, or why it could not be started.
-int start(std::vector<std::string> command, std::vector<std::string> variables, int output, pid_t& pid) {
+int start(std::vector<std::string> command, std::vector<std::string> variables, int output, bool errors_too, pid_t& pid) {
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
   posix_spawn_file_actions_adddup2(&actions, output, 1);
-  posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
+  if (errors_too) posix_spawn_file_actions_adddup2(&actions, output, 2);
+  else posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
   const auto arguments = pointers_to(command), environment = pointers_to(variables);
   const int code = ::posix_spawnp(&pid, arguments.front(), &actions, nullptr, arguments.data(), environment.data());
   posix_spawn_file_actions_destroy(&actions);
@@ -74,20 +75,26 @@ bool read_all(int from, double patience_seconds, std::string& text) {
 }  // namespace
 
 ProgramOutput output_of_program(const std::vector<std::string>& command, double patience_seconds,
-                                const std::vector<std::string>& unset, const std::vector<std::string>& set) {
+                                const std::vector<std::string>& unset, const std::vector<std::string>& set,
+                                bool errors_too) {
   const auto& name = command.front();
   int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) return {{}, concat(name, ": ", std::strerror(errno))};
-  pid_t pid = 0;
-  const int code = start(command, environment_of(unset, set), ends[1], pid);
-  ::close(ends[1]);
   ProgramOutput output;
+  if (::pipe2(ends, O_CLOEXEC) != 0) {
+    output.problem = concat(name, ": ", std::strerror(errno));
+    return output;
+  }
+  pid_t pid = 0;
+  const int code = start(command, environment_of(unset, set), ends[1], errors_too, pid);
+  ::close(ends[1]);
+  output.is_there = code != ENOENT;
   if (code == 0) {
     const bool ended = read_all(ends[0], patience_seconds, output.text);
     if (!ended) ::kill(pid, SIGKILL);
     int status = 0;
     while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
     }
+    if (ended && WIFEXITED(status)) output.status = WEXITSTATUS(status);
     if (!ended) output.problem = concat(name, " does not answer within ", patience_seconds, " s");
     else if (!WIFEXITED(status)) output.problem = concat(name, " was ended by signal ", WTERMSIG(status));
     else if (WEXITSTATUS(status) != 0) output.problem = concat(name, " ends with status ", WEXITSTATUS(status));

@@ -40,7 +40,8 @@ std::string format_duration(double seconds) {
 
 Progress::Progress(std::string label, std::int64_t total, std::string unit)
     : label_(std::move(label)), unit_(std::move(unit)), total_(total), start_(Clock::now()), last_drawn_(start_),
-      exceptions_at_start_(std::uncaught_exceptions()), shown_(log::rank() == 0), terminal_(isatty(STDERR_FILENO) != 0) {}
+      exceptions_at_start_(std::uncaught_exceptions()), shown_(log::rank() == 0), terminal_(isatty(STDERR_FILENO) != 0),
+      doing_(label_, total_, unit_) {}
 
 Progress::~Progress() {
   if (std::uncaught_exceptions() == exceptions_at_start_) {
@@ -52,6 +53,7 @@ Progress::~Progress() {
 
 void Progress::advance(std::int64_t units, const std::string& note) {
   done_ += units;
+  doing_.reach(done_);
   note_ = note;
   const double since = std::chrono::duration<double>(Clock::now() - last_drawn_).count();
   if (shown_ && since >= (terminal_ ? kTerminalPeriod : kLogPeriod)) draw(false);
@@ -60,6 +62,7 @@ void Progress::advance(std::int64_t units, const std::string& note) {
 void Progress::finish() {
   if (finished_) return;
   finished_ = true;
+  doing_.end();
   if (shown_) draw(true);
 }
 

@@ -12,6 +12,7 @@
 #include "unpact/core/log.hpp"
 #include "unpact/evaluation/attribute_questions.hpp"
 #include "unpact/kernels/tf32_products.hpp"
+#include "unpact/model/sharded_replica.hpp"
 #include "unpact/model/language_model.hpp"
 
 namespace unpact {
@@ -77,7 +78,9 @@ std::optional<VerificationRecord> verify_attributions(const Communicator& group,
   const auto chosen = chosen_questions(answers, sample);
   if (chosen.empty()) return nothing("no question has an answer that could be");
   const kernels::Tf32Products products(false);
-  const auto exact = has_float32(model) ? model : converted(model, at::kFloat, place_of_copy(model));
+  const auto exact = has_float32(model)  ? model
+                     : is_sharded(model) ? sharded_in(group, model, at::kFloat)
+                                         : converted(model, at::kFloat, place_of_copy(model));
   std::vector<AskedQuestion> asked;
   std::vector<std::vector<TokenId>> asked_answers;
   for (const auto q : chosen) {

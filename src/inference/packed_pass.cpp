@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "packed_inputs.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/core/operation_tally.hpp"
 #include "unpact/kernels/embedding.hpp"
@@ -21,34 +22,9 @@ using kernels::Projection;
 /// of few rows would leave most of the GPU idle.
 std::int64_t mlp_rows(const at::Tensor& x_nD) { return x_nD.is_cpu() ? 1024 : x_nD.size(0); }
 
-std::int64_t scored_rows(const std::vector<PackedSegment>& segments) {
-  std::int64_t count = 0;
-  for (const auto& segment : segments) count += segment.scored;
-  return count;
+bool scores_any(const PackedRows& rows) {
+  return std::ranges::any_of(rows.segments, [](const auto& segment) { return segment.scored > 0; });
 }
-
-/// The rows of a pass as tensors, and who attends to whom.
-struct Inputs {
-  Inputs(const PackedRows& rows, const c10::Device& device)
-      : tokens_R(to_tensor(rows.tokens, device)), all(kernels::plan_attention(rows.segments, true)),
-        scored(kernels::plan_attention(rows.segments, false)) {
-    std::vector<std::int64_t> positions, scored_index;
-    for (const auto& segment : rows.segments) {
-      UNPACT_EXPECT(segment.begin == static_cast<std::int64_t>(positions.size()) && segment.rows > 0 &&
-                    segment.scored <= segment.rows);
-      for (std::int64_t row = 0; row < segment.rows; ++row) {
-        if (row >= segment.rows - segment.scored) scored_index.push_back(segment.begin + row);
-        positions.push_back(segment.position(row));
-      }
-    }
-    UNPACT_EXPECT(positions.size() == rows.tokens.size());
-    positions_R = to_tensor(positions, device);
-    scored_U = to_tensor(scored_index, device);
-    if (!rows.first_index.empty()) first_R = to_tensor(rows.first_index, device);
-  }
-  at::Tensor tokens_R, positions_R, scored_U, first_R;
-  kernels::AttentionPlan all, scored;
-};
 
 struct FreshRows {
   at::Tensor keys_RGd, values_RGd;
@@ -64,6 +40,14 @@ struct Keep {
   }
 };
 
+/// What all blocks of a pass are given.
+struct Pass {
+  const PackedInputs& in;
+  const KeyValueStore& store;
+  const Keep& keep;
+  const FirstProjections& first;
+};
+
 }  // namespace
 
 /// Intermediate results live in the workspace, and what is returned does not.
@@ -75,11 +59,13 @@ class PackedPass::Runner {
   FirstProjections project_first(const std::vector<TokenId>& tokens);
 
  private:
-  at::Tensor embedded(const Inputs& in) const;
-  FreshRows keys_values(const BlockWeights& block, const at::Tensor& normed_RD, const Inputs& in,
+  at::Tensor embedded(const PackedInputs& in) const;
+  /// The residual stream after a block: of all rows, and after the last block of those that are scored.
+  at::Tensor block(std::int64_t layer, at::Tensor x_RD, const Pass& pass);
+  FreshRows keys_values(const BlockWeights& block, const at::Tensor& normed_RD, const PackedInputs& in,
                         const FirstProjections& first);
-  at::Tensor queries(const BlockWeights& block, const at::Tensor& normed_RD, const Inputs& in, const FirstProjections& first,
-                     const at::Tensor& chosen);
+  at::Tensor queries(const BlockWeights& block, const at::Tensor& normed_RD, const PackedInputs& in,
+                     const FirstProjections& first, const at::Tensor& chosen);
   at::Tensor normalized(const at::Tensor& x_nD, const at::Tensor& weight_D, const at::Tensor& bias_D);
   /// A linear projection to heads, and their norm where the model has one: (n, heads, d).
   at::Tensor project(Workspace::Slot slot, const at::Tensor& normed_nD, const Projection& projection, std::int64_t heads,
@@ -104,7 +90,7 @@ void PackedPass::Runner::prepare_angles(const std::vector<PackedSegment>& segmen
   table_ = block_math::rotary_table(model_.config(), count, model_.weights().embedding_VD.options());
 }
 
-at::Tensor PackedPass::Runner::embedded(const Inputs& in) const {
+at::Tensor PackedPass::Runner::embedded(const PackedInputs& in) const {
   const auto& weights = model_.weights();
   auto x_RD = kernels::embedding(weights.embedding_VD, in.tokens_R);
   if (model_.config().block.positions == PositionKind::learned)
@@ -156,7 +142,7 @@ void PackedPass::Runner::add_mlp(const BlockWeights& block, at::Tensor& x_nD) {
 }
 
 /// Keys, turned, and values of one block's rows: of the table where it has them, else of the normalized x.
-FreshRows PackedPass::Runner::keys_values(const BlockWeights& block, const at::Tensor& normed_RD, const Inputs& in,
+FreshRows PackedPass::Runner::keys_values(const BlockWeights& block, const at::Tensor& normed_RD, const PackedInputs& in,
                                           const FirstProjections& first) {
   const auto heads = model_.config().key_value_heads;
   if (!normed_RD.defined())
@@ -167,7 +153,7 @@ FreshRows PackedPass::Runner::keys_values(const BlockWeights& block, const at::T
 }
 
 /// Queries, turned, of all rows or of those in `chosen`.
-at::Tensor PackedPass::Runner::queries(const BlockWeights& block, const at::Tensor& normed_RD, const Inputs& in,
+at::Tensor PackedPass::Runner::queries(const BlockWeights& block, const at::Tensor& normed_RD, const PackedInputs& in,
                                        const FirstProjections& first, const at::Tensor& chosen) {
   const auto of_chosen = [&](const at::Tensor& x_R) { return chosen.defined() ? x_R.index_select(0, chosen) : x_R; };
   const auto query_QHd = normed_RD.defined()
@@ -177,43 +163,60 @@ at::Tensor PackedPass::Runner::queries(const BlockWeights& block, const at::Tens
   return rotated(query_QHd, of_chosen(in.positions_R));
 }
 
+at::Tensor PackedPass::Runner::block(std::int64_t layer, at::Tensor x_RD, const Pass& pass) {
+  const auto& in = pass.in;
+  const auto& block = model_.weights().blocks[static_cast<std::size_t>(layer)];
+  const bool last = layer + 1 == model_.config().layers, from_table = layer == 0 && in.first_R.defined();
+  const auto normed_RD = from_table ? at::Tensor() : normalized(x_RD, block.attention_norm_D, block.attention_norm_bias_D);
+  const auto fresh = keys_values(block, normed_RD, in, pass.first);
+  pass.keep.rows_of(layer, fresh);
+  if (last && in.scored_U.numel() == 0) return {};
+  const auto query_QHd = queries(block, normed_RD, in, pass.first, last ? in.scored_U : at::Tensor());
+  if (last) x_RD = x_RD.index_select(0, in.scored_U);
+  const auto mixed_QHd = attend(query_QHd, pass.store, layer, fresh, last ? in.scored : in.all);
+  kernels::add_linear(x_RD, mixed_QHd.flatten(1), {block.output_DHd, block.output_bias_D});
+  add_mlp(block, x_RD);
+  return x_RD;
+}
+
 at::Tensor PackedPass::Runner::forward(const PackedRows& rows, const KeyValueStore& store, const Keep& keep,
                                        const FirstProjections& first) {
   const auto& config = model_.config();
-  const Inputs in(rows, model_.device());
+  const PackedInputs in(rows, model_.device());
   UNPACT_EXPECT(in.all.longest_prefix() <= store.length() + keep.count);
   count_operations(pass_operations(config, rows.segments, in.first_R.defined()));
   prepare_angles(rows.segments);
-  auto x_RD = embedded(in);
-  for (std::int64_t layer = 0; layer < config.layers; ++layer) {
-    const auto& block = model_.weights().blocks[static_cast<std::size_t>(layer)];
-    const bool last = layer + 1 == config.layers, from_table = layer == 0 && in.first_R.defined();
-    const auto normed_RD = from_table ? at::Tensor() : normalized(x_RD, block.attention_norm_D, block.attention_norm_bias_D);
-    const auto fresh = keys_values(block, normed_RD, in, first);
-    keep.rows_of(layer, fresh);
-    if (last && in.scored_U.numel() == 0) return {};
-    const auto query_QHd = queries(block, normed_RD, in, first, last ? in.scored_U : at::Tensor());
-    if (last) x_RD = x_RD.index_select(0, in.scored_U);
-    const auto mixed_QHd = attend(query_QHd, store, layer, fresh, last ? in.scored : in.all);
-    kernels::add_linear(x_RD, mixed_QHd.flatten(1), {block.output_DHd, block.output_bias_D});
-    add_mlp(block, x_RD);
-  }
-  return block_math::normalized(config, x_RD, model_.weights().final_norm_D, model_.weights().final_norm_bias_D);
+  const Pass pass{in, store, keep, first};
+  const auto end = config.layers + (in.scored_U.numel() == 0 ? 0 : 1);
+  auto x_RD = model_.run_part(0, end, in.tokens_R, [&](const at::Tensor&) { return embedded(in); });
+  for (std::int64_t layer = 0; layer < config.layers; ++layer)
+    x_RD = model_.run_part(1 + layer, end, x_RD, [&](const at::Tensor& x) { return block(layer, x, pass); });
+  if (end == config.layers) return {};
+  return model_.run_part(end, end, x_RD, [&](const at::Tensor& x) {
+    return block_math::normalized(config, x, model_.weights().final_norm_D, model_.weights().final_norm_bias_D);
+  });
 }
 
 FirstProjections PackedPass::Runner::project_first(const std::vector<TokenId>& tokens) {
   const auto& config = model_.config();
   if (config.block.positions != PositionKind::rotary) return {};
   count_operations(table_operations(config, tokens.size()));
-  const auto& block = model_.weights().blocks.front();
-  const auto x_MD = kernels::embedding(model_.weights().embedding_VD, to_tensor(tokens, model_.device()));
-  const auto normed_MD = normalized(x_MD, block.attention_norm_D, block.attention_norm_bias_D);
-  const auto of = [&](Workspace::Slot slot, const Projection& projection, std::int64_t heads, const at::Tensor& norm_d) {
-    return project(slot, normed_MD, projection, heads, norm_d).clone();
-  };
-  return {of(Workspace::query, {block.query_HdD, block.query_bias_Hd}, config.heads, block.query_norm_d),
-          of(Workspace::key, {block.key_GdD, block.key_bias_Gd}, config.key_value_heads, block.key_norm_d),
-          of(Workspace::value, {block.value_GdD, block.value_bias_Gd}, config.key_value_heads, {})};
+  const auto tokens_M = to_tensor(tokens, model_.device());
+  const auto x_MD = model_.run_part(
+      0, 1, tokens_M, [&](const at::Tensor& ids) { return kernels::embedding(model_.weights().embedding_VD, ids); });
+  FirstProjections first;
+  model_.run_part(1, 1, x_MD, [&](const at::Tensor& x) {
+    const auto& block = model_.weights().blocks.front();
+    const auto normed_MD = normalized(x, block.attention_norm_D, block.attention_norm_bias_D);
+    const auto of = [&](Workspace::Slot slot, const Projection& projection, std::int64_t heads, const at::Tensor& norm_d) {
+      return project(slot, normed_MD, projection, heads, norm_d).clone();
+    };
+    first = {of(Workspace::query, {block.query_HdD, block.query_bias_Hd}, config.heads, block.query_norm_d),
+             of(Workspace::key, {block.key_GdD, block.key_bias_Gd}, config.key_value_heads, block.key_norm_d),
+             of(Workspace::value, {block.value_GdD, block.value_bias_Gd}, config.key_value_heads, {})};
+    return x;
+  });
+  return first;
 }
 
 PackedPass::PackedPass(const Transformer& model, PackedAttention attention)
@@ -231,7 +234,7 @@ std::int64_t PackedPass::bytes_a_row(const Transformer& model) {
 }
 
 at::Tensor PackedPass::run(const PackedRows& rows, const KeyValueStore& store, const FirstProjections& first) {
-  UNPACT_EXPECT(scored_rows(rows.segments) > 0);
+  UNPACT_EXPECT(scores_any(rows));
   const c10::InferenceMode guard;
   return runner_->forward(rows, store, {}, first);
 }
@@ -255,7 +258,7 @@ at::Tensor PackedPass::run_behind(const std::vector<TokenId>& tokens, KeyValueSt
                                   const FirstProjections& first, const std::vector<std::int64_t>& first_index) {
   const auto count = static_cast<std::int64_t>(tokens.size());
   if (count == 0) return run(rows, store, first);
-  UNPACT_EXPECT(scored_rows(rows.segments) > 0 && first_index.size() == (rows.first_index.empty() ? 0 : tokens.size()));
+  UNPACT_EXPECT(scores_any(rows) && first_index.size() == (rows.first_index.empty() ? 0 : tokens.size()));
   const c10::InferenceMode guard;
   store.reserve(store.length() + count);
   PackedRows all{tokens, {{0, count, store.length()}}, first_index};

@@ -75,7 +75,8 @@ at::Tensor Transformer::head_normalized(const at::Tensor& x_BSHd, const at::Tens
 
 at::Tensor Transformer::embed(const at::Tensor& tokens_BS) const {
   UNPACT_EXPECT(tokens_BS.dim() == 2);
-  return kernels::embedding(weights_.embedding_VD, tokens_BS);
+  return run_part(0, 0, tokens_BS,
+                  [this](const at::Tensor& tokens) { return kernels::embedding(weights_.embedding_VD, tokens); });
 }
 
 at::Tensor Transformer::positioned(const at::Tensor& embeddings_BSD, const at::Tensor& positions) const {
@@ -129,22 +130,23 @@ at::Tensor Transformer::run_blocks(at::Tensor x_BSD, const at::Tensor& positions
   return x_BSD;
 }
 
-at::Tensor Transformer::run_parts(const at::Tensor& tokens_BS, const SequenceLayout& layout, std::int64_t blocks,
+at::Tensor Transformer::run_parts(const at::Tensor& tokens_BS, const at::Tensor& positions,
+                                  const std::shared_ptr<AttentionContext>& context, std::int64_t blocks,
                                   std::int64_t last) const {
-  UNPACT_EXPECT(tokens_BS.dim() == 2 && !reinforced_);
-  const auto positions = layout.positions(tokens_BS.size(1), tokens_BS.device());
-  const auto x_BSD = runner_->run(
-      0, last, tokens_BS, [this, positions](const at::Tensor& tokens) { return positioned(embed(tokens), positions); });
-  return run_block_parts(x_BSD, layout, 0, blocks, last);
+  UNPACT_EXPECT(tokens_BS.dim() == 2);
+  const auto x_BSD = run_part(0, last, tokens_BS, [this, positions](const at::Tensor& tokens) {
+    return positioned(kernels::embedding(weights_.embedding_VD, tokens), positions);
+  });
+  return run_block_parts(x_BSD, positions, context, 0, blocks, last);
 }
 
 /// What the runner is given lives on in the graph: it holds angles and context itself.
-at::Tensor Transformer::run_block_parts(at::Tensor x_BSD, const SequenceLayout& layout, std::int64_t first, std::int64_t end,
-                                        std::int64_t last) const {
-  const auto turns = rotation(layout.positions(x_BSD.size(1), x_BSD.device()));
-  const auto context = layout.context();
+at::Tensor Transformer::run_block_parts(at::Tensor x_BSD, const at::Tensor& positions,
+                                        const std::shared_ptr<AttentionContext>& context, std::int64_t first,
+                                        std::int64_t end, std::int64_t last) const {
+  const auto turns = rotation(positions);
   for (std::int64_t layer = first; layer < end; ++layer)
-    x_BSD = runner_->run(1 + layer, last, x_BSD, [this, layer, turns, context](const at::Tensor& x) {
+    x_BSD = run_part(1 + layer, last, x_BSD, [this, layer, turns, context](const at::Tensor& x) {
       return block_forward(layer, x, turns, *context);
     });
   return x_BSD;
@@ -154,45 +156,44 @@ at::Tensor Transformer::hidden_of(const at::Tensor& embeddings_BSD, const at::Te
                                   AttentionContext& context) const {
   UNPACT_VALIDATE(!reinforced_, "this needs the embeddings of one model", "the model answers by two, each with its own",
                   "use an attribution that removes or replaces tokens");
-  return one_hidden_of(embeddings_BSD, positions, context);
-}
-
-at::Tensor Transformer::one_hidden_of(const at::Tensor& embeddings_BSD, const at::Tensor& positions,
-                                      AttentionContext& context) const {
   UNPACT_EXPECT(runner_ == nullptr);
   return normalized(run_blocks(positioned(embeddings_BSD, positions), positions, 0, config_.layers, context),
                     weights_.final_norm_D, weights_.final_norm_bias_D);
 }
 
+at::Tensor Transformer::one_hidden(const at::Tensor& tokens_BS, const at::Tensor& positions,
+                                   const std::shared_ptr<AttentionContext>& context) const {
+  const auto last = config_.layers + 1;
+  return run_part(
+      last, last, run_parts(tokens_BS, positions, context, config_.layers, last),
+      [this](const at::Tensor& x_BSD) { return normalized(x_BSD, weights_.final_norm_D, weights_.final_norm_bias_D); });
+}
+
 at::Tensor Transformer::hidden(const at::Tensor& tokens_BS, const at::Tensor& positions, AttentionContext& context) const {
-  const auto own_BSD = one_hidden_of(embed(tokens_BS), positions, context);
+  const std::shared_ptr<AttentionContext> lent(std::shared_ptr<void>(), &context);
+  const auto own_BSD = one_hidden(tokens_BS, positions, lent);
   if (!reinforced_) return own_BSD;
   SecondModelContext second(context, config_.layers);
   return at::cat({own_BSD, reinforced_->hidden(tokens_BS, positions, second)}, -1);
 }
 
 at::Tensor Transformer::hidden(const at::Tensor& tokens_BS, const SequenceLayout& layout) const {
-  if (runner_ != nullptr) {
-    const auto last = config_.layers + 1;
-    return runner_->run(last, last, run_parts(tokens_BS, layout, config_.layers, last), [this](const at::Tensor& x_BSD) {
-      return normalized(x_BSD, weights_.final_norm_D, weights_.final_norm_bias_D);
-    });
-  }
-  return hidden(tokens_BS, layout.positions(tokens_BS.size(1), tokens_BS.device()), *layout.context());
+  const auto positions = layout.positions(tokens_BS.size(1), tokens_BS.device());
+  const auto context = layout.context();
+  return reinforced_ ? hidden(tokens_BS, positions, *context) : one_hidden(tokens_BS, positions, context);
 }
 
 at::Tensor Transformer::block_output(const at::Tensor& tokens_BS, std::int64_t layer, const SequenceLayout& layout) const {
   UNPACT_EXPECT(layer >= 0 && layer < config_.layers && !reinforced_);
-  if (runner_ != nullptr) return run_parts(tokens_BS, layout, layer + 1, layer + 1);
-  const auto positions = layout.positions(tokens_BS.size(1), tokens_BS.device());
-  return run_blocks(positioned(embed(tokens_BS), positions), positions, 0, layer + 1, *layout.context());
+  return run_parts(tokens_BS, layout.positions(tokens_BS.size(1), tokens_BS.device()), layout.context(), layer + 1,
+                   layer + 1);
 }
 
 at::Tensor Transformer::continue_blocks(const at::Tensor& x_BSD, std::int64_t first, std::int64_t layer,
                                         const SequenceLayout& layout) const {
   UNPACT_EXPECT(first >= 0 && first <= layer && layer < config_.layers && !reinforced_);
-  if (runner_ != nullptr) return run_block_parts(x_BSD, layout, first, layer + 1, layer + 1);
-  return run_blocks(x_BSD, layout.positions(x_BSD.size(1), x_BSD.device()), first, layer + 1, *layout.context());
+  const auto positions = layout.positions(x_BSD.size(1), x_BSD.device());
+  return run_block_parts(x_BSD, positions, layout.context(), first, layer + 1, layer + 1);
 }
 
 at::Tensor Transformer::logits(const at::Tensor& hidden) const {

@@ -13,7 +13,8 @@ namespace {
 /// A configuration must say the same when it is read again. Questions, answers and files that a single call is about are
 /// no settings and may be any text.
 void check_text(const Option& option) {
-  const bool is_input = option.key.rfind("ask.", 0) == 0 || option.key.rfind("inspect.", 0) == 0;
+  const bool is_input =
+      option.key.rfind("ask.", 0) == 0 || option.key.rfind("inspect.", 0) == 0 || option.key.rfind("status.", 0) == 0;
   if (std::holds_alternative<std::string*>(option.value) && !is_input) require_ini_value(option.key, value_text(option));
 }
 
@@ -49,6 +50,7 @@ void check_configuration(const Configuration& c) {
   check_method(c.method);
   check_key_token_options(c.attribution.keys);
   check_attribution_settings(c.attribution.method, c.attribution.settings);
+  if (c.model.replica == Replica::sharded) check_takes_shards(c.attribution.method);
   check_probe_options(c.probe);
   judge_row(c.judge);
   c.prompt.resolve();

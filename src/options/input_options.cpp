@@ -43,6 +43,10 @@ void add_model(OptionTable& t, ModelOptions& m) {
   t.push_back({"model.dtype",
                "of answers and contributions: auto (CUDA: that of model.path's weights; CPU: fp32), fp32, tf32, bf16, fp16",
                &m.dtype, kEvaluation});
+  t.push_back({"model.replica",
+               "what a rank holds of a model that answers: whole, sharded (a piece: for models that do not fit, slower; the "
+               "numbers are the same), auto: whole where it fits",
+               &m.replica, kNothing});
 }
 
 /// How a question is put decides what is trained on and what is asked; what stands between questions only the latter.

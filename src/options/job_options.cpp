@@ -12,6 +12,8 @@ void add_campaign(OptionTable& t, CampaignOptions& c) {
   t.push_back({"campaign.retry_failed", "try cells once more that are recorded as failed", &c.retry_failed, kNothing});
   t.push_back({"campaign.stale_after", "seconds without a sign of life after which another job's work is taken over",
                &c.stale_after, kNothing, positive()});
+  t.push_back(
+      {"campaign.stage", "all, or targets: make the targets and their baselines and stop there", &c.stage, kNothing});
   t.push_back({"campaign.save_models", "keep the unlearned models' weights", &c.save_models, kNothing});
 }
 
@@ -60,6 +62,13 @@ void add_inspect(OptionTable& t, InspectOptions& i) {
   t.push_back({"inspect.json", "model: print one JSON object", &i.json, kNothing});
 }
 
+void add_status(OptionTable& t, StatusOptions& s) {
+  t.push_back({"status.path", "the campaign's folder", &s.path, kNothing});
+  t.push_back({"status.watch", "seconds between two looks, until every cell is finished or failed; 0: one look", &s.watch,
+               kNothing, at_least(0, "time does not go back")});
+  t.push_back({"status.json", "print one JSON object a look", &s.json, kNothing});
+}
+
 }  // namespace
 
 void add_job_options(OptionTable& table, Configuration& configuration) {
@@ -68,6 +77,7 @@ void add_job_options(OptionTable& table, Configuration& configuration) {
   add_ask(table, configuration.ask);
   add_evaluate(table, configuration.evaluate);
   add_inspect(table, configuration.inspect);
+  add_status(table, configuration.status);
 }
 
 }  // namespace unpact

@@ -19,6 +19,7 @@ namespace {
 /// What --json means to a job.
 std::string json_key(const std::string& job) {
   if (job == "inspect") return "inspect.json";
+  if (job == "status") return "status.json";
   return job == "reproduce" ? "plan.json" : "ask.json";
 }
 
@@ -58,14 +59,28 @@ po::parsed_options checked(const std::string& origin, const Parse& parse) {
   }
 }
 
+/// `--watch` may stand alone: then it has the value that people mean.
+std::vector<std::string> with_values(const std::vector<std::string>& arguments) {
+  constexpr const char* kUsualWatch = "30";  // seconds
+  std::vector<std::string> all;
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    all.push_back(arguments[i]);
+    const auto next = i + 1 < arguments.size() ? arguments[i + 1] : "";
+    const bool has_value = !next.empty() && next.find_first_not_of("0123456789.") == std::string::npos;
+    if (arguments[i] == "--watch" && !has_value) all.emplace_back(kUsualWatch);
+  }
+  return all;
+}
+
 std::vector<Given> parse_command_line(const std::string& job, const std::vector<std::string>& arguments) {
   constexpr const char* kOrigin = "on the command line";
   const int style = po::command_line_style::unix_style & ~po::command_line_style::allow_guessing;
   po::positional_options_description positional;
   if (job == "inspect") positional.add("inspect.what", 1).add("inspect.path", 1);
+  if (job == "status") positional.add("status.path", 1);
   const auto described = description_of_command_line();
   const auto parsed = checked(kOrigin, [&] {
-    return po::command_line_parser(arguments).options(described).positional(positional).style(style).run();
+    return po::command_line_parser(with_values(arguments)).options(described).positional(positional).style(style).run();
   });
   std::vector<Given> options;
   for (const auto& option : parsed.options) {

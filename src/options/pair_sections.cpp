@@ -49,7 +49,7 @@ PairName split_pair(const std::string& names, const std::vector<std::string>& mo
 
 void check_key_of_pair(const std::string& key, const std::string& origin) {
   const auto section = key.substr(0, key.find('.')), name = key.substr(key.find('.') + 1);
-  UNPACT_VALIDATE(name != "use" && !contains({"run", "campaign", "ask", "evaluate", "inspect"}, section),
+  UNPACT_VALIDATE(name != "use" && !contains({"run", "campaign", "ask", "evaluate", "inspect", "status"}, section),
                   concat("option '", key, "' of a pair would change nothing"),
                   concat("it was given ", origin, ", and a campaign has one for all its pairs"),
                   concat("set it in [", section, "] of the configuration"));

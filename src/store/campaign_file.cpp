@@ -47,7 +47,7 @@ void write_status(hdf5::Writer& file, const std::vector<CellStatus>& states) {
   table.column("file", "file, relative to this one", states, [](const S& s) { return s.relative_file; });
   table.column(
       "state", "state of the cell", states, [](const S& s) { return static_cast<std::uint8_t>(s.state); }, "1",
-      join(names_of<CellState>(), " "));
+      join(names_of<CollectedState>(), " "));
   table.column("sha256", "SHA-256 of the file", states, [](const S& s) { return s.sha256; });
   table.column("fingerprint", "fingerprint that its results must have", states,
                [](const S& s) { return s.cell.fingerprint; });
@@ -119,7 +119,7 @@ std::string probes_of(const std::vector<CellMetrics>& rows) {
   return probes.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-std::int64_t count(const std::vector<CellStatus>& states, CellState state) {
+std::int64_t count(const std::vector<CellStatus>& states, CollectedState state) {
   return std::count_if(states.begin(), states.end(), [&](const auto& s) { return s.state == state; });
 }
 
@@ -131,11 +131,11 @@ void write_campaign_content(const std::filesystem::path& path, const std::vector
   hdf5::Writer file(alone, path, 0);
   write_schema(file, kCampaignSchema);
   file.attribute("collected", utc_now());
-  file.attribute("finished", count(states, CellState::finished));
-  file.attribute("missing", count(states, CellState::missing));
-  file.attribute("broken", count(states, CellState::broken));
-  file.attribute("failed", count(states, CellState::failed));
-  file.attribute("other", count(states, CellState::other));
+  file.attribute("finished", count(states, CollectedState::finished));
+  file.attribute("missing", count(states, CollectedState::missing));
+  file.attribute("broken", count(states, CollectedState::broken));
+  file.attribute("failed", count(states, CollectedState::failed));
+  file.attribute("other", count(states, CollectedState::other));
   file.attribute("probes", probes_of(metrics));
   write_status(file, states);
   write_metrics(file, metrics);

@@ -9,14 +9,14 @@
 
 namespace unpact {
 
-enum class CellState : std::uint8_t { finished, missing, broken, failed, other };
-UNPACT_ENUMERATION(CellState, "finished", "missing", "broken", "failed", "other");
+enum class CollectedState : std::uint8_t { finished, missing, broken, failed, other };
+UNPACT_ENUMERATION(CollectedState, "finished", "missing", "broken", "failed", "other");
 
 /// A planned cell as it was found.
 struct CellStatus {
   PlannedCell cell;
   std::string relative_file;  ///< from the folder of campaign.h5
-  CellState state = CellState::missing;
+  CollectedState state = CollectedState::missing;
   std::string sha256, reason;
   bool is_unreadable = false;  ///< broken or not cannot be said
 };

@@ -86,9 +86,9 @@ void read_unfinished(const hdf5::Reader& file, CampaignTable& table) {
   const auto reasons = of_length(file.strings("/status/reason"), ids.size(), "reason");
   const auto states = of_length(file.numbers<std::uint8_t>("/status/state"), ids.size(), "state");
   for (std::size_t i = 0; i < ids.size(); ++i) {
-    if (states[i] == static_cast<std::uint8_t>(CellState::finished)) continue;
-    if (states[i] == static_cast<std::uint8_t>(CellState::other)) continue;  // not of this campaign
-    const auto& names = names_of<CellState>();
+    if (states[i] == static_cast<std::uint8_t>(CollectedState::finished)) continue;
+    if (states[i] == static_cast<std::uint8_t>(CollectedState::other)) continue;  // not of this campaign
+    const auto& names = names_of<CollectedState>();
     const auto state = states[i] < names.size() ? names[states[i]] : concat("in the unknown state ", int{states[i]});
     table.unfinished.emplace_back(ids[i], concat(state, reasons[i].empty() ? "" : ": ", reasons[i]));
   }

@@ -8,6 +8,7 @@
 #include "unpact/core/json.hpp"
 #include "unpact/core/log.hpp"
 #include "unpact/store/cell_file.hpp"
+#include "unpact/store/cell_glance.hpp"
 
 namespace unpact {
 namespace fs = std::filesystem;
@@ -22,10 +23,12 @@ fs::path failure_file(const fs::path& folder, const std::string& id) { return fo
 std::string text_of(const Json& json) { return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n"; }
 
 PlannedCell planned_cell(const Json& json, const fs::path& folder, const std::string& where) {
-  PlannedCell cell{require_string(json, "id", where),         require_string(json, "model", where),
-                   require_string(json, "dataset", where),    require_string(json, "method", where),
-                   require_integer(json, "seed", where),      {},
-                   require_string(json, "fingerprint", where)};
+  PlannedCell cell{require_string(json, "id", where),          require_string(json, "model", where),
+                   require_string(json, "dataset", where),     require_string(json, "method", where),
+                   require_integer(json, "seed", where),       {},
+                   require_string(json, "fingerprint", where), string_or(json, "note", "", where),
+                   string_or(json, "pair", "", where),         bool_or(json, "makes_target", false, where),
+                   string_or(json, "settings", "", where)};
   cell.file = cell_file(folder, cell.id);
   return cell;
 }
@@ -67,10 +70,35 @@ void write_plan(const fs::path& folder, const std::vector<PlannedCell>& cells, c
                     {"dataset", cell.dataset},
                     {"method", cell.method},
                     {"seed", cell.seed},
-                    {"fingerprint", cell.fingerprint}});
+                    {"fingerprint", cell.fingerprint},
+                    {"note", cell.note},
+                    {"pair", cell.pair},
+                    {"makes_target", cell.makes_target},
+                    {"settings", cell.settings}});
   Json planned = Json::object();
   for (const auto& [id, stages] : costs) planned[id] = stages_json(stages);
   write_file_atomically(plan_file(folder), text_of({{"schema_name", kPlanSchema}, {"cells", list}, {"costs", planned}}));
+}
+
+std::vector<PlannedCell> plans_united(const std::vector<PlannedCell>& own, const std::vector<PlannedCell>& before) {
+  std::map<std::string, std::size_t> places;
+  std::map<std::string, std::string> settings;  // of this job's pairs
+  for (std::size_t i = 0; i < own.size(); ++i) {
+    places[own[i].id] = i;
+    settings[own[i].pair] = own[i].settings;
+  }
+  auto all = own;
+  for (const auto& cell : before) {
+    const auto pair = settings.find(cell.pair);
+    const bool alike = pair != settings.end() && pair->second == cell.settings;
+    if (const auto place = places.find(cell.id); place != places.end()) {
+      auto& mine = all[place->second];
+      if (alike && mine.fingerprint.empty() && mine.note.empty()) mine.fingerprint = cell.fingerprint;
+    } else if (!cell.settings.empty() && (alike || pair == settings.end())) {
+      all.push_back(cell);
+    }
+  }
+  return all;
 }
 
 std::optional<std::vector<PlannedCell>> read_plan(const fs::path& folder) {
@@ -106,7 +134,7 @@ PlannedCosts read_planned_costs(const fs::path& folder) {
 
 std::optional<fs::path> find_finished_cell(const fs::path& folder, const std::string& id, const std::string& fingerprint) {
   if (fingerprint.empty()) return std::nullopt;
-  for (const auto& file : {cell_file(folder, id), other_cell_file(folder, id, fingerprint)})
+  for (const auto& file : places_of_cell(folder, id, fingerprint))
     if (is_finished_cell(file, fingerprint)) return file;
   return std::nullopt;
 }
@@ -151,27 +179,32 @@ std::optional<fs::path> keep_other_cell(const fs::path& folder, const std::strin
                     [&](const std::string& of_file) { return other_cell_file(folder, id, of_file); });
 }
 
-void write_failed_cell(const fs::path& folder, const FailedCell& failed) {
-  write_file_atomically(failure_file(folder, failed.id), text_of({{"cell_id", failed.id},
-                                                                  {"fingerprint", failed.fingerprint},
-                                                                  {"problem", failed.problem},
-                                                                  {"reason", failed.reason},
-                                                                  {"hint", failed.hint},
-                                                                  {"when", failed.when},
-                                                                  {"run", failed.run},
-                                                                  {"where", failed.where}}));
+namespace {
+
+fs::path pair_failure_file(const fs::path& folder, const std::string& pair) {
+  return folder / "baselines" / (pair + ".failed.json");
 }
 
-std::optional<FailedCell> find_failed_cell(const fs::path& folder, const std::string& id, const std::string& fingerprint) {
-  const auto file = failure_file(folder, id);
+void write_failure(const fs::path& file, const FailedCell& failed) {
+  write_file_atomically(file, text_of({{"cell_id", failed.id},
+                                       {"fingerprint", failed.fingerprint},
+                                       {"problem", failed.problem},
+                                       {"reason", failed.reason},
+                                       {"hint", failed.hint},
+                                       {"when", failed.when},
+                                       {"run", failed.run},
+                                       {"where", failed.where}}));
+}
+
+/// Nothing: there is none, or it cannot be used.
+std::optional<FailedCell> read_failure(const fs::path& file, const std::string& id) {
   std::error_code code;
-  if (fingerprint.empty() || !fs::exists(file, code)) return std::nullopt;
+  if (!fs::exists(file, code)) return std::nullopt;
   try {
     const auto where = file.string();
     const auto json = parse_json(read_file(file, kMaxFailureBytes), where, 4);
-    if (require_string(json, "fingerprint", where) != fingerprint) return std::nullopt;
     return FailedCell{id,
-                      fingerprint,
+                      require_string(json, "fingerprint", where),
                       require_string(json, "problem", where),
                       string_or(json, "reason", "", where),
                       string_or(json, "hint", "", where),
@@ -182,6 +215,31 @@ std::optional<FailedCell> find_failed_cell(const fs::path& folder, const std::st
     log::detail(concat("no failure can be read from ", file.string(), ": ", error.what()));
     return std::nullopt;
   }
+}
+
+}  // namespace
+
+void write_failed_pair(const fs::path& folder, const FailedCell& failed) {
+  write_failure(pair_failure_file(folder, failed.id), failed);
+}
+
+std::optional<FailedCell> find_failed_pair(const fs::path& folder, const std::string& pair) {
+  return read_failure(pair_failure_file(folder, pair), pair);
+}
+
+void remove_failed_pair(const fs::path& folder, const std::string& pair) {
+  std::error_code code;
+  fs::remove(pair_failure_file(folder, pair), code);
+}
+
+void write_failed_cell(const fs::path& folder, const FailedCell& failed) {
+  write_failure(failure_file(folder, failed.id), failed);
+}
+
+std::optional<FailedCell> find_failed_cell(const fs::path& folder, const std::string& id, const std::string& fingerprint) {
+  if (fingerprint.empty()) return std::nullopt;
+  auto found = read_failure(failure_file(folder, id), id);
+  return found && found->fingerprint == fingerprint ? found : std::nullopt;
 }
 
 void remove_failed_cell(const fs::path& folder, const std::string& id) {

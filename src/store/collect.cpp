@@ -39,24 +39,24 @@ std::string below(const fs::path& file, const fs::path& folder) {
 /// A cell without a file: it failed, or nobody has made it.
 void say_why_missing(const fs::path& folder, CellStatus& status, const std::string& otherwise) {
   if (const auto failed = find_failed_cell(folder, status.cell.id, status.cell.fingerprint)) {
-    status.state = CellState::failed;
+    status.state = CollectedState::failed;
     status.reason = concat(failed->problem, ": ", failed->reason);
   } else {
-    status.state = CellState::missing;
+    status.state = CollectedState::missing;
     status.reason = status.cell.note.empty() ? otherwise : status.cell.note;
   }
 }
 
 /// Looks at a cell's file; a finished one adds its metrics.
 CellStatus examine(const PlannedCell& cell, const fs::path& folder, std::vector<CellMetrics>& metrics) {
-  CellStatus status{cell, below(cell.file, folder), CellState::missing, "", "", false};
+  CellStatus status{cell, below(cell.file, folder), CollectedState::missing, "", "", false};
   std::error_code code;
   if (!fs::exists(cell.file, code)) {
     say_why_missing(folder, status, code ? code.message() : "there is no such file");
     return status;
   }
   try {
-    status.state = CellState::broken;
+    status.state = CollectedState::broken;
     status.sha256 = sha256_of_file(cell.file);
     const CellRecord record = read_cell_file(cell.file);
     UNPACT_VALIDATE(record.id == cell.id, concat("the file holds another cell, '", record.id, "'"), "its id differs",
@@ -68,7 +68,7 @@ CellStatus examine(const PlannedCell& cell, const fs::path& folder, std::vector<
                                                : "the file there is of another configuration");
     } else {
       metrics.push_back(metrics_of(record));
-      status.state = CellState::finished;
+      status.state = CollectedState::finished;
     }
   } catch (const UnreadableFile& error) {
     status.is_unreadable = true;
@@ -100,7 +100,8 @@ std::vector<CellStatus> examine_others(const fs::path& folder, const std::vector
   std::set<std::string> taken, names;
   for (const auto& status : states) {
     names.insert(status.cell.id);
-    if (status.state == CellState::finished || status.state == CellState::broken) taken.insert(status.relative_file);
+    if (status.state == CollectedState::finished || status.state == CollectedState::broken)
+      taken.insert(status.relative_file);
   }
   std::vector<CellStatus> others;
   auto files = cell_files(folder);
@@ -112,32 +113,33 @@ std::vector<CellStatus> examine_others(const fs::path& folder, const std::vector
       found.cell.id = concat(found.cell.id, ".", short_fingerprint(found.cell.fingerprint));
     if (!names.insert(found.cell.id).second) continue;  // a copy
     const bool intact = found.finding.empty();
-    others.push_back({found.cell, below(file, folder), CellState::other, "",
+    others.push_back({found.cell, below(file, folder), CollectedState::other, "",
                       intact ? "of another configuration, or in no plan" : found.finding, !intact});
   }
   return others;
 }
 
 void count(const CellStatus& status, CollectSummary& summary) {
-  summary.finished += status.state == CellState::finished;
-  summary.missing += status.state == CellState::missing;
-  summary.broken += status.state == CellState::broken;
-  summary.failed += status.state == CellState::failed;
-  summary.other += status.state == CellState::other;
-  summary.unreadable += status.state == CellState::broken && status.is_unreadable;
-  if (status.state == CellState::broken) {
+  summary.finished += status.state == CollectedState::finished;
+  summary.missing += status.state == CollectedState::missing;
+  summary.broken += status.state == CollectedState::broken;
+  summary.failed += status.state == CollectedState::failed;
+  summary.other += status.state == CollectedState::other;
+  summary.unreadable += status.state == CollectedState::broken && status.is_unreadable;
+  if (status.state == CollectedState::broken) {
     summary.broken_reasons.push_back(concat(status.cell.id, ": ", status.reason));
     summary.broken_ids.push_back(status.cell.id);
   }
-  if (status.state == CellState::missing) summary.missing_ids.push_back(status.cell.id);
-  if (status.state == CellState::finished) summary.finished_files.push_back(status.cell.file);
+  if (status.state == CollectedState::failed) summary.failed_ids.push_back(status.cell.id);
+  if (status.state == CollectedState::missing) summary.missing_ids.push_back(status.cell.id);
+  if (status.state == CollectedState::finished) summary.finished_files.push_back(status.cell.file);
 }
 
 /// Whether anything that was read, or failed, says that this plan has these results and no others.
 bool knows_something(const std::vector<CellStatus>& states) {
   return std::any_of(states.begin(), states.end(), [](const CellStatus& status) {
-    return status.state == CellState::finished || status.state == CellState::failed ||
-           (status.state == CellState::other && !status.is_unreadable);
+    return status.state == CollectedState::finished || status.state == CollectedState::failed ||
+           (status.state == CollectedState::other && !status.is_unreadable);
   });
 }
 

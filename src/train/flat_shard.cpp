@@ -9,43 +9,6 @@
 #include "unpact/core/error.hpp"
 
 namespace unpact {
-namespace {
-
-/// Elements [begin, begin + count) of the slices' tensors laid end to end, zeros behind them.
-void copy_range(const FlatLayout& layout, std::int64_t begin, const at::Tensor& out) {
-  out.zero_();
-  const auto end = begin + out.numel();
-  for (const auto& slice : layout.slices) {
-    const auto first = std::max(begin, slice.begin), last = std::min(end, slice.begin + slice.size);
-    if (first >= last) continue;
-    out.narrow(0, first - begin, last - first)
-        .copy_(slice.slot->detach().reshape(-1).narrow(0, first - slice.begin, last - first));
-  }
-}
-
-void give_memory_back(const at::Tensor& tensor) {
-  tensor.storage().set_data_ptr_noswap(at::DataPtr(nullptr, tensor.device()));
-}
-
-/// `to` gets the memory of `from`, which must not be used again.
-void hand_over_memory(const at::Tensor& to, const at::Tensor& from) {
-  to.storage().set_data_ptr_noswap(from.storage().set_data_ptr(at::DataPtr(nullptr, from.device())));
-}
-
-}  // namespace
-
-FlatLayout lay_out(const std::vector<WeightSpec>& specs, int ranks) {
-  FlatLayout layout;
-  for (const auto& spec : specs) {
-    std::int64_t size = 1;
-    for (const auto extent : spec.shape) size *= extent;
-    layout.slices.push_back({spec.name, spec.shape, layout.size, size, spec.slot});
-    layout.size += size;
-  }
-  layout.shard = (layout.size + ranks - 1) / ranks;
-  return layout;
-}
-
 FlatShard::FlatShard(FlatLayout layout, Collectives& group, c10::ScalarType compute, at::Tensor values, at::Tensor gradients,
                      at::Tensor master)
     : layout_(std::move(layout)), group_(group), compute_(compute), shard_(std::move(values)),
@@ -58,7 +21,7 @@ FlatShard::FlatShard(FlatLayout layout, Collectives& group, c10::ScalarType comp
     present_ = true;
   } else {
     full_ = at::empty({group_.size() * layout_.shard}, shard_.options().dtype(compute_));
-    give_memory_back(full_);
+    drop_memory(full_);
   }
   make_views();
 }
@@ -112,7 +75,7 @@ void FlatShard::gather() {
 void FlatShard::release() {
   if (is_direct()) return;
   if (fresh_.defined()) gather();  // one that was fetched ahead and not needed
-  if (std::exchange(present_, false)) give_memory_back(full_);
+  if (std::exchange(present_, false)) drop_memory(full_);
 }
 
 void FlatShard::prepare_gradients() {

@@ -9,25 +9,10 @@
 #include <vector>
 
 #include "unpact/comm/collectives.hpp"
-#include "unpact/checkpoint/weights.hpp"
+#include "unpact/model/flat_layout.hpp"
 #include "unpact/train/training_result.hpp"
 
 namespace unpact {
-
-struct WeightSlice {
-  std::string name;
-  std::vector<std::int64_t> shape;
-  std::int64_t begin, size;  ///< within the flat vector
-  at::Tensor* slot;
-};
-
-struct FlatLayout {
-  std::vector<WeightSlice> slices;
-  std::int64_t size = 0;   ///< without padding
-  std::int64_t shard = 0;  ///< elements a rank, padding included
-};
-
-FlatLayout lay_out(const std::vector<WeightSpec>& specs, int ranks);
 
 class FlatShard {
  public:

@@ -95,11 +95,17 @@ double unlearning_bytes(const ModelConfig& config, int ranks, Shard shard) {
       .total();
 }
 
-double scoring_bytes(const ModelConfig& config, double bytes, std::int64_t tokens) {
+double answering_weights(const ModelConfig& config, double bytes, int shards) {
+  if (shards == 1) return bytes * static_cast<double>(config.parameter_count());
+  const auto size = sizes_of(config, {});
+  return bytes * ((size.all - size.head_unit) / shards + size.head_unit + size.two_units);
+}
+
+double scoring_bytes(const ModelConfig& config, double bytes, std::int64_t tokens, int shards) {
   constexpr double most_logits = 512.0 * 1024 * 1024;  // twice the chunk of target_log_probabilities() on a GPU
   const auto real = [](std::int64_t value) { return static_cast<double>(value); };
   const auto queries = config.heads * config.head_dim, keys = config.key_value_heads * config.head_dim;
-  const double weights = bytes * real(config.parameter_count());
+  const double weights = answering_weights(config, bytes, shards);
   const double keys_values = 2 * bytes * real(config.layers) * real(keys) * real(tokens);
   const double block =
       bytes * real(tokens) * real(4 * config.hidden_size + 2 * queries + 2 * keys + 3 * config.intermediate_size);

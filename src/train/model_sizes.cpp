@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "model_units.hpp"
+#include "unpact/model/model_units.hpp"
 #include "unpact/checkpoint/weights.hpp"
 
 namespace unpact {
@@ -22,6 +22,13 @@ ModelSizes sizes_of(const ModelConfig& config, const std::function<bool(const st
   for (std::int64_t layer = 0; layer < config.layers; ++layer)
     sizes.block = std::max(sizes.block, units[static_cast<std::size_t>(layer) + 1]);
   sizes.unit = *std::max_element(units.begin(), units.end());
+  sizes.head_unit = units[unit_of_part(config, config.layers + 1)];
+  const auto gathered = [&](std::int64_t part) {
+    const auto unit = unit_of_part(config, part);
+    return unit == unit_of_part(config, config.layers + 1) ? 0.0 : units[unit];
+  };
+  for (std::int64_t part = 0; part < config.layers; ++part)
+    sizes.two_units = std::max(sizes.two_units, gathered(part) + gathered(part + 1));
   sizes.head = static_cast<double>(config.vocabulary_size * config.hidden_size);
   return sizes;
 }

@@ -12,6 +12,8 @@ struct ModelSizes {
   double block = 0;  ///< the largest
   double unit = 0;   ///< the largest (model_units.hpp)
   double head = 0;
+  double head_unit = 0;  ///< the unit with the head
+  double two_units = 0;  ///< the largest two neighbours among the other units
 };
 
 /// @param selected which weights train, by name; empty: all.

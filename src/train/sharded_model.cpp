@@ -9,7 +9,7 @@
 
 #include "deterministic.hpp"
 #include "flat_shard.hpp"
-#include "model_units.hpp"
+#include "unpact/model/model_units.hpp"
 #include "part_node.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/kernels/graph_only.hpp"
@@ -252,8 +252,10 @@ void ShardedModel::drop_gradients() {
 
 void ShardedModel::restore(const ResultOptions& result) {
   model_.set_runner(nullptr);
-  for (auto& unit : units_)
-    for (auto& flat : unit->flats) flat->restore(result);
+  for (std::size_t u = 0; u < units_.size(); ++u) {
+    for (auto& flat : units_[u]->flats) flat->restore(result);
+    result.hand_over(model_.config(), model_.weights(), u);
+  }
   tie_head(model_);
 }
 

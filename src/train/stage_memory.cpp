@@ -19,7 +19,7 @@ StageMemory training_stage(const char* name, const ModelConfig& config, const Tr
 }
 
 double asking(const ModelConfig& config, const ScoringShape& scoring, int models) {
-  return models * scoring_bytes(config, scoring.bytes, scoring.tokens);
+  return models * scoring_bytes(config, scoring.bytes, scoring.tokens, scoring.shards);
 }
 
 StageMemory reshard_stage(const ModelConfig& config, const ScoringShape& scoring, const TrainingShape& training) {
@@ -30,8 +30,9 @@ StageMemory reshard_stage(const ModelConfig& config, const ScoringShape& scoring
   const double share = e.shard == Shard::none ? 1 : training.ranks;
   const double held = e.offload_optimizer ? compute : master;
   const double shard = (held * size.trained + 4 * (size.all - size.trained)) / share;
-  const double replicas = scoring.models * scoring.bytes * size.all;
-  const bool shard_is_replica = share == 1 && held == 4 && scoring.bytes == 4;
+  const double kept = scoring.shards == 1 ? size.all : (size.all - size.head_unit) / scoring.shards + size.head_unit;
+  const double replicas = scoring.models * scoring.bytes * kept;
+  const bool shard_is_replica = share == 1 && held == 4 && scoring.bytes == 4 && scoring.shards == 1;
   const double bytes = shard_is_replica ? replicas : shard + replicas + 2 * 4 * size.unit;
   return {kReshardStage, bytes, e.offload_optimizer ? master * size.trained / share : 0};
 }

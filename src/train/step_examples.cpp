@@ -1,4 +1,4 @@
-#include "step_examples.hpp"
+#include "unpact/train/step_examples.hpp"
 
 #include <algorithm>
 
@@ -6,12 +6,11 @@
 
 namespace unpact {
 
-StepExamples::StepExamples(const std::vector<WeightedTerm>& terms, const TrainOptions& options)
-    : terms_(terms), options_(options), first_examples_(terms.front().term->example_count()),
+StepExamples::StepExamples(std::vector<DrawnSet> sets, const TrainOptions& options)
+    : sets_(std::move(sets)), options_(options), first_examples_(sets_.front().examples),
       total_steps_(count_steps(options, first_examples_)) {
-  for (std::size_t k = 0; k < terms.size(); ++k)
-    samplers_.emplace_back(terms[k].term->example_count(), random_bits(options.seed, stream_of("sampler"), k),
-                           options.shuffle);
+  for (std::size_t k = 0; k < sets_.size(); ++k)
+    samplers_.emplace_back(sets_[k].examples, random_bits(options.seed, stream_of("sampler"), k), options.shuffle);
 }
 
 std::vector<std::int64_t> StepExamples::of(std::size_t term, std::int64_t step) const {
@@ -25,8 +24,8 @@ std::vector<std::int64_t> StepExamples::of(std::size_t term, std::int64_t step) 
 }
 
 std::int64_t StepExamples::at(std::size_t term, std::int64_t position) const {
-  const auto count = terms_[term].term->example_count();
-  switch (terms_[term].sampling) {
+  const auto count = sets_[term].examples;
+  switch (sets_[term].sampling) {
     case Sampling::paired: return samplers_.front()[position] % count;
     case Sampling::uniform:
       return static_cast<std::int64_t>(random_below(static_cast<std::uint64_t>(count), options_.seed,
@@ -35,25 +34,6 @@ std::int64_t StepExamples::at(std::size_t term, std::int64_t position) const {
     case Sampling::epoch: break;
   }
   return samplers_[term][position];
-}
-
-std::vector<MicroBatch> cut_into_micro_batches(const LossTerm& term, const std::vector<std::int64_t>& examples,
-                                               const MicroBatchCut& cut) {
-  const auto ranks = static_cast<std::size_t>(cut.ranks), size = static_cast<std::size_t>(cut.size);
-  std::vector<std::int64_t> mine;
-  for (std::size_t i = static_cast<std::size_t>(cut.rank); i < examples.size(); i += ranks) mine.push_back(examples[i]);
-  std::stable_sort(mine.begin(), mine.end(), [&](auto a, auto b) { return term.length(a) > term.length(b); });
-  std::vector<MicroBatch> batches;
-  for (std::size_t begin = 0; begin < mine.size(); begin += size) {
-    const auto first = mine.begin() + static_cast<std::ptrdiff_t>(begin);
-    batches.push_back({{first, first + static_cast<std::ptrdiff_t>(std::min(size, mine.size() - begin))}, true});
-  }
-  if (!cut.equally_many) return batches;
-  const auto most = (examples.size() + ranks - 1) / ranks;  // of rank 0
-  const auto shortest =
-      *std::min_element(examples.begin(), examples.end(), [&](auto a, auto b) { return term.length(a) < term.length(b); });
-  while (batches.size() < (most + size - 1) / size) batches.push_back({{shortest}, false});
-  return batches;
 }
 
 }  // namespace unpact

@@ -3,7 +3,7 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
-#include "model_units.hpp"
+#include "unpact/model/model_units.hpp"
 #include "unpact/core/error.hpp"
 
 namespace unpact {

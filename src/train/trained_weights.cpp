@@ -7,6 +7,7 @@
 
 #include "offload.hpp"
 #include "unpact/core/error.hpp"
+#include "unpact/model/model_units.hpp"
 #include "unpact/train/parameters.hpp"
 
 namespace unpact {
@@ -54,6 +55,7 @@ void ReplicatedWeights::restore(const ResultOptions& result) {
     *specs[i].slot = keeps ? weight.to(device, result.dtype) : at::Tensor();
   }
   if (model_.config().tied_embeddings) weights.head_VD = weights.embedding_VD;
+  for (std::size_t unit = 0; unit < unit_count(model_.config()); ++unit) result.hand_over(model_.config(), weights, unit);
 }
 
 class ShardedWeights final : public TrainedWeights {

@@ -5,14 +5,24 @@
 #include <algorithm>
 #include <cmath>
 
+#include "micro_batches.hpp"
 #include "unpact/core/error.hpp"
 
 namespace unpact {
+namespace {
+
+std::vector<DrawnSet> sets_of(const std::vector<WeightedTerm>& terms) {
+  std::vector<DrawnSet> sets;
+  for (const auto& weighted : terms) sets.push_back({weighted.term->example_count(), weighted.sampling});
+  return sets;
+}
+
+}  // namespace
 
 TrainingStep::TrainingStep(const Transformer& model, const std::vector<WeightedTerm>& terms, const TrainOptions& options,
                            Collectives& group, TrainedWeights& weights, AdamW& optimizer)
     : model_(model), terms_(terms), options_(options), group_(group), weights_(weights), optimizer_(optimizer),
-      examples_(terms, options) {
+      examples_(sets_of(terms), options) {
   for (const auto& weighted : terms) coefficients_.push_back(weighted.coefficient);
 }
 

@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "step_examples.hpp"
 #include "trained_weights.hpp"
+#include "unpact/train/step_examples.hpp"
 
 namespace unpact {
 

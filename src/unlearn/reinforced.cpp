@@ -16,12 +16,12 @@ UnlearnResult reinforce(const MethodRun& run, const TrainOptions& options) {
   return result;
 }
 
-/// The target's weights where and as the result shall have them; a keeper writes them from where they are. Those of mapped
-/// files are copied: who answers with them needs them in memory.
+/// The target's weights where and as the result shall have them; a keeper writes them from where they are, and who
+/// takes units cuts them there. Those of mapped files are copied: who answers with them needs them in memory.
 Weights target_beside_result(const MethodRun& run) {
   auto weights = run.target.weights();
   const auto& options = run.options;
-  if (options.result.keeper >= 0) return weights;
+  if (options.result.keeper >= 0 || options.result.take_unit) return weights;
   change_weights(run.target.config(), weights, [&](const at::Tensor& weight) {
     if (!options.device) return weight.to(options.result.dtype);
     const auto chosen = at::TensorOptions().device(*options.device).dtype(options.result.dtype);

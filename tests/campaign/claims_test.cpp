@@ -4,7 +4,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <fstream>
+#include <thread>
 
 #include "core/temporary_folder.hpp"
 #include "unpact/core/atomic_file.hpp"
@@ -54,6 +56,35 @@ TEST(Claims, SayWhoHoldsThem) {
   ASSERT_TRUE(holder);
   EXPECT_EQ(holder->generation, 3);
   EXPECT_EQ(holder->describe(), "elsewhere, job 17.2, process 1, since 2026-01-01T00:00:00Z");
+}
+
+TEST(Claims, SayWhatTheirHolderIsDoing) {
+  const TemporaryFolder folder;
+  ClaimOptions options{0.01, 5};
+  options.rank = 6;
+  options.ranks = 2;
+  Claims claims(folder.path(), options);
+  const auto claim = claims.take("cell");
+  DoingScope doing("unlearn", 30, "steps");
+  doing.reach(4);
+  for (int i = 0; i < 500 && list_claims(folder.path()).at(0).holder->doing.step < 4; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  write_foreign(folder, "another", 3, 7);
+  folder.write("broken.claim.2", "{");
+  const auto found = list_claims(folder.path());
+  ASSERT_EQ(found.size(), 3U);
+  EXPECT_EQ(found[0].name, "another");
+  EXPECT_EQ(found[0].holder->generation, 3);
+  EXPECT_EQ(found[0].holder->doing.what, "") << "a claim of before";
+  EXPECT_FALSE(found[1].holder);
+  const auto& holder = *found[2].holder;
+  EXPECT_EQ(holder.doing.what + " " + holder.doing.unit, "unlearn steps");
+  EXPECT_EQ(holder.doing.step, 4);
+  EXPECT_EQ(holder.doing.steps, 30);
+  EXPECT_EQ(holder.rank, 6);
+  EXPECT_EQ(holder.ranks, 2);
+  EXPECT_EQ(holder.stale_seconds, 5);
+  EXPECT_GT(holder.held_seconds, 0);
 }
 
 TEST(Claims, GrowStaleWhenTheirBeatStandsStillForTheObserver) {

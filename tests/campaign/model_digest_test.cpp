@@ -7,6 +7,7 @@
 
 #include "support/tiny_models.hpp"
 #include "unpact/checkpoint/weights.hpp"
+#include "unpact/model/sharded_replica.hpp"
 
 namespace unpact {
 namespace {
@@ -26,6 +27,15 @@ TEST_F(ModelDigest, IsThatOfTheWeightsForEveryNumberOfRanks) {
   EXPECT_EQ(digest, digest_of(alone_, model_));
   EXPECT_EQ(digest, digest_of(world_, tiny_transformer(1)));
   EXPECT_NE(digest, digest_of(world_, tiny_transformer(2)));
+}
+
+TEST_F(ModelDigest, IsTheSameOnShards) {
+  WeightPieces pieces(model_.config(), world_, at::kFloat, at::kCPU);
+  pieces.take_all(model_.weights());
+  EXPECT_EQ(digest_of(world_, sharded_transformer(world_, pieces)), digest_of(world_, model_));
+  auto two = model_;
+  two.contrast_with(std::make_shared<const Transformer>(model_), 2.0);
+  EXPECT_EQ(digest_of(world_, sharded_transformer(world_, pieces, pieces, 2.0)), digest_of(world_, two));
 }
 
 TEST_F(ModelDigest, SeesTheSmallestChangeOfAnyWeight) {

@@ -30,6 +30,30 @@ TEST_F(StageShapes, NoMoreIsAskedAtOnceThanThereIs) {
   EXPECT_EQ(scoring_shape(c, 2, 30, 5).bytes, 2);
 }
 
+TEST_F(StageShapes, AModelThatNoRankCanHoldIsCutOverThemAll) {
+  constexpr double gpu = 80e9;
+  const auto large = parse_model_config(R"({"model_type": "llama", "vocab_size": 128256, "hidden_size": 8192,
+      "intermediate_size": 28672, "num_hidden_layers": 80, "num_attention_heads": 64, "num_key_value_heads": 8,
+      "max_position_embeddings": 131072, "rms_norm_eps": 1e-5, "hidden_act": "silu", "tie_word_embeddings": false})",
+                                        "Llama-3.1-70B");
+  auto c = configuration();
+  auto shape = scoring_shape(c, 2, 0, 0);
+  EXPECT_EQ(shards_to_ask(c, large, shape, 8, gpu), 8);
+  EXPECT_EQ(shards_to_ask(c, testing_support::small_config(), shape, 8, gpu), 1) << "fits";
+  EXPECT_EQ(shards_to_ask(c, large, shape, 8, 0), 1) << "nothing is known of the memory";
+  shape.shards = 8;
+  const auto baseline = pair_stages(large, shape, nullptr).front();
+  EXPECT_LT(baseline.bytes, gpu);
+  EXPECT_GT(baseline.bytes, 2 * static_cast<double>(large.parameter_count()) / 8);
+  c.attribution.method = "integrated_gradients";
+  EXPECT_EQ(shards_to_ask(c, large, shape, 8, gpu), 1) << "it cannot look into shards: refused as too large";
+  c.attribution.method = "leave_one_out";
+  c.model.replica = Replica::whole;
+  EXPECT_EQ(shards_to_ask(c, large, shape, 8, gpu), 1);
+  c.model.replica = Replica::sharded;
+  EXPECT_EQ(shards_to_ask(c, testing_support::small_config(), shape, 8, gpu), 8);
+}
+
 TEST_F(StageShapes, TrainingsFollowTheirSections) {
   auto c = configuration();
   c.unlearn.train.micro_batch = 3;

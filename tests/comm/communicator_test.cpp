@@ -35,6 +35,63 @@ TEST(Communicator, NullIsOneRankThatNeedsNoMpi) {
   EXPECT_TRUE(none.dup().is_null());
 }
 
+class Counting final : public Communicator::Duty {
+ public:
+  explicit Counting(const Communicator& group) : Duty(group), group_(group) {}
+  void do_before_collective() override {
+    ++count;
+    group_.barrier();  // does not come back here
+  }
+  int count = 0;
+
+ private:
+  const Communicator& group_;
+};
+
+TEST(Communicator, ADutyIsDoneBeforeEveryCollective) {
+  const auto world = Communicator::world();
+  EXPECT_EQ(world.duty(), nullptr);
+  {
+    Counting duty(world);
+    EXPECT_EQ(world.duty(), &duty);
+    int done = 0;
+    const auto expect_more = [&](const char* what) {
+      EXPECT_GT(duty.count, done) << what;
+      done = duty.count;
+    };
+    world.barrier();
+    expect_more("barrier");
+    world.broadcast("text", 0);
+    expect_more("broadcast");
+    int number = 1;
+    world.broadcast_bytes(&number, sizeof number, 0);
+    expect_more("broadcast of bytes");
+    world.all_gather(std::string("text"));
+    expect_more("gather of texts");
+    world.all_gather(2.5);
+    expect_more("gather of numbers");
+    world.sum(2.5);
+    world.sum(std::int64_t{2});
+    EXPECT_EQ(duty.count, done + 2);
+    world.max(2.5);
+    world.max(std::int64_t{2});
+    EXPECT_EQ(duty.count, done + 4);
+    done = duty.count;
+    const auto copy = world.dup();
+    expect_more("dup");
+    const auto part = world.split(0, 0);
+    expect_more("split");
+    const auto node = world.split_by_node();
+    expect_more("split by node");
+    copy.barrier();
+    EXPECT_EQ(duty.count, done) << "a duty of one communicator alone";
+    Communicator moved = Communicator::world();
+    EXPECT_EQ(moved.duty(), nullptr);
+  }
+  EXPECT_EQ(world.duty(), nullptr);
+  world.barrier();
+}
+
 TEST(Communicator, WorldIsADuplicate) {
   const auto world = Communicator::world();
   EXPECT_FALSE(world.is_null());

@@ -111,6 +111,7 @@ TEST(Affects, WhatIsKnownToDecideNumbersDoes) {
                                                {"run.device", none},
                                                {"run.threads", none},
                                                {"model.path", none},
+                                               {"model.replica", none},
                                                {"dataset.path", none},
                                                {"model.name", none},
                                                {"method.name", none},

@@ -111,6 +111,7 @@ def test_the_plan_is_right(unpact: Program, home: Path, campaign: Path, tmp_path
             low, high = stages[name]["operations_low"], stages[name]["operations_high"]
             assert 0.95 * low <= operations <= 1.05 * high, f"{cell['id']}, {name}: {operations} is not in [{low}, {high}]"
         assert stages["unlearn"]["operations_low"] == stages["unlearn"]["operations_high"]
+        assert stages["unlearn"]["operations"] == pytest.approx(measured["unlearn"], rel=1e-9), "the examples that are drawn are known"
     measured = work_of(campaign / "baselines/tiny__tiny.h5")
     answers, contributions = plan["pairs"][0]["shared"]["stages"]
     assert answers["operations"] == pytest.approx(measured["target_answers"], rel=0.05), "answers as long as the gold ones"

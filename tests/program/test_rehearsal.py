@@ -1,5 +1,6 @@
 """The study's whole matrix with small cousins of its models: configs/rehearsal.ini, killed half way and started again with another
 number of ranks. Skipped without the test data (published tokenizers, MUSE-News, a slice of MMLU)."""
+import json
 import os
 import subprocess
 import sys
@@ -80,3 +81,17 @@ def test_every_cell_went_through_what_its_files_say(finished: Path) -> None:
             assert ("examples = 0\n" if "wmdp" in name else "examples = 10\n") in config, name
             probed += len(file["probes/focus_on_key/probed_question"])
     assert probed > 0, "the stage of the probes ran"
+
+
+def test_every_stage_cost_what_was_planned(finished: Path) -> None:
+    """Trainings to the last operation, with the examples that they really drew; what answers decide within 5 % of its bounds."""
+    costs, stages = json.loads((finished / "plan.json").read_text())["costs"], 0
+    for name, path in cells_of(finished).items():
+        planned = {stage["stage"]: stage for stage in costs[name.removesuffix(".h5")]}
+        with h5py.File(path) as file:
+            for stage, operations in zip(file["work/stage"].asstr()[:], file["work/operations"][:], strict=True):
+                low, high = planned[stage]["operations_low"], planned[stage]["operations_high"]
+                share = 1e-9 if stage == "unlearn" else 0.05
+                assert (1 - share) * low <= operations <= (1 + share) * high, f"{name}, {stage}: {operations} is not in [{low}, {high}]"
+                stages += 1
+    assert stages == 6 * len(MODELS) * len(DATASETS) * 8

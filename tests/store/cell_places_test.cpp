@@ -45,5 +45,38 @@ TEST_F(APlansCosts, AreNoneWhereNoneCanBeRead) {
   }
 }
 
+PlannedCell planned(const std::string& id, const std::string& pair, const std::string& settings,
+                    const std::string& fingerprint = "") {
+  return {.id = id, .fingerprint = fingerprint, .pair = pair, .settings = settings};
+}
+
+TEST(PlansUnited, KeepWhatOtherJobsPlanWithTheSameSettings) {
+  const auto all = plans_united({planned("a1", "a", "s"), planned("a2", "a", "s", "new")},
+                                {planned("a1", "a", "s", "known"), planned("a2", "a", "s", "old"),
+                                 planned("a3", "a", "s", "x"), planned("b1", "b", "t", "y"), planned("c1", "", "", "z")});
+  ASSERT_EQ(all.size(), 4U);
+  EXPECT_EQ(all[0].fingerprint, "known") << "it is not known anew yet";
+  EXPECT_EQ(all[1].fingerprint, "new");
+  EXPECT_EQ(all[2].id + all[2].fingerprint, "a3x") << "of other methods";
+  EXPECT_EQ(all[3].id, "b1") << "of another pair; a plan of before says too little";
+}
+
+TEST(PlansUnited, DropWhatWasPlannedWithOtherSettings) {
+  const auto all = plans_united({planned("a1", "a", "s")}, {planned("a1", "a", "t", "old"), planned("a2", "a", "t", "old")});
+  ASSERT_EQ(all.size(), 1U);
+  EXPECT_EQ(all[0].fingerprint, "") << "its results are of other settings";
+}
+
+TEST(FailedPairs, AreReadAsTheyWereWrittenUntilTheyAreRemoved) {
+  const testing_support::TemporaryFolder folder;
+  EXPECT_FALSE(find_failed_pair(folder.path(), "pair"));
+  write_failed_pair(folder.path(), {"pair", "", "problem", "reason", "hint", "when", "where", "run"});
+  const auto found = find_failed_pair(folder.path(), "pair");
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->problem + " " + found->run, "problem run");
+  remove_failed_pair(folder.path(), "pair");
+  EXPECT_FALSE(find_failed_pair(folder.path(), "pair"));
+}
+
 }  // namespace
 }  // namespace unpact

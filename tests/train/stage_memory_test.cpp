@@ -60,6 +60,16 @@ TEST(StageMemory, OneRanksShardIsItsReplicaInFp32) {
   EXPECT_GT(bytes_of({}, {.options = {}, .ranks = 4}), 5 * count);
 }
 
+TEST(StageMemory, OnShardsARankHoldsItsPieceTheHeadAndTwoBlocks) {
+  const auto config = published("Llama-3.1-8B");
+  const double all = 8'030'261'248, head = 128256.0 * 4096 + 4096, embedding = 128256.0 * 4096, block = 218'112'000;
+  EXPECT_DOUBLE_EQ(answering_weights(config, 2, 1), 2 * all);
+  EXPECT_DOUBLE_EQ(answering_weights(config, 2, 8), 2 * ((all - head) / 8 + head + embedding + block));
+  const auto stages = [&](int shards) { return plan_stages(config, {.bytes = 2, .shards = shards}, {{}, 8}); };
+  for (const std::size_t stage : {0, 2, 3}) EXPECT_LT(stages(8)[stage].bytes, stages(1)[stage].bytes);
+  EXPECT_EQ(stages(8)[1].bytes, stages(1)[1].bytes) << "the training itself";
+}
+
 TEST(StageMemory, StagesComeInTheirOrderAndAMadeTargetHasOneOfItsOwn) {
   const auto config = testing_support::tiny_config();
   const auto names = [](const std::vector<StageMemory>& stages) {

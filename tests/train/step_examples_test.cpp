@@ -1,16 +1,11 @@
-/// Which examples a step draws by either rule, and how a rank cuts its share of them.
-#include "../../src/train/step_examples.hpp"  // private to the layer
+#include "unpact/train/step_examples.hpp"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 
-#include "support/training_examples.hpp"
-
 namespace unpact {
 namespace {
-
-using testing_support::random_examples;
 
 TEST(CountSteps, ByEitherRule) {
   struct Case {
@@ -38,9 +33,8 @@ TEST(CountSteps, ByEitherRule) {
 /// 5 forget and 3 retain examples in batches of 2.
 class DrawnSteps : public testing::Test {
  protected:
-  std::vector<std::vector<std::int64_t>> drawn(std::size_t term, const TrainOptions& options, Sampling sampling) const {
-    const std::vector<WeightedTerm> terms = {{&forget_, 1}, {&retain_, 1, sampling}};
-    const StepExamples steps(terms, options);
+  static std::vector<std::vector<std::int64_t>> drawn(std::size_t term, const TrainOptions& options, Sampling sampling) {
+    const StepExamples steps({{5}, {3, sampling}}, options);
     std::vector<std::vector<std::int64_t>> all;
     for (std::int64_t step = 0; step < steps.total_steps(); ++step) all.push_back(steps.of(term, step));
     return all;
@@ -53,7 +47,6 @@ class DrawnSteps : public testing::Test {
     o.seed = 5;
     return o;
   }
-  const CrossEntropyTerm forget_{random_examples(5, 1)}, retain_{random_examples(3, 2)};
 };
 
 TEST_F(DrawnSteps, PerEpochEndWithTheEpoch) {
@@ -102,27 +95,6 @@ TEST(FirstPosition, CountsDrawnExamples) {
   EXPECT_EQ(first_position(options, 10, 2), 8);
   EXPECT_EQ(first_position(options, 10, 3), 10);
   EXPECT_EQ(first_position(options, 10, 5), 18);
-}
-
-TEST(MicroBatches, HoldSimilarLengthsAndAreEquallyManyWhereTheyMustBe) {
-  const auto examples = random_examples(9, 1);
-  const CrossEntropyTerm term(examples);
-  const std::vector<std::int64_t> drawn = {0, 1, 2, 3, 4};
-  std::vector<std::int64_t> all;
-  for (const bool equally : {false, true}) {
-    all.clear();
-    for (int rank = 0; rank < 4; ++rank) {
-      const auto batches = cut_into_micro_batches(term, drawn, {rank, 4, 1, equally});
-      EXPECT_EQ(batches.size(), equally || rank == 0 ? 2U : 1U);
-      for (const auto& batch : batches)
-        if (batch.counts) all.insert(all.end(), batch.examples.begin(), batch.examples.end());
-    }
-    std::sort(all.begin(), all.end());
-    EXPECT_EQ(all, drawn);
-  }
-  const auto together = cut_into_micro_batches(term, drawn, {0, 1, 2, true});
-  ASSERT_EQ(together.size(), 3U);
-  EXPECT_GE(term.length(together[0].examples.back()), term.length(together[1].examples.front()));
 }
 
 }  // namespace

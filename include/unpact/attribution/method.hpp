@@ -71,6 +71,7 @@ struct AttributionFacts {
   std::string inexact = {};      ///< what makes its values inexact where others of the same name would be exact; else empty
   bool is_in_nats = true;        ///< nats per answer token, else shares of attention
   bool takes_two_models = true;  ///< right for models that answer by two (Transformer::contrast_with), too
+  bool takes_shards = true;      ///< needs no backward pass, which models on shards (sharded_replica.hpp) do not have
   bool takes_zero = false;       ///< its `baseline` may be the zero vector
   /// Forward passes over prompt and answer that it takes for n candidates, a backward pass counted as two; null: leave-one-out,
   /// whose engines reckon themselves (RemovalCost).
@@ -112,6 +113,9 @@ const AttributionFacts& facts_of(const std::string& method);
 /// What makes a method's values inexact where others of the same name would be exact; else empty, also for a name that only
 /// a file of another version has.
 std::string inexactness_of(const std::string& method);
+
+/// @throws UserError for a method that cannot look into a model on shards.
+void check_takes_shards(const std::string& method);
 
 /// Whether a method's values are nats per answer token; attention rollout's are shares of attention.
 bool is_in_nats(const std::string& method);

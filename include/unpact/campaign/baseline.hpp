@@ -6,6 +6,7 @@
 
 #include "unpact/campaign/claims.hpp"
 #include "unpact/campaign/session.hpp"
+#include "unpact/campaign/while_busy.hpp"
 #include "unpact/evaluation/questions.hpp"
 #include "unpact/model/language_model.hpp"
 #include "unpact/options/configuration.hpp"
@@ -23,9 +24,9 @@ struct Baseline {
 
 /// Maps or makes the target. Answers the questions with it and attributes the answers, for which it is loaded, and written
 /// to `folder`/baselines; read from there, without loading the target, when that is already done, under whatever name.
-/// Collective over the world. @param claims the root's; what other jobs in the folder make is waited for. nullptr: there are
-/// none. @throws StoppedAtCheckpoint when asked to stop on the way.
+/// Collective over the session's world. @param claims the root's; what others in the folder make is waited for, or left to
+/// them. nullptr: there are none. @throws StoppedAtCheckpoint when asked to stop on the way, MadeElsewhere (while_busy.hpp).
 Baseline prepare_baseline(const Session& session, const Configuration& configuration, const std::filesystem::path& folder,
-                          Claims* claims = nullptr);
+                          Claims* claims = nullptr, WhileBusy while_busy = WhileBusy::wait);
 
 }  // namespace unpact

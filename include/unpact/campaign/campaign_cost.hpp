@@ -58,7 +58,7 @@ struct CampaignCost {
   double gpu_seconds(bool left_alone) const;
   bool has_rates() const;         ///< else there are no hours
   double longest_cell() const;    ///< seconds, of one group
-  double longest_shared() const;  ///< seconds, of all GPUs
+  double longest_shared() const;  ///< seconds, of those that make a target together (ranks_of_target)
   double wall_seconds() const;    ///< of what is left, on all GPUs
   std::size_t cells(CellState state) const;
   /// @throws UserError naming the stages that do not fit.

@@ -15,6 +15,9 @@ namespace unpact {
 /// model__dataset__method__seedN, safe as a file name.
 std::string cell_id(const Configuration& configuration);
 
+/// model__dataset: under which the target and the baseline of its cells lie.
+std::string pair_id(const Configuration& configuration);
+
 /// Whether this cell's file is in `folder` and was made with the same configuration, model and tokenizer. Pages that a job
 /// killed at its very end has left behind are then removed.
 bool is_cell_done(const Baseline& baseline, const Configuration& configuration, const std::filesystem::path& folder);

@@ -32,7 +32,8 @@ class CellRunner {
   /// Runs these cells, which were left a moment ago. Those that another group or job works on are left to it while it
   /// lives. Collective over the group. @throws RuntimeFailure when the group cannot go on: a rank does not come back, the device is lost, or a
   /// failure cannot be recorded.
-  void run(const Baseline& baseline, const std::vector<Configuration>& cells);
+  /// @param patient whether to wait for cells whose holder may live or not. @return whether there are such cells still.
+  bool run(const Baseline& baseline, const std::vector<Configuration>& cells, bool patient = true);
 
   /// Whether a cell was left at a checkpoint because the job was asked to stop.
   bool stopped() const { return stopped_; }

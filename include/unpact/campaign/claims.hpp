@@ -16,6 +16,9 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
+
+#include "unpact/core/doing.hpp"
 
 namespace unpact {
 
@@ -29,7 +32,11 @@ struct ClaimHolder {
   std::string process;  ///< boot, process namespace and start of the process: who it was when ids are used again
   std::string started;  ///< ISO 8601 UTC, by the holder's clock; for people
   std::int64_t generation = 0;
-  std::int64_t beat = 0;  ///< grows with each renewal
+  std::int64_t beat = 0;             ///< grows with each renewal
+  std::int64_t rank = 0, ranks = 1;  ///< of the job: the holder, and how many work on this together
+  double held_seconds = 0;           ///< at the last renewal, by the holder's clock
+  double stale_seconds = 0;          ///< ClaimOptions::stale_seconds of the holder; 0: not said
+  Doing doing = {};                  ///< at the last renewal
 
   /// "node7, job 4711, task 0, process 1234, since 2026-01-31T12:00:00Z".
   std::string describe() const;
@@ -40,8 +47,23 @@ struct ClaimOptions {
   double stale_seconds = 180;          ///< several renewals: a network file system may show a change late
   std::function<double()> now = {};    ///< seconds of a clock that never jumps; empty: the machine's steady clock
   std::string run = {};                ///< what the job's ranks call themselves
+  std::int64_t rank = 0, ranks = 1;    ///< what the claim says of them
   std::function<void()> on_lost = {};  ///< called, by the renewing thread, when somebody else has taken over
 };
+
+/// Whether the holder is known to be dead: its process here, or an earlier start of this process' batch job.
+bool is_dead(const ClaimHolder& holder);
+
+/// The newest claim on something, as it lies in the folder.
+struct FoundClaim {
+  std::string name;
+  std::filesystem::path file;
+  std::optional<ClaimHolder> holder;  ///< nothing: its file cannot be read, or not yet
+  double silent_seconds = 0;          ///< since its file was renewed, by the clocks of the file system and of this machine
+};
+
+/// All that is claimed in `folder`, by name; looks on only, and nothing is a failure.
+std::vector<FoundClaim> list_claims(const std::filesystem::path& folder);
 
 /// Work that this process holds. Movable; the destructor gives it back.
 class Claim {

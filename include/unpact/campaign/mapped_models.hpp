@@ -7,6 +7,7 @@
 #include "unpact/campaign/session.hpp"
 #include "unpact/comm/communicator.hpp"
 #include "unpact/model/language_model.hpp"
+#include "unpact/model/sharded_replica.hpp"
 #include "unpact/options/configuration.hpp"
 
 namespace unpact {
@@ -24,6 +25,19 @@ LanguageModel map_alike(const Session& session, const Configuration& configurati
 /// mapped.
 LanguageModel load_mapped(const Session& session, const Communicator& ranks, const LanguageModel& mapped,
                           c10::ScalarType dtype);
+
+/// Whether models that answer lie on shards of `ranks`: as model.replica says, and for auto where a whole one does not fit on
+/// some rank. Collective. @param models that answer together. @param dtype of their weights.
+bool asks_on_shards(const Session& session, const Communicator& ranks, const Configuration& configuration,
+                    const ModelConfig& config, int models, c10::ScalarType dtype);
+
+/// The mapped model as it answers: load_mapped(), or cut over `ranks` (asks_on_shards), which is said in the log. Collective
+/// over `ranks`, which must outlive it. @throws UserError as load_mapped.
+LanguageModel open_to_answer(const Session& session, const Communicator& ranks, const Configuration& configuration,
+                             const LanguageModel& mapped, c10::ScalarType dtype);
+
+/// This rank's pieces of a mapped model's weights. Collective over `ranks`. @throws UserError as load_mapped.
+WeightPieces cut_mapped(const Session& session, const Communicator& ranks, const Transformer& mapped, c10::ScalarType dtype);
 
 /// Both: a model that answers, in model.dtype.
 LanguageModel load_alike(const Session& session, const Configuration& configuration, const std::filesystem::path& folder);

@@ -12,6 +12,7 @@ namespace unpact {
 struct Pair {
   Configuration configuration;
   std::vector<Configuration> cells;  ///< methods x seeds, the costliest first
+  std::string settings = {};         ///< digest of all that its cells have in common: of any methods and seeds
 };
 
 /// Models x datasets, in the order of the configuration. @param line the campaign's command line, resolved once more for
@@ -21,5 +22,10 @@ std::vector<Pair> make_plan(const CommandLine& line, const CampaignOptions& camp
 /// The ranks that work on one cell together: equal blocks of neighbours. Collective over `world`.
 /// @throws UserError when the world cannot be cut into groups of this size.
 Communicator split_groups(const Communicator& world, std::int64_t ranks_per_cell);
+
+/// How many ranks make a target together: all, where a campaign has one pair; else each group makes its own (PairWalker).
+inline std::int64_t ranks_of_target(std::size_t pairs, std::int64_t ranks_per_cell, std::int64_t world) {
+  return pairs == 1 ? world : ranks_per_cell;
+}
 
 }  // namespace unpact

@@ -9,6 +9,7 @@
 #include "unpact/campaign/claims.hpp"
 #include "unpact/campaign/mapped_models.hpp"
 #include "unpact/campaign/session.hpp"
+#include "unpact/campaign/while_busy.hpp"
 #include "unpact/data/dataset.hpp"
 #include "unpact/data/examples.hpp"
 #include "unpact/model/language_model.hpp"
@@ -37,9 +38,10 @@ ModelConfig starting_config(const ModelOptions& model, const Tokenizer* tokenize
 /// that another job makes is waited for (see make_once). Collective over the session's world.
 /// @throws UserError as map_alike, and where model.config_checksum is another.
 LanguageModel prepare_target(const Session& session, const Configuration& configuration, const Dataset& dataset,
-                             const std::filesystem::path& folder, Claims* claims = nullptr);
+                             const std::filesystem::path& folder, Claims* claims = nullptr,
+                             WhileBusy while_busy = WhileBusy::wait);
 
-/// The same, in memory on every rank.
+/// The same, as it answers (open_to_answer).
 LanguageModel prepare_model(const Session& session, const Configuration& configuration, const Dataset& dataset,
                             const std::filesystem::path& folder, Claims* claims = nullptr);
 

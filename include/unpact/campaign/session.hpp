@@ -18,6 +18,9 @@ class Session {
  public:
   /// Chooses the device and sets the number of threads. Collective over `world`, which must outlive the session.
   Session(const Communicator& world, const RunOptions& options);
+  /// The same job for some of its ranks, who do something together that the others have no part in. Collective over `ranks`,
+  /// which must outlive the session. Both know what either has loaded.
+  Session(const Session& job, const Communicator& ranks);
 
   const Communicator& world() const { return world_; }
   const c10::Device& device() const { return device_; }
@@ -33,7 +36,7 @@ class Session {
   const Communicator& world_;
   c10::Device device_;
   std::vector<std::string> devices_;
-  std::unique_ptr<FirstLoads> loads_ = std::make_unique<FirstLoads>();
+  std::shared_ptr<FirstLoads> loads_ = std::make_shared<FirstLoads>();
 };
 
 /// Versions of the libraries that numbers depend on.

@@ -16,6 +16,11 @@ TargetInMemory target_in_memory(const Configuration& configuration);
 /// `questions` that there are; 0: unknown.
 ScoringShape scoring_shape(const Configuration& configuration, double bytes, std::int64_t asked, std::int64_t questions);
 
+/// How many ranks a model that answers is cut over: as model.replica says; auto: all of `ranks` where a whole one of `shape`
+/// does not fit and attribution.method can do without it, else 1. @param room bytes that a rank has; 0: unknown, and enough.
+int shards_to_ask(const Configuration& configuration, const ModelConfig& config, const ScoringShape& shape, int ranks,
+                  double room);
+
 /// The unlearning of a cell. @param ranks of a cell's group. @param longest tokens of the longest example.
 /// @throws UserError for options of the method that do not fit the model.
 TrainingShape unlearning_shape(const Configuration& configuration, const ModelConfig& config, int ranks,

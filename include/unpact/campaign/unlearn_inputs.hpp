@@ -11,8 +11,7 @@ namespace unpact {
 /// refused another content. Collective over `world`. @throws UserError when ranks read different contents.
 void pin_method_file(const Communicator& world, Configuration& configuration);
 
-/// Names what the examples of a cell are made by: equal text, examples of equal length (which answers are preferred depends
-/// on the seed besides).
+/// Names what the examples of a cell are made by: equal text, equal examples.
 std::string data_key(const Configuration& configuration);
 
 /// @throws UserError where a set has nothing of the form that is unlearned: what can be said without a tokenizer.

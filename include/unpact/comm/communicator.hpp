@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -45,6 +46,27 @@ class Communicator {
   /// MPI_COMM_SELF for the null communicator when MPI is running.
   MPI_Comm handle() const;
 
+  /// What a rank owes the others before it meets them, e.g. its part in what they have under way over another line.
+  class Duty {
+   public:
+    /// Of every rank; there is one a communicator, which need not outlive it.
+    explicit Duty(const Communicator& group);
+    virtual ~Duty();
+    Duty(const Duty&) = delete;
+    Duty& operator=(const Duty&) = delete;
+    /// Runs at the beginning of every collective of the communicator, on every rank. May use that communicator itself.
+    virtual void do_before_collective() = 0;
+
+   private:
+    friend class Communicator;
+    struct Place {
+      Duty* duty = nullptr;
+      bool running = false;
+    };
+    std::shared_ptr<Place> place_;
+  };
+  Duty* duty() const { return duty_ == nullptr ? nullptr : duty_->duty; }  ///< nullptr: there is none
+
   // All below are collective over this communicator and throw RuntimeFailure when MPI reports an error. A rank that waits in
   // them for long uses no core.
   Communicator dup() const;  ///< the same ranks, with messages that cannot mix with this communicator's
@@ -64,8 +86,13 @@ class Communicator {
 
  private:
   explicit Communicator(MPI_Comm handle);
+  void do_duty() const;
+  template <class T>
+  T reduce(T value, MPI_Datatype type, MPI_Op op) const;
+
   MPI_Comm handle_ = MPI_COMM_NULL;
   int rank_ = 0, size_ = 1;
+  std::shared_ptr<Duty::Place> duty_ = std::make_shared<Duty::Place>();
 };
 
 /// Throws RuntimeFailure when an MPI call did not succeed.

@@ -1,9 +1,11 @@
 #pragma once
 /// Progress of long work on rank 0: done/total, rate and remaining time. A terminal gets one line that is redrawn,
-/// a log gets a line every few seconds.
+/// a log gets a line every few seconds. What every rank does is also known to doing_now().
 #include <chrono>
 #include <cstdint>
 #include <string>
+
+#include "unpact/core/doing.hpp"
 
 namespace unpact {
 
@@ -28,6 +30,7 @@ class Progress {
   Clock::time_point start_, last_drawn_;
   int exceptions_at_start_;
   bool shown_, terminal_, finished_ = false;
+  DoingScope doing_;
 };
 
 /// Seconds as "1 h 02 min", "3 min 05 s" or "4.2 s".

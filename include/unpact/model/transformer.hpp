@@ -18,7 +18,8 @@
 
 namespace unpact {
 
-/// Stands between a Transformer and its forward pass while its weights are not all in memory (train/sharded_model.hpp).
+/// Stands between a Transformer and its forward pass while its weights are not all in memory (sharded_replica.hpp,
+/// train/sharded_model.hpp).
 /// Parts in the order in which they run: 0 the embedding, 1 + l block l, layers + 1 the final norm with the head.
 class PartRunner {
  public:
@@ -37,9 +38,22 @@ class Transformer {
  public:
   Transformer(ModelConfig config, Weights weights);
 
-  /// Fresh sequences run part by part through `runner` from now on, other contexts do not run at all; null: as usual.
-  /// Not owned.
+  /// Forward passes run part by part through `runner` from now on; null: as usual. Not owned. With gradients only passes
+  /// over fresh sequences.
   void set_runner(PartRunner* runner) { runner_ = runner; }
+  /// The same by a runner that this model and all its copies keep.
+  void keep_runner(std::shared_ptr<PartRunner> runner) {
+    kept_runner_ = std::move(runner);
+    runner_ = kept_runner_.get();
+  }
+  const PartRunner* runner() const { return runner_; }
+
+  /// compute(input) with the weights of a part at hand: the one way to them for passes of one's own. Every pass begins with
+  /// part 0, and its parts follow each other. @param last the part that ends this pass (PartRunner).
+  at::Tensor run_part(std::int64_t part, std::int64_t last, const at::Tensor& input,
+                      const PartRunner::Compute& compute) const {
+    return runner_ == nullptr ? compute(input) : runner_->run(part, last, input, compute);
+  }
 
   const ModelConfig& config() const { return config_; }
   const Weights& weights() const { return weights_; }
@@ -64,7 +78,7 @@ class Transformer {
   /// Embeddings of tokens, without positions: (B, S) -> (B, S, D).
   at::Tensor embed(const at::Tensor& tokens_BS) const;
 
-  /// hidden() of embeddings that stand in for those of tokens; gradients flow through.
+  /// hidden() of embeddings that stand in for those of tokens; gradients flow through. Not part by part.
   at::Tensor hidden_of(const at::Tensor& embeddings_BSD, const at::Tensor& positions, AttentionContext& context) const;
 
   /// The residual stream behind block `layer` (0-based) of fresh sequences: what representation methods steer. Later blocks
@@ -76,7 +90,7 @@ class Transformer {
   at::Tensor continue_blocks(const at::Tensor& x_BSD, std::int64_t first, std::int64_t layer,
                              const SequenceLayout& layout = {}) const;
 
-  /// Logits of hidden rows (..., D) -> (..., V), in float32.
+  /// Logits of hidden rows (..., D) -> (..., V), in float32. A runner keeps the head at hand after hidden().
   at::Tensor logits(const at::Tensor& hidden) const;
 
   /// The same with this output head: losses that differentiate by it piece by piece hold it themselves.
@@ -91,17 +105,19 @@ class Transformer {
                        const kernels::Angles& rotation, AttentionContext& context) const;
   at::Tensor block_forward(std::int64_t layer, const at::Tensor& x_BSD, const kernels::Angles& rotation,
                            AttentionContext& context) const;
-  at::Tensor one_hidden_of(const at::Tensor& embeddings_BSD, const at::Tensor& positions, AttentionContext& context) const;
+  at::Tensor one_hidden(const at::Tensor& tokens_BS, const at::Tensor& positions,
+                        const std::shared_ptr<AttentionContext>& context) const;
   at::Tensor run_blocks(at::Tensor x_BSD, const at::Tensor& positions, std::int64_t first, std::int64_t end,
                         AttentionContext& context) const;
-  at::Tensor run_parts(const at::Tensor& tokens_BS, const SequenceLayout& layout, std::int64_t blocks,
-                       std::int64_t last) const;
-  at::Tensor run_block_parts(at::Tensor x_BSD, const SequenceLayout& layout, std::int64_t first, std::int64_t end,
-                             std::int64_t last) const;
+  at::Tensor run_parts(const at::Tensor& tokens_BS, const at::Tensor& positions,
+                       const std::shared_ptr<AttentionContext>& context, std::int64_t blocks, std::int64_t last) const;
+  at::Tensor run_block_parts(at::Tensor x_BSD, const at::Tensor& positions, const std::shared_ptr<AttentionContext>& context,
+                             std::int64_t first, std::int64_t end, std::int64_t last) const;
 
   ModelConfig config_;
   Weights weights_;
   PartRunner* runner_ = nullptr;
+  std::shared_ptr<PartRunner> kept_runner_;
   std::shared_ptr<const Transformer> reinforced_;
   double contrast_scale_ = 0;
 };

@@ -36,6 +36,14 @@ struct RunOptions {
   StopSignal stop_signal = StopSignal::usr1;  ///< which signal asks to stop
 };
 
+/// What a rank holds of a model that answers.
+enum class Replica {
+  automatic,  ///< whole where it fits, else sharded
+  whole,
+  sharded,  ///< a piece (model/sharded_replica.hpp)
+};
+UNPACT_ENUMERATION(Replica, "auto", "whole", "sharded");
+
 struct ModelOptions {
   std::string use;  ///< choice file
   std::string name = "model";
@@ -46,6 +54,7 @@ struct ModelOptions {
   bool make_target = false;                  ///< fine-tune on the dataset first; what comes out is the target model
   std::string config_checksum;               ///< config_checksum() that the target must have; empty: any
   ModelDtype dtype = ModelDtype::automatic;  ///< of everything but trainings
+  Replica replica = Replica::automatic;
 };
 
 /// A prompt template as configuration text, with escapes (\n, \s for a space at an end).
@@ -85,13 +94,18 @@ struct MethodOverrides {
   std::string schedule;
 };
 
+/// How far a campaign goes: only targets and baselines, or all of it.
+enum class CampaignStage { all, targets };
+UNPACT_ENUMERATION(CampaignStage, "all", "targets");
+
 struct CampaignOptions {
   std::string models, datasets, methods;  ///< comma-separated names of choice files; empty: the one in the sections
   std::string seeds = "0";
   std::int64_t ranks_per_cell = 1;
   bool retry_failed = false;  ///< cells that are recorded as failed
   double stale_after = 180;   ///< seconds without a sign of life after which another job's work is taken over
-  bool save_models = false;   ///< keep every unlearned model's weights
+  CampaignStage stage = CampaignStage::all;
+  bool save_models = false;  ///< keep every unlearned model's weights
 };
 
 /// Known GPUs, whose memory and rates a table has (campaign/plan_gpus.hpp); automatic: h100 where the campaign runs on CUDA.
@@ -129,6 +143,12 @@ struct InspectOptions {
   bool json = false;       ///< model: one JSON object
 };
 
+struct StatusOptions {
+  std::string path;   ///< positional: a campaign's folder
+  double watch = 0;   ///< seconds between two looks; 0: one look
+  bool json = false;  ///< one JSON object a look
+};
+
 struct Configuration {
   RunOptions run;
   ModelOptions model;
@@ -149,6 +169,7 @@ struct Configuration {
   AskOptions ask;
   EvaluateOptions evaluate;
   InspectOptions inspect;
+  StatusOptions status;
   /// What evaluations are told, with the run's seed.
   EvaluationOptions evaluation_options() const;
   /// The [unlearn] options with the run's seed and [train].

@@ -4,6 +4,7 @@
 ///   FOLDER/plan.json                the cells of the last plan, with the fingerprints that their results must have
 ///   FOLDER/cells/ID.h5              a finished cell
 ///   FOLDER/cells/ID.failed.json     why a cell has no result
+///   FOLDER/baselines/PAIR.failed.json  why a target or its baseline is not there
 ///   FOLDER/other/ID.FINGERPRINT.h5  a cell of other settings that stood where one of this plan was to be written
 #include <cstdint>
 #include <filesystem>
@@ -24,6 +25,9 @@ struct PlannedCell {
   std::filesystem::path file;
   std::string fingerprint = {};  ///< that its results must have; empty: not known before its target is there
   std::string note = {};         ///< why it will have none
+  std::string pair = {};         ///< models/PAIR and baselines/PAIR.h5: its target and what it compares with
+  bool makes_target = false;     ///< the campaign makes models/PAIR, else the target is given
+  std::string settings = {};     ///< digest of what it has in common with the pair's other cells; empty: not known
 };
 
 std::filesystem::path cell_file(const std::filesystem::path& folder, const std::string& id);
@@ -33,6 +37,10 @@ using PlannedCosts = std::map<std::string, PlannedStages>;
 
 /// Planned stages as plan.json and `reproduce --dry-run --json` have them.
 Json stages_json(const PlannedStages& stages);
+
+/// One plan for all jobs of a folder. @param own what this job plans. @param before what stands there. Cells that this job does
+/// not plan stay, unless it plans others of their pair with other settings; so do fingerprints that are not known yet.
+std::vector<PlannedCell> plans_united(const std::vector<PlannedCell>& own, const std::vector<PlannedCell>& before);
 
 /// Writes `folder`/plan.json, atomically.
 void write_plan(const std::filesystem::path& folder, const std::vector<PlannedCell>& cells, const PlannedCosts& costs = {});
@@ -69,6 +77,11 @@ struct FailedCell {
 
 /// Atomic. @throws RuntimeFailure when it cannot be written.
 void write_failed_cell(const std::filesystem::path& folder, const FailedCell& failed);
+
+/// The same of a target or its baseline, by its pair: the reason stands in `folder`/baselines/PAIR.failed.json.
+void write_failed_pair(const std::filesystem::path& folder, const FailedCell& failed);
+std::optional<FailedCell> find_failed_pair(const std::filesystem::path& folder, const std::string& pair);
+void remove_failed_pair(const std::filesystem::path& folder, const std::string& pair);
 
 /// What is known of a failure with this fingerprint; nothing when there was none.
 std::optional<FailedCell> find_failed_cell(const std::filesystem::path& folder, const std::string& id,

@@ -15,7 +15,7 @@ struct CollectSummary {
   std::size_t other = 0;                    ///< results that this plan did not make: listed, never counted
   std::size_t unreadable = 0;               ///< of the broken ones: may be intact, but cannot be read now
   std::vector<std::string> broken_reasons;  ///< "id: reason"
-  std::vector<std::string> broken_ids, missing_ids;
+  std::vector<std::string> broken_ids, missing_ids, failed_ids;
   std::vector<std::filesystem::path> finished_files;  ///< by id
   bool written = false;                               ///< false: nothing was read, and so nothing replaced
 

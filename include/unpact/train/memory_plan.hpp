@@ -39,10 +39,14 @@ MemoryPlan plan_memory(const ModelConfig& config, const std::function<bool(const
 /// several ranks 16 U + 8 V D for what is gathered. With Shard::none 20 N: the target whole, and nothing is cut.
 double unlearning_bytes(const ModelConfig& config, int ranks, Shard shard = Shard::automatic);
 
+/// The weights of a model that answers: the first term of scoring_bytes().
+double answering_weights(const ModelConfig& config, double bytes, int shards);
+
 /// Asking and attributing: b N for the weights, 2 b L G d T for keys and values, b T (4 D + 2 H d + 2 G d + 3 F) for one
-/// block's activations, min(8 V T, 512 MiB) for logits and their softmax in fp32, which come in chunks. Every rank holds
-/// the whole model.
-/// @param bytes b: 4 for fp32, 2 for bf16.
-double scoring_bytes(const ModelConfig& config, double bytes, std::int64_t tokens);
+/// block's activations, min(8 V T, 512 MiB) for logits and their softmax in fp32, which come in chunks.
+/// On shards (model/sharded_replica.hpp) b ((N - h) / W + h + the largest two neighbouring units) for the weights, h of them in
+/// the unit with the head.
+/// @param bytes b: 4 for fp32, 2 for bf16. @param shards W; 1: every rank holds the whole model.
+double scoring_bytes(const ModelConfig& config, double bytes, std::int64_t tokens, int shards = 1);
 
 }  // namespace unpact

@@ -25,6 +25,7 @@ struct ScoringShape {
   double bytes = 4;            ///< a number: 4 in fp32, 2 in bf16 or fp16
   std::int64_t tokens = 8192;  ///< that run at once
   int models = 1;              ///< that answer together after an unlearning: 2 for whp
+  int shards = 1;              ///< ranks that a model is cut over to be asked; 1: every rank holds it whole
 };
 
 /// A training of a campaign, of the target or of a cell.
@@ -40,7 +41,7 @@ struct TrainingShape {
 std::vector<StageMemory> pair_stages(const ModelConfig& config, const ScoringShape& scoring, const TrainingShape* making);
 
 /// The stages of a cell. From the shard to whole weights that answer, unit by unit, takes the weights of the shard, one
-/// replica a model in the dtype of scoring, and two of the largest units in fp32; gradients, moments and the target are gone
+/// replica a model in the dtype of scoring, or its piece, and two of the largest units in fp32; gradients, moments and the target are gone
 /// by then.
 std::vector<StageMemory> cell_stages(const ModelConfig& config, const ScoringShape& scoring,
                                      const TrainingShape& unlearning);

@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 #include <c10/core/ScalarType.h>
 
+#include <cstddef>
 #include <functional>
 #include <string>
 
@@ -22,6 +23,12 @@ struct ResultOptions {
   /// Where a result of a coarser dtype shall be kept exactly, too: gets it in float32, on the CPU of rank 0; the others get
   /// no tensors. null: nowhere.
   Weights* exact = nullptr;
+  /// Called on every rank with each unit (model_units.hpp) of the whole result as soon as it is there; then its weights are
+  /// let go, so that no rank ever holds all. Empty: they stay. Not with a keeper, and not for `exact`.
+  std::function<void(Weights& weights, std::size_t unit)> take_unit = {};
+
+  /// Gives a unit of the result away, if that is asked for.
+  void hand_over(const ModelConfig& config, Weights& weights, std::size_t unit) const;
 };
 
 }  // namespace unpact

@@ -41,6 +41,7 @@ struct ForgetKind {
   double cost = 1;               ///< of a step, relative to one forward and backward pass on the forget batch
   bool asks_target = false;      ///< its loss looks at the target model while another one trains
   bool keeps_states = false;     ///< of the target's hidden states, not log-probabilities: each step makes logits of them
+  bool skips_targets = false;    ///< of each example, as many as method.skipped_targets says
   bool needs_questions = false;  ///< texts have not what it needs
   bool answers_by_two = false;   ///< the result is two models (UnlearnResult::reinforced)
   const NeededFile* file = nullptr;

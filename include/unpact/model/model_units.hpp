@@ -1,6 +1,6 @@
 #pragma once
 /// How a model falls apart into units that come and go together: the embedding, each block, the final norm with the head;
-/// with tied embeddings the first and the last are one. Private to this layer.
+/// with tied embeddings the first and the last are one.
 #include <string>
 
 #include "unpact/checkpoint/config.hpp"

@@ -1,4 +1,4 @@
-#include "model_units.hpp"
+#include "unpact/model/model_units.hpp"
 
 #include "unpact/core/text.hpp"
 

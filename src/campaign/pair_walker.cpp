@@ -1,0 +1,192 @@
+#include "unpact/campaign/pair_walker.hpp"
+
+#include <algorithm>
+#include <thread>
+
+#include "unpact/campaign/campaign_cost.hpp"
+#include "unpact/campaign/cell.hpp"
+#include "unpact/campaign/common_plan.hpp"
+#include "unpact/campaign/job_claims.hpp"
+#include "unpact/comm/fail_together.hpp"
+#include "unpact/comm/plain_words.hpp"
+#include "unpact/core/clock.hpp"
+#include "unpact/core/json.hpp"
+#include "unpact/core/log.hpp"
+#include "unpact/core/process_identity.hpp"
+#include "unpact/core/stop.hpp"
+
+namespace unpact {
+
+PairWalker::PairWalker(const Session& session, const Communicator& group, Claims& claims, std::filesystem::path folder,
+                       const std::vector<Pair>& plan, const CampaignOptions& options)
+    : session_(session), group_(group), claims_(claims), folder_(std::move(folder)), plan_(plan), options_(options),
+      makers_(plan.size() == 1 ? session.world() : group), makers_session_(session, makers_), agreement_(makers_),
+      leave_off_(session.world()), runner_(session, group, claims, folder_, options.retry_failed,
+                                           [this](double reserve) { return wants_to_stop(reserve); }),
+      planned_(planned_cells(plan, folder_)) {
+  if (session_.is_root()) add_to_plan(claims_, folder_, planned_, costs_);
+}
+
+void PairWalker::run() {
+  std::vector<Work> left;
+  std::size_t first = 0;
+  for (const auto& pair : plan_) {
+    left.push_back({.pair = &pair, .first = first});
+    first += pair.cells.size();
+  }
+  constexpr std::chrono::milliseconds kLongestPause(8000);
+  auto pause = kClaimPause;
+  while (!left.empty()) {
+    did_something_ = false;
+    for (auto& work : left) {
+      if (!is_alone() && wants_to_stop(0)) break;  // alone: the world goes in together
+      visit(work);
+      if (stopped_) break;
+    }
+    if (stopped_) break;
+    std::erase_if(left, [](const Work& work) { return work.is_settled; });
+    if (did_something_) pause = kClaimPause;
+    if (left.empty() || did_something_) continue;
+    std::this_thread::sleep_for(pause);
+    pause = std::min(2 * pause, kLongestPause);
+  }
+  if (stopped_) leave_off_.raise();  // the other groups finish what is at hand
+}
+
+/// Asked between pieces of work; inside of one, trainings and pages look for themselves.
+bool PairWalker::wants_to_stop(double reserve_seconds) {
+  const bool own = stop_wanted(reserve_seconds) || leave_off_.is_raised();
+  stopped_ = stopped_ || group_.max(std::int64_t{own}) > 0;
+  return stopped_;
+}
+
+void PairWalker::visit(Work& work) {
+  if (!work.baseline && !prepare(work)) return;
+  if (options_.stage == CampaignStage::targets) work.is_settled = true;
+  else run_cells(work);
+  if (work.is_settled) work.baseline.reset();
+}
+
+/// Whether somebody makes the target or the baseline just now: a look that costs little.
+bool PairWalker::is_busy(const Pair& pair) {
+  if (is_alone()) return false;
+  bool busy = false;
+  on_root(makers_, [&] {
+    for (const auto* what : {"target.", "baseline."}) {
+      const auto name = what + pair_id(pair.configuration);
+      busy = busy || (claims_.holder(name) && !claims_.is_stale(name));
+    }
+  });
+  makers_.broadcast_bytes(&busy, sizeof busy, 0);
+  return busy;
+}
+
+/// Another group of this job has tried it: it would fail here as well.
+bool PairWalker::has_failed(Work& work) {
+  if (is_alone()) return false;
+  std::string note;
+  on_root(makers_, [&] {
+    const auto failed = find_failed_pair(folder_, pair_id(work.pair->configuration));
+    if (failed && failed->run == claims_.run()) note = concat("its target failed: ", failed->problem, ": ", failed->reason);
+  });
+  note = makers_.broadcast(note, 0);
+  if (!note.empty()) lose(work, note);
+  return !note.empty();
+}
+
+/// @return whether the baseline is there.
+bool PairWalker::prepare(Work& work) {
+  const auto& c = work.pair->configuration;
+  if (has_failed(work) || is_busy(*work.pair)) return false;
+  const auto make = [&] {
+    try {
+      work.baseline =
+          prepare_baseline(makers_session_, c, folder_, &claims_, is_alone() ? WhileBusy::wait : WhileBusy::leave);
+    } catch (const MadeElsewhere&) {
+      // It is looked at again.
+    } catch (const StoppedAtCheckpoint& stopped) {
+      if (makers_.is_root()) log::warn(stopped.what());
+      stopped_ = true;
+    }
+  };
+  if (is_alone()) {
+    make();  // when it fails, nothing else can go on
+  } else if (const auto end = agreement_.run(make); end.error) {
+    if (!end.together) std::rethrow_exception(end.error);
+    work.baseline.reset();
+    fail(work, end.error);
+    return false;
+  }
+  if (stopped_ || !work.baseline) return false;
+  did_something_ = true;
+  know(work);
+  return true;
+}
+
+void PairWalker::lose(Work& work, const std::string& note) {
+  for (std::size_t i = 0; i < work.pair->cells.size(); ++i) planned_[work.first + i].note = note;
+  work.is_settled = true;
+}
+
+/// A pair whose target or baseline fails loses its cells; the others go on.
+void PairWalker::fail(Work& work, const std::exception_ptr& thrown) {
+  PlainError plain;
+  std::string note;
+  try {
+    std::rethrow_exception(thrown);
+  } catch (const std::exception& error) {
+    plain = in_plain_words(error);
+    note = concat("its target failed: ", one_line(error));
+  }
+  lose(work, note);
+  if (!makers_.is_root()) return;
+  log::warn(concat(work.pair->cells.size(), " cell(s) of ", work.pair->configuration.model.name, " and ",
+                   work.pair->configuration.dataset.name, " have no result: ", note));
+  write_failed_pair(folder_, {pair_id(work.pair->configuration), "", plain.problem, plain.reason, plain.hint, utc_now(),
+                              concat(host_name(), ", rank ", session_.world().rank()), claims_.run()});
+}
+
+/// What cells cost on paper is kept for `inspect` and `status`; no result depends on it.
+void PairWalker::know(const Work& work) {
+  for (std::size_t i = 0; i < work.pair->cells.size(); ++i)
+    planned_[work.first + i].fingerprint = fingerprint_of_cell(*work.baseline, work.pair->cells[i]);
+  if (!makers_.is_root()) return;
+  remove_failed_pair(folder_, pair_id(work.pair->configuration));
+  try {
+    for (auto& [id, stages] : planned_stages(makers_session_, *work.baseline, *work.pair)) costs_[id] = std::move(stages);
+  } catch (const std::exception& error) {
+    log::detail(concat("this pair's costs were not planned: ", one_line(error)));
+  }
+  add_to_plan(claims_, folder_, planned_, costs_);
+}
+
+void PairWalker::run_cells(Work& work) {
+  if (!work.left) work.left = cells_left(makers_, *work.baseline, work.pair->cells, folder_, options_.retry_failed);
+  const bool some_wait = runner_.run(*work.baseline, *work.left, /*patient=*/is_alone());
+  stopped_ = stopped_ || runner_.stopped();
+  work.is_settled = !some_wait && !stopped_;
+}
+
+void PairWalker::finish() {
+  const auto& world = session_.world();
+  stopped_ = world.max(std::int64_t{stopped_}) > 0;
+  held_ = runner_.held();
+  Json own = {{"held", held_}, {"cells", Json::object()}};
+  if (makers_.is_root())
+    for (const auto& cell : planned_)
+      if (!cell.fingerprint.empty() || !cell.note.empty()) own["cells"][cell.id] = {cell.fingerprint, cell.note};
+  const auto all = world.all_gather(own.dump(-1, ' ', false, Json::error_handler_t::replace));
+  for (const auto& text : all) {
+    const auto known = Json::parse(text);
+    for (const auto& id : known["held"]) held_.insert(id.get<std::string>());
+    for (auto& cell : planned_) {
+      const auto found = known["cells"].find(cell.id);
+      if (found == known["cells"].end()) continue;
+      if (cell.fingerprint.empty()) cell.fingerprint = found->at(0);
+      if (cell.note.empty()) cell.note = found->at(1);
+      if (!cell.fingerprint.empty()) cell.note.clear();  // a later try went well
+    }
+  }
+}
+
+}  // namespace unpact
