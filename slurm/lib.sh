@@ -143,7 +143,7 @@ launch_with() {
 job_environment() {
   export OMP_NUM_THREADS=${SLURM_CPUS_PER_TASK:-$CPUS_PER_TASK}
   export SRUN_CPUS_PER_TASK=${SLURM_CPUS_PER_TASK:-$CPUS_PER_TASK} # srun of Slurm 22.05 to 23.02 does not look at sbatch's
-  if [[ -z ${SLURM_JOB_END_TIME:-} ]]; then                        # Slurm before 23.02
+  if [[ -z ${SLURM_JOB_END_TIME:-} ]]; then                        # Slurm before 23.02; in a container the program cannot ask
     local end
     end=$(squeue -h -j "$SLURM_JOB_ID" -o %e 2>/dev/null | head -1)
     if end=$(date -d "$end" +%s 2>/dev/null); then export SLURM_JOB_END_TIME=$end; fi

@@ -55,7 +55,8 @@ def missing_tools() -> list[str]:
 
 def free_port(count: int) -> int:
     """The first of `count` ports on end that nobody listens on."""
-    for port in range(17600, 20000, count):
+    worker = int("".join(filter(str.isdigit, os.environ.get("PYTEST_XDIST_WORKER", ""))) or 0)
+    for port in range(17600 + 200 * worker, 30000, count):
         sockets = []
         try:
             for i in range(count):
@@ -134,10 +135,10 @@ class Cluster:
                 return value
         return ""
 
-    def finish(self, job: str, seconds: float = 150) -> str:
+    def finish(self, job: str, seconds: float = 240) -> str:
         return self.finish_all([job], seconds)[job]
 
-    def finish_all(self, jobs: list[str], seconds: float = 150) -> dict[str, str]:
+    def finish_all(self, jobs: list[str], seconds: float = 240) -> dict[str, str]:
         """Waits for the end of jobs, over their restarts; returns their states. Slurm lets a requeued job wait for two minutes, unless it is
         told to start; and in the first seconds after its end it would take the start for the old one's."""
         end = time.monotonic() + seconds

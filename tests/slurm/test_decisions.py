@@ -9,6 +9,7 @@ MADE = """#!/bin/bash
 out=%s
 case " $* " in
   *" --print-config "*) printf '[run]\\noutput = %%s\\n\\n[campaign]\\nranks_per_cell = 1\\n' "$out"; exit ;;
+  " status "*) exit 1 ;;
   *" --version "*) echo "unpact 0.0 made"; exit ;;
 esac
 mkdir -p "$out/cells"

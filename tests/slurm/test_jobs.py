@@ -1,7 +1,10 @@
 """Campaigns on a real Slurm: they end as they should, whatever happens to signals, ranks, nodes and other jobs."""
+import json
 import os
 import re
+import shutil
 import signal
+import socket
 import time
 from pathlib import Path
 
@@ -9,7 +12,7 @@ import pytest
 from campaign_folder import failures_in, litter_in
 from cluster import until
 from slurm_jobs import METHODS, Job, Site, wait_for_steps
-from unpact_program import assert_same_cells
+from unpact_program import ROOT, assert_same_cells
 
 OFTEN = ("--train.checkpoint_every", "4")
 MPIRUN = {"LAUNCH": "mpirun", "LAUNCH_ARGS": "(--oversubscribe --bind-to none)"}
@@ -41,10 +44,12 @@ def assert_done_as(reference: Path, job: Job) -> None:
 
 
 @pytest.fixture(scope="session", params=["srun", "mpirun"])
-def straight(request: pytest.FixtureRequest, site: Site, tmp_path_factory: pytest.TempPathFactory) -> Job:
-    """Two nodes of two ranks, nothing happens."""
+def straight(request: pytest.FixtureRequest, site: Site, reference: Path, tmp_path_factory: pytest.TempPathFactory) -> Job:
+    """Two nodes of two ranks, nothing happens. The target's answers are there: four ranks that write one file together on two cores spend
+    a minute in Open MPI's busy waits; the other jobs' two ranks on two nodes write it, too."""
     file = site.write(**(MPIRUN if request.param == "mpirun" else {}))
     output = tmp_path_factory.mktemp(f"straight_{request.param}") / "out"
+    shutil.copytree(reference / "baselines", output / "baselines")
     job = site.submit(["--nodes", 2], site.campaign(output), site=file)
     assert site.cluster.finish(job.id) == "COMPLETED", job.log
     return job
@@ -70,8 +75,15 @@ def test_what_ran_stands_beside_the_results(straight: Job) -> None:
     assert re.search(rf"job {straight.id}: restart 0, on n\[?\d.*until 20\d\d-", straight.log), straight.log
 
 
+def test_every_log_says_whose_it_is(straight: Job, site: Site) -> None:
+    for log in straight.output.glob("logs/**/rank-*.log"):
+        head = log.read_text().split("\n", 1)[0]
+        assert socket.gethostname() in head and f"job {straight.id}" in head, head
+    said = site.cluster(ROOT / "slurm/status", straight.output, "--json", UNPACT_SITE=str(straight.submission / "site.sh"))
+    assert said.returncode == 0 and json.loads(said.stdout)["counts"]["cell"]["finished"] == len(METHODS), said.stderr
+
+
 def test_a_dry_run_submits_nothing_and_says_what_the_job_does(straight: Job, site: Site, tmp_path: Path) -> None:
-    import json
     before = site.cluster.said("squeue", "-h", "-t", "all", "-o", "%i")
     done = site.run("--dry-run", "--nodes", 2, *site.campaign(tmp_path / "out"))
     assert done.returncode == 0 and "nothing was submitted" in done.stdout, done.stderr
@@ -178,6 +190,8 @@ def test_a_failing_cell_leaves_the_others(site: Site, reference: Path, home: Pat
     assert site.cluster.finish(job.id) == "FAILED"
     assert site.cluster.fact(job.id, "ExitCode") == "2:0" and job.verdicts == ["2: every cell is finished or failed; not started again"], job.log
     assert failures_in(job.output) == ["tiny__tiny__wrecked__seed3.failed.json"] and (job.output / "cells/tiny__tiny__ga__seed3.h5").exists()
+    said = site.cluster(ROOT / "slurm/status", job.output, UNPACT_SITE=str(job.submission / "site.sh"))
+    assert re.search("wrecked.*failed|failed.*wrecked", said.stdout), said.stdout + said.stderr
 
 
 def test_the_end_of_the_job_is_known_without_a_signal(site: Site, tmp_path: Path) -> None:
