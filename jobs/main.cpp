@@ -9,6 +9,7 @@
 #include "jobs/leaving.hpp"
 #include "unpact/campaign/launch_checks.hpp"
 #include "unpact/comm/fail_together.hpp"
+#include "unpact/comm/plain_words.hpp"
 #include "unpact/core/log.hpp"
 #include "unpact/core/run_identity.hpp"
 #include "unpact/core/standard_streams.hpp"

@@ -27,15 +27,15 @@ UNPACT_ENUMERATION(WorkState, "finished", "running", "failed", "stale", "waiting
 struct WorkItem {
   std::string id;  ///< of a cell; target.PAIR, baseline.PAIR
   WorkKind kind = WorkKind::cell;
-  std::string model, dataset, method;
+  std::string model = {}, dataset = {}, method = {};
   std::int64_t seed = 0;
   WorkState state = WorkState::missing;
-  std::string reason;               ///< why it is in no better state
-  std::optional<FoundClaim> claim;  ///< of one that is running or stale
-  double planned = 0;               ///< by the plan
-  double measured = 0;              ///< of one that is finished
-  double expected = 0;              ///< of one that is not, in all
-  double seconds_left = -1;         ///< of one that is running, by the clock; below 0: not known
+  std::string reason = {};               ///< why it is in no better state
+  std::optional<FoundClaim> claim = {};  ///< of one that is running or stale
+  double planned = 0;                    ///< by the plan
+  double measured = 0;                   ///< of one that is finished
+  double expected = 0;                   ///< of one that is not, in all
+  double seconds_left = -1;              ///< of one that is running, by the clock; below 0: not known
 
   double held_seconds() const;  ///< how long it is held, by the clock
   std::int64_t ranks() const;   ///< at work on it
