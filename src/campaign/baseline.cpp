@@ -31,7 +31,7 @@ void ask_target(const Session& session, const Configuration& c, const fs::path& 
   const auto fingerprint = fingerprint_of(baseline.record.provenance);
   FinishedPages pages(session.world(), unfinished, fingerprint);
   {
-    const auto target = 
+    const auto target =
         open_to_answer(session, session.world(), c, baseline.target, answering_dtype(session, c, baseline.target));
     const kernels::Tf32Products products(c.model.dtype == ModelDtype::tf32);
     evaluate_target(session.world(), target, baseline.questions, c.evaluation_options(), &pages, baseline.record);

@@ -119,10 +119,9 @@ std::shared_ptr<WeightPieces> pieces_of_result(const Session& session, const Com
 /// unlearned_model() of such a result. Collective over `group`.
 LanguageModel unlearned_on_shards(const Session& session, const Communicator& group, const LanguageModel& target,
                                   WeightPieces& pieces, bool is_reinforced, const MethodOptions& method) {
-  auto model = is_reinforced
-                   ? sharded_transformer(group, cut_mapped(session, group, target.transformer, pieces.dtype()),
-                                         std::move(pieces), method.scale)
-                   : sharded_transformer(group, std::move(pieces));
+  auto model = is_reinforced ? sharded_transformer(group, cut_mapped(session, group, target.transformer, pieces.dtype()),
+                                                   std::move(pieces), method.scale)
+                             : sharded_transformer(group, std::move(pieces));
   return {std::move(model), target.tokenizer, target.prompt_template, {}, {}, target.stored};
 }
 
@@ -174,8 +173,9 @@ Unlearned unlearn_cell(const Session& session, const Communicator& group, const 
   auto steps = std::move(result.steps);
   std::optional<LanguageModel> saved;
   if (is_rounded && group.is_root()) saved = exact_model(baseline.target, exact, result, c.method);
-  auto model = pieces ? unlearned_on_shards(session, group, baseline.target, *pieces, result.reinforced.has_value(), c.method)
-                      : unlearned_model(baseline.target, std::move(result), c.method);
+  auto model = pieces
+                   ? unlearned_on_shards(session, group, baseline.target, *pieces, result.reinforced.has_value(), c.method)
+                   : unlearned_model(baseline.target, std::move(result), c.method);
   if (pieces && c.campaign.save_models && !saved) saved = whole_on_root(group, model);
   fail_together(group, [&] {
     if (c.campaign.save_models && group.is_root())

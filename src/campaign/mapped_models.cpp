@@ -87,10 +87,10 @@ LanguageModel open_to_answer(const Session& session, const Communicator& ranks, 
   log::info(concat("The model is asked on shards of ", ranks.size(), " rank(s) (model.replica = ",
                    name_of_value(c.model.replica), "): every pass gathers its weights, and generation is slower"));
   auto pieces = cut_mapped(session, ranks, model, dtype);
-  auto sharded = models == 1 ? sharded_transformer(ranks, std::move(pieces))
-                             : sharded_transformer(ranks, std::move(pieces),
-                                                   cut_mapped(session, ranks, *model.reinforced(), dtype),
-                                                   model.contrast_scale());
+  auto sharded = models == 1
+                     ? sharded_transformer(ranks, std::move(pieces))
+                     : sharded_transformer(ranks, std::move(pieces), cut_mapped(session, ranks, *model.reinforced(), dtype),
+                                           model.contrast_scale());
   return {std::move(sharded), mapped.tokenizer, mapped.prompt_template, mapped.folder, mapped.checksums, mapped.stored};
 }
 

@@ -43,9 +43,8 @@ std::map<std::size_t, std::string> own_digests(const Communicator& group, const 
 
 std::vector<std::string> digests_of(const Communicator& group, const Transformer& model,
                                     const std::map<std::size_t, std::string>& own) {
-  return share_work(group, named_tensors(model.weights()).size(), 1, [&](std::size_t first, std::size_t) {
-    return std::vector<std::string>{own.at(first)};
-  });
+  return share_work(group, named_tensors(model.weights()).size(), 1,
+                    [&](std::size_t first, std::size_t) { return std::vector<std::string>{own.at(first)}; });
 }
 
 }  // namespace

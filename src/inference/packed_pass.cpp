@@ -64,8 +64,8 @@ class PackedPass::Runner {
   at::Tensor block(std::int64_t layer, at::Tensor x_RD, const Pass& pass);
   FreshRows keys_values(const BlockWeights& block, const at::Tensor& normed_RD, const PackedInputs& in,
                         const FirstProjections& first);
-  at::Tensor queries(const BlockWeights& block, const at::Tensor& normed_RD, const PackedInputs& in, const FirstProjections& first,
-                     const at::Tensor& chosen);
+  at::Tensor queries(const BlockWeights& block, const at::Tensor& normed_RD, const PackedInputs& in,
+                     const FirstProjections& first, const at::Tensor& chosen);
   at::Tensor normalized(const at::Tensor& x_nD, const at::Tensor& weight_D, const at::Tensor& bias_D);
   /// A linear projection to heads, and their norm where the model has one: (n, heads, d).
   at::Tensor project(Workspace::Slot slot, const at::Tensor& normed_nD, const Projection& projection, std::int64_t heads,

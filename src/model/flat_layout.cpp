@@ -30,9 +30,7 @@ void copy_range(const FlatLayout& layout, std::int64_t begin, const at::Tensor& 
   }
 }
 
-void drop_memory(const at::Tensor& tensor) {
-  tensor.storage().set_data_ptr_noswap(at::DataPtr(nullptr, tensor.device()));
-}
+void drop_memory(const at::Tensor& tensor) { tensor.storage().set_data_ptr_noswap(at::DataPtr(nullptr, tensor.device())); }
 
 void hand_over_memory(const at::Tensor& to, const at::Tensor& from) {
   to.storage().set_data_ptr_noswap(from.storage().set_data_ptr(at::DataPtr(nullptr, from.device())));

@@ -142,7 +142,8 @@ Weights weights_on_host(const Transformer& model, bool keep, bool reinforced) {
     auto weights = one.weights();
     const auto given = weight_specs(config, weights);
     for (std::size_t i = 0; i < slots.size(); ++i)
-      if (unit_index(config, slots[i].name) == static_cast<std::size_t>(part)) *slots[i].slot = given[i].slot->to(at::kCPU, /*non_blocking=*/false, /*copy=*/true);
+      if (unit_index(config, slots[i].name) == static_cast<std::size_t>(part))
+        *slots[i].slot = given[i].slot->to(at::kCPU, /*non_blocking=*/false, /*copy=*/true);
     return input;
   };
   const auto last = config.layers + 1;

@@ -75,9 +75,8 @@ at::Tensor Transformer::head_normalized(const at::Tensor& x_BSHd, const at::Tens
 
 at::Tensor Transformer::embed(const at::Tensor& tokens_BS) const {
   UNPACT_EXPECT(tokens_BS.dim() == 2);
-  return run_part(0, 0, tokens_BS, [this](const at::Tensor& tokens) {
-    return kernels::embedding(weights_.embedding_VD, tokens);
-  });
+  return run_part(0, 0, tokens_BS,
+                  [this](const at::Tensor& tokens) { return kernels::embedding(weights_.embedding_VD, tokens); });
 }
 
 at::Tensor Transformer::positioned(const at::Tensor& embeddings_BSD, const at::Tensor& positions) const {
@@ -165,9 +164,9 @@ at::Tensor Transformer::hidden_of(const at::Tensor& embeddings_BSD, const at::Te
 at::Tensor Transformer::one_hidden(const at::Tensor& tokens_BS, const at::Tensor& positions,
                                    const std::shared_ptr<AttentionContext>& context) const {
   const auto last = config_.layers + 1;
-  return run_part(last, last, run_parts(tokens_BS, positions, context, config_.layers, last), [this](const at::Tensor& x_BSD) {
-    return normalized(x_BSD, weights_.final_norm_D, weights_.final_norm_bias_D);
-  });
+  return run_part(
+      last, last, run_parts(tokens_BS, positions, context, config_.layers, last),
+      [this](const at::Tensor& x_BSD) { return normalized(x_BSD, weights_.final_norm_D, weights_.final_norm_bias_D); });
 }
 
 at::Tensor Transformer::hidden(const at::Tensor& tokens_BS, const at::Tensor& positions, AttentionContext& context) const {
@@ -186,7 +185,8 @@ at::Tensor Transformer::hidden(const at::Tensor& tokens_BS, const SequenceLayout
 
 at::Tensor Transformer::block_output(const at::Tensor& tokens_BS, std::int64_t layer, const SequenceLayout& layout) const {
   UNPACT_EXPECT(layer >= 0 && layer < config_.layers && !reinforced_);
-  return run_parts(tokens_BS, layout.positions(tokens_BS.size(1), tokens_BS.device()), layout.context(), layer + 1, layer + 1);
+  return run_parts(tokens_BS, layout.positions(tokens_BS.size(1), tokens_BS.device()), layout.context(), layer + 1,
+                   layer + 1);
 }
 
 at::Tensor Transformer::continue_blocks(const at::Tensor& x_BSD, std::int64_t first, std::int64_t layer,

@@ -18,7 +18,9 @@ WeightPieces::WeightPieces(ModelConfig config, const Communicator& group, c10::S
     : config_(std::move(config)), rank_(group.rank()), ranks_(group.size()), dtype_(dtype), device_(device),
       pieces_(unit_count(config_)) {}
 
-bool WeightPieces::is_whole(std::size_t unit) const { return ranks_ == 1 || unit == unit_of_part(config_, config_.layers + 1); }
+bool WeightPieces::is_whole(std::size_t unit) const {
+  return ranks_ == 1 || unit == unit_of_part(config_, config_.layers + 1);
+}
 
 FlatLayout WeightPieces::layout(Weights& weights, std::size_t unit) const {
   std::vector<WeightSpec> specs;

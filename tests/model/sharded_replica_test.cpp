@@ -117,9 +117,8 @@ TEST_F(OneShardedReplica, ARankThatFailsLeavesNobodyWaiting) {
     });
   });
   EXPECT_THAT(message, HasSubstr("this item cannot be scored"));
-  const auto again = share_work(world_, 7, 1, [&](std::size_t first, std::size_t) {
-    return score_answers(sharded, {items()[first]});
-  });
+  const auto again =
+      share_work(world_, 7, 1, [&](std::size_t first, std::size_t) { return score_answers(sharded, {items()[first]}); });
   EXPECT_EQ(again, score_answers(whole_, items(), 1));
 }
 
@@ -176,7 +175,8 @@ TEST_F(OneShardedReplica, ARankHoldsItsPieceAndTheHead) {
   const auto head = whole_.weights().head_VD.nbytes() + whole_.weights().final_norm_D.nbytes();
   const auto all = 4 * static_cast<std::size_t>(whole_.config().parameter_count());
   const auto padding = 4U * 64U * 16U * static_cast<unsigned>(whole_.config().layers + 1);
-  EXPECT_LE(static_cast<std::size_t>(pieces.bytes()), head + (all - head) / static_cast<std::size_t>(world_.size()) + padding);
+  EXPECT_LE(static_cast<std::size_t>(pieces.bytes()),
+            head + (all - head) / static_cast<std::size_t>(world_.size()) + padding);
   EXPECT_EQ(pieces.first_non_finite(), "");
   whole_.weights().blocks[1].up_FD.fill_(std::numeric_limits<float>::infinity());
   pieces.take(whole_.weights(), 2);

@@ -37,8 +37,7 @@ LanguageModel open_to_answer(const Session& session, const Communicator& ranks, 
                              const LanguageModel& mapped, c10::ScalarType dtype);
 
 /// This rank's pieces of a mapped model's weights. Collective over `ranks`. @throws UserError as load_mapped.
-WeightPieces cut_mapped(const Session& session, const Communicator& ranks, const Transformer& mapped,
-                        c10::ScalarType dtype);
+WeightPieces cut_mapped(const Session& session, const Communicator& ranks, const Transformer& mapped, c10::ScalarType dtype);
 
 /// Both: a model that answers, in model.dtype.
 LanguageModel load_alike(const Session& session, const Configuration& configuration, const std::filesystem::path& folder);

@@ -50,7 +50,8 @@ class Transformer {
 
   /// compute(input) with the weights of a part at hand: the one way to them for passes of one's own. Every pass begins with
   /// part 0, and its parts follow each other. @param last the part that ends this pass (PartRunner).
-  at::Tensor run_part(std::int64_t part, std::int64_t last, const at::Tensor& input, const PartRunner::Compute& compute) const {
+  at::Tensor run_part(std::int64_t part, std::int64_t last, const at::Tensor& input,
+                      const PartRunner::Compute& compute) const {
     return runner_ == nullptr ? compute(input) : runner_->run(part, last, input, compute);
   }
 
@@ -110,9 +111,8 @@ class Transformer {
                         AttentionContext& context) const;
   at::Tensor run_parts(const at::Tensor& tokens_BS, const at::Tensor& positions,
                        const std::shared_ptr<AttentionContext>& context, std::int64_t blocks, std::int64_t last) const;
-  at::Tensor run_block_parts(at::Tensor x_BSD, const at::Tensor& positions,
-                             const std::shared_ptr<AttentionContext>& context, std::int64_t first, std::int64_t end,
-                             std::int64_t last) const;
+  at::Tensor run_block_parts(at::Tensor x_BSD, const at::Tensor& positions, const std::shared_ptr<AttentionContext>& context,
+                             std::int64_t first, std::int64_t end, std::int64_t last) const;
 
   ModelConfig config_;
   Weights weights_;
