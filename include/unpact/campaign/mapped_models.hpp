@@ -26,8 +26,8 @@ LanguageModel map_alike(const Session& session, const Configuration& configurati
 LanguageModel load_mapped(const Session& session, const Communicator& ranks, const LanguageModel& mapped,
                           c10::ScalarType dtype);
 
-/// Whether models that answer lie on shards of `ranks`: as model.replica says, and for auto where a whole one does not fit on
-/// some rank. Collective. @param models that answer together. @param dtype of their weights.
+/// Whether models that answer lie on shards of `ranks`: as model.replica says, and for auto where a whole one does not fit
+/// on some rank. Collective. @param models that answer together. @param dtype of their weights.
 bool asks_on_shards(const Session& session, const Communicator& ranks, const Configuration& configuration,
                     const ModelConfig& config, int models, c10::ScalarType dtype);
 

@@ -58,8 +58,8 @@ class WeightPieces {
   std::vector<at::Tensor> pieces_;
 };
 
-/// A model that runs on pieces which have all been taken. Collective over `group`, which must outlive it; so is the end of its
-/// last copy, unless an exception unwinds. Several may live over one group, and run in any order.
+/// A model that runs on pieces which have all been taken. Collective over `group`, which must outlive it; so is the end of
+/// its last copy, unless an exception unwinds. Several may live over one group, and run in any order.
 Transformer sharded_transformer(const Communicator& group, WeightPieces pieces);
 
 /// The same of two models that answer as one (Transformer::contrast_with).

@@ -44,8 +44,8 @@ double answering_weights(const ModelConfig& config, double bytes, int shards);
 
 /// Asking and attributing: b N for the weights, 2 b L G d T for keys and values, b T (4 D + 2 H d + 2 G d + 3 F) for one
 /// block's activations, min(8 V T, 512 MiB) for logits and their softmax in fp32, which come in chunks.
-/// On shards (model/sharded_replica.hpp) b ((N - h) / W + h + the largest two neighbouring units) for the weights, h of them in
-/// the unit with the head.
+/// On shards (model/sharded_replica.hpp) b ((N - h) / W + h + the largest two neighbouring units) for the weights, h of them
+/// in the unit with the head.
 /// @param bytes b: 4 for fp32, 2 for bf16. @param shards W; 1: every rank holds the whole model.
 double scoring_bytes(const ModelConfig& config, double bytes, std::int64_t tokens, int shards = 1);
 

@@ -41,8 +41,8 @@ struct TrainingShape {
 std::vector<StageMemory> pair_stages(const ModelConfig& config, const ScoringShape& scoring, const TrainingShape* making);
 
 /// The stages of a cell. From the shard to whole weights that answer, unit by unit, takes the weights of the shard, one
-/// replica a model in the dtype of scoring, or its piece, and two of the largest units in fp32; gradients, moments and the target are gone
-/// by then.
+/// replica a model in the dtype of scoring, or its piece, and two of the largest units in fp32; gradients, moments and
+/// the target are gone by then.
 std::vector<StageMemory> cell_stages(const ModelConfig& config, const ScoringShape& scoring,
                                      const TrainingShape& unlearning);
 
