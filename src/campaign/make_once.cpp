@@ -21,7 +21,7 @@ Turn wait_for_turn(Claims& claims, const std::string& name, const std::function<
     if ((claim = claims.take(name))) return is_made() ? Turn::made : Turn::mine;
     if (while_busy == WhileBusy::leave) return Turn::elsewhere;
     const auto holder = claims.holder(name);
-    if (!said && holder) log::info(concat("Waiting for ", name, ", which somebody else makes (", holder->describe(), ")"));
+    if (!said && holder) log::info(concat("Waiting for ", name, ", which another job makes (", holder->describe(), ")"));
     said = said || holder.has_value();
     if (stop_wanted()) return Turn::stopped;
     std::this_thread::sleep_for(kClaimPause);
