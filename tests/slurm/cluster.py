@@ -107,7 +107,7 @@ class Cluster:
         return [int(file.read_text()) for file in [*self.run.glob("slurmctld.pid"), *self.run.glob("n*/slurmd.pid")]]
 
     def stop(self) -> None:
-        self("scancel", "--state=PENDING,RUNNING")
+        self("scancel", f"--user={getpass.getuser()}")
         pids = self.pids()
         for number in (signal.SIGTERM, signal.SIGKILL):
             for pid in pids:
