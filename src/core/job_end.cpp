@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <ctime>
 
-#include "program_output.hpp"
+#include "unpact/core/program_output.hpp"
 #include "unpact/core/text.hpp"
 
 namespace unpact {

@@ -1,4 +1,4 @@
-#include "program_output.hpp"
+#include "unpact/core/program_output.hpp"
 
 #include <fcntl.h>
 #include <poll.h>

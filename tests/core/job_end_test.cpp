@@ -10,7 +10,7 @@
 #include <fstream>
 
 #include "temporary_folder.hpp"
-#include "../../src/core/program_output.hpp"
+#include "unpact/core/program_output.hpp"
 #include "unpact/core/stop.hpp"
 #include "unpact/core/text.hpp"
 
