@@ -119,6 +119,13 @@ choose_program() {
   program=(apptainer exec "${nv[@]}" "${mounts[@]}" "$CONTAINER" "$PROGRAM")
 }
 
+# The program here, without what a surrounding job would tell its MPI.
+plain() {
+  local name drop=()
+  while read -r name; do drop+=(-u "$name"); done < <(compgen -e | grep -E '^(SLURM|PMIX|PMI|OMPI_COMM)_?' || true)
+  env "${drop[@]}" OMP_NUM_THREADS=1 "${program[@]}" "$@" </dev/null
+}
+
 # What starts ranks, in the array `launcher`. launch_with NODES RANKS_PER_NODE [EXCLUDED_NODES]
 # --wait ends the step some time after the first rank is gone, and --kill-on-bad-exit=0 leaves the others until then: a rank that
 # was killed ends the job, and the ranks that stop together with exit code 75 do not kill each other.
@@ -158,7 +165,7 @@ record() {
   {
     echo "host: $(hostname)"
     echo "slurm: $(sinfo --version 2>/dev/null)"
-    echo "program: ${program[*]}: $("${program[@]}" --version 2>&1 </dev/null | tail -1)"
+    echo "program: ${program[*]}: $(plain --version 2>&1 | tail -1)"
     echo "launcher: $("${launcher[0]}" --version 2>&1 | head -1)"
     if declare -F module >/dev/null; then module list 2>&1; fi
     nvidia-smi --query-gpu=index,name,driver_version,memory.total,pci.bus_id --format=csv 2>/dev/null
