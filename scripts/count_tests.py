@@ -27,7 +27,7 @@ def of_case(case: ET.Element) -> tuple[int, int, int]:
 def main(folder: Path) -> int:
     total = [0, 0, 0]
     missing = False
-    for name in ("ctest", "pytest"):
+    for name in ("ctest", "pytest", "slurm"):
         file = folder / f"{name}.xml"
         if not file.exists():
             print(f"{name}: wrote no report")

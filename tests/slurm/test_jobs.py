@@ -154,7 +154,7 @@ def kill_node(site: Site, name: str, job: Job) -> None:
 
 
 def test_a_dead_node_is_survived(site: Site, reference: Path, tmp_path: Path) -> None:
-    """Slurm itself requeues the job; a job with a spare node goes on in its allocation."""
+    """Slurm itself requeues the job, on other nodes."""
     plain = site.submit(["--nodes", 2, "--per-node", 1], site.campaign(tmp_path / "plain", *OFTEN))
     wait_for_steps(plain.output, 10)
     batch = site.cluster.fact(plain.id, "BatchHost")

@@ -47,7 +47,12 @@ TEST_F(APlansCosts, AreNoneWhereNoneCanBeRead) {
 
 PlannedCell planned(const std::string& id, const std::string& pair, const std::string& settings,
                     const std::string& fingerprint = "") {
-  return {.id = id, .fingerprint = fingerprint, .pair = pair, .settings = settings};
+  PlannedCell cell;
+  cell.id = id;
+  cell.fingerprint = fingerprint;
+  cell.pair = pair;
+  cell.settings = settings;
+  return cell;
 }
 
 TEST(PlansUnited, KeepWhatOtherJobsPlanWithTheSameSettings) {
