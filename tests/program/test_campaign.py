@@ -210,11 +210,11 @@ def test_several_models_and_seeds_from_choice_files(unpact: Program, home: Path,
     made = weights.stat().st_mtime_ns
     again = unpact.well("reproduce", "--config", configs / "c.ini", "--output", out, ranks=2).out
     assert weights.stat().st_mtime_ns == made and "Using the target model" in again
-    # Which rank looks at which cell is open; each writes its own log.
+    # Which group has which cell is open; each looks at all of them, and each rank writes its own log.
     logs = "".join(log.read_text() for log in sorted((out / "logs").glob("rank-*.log")))
     for model, seed in ((m, s) for m in ("given", "made") for s in (1, 2)):
         cell = f"Cell {model}__news__mild__seed{seed}"
-        assert logs.count(f"{cell} is finished already\n") == 1 and logs.count(f"{cell}\n") == 1
+        assert logs.count(f"{cell} is finished already\n") >= 1 and logs.count(f"{cell}\n") == 1
 
 
 def test_the_printed_configuration_of_a_campaign_runs_alone(unpact: Program, home: Path, target: Path, tmp_path: Path) -> None:

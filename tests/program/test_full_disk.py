@@ -29,7 +29,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def final_names(folder: Path) -> list[str]:
     """What looks finished: everything but logs, the plan, files under temporary names, and pages kept for a restart."""
     return [str(path.relative_to(folder)) for path in folder.rglob("*")
-            if path.is_file() and path.suffix != ".log" and path.name != "campaign.ini" and not path.name.startswith(".")
+            if path.is_file() and path.suffix != ".log" and path.name not in ("campaign.ini", "plan.json") and not path.name.startswith(".")
             and path.parent.suffix != ".unfinished"]
 
 
