@@ -5,6 +5,7 @@
 
 #include "finished_work.hpp"
 #include "pair_cost.hpp"
+#include "planned_sums.hpp"
 #include "unpact/campaign/cell.hpp"
 #include "plan_text.hpp"
 #include "unpact/campaign/check_plan.hpp"
@@ -146,18 +147,6 @@ PairCost cost_of_pair(const Pair& pair, const Machine& machine) {
     cost.cells.push_back({cell_id(cell), cell.method.name, state_of_cell(inputs, cell), reckoner.cell(cell)});
   fill_bytes(cost, paper, machine);
   return cost;
-}
-
-double seconds_of(const PlannedStages& stages) {
-  double sum = 0;
-  for (const auto& stage : stages) sum += stage.seconds;
-  return sum;
-}
-
-double operations_of(const PlannedStages& stages) {
-  double sum = 0;
-  for (const auto& stage : stages) sum += stage.operations;
-  return sum;
 }
 
 /// Of every results file that counts.

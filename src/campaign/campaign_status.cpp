@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "planned_sums.hpp"
 #include "unpact/comm/fail_together.hpp"
 #include "unpact/core/clock.hpp"
 #include "unpact/core/error.hpp"
@@ -75,14 +76,6 @@ std::vector<PlannedCell> cells_of(const fs::path& folder, std::vector<std::strin
     problems.push_back(one_line(error));
     return {};
   }
-}
-
-double planned_seconds(const PlannedCosts& costs, const std::string& id) {
-  const auto found = costs.find(id);
-  double sum = 0;
-  if (found != costs.end())
-    for (const auto& stage : found->second) sum += stage.seconds;
-  return sum;
 }
 
 /// A cell that nobody holds cannot run before what it compares with is there.
@@ -168,7 +161,7 @@ void StatusReader::add_shared(const std::vector<PlannedCell>& plan, const Planne
     if (found != nullptr && found->finding.empty()) {
       baseline.state = WorkState::finished;
       baseline.measured = found->rank_seconds();
-      baseline.planned = planned_seconds(costs, found->id);
+      baseline.planned = seconds_of(stages_of(costs, found->id));
     } else if (found != nullptr) {
       baseline.reason = found->finding;
     }
@@ -193,7 +186,7 @@ CampaignStatus StatusReader::read() {
   add_shared(plan, costs, status);
   for (const auto& cell : plan) {
     status.items.push_back(look_at_cell(cell));
-    status.items.back().planned = planned_seconds(costs, cell.id);
+    status.items.back().planned = seconds_of(stages_of(costs, cell.id));
   }
   add_claims(folder_, status);
   mark_waiting(status, plan);

@@ -38,8 +38,9 @@ Session::Session(const Session& job, const Communicator& ranks)
 
 void Session::open_output(const std::string& folder) const {
   require_writable_folder(folder);
-  log::open_file(std::filesystem::path(folder) / "logs");
   const auto identity = run_identity();
+  const auto logs = std::filesystem::path(folder) / "logs";
+  log::open_file(identity.job.empty() ? logs : logs / concat("job-", identity.job));  // jobs may share the folder
   if (!identity.job.empty()) log::info(concat("Started by Slurm: ", identity.describe()));
   log::detail(concat("rank ", world_.rank(), " of ", world_.size(), " on ",
                      devices_[static_cast<std::size_t>(world_.rank())], "; ", identity.describe(), ", process ",

@@ -2,18 +2,11 @@
 #include <algorithm>
 #include <functional>
 
+#include "planned_sums.hpp"
 #include "unpact/campaign/campaign_status.hpp"
 
 namespace unpact {
 namespace {
-
-double operations_of(const PlannedCosts& costs, const std::string& id) {
-  const auto found = costs.find(id);
-  double sum = 0;
-  if (found != costs.end())
-    for (const auto& stage : found->second) sum += stage.operations;
-  return sum;
-}
 
 class Estimate {
  public:
@@ -27,7 +20,7 @@ class Estimate {
     const auto same_pair = [&](const WorkItem& o) { return o.model == cell.model && o.dataset == cell.dataset; };
     const auto same_method = [&](const WorkItem& o) { return o.method == cell.method; };
     if (const double one = mean([&](const auto& o) { return same_pair(o) && same_method(o); }); one > 0) return one;
-    const double operations = operations_of(costs_, cell.id);
+    const double operations = operations_of(stages_of(costs_, cell.id));
     for (const auto& like : {Like(same_pair), Like([](const WorkItem&) { return true; })})
       if (const double rate = seconds_an_operation(like); rate > 0 && operations > 0) return rate * operations;
     if (cell.planned > 0) return cell.planned;
@@ -48,7 +41,7 @@ class Estimate {
   double seconds_an_operation(const Like& like) const {
     double seconds = 0, operations = 0;
     for (const auto* item : done_) {
-      const double own = operations_of(costs_, item->id);
+      const double own = operations_of(stages_of(costs_, item->id));
       if (own <= 0 || !like(*item)) continue;
       seconds += item->measured;
       operations += own;

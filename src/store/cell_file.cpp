@@ -6,6 +6,7 @@
 #include "cell_archives.hpp"
 #include "cell_check.hpp"
 #include "cell_layout.hpp"
+#include "cell_scan.hpp"
 #include "layout_sketch.hpp"
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/checksum.hpp"
@@ -110,9 +111,7 @@ bool is_finished_cell(const fs::path& path, const std::string& fingerprint) {
   std::error_code code;
   if (!fs::exists(path, code)) return false;
   try {
-    require_seal(path);
-    const hdf5::Reader file(path);
-    require_schema(file, path.string(), kCellSchema);
+    const auto file = open_cell(path);
     return file.text("fingerprint") == fingerprint && file.has("/work/logit_rows");
   } catch (const UnreadableFile&) {
     throw;

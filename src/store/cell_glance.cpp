@@ -5,8 +5,6 @@
 #include "cell_archives.hpp"
 #include "cell_layout.hpp"
 #include "cell_scan.hpp"
-#include "schema.hpp"
-#include "seal.hpp"
 #include "unpact/comm/fail_together.hpp"
 
 namespace unpact {
@@ -20,9 +18,7 @@ double CellGlance::rank_seconds() const {
 CellGlance glance_at_cell(const std::filesystem::path& path) {
   CellGlance glance;
   try {
-    require_seal(path);
-    const hdf5::Reader file(path);
-    require_schema(file, path.string(), kCellSchema);
+    const auto file = open_cell(path);
     glance.id = file.text("cell_id");
     glance.fingerprint = file.text("fingerprint");
     glance.started = file.text("started");

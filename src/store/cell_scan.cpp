@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "reader.hpp"
 #include "schema.hpp"
 #include "seal.hpp"
 #include "unpact/comm/fail_together.hpp"
@@ -16,15 +15,20 @@ constexpr std::size_t kShortFingerprint = 12;  // hex digits
 
 }  // namespace
 
+hdf5::Reader open_cell(const fs::path& path) {
+  require_seal(path);
+  hdf5::Reader file(path);
+  require_schema(file, path.string(), kCellSchema);
+  return file;
+}
+
 FoundCell describe_cell(const fs::path& path, const std::string& id) {
   FoundCell found;
   auto& cell = found.cell;
   cell.file = path;
   cell.id = id.empty() ? path.stem().string() : id;
   try {
-    require_seal(path);
-    const hdf5::Reader file(path);
-    require_schema(file, path.string(), kCellSchema);
+    const auto file = open_cell(path);
     cell.model = file.text("model");
     cell.dataset = file.text("dataset");
     cell.method = file.text("method");

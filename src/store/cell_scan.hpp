@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "reader.hpp"
 #include "unpact/store/cell_places.hpp"
 
 namespace unpact {
@@ -14,6 +15,9 @@ struct FoundCell {
   std::string baseline_fingerprint, ended;  ///< of the target's answers that it compares with; empty before format 1.4
   std::string finding;                      ///< why it cannot be read; empty: it is intact
 };
+
+/// A results file of a cell, its bytes as they were sealed. @throws what require_seal, Reader and require_schema throw.
+hdf5::Reader open_cell(const std::filesystem::path& file);
 
 /// Never throws for what the file says. @param id of a file that cannot be read; empty: its name.
 FoundCell describe_cell(const std::filesystem::path& file, const std::string& id = {});

@@ -46,7 +46,8 @@ def test_the_log_says_who_it_was_and_when_it_stops(unpact: Program, home: Path, 
     ended = unpact.well(*given, env=in_slurm(tmp_path, f"echo {end}"))
     assert f"stops by {end.replace('T', ' ')}" in ended.out and "at the latest (Slurm)" in ended.out
     assert "Started by Slurm: host " in ended.out and ", job 4711, started again 2 time(s)" in ended.out
-    log = (tmp_path / "out/logs/rank-0000.log").read_text()
+    log = (tmp_path / "out/logs/job-4711/rank-0000.log").read_text()
+    assert not (tmp_path / "out/logs/rank-0000.log").exists(), "jobs that share the folder do not share their logs"
     assert "environment: SLURM_JOB_ID=4711" in log and "secret" not in log and "rank 0 of 1" in log
     with h5py.File(tmp_path / "out/baselines/tiny__tiny.h5") as file:
         assert "job 4711" in json.loads(file.attrs["processes"])[0]
