@@ -1,6 +1,7 @@
 // The shared-prefix engine equals the definition on every architecture, windows shorter than the prompt included.
 #include <gtest/gtest.h>
 
+#include "attribution/made_methods.hpp"
 #include "support/parity.hpp"
 #include "support/tiny_architectures.hpp"
 #include "unpact/attribution/leave_one_out.hpp"
@@ -9,9 +10,8 @@ namespace unpact {
 namespace {
 
 using testing_support::expect_close;
+using testing_support::kRounding;
 using testing_support::random_ids;
-
-constexpr double kRounding = 2e-5;  // float32 sums in another order
 
 void expect_engines_agree(const Transformer& model, const AttributionTask& task, const std::string& what) {
   const auto expected = ReferenceEngine().run(model, task);

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "attribution/made_methods.hpp"
 #include "core/temporary_folder.hpp"
 #include "support/parity.hpp"
 #include "support/tiny_architectures.hpp"
@@ -13,9 +14,8 @@ namespace {
 
 using testing::HasSubstr;
 using testing_support::expect_close;
+using testing_support::kRounding;
 using testing_support::random_ids;
-
-constexpr double kRounding = 2e-5;  // nats; float32 sums in another order
 
 std::vector<TokenId> joined(std::vector<TokenId> a, const std::vector<TokenId>& b) {
   a.insert(a.end(), b.begin(), b.end());

@@ -15,7 +15,7 @@ using testing_support::on_cuda;
 using testing_support::random_ids;
 using testing_support::tiny_transformer;
 
-std::vector<AttributionTask> tasks() {
+std::vector<AttributionTask> cuda_tasks() {
   const auto prompt = random_ids(30, 4);
   return {
       {prompt, 1, 30, random_ids(5, 9)}, {prompt, 18, 25, random_ids(1, 8)}, {random_ids(3, 4), 1, 3, random_ids(20, 8)}};
@@ -35,7 +35,7 @@ TEST_P(CudaAttribution, ValuesAreThoseOfTheCpu) {
       settings.engine = kind;
       const auto& engine = name_of_value(kind);
       const auto method = make_attribution_method(name, settings, 1, testing_support::ByteTokenizer());
-      for (const auto& task : tasks()) {
+      for (const auto& task : cuda_tasks()) {
         const auto expected = method->run(model_, task, 0), actual = method->run(there, task, 0);
         // Nats: float32 sums in another order. Gradients amplify it, and the surrogate solves with it.
         const bool amplifies = name == "lime" || name.find("gradient") != std::string::npos;
@@ -51,7 +51,7 @@ TEST_P(CudaAttribution, ValuesAreThoseOfTheCpu) {
 TEST_P(CudaAttribution, BothEnginesAgreeInBfloat16) {
   const auto half = on_cuda(model_, at::kBFloat16);
   const auto exact = on_cuda(testing_support::rounded(model_));
-  for (const auto& task : tasks()) {
+  for (const auto& task : cuda_tasks()) {
     const auto expected = ReferenceEngine().run(exact, task);
     for (const auto kind : {EngineKind::shared_prefix, EngineKind::reference}) {
       const auto& engine = name_of_value(kind);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "attribution/made_methods.hpp"
 #include "support/tiny_architectures.hpp"
 #include "support/tiny_language_model.hpp"
 #include "unpact/attribution/key_tokens.hpp"
@@ -15,10 +16,10 @@ namespace {
 
 using testing::Each;
 using testing::HasSubstr;
+using testing_support::kRounding;
 using testing_support::message_of;
 using testing_support::random_ids;
 
-constexpr double kRounding = 2e-5;  // nats; float32 sums in another order
 constexpr std::int64_t kAll = 1000;
 
 std::unique_ptr<AttributionMethod> make(std::int64_t keep_sentences, std::int64_t keep_words,

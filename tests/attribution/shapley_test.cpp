@@ -7,6 +7,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "attribution/made_methods.hpp"
 #include "core/temporary_folder.hpp"
 #include "support/tiny_architectures.hpp"
 #include "support/tiny_language_model.hpp"
@@ -17,11 +18,10 @@ namespace unpact {
 namespace {
 
 using testing::HasSubstr;
+using testing_support::kRounding;
 using testing_support::message_of;
 using testing_support::random_ids;
 using testing_support::tiny_transformer;
-
-constexpr double kRounding = 2e-5;  // nats: float32 sums in another order
 
 /// Shapley's own formula over all subsets: sum over S without i of |S|! (n-|S|-1)! / n! (v(S u i) - v(S)).
 std::vector<double> exact_shapley(std::size_t players, const Game& game) {

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "attribution/made_methods.hpp"
 #include "support/attribution_settings.hpp"
 #include "support/parity.hpp"
 #include "support/tiny_language_model.hpp"
@@ -14,11 +15,10 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 using testing_support::expect_close;
+using testing_support::kRounding;
 using testing_support::message_of;
 using testing_support::random_ids;
 using testing_support::tiny_transformer;
-
-constexpr double kRounding = 2e-5;  // nats; float32 sums in another order
 
 Transformer pair_of(std::uint64_t second) {
   auto model = tiny_transformer(1);

@@ -26,7 +26,7 @@ Json plain(const std::string& type) {
       {"num_hidden_layers", 4}, {"num_attention_heads", 4}, {"num_key_value_heads", 2}, {"max_position_embeddings", 512}};
 }
 
-ModelConfig read(const Json& json) {
+ModelConfig read_architecture(const Json& json) {
   const TemporaryFolder folder;
   folder.write("config.json", json.dump());
   return read_model_config(folder.path());
@@ -35,10 +35,10 @@ ModelConfig read(const Json& json) {
 ModelConfig with(const std::string& type, const Json& more) {
   auto json = plain(type);
   json.update(more);
-  return read(json);
+  return read_architecture(json);
 }
 
-std::string refusal(const std::string& type, const Json& more) {
+std::string refusal_of_type(const std::string& type, const Json& more) {
   return message_of<UserError>([&] { with(type, more); });
 }
 
@@ -85,7 +85,7 @@ TEST(RopeConfig, NoneIsNullEmptyOrDefault) {
 }
 
 TEST(RopeConfig, RefusesByName) {
-  const auto scaling = [](const Json& value) { return refusal("llama", {{"rope_scaling", value}}); };
+  const auto scaling = [](const Json& value) { return refusal_of_type("llama", {{"rope_scaling", value}}); };
   for (const auto* type : {"dynamic", "yarn", "longrope", "su", "none"})
     EXPECT_THAT(scaling({{"rope_type", type}, {"factor", 2.0}}), HasSubstr(concat("rope_type '", type, "'")));
   EXPECT_THAT(scaling({{"rope_type", "linear"}}), HasSubstr("'factor' is missing"));
@@ -112,8 +112,8 @@ TEST(WindowConfig, Mistral) {
   EXPECT_THAT(with("mistral", {{"sliding_window", 7}}).windows, ElementsAre(7, 7, 7, 7));
   EXPECT_THAT(with("mistral", {{"sliding_window", nullptr}}).windows, IsEmpty());
   EXPECT_THAT(with("mistral", Json::object()).windows, ElementsAre(4096, 4096, 4096, 4096));
-  EXPECT_THAT(refusal("mistral", {{"sliding_window", 0}}), HasSubstr("sliding_window"));
-  EXPECT_THAT(refusal("mistral", {{"sliding_window", "7"}}), HasSubstr("sliding_window"));
+  EXPECT_THAT(refusal_of_type("mistral", {{"sliding_window", 0}}), HasSubstr("sliding_window"));
+  EXPECT_THAT(refusal_of_type("mistral", {{"sliding_window", "7"}}), HasSubstr("sliding_window"));
 }
 
 TEST(WindowConfig, Qwen) {
@@ -125,11 +125,11 @@ TEST(WindowConfig, Qwen) {
     const Json types = {"sliding_attention", "full_attention", "full_attention", "sliding_attention"};
     EXPECT_THAT(with(type, {{"use_sliding_window", true}, {"sliding_window", 7}, {"layer_types", types}}).windows,
                 ElementsAre(7, 0, 0, 7));
-    EXPECT_THAT(refusal(type, {{"sliding_window", 7}, {"layer_types", types}}), HasSubstr("without a window"));
-    EXPECT_THAT(refusal(type, {{"layer_types", {"full_attention"}}}), HasSubstr("layer_types"));
-    EXPECT_THAT(
-        refusal(type, {{"layer_types", {"full_attention", "chunked_attention", "full_attention", "full_attention"}}}),
-        HasSubstr("chunked_attention"));
+    EXPECT_THAT(refusal_of_type(type, {{"sliding_window", 7}, {"layer_types", types}}), HasSubstr("without a window"));
+    EXPECT_THAT(refusal_of_type(type, {{"layer_types", {"full_attention"}}}), HasSubstr("layer_types"));
+    EXPECT_THAT(refusal_of_type(
+                    type, {{"layer_types", {"full_attention", "chunked_attention", "full_attention", "full_attention"}}}),
+                HasSubstr("chunked_attention"));
   }
 }
 
@@ -137,22 +137,22 @@ TEST(WindowConfig, LlamaHasNone) { EXPECT_THAT(with("llama", {{"sliding_window",
 
 TEST(ArchitectureConfig, DefaultsOfAbsentKeysAreThoseOfTransformers) {
   auto json = plain("qwen3");
-  EXPECT_EQ(read(json).head_dim, 128);
+  EXPECT_EQ(read_architecture(json).head_dim, 128);
   json["head_dim"] = nullptr;
-  EXPECT_EQ(read(json).head_dim, 6);
+  EXPECT_EQ(read_architecture(json).head_dim, 6);
   json.erase("num_key_value_heads");
   json["num_attention_heads"] = 64;
   EXPECT_EQ(with("qwen3", {{"num_attention_heads", 64}, {"num_key_value_heads", nullptr}}).key_value_heads, 64);
   json["head_dim"] = 4;
-  EXPECT_EQ(read(json).key_value_heads, 32);
+  EXPECT_EQ(read_architecture(json).key_value_heads, 32);
   json["model_type"] = "mistral";
-  EXPECT_EQ(read(json).key_value_heads, 8);
+  EXPECT_EQ(read_architecture(json).key_value_heads, 8);
   json["model_type"] = "llama";
-  EXPECT_EQ(read(json).key_value_heads, 64);
+  EXPECT_EQ(read_architecture(json).key_value_heads, 64);
 }
 
 TEST(Gpt2Config, ReadsItsOwnKeys) {
-  const auto config = read(plain("gpt2"));
+  const auto config = read_architecture(plain("gpt2"));
   EXPECT_EQ(config.hidden_size, 12);
   EXPECT_EQ(config.intermediate_size, 48);
   EXPECT_EQ(config.key_value_heads, 3);
@@ -165,11 +165,12 @@ TEST(Gpt2Config, ReadsItsOwnKeys) {
 }
 
 TEST(Gpt2Config, RefusesByName) {
-  EXPECT_THAT(refusal("gpt2", {{"activation_function", "relu"}}), HasSubstr("activation_function 'relu'"));
-  EXPECT_THAT(refusal("gpt2", {{"add_cross_attention", true}}), HasSubstr("add_cross_attention"));
-  EXPECT_THAT(refusal("gpt2", {{"scale_attn_by_inverse_layer_idx", true}}), HasSubstr("scale_attn_by_inverse_layer_idx"));
-  EXPECT_THAT(refusal("gpt2", {{"scale_attn_weights", false}}), HasSubstr("scale_attn_weights"));
-  EXPECT_THAT(refusal("gpt2", {{"n_head", 5}}), AllOf(HasSubstr("n_embd (12)"), HasSubstr("n_head (5)")));
+  EXPECT_THAT(refusal_of_type("gpt2", {{"activation_function", "relu"}}), HasSubstr("activation_function 'relu'"));
+  EXPECT_THAT(refusal_of_type("gpt2", {{"add_cross_attention", true}}), HasSubstr("add_cross_attention"));
+  EXPECT_THAT(refusal_of_type("gpt2", {{"scale_attn_by_inverse_layer_idx", true}}),
+              HasSubstr("scale_attn_by_inverse_layer_idx"));
+  EXPECT_THAT(refusal_of_type("gpt2", {{"scale_attn_weights", false}}), HasSubstr("scale_attn_weights"));
+  EXPECT_THAT(refusal_of_type("gpt2", {{"n_head", 5}}), AllOf(HasSubstr("n_embd (12)"), HasSubstr("n_head (5)")));
 }
 
 TEST(ArchitectureConfig, UnknownFieldsAndSpellingsSurvive) {
@@ -187,7 +188,7 @@ TEST(ArchitectureConfig, UnknownFieldsAndSpellingsSurvive) {
     const auto written = model_config_json(config, "float32");
     for (const auto& [key, value] : config.original.items())
       EXPECT_EQ(written[key], key == "dtype" || key == "torch_dtype" ? Json("float32") : value) << type << " " << key;
-    const auto again = read(written);
+    const auto again = read_architecture(written);
     EXPECT_EQ(model_config_json(again, "float32"), written) << type;
     EXPECT_EQ(again.windows, config.windows);
     EXPECT_EQ(again.rope_scaling, config.rope_scaling);

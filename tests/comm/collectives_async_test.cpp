@@ -12,16 +12,17 @@
 namespace unpact {
 namespace {
 
-constexpr std::int64_t kGuard = 64;
-constexpr double kGuardValue = 77;
+constexpr std::int64_t kMargin = 64;
+constexpr double kMarginValue = 77;
 
 /// A buffer with guard words around it.
-struct Guarded {
-  Guarded(std::int64_t size, at::ScalarType dtype) : count(size), all(at::full({size + 2 * kGuard}, kGuardValue, dtype)) {}
-  at::Tensor tensor() const { return all.narrow(0, kGuard, count); }
+struct GuardedRange {
+  GuardedRange(std::int64_t size, at::ScalarType dtype)
+      : count(size), all(at::full({size + 2 * kMargin}, kMarginValue, dtype)) {}
+  at::Tensor tensor() const { return all.narrow(0, kMargin, count); }
   bool intact() const {
-    return (all.narrow(0, 0, kGuard) == kGuardValue).all().item<bool>() &&
-           (all.narrow(0, kGuard + count, kGuard) == kGuardValue).all().item<bool>();
+    return (all.narrow(0, 0, kMargin) == kMarginValue).all().item<bool>() &&
+           (all.narrow(0, kMargin + count, kMargin) == kMarginValue).all().item<bool>();
   }
   std::int64_t count;
   at::Tensor all;
@@ -38,12 +39,12 @@ at::Tensor sum_of_values(int size, std::int64_t count, at::ScalarType dtype, std
   return sum.to(dtype);
 }
 
-struct Case {
+struct AsyncCase {
   at::ScalarType dtype;
   std::int64_t max_elements, large;
 };
 
-class AsyncCollectives : public testing::TestWithParam<Case> {
+class AsyncCollectives : public testing::TestWithParam<AsyncCase> {
  protected:
   void SetUp() override {
     CollectiveOptions options;
@@ -59,7 +60,7 @@ class AsyncCollectives : public testing::TestWithParam<Case> {
 TEST_P(AsyncCollectives, AllGatherIsExact) {
   const auto dtype = GetParam().dtype;
   for (const auto count : counts()) {
-    const Guarded in(count, dtype), out(count * world_.size(), dtype);
+    const GuardedRange in(count, dtype), out(count * world_.size(), dtype);
     in.tensor().copy_(values_of(world_.rank(), count, dtype));
     const auto pending = group_->start_all_gather(out.tensor(), in.tensor());
     pending->wait();
@@ -74,7 +75,7 @@ TEST_P(AsyncCollectives, ReduceScatterIsExactAndMayBeInPlace) {
   const auto dtype = GetParam().dtype;
   const int size = world_.size(), rank = world_.rank();
   for (const auto count : counts()) {
-    const Guarded in(count * size, dtype), out(count, dtype);
+    const GuardedRange in(count * size, dtype), out(count, dtype);
     in.tensor().copy_(values_of(rank, count * size, dtype));
     group_->start_reduce_scatter(out.tensor(), in.tensor())->wait();
     const auto expected = sum_of_values(size, count, dtype, rank * count);
@@ -91,7 +92,7 @@ TEST_P(AsyncCollectives, SeveralAreUnderWayAndMeetBlockingOnes) {
   const auto dtype = GetParam().dtype;
   const int size = world_.size(), rank = world_.rank();
   const auto count = GetParam().large;
-  const Guarded shard(count, dtype), full(count * size, dtype), sums(count, dtype), parts(count * size, dtype),
+  const GuardedRange shard(count, dtype), full(count * size, dtype), sums(count, dtype), parts(count * size, dtype),
       third(7, dtype);
   shard.tensor().copy_(values_of(rank, count, dtype));
   parts.tensor().copy_(values_of(rank, count * size, dtype));
@@ -138,9 +139,9 @@ TEST_P(AsyncCollectives, KeepTheContract) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Comm, AsyncCollectives,
-                         testing::Values(Case{at::kFloat, 1 << 28, (1 << 20) + 1},
-                                         Case{at::kBFloat16, 1 << 28, (1 << 20) + 1}, Case{at::kFloat, 97, 1001},
-                                         Case{at::kBFloat16, 97, 1001}),
+                         testing::Values(AsyncCase{at::kFloat, 1 << 28, (1 << 20) + 1},
+                                         AsyncCase{at::kBFloat16, 1 << 28, (1 << 20) + 1}, AsyncCase{at::kFloat, 97, 1001},
+                                         AsyncCase{at::kBFloat16, 97, 1001}),
                          [](const auto& tested) {
                            return concat(at::toString(tested.param.dtype),
                                          tested.param.max_elements < tested.param.large ? "Chunked" : "");

@@ -17,7 +17,7 @@ using testing_support::random_ids;
 using testing_support::row_of;
 using testing_support::tiny_transformer;
 
-constexpr double kRounding = 5e-5;  // float32 sums in another order, through three blocks; logits are of size 10
+constexpr double kGpuRounding = 5e-5;  // float32 sums in another order, through three blocks; logits are of size 10
 // bfloat16 has 8 bits: each of a dozen roundings in a row is wrong by up to 2^-9 of numbers of size 10.
 constexpr double kHalfRounding = 0.25;
 
@@ -31,7 +31,7 @@ class CudaModel : public testing::TestWithParam<std::string> {
 TEST_P(CudaModel, LogitsAreThoseOfTheCpu) {
   const auto tokens = row_of(random_ids(40, 3));
   const auto there = on_cuda(model_);
-  expect_close(there.logits(there.hidden(tokens.to(gpu_))).cpu(), model_.logits(model_.hidden(tokens)), kRounding,
+  expect_close(there.logits(there.hidden(tokens.to(gpu_))).cpu(), model_.logits(model_.hidden(tokens)), kGpuRounding,
                "float32");
   const auto half = on_cuda(model_, at::kBFloat16);
   const auto rounded = testing_support::rounded(model_);
@@ -77,8 +77,8 @@ TEST_P(CudaModel, PackedKernelsAreTheDefinition) {
   };
   const auto expected = run(model_, PackedAttention::plain);
   const auto there = on_cuda(model_), half = on_cuda(model_, at::kBFloat16);
-  expect_close(run(there, PackedAttention::fast), expected, kRounding, "float32, fast");
-  expect_close(run(there, PackedAttention::plain), expected, kRounding, "float32, plain");
+  expect_close(run(there, PackedAttention::fast), expected, kGpuRounding, "float32, fast");
+  expect_close(run(there, PackedAttention::plain), expected, kGpuRounding, "float32, plain");
   const auto rounded = run(testing_support::rounded(model_), PackedAttention::plain);
   expect_close(run(half, PackedAttention::fast), rounded, kHalfRounding, "bfloat16, fast");
   expect_close(run(half, PackedAttention::plain), rounded, kHalfRounding, "bfloat16, plain");
@@ -89,7 +89,7 @@ TEST_P(CudaModel, ScoresAreThoseOfTheCpu) {
   for (std::uint64_t i = 0; i < 6; ++i) items.push_back({random_ids(4 + 5 * i, i), random_ids(1 + i, 50 + i)});
   const auto expected = score_answers(model_, items), actual = score_answers(on_cuda(model_), items);
   for (std::size_t i = 0; i < items.size(); ++i)
-    expect_close(at::tensor(actual[i]), at::tensor(expected[i]), kRounding, concat("item ", i));
+    expect_close(at::tensor(actual[i]), at::tensor(expected[i]), kGpuRounding, concat("item ", i));
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, CudaModel, testing::ValuesIn(testing_support::tiny_architectures()),

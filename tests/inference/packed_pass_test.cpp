@@ -13,7 +13,7 @@ using testing_support::expect_close;
 using testing_support::random_ids;
 using testing_support::row_of;
 
-constexpr double kRounding = 2e-5;  // float32 sums in another order, through three blocks
+constexpr double kPackedRounding = 2e-5;  // float32 sums in another order, through three blocks
 
 class PackedPassOnArchitecture : public testing::TestWithParam<std::string> {
  protected:
@@ -50,7 +50,7 @@ TEST_P(PackedPassOnArchitecture, RunsEndingsOfUnequalLengthBehindPartsOfAStore) 
       const auto parent = beginning(17) + std::vector<TokenId>(a.begin(), a.begin() + 3);
       const auto want =
           at::cat({expected(front + a, 2), expected(parent + fork, 3), expected(beginning(6) + b, 9), expected(alone, 1)});
-      expect_close(hidden_UD, want, kRounding,
+      expect_close(hidden_UD, want, kPackedRounding,
                    concat("budget ", budget, attention == PackedAttention::fast ? ", fast" : ", plain"));
     }
   }
@@ -66,10 +66,10 @@ TEST_P(PackedPassOnArchitecture, ABeginningRunsInThePassOfItsEndings) {
     pass.extend(apart, front + more, 100);
     const auto want = pass.run(rows, apart);
     pass.extend(together, front, 100);
-    expect_close(pass.run_behind(more, together, rows), want, kRounding,
+    expect_close(pass.run_behind(more, together, rows), want, kPackedRounding,
                  attention == PackedAttention::fast ? "fast" : "plain");
     ASSERT_EQ(together.length(), 17);
-    expect_close(pass.run(rows, together), want, kRounding, "and what it left in the store");
+    expect_close(pass.run(rows, together), want, kPackedRounding, "and what it left in the store");
   }
 }
 
@@ -85,7 +85,7 @@ TEST_P(PackedPassOnArchitecture, ReusesTheFirstProjections) {
   // The ending moves up by four positions; its projections are the same.
   const PackedRows rows{end, {{0, 6, 8, 0, 0, 6}}, {12, 13, 14, 15, 16, 17}};
   const std::vector<TokenId> shorter(front.begin(), front.begin() + 8);
-  expect_close(pass.run(rows, store, first), expected(shorter + end, 6), kRounding, "re-rotated");
+  expect_close(pass.run(rows, store, first), expected(shorter + end, 6), kPackedRounding, "re-rotated");
 }
 
 TEST_P(PackedPassOnArchitecture, ForgetsWhatIsTruncated) {
@@ -97,7 +97,7 @@ TEST_P(PackedPassOnArchitecture, ForgetsWhatIsTruncated) {
   pass.extend(store, random_ids(30, 3), 7);
   const auto end = random_ids(4, 4);
   expect_close(pass.run({end, {{0, 4, 40, 0, 0, 4}}, {}}, store), expected(random_ids(10, 1) + random_ids(30, 3) + end, 4),
-               kRounding, "behind the new end");
+               kPackedRounding, "behind the new end");
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, PackedPassOnArchitecture, testing::ValuesIn(testing_support::tiny_architectures()),
@@ -112,7 +112,7 @@ TEST(PackedPass, LongSequencesThroughSeveralBlocksOfQueries) {
   KeyValueStore store(model);
   pass.extend(store, front, 64);
   const auto hidden_UD = pass.run({end, {{0, 330, 150, 0, 0, 330}}, {}}, store);
-  expect_close(hidden_UD, model.hidden(row_of(front + end)).squeeze(0).narrow(0, 150, 330), kRounding, "330 queries");
+  expect_close(hidden_UD, model.hidden(row_of(front + end)).squeeze(0).narrow(0, 150, 330), kPackedRounding, "330 queries");
 }
 
 TEST(PackedPass, AResultIsItsOwn) {
@@ -159,7 +159,7 @@ TEST_P(PackedPassOnArchitecture, BlocksOfLongSegmentsAreTheDefinition) {
     pass.extend(store, front, 1000);
     return pass.run(packed, store);
   };
-  expect_close(run(PackedAttention::fast), run(PackedAttention::plain), kRounding, GetParam());
+  expect_close(run(PackedAttention::fast), run(PackedAttention::plain), kPackedRounding, GetParam());
 }
 
 }  // namespace

@@ -113,11 +113,11 @@ TEST(RowChunks, CoverTheRowsInOrder) {
   EXPECT_EQ(rows_of_logits(1, 100), 1);
 }
 
-struct Case {
+struct ChunkCase {
   std::int64_t rows, chunk;  // chunk: rows of logits that are held at once
 };
 
-class ChunkedLogProbabilities : public testing::TestWithParam<Case> {};
+class ChunkedLogProbabilities : public testing::TestWithParam<ChunkCase> {};
 
 TEST_P(ChunkedLogProbabilities, ValuesAndGradientsAreThoseOfLogSoftmax) {
   constexpr std::int64_t kVocabulary = 37, kWidth = 12;
@@ -141,7 +141,8 @@ TEST_P(ChunkedLogProbabilities, ValuesAndGradientsAreThoseOfLogSoftmax) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Of, ChunkedLogProbabilities,
-                         testing::Values(Case{1, 1}, Case{7, 100}, Case{7, 7}, Case{7, 3}, Case{8, 1}),
+                         testing::Values(ChunkCase{1, 1}, ChunkCase{7, 100}, ChunkCase{7, 7}, ChunkCase{7, 3},
+                                         ChunkCase{8, 1}),
                          [](const auto& test) { return concat(test.param.rows, "_rows_by_", test.param.chunk); });
 
 TEST(ChunkedLogProbabilities, NoRowsAreNoTrouble) {

@@ -48,7 +48,7 @@ TEST(ScoreRows, SmallProductsAreMatrixProducts) {
 
 /// After 150 stored rows: a segment of several blocks of queries, short ones that share a block with its end and with each
 /// other, and forks. More than 64 keys after the store take the library's products, fewer those of the small kernels.
-struct Case {
+struct PackedCase {
   std::vector<PackedSegment> segments{{0, 300, 150, 0, 0, 40},
                                       {300, 9, 20, 0, 0, 9},
                                       {309, 70, 111, 0, 0, 3},
@@ -58,7 +58,7 @@ struct Case {
   PackedKeys keys;
   AttentionPlan plan;
 
-  Case(bool all, bool with_store, const at::TensorOptions& options) {
+  PackedCase(bool all, bool with_store, const at::TensorOptions& options) {
     if (!with_store)
       for (auto& segment : segments) segment.prefix = 0;
     plan = plan_attention(segments, all);
@@ -71,7 +71,7 @@ struct Case {
 };
 
 /// The definition in float64: in float32 on a GPU both forms are the same kernel of LibTorch, and their bits agree.
-at::Tensor exactly(const Case& c, std::int64_t window) {
+at::Tensor exactly(const PackedCase& c, std::int64_t window) {
   const auto wide = [](const at::Tensor& x) { return x.defined() ? x.to(at::kDouble) : x; };
   const PackedKeys keys{wide(c.keys.stored_keys_CGd), wide(c.keys.stored_values_CGd), wide(c.keys.keys_RGd),
                         wide(c.keys.values_RGd)};
@@ -84,7 +84,7 @@ void expect_definition(const at::TensorOptions& options, Form form, double toler
   for (const bool all : {true, false})
     for (const bool with_store : {true, false})
       for (const std::int64_t window : {0, 50, 1000}) {
-        const Case c(all, with_store, options);
+        const PackedCase c(all, with_store, options);
         ASSERT_EQ(packed_attention_form(c.query), form);
         expect_close(packed_attention(c.query, c.keys, c.plan, window).cpu(), exactly(c, window).cpu(), tolerance,
                      concat(all ? "all rows" : "scored rows", with_store ? ", with a store" : "", ", window ", window));
@@ -95,7 +95,7 @@ TEST(PackedAttentionOnCpu, IsTheDefinition) { expect_definition(at::kFloat, Form
 
 TEST(PackedAttentionOnCpu, ReturnsTheMemoryGiven) {
   const c10::InferenceMode guard;
-  const Case c(true, true, at::kFloat);
+  const PackedCase c(true, true, at::kFloat);
   const auto room = at::empty(c.query.sizes());
   EXPECT_TRUE(packed_attention(c.query, c.keys, c.plan, 0, [&](at::IntArrayRef, const at::TensorOptions&) {
                 return room;

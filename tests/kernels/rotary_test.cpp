@@ -10,16 +10,16 @@ namespace {
 using namespace testing_support;
 
 /// A table of positions 0..10, and some rows of it.
-struct Case {
+struct RotaryCase {
   Angles table;
   at::Tensor index;
 };
-Case random_case(std::int64_t rows, std::int64_t head_dim) {
+RotaryCase random_case(std::int64_t rows, std::int64_t head_dim) {
   const auto frequencies = at::rand({head_dim / 2}) * 3;
   return {angle_table(11, frequencies, at::kFloat), at::randint(11, {rows}, at::kLong)};
 }
 
-at::Tensor by_definition(const at::Tensor& x_nHd, const Case& c) {
+at::Tensor by_definition(const at::Tensor& x_nHd, const RotaryCase& c) {
   const auto chosen = [&](const at::Tensor& table) { return table.index_select(0, c.index).unsqueeze(1); };
   return reference::rotate(x_nHd, chosen(c.table.cosine), chosen(c.table.sine));
 }

@@ -57,18 +57,18 @@ TEST(SequenceLayout, RefusesWhatIsNoRow) {
 class PackedSequences : public testing::TestWithParam<std::string> {};
 
 // float32: a sequence alone and in a row differ in the order of sums within matrix products alone.
-constexpr double kTolerance = 2e-5;
+constexpr double kPackedTolerance = 2e-5;
 
 TEST_P(PackedSequences, AreThoseOfEachAlone) {
   const auto model = tiny_transformer_of(GetParam());
   const auto layout = SequenceLayout::packed(kLengths);
   const auto row = packed_row();
-  expect_close(model.hidden(row, layout), alone([&](const at::Tensor& tokens) { return model.hidden(tokens); }), kTolerance,
-               "hidden");
+  expect_close(model.hidden(row, layout), alone([&](const at::Tensor& tokens) { return model.hidden(tokens); }),
+               kPackedTolerance, "hidden");
   const auto behind_0 = alone([&](const at::Tensor& tokens) { return model.block_output(tokens, 0); });
   const auto behind_2 = alone([&](const at::Tensor& tokens) { return model.block_output(tokens, 2); });
-  expect_close(model.block_output(row, 2, layout), behind_2, kTolerance, "block_output");
-  expect_close(model.continue_blocks(behind_0, 1, 2, layout), behind_2, kTolerance, "continue_blocks");
+  expect_close(model.block_output(row, 2, layout), behind_2, kPackedTolerance, "block_output");
+  expect_close(model.continue_blocks(behind_0, 1, 2, layout), behind_2, kPackedTolerance, "continue_blocks");
 }
 
 INSTANTIATE_TEST_SUITE_P(Of, PackedSequences, testing::ValuesIn(testing_support::tiny_architectures()),

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 
 #include "core/temporary_folder.hpp"
+#include "options/resolving.hpp"
 #include "unpact/options/configuration.hpp"
 #include "unpact/options/option_table.hpp"
 
@@ -9,11 +10,8 @@ namespace unpact {
 namespace {
 
 using testing::HasSubstr;
+using testing_support::resolve;
 using testing_support::TemporaryFolder;
-
-Configuration resolve(const std::vector<std::string>& arguments, const std::string& job = "finetune") {
-  return CommandLine(job, arguments).resolve();
-}
 
 TEST(MethodOverrides, ReplaceOnlyWhatTheySay) {
   const auto c = resolve({"--unlearn.learning_rate", "1", "--unlearn.epochs", "2", "--unlearn.batch_size", "3",

@@ -53,7 +53,7 @@ TEST(Offload, RefusesPiecesThatWouldChangeBits) {
   EXPECT_THROW(step_in_host_memory(optimizer, {values, values, values}, 1e-2, 100), ContractViolation);
 }
 
-using Mode = std::tuple<const char*, const char*, bool, const char*>;  // dtype, master weights, recompute, shard
+using OffloadMode = std::tuple<const char*, const char*, bool, const char*>;  // dtype, master weights, recompute, shard
 
 class OffloadedTrainingRanks : public testing::Test {
  protected:
@@ -61,7 +61,7 @@ class OffloadedTrainingRanks : public testing::Test {
   std::unique_ptr<Collectives> group_ = make_collectives(world_, at::kCPU);
 };
 
-class OffloadedTraining : public OffloadedTrainingRanks, public testing::WithParamInterface<Mode> {};
+class OffloadedTraining : public OffloadedTrainingRanks, public testing::WithParamInterface<OffloadMode> {};
 
 TEST_P(OffloadedTraining, GivesTheBitsOfTheSameTrainingWithout) {
   const auto& [dtype, master, recompute, shard] = GetParam();
@@ -123,9 +123,11 @@ TEST_F(OffloadedTrainingRanks, ContinuesACheckpointOfTheOtherKindBitForBit) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Of, OffloadedTraining,
-                         testing::Values(Mode("fp32", "fp32", false, "parameters"), Mode("fp32", "fp32", true, "gradients"),
-                                         Mode("bf16", "fp32", true, "parameters"), Mode("bf16", "fp32", false, "gradients"),
-                                         Mode("bf16", "none", false, "parameters")),
+                         testing::Values(OffloadMode("fp32", "fp32", false, "parameters"),
+                                         OffloadMode("fp32", "fp32", true, "gradients"),
+                                         OffloadMode("bf16", "fp32", true, "parameters"),
+                                         OffloadMode("bf16", "fp32", false, "gradients"),
+                                         OffloadMode("bf16", "none", false, "parameters")),
                          [](const auto& test) {
                            return concat(std::get<0>(test.param), "_", std::get<1>(test.param),
                                          std::get<2>(test.param) ? "_recomputed_" : "_", std::get<3>(test.param));

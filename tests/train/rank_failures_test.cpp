@@ -131,7 +131,7 @@ TEST_P(NonFinite, LossAndGradientsOfOneRankChangeNoWeight) {
   expect_refusal(term, *group_, nullptr, options, "the gradient of model.embed_tokens.weight");
 }
 
-std::string name_of(const testing::TestParamInfo<Spoilt>& test) {
+std::string name_of_spoilt(const testing::TestParamInfo<Spoilt>& test) {
   const auto& [shard, value] = test.param;
   return concat(shard, std::isnan(value) ? "_NaN" : value > 0 ? "_PlusInf" : "_MinusInf");
 }
@@ -140,7 +140,7 @@ constexpr float kNaN = std::numeric_limits<float>::quiet_NaN(), kInf = std::nume
 INSTANTIATE_TEST_SUITE_P(In, NonFinite,
                          testing::Combine(testing::Values("parameters", "gradients", "none"),
                                           testing::Values(kNaN, kInf, -kInf)),
-                         name_of);
+                         name_of_spoilt);
 
 TEST_F(RankFailures, ANonFiniteElementOfOneGradientOnOneRankChangesNoWeight) {
   if (world_.size() == 1) GTEST_SKIP() << "needs several ranks: one alone sends no gradients";

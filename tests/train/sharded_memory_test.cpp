@@ -151,10 +151,11 @@ TEST(ResumedMemory, IsThatOfTheStateAlone) {
   const auto world = Communicator::world();
   const testing_support::SharedFolder folder(world);
   const auto group = make_collectives(world, at::kCPU);
-  constexpr std::int64_t kShard = 1 << 20;
-  const std::vector<ShardPiece> pieces = {{"a", kShard * world.size(), kShard, 0},
-                                          {"b", kShard * world.size() - (world.size() > 1 ? 1 : 0), kShard, kShard}};
-  const auto mine = at::arange(2 * kShard, at::kFloat) + world.rank();
+  constexpr std::int64_t kShardElements = 1 << 20;
+  const std::vector<ShardPiece> pieces = {
+      {"a", kShardElements * world.size(), kShardElements, 0},
+      {"b", kShardElements * world.size() - (world.size() > 1 ? 1 : 0), kShardElements, kShardElements}};
+  const auto mine = at::arange(2 * kShardElements, at::kFloat) + world.rank();
   TrainingCheckpoints checkpoints(folder.path() / "training", "f", pieces, *group, at::kCPU, 2);
   checkpoints.start_save({mine, mine + 1, mine + 2, 3, {1.0}, Json::array()});
   checkpoints.finish();
@@ -164,10 +165,10 @@ TEST(ResumedMemory, IsThatOfTheStateAlone) {
   const auto before = CountingAllocator::live.load();
   CountingAllocator::peak = before;
   ASSERT_TRUE(checkpoints.load(state));
-  EXPECT_LT(CountingAllocator::peak.load() - before, 4 * kShard) << "a second set would be 24 times that";
+  EXPECT_LT(CountingAllocator::peak.load() - before, 4 * kShardElements) << "a second set would be 24 times that";
   EXPECT_TRUE(state.values.is_same(values));
-  EXPECT_TRUE(at::equal(values.narrow(0, 0, kShard), mine.narrow(0, 0, kShard)));
-  EXPECT_TRUE(at::equal(state.second_moment.narrow(0, 0, kShard), mine.narrow(0, 0, kShard) + 2));
+  EXPECT_TRUE(at::equal(values.narrow(0, 0, kShardElements), mine.narrow(0, 0, kShardElements)));
+  EXPECT_TRUE(at::equal(state.second_moment.narrow(0, 0, kShardElements), mine.narrow(0, 0, kShardElements) + 2));
 }
 
 INSTANTIATE_TEST_SUITE_P(Of, ShardedMemory, testing::Bool(),

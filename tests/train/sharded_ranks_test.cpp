@@ -65,8 +65,8 @@ class ShardedRanks : public testing::Test {
   std::unique_ptr<Collectives> group_ = make_collectives(world_, at::kCPU), single_ = make_collectives(null_, at::kCPU);
 };
 
-using Mode = std::tuple<const char*, bool, bool>;  // shard, recompute, tied head
-class ShardedMode : public ShardedRanks, public testing::WithParamInterface<Mode> {};
+using ShardSettings = std::tuple<const char*, bool, bool>;  // shard, recompute, tied head
+class ShardedMode : public ShardedRanks, public testing::WithParamInterface<ShardSettings> {};
 
 TEST_P(ShardedMode, GivesTheParametersOfTheReference) {
   const auto& [shard, recompute, tied] = GetParam();
@@ -179,9 +179,9 @@ TEST_P(ShardedMode, ALossMayLookSeveralTimes) {
 }
 
 /// Not finite when example `bad` is drawn; only one rank sees it.
-class PoisonedTerm : public CrossEntropyTerm {
+class PoisonedCrossEntropy : public CrossEntropyTerm {
  public:
-  PoisonedTerm(std::shared_ptr<const std::vector<Example>> examples, std::int64_t bad, bool spoil_value)
+  PoisonedCrossEntropy(std::shared_ptr<const std::vector<Example>> examples, std::int64_t bad, bool spoil_value)
       : CrossEntropyTerm(std::move(examples)), bad_(bad), spoil_value_(spoil_value) {}
   at::Tensor sum(const Transformer& model, ExampleIndices indices) const override {
     const auto harmless = CrossEntropyTerm::sum(model, indices);
@@ -203,7 +203,7 @@ TEST_P(ShardedMode, ANonFiniteStepEndsTheTrainingOnEveryRankBeforeAWeightChanges
   options.schedule = Schedule::constant;
   const auto examples = random_examples(40, 7);
   for (const bool spoil_value : {true, false}) {
-    const PoisonedTerm term(examples, 2 * options.batch_size + 5, spoil_value);
+    const PoisonedCrossEntropy term(examples, 2 * options.batch_size + 5, spoil_value);
     auto model = tiny_transformer(1, config), expected = tiny_transformer(1, config);
     std::int64_t steps = 0;
     EXPECT_THAT(message_of<TrainingDiverged>([&] {

@@ -122,10 +122,10 @@ TEST_F(TrainerRanks, ShareAPartialLastBatch) {
 class PoisonedStep : public TrainerRanks, public testing::WithParamInterface<bool> {};  // value or gradient
 
 TEST_P(PoisonedStep, EndsTheTrainingOnEveryRankBeforeAWeightChanges) {
-  constexpr std::int64_t kBadStep = 2;
+  constexpr std::int64_t kPoisonedStep = 2;
   auto options = ten_steps(8);
   options.shuffle = false;
-  const PoisonedTerm term(kBadStep * options.batch_size + 5, GetParam());
+  const PoisonedTerm term(kPoisonedStep * options.batch_size + 5, GetParam());
   auto model = tiny_transformer(1), expected = tiny_transformer(1);
   std::int64_t steps = 0;
   const auto message = message_of<RuntimeFailure>([&] {
@@ -133,12 +133,12 @@ TEST_P(PoisonedStep, EndsTheTrainingOnEveryRankBeforeAWeightChanges) {
   });
   EXPECT_THAT(message, AllOf(HasSubstr("step 3 is not finite"), HasSubstr("hint")));
   EXPECT_THAT(message, HasSubstr(GetParam() ? "model.embed_tokens.weight" : "the gradient of model.norm.weight"));
-  EXPECT_EQ(steps, kBadStep);
+  EXPECT_EQ(steps, kPoisonedStep);
   const PoisonedTerm harmless(-1, false);
   auto two_steps = options;  // the schedule is that of ten steps: stop from outside
   EXPECT_THROW(train(expected, {{&harmless, 1.0}}, two_steps, *group_, {},
                      [](const StepReport& report) {
-                       if (report.step == kBadStep) throw std::runtime_error("enough");
+                       if (report.step == kPoisonedStep) throw std::runtime_error("enough");
                      }),
                std::runtime_error);
   EXPECT_EQ(first_difference(model.weights(), expected.weights()), "");

@@ -18,7 +18,8 @@ using testing_support::random_examples;
 using testing_support::tiny_config;
 using testing_support::tiny_transformer;
 
-using Mode = std::tuple<std::pair<const char*, const char*>, const char*, bool>;  // forget and retain, cache, tied head
+using TargetMode =
+    std::tuple<std::pair<const char*, const char*>, const char*, bool>;  // forget and retain, cache, tied head
 
 /// What the training made of the target: of a result of two models the second.
 const Weights& trained_by(const UnlearnResult& result) { return result.reinforced ? *result.reinforced : result.weights; }
@@ -47,7 +48,7 @@ void expect_replicas(const Transformer& mapped, const MethodOptions& method, Tra
   }
 }
 
-class MappedTarget : public testing::TestWithParam<Mode> {};
+class MappedTarget : public testing::TestWithParam<TargetMode> {};
 
 TEST_P(MappedTarget, GivesTheBitsOfOneInMemory) {
   const auto& [terms, cache, tied] = GetParam();

@@ -128,8 +128,8 @@ TEST(RmuEarlyStop, ChangesNoBitOfValueAndGradients) {
   for (const auto& [name, gradient] : stopped.gradients) EXPECT_TRUE(same_bits(gradient, whole.gradients.at(name))) << name;
 }
 
-using Mode = std::tuple<const char*, const char*, bool>;  // cache, trained layers, recompute
-class RmuTraining : public testing::TestWithParam<Mode> {};
+using RmuMode = std::tuple<const char*, const char*, bool>;  // cache, trained layers, recompute
+class RmuTraining : public testing::TestWithParam<RmuMode> {};
 
 TEST_P(RmuTraining, GivesTheSameBitsWithAndWithoutEarlyStop) {
   const auto world = Communicator::world();
