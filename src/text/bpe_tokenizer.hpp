@@ -30,10 +30,11 @@ BpeParts tokenizer_json_parts(std::string_view content, const std::filesystem::p
 BpeParts read_tiktoken_model(const std::filesystem::path& file);
 /// @param ranks how many lines with tokens the file must have.
 BpeParts tiktoken_parts(std::string_view content, const std::filesystem::path& file, std::size_t ranks = kLlama3Ranks);
-/// vocab.json and merges.txt of GPT-2.
-BpeParts read_vocabulary_and_merges(const std::filesystem::path& folder);
+/// vocab.json and merges.txt, cut as the tokenizer's class does (GPT-2, Qwen, ...): `config` names it, or config.json's
+/// model type does. Fills in what the class says where `config` does not.
+BpeParts read_vocabulary_and_merges(const std::filesystem::path& folder, TokenizerConfig& config);
 BpeParts vocabulary_and_merges_parts(const std::string& vocabulary, const std::string& merges,
-                                     const std::filesystem::path& folder);
+                                     const std::filesystem::path& folder, TokenizerConfig& config);
 
 class BpeTokenizer final : public Tokenizer {
  public:

@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <unordered_map>
+
 #include "bpe_file.hpp"
 #include "bpe_tokenizer.hpp"
 #include "unpact/core/atomic_file.hpp"
@@ -9,6 +12,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::uintmax_t kMaxFileBytes = 64ULL << 20;
+constexpr const char* kEndOfText = "<|endoftext|>";
 
 std::vector<std::pair<std::string, std::string>> parse_merges(const std::string& content, const std::string& where) {
   UNPACT_VALIDATE(is_valid_utf8(content), concat(where, " is broken"), "it is not valid UTF-8", "fetch the file again");
@@ -23,28 +27,89 @@ std::vector<std::pair<std::string, std::string>> parse_merges(const std::string&
   return merges;
 }
 
-}  // namespace
+/// What a class of transformers does around vocab.json and merges.txt (transformers 5, models/*/tokenization_*.py).
+struct ClassRules {
+  const char* name;
+  const char* expression;  ///< null: GPT-2's
+  bool composes;           ///< NFC
+  bool has_bos;            ///< names <|endoftext|> as BOS, too, where nothing else is said
+};
+constexpr const char* kQwenExpression =
+    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*)"
+    R"(|\s*[\r\n]+|\s+(?!\S)|\s+)";
+constexpr ClassRules kClasses[] = {{"GPT2Tokenizer", nullptr, false, true},
+                                   {"CodeGenTokenizer", nullptr, false, true},
+                                   {"GPTNeoXTokenizer", nullptr, true, true},
+                                   {"Qwen2Tokenizer", kQwenExpression, true, false}};
 
-BpeParts read_vocabulary_and_merges(const fs::path& folder) {
-  return vocabulary_and_merges_parts(read_file(folder / "vocab.json", kMaxFileBytes),
-                                     read_file(folder / "merges.txt", kMaxFileBytes), folder);
+const ClassRules& rules_of(const std::string& name, const fs::path& folder) {
+  if (name.empty()) return kClasses[0];
+  const auto* const found =
+      std::ranges::find(kClasses, name, [](const ClassRules& rules) { return std::string_view(rules.name); });
+  UNPACT_VALIDATE(found != std::end(kClasses), concat("cannot load a tokenizer from ", folder.string()),
+                  concat("it has vocab.json and merges.txt alone, and how its class ", name, " cuts a text is not known"),
+                  "save it with its tokenizer.json (a fast tokenizer of transformers)");
+  return *found;
 }
 
-BpeParts vocabulary_and_merges_parts(const std::string& vocabulary, const std::string& merges, const fs::path& folder) {
+/// The class that transformers takes where no tokenizer_config.json names one: that of the model; empty where none is known.
+std::string class_of_model(const fs::path& folder) {
+  const auto file = folder / "config.json";
+  if (!fs::is_regular_file(file)) return "";
+  const auto type = string_or(parse_json(read_file(file, kMaxFileBytes), file.string()), "model_type", "", file.string());
+  if (type.starts_with("qwen2") || type.starts_with("qwen3")) return "Qwen2Tokenizer";
+  if (type == "gpt_neox" || type == "olmo") return "GPTNeoXTokenizer";
+  return "";
+}
+
+/// All that are named, and what every class names by default.
+void add_special_tokens(const ClassRules& rules, TokenizerConfig& config, BpeParts& parts) {
+  std::unordered_map<std::string_view, TokenId> ids;
+  TokenId size = 0;
+  for (const auto& [piece, id] : parts.vocabulary.pieces) {
+    ids.emplace(piece, id);
+    size = std::max(size, id + 1);
+  }
+  const auto id_of = [&](const std::string& piece) {
+    const auto found = ids.find(piece);
+    return found == ids.end() ? std::nullopt : std::optional(found->second);
+  };
+  // Every class names it; where none is said it may be missing.
+  const bool is_named = config.exists || !config.tokenizer_class.empty();
+  if (is_named || id_of(kEndOfText)) config.specials.emplace_back(kEndOfText);
+  if (config.exists && !config.eos) config.eos = kEndOfText;
+  if (config.exists && !config.bos && rules.has_bos) config.bos = kEndOfText;
+  parts.added = with_named_specials(config, size, id_of);
+}
+
+}  // namespace
+
+BpeParts read_vocabulary_and_merges(const fs::path& folder, TokenizerConfig& config) {
+  if (config.tokenizer_class.empty()) config.tokenizer_class = class_of_model(folder);
+  return vocabulary_and_merges_parts(read_file(folder / "vocab.json", kMaxFileBytes),
+                                     read_file(folder / "merges.txt", kMaxFileBytes), folder, config);
+}
+
+BpeParts vocabulary_and_merges_parts(const std::string& vocabulary, const std::string& merges, const fs::path& folder,
+                                     TokenizerConfig& config) {
+  const auto& rules = rules_of(config.tokenizer_class, folder);
   const auto vocabulary_file = folder / "vocab.json", merges_file = folder / "merges.txt";
   BpeParts parts;
-  parts.kind = "byte-level BPE (vocab.json and merges.txt)";
+  parts.kind = concat("byte-level BPE (vocab.json and merges.txt, ", rules.name, ")");
   parts.path = vocabulary_file;
   parts.vocabulary.pieces = parse_vocabulary_json(vocabulary, vocabulary_file.string());
   parts.vocabulary.merges = parse_merges(merges, merges_file.string());
-  const Json byte_level = {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"use_regex", true}};
-  parts.pre_tokenizer = byte_level;
+  Json byte_level = {{"type", "ByteLevel"},
+                     {"add_prefix_space", config.add_prefix_space.value_or(false)},
+                     {"use_regex", rules.expression == nullptr}};
   parts.decoder = byte_level;
-  for (const auto& [piece, id] : parts.vocabulary.pieces)  // GPT-2's only special token
-    if (piece == "<|endoftext|>") {
-      parts.added.push_back({id, piece});
-      parts.added.back().special = true;
-    }
+  parts.pre_tokenizer = byte_level;
+  if (rules.expression != nullptr) {
+    const Json split = {{"type", "Split"}, {"pattern", {{"Regex", rules.expression}}}, {"behavior", "Isolated"}};
+    parts.pre_tokenizer = {{"type", "Sequence"}, {"pretokenizers", Json::array({split, byte_level})}};
+  }
+  if (rules.composes) parts.normalizer = {{"type", "NFC"}};
+  add_special_tokens(rules, config, parts);
   parts.checksum = sha256_of_bytes(vocabulary + merges);
   return parts;
 }

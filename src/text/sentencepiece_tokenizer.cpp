@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "sentencepiece_check.hpp"
+#include "tokenizer_files.hpp"
 #include "unicode.hpp"
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/checksum.hpp"
@@ -56,8 +57,7 @@ void append(const Encoding& encoding, std::uint32_t offset, std::vector<Symbol>&
 
 SentencePieceTokenizer::SentencePieceTokenizer(const fs::path& folder)
     : SentencePieceTokenizer(read_file(folder / "tokenizer.model", kMaxModelBytes), folder / "tokenizer.model") {
-  for (const char* name : {"tokenizer.model", "tokenizer_config.json", "special_tokens_map.json", "tokenizer.json"})
-    if (fs::is_regular_file(folder / name)) files_.push_back(folder / name);
+  files_ = tokenizer_files(folder);
 }
 
 SentencePieceTokenizer::SentencePieceTokenizer(const std::string& content, fs::path path) : path_(std::move(path)) {
@@ -199,6 +199,10 @@ void SentencePieceTokenizer::choose_sentinel() {
 }
 
 std::vector<TokenId> SentencePieceTokenizer::encode_continuation(std::string_view text) const {
+  return encode_continuing(text).ids;
+}
+
+Encoding SentencePieceTokenizer::encode_continuing(std::string_view text) const {
   UNPACT_VALIDATE(!sentinel_.empty(), concat(path_.string(), " cannot encode a text that continues another one"),
                   "no character of its vocabulary stays a token of its own", "use a model with byte fallback");
   if (text.empty()) return {};
@@ -209,7 +213,24 @@ std::vector<TokenId> SentencePieceTokenizer::encode_continuation(std::string_vie
                   concat(path_.string(), " cannot encode a text that continues another one"),
                   concat("its rules join the text's beginning with what stands in front: ", shortened(text)),
                   "use the model's original tokenizer");
-  return {encoding.ids.begin() + static_cast<std::ptrdiff_t>(own), encoding.ids.end()};
+  Encoding rest;
+  for (; own < encoding.ids.size(); ++own) {
+    rest.ids.push_back(encoding.ids[own]);
+    rest.spans.push_back({encoding.spans[own].begin - sentinel_.size(), encoding.spans[own].end - sentinel_.size()});
+  }
+  return rest;
+}
+
+std::vector<std::string> SentencePieceTokenizer::control_pieces() const {
+  std::vector<std::string> pieces;
+  for (int id = 0; id < static_cast<int>(vocabulary_size_); ++id)
+    if (processor_.IsControl(id) || processor_.IsUnknown(id)) pieces.push_back(processor_.IdToPiece(id));
+  return pieces;
+}
+
+std::optional<TokenId> SentencePieceTokenizer::id_of(const std::string& piece) const {
+  const int id = processor_.PieceToId(piece);
+  return processor_.IdToPiece(id) == piece ? std::optional<TokenId>(id) : std::nullopt;
 }
 
 void SentencePieceTokenizer::require_known(TokenId id) const {

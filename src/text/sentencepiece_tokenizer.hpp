@@ -23,6 +23,11 @@ class SentencePieceTokenizer final : public Tokenizer {
   Encoding encode_whole(std::string_view text) const;
   bool encodes_words() const { return rules_.words_stand_alone; }
   std::vector<TokenId> encode_continuation(std::string_view text) const override;
+  /// The same, with spans.
+  Encoding encode_continuing(std::string_view text) const;
+  std::optional<TokenId> id_of(const std::string& piece) const;
+  std::vector<std::string> control_pieces() const;  ///< and those for what is unknown
+  const std::filesystem::path& path() const { return path_; }
   std::string decode(const std::vector<TokenId>& ids) const override;
   std::string piece(TokenId id) const override;
 

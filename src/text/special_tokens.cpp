@@ -1,5 +1,6 @@
 #include "special_tokens.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 #include "bpe_file.hpp"
@@ -18,6 +19,22 @@ std::optional<std::string> token_text(const Json& config, const char* key, const
   if (!config.contains(key) || config[key].is_null()) return std::nullopt;
   if (config[key].is_object()) return require_string(config[key], "content", where);
   return require_string(config, key, where);
+}
+
+/// A list of tokens, or an object of them by name (additional_special_tokens, extra_special_tokens).
+void add_names(const Json& config, const char* key, const std::string& where, std::vector<std::string>& names) {
+  const auto found = config.find(key);
+  if (found == config.end() || !(found->is_array() || found->is_object())) return;
+  for (const auto& entry : *found) {
+    UNPACT_VALIDATE(entry.is_object() || entry.is_string(), concat(where, " is broken"),
+                    concat("'", key, "' lists what is no token"), "fetch the file again");
+    names.push_back(entry.is_object() ? require_string(entry, "content", where) : entry.get<std::string>());
+  }
+}
+
+std::optional<bool> said(const Json& config, const char* key, const std::string& where) {
+  if (!config.contains(key) || config[key].is_null()) return std::nullopt;
+  return bool_or(config, key, false, where);
 }
 
 TokenId parse_id(const std::string& text, const std::string& where) {
@@ -50,6 +67,9 @@ TokenizerConfig read_tokenizer_config(const fs::path& folder) {
     if (!fs::is_regular_file(file)) continue;
     add_tokenizer_config(read_file(file, kMaxConfigBytes), file.string(), result);
   }
+  const auto file = folder / "added_tokens.json";
+  if (result.added.empty() && fs::is_regular_file(file))
+    add_added_tokens(read_file(file, kMaxConfigBytes), file.string(), result);
   return result;
 }
 
@@ -59,10 +79,44 @@ void add_tokenizer_config(std::string_view content, const std::string& where, To
   if (!result.bos) result.bos = token_text(config, "bos_token", where);
   if (!result.eos) result.eos = token_text(config, "eos_token", where);
   if (!result.pad) result.pad = token_text(config, "pad_token", where);
+  for (const char* key : {"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"})
+    if (const auto text = token_text(config, key, where)) result.specials.push_back(*text);
+  for (const char* key : {"additional_special_tokens", "extra_special_tokens"})
+    add_names(config, key, where, result.specials);
+  if (result.tokenizer_class.empty()) result.tokenizer_class = string_or(config, "tokenizer_class", "", where);
+  if (result.tokenizer_class.ends_with("Fast")) result.tokenizer_class.resize(result.tokenizer_class.size() - 4);
+  if (!result.add_prefix_space) result.add_prefix_space = said(config, "add_prefix_space", where);
+  if (!result.legacy) result.legacy = said(config, "legacy", where);
   const auto added = config.find("added_tokens_decoder");
   if (added == config.end() || !added->is_object()) return;
   for (const auto& [key, value] : added->items())
     result.added.push_back(read_added_token(value, parse_id(key, where), where));
+}
+
+void add_added_tokens(std::string_view content, const std::string& where, TokenizerConfig& config) {
+  for (const auto& [text, id] : parse_vocabulary_json(content, where)) {
+    UNPACT_VALIDATE(id >= 0 && id < kMaxTokenId, concat(where, " is broken"), concat("an added token has the id ", id),
+                    "fetch the file again");
+    AddedToken token{id, text};
+    token.special = std::ranges::find(config.specials, text) != config.specials.end();
+    token.normalized = !token.special;
+    config.added.push_back(std::move(token));
+  }
+}
+
+std::vector<AddedToken> with_named_specials(const TokenizerConfig& config, std::int64_t vocabulary_size,
+                                            const std::function<std::optional<TokenId>(const std::string&)>& id_of) {
+  auto tokens = config.added;
+  TokenId next = vocabulary_size;
+  for (const auto& token : tokens) next = std::max(next, token.id + 1);
+  for (const auto& name : config.specials) {
+    const auto same = [&](const AddedToken& token) { return token.content == name; };
+    if (name.empty() || std::ranges::any_of(tokens, same)) continue;
+    const auto known = id_of(name);
+    tokens.push_back({known ? *known : next++, name});
+    tokens.back().special = true;
+  }
+  return tokens;
 }
 
 }  // namespace unpact

@@ -5,7 +5,9 @@
 #include <fstream>
 
 #include "bpe_tokenizer.hpp"
+#include "sentencepiece_added.hpp"
 #include "sentencepiece_tokenizer.hpp"
+#include "tokenizer_files.hpp"
 #include "unpact/core/error.hpp"
 
 namespace unpact {
@@ -38,21 +40,26 @@ bool has_tokens_of_its_own(const BpeParts& parts) {
   });
 }
 
-std::unique_ptr<Tokenizer> make_bpe(BpeParts parts, const fs::path& folder) {
-  for (const char* name :
-       {"tokenizer.json", "tokenizer.model", "vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json"})
-    if (is_file(folder / name)) parts.files.push_back(folder / name);
-  return std::make_unique<BpeTokenizer>(std::move(parts), read_tokenizer_config(folder));
+std::unique_ptr<Tokenizer> make_bpe(BpeParts parts, const fs::path& folder, const TokenizerConfig& config) {
+  parts.files = tokenizer_files(folder);
+  return std::make_unique<BpeTokenizer>(std::move(parts), config);
+}
+
+std::unique_ptr<Tokenizer> make_sentencepiece(const fs::path& folder) {
+  auto model = std::make_unique<SentencePieceTokenizer>(folder);
+  const auto config = read_tokenizer_config(folder);
+  if (!config.exists && config.added.empty()) return model;
+  return std::make_unique<AddedSentencePieceTokenizer>(std::move(model), config);
 }
 
 std::unique_ptr<Tokenizer> load_beside_json(const fs::path& folder) {
   try {
     auto parts = read_tokenizer_json(folder / "tokenizer.json");
-    if (has_tokens_of_its_own(parts)) return make_bpe(std::move(parts), folder);
+    if (has_tokens_of_its_own(parts)) return make_bpe(std::move(parts), folder, read_tokenizer_config(folder));
   } catch (const UserError&) {
     // A Unigram tokenizer.json, say, made from the same model: that one is at hand.
   }
-  return std::make_unique<SentencePieceTokenizer>(folder);
+  return make_sentencepiece(folder);
 }
 
 }  // namespace
@@ -84,12 +91,15 @@ std::unique_ptr<Tokenizer> load_tokenizer(const fs::path& folder) {
   const bool has_model = is_file(model), is_tiktoken = has_model && looks_like_tiktoken(model);
   if (has_model && !is_tiktoken) {
     if (is_file(json)) return load_beside_json(folder);
-    return std::make_unique<SentencePieceTokenizer>(folder);
+    return make_sentencepiece(folder);
   }
-  if (is_file(json)) return make_bpe(read_tokenizer_json(json), folder);
-  if (is_tiktoken) return make_bpe(read_tiktoken_model(model), folder);
-  if (is_file(folder / "vocab.json") && is_file(folder / "merges.txt"))
-    return make_bpe(read_vocabulary_and_merges(folder), folder);
+  auto config = read_tokenizer_config(folder);
+  if (is_file(json)) return make_bpe(read_tokenizer_json(json), folder, config);
+  if (is_tiktoken) return make_bpe(read_tiktoken_model(model), folder, config);
+  if (is_file(folder / "vocab.json") && is_file(folder / "merges.txt")) {
+    auto parts = read_vocabulary_and_merges(folder, config);
+    return make_bpe(std::move(parts), folder, config);
+  }
   throw UserError(concat("cannot load a tokenizer from ", folder.string()),
                   "it has no tokenizer.model, no tokenizer.json, and not both of vocab.json and merges.txt",
                   "use a model that comes with a SentencePiece or BPE tokenizer");

@@ -5,6 +5,7 @@
 UNPACT_FUZZ_TARGET(vocabulary_and_merges) {
   using namespace unpact;
   const auto parts = fuzzing::make_parts(input, 3);
-  const BpeTokenizer tokenizer(vocabulary_and_merges_parts(parts[0], parts[1], "folder"), TokenizerConfig());
+  TokenizerConfig config;
+  const BpeTokenizer tokenizer(vocabulary_and_merges_parts(parts[0], parts[1], "folder", config), config);
   fuzzing::check_tokenizer(tokenizer, parts[2]);
 }

@@ -15,9 +15,11 @@ and end of each id, in characters.
 
 import argparse
 import base64
+import itertools
 import json
 import os
 import random
+import shutil
 import struct
 from array import array
 from pathlib import Path
@@ -27,7 +29,9 @@ import sentencepiece  # noqa: E402
 import tiktoken  # noqa: E402
 from fixture_strings import strings  # noqa: E402
 from made_tokenizers import BYTE_LEVEL, LLAMA3, made_tokenizers  # noqa: E402
+from saved_folders import CHATS, saved_folders  # noqa: E402
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers  # noqa: E402
+from transformers import AutoTokenizer  # noqa: E402
 
 SENTENCEPIECE = {"llama2": "tokenizers/llama2", "stories260K": "models/stories260K"}
 JSON_FOLDERS = {"llama2-json": "tokenizers/llama2", "llama3": "tokenizers/llama3", "qwen3": "tokenizers/qwen3",
@@ -138,6 +142,26 @@ class Fixtures:
                      name not in WRONG_OFFSETS, made={"tokenizer.json": str(file)})
 
 
+    def saved(self, data, texts):
+        """Folders without a tokenizer.json, as older versions of transformers saved them: what its present one makes of them."""
+        for name, folder, plain in saved_folders(data):
+            place = self.out / "saved" / name
+            shutil.rmtree(place, ignore_errors=True)
+            place.mkdir(parents=True)
+            for file, content in folder.items():
+                (place / file).write_bytes(content)
+            tokenizer = AutoTokenizer.from_pretrained(place)
+            if "tokenizer.model" in folder:  # its merges of spaces are not the model's: those of the published file are
+                tokenizer.backend_tokenizer.model = Tokenizer.from_file(str(data / "tokenizers/llama2/tokenizer.json")).model
+            chats = [text.join(parts) for text, parts in zip(texts, itertools.cycle(CHATS), strict=False)]
+            # The library writes a text's own first space beside the one that it adds; transformers' conversion does not.
+            asked = [text for text in texts[:3000] + chats[:3000] if plain or not text.startswith((" ", "\u2581"))]
+            strings_file = f"saved-{name}.strings"
+            write_strings(self.out / strings_file, asked)
+            self.add(f"saved-{name}", strings_file, package_cases(tokenizer.backend_tokenizer, asked), plain,
+                     made={file: f"saved/{name}/{file}" for file in folder})
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="folder for the fixtures")
@@ -160,6 +184,7 @@ def main():
     fixtures = Fixtures(out)
     fixtures.real(options.data, many)
     fixtures.made(few)
+    fixtures.saved(options.data, many)
     (out / "bpe.json").write_text(json.dumps(fixtures.index), encoding="utf-8")
     print(f"{len(many)} strings for each published tokenizer, {len(few)} for each of "
           f"{sum(1 for entry in fixtures.index if entry['made'])} made ones")

@@ -1,3 +1,5 @@
+#include "../../src/text/sentencepiece_tokenizer.hpp"  // private to the layer
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -31,7 +33,7 @@ class SameAsPython : public testing::TestWithParam<const char*> {
       GTEST_SKIP() << "no fixtures: run tests/text/make_fixtures.py and set UNPACT_FIXTURES";
     if (test_data().empty()) GTEST_SKIP() << "UNPACT_TEST_DATA is not set";
     fixture = read_json_file(file);
-    tokenizer = load_tokenizer(test_data() / require_string(fixture, "tokenizer", file.string()));
+    tokenizer = std::make_unique<SentencePieceTokenizer>(test_data() / require_string(fixture, "tokenizer", file.string()));
   }
   Json fixture;
   std::unique_ptr<Tokenizer> tokenizer;

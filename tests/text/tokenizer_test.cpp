@@ -36,6 +36,30 @@ TEST(LoadTokenizer, RefusesBrokenModels) {
   }
 }
 
+TEST(LoadTokenizer, SaysWhichClassOfVocabularyAndMergesItDoesNotKnow) {
+  const TemporaryFolder folder;
+  folder.write("vocab.json", R"({"a": 0, "b": 1, "ab": 2})");
+  folder.write("merges.txt", "a b\n");
+  EXPECT_EQ(load_tokenizer(folder.path())->encode("ab").ids, (std::vector<TokenId>{2})) << "no class: GPT-2's";
+  folder.write("tokenizer_config.json", R"({"tokenizer_class": "RobertaTokenizerFast"})");
+  EXPECT_THAT(message_of<UserError>([&] { load_tokenizer(folder.path()); }),
+              AllOf(HasSubstr("class RobertaTokenizer"), HasSubstr("tokenizer.json")));
+}
+
+TEST(LoadTokenizer, ItsFilesAreAllThatItAndItsChatsNeed) {
+  const TemporaryFolder folder;
+  fs::copy_file(trained_folder() / "tokenizer.model", folder.path() / "tokenizer.model");
+  const std::vector<std::string> names = {"tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
+                                          "chat_template.json"};
+  for (const auto& name : names) folder.write(name, "{}");
+  folder.write("chat_template.jinja", "{{ messages }}");
+  folder.write("README.md", "not the tokenizer's");
+  std::vector<std::string> found;
+  for (const auto& file : load_tokenizer(folder.path())->files()) found.push_back(file.filename().string());
+  EXPECT_THAT(found, testing::UnorderedElementsAre("tokenizer.model", "chat_template.jinja", names[0], names[1], names[2],
+                                                   names[3]));
+}
+
 TEST(LoadTokenizer, RefusesHugeFiles) {
   const TemporaryFolder folder;
   fs::resize_file(folder.write("tokenizer.model", "x"), 65ULL << 20);

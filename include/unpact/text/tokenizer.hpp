@@ -29,7 +29,7 @@ class Tokenizer {
   virtual ~Tokenizer() = default;
 
   /// The text's tokens; no special token is put around them. Special and added tokens that the text itself names
-  /// become these tokens, except in SentencePiece models, which know none by name.
+  /// become these tokens, except in a SentencePiece model that has no configuration beside it: it knows none by name.
   /// @throws UserError for text that is not UTF-8: it is refused, not mended, as the Python packages take none either.
   virtual Encoding encode(std::string_view text) const = 0;
   /// The same, but special and added tokens that are named inside of `literals`, or across their bounds, stay plain
@@ -68,7 +68,8 @@ class Tokenizer {
 
 /// The tokenizer of a Hugging Face folder: a SentencePiece tokenizer.model, unless a tokenizer.json beside it has added
 /// tokens that the model does not find in a text; else a tokenizer.json of BPE kind, a tokenizer.model in tiktoken's
-/// format (Llama 3), or vocab.json and merges.txt (GPT-2). BOS and EOS come from tokenizer_config.json, if there is one.
+/// format (Llama 3), or vocab.json and merges.txt (of a class that is known: GPT-2, GPT-NeoX, CodeGen, Qwen). BOS and EOS
+/// come from tokenizer_config.json, if there is one.
 /// @throws UserError when there is no tokenizer, it is broken, or of another kind (Unigram, WordPiece), which is named.
 std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& folder);
 
