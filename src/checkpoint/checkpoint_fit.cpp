@@ -11,6 +11,7 @@
 namespace unpact {
 namespace {
 
+constexpr const char* kHead = "lm_head.weight";
 constexpr std::size_t kMostFaults = 30;  // that one message lists
 
 void refuse(std::vector<std::string> faults, const std::filesystem::path& folder) {
@@ -23,12 +24,10 @@ void refuse(std::vector<std::string> faults, const std::filesystem::path& folder
 }
 
 bool is_ignored(const std::string& name, const Architecture& architecture, bool tied) {
-  if (tied && name == "lm_head.weight") return true;  // some exporters repeat the tied head
+  if (tied && name == kHead) return true;  // some exporters repeat the tied head
   return std::any_of(architecture.ignored.begin(), architecture.ignored.end(),
                      [&](const char* ending) { return name.ends_with(ending); });
 }
-
-}  // namespace
 
 void drop_missing_prefix(std::vector<StoredTensor>& tensors, const std::string& prefix,
                          const std::map<std::string, TensorEntry>& in_files) {
@@ -38,6 +37,28 @@ void drop_missing_prefix(std::vector<StoredTensor>& tensors, const std::string& 
   if (prefixed || in_files.count(first.substr(prefix.size())) == 0) return;
   for (auto& tensor : tensors)
     if (tensor.name.starts_with(prefix)) tensor.name.erase(0, prefix.size());
+}
+
+std::size_t embedding_index(const std::vector<StoredTensor>& tensors, const Weights& weights) {
+  const auto found = std::ranges::find_if(
+      tensors, [&](const StoredTensor& tensor) { return tensor.parts.front().slot == &weights.embedding_VD; });
+  UNPACT_EXPECT(found != tensors.end());
+  return static_cast<std::size_t>(found - tensors.begin());
+}
+
+}  // namespace
+
+std::vector<StoredTensor> named_as_in_files(const ModelConfig& config, const std::map<std::string, TensorEntry>& in_files,
+                                            Weights& weights) {
+  auto tensors = stored_tensors(config, weights);
+  drop_missing_prefix(tensors, architecture_of(config.architecture, "").prefix, in_files);
+  auto& embedding = tensors[embedding_index(tensors, weights)];
+  if (config.tied_embeddings && in_files.count(embedding.name) == 0 && in_files.count(kHead) != 0) embedding.name = kHead;
+  return tensors;
+}
+
+std::string embedding_of(const std::vector<StoredTensor>& tensors, const Weights& weights) {
+  return tensors[embedding_index(tensors, weights)].name;
 }
 
 std::vector<std::string> disagreements(const std::map<std::string, TensorEntry>& in_files,
@@ -65,8 +86,7 @@ std::vector<std::string> disagreements(const std::map<std::string, TensorEntry>&
 std::vector<StoredTensor> fitting_tensors(const ModelConfig& config, const std::filesystem::path& folder,
                                           const CheckpointReader& reader, Weights& weights) {
   const auto& architecture = architecture_of(config.architecture, folder.string());
-  auto tensors = stored_tensors(config, weights);
-  drop_missing_prefix(tensors, architecture.prefix, reader.tensors());
+  auto tensors = named_as_in_files(config, reader.tensors(), weights);
   refuse(disagreements(reader.tensors(), tensors, architecture, config.tied_embeddings), folder);
   return tensors;
 }

@@ -11,9 +11,13 @@
 
 namespace unpact {
 
-/// Files of the bare model, GPT-2's original ones among them, lack the prefix: then it is taken from the names.
-void drop_missing_prefix(std::vector<StoredTensor>& tensors, const std::string& prefix,
-                         const std::map<std::string, TensorEntry>& in_files);
+/// What a checkpoint of this config consists of, by the names that its files give. Files of the bare model, GPT-2's original
+/// ones among them, lack the prefix; those of a tied model may hold the embedding under the head's name alone.
+std::vector<StoredTensor> named_as_in_files(const ModelConfig& config, const std::map<std::string, TensorEntry>& in_files,
+                                            Weights& weights);
+
+/// The name that the embedding has in the files. @param weights whose slots `tensors` fill.
+std::string embedding_of(const std::vector<StoredTensor>& tensors, const Weights& weights);
 
 /// Missing, extra and misshapen tensors and those of a dtype that is not read, a line each.
 std::vector<std::string> disagreements(const std::map<std::string, TensorEntry>& in_files,

@@ -83,8 +83,7 @@ class Surveyor {
   void compare() {
     const auto& architecture = architecture_of(config_->architecture, folder_.string());
     Weights weights;
-    auto expected = stored_tensors(*config_, weights);
-    drop_missing_prefix(expected, architecture.prefix, tensors_);
+    const auto expected = named_as_in_files(*config_, tensors_, weights);
     for (auto& fault : disagreements(tensors_, expected, architecture, config_->tied_embeddings)) {
       // A tensor may lie in a file that could not be read.
       const bool unknown = opened_ < survey_.files.size() && fault.starts_with("missing");

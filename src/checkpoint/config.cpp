@@ -3,6 +3,7 @@
 #include "config_fields.hpp"
 #include "rope_config.hpp"
 #include "sliding_window.hpp"
+#include "tied_head.hpp"
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/error.hpp"
 
@@ -137,6 +138,7 @@ ModelConfig read_model_config(const std::filesystem::path& folder) {
   const auto generation = folder / "generation_config.json";
   if (std::filesystem::exists(generation))
     parse_generation_config(read_file(generation, kMaxConfigBytes), generation.string(), config);
+  if (config.tied_embeddings && stores_another_head(folder, config)) config.tied_embeddings = false;
   return config;
 }
 
