@@ -4,12 +4,14 @@
 
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/error.hpp"
+#include "unpact/core/text.hpp"
 
 namespace unpact {
 namespace fs = std::filesystem;
 namespace {
 
 constexpr int kMaxDepth = 8;  // the layouts need three levels
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 /// A string, or an object with "text".
 std::string text_of(const Json& entry, const std::string& where) {
@@ -19,6 +21,12 @@ std::string text_of(const Json& entry, const std::string& where) {
   auto text = entry.get<std::string>();
   require_text(text, "the text", where);
   return text;
+}
+
+/// The text of a plain file: neither the byte order mark of some editors nor the carriage returns of DOS's line ends are text.
+std::string plain_text(std::string content) {
+  if (content.starts_with(kByteOrderMark)) content.erase(0, kByteOrderMark.size());
+  return replace_all(content, "\r\n", "\n");
 }
 
 }  // namespace
@@ -68,9 +76,11 @@ std::vector<std::string> read_texts(const fs::path& path) {
   if (path.empty()) return texts;
   const auto add = [&](const Json& entry, const std::string& where) { texts.push_back(text_of(entry, where)); };
   if (path.extension() == ".txt") {
-    texts.push_back(read_file(path, kMaxFileBytes));
-    UNPACT_VALIDATE(is_valid_utf8(texts.back()), concat(path.string(), " is not valid UTF-8"), "texts are read as UTF-8",
-                    "convert the file");
+    texts.push_back(plain_text(read_file(path, kMaxFileBytes)));
+    const bool is_utf16 = texts.back().starts_with("\xFF\xFE") || texts.back().starts_with("\xFE\xFF");
+    UNPACT_VALIDATE(is_valid_utf8(texts.back()), concat(path.string(), " is not valid UTF-8"),
+                    is_utf16 ? "it is UTF-16, and texts are read as UTF-8" : "texts are read as UTF-8",
+                    is_utf16 ? "convert the file: iconv -f UTF-16 -t UTF-8" : "convert the file");
     require_text(texts.back(), "the text", path.string());
   } else if (path.extension() == ".jsonl") {
     for_each_line(path, add);

@@ -88,6 +88,19 @@ TEST(ReadMuse, OlderNamesAndPlainTextAreAccepted) {
   EXPECT_THAT(dataset.retain_texts, ElementsAre("three"));
 }
 
+TEST(ReadMuse, MarksAndCarriageReturnsOfPlainFilesAreNoText) {
+  const TemporaryFolder folder;
+  folder.write("knowmem/forget_qa.json", kPairs);
+  folder.write("knowmem/retain_qa.json", "\xEF\xBB\xBF" + std::string(kPairs));
+  folder.write("raw/forget.txt", "\xEF\xBB\xBFone\r\n\r\ntwo\rthree\r\n");
+  folder.write("raw/retain.txt", "\xFF\xFEo\0n\0");
+  EXPECT_THAT(message_of<UserError>([&] { read_muse(folder.path(), "old"); }), HasSubstr("it is UTF-16"));
+  folder.write("raw/retain.txt", "a \xEF\xBB\xBF inside stays");
+  const auto dataset = read_muse(folder.path(), "old");
+  EXPECT_THAT(dataset.forget_texts, ElementsAre("one\n\ntwo\rthree\n"));
+  EXPECT_THAT(dataset.retain_texts, ElementsAre("a \xEF\xBB\xBF inside stays"));
+}
+
 TEST(ReadMuse, MissingFoldersAndFilesAreNamed) {
   const MuseFolder folder;
   EXPECT_THAT(message_of<UserError>([&] { read_muse(folder.path() / "none", "news"); }),
