@@ -2,12 +2,12 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <chrono>
 #include <thread>
 
 #include "provenance.hpp"
 #include "unpact/campaign/cell.hpp"
-#include "unpact/campaign/job_claims.hpp"
 #include "unpact/comm/fail_together.hpp"
 #include "unpact/comm/plain_words.hpp"
 #include "unpact/core/clock.hpp"
@@ -15,6 +15,7 @@
 #include "unpact/core/log.hpp"
 #include "unpact/core/process_identity.hpp"
 #include "unpact/core/progress.hpp"
+#include "unpact/core/random.hpp"
 #include "unpact/core/stop.hpp"
 #include "unpact/store/cell_places.hpp"
 #include "unpact/train/training_checkpoint.hpp"
@@ -27,6 +28,28 @@ namespace {
 void require_working_device(const c10::Device& device) {
   const auto probe = at::ones({2}, at::TensorOptions().device(device)).sum().item<float>();
   UNPACT_ENSURE(probe == 2);
+}
+
+/// What lies in the folders of cells, by one reading of each: a campaign with a thousand cells is not looked through file by
+/// file.
+std::set<std::string> files_of_cells(const fs::path& folder) {
+  std::set<std::string> names;
+  for (const auto* place : {"cells", "other"}) {
+    std::error_code code;
+    for (fs::directory_iterator entry(folder / place, code), end; !code && entry != end; entry.increment(code))
+      names.insert(entry->path().filename().string());
+    if (code && code != std::errc::no_such_file_or_directory)
+      throw RuntimeFailure(concat("cannot look into ", (folder / place).string()), code.message(),
+                           "check the disk and the folder's permissions");
+  }
+  return names;
+}
+
+/// Results, a failure, or pages that a killed job has left.
+bool has_files(const std::set<std::string>& names, const std::string& id) {
+  const auto prefix = id + ".";
+  const auto first = names.lower_bound(prefix);
+  return first != names.end() && first->starts_with(prefix);
 }
 
 /// Says so when there is nothing to do.
@@ -53,29 +76,39 @@ bool is_left(const Baseline& baseline, const Configuration& cell, const fs::path
 CellRunner::CellRunner(const Session& session, const Communicator& group, Claims& claims, fs::path folder, bool retry_failed,
                        std::function<bool(double)> leave_off)
     : session_(session), group_(group), claims_(claims), folder_(std::move(folder)), retry_failed_(retry_failed),
-      leave_off_(std::move(leave_off)), agreement_(group) {}
+      leave_off_(std::move(leave_off)), agreement_(group),
+      seed_(random_bits(std::hash<std::string>{}(claims.run()), stream_of("group"),
+                        static_cast<std::uint64_t>(session.world().rank()))) {}
 
 void CellRunner::run(const Baseline& baseline, const std::vector<Configuration>& cells) {
-  std::vector<Configuration> left = cells;
-  while (!left.empty()) {
-    std::vector<Configuration> waiting;
-    for (const auto& cell : left) {
-      if (leave_off_(0)) return;
-      const auto found = look(baseline, cell);
-      if (found == Look::ours) {
-        constexpr double kReserve = 60;  // seconds: less is not worth beginning a cell
-        if (leave_off_(kReserve)) {
-          claim_.reset();
-          return;
-        }
-        session_.loads().require_unchanged();  // what was mapped is still what lies there
-        run_claimed(baseline, cell);
-      }
-      if (found == Look::wait) waiting.push_back(cell);
-      if (stopped_) return;
+  std::vector<std::string> ids;
+  for (const auto& cell : cells) ids.push_back(cell_id(cell));
+  CellQueue queue(claims_, ids, seed_);
+  auto pause = ClaimPause::for_beats(seed_, claims_.renew_seconds());
+  while (!leave_off_(0)) {
+    const auto [found, cell, seconds] = next(queue, baseline, cells, pause);
+    if (found == CellQueue::Found::empty) return;
+    if (found == CellQueue::Found::wait) {
+      wait(seconds);
+      continue;
     }
-    left = std::move(waiting);
-    if (!left.empty()) std::this_thread::sleep_for(kClaimPause);
+    constexpr double kReserve = 60;  // seconds: less is not worth beginning a cell
+    if (leave_off_(kReserve)) {
+      claim_.reset();
+      return;
+    }
+    session_.loads().require_unchanged();  // what was mapped is still what lies there
+    run_claimed(baseline, cells[cell]);
+    if (stopped_) return;
+  }
+}
+
+/// A stop is heeded meanwhile.
+void CellRunner::wait(double seconds) {
+  constexpr double kStep = 0.5;
+  for (double left = seconds; left > 0; left -= kStep) {
+    std::this_thread::sleep_for(std::chrono::duration<double>(std::min(left, kStep)));
+    if (left > kStep && leave_off_(0)) return;
   }
 }
 
@@ -83,7 +116,9 @@ std::vector<Configuration> cells_left(const Communicator& world, const Baseline&
                                       const std::vector<Configuration>& cells, const fs::path& folder, bool retry_failed) {
   std::string left;  // a letter a cell
   on_root(world, [&] {
-    for (const auto& cell : cells) left += is_left(baseline, cell, folder, retry_failed) ? 'y' : 'n';
+    const auto names = files_of_cells(folder);
+    for (const auto& cell : cells)
+      left += !has_files(names, cell_id(cell)) || is_left(baseline, cell, folder, retry_failed) ? 'y' : 'n';
   });
   left = world.broadcast(left, 0);
   std::vector<Configuration> result;
@@ -92,34 +127,34 @@ std::vector<Configuration> cells_left(const Communicator& world, const Baseline&
   return result;
 }
 
-CellRunner::Look CellRunner::look(const Baseline& baseline, const Configuration& cell) {
-  auto found = Look::done;
-  on_root(group_, [&] { found = decide(baseline, cell); });
-  group_.broadcast_bytes(&found, sizeof found, 0);
-  return found;
+/// What the group does next; with Found::ours the root holds the claim. Collective over the group.
+CellRunner::Step CellRunner::next(CellQueue& queue, const Baseline& baseline, const std::vector<Configuration>& cells,
+                                  ClaimPause& pause) {
+  Step step;
+  on_root(group_, [&] {
+    std::optional<std::set<std::string>> names;
+    const auto has_any = [&](auto cell) {
+      if (!names) names = files_of_cells(folder_);
+      return has_files(*names, cell_id(cells[cell]));
+    };
+    auto next = queue.next(has_any, [&](auto cell) { return is_settled(baseline, cells[cell]); });
+    step = {next.found, next.cell, 0};
+    claim_ = std::move(next.claim);
+    for (const auto& [id, holder] : queue.held())
+      if (held_.insert(id).second)
+        log::info(concat("Cell ", id, " is left to another job", holder ? concat(" (", holder->describe(), ")") : ""));
+    if (claim_) held_.erase(cell_id(cells[next.cell]));
+    if (step.found == CellQueue::Found::wait) step.seconds = pause.next();
+    else pause.reset();
+  });
+  group_.broadcast_bytes(&step, sizeof step, 0);
+  return step;
 }
 
-/// On the root. With Look::ours the claim is held.
-CellRunner::Look CellRunner::decide(const Baseline& baseline, const Configuration& cell) {
-  const auto id = cell_id(cell);
-  const auto is_settled = [&] {
-    if (is_cell_done(baseline, cell, folder_)) return true;
-    const auto failed = find_failed_cell(folder_, id, fingerprint_of_cell(baseline, cell));
-    return failed && (!retry_failed_ || failed->run == claims_.run());
-  };
-  if (is_settled()) return Look::done;
-  claim_ = claims_.take(id);
-  if (claim_) {
-    held_.erase(id);
-    if (!is_settled()) return Look::ours;
-    claim_.reset();
-    return Look::done;
-  }
-  if (!claims_.is_alive(id)) return Look::wait;
-  const auto holder = claims_.holder(id);
-  if (holder && holder->run != claims_.run() && held_.insert(id).second)
-    log::info(concat("Cell ", id, " is left to another job (", holder->describe(), ")"));
-  return Look::elsewhere;
+bool CellRunner::is_settled(const Baseline& baseline, const Configuration& cell) const {
+  if (is_cell_done(baseline, cell, folder_)) return true;
+  const auto failed = find_failed_cell(folder_, cell_id(cell), fingerprint_of_cell(baseline, cell));
+  return failed && (!retry_failed_ || failed->run == claims_.run());
 }
 
 void CellRunner::run_claimed(const Baseline& baseline, const Configuration& cell) {

@@ -1,20 +1,15 @@
 #include "unpact/campaign/claims.hpp"
 
-#include <fcntl.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <cerrno>
 #include <chrono>
-#include <charconv>
 #include <condition_variable>
-#include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <mutex>
 #include <thread>
 #include <vector>
 
+#include "claims_folder.hpp"
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/clock.hpp"
 #include "unpact/core/error.hpp"
@@ -43,9 +38,15 @@ BatchJob job_of_process() {
   return {job == nullptr ? "" : job, restart == nullptr ? 0 : std::atoll(restart)};
 }
 
+/// This process, as claims say it.
+ClaimHolder this_process() {
+  const auto pid = static_cast<std::int64_t>(::getpid());
+  const auto [job, restart] = job_of_process();
+  return {host_name(), job, restart, "", pid, identity_of_process(pid), "", 0, 0};
+}
+
 /// Whether the holder is known to be dead: its process here, or an earlier start of the same batch job, wherever it ran.
-bool is_dead(const ClaimHolder& holder) {
-  const auto own = job_of_process();
+bool is_dead(const ClaimHolder& holder, const ClaimHolder& own) {
   if (!own.job.empty() && own.job == holder.job && own.restart > holder.restart) return true;
   return is_process_dead(holder.host, holder.pid, holder.process);
 }
@@ -77,48 +78,17 @@ std::optional<ClaimHolder> read_claim(const fs::path& file, std::int64_t generat
   }
 }
 
-std::string prefix_of(const std::string& name) { return name + ".claim."; }
-fs::path file_of(const fs::path& folder, const std::string& name, std::int64_t generation) {
-  return folder / concat(prefix_of(name), generation);
+/// Of one size as long as it can be, so that it is renewed in place.
+std::string padded_text(const ClaimHolder& holder) {
+  constexpr std::size_t kSize = 1024;
+  auto text = text_of(holder);
+  text.insert(text.size() - 1, text.size() < kSize ? kSize - text.size() : 0, ' ');
+  return text;
 }
 
-/// All generations of a claim that lie in the folder, ascending.
-std::vector<std::int64_t> generations_of(const fs::path& folder, const std::string& name) {
-  std::vector<std::int64_t> found;
-  std::error_code code;
-  for (fs::directory_iterator entry(folder, code), end; !code && entry != end; entry.increment(code)) {
-    const auto file = entry->path().filename().string();
-    if (file.rfind(prefix_of(name), 0) != 0) continue;
-    const auto number = file.substr(prefix_of(name).size());
-    std::int64_t generation = 0;
-    const auto [last, error] = std::from_chars(number.data(), number.data() + number.size(), generation);
-    if (error == std::errc() && last == number.data() + number.size()) found.push_back(generation);
-  }
-  if (code && code != std::errc::no_such_file_or_directory)  // a folder that was removed holds no claims
-    throw RuntimeFailure(concat("cannot look into ", folder.string()), code.message(),
-                         "check the disk and the folder's permissions");
-  std::sort(found.begin(), found.end());
-  return found;
-}
-
-/// @return whether this process created the file.
-bool create_exclusively(const fs::path& file, const std::string& content) {
-  std::error_code ignored;
-  fs::create_directories(file.parent_path(), ignored);
-  const int descriptor = ::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-  if (descriptor < 0) {
-    if (errno == EEXIST) return false;
-    throw RuntimeFailure(concat("cannot create ", file.string()), std::strerror(errno),
-                         "check the disk, the folder and its permissions");
-  }
-  const auto written = ::write(descriptor, content.data(), content.size());
-  const int code = errno;
-  ::fsync(descriptor);  // so that other nodes see it soon; a failure shows at the next renewal
-  ::close(descriptor);
-  if (written == static_cast<ssize_t>(content.size())) return true;
-  ::unlink(file.c_str());
-  throw RuntimeFailure(concat("cannot write ", file.string()), written < 0 ? std::strerror(code) : "the disk is full",
-                       "free some space");
+const std::vector<std::int64_t>* generations_in(const ClaimsListing& listing, const std::string& name) {
+  const auto found = listing.generations.find(name);
+  return found == listing.generations.end() ? nullptr : &found->second;
 }
 
 }  // namespace
@@ -130,8 +100,9 @@ std::string ClaimHolder::describe() const {
 /// The file and the thread that renews it.
 struct Claim::State {
   State(fs::path in_folder, std::string of_name, ClaimHolder self, const ClaimOptions& options)
-      : folder(std::move(in_folder)), name(std::move(of_name)), holder(std::move(self)), on_lost(options.on_lost),
-        thread([this, seconds = options.renew_seconds] { run(seconds); }) {}
+      : folder(std::move(in_folder)), name(std::move(of_name)), holder(std::move(self)), on_lost(options.on_lost) {
+    if (options.renews_itself) thread = std::thread([this, seconds = options.renew_seconds] { run(seconds); });
+  }
 
   ~State() {
     {
@@ -139,26 +110,16 @@ struct Claim::State {
       stop = true;
     }
     wake.notify_all();
-    thread.join();
-    try {
-      const auto all = generations_of(folder, name);
-      // Older generations have no holder any more.
-      for (const auto generation : all)
-        if (generation <= holder.generation) ::unlink(file_of(folder, name, generation).c_str());
-    } catch (const Error&) {
-      // It grows stale by itself.
-    }
+    if (thread.joinable()) thread.join();
+    if (!abandoned) ::unlink(claim_file(folder, name, holder.generation).c_str());  // else it grows stale by itself
   }
 
   void run(double renew_seconds) {
     std::unique_lock lock(mutex);
     while (!wake.wait_for(lock, std::chrono::duration<double>(renew_seconds), [this] { return stop; })) {
-      ++holder.beat;
-      const auto text = text_of(holder);
       lock.unlock();
       try {
-        if (is_lost()) return say_lost();
-        write_file_atomically(file_of(folder, name, holder.generation), text);
+        if (!renew()) return say_lost();
       } catch (const std::exception& error) {
         log::warn(concat("the claim on ", name, " cannot be renewed: ", error.what()));
       }
@@ -166,9 +127,21 @@ struct Claim::State {
     }
   }
 
+  /// Who takes over removes this file: one operation tells whether it is still held, and renews it.
+  bool renew() {
+    ++holder.beat;
+    const auto file = claim_file(folder, name, holder.generation);
+    const auto text = padded_text(holder);
+    if (write_in_place(file, text)) return true;
+    if (is_lost()) return false;
+    write_file_atomically(file, text);  // somebody has removed the folder
+    return true;
+  }
+
   bool is_lost() const {
-    const auto all = generations_of(folder, name);
-    return !all.empty() && all.back() > holder.generation;
+    const auto listing = list_claims_folder(folder);
+    const auto* all = generations_in(listing, name);
+    return all != nullptr && all->back() > holder.generation;
   }
 
   void say_lost() const {
@@ -182,7 +155,7 @@ struct Claim::State {
   std::function<void()> on_lost;
   std::mutex mutex;
   std::condition_variable wake;
-  bool stop = false;
+  bool stop = false, abandoned = false;
   std::thread thread;
 };
 
@@ -195,68 +168,77 @@ bool Claim::is_lost() const { return state_->is_lost(); }
 
 void Claim::release() { state_.reset(); }
 
-Claims::Claims(fs::path folder, ClaimOptions options) : folder_(std::move(folder)), options_(options) {
+bool Claim::renew() { return state_->renew(); }
+
+void Claim::abandon() {
+  state_->abandoned = true;
+  state_.reset();
+}
+
+Claims::Claims(fs::path folder, ClaimOptions options)
+    : folder_(std::move(folder)), options_(std::move(options)), self_(options_.self ? *options_.self : this_process()) {
   UNPACT_EXPECT(options_.renew_seconds > 0 && options_.stale_seconds > options_.renew_seconds);
   if (!options_.now) options_.now = steady_seconds;
+  self_.run = options_.run;
   require_writable_folder(folder_);
 }
 
-std::optional<ClaimHolder> Claims::holder(const std::string& name) const {
-  const auto all = generations_of(folder_, name);
-  return all.empty() ? std::nullopt : read_claim(file_of(folder_, name, all.back()), all.back());
+ClaimsListing Claims::look() const {
+  const double now = options_.now();
+  auto listing = list_claims_folder(folder_);
+  listing.time = now;
+  return listing;
 }
 
-std::optional<ClaimHolder> Claims::watch(const std::string& name) {
-  const auto all = generations_of(folder_, name);
-  if (all.empty()) {
+std::optional<ClaimHolder> Claims::holder(const std::string& name) const {
+  const auto listing = look();
+  const auto* all = generations_in(listing, name);
+  return all == nullptr ? std::nullopt : read_claim(claim_file(folder_, name, all->back()), all->back());
+}
+
+ClaimWatch Claims::watch(const std::string& name, const ClaimsListing& listing) {
+  const auto* all = generations_in(listing, name);
+  if (all == nullptr) {
     seen_.erase(name);
-    return std::nullopt;
+    return {};
   }
-  const auto held = read_claim(file_of(folder_, name, all.back()), all.back());
+  ClaimWatch result{true, false, false, read_claim(claim_file(folder_, name, all->back()), all->back())};
+  const auto& held = result.holder;
   const auto beat = held ? held->beat : 0;
   auto& seen = seen_[name];
-  if (seen.generation != all.back()) seen = {all.back(), beat, options_.now(), false};
-  else if (seen.beat != beat) seen = {all.back(), beat, options_.now(), true};
-  return held;
-}
-
-bool Claims::is_stale(const std::string& name) {
-  const auto held = watch(name);
-  const auto seen = seen_.find(name);
-  if (seen == seen_.end()) return false;
+  if (seen.generation != all->back()) seen = {all->back(), beat, options_.now(), false};
+  else if (seen.beat != beat) seen = {all->back(), beat, options_.now(), true};
   const bool own = held && !options_.run.empty() && held->run == options_.run;  // the job would have ended
-  if (held && !own && is_dead(*held)) return true;
-  return options_.now() - seen->second.since >= options_.stale_seconds;
+  const bool dead = held && !own && is_dead(*held, self_);
+  result.is_stale = dead || options_.now() - seen.since >= options_.stale_seconds;
+  result.is_alive = held && (own || seen.moved || is_process_alive(held->host, held->pid, held->process));
+  return result;
 }
 
-bool Claims::is_alive(const std::string& name) {
-  const auto held = watch(name);
-  if (!held) return false;
-  const auto process = is_process_alive(held->host, held->pid, held->process);
-  return (!options_.run.empty() && held->run == options_.run) || process || seen_.at(name).moved;
+/// A slow observer may have counted from an older listing: the largest generation holds. Between two takeovers a claim has to
+/// grow stale, so that after a recent listing there can be no more than one newer generation.
+bool Claims::is_newest(const std::string& name, std::int64_t generation, const ClaimsListing& listing) const {
+  if (generation == 1 && options_.now() - listing.time < options_.stale_seconds / 2)
+    return !fs::exists(claim_file(folder_, name, generation + 1));
+  const auto now = look();
+  const auto* left = generations_in(now, name);
+  return left != nullptr && left->back() == generation;
 }
 
-std::optional<Claim> Claims::take(const std::string& name) {
-  const auto all = generations_of(folder_, name);
-  if (!all.empty() && !is_stale(name)) return std::nullopt;
-  const auto pid = static_cast<std::int64_t>(::getpid());
-  const auto [job, restart] = job_of_process();
-  ClaimHolder mine{host_name(),
-                   job,
-                   restart,
-                   options_.run,
-                   pid,
-                   identity_of_process(pid),
-                   utc_now(),
-                   all.empty() ? 1 : all.back() + 1,
-                   0};
-  if (!create_exclusively(file_of(folder_, name, mine.generation), text_of(mine))) return std::nullopt;
+std::optional<Claim> Claims::take(const std::string& name, const ClaimsListing& listing) {
+  const auto* all = generations_in(listing, name);
+  if (all != nullptr && !watch(name, listing).is_stale) return std::nullopt;
+  auto mine = self_;
+  mine.started = utc_now();
+  mine.generation = all == nullptr ? 1 : all->back() + 1;
+  if (!create_exclusively(claim_file(folder_, name, mine.generation), padded_text(mine))) return std::nullopt;
   seen_.erase(name);
-  // A slow observer may have counted from an older listing: the largest generation holds.
-  if (generations_of(folder_, name).back() != mine.generation) {
-    ::unlink(file_of(folder_, name, mine.generation).c_str());
+  if (!is_newest(name, mine.generation, listing)) {
+    ::unlink(claim_file(folder_, name, mine.generation).c_str());
     return std::nullopt;
   }
+  if (all != nullptr)
+    for (const auto older : *all) ::unlink(claim_file(folder_, name, older).c_str());  // its holder sees that it lost
   return Claim(std::make_unique<Claim::State>(folder_, name, std::move(mine), options_));
 }
 

@@ -9,7 +9,8 @@
 #include <vector>
 
 #include "unpact/campaign/baseline.hpp"
-#include "unpact/campaign/claims.hpp"
+#include "unpact/campaign/cell_queue.hpp"
+#include "unpact/campaign/claim_pause.hpp"
 #include "unpact/campaign/session.hpp"
 #include "unpact/comm/agreement.hpp"
 
@@ -40,9 +41,14 @@ class CellRunner {
   const std::set<std::string>& held() const { return held_; }
 
  private:
-  enum class Look { done, elsewhere, wait, ours };
-  Look look(const Baseline& baseline, const Configuration& cell);
-  Look decide(const Baseline& baseline, const Configuration& cell);
+  struct Step {
+    CellQueue::Found found = CellQueue::Found::empty;
+    std::size_t cell = 0;
+    double seconds = 0;  ///< of a wait
+  };
+  Step next(CellQueue& queue, const Baseline& baseline, const std::vector<Configuration>& cells, ClaimPause& pause);
+  bool is_settled(const Baseline& baseline, const Configuration& cell) const;
+  void wait(double seconds);
   void run_claimed(const Baseline& baseline, const Configuration& cell);
   void record_failure(const Baseline& baseline, const Configuration& cell, const std::exception_ptr& thrown) const;
 
@@ -53,6 +59,7 @@ class CellRunner {
   bool retry_failed_;
   std::function<bool(double)> leave_off_;
   Agreement agreement_;
+  std::uint64_t seed_;
   std::optional<Claim> claim_;  ///< on the root
   std::set<std::string> held_;
   bool stopped_ = false;
