@@ -51,7 +51,9 @@ struct Claim::State {
     }
     wake.notify_all();
     if (thread.joinable()) thread.join();
-    if (!abandoned && is_own()) ::unlink(file().c_str());  // else it grows stale by itself
+    if (abandoned) return;  // it grows stale by itself
+    const bool stood_still = renewed.seconds() > holder.stale_seconds / 2;
+    if (!lost && (!stood_still || is_own())) ::unlink(file().c_str());
   }
 
   void run(double renew_seconds) {
@@ -72,8 +74,13 @@ struct Claim::State {
     ++holder.beat;
     holder.held_seconds = held.seconds();
     holder.doing = doing_now();
-    if (write_in_place(file(), text_of(holder), [this](const auto& text) { return may_be_own(text); })) return true;
-    return !is_lost() && create_exclusively(file(), text_of(holder));  // else somebody has removed the folder
+    if (write_in_place(file(), text_of(holder), [this](const auto& text) { return may_be_own(text); }) ||
+        (!is_lost() && create_exclusively(file(), text_of(holder)))) {  // somebody has removed the folder
+      renewed = {};
+      return true;
+    }
+    lost = true;
+    return false;
   }
 
   fs::path file() const { return claim_file(folder, name, holder.generation); }
@@ -105,10 +112,11 @@ struct Claim::State {
   std::string name;
   ClaimHolder holder;
   const Stopwatch held;
+  Stopwatch renewed;
   std::function<void()> on_lost;
   std::mutex mutex;
   std::condition_variable wake;
-  bool stop = false, abandoned = false;
+  bool stop = false, abandoned = false, lost = false;
   std::thread thread;
 };
 

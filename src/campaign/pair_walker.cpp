@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <span>
 #include <thread>
 
 #include "unpact/campaign/campaign_cost.hpp"
@@ -26,7 +27,7 @@ PairWalker::PairWalker(const Session& session, const Communicator& group, Claims
       leave_off_(session.world()), busy_(claims), runner_(session, group, claims, folder_, options.retry_failed,
                                                           [this](double reserve) { return wants_to_stop(reserve); }),
       planned_(planned_cells(plan, folder_)) {
-  if (session_.is_root()) add_to_plan(claims_, folder_, planned_, costs_);
+  if (session_.is_root()) kept_ = add_to_plan(claims_, folder_, planned_, costs_);
 }
 
 void PairWalker::run() {
@@ -169,6 +170,12 @@ void PairWalker::fail(Work& work, const std::exception_ptr& thrown) {
                               concat(host_name(), ", rank ", session_.world().rank()), claims_.run()});
 }
 
+/// Whether an earlier job has written the same into the plan, costs included.
+bool PairWalker::is_kept(const Work& work) const {
+  const auto own = std::span(planned_).subspan(work.first, work.pair->cells.size());
+  return std::ranges::all_of(own, [&](const auto& cell) { return std::ranges::find(kept_, cell) != kept_.end(); });
+}
+
 /// What cells cost on paper is kept for `inspect` and `status`; no result depends on it.
 void PairWalker::know(const Work& work) {
   for (std::size_t i = 0; i < work.pair->cells.size(); ++i) {
@@ -177,6 +184,7 @@ void PairWalker::know(const Work& work) {
   }
   if (!makers_.is_root()) return;
   remove_failed_pair(folder_, pair_id(work.pair->configuration));
+  if (is_kept(work)) return;
   try {
     for (auto& [id, stages] : planned_stages(makers_session_, *work.baseline, *work.pair)) costs_[id] = std::move(stages);
   } catch (const std::exception& error) {

@@ -142,7 +142,9 @@ std::optional<fs::path> find_finished_cell(const fs::path& folder, const std::st
   return std::nullopt;
 }
 
-std::optional<fs::path> find_baseline(const fs::path& folder, const std::string& fingerprint) {
+std::optional<fs::path> find_baseline(const fs::path& folder, const std::string& fingerprint, const std::string& pair) {
+  const auto own = folder / "baselines" / (pair + ".h5");
+  if (!pair.empty() && is_finished_cell(own, fingerprint)) return own;
   for (const auto& file : results_below(folder / "baselines"))
     if (is_finished_cell(file, fingerprint)) return file;
   return std::nullopt;

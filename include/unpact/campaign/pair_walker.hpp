@@ -66,6 +66,7 @@ class PairWalker {
   bool prepare(Work& work);
   void lose(Work& work, const std::string& note);
   void fail(Work& work, const std::exception_ptr& thrown);
+  bool is_kept(const Work& work) const;
   void know(const Work& work);
   void run_cells(Work& work);
 
@@ -81,7 +82,7 @@ class PairWalker {
   Notice leave_off_;
   BusyWatch busy_;
   CellRunner runner_;
-  std::vector<PlannedCell> planned_;
+  std::vector<PlannedCell> planned_, kept_;  ///< kept: what stood in the plan when the job began
   PlannedCosts costs_;
   std::set<std::string> held_;
   bool stopped_ = false, some_failed_ = false, did_something_ = false, waits_for_target_ = false;

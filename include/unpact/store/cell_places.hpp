@@ -59,8 +59,9 @@ PlannedCosts read_planned_costs(const std::filesystem::path& folder);
 std::optional<std::filesystem::path> find_finished_cell(const std::filesystem::path& folder, const std::string& id,
                                                         const std::string& fingerprint);
 
-/// The file in `folder`/baselines with this fingerprint, whatever it is called.
-std::optional<std::filesystem::path> find_baseline(const std::filesystem::path& folder, const std::string& fingerprint);
+/// The file in `folder`/baselines with this fingerprint, whatever it is called. @param pair whose file is opened first.
+std::optional<std::filesystem::path> find_baseline(const std::filesystem::path& folder, const std::string& fingerprint,
+                                                   const std::string& pair = {});
 
 /// Gives way to a new baseline: an intact one of another fingerprint gets a name of its own beside it.
 /// @throws RuntimeFailure.
