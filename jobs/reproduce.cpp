@@ -77,8 +77,7 @@ class Campaign {
     return code;
   }
 
-  /// How many cells of this plan other jobs hold now. This one has given all of its own back: of jobs that end at the same
-  /// moment the one that looks last sees none.
+  /// How many cells of this plan other jobs hold now.
   std::size_t held_by_others(const PairWalker& walker) {
     const auto listing = claims_->look();
     return static_cast<std::size_t>(
@@ -88,15 +87,16 @@ class Campaign {
   /// Collecting opens every cell: of a thousand jobs the last one does it for all.
   ExitCode leave_collecting(const PairWalker& walker, std::size_t held) {
     add_to_plan(*claims_, folder_, walker.planned(), walker.costs());
-    log::info(concat(held, " cell(s) are left to other jobs in this folder: the last of them collects",
-                     "\nUntil then:   unpact status --output ", folder_.string()));
+    log::info(concat(
+        held > 0 ? concat(held, " cell(s) are left to other jobs") : std::string("Other jobs finished after this one"),
+        " in this folder: the last of them collects\nUntil then:   unpact status ", folder_.string()));
     if (walker.stopped()) return ExitCode::requeue;
     return walker.some_failed() || has_lost_pair(walker) ? ExitCode::failure : ExitCode::done;
   }
 
   /// On the root.
   ExitCode collect(const PairWalker& walker, double seconds) {
-    if (const auto held = held_by_others(walker); held > 0) return leave_collecting(walker, held);
+    if (const auto held = held_by_others(walker); held > 0 || walker.others_go_on()) return leave_collecting(walker, held);
     CollectSummary summary;
     const auto united = [&] { return add_to_plan(*claims_, folder_, walker.planned(), walker.costs()); };
     try {

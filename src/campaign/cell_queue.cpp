@@ -9,7 +9,7 @@ namespace unpact {
 
 CellQueue::CellQueue(Claims& claims, std::vector<std::string> ids, std::uint64_t seed, std::size_t watched)
     : claims_(claims), ids_(std::move(ids)), left_(ids_.size()), most_watched_(std::max<std::size_t>(watched, 1)),
-      seed_(seed) {
+      most_opened_(watched), seed_(seed) {
   std::iota(left_.begin(), left_.end(), 0);
 }
 
@@ -28,11 +28,24 @@ CellQueue::Next CellQueue::next(ClaimsListing listing, const LookAt& look_at, co
     if (auto found = take(*stale, listing, is_settled)) return std::move(*found);
     else listing = claims_.look();
   if (!left_.empty() && !is_any_held(listing)) {
-    for (const auto cell : Cells(left_))
-      if (is_settled(cell)) drop(cell);
+    drop_settled(is_settled);
     if (auto found = take_free(listing, is_settled, [](auto) { return true; })) return std::move(*found);
   }
   return {left_.empty() ? Found::empty : Found::wait};
+}
+
+/// Nobody is at work, and all that is left have files of others.
+void CellQueue::drop_settled(const IsSettled& is_settled) {
+  const auto order = random_permutation(static_cast<std::int64_t>(left_.size()), seed_, tries_++);
+  const auto all = left_;
+  bool is_all_well = true;
+  for (std::size_t i = 0; i < all.size() && (i < most_opened_ || !is_all_well); ++i) {
+    const auto cell = all[static_cast<std::size_t>(order[i])];
+    const bool settled = is_settled(cell);
+    is_all_well = is_all_well && settled;
+    if (settled) drop(cell);
+  }
+  if (is_all_well) left_.clear();
 }
 
 CellQueue::Found CellQueue::foresee(const ClaimsListing& listing, const LookAt& look_at) {
@@ -40,7 +53,7 @@ CellQueue::Found CellQueue::foresee(const ClaimsListing& listing, const LookAt& 
       left_, [&](auto cell) { return !listing.is_held(ids_[cell]) && look_at(cell) != Glance::new_file; });
   if (is_open || find_stale(listing)) return Found::ours;
   if (left_.empty()) return Found::empty;
-  return is_any_held(listing) ? Found::wait : Found::ours;
+  return is_any_held(listing) ? Found::wait : most_opened_ > 0 ? Found::ours : Found::empty;
 }
 
 CellQueue::Cells CellQueue::free_in(const ClaimsListing& listing, const std::function<bool(std::size_t)>& is_chosen) const {

@@ -52,9 +52,9 @@ bool is_left(const Baseline& baseline, const Configuration& cell, const fs::path
 }  // namespace
 
 CellRunner::CellRunner(const Session& session, const Communicator& group, Claims& claims, fs::path folder, bool retry_failed,
-                       std::function<bool(double)> leave_off)
+                       std::function<bool(double)> leave_off, std::set<std::string> all_cells)
     : session_(session), group_(group), claims_(claims), folder_(std::move(folder)), retry_failed_(retry_failed),
-      leave_off_(std::move(leave_off)), agreement_(group), names_(folder_),
+      leave_off_(std::move(leave_off)), agreement_(group), names_(folder_), last_(std::move(all_cells)),
       seed_(random_bits(std::hash<std::string>{}(claims.run()), stream_of("group"),
                         static_cast<std::uint64_t>(session.world().rank()))) {}
 
@@ -67,6 +67,7 @@ CellQueue CellRunner::queue_of(const std::vector<Configuration>& cells, std::siz
 CellQueue::Found CellRunner::foresee(const std::vector<Configuration>& cells, std::size_t pairs) {
   auto queue = queue_of(cells, pairs);
   const auto found = queue.foresee(claims_.recent_look(), glance_at(cells));
+  last_.saw(claims_.recent_look());
   note_held(queue);
   return found;
 }
@@ -149,6 +150,7 @@ CellRunner::Step CellRunner::next(CellQueue& queue, const Baseline& baseline, co
         queue.next(claims_.recent_look(), glance_at(cells), [&](auto cell) { return is_settled(baseline, cells[cell]); });
     step = {next.found, next.cell, 0};
     claim_ = std::move(next.claim);
+    if (!claim_) last_.saw(claims_.recent_look());
     note_held(queue);
     if (claim_) held_.erase(cell_id(cells[next.cell]));
     if (step.found == CellQueue::Found::wait) step.seconds = pause.next();
@@ -187,6 +189,8 @@ void CellRunner::run_claimed(const Baseline& baseline, const Configuration& cell
     log::detail(concat("cell ", id, stopped_ ? " was left after " : " took ", format_duration(clock.seconds())));
   }
   claim_.reset();
+  last_.finished();
+  claims_.forget_look();
 }
 
 void CellRunner::record_failure(const Baseline& baseline, const Configuration& cell, const std::exception_ptr& thrown) {

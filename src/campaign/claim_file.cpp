@@ -91,9 +91,8 @@ std::optional<ClaimHolder> read_claim(const fs::path& file, std::int64_t generat
   }
 }
 
-bool is_same_taking(const ClaimHolder& one, const ClaimHolder& other) {
-  return one.host == other.host && one.pid == other.pid && one.process == other.process && one.run == other.run &&
-         one.started == other.started;
+std::string taking_of(const ClaimHolder& h) {
+  return concat(h.host, " ", h.pid, " ", h.process, " ", h.run, " ", h.started);
 }
 
 bool is_dead(const ClaimHolder& holder, const ClaimHolder& own) {

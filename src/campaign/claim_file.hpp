@@ -19,8 +19,8 @@ std::optional<ClaimHolder> parse_claim(const std::string& text, std::int64_t gen
 /// The same; nothing also where the file is gone.
 std::optional<ClaimHolder> read_claim(const std::filesystem::path& file, std::int64_t generation);
 
-/// Whether both are one taking of a claim, at whichever beat.
-bool is_same_taking(const ClaimHolder& one, const ClaimHolder& other);
+/// Who took it, and when: the same at every beat, and another for every time that something was taken.
+std::string taking_of(const ClaimHolder& holder);
 
 /// Whether the holder is known to be dead to a process that is `own`.
 bool is_dead(const ClaimHolder& holder, const ClaimHolder& own);

@@ -88,7 +88,7 @@ struct Claim::State {
   /// What cannot be read is a write of this process that was cut off.
   bool may_be_own(const std::string& text) const {
     const auto found = parse_claim(text, holder.generation, name);
-    return !found || is_same_taking(*found, holder);
+    return !found || taking_of(*found) == taking_of(holder);
   }
 
   bool is_lost() const {
@@ -100,7 +100,7 @@ struct Claim::State {
   /// Whether the file is this process' own: whoever stood still for long may find another's in its place.
   bool is_own() const {
     const auto found = read_claim(file(), holder.generation);
-    return !found || is_same_taking(*found, holder);
+    return !found || taking_of(*found) == taking_of(holder);
   }
 
   void say_lost() const {
@@ -176,8 +176,10 @@ ClaimWatch Claims::watch(const std::string& name, const ClaimsListing& listing) 
   const auto& held = result.holder;
   constexpr std::int64_t kUnknown = -1;  // its file could not be read
   auto& seen = seen_[name];
-  if (seen.generation != all->back()) seen = {all->back(), held ? held->beat : kUnknown, options_.now(), false};
-  else if (held && seen.beat != held->beat) seen = {all->back(), held->beat, options_.now(), seen.beat != kUnknown};
+  const auto taking = held ? taking_of(*held) : seen.taking;
+  const bool is_known = seen.generation == all->back() && (seen.taking.empty() || seen.taking == taking);
+  if (!is_known) seen = {all->back(), held ? held->beat : kUnknown, taking, options_.now(), false};
+  else if (held && seen.beat != held->beat) seen = {all->back(), held->beat, taking, options_.now(), seen.beat != kUnknown};
   const bool own = held && !options_.run.empty() && held->run == options_.run;  // the job would have ended
   const bool dead = held && !own && is_dead(*held, self_);
   result.is_stale = dead || options_.now() - seen.since >= options_.stale_seconds;

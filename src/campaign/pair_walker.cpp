@@ -19,13 +19,25 @@
 #include "unpact/store/cell_file.hpp"
 
 namespace unpact {
+namespace {
+
+std::set<std::string> ids_of(const std::vector<Pair>& plan) {
+  std::set<std::string> ids;
+  for (const auto& pair : plan)
+    for (const auto& cell : pair.cells) ids.insert(cell_id(cell));
+  return ids;
+}
+
+}  // namespace
 
 PairWalker::PairWalker(const Session& session, const Communicator& group, Claims& claims, std::filesystem::path folder,
                        const std::vector<Pair>& plan, const CampaignOptions& options)
     : session_(session), group_(group), claims_(claims), folder_(std::move(folder)), plan_(plan), options_(options),
       makers_(plan.size() == 1 ? session.world() : group), makers_session_(session, makers_), agreement_(makers_),
-      leave_off_(session.world()), busy_(claims), runner_(session, group, claims, folder_, options.retry_failed,
-                                                          [this](double reserve) { return wants_to_stop(reserve); }),
+      leave_off_(session.world()), busy_(claims),
+      runner_(
+          session, group, claims, folder_, options.retry_failed, [this](double reserve) { return wants_to_stop(reserve); },
+          ids_of(plan)),
       planned_(planned_cells(plan, folder_)) {
   if (session_.is_root()) kept_ = add_to_plan(claims_, folder_, planned_, costs_);
 }
@@ -204,6 +216,7 @@ void PairWalker::run_cells(Work& work) {
 void PairWalker::finish() {
   const auto& world = session_.world();
   stopped_ = world.max(std::int64_t{stopped_}) > 0;
+  others_go_on_ = world.max(std::int64_t{group_.is_root() && !runner_.others_go_on()}) == 0;
   some_failed_ = world.max(std::int64_t{runner_.some_failed()}) > 0;
   held_ = runner_.held();
   Json own = {{"held", held_}, {"cells", Json::object()}};

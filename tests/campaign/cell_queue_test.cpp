@@ -31,14 +31,14 @@ class Queue : public testing::Test {
     };
     return queue.next(claims_.look(), look_at, [this](std::size_t cell) {
       ++opened_;
-      return settled_.contains(cell);
+      return settled_.contains(cell) && !wrong_.contains(cell);
     });
   }
 
   const TemporaryFolder folder_;
   double time_ = 0;
   Claims claims_{folder_.path(), {45, 180, [this] { return time_; }, "this job"}};
-  std::set<std::size_t> settled_, old_;
+  std::set<std::size_t> settled_, old_, wrong_;
   int opened_ = 0;
 };
 
@@ -90,6 +90,20 @@ TEST_F(Queue, ReadsWhatOthersHaveLeftWhenItIsTheLast) {
   EXPECT_EQ(opened_, 1) << "the one that was taken";
   EXPECT_EQ(next(queue).found, Found::empty);
   EXPECT_EQ(opened_, 2);
+}
+
+TEST_F(Queue, OpensFewOfManyFilesOfOthersAndAllWhenOneIsNotWell) {
+  std::vector<std::string> ids;
+  for (std::size_t i = 0; i < 40; ++i) {
+    ids.push_back(concat("c", i));
+    settled_.insert(i);
+  }
+  CellQueue well(claims_, ids, 1, 8);
+  EXPECT_EQ(next(well).found, Found::empty);
+  EXPECT_EQ(opened_, 8);
+  for (std::size_t i = 0; i < 39; ++i) wrong_.insert(i);
+  CellQueue wrong(claims_, ids, 1, 8);
+  EXPECT_EQ(next(wrong).found, Found::ours);
 }
 
 TEST_F(Queue, DoesAgainWhatLiesThereOfOtherSettingsAlsoBesideOthers) {

@@ -107,6 +107,20 @@ TEST(Claims, GrowStaleWhenTheirBeatStandsStillForTheObserver) {
   EXPECT_FALSE(claim->is_lost());
 }
 
+TEST(Claims, OfSomebodyElseUnderAFreedNameAreNewOnes) {
+  const TemporaryFolder folder;
+  ManualClock clock;
+  write_foreign(folder, "cell", 1, 0);
+  Claims claims(folder.path(), clock.options());
+  EXPECT_FALSE(claims.take("cell"));
+  folder.write("cell.claim.1", R"({"host": "third", "job": "", "pid": 5, "process": "x", "started": "later", "beat": 0})");
+  clock.time += 181;  // its holder gave it back meanwhile, unseen, and another took it
+  EXPECT_FALSE(claims.take("cell"));
+  EXPECT_FALSE(claims.watch("cell").is_alive);
+  clock.time += 181;
+  EXPECT_TRUE(claims.take("cell"));
+}
+
 TEST(Claims, WhoComesBackSeesThatItLost) {
   const TemporaryFolder folder;
   Claims claims(folder.path());

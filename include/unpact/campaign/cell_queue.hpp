@@ -17,7 +17,8 @@ namespace unpact {
 ///
 /// When nothing is free, a few of the claims that others hold are watched, by chance. The stale are taken over. When all of
 /// the few are seen to live, the group leaves everything to them: whoever of them ends last finds only what the dead left.
-/// What has appeared in the folder meanwhile is left to them as well, unread; the last one looks into it.
+/// What has appeared in the folder meanwhile is taken for finished when a few of it are: opening all of a thousand files in a
+/// thousand jobs is what a file system cannot bear. Collecting reads them all, once.
 class CellQueue {
  public:
   /// What a reading of the folder shows of a free cell.
@@ -44,7 +45,7 @@ class CellQueue {
   static constexpr std::size_t kWatched = 8;
 
   /// @param ids the names of the cells, in order. @param seed another one for every group. The claims must outlive it.
-  /// @param watched claims of others that are watched at once.
+  /// @param watched claims of others that are watched at once, at least one; and files of others that are opened.
   CellQueue(Claims& claims, std::vector<std::string> ids, std::uint64_t seed, std::size_t watched = kWatched);
 
   /// @throws RuntimeFailure when the folder of claims cannot be used.
@@ -67,11 +68,12 @@ class CellQueue {
                                 const std::function<bool(std::size_t)>& is_chosen);
   std::optional<std::size_t> find_stale(const ClaimsListing& listing);
   void drop(std::size_t cell);
+  void drop_settled(const IsSettled& is_settled);
 
   Claims& claims_;
   std::vector<std::string> ids_;
   Cells left_, watched_;
-  std::size_t most_watched_;
+  std::size_t most_watched_, most_opened_;
   std::map<std::string, std::optional<ClaimHolder>> held_;
   std::uint64_t seed_, tries_ = 0;
 };

@@ -12,6 +12,7 @@
 #include "unpact/campaign/cell_names.hpp"
 #include "unpact/campaign/cell_queue.hpp"
 #include "unpact/campaign/claim_pause.hpp"
+#include "unpact/campaign/last_finisher.hpp"
 #include "unpact/campaign/session.hpp"
 #include "unpact/comm/agreement.hpp"
 
@@ -31,9 +32,9 @@ std::vector<Configuration> cells_left(const Communicator& world, const Baseline&
 class CellRunner {
  public:
   /// Collective over `group`. All must outlive the runner. @param claims the root's. @param leave_off asked between cells,
-  /// collectively: whether to begin no further one, with how many seconds to spare.
+  /// collectively: whether to begin no further one, with how many seconds to spare. @param all_cells of the plan.
   CellRunner(const Session& session, const Communicator& group, Claims& claims, std::filesystem::path folder,
-             bool retry_failed, std::function<bool(double)> leave_off);
+             bool retry_failed, std::function<bool(double)> leave_off, std::set<std::string> all_cells = {});
 
   /// Runs these cells, which were left a moment ago. Those that another group or job works on are left to it while it
   /// lives. Collective over the group. @throws RuntimeFailure when the group cannot go on: a rank does not come back, the device
@@ -51,6 +52,8 @@ class CellRunner {
   /// Whether a cell was recorded as failed; on the root.
   bool some_failed() const { return some_failed_; }
   CellNames& names() { return names_; }
+  /// Whether others finish cells after this group did: they collect. On the root.
+  bool others_go_on() const { return last_.others_go_on(); }
   /// Cells that other jobs work on; on the root.
   const std::set<std::string>& held() const { return held_; }
 
@@ -77,6 +80,7 @@ class CellRunner {
   std::function<bool(double)> leave_off_;
   Agreement agreement_;
   CellNames names_;
+  LastFinisher last_;
   std::uint64_t seed_;
   std::optional<Claim> claim_;  ///< on the root
   std::set<std::string> held_;

@@ -123,6 +123,7 @@ class Claims {
   ClaimsListing look() const;
   /// The last reading where it was made a second ago at most: a round of questions needs one.
   const ClaimsListing& recent_look();
+  void forget_look() { recent_.reset(); }
 
   /// The claim, or nothing while somebody else holds it. @throws RuntimeFailure when the folder cannot be used.
   /// Whoever gets it looks next whether the work was finished meanwhile.
@@ -146,6 +147,7 @@ class Claims {
  private:
   struct Seen {
     std::int64_t generation = 0, beat = -1;
+    std::string taking;  ///< who took it, and when: a name that was free for a while begins with generation 1 again
     double since = 0;    ///< of this process' steady clock, seconds
     bool moved = false;  ///< the beat, while this process watched
   };

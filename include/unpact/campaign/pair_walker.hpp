@@ -42,6 +42,8 @@ class PairWalker {
   bool stopped() const { return stopped_; }
   /// Whether a cell was tried by this job and recorded as failed.
   bool some_failed() const { return some_failed_; }
+  /// Whether every group has seen that others go on: then another job collects.
+  bool others_go_on() const { return others_go_on_; }
   /// Cells that other jobs work on, and no group of this one has had.
   const std::set<std::string>& held() const { return held_; }
   const std::vector<PlannedCell>& planned() const { return planned_; }
@@ -85,7 +87,7 @@ class PairWalker {
   std::vector<PlannedCell> planned_, kept_;  ///< kept: what stood in the plan when the job began
   PlannedCosts costs_;
   std::set<std::string> held_;
-  bool stopped_ = false, some_failed_ = false, did_something_ = false, waits_for_target_ = false;
+  bool stopped_ = false, some_failed_ = false, others_go_on_ = false, did_something_ = false, waits_for_target_ = false;
 };
 
 }  // namespace unpact

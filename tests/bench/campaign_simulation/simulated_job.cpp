@@ -29,6 +29,12 @@ std::uint64_t pause_seed(const Settings& settings, std::int64_t index, std::int6
   return random_bits(settings.seed, static_cast<std::uint64_t>(index), static_cast<std::uint64_t>(restart));
 }
 
+std::set<std::string> ids_of(const PlannedWork& work) {
+  std::set<std::string> ids;
+  for (const auto& pair : work.pairs) ids.insert(pair.cells.begin(), pair.cells.end());
+  return ids;
+}
+
 /// Costs what is_cell_done() does of a file that is there: whether it is, its seal, its fingerprint.
 bool is_finished(const fs::path& file) {
   if (!fs::exists(file)) return false;
@@ -45,7 +51,7 @@ fs::path target_place(const fs::path& folder, const std::string& pair) { return 
 SimulatedJob::SimulatedJob(const PlannedWork& work, const Settings& settings, const fs::path& folder, std::int64_t index,
                            std::int64_t restart, std::function<double()> now)
     : work_(work), folder_(folder), claims_(folder / "claims", claim_options(settings, index, restart, now)), busy_(claims_),
-      names_(folder, now), pause_(pause_seed(settings, index, restart)),
+      names_(folder, now), last_(ids_of(work)), pause_(pause_seed(settings, index, restart)),
       beats_pause_(ClaimPause::for_beats(pause_seed(settings, index, restart), claims_.renew_seconds())),
       is_ready_(work.pairs.size(), false), is_empty_(work.pairs.size(), false), settings_(settings),
       seed_(pause_seed(settings, index, restart)) {
@@ -66,11 +72,18 @@ Decision SimulatedJob::next() {
     }
     waits = waits || found;
   }
+  last_.saw(claims_.recent_look());
   if (!waits) return {};
   return {Doing::wait, 0, 0, {}, waits_for_target_ ? pause_.next() : beats_pause_.next()};
 }
 
+void SimulatedJob::finished() {
+  last_.finished();
+  claims_.forget_look();
+}
+
 bool SimulatedJob::collects() {
+  if (last_.others_go_on()) return false;
   const auto listing = claims_.look();
   for (const auto& pair : work_.pairs)
     for (const auto& cell : pair.cells)

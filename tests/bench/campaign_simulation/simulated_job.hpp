@@ -8,6 +8,7 @@
 #include "unpact/campaign/cell_names.hpp"
 #include "unpact/campaign/cell_queue.hpp"
 #include "unpact/campaign/claim_pause.hpp"
+#include "unpact/campaign/last_finisher.hpp"
 
 namespace unpact::simulation {
 
@@ -34,6 +35,9 @@ class SimulatedJob {
 
   Decision next();
 
+  /// What next() said is done, or left, and its claim given back.
+  void finished();
+
   /// After the last decision, with all claims given back: whether it is this job that collects the cells.
   bool collects();
 
@@ -48,6 +52,7 @@ class SimulatedJob {
   Claims claims_;
   BusyWatch busy_;
   CellNames names_;
+  LastFinisher last_;
   ClaimPause pause_, beats_pause_;
   std::vector<bool> is_ready_, is_empty_;  ///< by pair: its target is loaded; nothing in it is left to this job
   bool waits_for_target_ = false;

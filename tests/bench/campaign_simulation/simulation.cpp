@@ -138,6 +138,7 @@ class Simulation {
     }
     busy_.erase(name);
     job.work.claim.reset();
+    job.self->finished();
     look(j);
   }
 
