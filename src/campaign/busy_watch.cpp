@@ -3,7 +3,7 @@
 namespace unpact {
 
 void BusyWatch::begin_round() {
-  listing_ = claims_.look();
+  listing_ = claims_.recent_look();
   turn_ = (busy_ + kLooks - 1) / kLooks;  // rounds until all were looked into
   ++round_;
   looks_ = busy_ = 0;

@@ -19,19 +19,29 @@ void CellQueue::drop(std::size_t cell) {
 }
 
 CellQueue::Next CellQueue::next(ClaimsListing listing, const LookAt& look_at, const IsSettled& is_settled) {
-  if (left_.empty()) return {};
+  constexpr int kTries = 3;
+  for (int i = 0; i < kTries && !left_.empty(); ++i) {
+    if (i > 0) listing = claims_.look();
+    if (auto found = try_next(listing, look_at, is_settled)) return std::move(*found);
+    if (!is_outdated_) break;
+  }
+  return {left_.empty() ? Found::empty : Found::wait};
+}
+
+std::optional<CellQueue::Next> CellQueue::try_next(ClaimsListing listing, const LookAt& look_at, const IsSettled& is_settled) {
+  is_outdated_ = false;
   for (const auto cell : Cells(left_))
     if (!listing.is_held(ids_[cell]) && look_at(cell) == Glance::old_file && is_settled(cell)) drop(cell);
   const auto is_open = [&](std::size_t cell) { return look_at(cell) != Glance::new_file; };
-  if (auto found = take_free(listing, is_settled, is_open)) return std::move(*found);
+  if (auto found = take_free(listing, is_settled, is_open)) return found;
   while (const auto stale = find_stale(listing))
-    if (auto found = take(*stale, listing, is_settled)) return std::move(*found);
+    if (auto found = take(*stale, listing, is_settled)) return found;
     else listing = claims_.look();
   if (!left_.empty() && !is_any_held(listing)) {
     drop_settled(is_settled);
-    if (auto found = take_free(listing, is_settled, [](auto) { return true; })) return std::move(*found);
+    if (auto found = take_free(listing, is_settled, [](auto) { return true; })) return found;
   }
-  return {left_.empty() ? Found::empty : Found::wait};
+  return std::nullopt;
 }
 
 /// Nobody is at work, and all that is left have files of others.
@@ -48,12 +58,14 @@ void CellQueue::drop_settled(const IsSettled& is_settled) {
   if (is_all_well) left_.clear();
 }
 
-CellQueue::Found CellQueue::foresee(const ClaimsListing& listing, const LookAt& look_at) {
+CellQueue::Found CellQueue::foresee(ClaimsListing listing, const LookAt& look_at) {
+  is_outdated_ = false;
   const bool is_open = std::ranges::any_of(
       left_, [&](auto cell) { return !listing.is_held(ids_[cell]) && look_at(cell) != Glance::new_file; });
   if (is_open || find_stale(listing)) return Found::ours;
   if (left_.empty()) return Found::empty;
-  return is_any_held(listing) ? Found::wait : most_opened_ > 0 ? Found::ours : Found::empty;
+  if (is_any_held(listing)) return is_outdated_ ? foresee(claims_.look(), look_at) : Found::wait;
+  return most_opened_ > 0 ? Found::ours : Found::empty;
 }
 
 CellQueue::Cells CellQueue::free_in(const ClaimsListing& listing, const std::function<bool(std::size_t)>& is_chosen) const {
@@ -115,6 +127,7 @@ std::optional<std::size_t> CellQueue::find_stale(const ClaimsListing& listing) {
   for (const auto cell : watched_) {
     const auto seen = claims_.watch(ids_[cell], listing);
     if (seen.is_stale) return cell;
+    is_outdated_ = is_outdated_ || seen.is_gone;
     all_live = all_live && seen.is_alive;
     holders[cell] = seen.holder;
   }

@@ -172,7 +172,8 @@ ClaimWatch Claims::watch(const std::string& name, const ClaimsListing& listing) 
     seen_.erase(name);
     return {};
   }
-  ClaimWatch result{true, false, false, read_claim(claim_file(folder_, name, all->back()), all->back())};
+  ClaimWatch result{.is_held = true, .holder = read_claim(claim_file(folder_, name, all->back()), all->back())};
+  if (!result.holder) result.is_gone = !fs::exists(claim_file(folder_, name, all->back()));
   const auto& held = result.holder;
   constexpr std::int64_t kUnknown = -1;  // its file could not be read
   auto& seen = seen_[name];

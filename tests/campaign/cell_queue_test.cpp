@@ -62,6 +62,16 @@ TEST_F(Queue, LeavesToOthersWhatTheyAreSeenToWorkOn) {
   EXPECT_EQ(queue.held().at("a")->host, "elsewhere");
 }
 
+TEST_F(Queue, LooksAgainWhenWhatItWatchesWasGivenBackSince) {
+  write_foreign("a", 3);
+  const auto listing = claims_.look();
+  std::filesystem::remove(folder_.path() / "a.claim.1");
+  CellQueue queue(claims_, {"a"}, 1);
+  const auto found = queue.next(
+      listing, [](auto) { return CellQueue::Glance::nothing; }, [](auto) { return false; });
+  EXPECT_EQ(found.found, Found::ours);
+}
+
 TEST_F(Queue, TakesOverFromTheDead) {
   write_foreign("a", 3);
   CellQueue queue(claims_, {"a"}, 1);

@@ -31,9 +31,8 @@ TEST(ClaimPause, HasALimitAndStartsAnew) {
   EXPECT_LT(pause.next(), 1);
 }
 
-TEST(ClaimPause, ForBeatsIsLongerThanABeatButForTheFirst) {
+TEST(ClaimPause, ForBeatsIsLongerThanABeat) {
   auto pause = ClaimPause::for_beats(1, 45);
-  EXPECT_LT(pause.next(), 1);
   for (int i = 0; i < 20; ++i) EXPECT_GT(pause.next(), 46);
 }
 

@@ -53,7 +53,7 @@ class CellQueue {
 
   /// What next() would find, as far as that can be told without is_settled, and without taking anything: `ours` where a try is
   /// worth its while.
-  Found foresee(const ClaimsListing& listing, const LookAt& look_at);
+  Found foresee(ClaimsListing listing, const LookAt& look_at);
 
   /// Cells that are left to other jobs, with who does them, where that was looked up.
   const std::map<std::string, std::optional<ClaimHolder>>& held() const { return held_; }
@@ -67,6 +67,7 @@ class CellQueue {
   std::optional<Next> take_free(ClaimsListing& listing, const IsSettled& is_settled,
                                 const std::function<bool(std::size_t)>& is_chosen);
   std::optional<std::size_t> find_stale(const ClaimsListing& listing);
+  std::optional<Next> try_next(ClaimsListing listing, const LookAt& look_at, const IsSettled& is_settled);
   void drop(std::size_t cell);
   void drop_settled(const IsSettled& is_settled);
 
@@ -76,6 +77,7 @@ class CellQueue {
   std::size_t most_watched_, most_opened_;
   std::map<std::string, std::optional<ClaimHolder>> held_;
   std::uint64_t seed_, tries_ = 0;
+  bool is_outdated_ = false;  ///< the listing: a watched claim was given back since
 };
 
 }  // namespace unpact

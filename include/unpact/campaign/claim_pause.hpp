@@ -11,8 +11,7 @@ class ClaimPause {
   /// @param seed another one for every group.
   explicit ClaimPause(std::uint64_t seed) : seed_(seed) {}
 
-  /// Between looks at whether others live: after a first one, which finds what was given back just now, no sooner than their
-  /// beats move.
+  /// Between looks at whether others live: no sooner than their beats move.
   static ClaimPause for_beats(std::uint64_t seed, double renew_seconds) {
     ClaimPause pause(seed);
     pause.beat_ = renew_seconds;

@@ -55,7 +55,8 @@ struct ClaimsListing {
 
 /// What is known of a claim, as far as this process has watched it.
 struct ClaimWatch {
-  bool is_held = false;   ///< there is one
+  bool is_held = false;   ///< there is one, or was when the folder was read
+  bool is_gone = false;   ///< it was given back since
   bool is_stale = false;  ///< its holder is known to be gone
   /// The holder is known to live: a rank of this job, a process that is seen, or a beat that has moved since this process
   /// looked first. Neither stale nor alive: look again later.
