@@ -49,7 +49,7 @@ class Campaign {
     const auto& options = configuration_.campaign;
     log::info(concat("unpact campaign in ", folder_.string(), ": ", session_.world().size(), " rank(s), ",
                      options.ranks_per_cell, " a cell, on ", session_.devices().front()));
-    if (session_.is_root()) write_file_atomically(folder_ / kCampaignText, configuration_text_);
+    if (session_.is_root()) write_campaign_text();
     PairWalker walker(session_, group_, *claims_, folder_, plan_, options);
     walker.run();
     walker.finish();
@@ -57,6 +57,17 @@ class Campaign {
   }
 
  private:
+  /// A thousand jobs with one configuration write it once.
+  void write_campaign_text() const {
+    const auto file = folder_ / kCampaignText;
+    try {
+      if (read_file(file) == configuration_text_) return;
+    } catch (const UserError&) {
+      // There is none yet.
+    }
+    write_file_atomically(file, configuration_text_);
+  }
+
   /// Collects and says how it ended; the same on every rank.
   ExitCode finish(const PairWalker& walker, double seconds) {
     auto code = ExitCode::done;
@@ -66,8 +77,26 @@ class Campaign {
     return code;
   }
 
+  /// How many cells of this plan other jobs hold now.
+  std::size_t held_by_others(const PairWalker& walker) {
+    const auto listing = claims_->look();
+    return static_cast<std::size_t>(
+        std::ranges::count_if(walker.planned(), [&](const PlannedCell& cell) { return listing.is_held(cell.id); }));
+  }
+
+  /// Collecting opens every cell: of a thousand jobs the last one does it for all.
+  ExitCode leave_collecting(const PairWalker& walker, std::size_t held) {
+    add_to_plan(*claims_, folder_, walker.planned(), walker.costs());
+    log::info(concat(
+        held > 0 ? concat(held, " cell(s) are left to other jobs") : std::string("Other jobs finished after this one"),
+        " in this folder: the last of them collects\nUntil then:   unpact status ", folder_.string()));
+    if (walker.stopped()) return ExitCode::requeue;
+    return walker.some_failed() || has_lost_pair(walker) ? ExitCode::failure : ExitCode::done;
+  }
+
   /// On the root.
   ExitCode collect(const PairWalker& walker, double seconds) {
+    if (const auto held = held_by_others(walker); held > 0 || walker.others_go_on()) return leave_collecting(walker, held);
     CollectSummary summary;
     const auto united = [&] { return add_to_plan(*claims_, folder_, walker.planned(), walker.costs()); };
     try {
@@ -123,7 +152,7 @@ class Campaign {
     log::info(concat("\n", summary_table(records)));
     for (const auto& reason : summary.broken_reasons) log::warn(reason);
     log::info(concat(summary.describe(), ", in ", format_duration(seconds)));
-    if (held > 0) log::info(concat(held, " cell(s) are left to other jobs in this folder: the last of them collects"));
+    if (held > 0) log::info(concat(held, " cell(s) were done by other jobs in this folder"));
     log::info(concat("Results: ", (folder_ / "campaign.h5").string(), "\nReport:  python -m unpact_results report ",
                      folder_.string(), "  (writes ", (folder_ / "report.html").string(), ")"));
   }

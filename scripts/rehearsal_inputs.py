@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Writes the folder that configs/rehearsal.ini runs in: small cousins of the study's models, slices of real data.
 
-    rehearsal_inputs.py --data DIR --out DIR
+    rehearsal_inputs.py --data DIR --out DIR [--published-sizes]
 
 OUT/configs leads to this project's configs/, and OUT/assets stands where scripts/fetch-assets would put the real ones, so
 that the rehearsal reads the very choice files of configs/paper.ini. Models have random weights, the published architectures
 and the published tokenizers of DIR/tokenizers (links, no copies): ten blocks, so that RMU's blocks are there, and a width of
 32, because the real vocabularies alone take 2 to 10 million weights at that width. DIR is the folder of the test data
-(UNPACT_TEST_DATA).
+(UNPACT_TEST_DATA). With --published-sizes the models have the published sizes and no weights, and the sets all that DIR has:
+inputs that configs/paper.ini can be planned with, not run.
 """
 
 import argparse
@@ -44,6 +45,12 @@ QWEN3 = COMMON | {
     "head_dim": HEAD_SIZE, "max_position_embeddings": 40960, "rms_norm_eps": 1e-6, "rope_theta": 1000000.0,
     "attention_bias": False, "use_sliding_window": False, "bos_token_id": 151643, "eos_token_id": [151645, 151643],
 }
+PUBLISHED = {  # by tokenizer: what the published config.json says instead
+    "llama2": {"hidden_size": 4096, "intermediate_size": 11008, "num_hidden_layers": 32, "num_attention_heads": 32, "num_key_value_heads": 32},
+    "llama3": {"hidden_size": 4096, "intermediate_size": 14336, "num_hidden_layers": 32, "num_attention_heads": 32, "num_key_value_heads": 8},
+    "qwen3": {"hidden_size": 5120, "intermediate_size": 17408, "num_hidden_layers": 40, "num_attention_heads": 40, "num_key_value_heads": 8,
+              "head_dim": 128},
+}
 MODELS = {  # folder of assets/models: configuration, tokenizer, seed
     "llama2-7b": (LLAMA2, "llama2", 1), "muse-news-target": (LLAMA2, "llama2", 2),
     "muse-books-target": (LLAMA2, "llama2", 3), "llama3.1-8b-instruct": (LLAMA31, "llama3", 4), "qwen3-14b": (QWEN3, "qwen3", 5),
@@ -76,6 +83,17 @@ def write_json(file: Path, content: object) -> None:
     file.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
+def link_files(tokenizer: Path, folder: Path) -> None:
+    for file in tokenizer.iterdir():
+        (folder / file.name).symlink_to(file.resolve())
+
+
+def write_planned_model(folder: Path, config: dict[str, Any], tokenizer: Path) -> None:
+    folder.mkdir(parents=True)
+    write_json(folder / "config.json", config | PUBLISHED[tokenizer.name] | {"torch_dtype": "bfloat16"})
+    link_files(tokenizer, folder)
+
+
 def write_model(folder: Path, config: dict[str, Any], tokenizer: Path, seed: int) -> None:
     folder.mkdir(parents=True)
     write_json(folder / "config.json", config)
@@ -84,8 +102,7 @@ def write_model(folder: Path, config: dict[str, Any], tokenizer: Path, seed: int
     weights = {name: np.ones(shape, np.float32) if name.endswith("norm.weight")
                else random.standard_normal(shape, np.float32) * np.float32(0.2) for name, shape in shapes(config).items()}
     save_file(weights, folder / "model.safetensors", {"format": "pt"})
-    for file in tokenizer.iterdir():
-        (folder / file.name).symlink_to(file.resolve())
+    link_files(tokenizer, folder)
 
 
 def read(file: Path) -> Any:
@@ -111,11 +128,17 @@ def write_muse(source: Path, out: Path, first: int, is_books: bool) -> None:
         write_json(out / f"privleak/{part}.json", [text[:400] for text in texts])
 
 
-def write_wmdp(mmlu: Path, texts: dict[str, list[str]], out: Path) -> None:
+def write_whole_muse(source: Path, out: Path, is_books: bool) -> None:
+    shutil.copytree(source, out)
+    if is_books:
+        (out / "raw/retain.json").rename(out / "raw/retain1.json")
+
+
+def write_wmdp(mmlu: Path, texts: dict[str, list[str]], out: Path, questions: int) -> None:
     """MMLU's harmless questions in WMDP's place, and news in that of its corpora."""
     subjects = {"bio": "astronomy", "cyber": "elementary_mathematics"}
     for subject, stands_for in subjects.items():
-        entries = shortest(read(mmlu / f"{stands_for}_test.json"), 0, 12)
+        entries = shortest(read(mmlu / f"{stands_for}_test.json"), 0, 2 * questions)
         fields = ("question", "choices", "answer")
         write_json(out / f"wmdp/{subject}.json", [{key: entry[key] for key in fields} for entry in entries])
         for part in ("forget", "retain"):
@@ -125,26 +148,36 @@ def write_wmdp(mmlu: Path, texts: dict[str, list[str]], out: Path) -> None:
             file.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts[part]), encoding="utf-8")
     for file in sorted(mmlu.glob("*_test.json")):
         if file.name.removesuffix("_test.json") not in subjects.values():
-            write_json(out / "mmlu" / file.name, shortest(read(file), 0, 6))
+            write_json(out / "mmlu" / file.name, shortest(read(file), 0, questions))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, required=True, help="folder of the test data")
     parser.add_argument("--out", type=Path, required=True, help="folder to write; what an earlier run left is replaced")
+    parser.add_argument("--published-sizes", action="store_true", help="models without weights and whole sets, for a plan")
     options = parser.parse_args()
     missing = [name for name in NEEDED if not (options.data / name).is_dir()]
     if missing:
         parser.error(f"{options.data} has no {missing[0]}: it is to be the folder of the test data (CONTRIBUTING.md)")
     assets = options.out / "assets"
     shutil.rmtree(assets, ignore_errors=True)
+    news, whole = options.data / "muse-news", options.published_sizes
     for name, (config, tokenizer, seed) in MODELS.items():
-        write_model(assets / "models" / name, config, options.data / "tokenizers" / tokenizer, seed)
-    news = options.data / "muse-news"
-    write_muse(news, assets / "datasets/muse-news", 0, is_books=False)
-    write_muse(news, assets / "datasets/muse-books", 6, is_books=True)
-    texts = {part: [text[:400] for text in read(news / f"raw/{part}.json")[12:16]] for part in ("forget", "retain")}
-    write_wmdp(options.data / "mmlu-slice", texts, assets / "datasets")
+        folder, files = assets / "models" / name, options.data / "tokenizers" / tokenizer
+        if whole:
+            write_planned_model(folder, config, files)
+        else:
+            write_model(folder, config, files, seed)
+    for name, first, is_books in (("muse-news", 0, False), ("muse-books", 6, True)):
+        if whole:
+            write_whole_muse(news, assets / "datasets" / name, is_books)
+        else:
+            write_muse(news, assets / "datasets" / name, first, is_books)
+    texts = {part: read(news / f"raw/{part}.json") for part in ("forget", "retain")}
+    if not whole:
+        texts = {part: [text[:400] for text in all_texts[12:16]] for part, all_texts in texts.items()}
+    write_wmdp(options.data / "mmlu-slice", texts, assets / "datasets", questions=400 if whole else 6)
     configs = options.out / "configs"
     configs.unlink(missing_ok=True)
     configs.symlink_to(ROOT / "configs")

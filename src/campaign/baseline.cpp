@@ -65,7 +65,7 @@ Baseline prepare_baseline(const Session& session, const Configuration& c, const 
   baseline.record.provenance.baseline_fingerprint = fingerprint;
   const auto unfinished = folder / "baselines" / (name + ".unfinished");
   std::optional<fs::path> found;
-  const auto is_done = [&] { return (found = find_baseline(folder, fingerprint)).has_value(); };
+  const auto is_done = [&] { return (found = find_baseline(folder, fingerprint, name)).has_value(); };
   const auto ask = [&] { ask_target(session, base, folder / "baselines" / (name + ".h5"), unfinished, baseline); };
   if (make_once(session.world(), claims, "baseline." + name, is_done, ask, while_busy)) return baseline;
   if (found) remove_folder(unfinished);  // of a job that was killed at its very end

@@ -150,6 +150,20 @@ WorkItem StatusReader::look_at_cell(const PlannedCell& cell) {
   return item;
 }
 
+/// Pairs with the same contents share one file, under the name of one of them; and under a pair's name there may lie one of
+/// other settings. A broken one of its own name is told of where there is no other.
+const CellGlance* StatusReader::glance_at_baseline(const PlannedCell& cell) {
+  const auto* own = glance(folder_ / "baselines" / (cell.pair + ".h5"));
+  if (cell.baseline.empty() || (own != nullptr && own->fingerprint == cell.baseline)) return own;
+  std::error_code code;
+  for (fs::directory_iterator entry(folder_ / "baselines", code), end; !code && entry != end; entry.increment(code)) {
+    if (entry->path().extension() != ".h5" || entry->path().filename().string().front() == '.') continue;
+    const auto* found = glance(entry->path());
+    if (found != nullptr && found->finding.empty() && found->fingerprint == cell.baseline) return found;
+  }
+  return own != nullptr && !own->finding.empty() ? own : nullptr;
+}
+
 void StatusReader::add_shared(const std::vector<PlannedCell>& plan, const PlannedCosts& costs, CampaignStatus& status) {
   std::set<std::string> seen;
   for (const auto& cell : plan) {
@@ -157,7 +171,7 @@ void StatusReader::add_shared(const std::vector<PlannedCell>& plan, const Planne
     WorkItem target{.id = "target." + cell.pair, .kind = WorkKind::target, .model = cell.model, .dataset = cell.dataset};
     WorkItem baseline{
         .id = "baseline." + cell.pair, .kind = WorkKind::baseline, .model = cell.model, .dataset = cell.dataset};
-    const auto* found = glance(folder_ / "baselines" / (cell.pair + ".h5"));
+    const auto* found = glance_at_baseline(cell);
     if (found != nullptr && found->finding.empty()) {
       baseline.state = WorkState::finished;
       baseline.measured = found->rank_seconds();

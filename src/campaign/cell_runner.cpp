@@ -2,12 +2,12 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <chrono>
 #include <thread>
 
 #include "provenance.hpp"
 #include "unpact/campaign/cell.hpp"
-#include "unpact/campaign/job_claims.hpp"
 #include "unpact/comm/fail_together.hpp"
 #include "unpact/comm/plain_words.hpp"
 #include "unpact/core/clock.hpp"
@@ -15,6 +15,7 @@
 #include "unpact/core/log.hpp"
 #include "unpact/core/process_identity.hpp"
 #include "unpact/core/progress.hpp"
+#include "unpact/core/random.hpp"
 #include "unpact/core/stop.hpp"
 #include "unpact/store/cell_places.hpp"
 #include "unpact/train/training_checkpoint.hpp"
@@ -51,41 +52,73 @@ bool is_left(const Baseline& baseline, const Configuration& cell, const fs::path
 }  // namespace
 
 CellRunner::CellRunner(const Session& session, const Communicator& group, Claims& claims, fs::path folder, bool retry_failed,
-                       std::function<bool(double)> leave_off)
+                       std::function<bool(double)> leave_off, std::set<std::string> all_cells)
     : session_(session), group_(group), claims_(claims), folder_(std::move(folder)), retry_failed_(retry_failed),
-      leave_off_(std::move(leave_off)), agreement_(group) {}
+      leave_off_(std::move(leave_off)), agreement_(group), names_(folder_), last_(std::move(all_cells)),
+      seed_(random_bits(std::hash<std::string>{}(claims.run()), stream_of("group"),
+                        static_cast<std::uint64_t>(session.world().rank()))) {}
 
-bool CellRunner::run(const Baseline& baseline, const std::vector<Configuration>& cells, bool patient) {
-  std::vector<Configuration> left = cells;
-  while (!left.empty()) {
-    std::vector<Configuration> waiting;
-    for (const auto& cell : left) {
-      if (leave_off_(0)) return false;
-      const auto found = look(baseline, cell);
-      if (found == Look::ours) {
-        constexpr double kReserve = 60;  // seconds: less is not worth beginning a cell
-        if (leave_off_(kReserve)) {
-          claim_.reset();
-          return false;
-        }
-        session_.loads().require_unchanged();  // what was mapped is still what lies there
-        run_claimed(baseline, cell);
-      }
-      if (found == Look::wait) waiting.push_back(cell);
-      if (stopped_) return false;
+CellQueue CellRunner::queue_of(const std::vector<Configuration>& cells, std::size_t pairs) const {
+  std::vector<std::string> ids;
+  for (const auto& cell : cells) ids.push_back(cell_id(cell));
+  return CellQueue(claims_, ids, seed_, CellQueue::kWatched / pairs);
+}
+
+CellQueue::Found CellRunner::foresee(const std::vector<Configuration>& cells, std::size_t pairs) {
+  auto queue = queue_of(cells, pairs);
+  const auto found = queue.foresee(claims_.recent_look(), glance_at(cells));
+  last_.saw(claims_.recent_look());
+  note_held(queue);
+  return found;
+}
+
+bool CellRunner::run(const Baseline& baseline, const std::vector<Configuration>& cells, std::size_t pairs) {
+  auto queue = queue_of(cells, pairs);
+  auto pause = ClaimPause::for_beats(seed_, claims_.renew_seconds());
+  const bool patient = pairs == 1;
+  while (!leave_off_(0)) {
+    const auto [found, cell, seconds] = next(queue, baseline, cells, pause);
+    if (found == CellQueue::Found::empty) return false;
+    if (found == CellQueue::Found::wait) {
+      if (!patient) return true;
+      wait(seconds);
+      continue;
     }
-    left = std::move(waiting);
-    if (!left.empty() && !patient) return true;
-    if (!left.empty()) std::this_thread::sleep_for(kClaimPause);
+    constexpr double kReserve = 60;  // seconds: less is not worth beginning a cell
+    if (leave_off_(kReserve)) {
+      claim_.reset();
+      return false;
+    }
+    session_.loads().require_unchanged();  // what was mapped is still what lies there
+    run_claimed(baseline, cells[cell]);
+    if (stopped_) return false;
   }
   return false;
 }
 
+/// A stop is heeded meanwhile.
+void CellRunner::wait(double seconds) {
+  constexpr double kStep = 0.5;
+  for (double left = seconds; left > 0; left -= kStep) {
+    std::this_thread::sleep_for(std::chrono::duration<double>(std::min(left, kStep)));
+    if (left > kStep && leave_off_(0)) return;
+  }
+}
+
 std::vector<Configuration> cells_left(const Communicator& world, const Baseline& baseline,
                                       const std::vector<Configuration>& cells, const fs::path& folder, bool retry_failed) {
+  CellNames names(folder);
+  return cells_left(world, baseline, cells, folder, retry_failed, names);
+}
+
+std::vector<Configuration> cells_left(const Communicator& world, const Baseline& baseline,
+                                      const std::vector<Configuration>& cells, const fs::path& folder, bool retry_failed,
+                                      CellNames& names) {
   std::string left;  // a letter a cell
   on_root(world, [&] {
-    for (const auto& cell : cells) left += is_left(baseline, cell, folder, retry_failed) ? 'y' : 'n';
+    names.refresh();
+    for (const auto& cell : cells)
+      left += !names.has_any(cell_id(cell)) || is_left(baseline, cell, folder, retry_failed) ? 'y' : 'n';
   });
   left = world.broadcast(left, 0);
   std::vector<Configuration> result;
@@ -94,34 +127,43 @@ std::vector<Configuration> cells_left(const Communicator& world, const Baseline&
   return result;
 }
 
-CellRunner::Look CellRunner::look(const Baseline& baseline, const Configuration& cell) {
-  auto found = Look::done;
-  on_root(group_, [&] { found = decide(baseline, cell); });
-  group_.broadcast_bytes(&found, sizeof found, 0);
-  return found;
+/// Reads the folder when it is asked first.
+CellQueue::LookAt CellRunner::glance_at(const std::vector<Configuration>& cells) {
+  return [this, &cells](std::size_t cell) {
+    names_.refresh();
+    return names_.glance(cell_id(cells[cell]));
+  };
 }
 
-/// On the root. With Look::ours the claim is held.
-CellRunner::Look CellRunner::decide(const Baseline& baseline, const Configuration& cell) {
-  const auto id = cell_id(cell);
-  const auto is_settled = [&] {
-    if (is_cell_done(baseline, cell, folder_)) return true;
-    const auto failed = find_failed_cell(folder_, id, fingerprint_of_cell(baseline, cell));
-    return failed && (!retry_failed_ || failed->run == claims_.run());
-  };
-  if (is_settled()) return Look::done;
-  claim_ = claims_.take(id);
-  if (claim_) {
-    held_.erase(id);
-    if (!is_settled()) return Look::ours;
-    claim_.reset();
-    return Look::done;
-  }
-  if (!claims_.is_alive(id)) return Look::wait;
-  const auto holder = claims_.holder(id);
-  if (holder && holder->run != claims_.run() && held_.insert(id).second)
-    log::info(concat("Cell ", id, " is left to another job (", holder->describe(), ")"));
-  return Look::elsewhere;
+void CellRunner::note_held(const CellQueue& queue) {
+  for (const auto& [id, holder] : queue.held())
+    if (held_.insert(id).second)
+      log::info(concat("Cell ", id, " is left to another job", holder ? concat(" (", holder->describe(), ")") : ""));
+}
+
+/// What the group does next; with Found::ours the root holds the claim. Collective over the group.
+CellRunner::Step CellRunner::next(CellQueue& queue, const Baseline& baseline, const std::vector<Configuration>& cells,
+                                  ClaimPause& pause) {
+  Step step;
+  on_root(group_, [&] {
+    auto next =
+        queue.next(claims_.recent_look(), glance_at(cells), [&](auto cell) { return is_settled(baseline, cells[cell]); });
+    step = {next.found, next.cell, 0};
+    claim_ = std::move(next.claim);
+    if (!claim_) last_.saw(claims_.recent_look());
+    note_held(queue);
+    if (claim_) held_.erase(cell_id(cells[next.cell]));
+    if (step.found == CellQueue::Found::wait) step.seconds = pause.next();
+    else pause.reset();
+  });
+  group_.broadcast_bytes(&step, sizeof step, 0);
+  return step;
+}
+
+bool CellRunner::is_settled(const Baseline& baseline, const Configuration& cell) const {
+  if (is_cell_done(baseline, cell, folder_)) return true;
+  const auto failed = find_failed_cell(folder_, cell_id(cell), fingerprint_of_cell(baseline, cell));
+  return failed && (!retry_failed_ || failed->run == claims_.run());
 }
 
 void CellRunner::run_claimed(const Baseline& baseline, const Configuration& cell) {
@@ -147,10 +189,11 @@ void CellRunner::run_claimed(const Baseline& baseline, const Configuration& cell
     log::detail(concat("cell ", id, stopped_ ? " was left after " : " took ", format_duration(clock.seconds())));
   }
   claim_.reset();
+  last_.finished();
+  claims_.forget_look();
 }
 
-void CellRunner::record_failure(const Baseline& baseline, const Configuration& cell,
-                                const std::exception_ptr& thrown) const {
+void CellRunner::record_failure(const Baseline& baseline, const Configuration& cell, const std::exception_ptr& thrown) {
   PlainError plain;
   try {
     std::rethrow_exception(thrown);
@@ -168,6 +211,7 @@ void CellRunner::record_failure(const Baseline& baseline, const Configuration& c
   log::warn(concat("cell ", failed.id, " has no result: ", failed.problem, ": ", failed.reason,
                    "\n  It is recorded as failed; the others go on. --retry-failed tries it once more."));
   write_failed_cell(folder_, failed);
+  some_failed_ = true;
   note_progress();
 }
 

@@ -1,11 +1,12 @@
 #include "claim_file.hpp"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <ctime>
 
+#include "claims_folder.hpp"
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/core/json.hpp"
@@ -17,48 +18,49 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::uintmax_t kMaxClaimBytes = 1 << 16;
-constexpr const char* kMark = ".claim.";
+constexpr std::size_t kTextBytes = 1024;
 
 }  // namespace
 
-std::string prefix_of(const std::string& name) { return name + kMark; }
-
-fs::path file_of(const fs::path& folder, const std::string& name, std::int64_t generation) {
-  return folder / concat(prefix_of(name), generation);
-}
-
-bool is_generation(const std::string& text, std::int64_t& generation) {
-  const auto [last, error] = std::from_chars(text.data(), text.data() + text.size(), generation);
-  return error == std::errc() && last == text.data() + text.size();
+ClaimHolder this_process() {
+  const auto self = run_identity();
+  ClaimHolder holder;
+  holder.host = self.host;
+  holder.job = self.job;
+  holder.task = self.array_task.empty() ? self.task : concat(self.array_task, ".", self.task);
+  holder.restart = self.restart;
+  holder.pid = static_cast<std::int64_t>(::getpid());
+  holder.process = identity_of_process(holder.pid);
+  return holder;
 }
 
 std::string text_of(const ClaimHolder& h) {
-  return Json({{"host", h.host},
-               {"job", h.job},
-               {"task", h.task},
-               {"restart", h.restart},
-               {"run", h.run},
-               {"pid", h.pid},
-               {"process", h.process},
-               {"started", h.started},
-               {"beat", h.beat},
-               {"rank", h.rank},
-               {"ranks", h.ranks},
-               {"held_seconds", h.held_seconds},
-               {"stale_seconds", h.stale_seconds},
-               {"doing", h.doing.what},
-               {"unit", h.doing.unit},
-               {"step", h.doing.step},
-               {"steps", h.doing.steps},
-               {"step_seconds", h.doing.step_seconds}})
-             .dump(-1, ' ', false, Json::error_handler_t::replace) +
-         "\n";
+  auto text = Json({{"host", h.host},
+                    {"job", h.job},
+                    {"task", h.task},
+                    {"restart", h.restart},
+                    {"run", h.run},
+                    {"pid", h.pid},
+                    {"process", h.process},
+                    {"started", h.started},
+                    {"beat", h.beat},
+                    {"rank", h.rank},
+                    {"ranks", h.ranks},
+                    {"held_seconds", h.held_seconds},
+                    {"stale_seconds", h.stale_seconds},
+                    {"doing", h.doing.what},
+                    {"unit", h.doing.unit},
+                    {"step", h.doing.step},
+                    {"steps", h.doing.steps},
+                    {"step_seconds", h.doing.step_seconds}})
+                  .dump(-1, ' ', false, Json::error_handler_t::replace);
+  text.resize(std::max(text.size() + 1, kTextBytes) - 1, ' ');
+  return text + "\n";
 }
 
-std::optional<ClaimHolder> read_claim(const fs::path& file, std::int64_t generation) {
+std::optional<ClaimHolder> parse_claim(const std::string& text, std::int64_t generation, const std::string& where) {
   try {
-    const auto where = file.string();
-    const auto json = parse_json(read_file(file, kMaxClaimBytes), where, 4);
+    const auto json = parse_json(text, where, 4);
     return ClaimHolder{
         require_string(json, "host", where),
         require_string(json, "job", where),
@@ -77,31 +79,40 @@ std::optional<ClaimHolder> read_claim(const fs::path& file, std::int64_t generat
         {string_or(json, "doing", "", where), string_or(json, "unit", "", where), integer_or(json, "step", 0, where),
          integer_or(json, "steps", 0, where), number_or(json, "step_seconds", 0, where)}};
   } catch (const UserError&) {
-    return std::nullopt;  // gone meanwhile, or not written to its end yet
+    return std::nullopt;
   }
 }
 
-bool is_dead(const ClaimHolder& holder) {
-  const auto own = run_identity();
+std::optional<ClaimHolder> read_claim(const fs::path& file, std::int64_t generation) {
+  try {
+    return parse_claim(read_file(file, kMaxClaimBytes), generation, file.string());
+  } catch (const UserError&) {
+    return std::nullopt;  // gone meanwhile
+  }
+}
+
+std::string taking_of(const ClaimHolder& h) {
+  return concat(h.host, " ", h.pid, " ", h.process, " ", h.run, " ", h.started);
+}
+
+bool is_dead(const ClaimHolder& holder, const ClaimHolder& own) {
   if (!own.job.empty() && own.job == holder.job && own.restart > holder.restart) return true;
   return is_process_dead(holder.host, holder.pid, holder.process);
 }
 
+bool is_dead(const ClaimHolder& holder) { return is_dead(holder, this_process()); }
+
 std::vector<FoundClaim> list_claims(const fs::path& folder) {
-  std::map<std::string, std::int64_t> newest;
-  std::error_code code;
-  for (fs::directory_iterator entry(folder, code), end; !code && entry != end; entry.increment(code)) {
-    const auto file = entry->path().filename().string();
-    const auto mark = file.rfind(kMark);
-    std::int64_t generation = 0;
-    if (mark == std::string::npos || !is_generation(file.substr(mark + std::string_view(kMark).size()), generation))
-      continue;
-    auto& best = newest[file.substr(0, mark)];
-    best = std::max(best, generation);
-  }
   std::vector<FoundClaim> found;
-  for (const auto& [name, generation] : newest) {
-    FoundClaim claim{name, file_of(folder, name, generation), {}, 0};
+  ClaimsListing listing;
+  try {
+    listing = list_claims_folder(folder);
+  } catch (const RuntimeFailure&) {
+    return found;
+  }
+  for (const auto& [name, generations] : listing.generations) {
+    const auto generation = generations.back();
+    FoundClaim claim{name, claim_file(folder, name, generation), {}, 0};
     struct stat info {};
     if (::stat(claim.file.c_str(), &info) != 0) continue;  // given back meanwhile
     try {

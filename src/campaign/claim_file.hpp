@@ -1,5 +1,5 @@
 #pragma once
-/// What lies in a folder of claims: names of files and what they say; private to this layer.
+/// What a claim's file says; private to this layer.
 #include <optional>
 #include <string>
 
@@ -7,16 +7,22 @@
 
 namespace unpact {
 
-/// NAME.claim.
-std::string prefix_of(const std::string& name);
-std::filesystem::path file_of(const std::filesystem::path& folder, const std::string& name, std::int64_t generation);
+/// This process and its batch job, as its claims say it.
+ClaimHolder this_process();
 
-/// Whether the text is a number of a generation, and which.
-bool is_generation(const std::string& text, std::int64_t& generation);
-
+/// Of one size, so that a renewal in place leaves nothing of an older text after it.
 std::string text_of(const ClaimHolder& holder);
 
-/// Nothing: the file is gone, is not written to its end yet, or says nothing that can be used.
+/// Nothing: it is not written to its end yet, or says nothing that can be used.
+std::optional<ClaimHolder> parse_claim(const std::string& text, std::int64_t generation, const std::string& where);
+
+/// The same; nothing also where the file is gone.
 std::optional<ClaimHolder> read_claim(const std::filesystem::path& file, std::int64_t generation);
+
+/// Who took it, and when: the same at every beat, and another for every time that something was taken.
+std::string taking_of(const ClaimHolder& holder);
+
+/// Whether the holder is known to be dead to a process that is `own`.
+bool is_dead(const ClaimHolder& holder, const ClaimHolder& own);
 
 }  // namespace unpact

@@ -1,25 +1,21 @@
 #include "unpact/campaign/claims.hpp"
 
-#include <fcntl.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <condition_variable>
-#include <cstdio>
-#include <cstring>
+#include <exception>
 #include <mutex>
 #include <thread>
 #include <vector>
 
 #include "claim_file.hpp"
+#include "claims_folder.hpp"
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/clock.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/core/log.hpp"
 #include "unpact/core/process_identity.hpp"
-#include "unpact/core/run_identity.hpp"
 
 namespace unpact {
 namespace fs = std::filesystem;
@@ -29,41 +25,9 @@ double steady_seconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-/// All generations of a claim that lie in the folder, ascending.
-std::vector<std::int64_t> generations_of(const fs::path& folder, const std::string& name) {
-  std::vector<std::int64_t> found;
-  std::error_code code;
-  for (fs::directory_iterator entry(folder, code), end; !code && entry != end; entry.increment(code)) {
-    const auto file = entry->path().filename().string();
-    if (file.rfind(prefix_of(name), 0) != 0) continue;
-    std::int64_t generation = 0;
-    if (is_generation(file.substr(prefix_of(name).size()), generation)) found.push_back(generation);
-  }
-  if (code && code != std::errc::no_such_file_or_directory)  // a folder that was removed holds no claims
-    throw RuntimeFailure(concat("cannot look into ", folder.string()), code.message(),
-                         "check the disk and the folder's permissions");
-  std::sort(found.begin(), found.end());
-  return found;
-}
-
-/// @return whether this process created the file.
-bool create_exclusively(const fs::path& file, const std::string& content) {
-  std::error_code ignored;
-  fs::create_directories(file.parent_path(), ignored);
-  const int descriptor = ::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-  if (descriptor < 0) {
-    if (errno == EEXIST) return false;
-    throw RuntimeFailure(concat("cannot create ", file.string()), std::strerror(errno),
-                         "check the disk, the folder and its permissions");
-  }
-  const auto written = ::write(descriptor, content.data(), content.size());
-  const int code = errno;
-  ::fsync(descriptor);  // so that other nodes see it soon; a failure shows at the next renewal
-  ::close(descriptor);
-  if (written == static_cast<ssize_t>(content.size())) return true;
-  ::unlink(file.c_str());
-  throw RuntimeFailure(concat("cannot write ", file.string()), written < 0 ? std::strerror(code) : "the disk is full",
-                       "free some space");
+const std::vector<std::int64_t>* generations_in(const ClaimsListing& listing, const std::string& name) {
+  const auto found = listing.generations.find(name);
+  return found == listing.generations.end() ? nullptr : &found->second;
 }
 
 }  // namespace
@@ -76,8 +40,9 @@ std::string ClaimHolder::describe() const {
 /// The file and the thread that renews it.
 struct Claim::State {
   State(fs::path in_folder, std::string of_name, ClaimHolder self, const ClaimOptions& options)
-      : folder(std::move(in_folder)), name(std::move(of_name)), holder(std::move(self)), on_lost(options.on_lost),
-        thread([this, seconds = options.renew_seconds] { run(seconds); }) {}
+      : folder(std::move(in_folder)), name(std::move(of_name)), holder(std::move(self)), on_lost(options.on_lost) {
+    if (options.renews_itself) thread = std::thread([this, seconds = options.renew_seconds] { run(seconds); });
+  }
 
   ~State() {
     {
@@ -85,28 +50,18 @@ struct Claim::State {
       stop = true;
     }
     wake.notify_all();
-    thread.join();
-    try {
-      const auto all = generations_of(folder, name);
-      // Older generations have no holder any more.
-      for (const auto generation : all)
-        if (generation <= holder.generation) ::unlink(file_of(folder, name, generation).c_str());
-    } catch (const Error&) {
-      // It grows stale by itself.
-    }
+    if (thread.joinable()) thread.join();
+    if (abandoned) return;  // it grows stale by itself
+    const bool stood_still = renewed.seconds() > holder.stale_seconds / 2;
+    if (!lost && (!stood_still || is_own())) ::unlink(file().c_str());
   }
 
   void run(double renew_seconds) {
     std::unique_lock lock(mutex);
     while (!wake.wait_for(lock, std::chrono::duration<double>(renew_seconds), [this] { return stop; })) {
-      ++holder.beat;
-      holder.held_seconds = held.seconds();
-      holder.doing = doing_now();
-      const auto text = text_of(holder);
       lock.unlock();
       try {
-        if (is_lost()) return say_lost();
-        write_file_atomically(file_of(folder, name, holder.generation), text);
+        if (!renew()) return say_lost();
       } catch (const std::exception& error) {
         log::warn(concat("the claim on ", name, " cannot be renewed: ", error.what()));
       }
@@ -114,9 +69,38 @@ struct Claim::State {
     }
   }
 
+  /// Who takes over removes this file: one opening tells whether it is still held, and renews it.
+  bool renew() {
+    ++holder.beat;
+    holder.held_seconds = held.seconds();
+    holder.doing = doing_now();
+    if (write_in_place(file(), text_of(holder), [this](const auto& text) { return may_be_own(text); }) ||
+        (!is_lost() && create_exclusively(file(), text_of(holder)))) {  // somebody has removed the folder
+      renewed = {};
+      return true;
+    }
+    lost = true;
+    return false;
+  }
+
+  fs::path file() const { return claim_file(folder, name, holder.generation); }
+
+  /// What cannot be read is a write of this process that was cut off.
+  bool may_be_own(const std::string& text) const {
+    const auto found = parse_claim(text, holder.generation, name);
+    return !found || taking_of(*found) == taking_of(holder);
+  }
+
   bool is_lost() const {
-    const auto all = generations_of(folder, name);
-    return !all.empty() && all.back() > holder.generation;
+    const auto listing = list_claims_folder(folder);
+    const auto* all = generations_in(listing, name);
+    return all != nullptr && (all->back() > holder.generation || !is_own());
+  }
+
+  /// Whether the file is this process' own: whoever stood still for long may find another's in its place.
+  bool is_own() const {
+    const auto found = read_claim(file(), holder.generation);
+    return !found || taking_of(*found) == taking_of(holder);
   }
 
   void say_lost() const {
@@ -128,10 +112,11 @@ struct Claim::State {
   std::string name;
   ClaimHolder holder;
   const Stopwatch held;
+  Stopwatch renewed;
   std::function<void()> on_lost;
   std::mutex mutex;
   std::condition_variable wake;
-  bool stop = false;
+  bool stop = false, abandoned = false, lost = false;
   std::thread thread;
 };
 
@@ -144,74 +129,89 @@ bool Claim::is_lost() const { return state_->is_lost(); }
 
 void Claim::release() { state_.reset(); }
 
-Claims::Claims(fs::path folder, ClaimOptions options) : folder_(std::move(folder)), options_(options) {
+bool Claim::renew() { return state_->renew(); }
+
+void Claim::abandon() {
+  state_->abandoned = true;
+  state_.reset();
+}
+
+Claims::Claims(fs::path folder, ClaimOptions options)
+    : folder_(std::move(folder)), options_(std::move(options)), self_(options_.self ? *options_.self : this_process()) {
   UNPACT_EXPECT(options_.renew_seconds > 0 && options_.stale_seconds > options_.renew_seconds);
   if (!options_.now) options_.now = steady_seconds;
+  self_.run = options_.run;
+  self_.rank = options_.rank;
+  self_.ranks = options_.ranks;
+  self_.stale_seconds = options_.stale_seconds;
   require_writable_folder(folder_);
 }
 
+ClaimsListing Claims::look() const {
+  const double now = options_.now();
+  auto listing = list_claims_folder(folder_);
+  listing.time = now;
+  return listing;
+}
+
+const ClaimsListing& Claims::recent_look() {
+  constexpr double kRecent = 1;
+  if (!recent_ || options_.now() - recent_->time > kRecent) recent_ = look();
+  return *recent_;
+}
+
 std::optional<ClaimHolder> Claims::holder(const std::string& name) const {
-  const auto all = generations_of(folder_, name);
-  return all.empty() ? std::nullopt : read_claim(file_of(folder_, name, all.back()), all.back());
+  const auto listing = look();
+  const auto* all = generations_in(listing, name);
+  return all == nullptr ? std::nullopt : read_claim(claim_file(folder_, name, all->back()), all->back());
 }
 
-std::optional<ClaimHolder> Claims::watch(const std::string& name) {
-  const auto all = generations_of(folder_, name);
-  if (all.empty()) {
+ClaimWatch Claims::watch(const std::string& name, const ClaimsListing& listing) {
+  const auto* all = generations_in(listing, name);
+  if (all == nullptr) {
     seen_.erase(name);
-    return std::nullopt;
+    return {};
   }
-  const auto held = read_claim(file_of(folder_, name, all.back()), all.back());
-  const auto beat = held ? held->beat : 0;
+  ClaimWatch result{.is_held = true, .holder = read_claim(claim_file(folder_, name, all->back()), all->back())};
+  if (!result.holder) result.is_gone = !fs::exists(claim_file(folder_, name, all->back()));
+  const auto& held = result.holder;
+  constexpr std::int64_t kUnknown = -1;  // its file could not be read
   auto& seen = seen_[name];
-  if (seen.generation != all.back()) seen = {all.back(), beat, options_.now(), false};
-  else if (seen.beat != beat) seen = {all.back(), beat, options_.now(), true};
-  return held;
-}
-
-bool Claims::is_stale(const std::string& name) {
-  const auto held = watch(name);
-  const auto seen = seen_.find(name);
-  if (seen == seen_.end()) return false;
+  const auto taking = held ? taking_of(*held) : seen.taking;
+  const bool is_known = seen.generation == all->back() && (seen.taking.empty() || seen.taking == taking);
+  if (!is_known) seen = {all->back(), held ? held->beat : kUnknown, taking, options_.now(), false};
+  else if (held && seen.beat != held->beat) seen = {all->back(), held->beat, taking, options_.now(), seen.beat != kUnknown};
   const bool own = held && !options_.run.empty() && held->run == options_.run;  // the job would have ended
-  if (held && !own && is_dead(*held)) return true;
-  return options_.now() - seen->second.since >= options_.stale_seconds;
+  const bool dead = held && !own && is_dead(*held, self_);
+  result.is_stale = dead || options_.now() - seen.since >= options_.stale_seconds;
+  result.is_alive = held && (own || seen.moved || is_process_alive(held->host, held->pid, held->process));
+  return result;
 }
 
-bool Claims::is_alive(const std::string& name) {
-  const auto held = watch(name);
-  if (!held) return false;
-  const auto process = is_process_alive(held->host, held->pid, held->process);
-  return (!options_.run.empty() && held->run == options_.run) || process || seen_.at(name).moved;
+/// A slow observer may have counted from an older listing: the largest generation holds. Between two takeovers a claim has to
+/// grow stale, so that after a recent listing there can be no more than one newer generation.
+bool Claims::is_newest(const std::string& name, std::int64_t generation, const ClaimsListing& listing) const {
+  if (generation == 1 && options_.now() - listing.time < options_.stale_seconds / 2)
+    return !fs::exists(claim_file(folder_, name, generation + 1));
+  const auto now = look();
+  const auto* left = generations_in(now, name);
+  return left != nullptr && left->back() == generation;
 }
 
-std::optional<Claim> Claims::take(const std::string& name) {
-  const auto all = generations_of(folder_, name);
-  if (!all.empty() && !is_stale(name)) return std::nullopt;
-  const auto pid = static_cast<std::int64_t>(::getpid());
-  const auto self = run_identity();
-  ClaimHolder mine{self.host,
-                   self.job,
-                   self.array_task.empty() ? self.task : concat(self.array_task, ".", self.task),
-                   self.restart,
-                   options_.run,
-                   pid,
-                   identity_of_process(pid),
-                   utc_now(),
-                   all.empty() ? 1 : all.back() + 1,
-                   0,
-                   options_.rank,
-                   options_.ranks,
-                   0,
-                   options_.stale_seconds,
-                   {}};
-  if (!create_exclusively(file_of(folder_, name, mine.generation), text_of(mine))) return std::nullopt;
+std::optional<Claim> Claims::take(const std::string& name, const ClaimsListing& listing) {
+  const auto* all = generations_in(listing, name);
+  if (all != nullptr && !watch(name, listing).is_stale) return std::nullopt;
+  auto mine = self_;
+  mine.started = utc_now();
+  mine.generation = all == nullptr ? 1 : all->back() + 1;
+  if (!create_exclusively(claim_file(folder_, name, mine.generation), text_of(mine))) return std::nullopt;
   seen_.erase(name);
-  // A slow observer may have counted from an older listing: the largest generation holds.
-  if (generations_of(folder_, name).back() != mine.generation) {
-    ::unlink(file_of(folder_, name, mine.generation).c_str());
+  if (!is_newest(name, mine.generation, listing)) {
+    ::unlink(claim_file(folder_, name, mine.generation).c_str());
     return std::nullopt;
   }
+  if (all != nullptr)
+    for (const auto older : *all) ::unlink(claim_file(folder_, name, older).c_str());  // its holder sees that it lost
   return Claim(std::make_unique<Claim::State>(folder_, name, std::move(mine), options_));
 }
 

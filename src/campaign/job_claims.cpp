@@ -13,7 +13,7 @@
 namespace unpact {
 
 Claims claims_of_job(const Communicator& world, const std::filesystem::path& folder, const CampaignOptions& options) {
-  constexpr double kBeats = 9;  // in the time after which a claim is stale: a network file system may show some late
+  constexpr double kBeats = 4;  // in the time after which a claim is stale: a network file system may show some late
   ClaimOptions claims;
   claims.stale_seconds = options.stale_after;
   claims.renew_seconds = options.stale_after / kBeats;
@@ -32,7 +32,7 @@ Claim claim_or_refuse(Claims& claims, const std::string& name) {
   while (true) {
     if (auto claim = claims.take(name)) return std::move(*claim);
     const auto holder = claims.holder(name);
-    UNPACT_VALIDATE(!claims.is_alive(name), concat(name, " is being made by another job"),
+    UNPACT_VALIDATE(!claims.watch(name).is_alive, concat(name, " is being made by another job"),
                     holder ? holder->describe() : "its claim cannot be read", "wait for it, or choose another --output");
     leave_where_stop_is_wanted("waiting for " + name);
     std::this_thread::sleep_for(kClaimPause);

@@ -11,6 +11,7 @@
 #include "unpact/comm/device.hpp"
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/log.hpp"
+#include "unpact/core/log_folder.hpp"
 #include "unpact/core/run_identity.hpp"
 #include "unpact/core/stop.hpp"
 #include "unpact/core/text.hpp"
@@ -39,8 +40,10 @@ Session::Session(const Session& job, const Communicator& ranks)
 void Session::open_output(const std::string& folder) const {
   require_writable_folder(folder);
   const auto identity = run_identity();
-  const auto logs = std::filesystem::path(folder) / "logs";
-  log::open_file(identity.job.empty() ? logs : logs / concat("job-", identity.job));  // jobs may share the folder
+  auto logs = std::filesystem::path(folder) / "logs";
+  if (!identity.job.empty()) logs /= concat("job-", identity.job);
+  if (world_.is_root()) logs = log::own_folder(logs);  // jobs may share the folder
+  log::open_file(world_.broadcast(logs.string(), 0));
   if (!identity.job.empty()) log::info(concat("Started by Slurm: ", identity.describe()));
   log::detail(concat("rank ", world_.rank(), " of ", world_.size(), " on ",
                      devices_[static_cast<std::size_t>(world_.rank())], "; ", identity.describe(), ", process ",

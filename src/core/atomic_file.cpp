@@ -5,7 +5,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <fstream>
 
 #include "unpact/core/error.hpp"
 #include "unpact/core/file_reader.hpp"
@@ -28,6 +27,21 @@ std::string process_name() {
 }
 
 fs::path parent_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
+
+fs::path temporary_of(const fs::path& target) {
+  return parent_of(target) / concat(".", target.filename().string(), ".tmp.", process_name());
+}
+
+/// @return an error's number, or 0.
+int write_and_sync(int descriptor, std::string_view content) {
+  while (!content.empty()) {
+    const auto written = ::write(descriptor, content.data(), content.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return errno;
+    content.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return ::fsync(descriptor) == 0 ? 0 : errno;
+}
 
 /// Where a folder lies while another one takes its place. "folder/" is "folder".
 fs::path replaced_name(const fs::path& target) {
@@ -63,7 +77,7 @@ void require_writable_folder(const fs::path& folder) {
 
 AtomicFile::AtomicFile(fs::path target) : target_(std::move(target)) {
   require_writable_folder(parent_of(target_));
-  temporary_ = parent_of(target_) / concat(".", target_.filename().string(), ".tmp.", process_name());
+  temporary_ = temporary_of(target_);
 }
 
 AtomicFile::~AtomicFile() {
@@ -79,14 +93,23 @@ void AtomicFile::commit() {
 }
 
 void write_file_atomically(const fs::path& target, std::string_view content) {
-  AtomicFile file(target);
-  {
-    std::ofstream out(file.temporary_path(), std::ios::binary);
-    out.write(content.data(), static_cast<std::streamsize>(content.size()));
-    out.close();
-    if (!out) fail("write", target, errno != 0 ? errno : EIO);
+  const auto temporary = temporary_of(target);
+  const auto create = [&] { return ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666); };
+  int descriptor = create();
+  if (descriptor <
+      0) {  // there may be no folder yet; looking before each writing costs a shared file system as much as the writing
+    require_writable_folder(parent_of(target));
+    descriptor = create();
   }
-  file.commit();
+  if (descriptor < 0) fail("create", temporary, errno);
+  const int code = write_and_sync(descriptor, content);
+  ::close(descriptor);
+  if (code != 0 || ::rename(temporary.c_str(), target.c_str()) != 0) {
+    const int reason = code != 0 ? code : errno;
+    ::unlink(temporary.c_str());
+    fail(code != 0 ? "write" : "rename to", target, reason);
+  }
+  sync_to_disk(parent_of(target));
 }
 
 void rename_folder_durably(const fs::path& temporary, const fs::path& target) {

@@ -1,12 +1,12 @@
 #include "unpact/core/log.hpp"
 
-#include <cstdio>
 #include <fstream>
 #include <iostream>
 #include <mutex>
 
 #include "unpact/core/clock.hpp"
 #include "unpact/core/error.hpp"
+#include "unpact/core/log_folder.hpp"
 #include "unpact/core/standard_streams.hpp"
 
 namespace unpact::log {
@@ -55,8 +55,7 @@ void open_file(const std::filesystem::path& folder) {
   auto& s = state();
   std::error_code ignored;
   std::filesystem::create_directories(folder, ignored);
-  char name[32];
-  std::snprintf(name, sizeof name, "rank-%04d.log", s.rank);
+  const auto name = file_of_rank(s.rank);
   const std::lock_guard lock(s.mutex);
   s.file.close();
   s.file.clear();

@@ -28,7 +28,7 @@ PlannedCell planned_cell(const Json& json, const fs::path& folder, const std::st
                    require_integer(json, "seed", where),       {},
                    require_string(json, "fingerprint", where), string_or(json, "note", "", where),
                    string_or(json, "pair", "", where),         bool_or(json, "makes_target", false, where),
-                   string_or(json, "settings", "", where)};
+                   string_or(json, "settings", "", where),     string_or(json, "baseline", "", where)};
   cell.file = cell_file(folder, cell.id);
   return cell;
 }
@@ -74,7 +74,8 @@ void write_plan(const fs::path& folder, const std::vector<PlannedCell>& cells, c
                     {"note", cell.note},
                     {"pair", cell.pair},
                     {"makes_target", cell.makes_target},
-                    {"settings", cell.settings}});
+                    {"settings", cell.settings},
+                    {"baseline", cell.baseline}});
   Json planned = Json::object();
   for (const auto& [id, stages] : costs) planned[id] = stages_json(stages);
   write_file_atomically(plan_file(folder), text_of({{"schema_name", kPlanSchema}, {"cells", list}, {"costs", planned}}));
@@ -93,7 +94,9 @@ std::vector<PlannedCell> plans_united(const std::vector<PlannedCell>& own, const
     const bool alike = pair != settings.end() && pair->second == cell.settings;
     if (const auto place = places.find(cell.id); place != places.end()) {
       auto& mine = all[place->second];
-      if (alike && mine.fingerprint.empty() && mine.note.empty()) mine.fingerprint = cell.fingerprint;
+      if (!alike || !mine.fingerprint.empty() || !mine.note.empty()) continue;
+      mine.fingerprint = cell.fingerprint;
+      mine.baseline = cell.baseline;
     } else if (!cell.settings.empty() && (alike || pair == settings.end())) {
       all.push_back(cell);
     }
@@ -139,7 +142,9 @@ std::optional<fs::path> find_finished_cell(const fs::path& folder, const std::st
   return std::nullopt;
 }
 
-std::optional<fs::path> find_baseline(const fs::path& folder, const std::string& fingerprint) {
+std::optional<fs::path> find_baseline(const fs::path& folder, const std::string& fingerprint, const std::string& pair) {
+  const auto own = folder / "baselines" / (pair + ".h5");
+  if (!pair.empty() && is_finished_cell(own, fingerprint)) return own;
   for (const auto& file : results_below(folder / "baselines"))
     if (is_finished_cell(file, fingerprint)) return file;
   return std::nullopt;

@@ -42,7 +42,7 @@ TEST(Claims, HoldUntilTheyAreGivenBack) {
   ASSERT_TRUE(claim);
   EXPECT_FALSE(others.take("cell"));
   EXPECT_TRUE(others.take("another cell"));
-  EXPECT_FALSE(others.is_stale("cell"));
+  EXPECT_FALSE(others.watch("cell").is_stale);
   claim->release();
   EXPECT_FALSE(others.holder("cell"));
   EXPECT_TRUE(others.take("cell"));
@@ -107,6 +107,20 @@ TEST(Claims, GrowStaleWhenTheirBeatStandsStillForTheObserver) {
   EXPECT_FALSE(claim->is_lost());
 }
 
+TEST(Claims, OfSomebodyElseUnderAFreedNameAreNewOnes) {
+  const TemporaryFolder folder;
+  ManualClock clock;
+  write_foreign(folder, "cell", 1, 0);
+  Claims claims(folder.path(), clock.options());
+  EXPECT_FALSE(claims.take("cell"));
+  folder.write("cell.claim.1", R"({"host": "third", "job": "", "pid": 5, "process": "x", "started": "later", "beat": 0})");
+  clock.time += 181;  // its holder gave it back meanwhile, unseen, and another took it
+  EXPECT_FALSE(claims.take("cell"));
+  EXPECT_FALSE(claims.watch("cell").is_alive);
+  clock.time += 181;
+  EXPECT_TRUE(claims.take("cell"));
+}
+
 TEST(Claims, WhoComesBackSeesThatItLost) {
   const TemporaryFolder folder;
   Claims claims(folder.path());
@@ -147,6 +161,47 @@ TEST(Claims, OfADeadProcessOfThisMachineAreTakenOverAtOnce) {
   const auto claim = claims.take("cell");
   ASSERT_TRUE(claim);
   EXPECT_EQ(claims.holder("cell")->generation, 2);
+}
+
+TEST(Claims, AreRenewedInPlaceUntilSomebodyHasTakenOver) {
+  const TemporaryFolder folder;
+  ManualClock clock;
+  auto options = clock.options();
+  options.renews_itself = false;
+  Claims mine(folder.path(), options), others(folder.path(), options);
+  auto claim = mine.take("cell");
+  ASSERT_TRUE(claim);
+  const auto size = std::filesystem::file_size(folder.path() / "cell.claim.1");
+  EXPECT_TRUE(claim->renew());
+  EXPECT_EQ(mine.holder("cell")->beat, 1);
+  EXPECT_EQ(std::filesystem::file_size(folder.path() / "cell.claim.1"), size);
+  EXPECT_FALSE(others.take("cell"));
+  clock.time += 181;
+  auto taken = others.take("cell");
+  ASSERT_TRUE(taken);
+  EXPECT_FALSE(claim->renew());
+  std::filesystem::remove_all(folder.path());
+  EXPECT_TRUE(taken->renew()) << "the folder was removed, but nobody has taken over";
+}
+
+TEST(Claims, StayOfWhoIsKilled) {
+  const TemporaryFolder folder;
+  Claims claims(folder.path());
+  auto claim = claims.take("cell");
+  ASSERT_TRUE(claim);
+  claim->abandon();
+  EXPECT_TRUE(claims.watch("cell").is_held);
+}
+
+TEST(Claims, OfAnEarlierStartOfTheSameBatchJobAreDead) {
+  const TemporaryFolder folder;
+  ClaimOptions options;
+  options.self = ClaimHolder{.host = "node1", .job = "17", .restart = 0, .process = "x"};
+  auto claim = Claims(folder.path(), options).take("cell");
+  ASSERT_TRUE(claim);
+  claim->abandon();
+  options.self->restart = 1;
+  EXPECT_TRUE(Claims(folder.path(), options).take("cell"));
 }
 
 TEST(Claims, AreRenewedWhileTheyAreHeld) {

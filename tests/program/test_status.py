@@ -102,6 +102,18 @@ def test_failed_cells_and_what_waits(unpact: Program, folder: Path) -> None:
     assert "\x1b" not in unpact("status", folder).out
 
 
+def test_a_baseline_that_is_shared_under_another_name(unpact: Program, folder: Path) -> None:
+    baselines = folder / "baselines"
+    (baselines / "tiny__tiny.h5").rename(baselines / "other__tiny.h5")
+    status = status_of(unpact, folder)
+    assert item_of(status, "baseline.tiny__tiny")["state"] == "finished" and item_of(status, CELL.format("npo"))["state"] == "missing"
+    shutil.copy(next(folder.glob("cells/*.h5")), baselines / "tiny__tiny.h5")  # what lies under its own name is something else
+    assert item_of(status_of(unpact, folder), "baseline.tiny__tiny")["state"] == "finished"
+    (baselines / "other__tiny.h5").unlink()
+    status = status_of(unpact, folder)
+    assert item_of(status, "baseline.tiny__tiny")["state"] == "missing" and item_of(status, CELL.format("npo"))["state"] == "waiting"
+
+
 def test_broken_files_have_a_line_each(unpact: Program, folder: Path) -> None:
     claim = write_claim(folder, CELL.format("npo"))
     claim.write_text("{")

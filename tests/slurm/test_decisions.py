@@ -59,3 +59,23 @@ def test_what_waits_in_a_chain_is_cancelled_when_all_is_done(site: Site, tmp_pat
     states = [site.cluster.finish(one) for one in job.ids]
     assert states == ["FAILED", "COMPLETED", "CANCELLED", "CANCELLED"], job.log
     assert (job.output / f"logs/slurm-{job.ids[0]}.out").read_text().endswith("the next job of the chain goes on\n")
+
+
+# Its first start loses the node that it runs on.
+LOSES_A_NODE = """echo "$SLURMD_NODENAME" >>"$out/nodes"
+[[ $turn != 0 ]] || scontrol update "NodeName=$SLURMD_NODENAME" State=DRAIN Reason=test
+exit "${code%%+}"
+"""
+
+
+def test_a_spare_node_stands_in_for_one_that_is_lost(site: Site, tmp_path: Path) -> None:
+    program = tmp_path / "unpact"
+    program.write_text(MADE.replace('exit "${code%%+}"\n', LOSES_A_NODE) % (tmp_path / "out", "137 0"))
+    program.chmod(0o755)
+    job = site.submit(["--per-node", 1, "--spare", 1], ["unlearn"], site=site.write(PROGRAM=str(program), SRUN_MPI="pmi2"))
+    assert "--nodes=2 " in job.said and "--no-kill" in job.said, job.said
+    ended = site.cluster.finish(job.id)
+    nodes = (tmp_path / "out/nodes").read_text().split()
+    site.cluster.said("scontrol", "update", f"NodeName={nodes[0]}", "State=RESUME")
+    assert ended == "COMPLETED" and len(set(nodes)) == 2, job.log
+    assert job.verdicts == [f"137: {nodes[0]} lost; goes on in the same allocation without", "0: done"], job.log

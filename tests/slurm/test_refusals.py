@@ -74,6 +74,11 @@ def test_wrong_options_are_refused(site: Site, tmp_path: Path, name: str) -> Non
     assert said.returncode == 1 and said.stderr.count("error: ") == 1 and problem in said.stderr.split("error: ")[1].splitlines()[0], said.stderr
 
 
+def test_spare_nodes_need_srun(site: Site, tmp_path: Path) -> None:
+    file = site.write(LAUNCH="mpirun", LAUNCH_ARGS="()")
+    assert "--spare needs LAUNCH=srun" in site.refused("--spare", 1, *site.campaign(tmp_path / "out"), site=file)
+
+
 def test_more_gpus_than_a_node_has(site: Site, tmp_path: Path, stub) -> None:  # noqa: ANN001
     file = site.write(GPUS_PER_NODE="4", TASKS_PER_NODE="4", GPU="h100")
     assert "not so many GPUs" in site.refused("--per-node", 8, *site.campaign(tmp_path / "out"), site=file)

@@ -83,6 +83,7 @@ class StatusReader {
 
   const CellGlance* glance(const std::filesystem::path& file);
   void add_shared(const std::vector<PlannedCell>& plan, const PlannedCosts& costs, CampaignStatus& status);
+  const CellGlance* glance_at_baseline(const PlannedCell& cell);
   WorkItem look_at_cell(const PlannedCell& cell);
 
   std::filesystem::path folder_;

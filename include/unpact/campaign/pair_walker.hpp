@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "unpact/campaign/baseline.hpp"
+#include "unpact/campaign/busy_watch.hpp"
 #include "unpact/campaign/cell_runner.hpp"
+#include "unpact/campaign/claim_pause.hpp"
 #include "unpact/campaign/claims.hpp"
 #include "unpact/campaign/plan.hpp"
 #include "unpact/campaign/session.hpp"
@@ -38,6 +40,10 @@ class PairWalker {
   void finish();
 
   bool stopped() const { return stopped_; }
+  /// Whether a cell was tried by this job and recorded as failed.
+  bool some_failed() const { return some_failed_; }
+  /// Whether every group has seen that others go on: then another job collects.
+  bool others_go_on() const { return others_go_on_; }
   /// Cells that other jobs work on, and no group of this one has had.
   const std::set<std::string>& held() const { return held_; }
   const std::vector<PlannedCell>& planned() const { return planned_; }
@@ -54,12 +60,15 @@ class PairWalker {
 
   bool is_alone() const { return plan_.size() == 1; }
   bool wants_to_stop(double reserve_seconds);
+  void rest(ClaimPause& pause);
   void visit(Work& work);
   bool is_busy(const Pair& pair);
+  bool is_taken(Work& work);
   bool has_failed(Work& work);
   bool prepare(Work& work);
   void lose(Work& work, const std::string& note);
   void fail(Work& work, const std::exception_ptr& thrown);
+  bool is_kept(const Work& work) const;
   void know(const Work& work);
   void run_cells(Work& work);
 
@@ -73,11 +82,12 @@ class PairWalker {
   Session makers_session_;
   Agreement agreement_;  ///< of the makers
   Notice leave_off_;
+  BusyWatch busy_;
   CellRunner runner_;
-  std::vector<PlannedCell> planned_;
+  std::vector<PlannedCell> planned_, kept_;  ///< kept: what stood in the plan when the job began
   PlannedCosts costs_;
   std::set<std::string> held_;
-  bool stopped_ = false, did_something_ = false;
+  bool stopped_ = false, some_failed_ = false, others_go_on_ = false, did_something_ = false, waits_for_target_ = false;
 };
 
 }  // namespace unpact

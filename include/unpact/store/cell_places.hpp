@@ -28,6 +28,9 @@ struct PlannedCell {
   std::string pair = {};         ///< models/PAIR and baselines/PAIR.h5: its target and what it compares with
   bool makes_target = false;     ///< the campaign makes models/PAIR, else the target is given
   std::string settings = {};     ///< digest of what it has in common with the pair's other cells; empty: not known
+  std::string baseline = {};     ///< fingerprint of what it compares with, whatever its file is called; empty: not known yet
+
+  bool operator==(const PlannedCell&) const = default;
 };
 
 std::filesystem::path cell_file(const std::filesystem::path& folder, const std::string& id);
@@ -56,8 +59,9 @@ PlannedCosts read_planned_costs(const std::filesystem::path& folder);
 std::optional<std::filesystem::path> find_finished_cell(const std::filesystem::path& folder, const std::string& id,
                                                         const std::string& fingerprint);
 
-/// The file in `folder`/baselines with this fingerprint, whatever it is called.
-std::optional<std::filesystem::path> find_baseline(const std::filesystem::path& folder, const std::string& fingerprint);
+/// The file in `folder`/baselines with this fingerprint, whatever it is called. @param pair whose file is opened first.
+std::optional<std::filesystem::path> find_baseline(const std::filesystem::path& folder, const std::string& fingerprint,
+                                                   const std::string& pair = {});
 
 /// Gives way to a new baseline: an intact one of another fingerprint gets a name of its own beside it.
 /// @throws RuntimeFailure.

@@ -1,0 +1,29 @@
+#pragma once
+/// Who of many groups collects the cells when all are done: the one that finishes last, and nobody else has to.
+#include <set>
+#include <string>
+
+#include "unpact/campaign/claims.hpp"
+
+namespace unpact {
+
+/// A group that has given a cell's claim back looks once: while a cell is held, its holder will finish later and look then, so
+/// this group is not the last one, also when it sees none held later on. Of groups that finish at the same moment whoever looks
+/// last sees none held, so there is always one. A holder that dies is no such one: its cell is taken over, and finished.
+class LastFinisher {
+ public:
+  /// @param cells of the plan.
+  explicit LastFinisher(std::set<std::string> cells) : cells_(std::move(cells)) {}
+
+  /// This group has given a claim back. What it sees next must have been read after that.
+  void finished() { others_go_on_ = false; }
+  void saw(const ClaimsListing& listing);
+
+  bool others_go_on() const { return others_go_on_; }
+
+ private:
+  std::set<std::string> cells_;
+  bool others_go_on_ = false;
+};
+
+}  // namespace unpact
