@@ -73,11 +73,11 @@ def main() -> None:
         for number, prompts in enumerate(case["rounds"]):
             if options.device != "cpu":
                 torch.cuda.synchronize()
-            start = time.perf_counter()
+            start, cpu = time.perf_counter(), time.process_time()
             answers = answer(model, prompts, case, options.batch, name == "prefix")
             seconds = time.perf_counter() - start
             print(json.dumps({"what": "run", "engine": f"transformers {name}, batch {options.batch}", "round": number, "seconds": seconds,
-                              "threads": torch.get_num_threads()} | ({} if case["samples"] else {"answers": answers})))
+                              "cpu_seconds": time.process_time() - cpu, "threads": torch.get_num_threads()} | ({} if case["samples"] else {"answers": answers})))
             sys.stdout.flush()
 
 

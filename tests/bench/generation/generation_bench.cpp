@@ -8,9 +8,11 @@
 //   TOKENS   of each answer: there is no end token
 //   --save   writes weights and prompts for the Python competitor, and stops
 //
-// Every round has other questions after the same context. The first round warms up and is not reported.
+// Every round has other questions after the same context. The first round, of few prompts, warms up.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+
+#include <time.h>
 
 #include <fstream>
 #include <iostream>
@@ -69,7 +71,7 @@ std::vector<TokenId> ids_of(std::size_t count, std::uint64_t seed, std::int64_t 
 std::vector<std::vector<TokenId>> prompts_of(const Case& c, std::uint64_t round, std::int64_t vocabulary) {
   const auto context = ids_of(c.context, 1, vocabulary);
   std::vector<std::vector<TokenId>> prompts;
-  for (std::size_t i = 0; i < c.prompts; ++i) {
+  for (std::size_t i = 0; i < (round == 0 ? std::min<std::size_t>(4, c.prompts) : c.prompts); ++i) {
     auto prompt = context;
     const auto length = 12 + random_below(17, round, 3, i);
     const auto question = ids_of(static_cast<std::size_t>(length), 1000 * (round + 1) + i, vocabulary);
@@ -77,6 +79,13 @@ std::vector<std::vector<TokenId>> prompts_of(const Case& c, std::uint64_t round,
     prompts.push_back(std::move(prompt));
   }
   return prompts;
+}
+
+/// CPU time of all threads: what other programs on the machine take does not count.
+double cpu_seconds() {
+  timespec now{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
 }
 
 void save_case(const Case& c, const Transformer& model) {
@@ -94,10 +103,12 @@ void run_round(const Case& c, const Transformer& model, std::uint64_t round) {
   std::vector<GenerationRequest> requests;
   for (const auto& prompt : prompts_of(c, round, model.config().vocabulary_size))
     for (std::size_t s = 0; s < std::max<std::size_t>(1, c.samples); ++s) requests.push_back({prompt, requests.size()});
+  const double before = cpu_seconds();
   const Stopwatch clock;
   const auto answers = generate(model, requests, options);
-  const double seconds = clock.seconds();
-  Json json = {{"what", "run"}, {"engine", "unpact"}, {"round", round}, {"seconds", seconds}, {"threads", at::get_num_threads()}};
+  const double seconds = clock.seconds(), cpu = cpu_seconds() - before;
+  Json json = {{"what", "run"}, {"engine", "unpact"}, {"round", round}, {"seconds", seconds}, {"cpu_seconds", cpu},
+               {"threads", at::get_num_threads()}};
   if (c.samples == 0) json["answers"] = answers;
   std::cout << json.dump() << std::endl;
 }
