@@ -7,6 +7,7 @@
 
 #include "unpact/core/error.hpp"
 #include "unpact/kernels/log_softmax.hpp"
+#include "unpact/model/operation_count.hpp"
 
 namespace unpact {
 namespace {
@@ -17,9 +18,11 @@ std::int64_t rows_at_once(const Transformer& model) {
   return std::max(2 * kFewestRows, kernels::rows_of_logits(bytes, model.config().vocabulary_size));
 }
 
-at::Tensor at_least(std::int64_t rows, const at::Tensor& hidden_RD) {
-  if (!hidden_RD.is_cpu() || hidden_RD.size(0) >= rows) return hidden_RD;
-  return at::cat({hidden_RD, at::zeros({rows - hidden_RD.size(0), hidden_RD.size(1)}, hidden_RD.options())});
+/// Logits in float32; the first `asked` rows are work that counts.
+at::Tensor logits_of(const Transformer& model, const at::Tensor& hidden_RD, std::int64_t asked) {
+  if (model.reinforced() != nullptr) return model.logits(hidden_RD);
+  count_head(hidden_RD.narrow(0, 0, asked), model.weights().head_VD);
+  return at::linear(hidden_RD, model.weights().head_VD).to(at::kFloat);
 }
 
 kernels::ChosenTokens choose(const at::Tensor& logits_RV, const GenerationOptions& options, std::vector<double> uniforms) {
@@ -29,10 +32,16 @@ kernels::ChosenTokens choose(const at::Tensor& logits_RV, const GenerationOption
 
 }  // namespace
 
+at::Tensor with_fewest_rows(const at::Tensor& hidden_RD) {
+  const auto more = kFewestRows - hidden_RD.size(0);
+  if (!hidden_RD.is_cpu() || more <= 0) return hidden_RD;
+  return at::cat({hidden_RD, at::zeros({more, hidden_RD.size(1)}, hidden_RD.options())});
+}
+
 kernels::ChosenTokens next_tokens(const Transformer& model, const at::Tensor& hidden_RD, const GenerationOptions& options,
                                   const std::function<double(std::size_t)>& uniform) {
   const auto rows = hidden_RD.size(0);
-  const auto all_RD = at_least(kFewestRows, hidden_RD);
+  const auto all_RD = with_fewest_rows(hidden_RD);
   const auto parts = (rows + rows_at_once(model) - 1) / rows_at_once(model);
   kernels::ChosenTokens chosen;
   for (std::int64_t part = 0; part < parts; ++part) {  // equal parts: none has few rows
@@ -40,7 +49,7 @@ kernels::ChosenTokens next_tokens(const Transformer& model, const at::Tensor& hi
     std::vector<double> uniforms;
     for (auto row = begin; options.sample && row < end; ++row)
       uniforms.push_back(row < rows ? uniform(static_cast<std::size_t>(row)) : 0.0);
-    const auto some = choose(model.logits(all_RD.narrow(0, begin, end - begin)), options, std::move(uniforms));
+    const auto some = choose(logits_of(model, all_RD.narrow(0, begin, end - begin), std::min(end, rows) - begin), options, std::move(uniforms));
     chosen.ids.insert(chosen.ids.end(), some.ids.begin(), some.ids.end());
     chosen.log_probabilities.insert(chosen.log_probabilities.end(), some.log_probabilities.begin(),
                                     some.log_probabilities.end());

@@ -11,6 +11,9 @@ namespace unpact {
 /// On the CPU a product of fewer rows may take another path of the library, whose sums round otherwise.
 inline constexpr std::int64_t kFewestRows = 16;
 
+/// Hidden states with rows of zeros after them, where a CPU's product wants more.
+at::Tensor with_fewest_rows(const at::Tensor& hidden_RD);
+
 /// What the options choose after each row of hidden states (R, D). @param uniform the number in [0, 1) of a row, asked for
 /// where a token is drawn. @throws RuntimeFailure when logits are not finite.
 kernels::ChosenTokens next_tokens(const Transformer& model, const at::Tensor& hidden_RD, const GenerationOptions& options,

@@ -13,8 +13,6 @@
 namespace unpact {
 namespace {
 
-constexpr std::size_t kMostSequences = 512;  // beyond, more rows read the weights no better
-
 std::vector<const std::vector<TokenId>*> prompts_of(const std::vector<GenerationRequest>& requests) {
   std::vector<const std::vector<TokenId>*> prompts;
   for (const auto& request : requests) prompts.push_back(&request.prompt);

@@ -176,7 +176,8 @@ at::Tensor PackedPass::Runner::in_pool(const PackedRows& rows, const KeyValuePoo
 at::Tensor PackedPass::Runner::forward(const PackedRows& rows, const Pass& pass) {
   const auto& config = model_.config();
   const auto& in = pass.in;
-  count_operations(pass_operations(config, rows.segments, in.first_R.defined()));
+  const auto end_of_work = rows.segments.end() - static_cast<std::ptrdiff_t>(rows.fillers);
+  count_operations(pass_operations(config, {rows.segments.begin(), end_of_work}, in.first_R.defined()));
   prepare_angles(rows.segments);
   const auto end = config.layers + (in.scored_U.numel() == 0 ? 0 : 1);
   auto x_RD = model_.run_part(0, end, in.tokens_R, [&](const at::Tensor&) { return embedded(in); });

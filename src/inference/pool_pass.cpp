@@ -22,6 +22,7 @@ at::Tensor PoolPass::run(const KeyValuePool& pool, std::int64_t spare) {
   if (more > 0) {
     const std::vector<TokenId> none(static_cast<std::size_t>(more), 0);
     add(none, 0, {spare}, wanted > 0 ? more : 0);
+    rows_.fillers = 1;
   }
   auto hidden_UD = pass_.run(rows_, pool, tables_);
   rows_ = {};

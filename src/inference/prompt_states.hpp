@@ -4,7 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include "pool_pass.hpp"
-#include "prompt_tree.hpp"
+#include "unpact/inference/prompt_tree.hpp"
 
 namespace unpact {
 

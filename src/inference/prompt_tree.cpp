@@ -1,4 +1,4 @@
-#include "prompt_tree.hpp"
+#include "unpact/inference/prompt_tree.hpp"
 
 #include <algorithm>
 #include <numeric>

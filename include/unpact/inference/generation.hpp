@@ -20,6 +20,9 @@ struct GenerationOptions {
   std::size_t token_budget = 8192;  ///< positions whose keys and values are held at once, unless one answer needs more
 };
 
+/// Answers that run together where memory allows: beyond, more rows read the weights no better.
+inline constexpr std::size_t kMostSequences = 512;
+
 struct GenerationRequest {
   std::vector<TokenId> prompt;
   /// Sampling depends on (seed, stream, index of the new token) alone, not on batch or rank.

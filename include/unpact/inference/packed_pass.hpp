@@ -32,6 +32,7 @@ struct PackedRows {
   std::vector<TokenId> tokens;            ///< R
   std::vector<PackedSegment> segments;    ///< cover 0..R-1 in order
   std::vector<std::int64_t> first_index;  ///< R rows of the table of FirstProjections; empty: compute them
+  std::size_t fillers = 0;                ///< the last segments only fill the pass up: they are no work that counts
 };
 
 /// Floating-point operations of PackedPass over these segments (model/operation_count.hpp has the formulas): every block but
