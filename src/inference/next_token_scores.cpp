@@ -21,6 +21,13 @@ void check_prompt(const ModelConfig& config, const std::vector<TokenId>& prompt,
   check_sequence(config, candidates, 0);
 }
 
+void check_finite(float value, std::size_t item) {
+  if (std::isfinite(value)) return;
+  throw RuntimeFailure(concat("the model gives no finite log-probability for item ", item),
+                       "its weights or activations overflow",
+                       "inspect the checkpoint; an unlearned model may have diverged");
+}
+
 /// By the plain forward pass, for two models that answer as one.
 at::Tensor hidden_after_padded(const Transformer& model, const std::vector<std::vector<TokenId>>& prompts,
                                std::size_t token_budget) {
@@ -45,24 +52,27 @@ std::vector<std::vector<float>> score_next_tokens(const Transformer& model, cons
   UNPACT_EXPECT(prompts.size() == candidates.size());
   const c10::InferenceMode guard;
   std::vector<std::vector<float>> scores(prompts.size());
-  std::vector<std::int64_t> rows;
-  std::vector<TokenId> targets;
-  for (std::size_t i = 0; i < prompts.size(); ++i) {
-    check_prompt(model.config(), prompts[i], candidates[i], i);
-    rows.insert(rows.end(), candidates[i].size(), static_cast<std::int64_t>(i));
-    targets.insert(targets.end(), candidates[i].begin(), candidates[i].end());
-  }
-  if (targets.empty()) return scores;
+  for (std::size_t i = 0; i < prompts.size(); ++i) check_prompt(model.config(), prompts[i], candidates[i], i);
+  if (prompts.empty()) return scores;
   const auto hidden_PD = model.reinforced() != nullptr ? hidden_after_padded(model, prompts, token_budget)
                                                        : hidden_after(model, prompts, token_budget);
-  const auto values = chosen_log_probabilities(model, with_fewest_rows(hidden_PD), rows, targets);
-  for (std::size_t k = 0; k < values.size(); ++k) {
-    if (!std::isfinite(values[k]))
-      throw RuntimeFailure(concat("the model gives no finite log-probability for item ", rows[k]),
-                           "its weights or activations overflow",
-                           "inspect the checkpoint; an unlearned model may have diverged");
-    scores[static_cast<std::size_t>(rows[k])].push_back(values[k]);
-  }
+  for_logits(model, hidden_PD, [&](std::int64_t begin, std::int64_t rows, const at::Tensor& logits_RV) {
+    std::vector<std::int64_t> at_rows, targets;
+    for (std::int64_t row = 0; row < rows; ++row) {
+      const auto& wanted = candidates[static_cast<std::size_t>(begin + row)];
+      at_rows.insert(at_rows.end(), wanted.size(), row);
+      targets.insert(targets.end(), wanted.begin(), wanted.end());
+    }
+    if (targets.empty()) return;
+    const auto values = logits_RV.log_softmax(1)
+                            .index({to_tensor(at_rows, model.device()), to_tensor(targets, model.device())})
+                            .to(at::kCPU);
+    for (std::size_t k = 0; k < targets.size(); ++k) {
+      const auto item = static_cast<std::size_t>(begin + at_rows[k]);
+      scores[item].push_back(values.const_data_ptr<float>()[k]);
+      check_finite(scores[item].back(), item);
+    }
+  });
   return scores;
 }
 

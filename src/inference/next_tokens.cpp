@@ -18,11 +18,11 @@ std::int64_t rows_at_once(const Transformer& model) {
   return std::max(2 * kFewestRows, kernels::rows_of_logits(bytes, model.config().vocabulary_size));
 }
 
-/// Logits in float32; the first `asked` rows are work that counts.
-at::Tensor logits_of(const Transformer& model, const at::Tensor& hidden_RD, std::int64_t asked) {
-  if (model.reinforced() != nullptr) return model.logits(hidden_RD);
-  count_head(hidden_RD.narrow(0, 0, asked), model.weights().head_VD);
-  return at::linear(hidden_RD, model.weights().head_VD).to(at::kFloat);
+/// Hidden states with rows of zeros after them, where a CPU's product wants more.
+at::Tensor with_fewest_rows(const at::Tensor& hidden_RD) {
+  const auto more = kFewestRows - hidden_RD.size(0);
+  if (!hidden_RD.is_cpu() || more <= 0) return hidden_RD;
+  return at::cat({hidden_RD, at::zeros({more, hidden_RD.size(1)}, hidden_RD.options())});
 }
 
 kernels::ChosenTokens choose(const at::Tensor& logits_RV, const GenerationOptions& options, std::vector<double> uniforms) {
@@ -32,30 +32,33 @@ kernels::ChosenTokens choose(const at::Tensor& logits_RV, const GenerationOption
 
 }  // namespace
 
-at::Tensor with_fewest_rows(const at::Tensor& hidden_RD) {
-  const auto more = kFewestRows - hidden_RD.size(0);
-  if (!hidden_RD.is_cpu() || more <= 0) return hidden_RD;
-  return at::cat({hidden_RD, at::zeros({more, hidden_RD.size(1)}, hidden_RD.options())});
+void for_logits(const Transformer& model, const at::Tensor& hidden_RD, const VisitLogits& visit) {
+  const auto rows = hidden_RD.size(0), parts = (rows + rows_at_once(model) - 1) / rows_at_once(model);
+  for (std::int64_t part = 0; part < parts; ++part) {  // equal parts: none has few rows unless all are few
+    const auto begin = rows * part / parts, count = rows * (part + 1) / parts - begin;
+    const auto some_RD = hidden_RD.narrow(0, begin, count);
+    if (model.reinforced() != nullptr) {
+      visit(begin, count, model.logits(some_RD));
+      continue;
+    }
+    const auto& head_VD = model.weights().head_VD;
+    count_head(some_RD, head_VD);
+    visit(begin, count, at::linear(with_fewest_rows(some_RD), head_VD).to(at::kFloat));
+  }
 }
 
 kernels::ChosenTokens next_tokens(const Transformer& model, const at::Tensor& hidden_RD, const GenerationOptions& options,
                                   const std::function<double(std::size_t)>& uniform) {
-  const auto rows = hidden_RD.size(0);
-  const auto all_RD = with_fewest_rows(hidden_RD);
-  const auto parts = (rows + rows_at_once(model) - 1) / rows_at_once(model);
   kernels::ChosenTokens chosen;
-  for (std::int64_t part = 0; part < parts; ++part) {  // equal parts: none has few rows
-    const auto begin = rows * part / parts, end = parts == 1 ? all_RD.size(0) : rows * (part + 1) / parts;
-    std::vector<double> uniforms;
-    for (auto row = begin; options.sample && row < end; ++row)
-      uniforms.push_back(row < rows ? uniform(static_cast<std::size_t>(row)) : 0.0);
-    const auto some = choose(logits_of(model, all_RD.narrow(0, begin, end - begin), std::min(end, rows) - begin), options, std::move(uniforms));
-    chosen.ids.insert(chosen.ids.end(), some.ids.begin(), some.ids.end());
+  for_logits(model, hidden_RD, [&](std::int64_t begin, std::int64_t rows, const at::Tensor& logits_RV) {
+    std::vector<double> uniforms(options.sample ? static_cast<std::size_t>(logits_RV.size(0)) : 0, 0.0);
+    for (std::size_t row = 0; options.sample && row < static_cast<std::size_t>(rows); ++row)
+      uniforms[row] = uniform(static_cast<std::size_t>(begin) + row);
+    const auto some = choose(logits_RV, options, std::move(uniforms));
+    chosen.ids.insert(chosen.ids.end(), some.ids.begin(), some.ids.begin() + rows);
     chosen.log_probabilities.insert(chosen.log_probabilities.end(), some.log_probabilities.begin(),
-                                    some.log_probabilities.end());
-  }
-  chosen.ids.resize(static_cast<std::size_t>(rows));
-  chosen.log_probabilities.resize(static_cast<std::size_t>(rows));
+                                    some.log_probabilities.begin() + rows);
+  });
   if (!std::ranges::all_of(chosen.log_probabilities, [](float value) { return std::isfinite(value); }))
     throw RuntimeFailure("the model gives logits that are not finite", "its answers would mean nothing",
                          "inspect the checkpoint; an unlearned model may have diverged");
