@@ -44,7 +44,8 @@ PlannedStage times(PlannedStage cost, double factor) {
 double rows_cost(const ModelConfig& config, std::size_t rows, std::size_t front, std::size_t scored) {
   if (rows == 0) return 0;
   return pass_operations(
-      config, {{0, static_cast<std::int64_t>(rows), static_cast<std::int64_t>(front), 0, 0, static_cast<std::int64_t>(scored)}},
+      config,
+      {{0, static_cast<std::int64_t>(rows), static_cast<std::int64_t>(front), 0, 0, static_cast<std::int64_t>(scored)}},
       false);
 }
 
@@ -62,8 +63,7 @@ std::vector<PromptNode> tree_of(Page prompts) {
 /// Every prompt by itself, as on ranks that share no beginning: no run takes more.
 double whole_prompts_cost(const AskedModel& asked, Page prompts) {
   double sum = 0;
-  for (const auto& one : prompts)
-    sum += rows_cost(asked.config, one.prompt.size(), 0, 1) + 2 * head_size(asked.config);
+  for (const auto& one : prompts) sum += rows_cost(asked.config, one.prompt.size(), 0, 1) + 2 * head_size(asked.config);
   return sum;
 }
 
@@ -188,8 +188,8 @@ double passes_cost(const AskedModel& asked, const AskedQuestion& question, std::
   return asked.is_two ? 2 * sum : sum;
 }
 
-/// Puts a phrase where the phrasing has it. One that names every word of the question is the longest; each comes with a comma.
-/// Its tokens are no others' ones, for which are unknown.
+/// Puts a phrase where the phrasing has it. One that names every word of the question is the longest; each comes with a
+/// comma. Its tokens are no others' ones, for which are unknown.
 void add_phrase(std::vector<TokenId>& ids, const Prompt& prompt, const std::string& phrasing, std::size_t phrase,
                 std::size_t attempt) {
   const auto words = 2 * (prompt.candidate_end - prompt.candidate_begin);

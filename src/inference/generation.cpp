@@ -47,7 +47,8 @@ std::vector<Continuation> continue_prompts(const Transformer& model, const std::
     check_sequence(model.config(), requests[i].prompt, static_cast<std::size_t>(options.max_new_tokens));
   }
   if (requests.empty()) return {};
-  return model.reinforced() != nullptr ? continue_padded(model, requests, options) : continue_packed(model, requests, options);
+  return model.reinforced() != nullptr ? continue_padded(model, requests, options)
+                                       : continue_packed(model, requests, options);
 }
 
 std::vector<std::vector<TokenId>> generate(const Transformer& model, const std::vector<GenerationRequest>& requests,

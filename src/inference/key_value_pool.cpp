@@ -7,8 +7,8 @@ namespace unpact {
 KeyValuePool::KeyValuePool(const Transformer& model, std::int64_t blocks) : users_(static_cast<std::size_t>(blocks), 0) {
   const auto& config = model.config();
   for (std::int64_t layer = 0; layer < config.layers; ++layer)
-    layers_.push_back(kernels::make_blocks(blocks, config.key_value_heads, config.head_dim,
-                                           model.weights().embedding_VD.options()));
+    layers_.push_back(
+        kernels::make_blocks(blocks, config.key_value_heads, config.head_dim, model.weights().embedding_VD.options()));
   for (auto block = blocks; block > 0; --block) free_.push_back(block - 1);
 }
 

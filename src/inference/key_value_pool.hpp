@@ -26,8 +26,8 @@ class KeyValuePool {
   void share(const BlockTable& table);
   /// Takes one user from each block, which is free once it has none.
   void hand_back(const BlockTable& table);
-  /// A table for a sequence that goes on after the first `length` positions of another: whole blocks are shared, a part of one is
-  /// copied. @pre free() > 0.
+  /// A table for a sequence that goes on after the first `length` positions of another: whole blocks are shared, a part of
+  /// one is copied. @pre free() > 0.
   BlockTable fork(const BlockTable& table, std::int64_t length);
 
   const kernels::KeyValueBlocks& layer(std::int64_t index) const { return layers_[static_cast<std::size_t>(index)]; }

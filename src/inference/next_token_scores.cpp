@@ -38,8 +38,8 @@ at::Tensor hidden_after_padded(const Transformer& model, const std::vector<std::
     for (const auto i : batch) sequences.push_back(prompts[i]);
     const auto hidden_BSD = model.hidden(pad_right(sequences, model.device()));
     for (std::size_t b = 0; b < batch.size(); ++b)
-      hidden[batch[b]] = hidden_BSD.select(0, static_cast<std::int64_t>(b))
-                             .select(0, static_cast<std::int64_t>(sequences[b].size()) - 1);
+      hidden[batch[b]] =
+          hidden_BSD.select(0, static_cast<std::int64_t>(b)).select(0, static_cast<std::int64_t>(sequences[b].size()) - 1);
   }
   return at::stack(hidden);
 }

@@ -16,8 +16,8 @@ class BatchGenerator {
  public:
   BatchGenerator(const Transformer& model, const std::vector<GenerationRequest>& requests,
                  const std::vector<std::size_t>& batch, const GenerationOptions& options)
-      : model_(model), requests_(requests), batch_(batch), options_(options), output_(batch.size()), going_(batch.size(), 1) {
-  }
+      : model_(model), requests_(requests), batch_(batch), options_(options), output_(batch.size()),
+        going_(batch.size(), 1) {}
 
   std::vector<Continuation> run() {
     std::vector<std::vector<TokenId>> prompts;

@@ -46,7 +46,8 @@ void PoolAttention::keep(std::int64_t layer, const FreshRows& fresh) {
   kernels::write_rows(pool_.layer(layer), fresh.keys_RGd, fresh.values_RGd, slots_);
 }
 
-at::Tensor PoolAttention::mix(const PassQueries& asked, const FreshRows& /*fresh*/, const kernels::ResultMemory& memory) const {
+at::Tensor PoolAttention::mix(const PassQueries& asked, const FreshRows& /*fresh*/,
+                              const kernels::ResultMemory& memory) const {
   const auto& blocks = pool_.layer(asked.layer);
   const auto& plan = asked.of_all ? all_ : scored_;
   if (form_ == PackedAttention::plain)

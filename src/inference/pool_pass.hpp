@@ -18,11 +18,12 @@ class PoolPass {
   std::int64_t rows() const { return static_cast<std::int64_t>(rows_.tokens.size()); }
   std::int64_t room() const { return most_rows() - rows(); }
 
-  /// Tokens that stand in their sequence from `position` on, whose table reaches to their end. @param scored of the last ones.
+  /// Tokens that stand in their sequence from `position` on, whose table reaches to their end. @param scored of the last
+  /// ones.
   void add(std::span<const TokenId> tokens, std::int64_t position, const BlockTable& table, std::int64_t scored);
 
-  /// Runs what was added, and begins anew. On the CPU a pass has at least kFewestRows. @param spare a block that nobody reads.
-  /// @return hidden states of the scored rows, or undefined.
+  /// Runs what was added, and begins anew. On the CPU a pass has at least kFewestRows. @param spare a block that nobody
+  /// reads. @return hidden states of the scored rows, or undefined.
   at::Tensor run(const KeyValuePool& pool, std::int64_t spare);
 
  private:

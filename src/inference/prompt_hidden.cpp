@@ -81,7 +81,8 @@ class PromptReader {
 
 }  // namespace
 
-at::Tensor hidden_after(const Transformer& model, const std::vector<std::vector<TokenId>>& prompts, std::size_t token_budget) {
+at::Tensor hidden_after(const Transformer& model, const std::vector<std::vector<TokenId>>& prompts,
+                        std::size_t token_budget) {
   return PromptReader(model, prompts, token_budget).run();
 }
 

@@ -68,7 +68,8 @@ void PromptStates::run(const std::vector<std::size_t>& nodes, PoolPass& pass, Ke
   };
   for (std::size_t i = 0; i < order.size(); ++i) {
     const auto& node = nodes_[order[i]];
-    if (i > 0 && states_[order[i - 1]].level < states_[order[i]].level) flush();  // parents are run before their tables are copied
+    if (i > 0 && states_[order[i - 1]].level < states_[order[i]].level)
+      flush();  // parents are run before their tables are copied
     open(order[i], pool);
     for (auto begin = node.begin; begin < node.end;) {
       if (pass.room() == 0) flush();

@@ -58,7 +58,8 @@ TEST(ChooseTokens, DrawsAreThoseOfTheDefinition) {
             const auto id = chosen.ids[static_cast<std::size_t>(r)];
             EXPECT_EQ(id, drawn_by_definition(logits[r], draws.uniforms[static_cast<std::size_t>(r)], temperature, top_p))
                 << vocabulary << ", " << temperature << ", " << top_p << ", " << r;
-            EXPECT_NEAR(chosen.log_probabilities[static_cast<std::size_t>(r)], logits[r].log_softmax(0)[id].item<float>(), 1e-5);
+            EXPECT_NEAR(chosen.log_probabilities[static_cast<std::size_t>(r)], logits[r].log_softmax(0)[id].item<float>(),
+                        1e-5);
           }
         }
       }

@@ -35,8 +35,8 @@ struct Continuation {
   std::vector<float> log_probabilities;
 };
 
-/// Stops at any of the config's eos ids. @throws UserError for bad options, an empty prompt or one that leaves no room in the
-/// context; RuntimeFailure when logits are not finite.
+/// Stops at any of the config's eos ids. @throws UserError for bad options, an empty prompt or one that leaves no room in
+/// the context; RuntimeFailure when logits are not finite.
 std::vector<Continuation> continue_prompts(const Transformer& model, const std::vector<GenerationRequest>& requests,
                                            const GenerationOptions& options);
 

@@ -1,7 +1,7 @@
 #pragma once
-/// Attention over keys and values that lie in blocks of positions, which sequences share where they begin alike: each row of a
-/// pass looks at the positions of its own sequence up to itself. On the CPU in float32 a row's result does not depend on what
-/// else is in the pass.
+/// Attention over keys and values that lie in blocks of positions, which sequences share where they begin alike: each row of
+/// a pass looks at the positions of its own sequence up to itself. On the CPU in float32 a row's result does not depend on
+/// what else is in the pass.
 ///
 /// Legend of shapes: N blocks, Q queries and R rows of a pass, H query heads, G key-value heads, d head size.
 #include <ATen/core/Tensor.h>
@@ -47,7 +47,7 @@ at::Tensor blocked_attention(const at::Tensor& query_QHd, const KeyValueBlocks& 
                              std::int64_t window, const ResultMemory& memory = {});
 
 /// The definition: one call of scaled_dot_product_attention a segment, with keys and values copied together.
-at::Tensor blocked_attention_by_definition(const at::Tensor& query_QHd, const KeyValueBlocks& blocks, const BlockedPlan& plan,
-                                           std::int64_t window);
+at::Tensor blocked_attention_by_definition(const at::Tensor& query_QHd, const KeyValueBlocks& blocks,
+                                           const BlockedPlan& plan, std::int64_t window);
 
 }  // namespace unpact::kernels

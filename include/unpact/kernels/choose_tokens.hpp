@@ -10,9 +10,9 @@
 
 namespace unpact::kernels {
 
-/// One draw a row. The nucleus (Holtzman et al., arXiv 1904.09751) is the smallest set of tokens with a probability of at least
-/// top_p, the likeliest ones first and all of those that are as likely as its last. A row's draw is the first token, in the
-/// order of ids, at which the nucleus' probabilities add up to more than its uniform number's part of them.
+/// One draw a row. The nucleus (Holtzman et al., arXiv 1904.09751) is the smallest set of tokens with a probability of at
+/// least top_p, the likeliest ones first and all of those that are as likely as its last. A row's draw is the first token,
+/// in the order of ids, at which the nucleus' probabilities add up to more than its uniform number's part of them.
 struct Draws {
   std::vector<double> uniforms;  ///< R numbers in [0, 1)
   double temperature = 1;        ///< > 0
@@ -20,8 +20,9 @@ struct Draws {
 };
 
 struct ChosenTokens {
-  std::vector<std::int64_t> ids;         ///< R
-  std::vector<float> log_probabilities;  ///< R: log softmax(logits)[id], without temperature; not finite where a logit is not
+  std::vector<std::int64_t> ids;  ///< R
+  std::vector<float>
+      log_probabilities;  ///< R: log softmax(logits)[id], without temperature; not finite where a logit is not
 };
 
 /// The first of the largest logits of each row. @param logits_RV float32; may be overwritten.

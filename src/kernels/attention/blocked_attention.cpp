@@ -28,7 +28,8 @@ bool has_turned_keys(const at::TensorOptions& options) {
   return options.device().is_cpu() && c10::typeMetaToScalarType(options.dtype()) == at::kFloat;
 }
 
-KeyValueBlocks make_blocks(std::int64_t count, std::int64_t groups, std::int64_t head_dim, const at::TensorOptions& options) {
+KeyValueBlocks make_blocks(std::int64_t count, std::int64_t groups, std::int64_t head_dim,
+                           const at::TensorOptions& options) {
   const auto plain = options.requires_grad(false);
   if (has_turned_keys(options))
     return {at::zeros({count, groups, head_dim, kBlockPositions}, plain),
@@ -65,8 +66,8 @@ at::Tensor blocked_attention(const at::Tensor& query_QHd, const KeyValueBlocks& 
   }
 }
 
-at::Tensor blocked_attention_by_definition(const at::Tensor& query_QHd, const KeyValueBlocks& blocks, const BlockedPlan& plan,
-                                           std::int64_t window) {
+at::Tensor blocked_attention_by_definition(const at::Tensor& query_QHd, const KeyValueBlocks& blocks,
+                                           const BlockedPlan& plan, std::int64_t window) {
   auto out = at::empty_like(query_QHd);
   const auto heads = query_QHd.size(1);
   const bool turned = has_turned_keys(blocks.keys.options());

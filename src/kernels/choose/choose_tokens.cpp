@@ -47,14 +47,16 @@ ChosenTokens reference::drawn_tokens(const at::Tensor& logits_RV, const Draws& d
   const auto below_RV = p_RV.cumsum(1), total_R1 = below_RV.narrow(1, below_RV.size(1) - 1, 1).contiguous();
   const auto uniform_R1 = at::tensor(draws.uniforms, at::kDouble).to(at::kFloat).to(p_RV.device()).unsqueeze(1);
   const auto last_R1 = at::searchsorted(below_RV, total_R1);
-  const auto drawn_R1 = at::searchsorted(below_RV, (uniform_R1 * total_R1).contiguous(), /*out_int32=*/false, /*right=*/true);
+  const auto drawn_R1 =
+      at::searchsorted(below_RV, (uniform_R1 * total_R1).contiguous(), /*out_int32=*/false, /*right=*/true);
   const auto ids_R = at::minimum(drawn_R1, last_R1).clamp_max(p_RV.size(1) - 1).squeeze(1);
   return on_host(ids_R, log_probabilities_of(logits_RV, ids_R));
 }
 
 ChosenTokens likeliest_tokens(const at::Tensor& logits_RV) {
   UNPACT_EXPECT(logits_RV.scalar_type() == at::kFloat && logits_RV.dim() == 2);
-  return choose_tokens_form(logits_RV) == Form::cpu ? cpu::likeliest_tokens(logits_RV) : reference::likeliest_tokens(logits_RV);
+  return choose_tokens_form(logits_RV) == Form::cpu ? cpu::likeliest_tokens(logits_RV)
+                                                    : reference::likeliest_tokens(logits_RV);
 }
 
 ChosenTokens drawn_tokens(const at::Tensor& logits_RV, const Draws& draws) {

@@ -12,7 +12,7 @@
 namespace unpact::kernels::cpu {
 namespace {
 
-constexpr std::int64_t kPiece = 1024;   // numbers whose sum is kept while a draw looks for its place
+constexpr std::int64_t kPiece = 1024;  // numbers whose sum is kept while a draw looks for its place
 constexpr float kImpossible = 2e-38F;  // exponential() gives less where exp would give 0
 
 /// The sum of those that are not below a threshold.

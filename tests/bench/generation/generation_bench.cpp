@@ -57,7 +57,8 @@ ModelConfig config_of(const std::string& name) {
   if (name == "110m-32k") return shape(768, 2048, 12, 12, 12, 32000);
   if (name == "110m-152k") return shape(768, 2048, 12, 12, 12, 152000);
   if (name == "1b") return shape(2048, 8192, 16, 32, 8, 128256);
-  UNPACT_VALIDATE(name == "8b", concat("no model is called '", name, "'"), "its shape is not known", "see the top of this file");
+  UNPACT_VALIDATE(name == "8b", concat("no model is called '", name, "'"), "its shape is not known",
+                  "see the top of this file");
   return shape(4096, 14336, 32, 32, 8, 128256);
 }
 
@@ -107,14 +108,15 @@ void run_round(const Case& c, const Transformer& model, std::uint64_t round) {
   const Stopwatch clock;
   const auto answers = generate(model, requests, options);
   const double seconds = clock.seconds(), cpu = cpu_seconds() - before;
-  Json json = {{"what", "run"}, {"engine", "unpact"}, {"round", round}, {"seconds", seconds}, {"cpu_seconds", cpu},
-               {"threads", at::get_num_threads()}};
+  Json json = {{"what", "run"},      {"engine", "unpact"}, {"round", round},
+               {"seconds", seconds}, {"cpu_seconds", cpu}, {"threads", at::get_num_threads()}};
   if (c.samples == 0) json["answers"] = answers;
   std::cout << json.dump() << std::endl;
 }
 
 Case read_case(const std::vector<std::string>& a) {
-  UNPACT_VALIDATE(a.size() == 8 || (a.size() == 10 && a[8] == "--save"), "these arguments are not known", "see the top of this file",
+  UNPACT_VALIDATE(a.size() == 8 || (a.size() == 10 && a[8] == "--save"), "these arguments are not known",
+                  "see the top of this file",
                   "generation_bench MODEL DTYPE DEVICE PROMPTS CONTEXT SAMPLES TOKENS ROUNDS [--save DIR]");
   const auto number = [&](std::size_t i) { return static_cast<std::size_t>(std::stoull(a[i])); };
   return {a[0], a[1], a[2], a.size() == 10 ? a[9] : "", number(3), number(4), number(5), number(6), number(7)};
