@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <cmath>
+#include <span>
 
 #include "stage_costs.hpp"
 #include "unpact/attribution/method.hpp"
@@ -6,6 +8,8 @@
 #include "unpact/evaluation/attribute_questions.hpp"
 #include "unpact/evaluation/phrasings.hpp"
 #include "unpact/evaluation/probe.hpp"
+#include "unpact/inference/packed_pass.hpp"
+#include "unpact/inference/prompt_tree.hpp"
 #include "unpact/model/operation_count.hpp"
 #include "unpact/model/sequences.hpp"
 
@@ -16,10 +20,13 @@ double real(std::size_t value) { return static_cast<double>(value); }
 
 bool writes_texts(const AskedModel& asked) { return !judge_row(asked.options.judge).wants_letters; }
 
-/// A prompt to answer: its tokens, and how many the answer may have.
+/// A prompt to answer, and how many tokens the answer may have.
 struct ToAnswer {
-  std::size_t prompt = 0, expected = 0, choices = 0;
+  std::vector<TokenId> prompt;
+  std::size_t expected = 0, choices = 0;
 };
+
+using Page = std::span<const ToAnswer>;
 
 void add(PlannedStage& sum, const PlannedStage& more) {
   sum.low += more.low;
@@ -33,12 +40,63 @@ PlannedStage times(PlannedStage cost, double factor) {
   return cost;
 }
 
-/// One batch that generates: the padded prompts at once, then a token of each sequence a pass, over all room that the cache has.
-PlannedStage batch_cost(const AskedModel& asked, const std::vector<ToAnswer>& prompts,
-                        const std::vector<std::size_t>& batch) {
+/// Rows of one sequence after `front` positions.
+double rows_cost(const ModelConfig& config, std::size_t rows, std::size_t front, std::size_t scored) {
+  if (rows == 0) return 0;
+  return pass_operations(
+      config,
+      {{0, static_cast<std::int64_t>(rows), static_cast<std::int64_t>(front), 0, 0, static_cast<std::int64_t>(scored)}},
+      false);
+}
+
+/// An answer's tokens but the first, each in a pass.
+double steps_cost(const ModelConfig& config, std::size_t prompt, std::size_t steps) {
+  return rows_cost(config, steps, prompt, steps) + 2 * head_size(config) * real(steps);
+}
+
+std::vector<PromptNode> tree_of(Page prompts) {
+  std::vector<const std::vector<TokenId>*> texts;
+  for (const auto& asked : prompts) texts.push_back(&asked.prompt);
+  return prompt_tree(texts);
+}
+
+/// Every prompt by itself, as on ranks that share no beginning: no run takes more.
+double whole_prompts_cost(const AskedModel& asked, Page prompts) {
+  double sum = 0;
+  for (const auto& one : prompts) sum += rows_cost(asked.config, one.prompt.size(), 0, 1) + 2 * head_size(asked.config);
+  return sum;
+}
+
+/// Packed generation of one page: what prompts begin with alike runs once, then a row for each new token of each answer.
+PlannedStage generated_cost(const AskedModel& asked, Page prompts, bool drawn) {
+  const auto& config = asked.config;
+  const auto most = static_cast<std::size_t>(asked.options.generation.max_new_tokens) - 1;
+  PlannedStage cost;
+  std::size_t answers = 0, longest = 0;
+  for (const auto& node : tree_of(prompts)) {
+    cost.low += rows_cost(config, node.length(), node.begin, node.prompts.empty() ? 0 : 1);
+    if (node.prompts.empty()) continue;
+    const auto times = drawn ? node.prompts.size() : std::size_t{1};  // greedy answers to one prompt are one
+    std::size_t expected = 0;
+    for (const auto i : node.prompts) expected = std::max(expected, prompts[i].expected);
+    const auto steps = asked.rambles ? most : std::min(most, expected);
+    cost.low += 2 * head_size(config) * real(times);
+    cost.operations += real(times) * steps_cost(config, node.end, steps);
+    answers += times;
+    longest = std::max(longest, steps);
+  }
+  cost.operations += cost.low;
+  cost.high = whole_prompts_cost(asked, prompts);
+  for (const auto& one : prompts) cost.high += steps_cost(config, one.prompt.size(), most);
+  cost.weight_reads = 1 + real(longest) * std::ceil(real(answers) / real(kMostSequences));
+  return cost;
+}
+
+/// One padded batch of two models: the prompts at once, then a token of each sequence a pass, over all room of the cache.
+PlannedStage batch_cost(const AskedModel& asked, Page prompts, const std::vector<std::size_t>& batch) {
   const auto& config = asked.config;
   const auto new_tokens = static_cast<std::size_t>(asked.options.generation.max_new_tokens);
-  const auto longest = prompts[batch.front()].prompt;
+  const auto longest = prompts[batch.front()].prompt.size();
   const double sequences = real(batch.size()), head = 2 * head_size(config) * sequences;
   const double first = forward_operations(config, static_cast<std::int64_t>(longest), 0, config.layers, sequences) + head;
   const double step =
@@ -53,48 +111,54 @@ PlannedStage batch_cost(const AskedModel& asked, const std::vector<ToAnswer>& pr
   cost.operations = first + steps * step;
   cost.high = first + most * step;
   cost.weight_reads = 1 + steps;
+  return times(cost, 2);
+}
+
+PlannedStage padded_cost(const AskedModel& asked, Page prompts) {
+  PlannedStage cost;
+  const auto room = [&](std::size_t i) {
+    return prompts[i].prompt.size() + static_cast<std::size_t>(asked.options.generation.max_new_tokens);
+  };
+  for (const auto& batch : pack_by_length(prompts.size(), room, asked.options.generation.token_budget))
+    add(cost, batch_cost(asked, prompts, batch));
   return cost;
 }
 
 /// Letters are compared behind the prompts; one that takes several tokens, in a pass of its own.
-PlannedStage chosen_cost(const AskedModel& asked, const std::vector<ToAnswer>& prompts) {
+PlannedStage chosen_cost(const AskedModel& asked, Page prompts) {
   bool single = true;
   for (std::size_t letter = 0; letter < 4; ++letter)
     single = single && encode_answer(asked.tokenizer, asked.prompt_template, choice_letter(letter)).size() == 1;
   PlannedStage cost;
+  if (single && !asked.is_two) {
+    for (const auto& node : tree_of(prompts))
+      cost.operations += rows_cost(asked.config, node.length(), node.begin, node.prompts.empty() ? 0 : 1);
+    cost.operations += 2 * head_size(asked.config) * real(prompts.size());
+    cost.low = cost.operations;
+    cost.high = whole_prompts_cost(asked, prompts);
+    return cost;
+  }
   constexpr std::size_t kBudget = 4096;  // padded tokens that score_next_tokens() runs at once
   for (const auto& batch : pack_by_length(
-           prompts.size(), [&](std::size_t i) { return prompts[i].prompt; }, kBudget)) {
+           prompts.size(), [&](std::size_t i) { return prompts[i].prompt.size(); }, kBudget)) {
     const double sequences = real(batch.size()), passes = single ? 1 : real(prompts[batch.front()].choices);
-    cost.operations += passes * (forward_operations(asked.config, static_cast<std::int64_t>(prompts[batch.front()].prompt),
-                                                    0, asked.config.layers, sequences) +
+    const auto length = static_cast<std::int64_t>(prompts[batch.front()].prompt.size());
+    cost.operations += passes * (forward_operations(asked.config, length, 0, asked.config.layers, sequences) +
                                  2 * head_size(asked.config) * sequences);
   }
   cost.low = cost.high = cost.operations;
-  return cost;
+  return asked.is_two ? times(cost, 2) : cost;
 }
 
-/// Prompts as they come together: pages, chunks of what is answered together, batches.
-PlannedStage prompts_cost(const AskedModel& asked, const std::vector<ToAnswer>& prompts, std::size_t page) {
+/// Prompts as they come together, page by page.
+PlannedStage prompts_cost(const AskedModel& asked, const std::vector<ToAnswer>& prompts, std::size_t page, bool drawn) {
   PlannedStage cost;
   for (std::size_t begin = 0; begin < prompts.size(); begin += page) {
-    const auto end = std::min(prompts.size(), begin + page);
-    for (auto first = begin; first < end; first += kAnswerChunk) {
-      const auto last = std::min(end, first + kAnswerChunk);
-      const std::vector<ToAnswer> chunk(prompts.begin() + static_cast<std::ptrdiff_t>(first),
-                                        prompts.begin() + static_cast<std::ptrdiff_t>(last));
-      if (!writes_texts(asked)) {
-        add(cost, chosen_cost(asked, chunk));
-        continue;
-      }
-      const auto room = [&](std::size_t i) {
-        return chunk[i].prompt + static_cast<std::size_t>(asked.options.generation.max_new_tokens);
-      };
-      for (const auto& batch : pack_by_length(chunk.size(), room, asked.options.generation.token_budget))
-        add(cost, batch_cost(asked, chunk, batch));
-    }
+    const auto together = Page(prompts).subspan(begin, std::min(page, prompts.size() - begin));
+    if (!writes_texts(asked)) add(cost, chosen_cost(asked, together));
+    else add(cost, asked.is_two ? padded_cost(asked, together) : generated_cost(asked, together, drawn));
   }
-  return asked.is_two ? times(cost, 2) : cost;
+  return cost;
 }
 
 std::size_t page_size(const AskedModel& asked) { return static_cast<std::size_t>(asked.options.attribution.save_every); }
@@ -124,6 +188,15 @@ double passes_cost(const AskedModel& asked, const AskedQuestion& question, std::
   return asked.is_two ? 2 * sum : sum;
 }
 
+/// Puts a phrase where the phrasing has it. One that names every word of the question is the longest; each comes with a
+/// comma. Its tokens are no others' ones, for which are unknown.
+void add_phrase(std::vector<TokenId>& ids, const Prompt& prompt, const std::string& phrasing, std::size_t phrase,
+                std::size_t attempt) {
+  const auto words = 2 * (prompt.candidate_end - prompt.candidate_begin);
+  const auto place = phrasing.starts_with("{question}") ? prompt.candidate_end : prompt.candidate_begin;
+  ids.insert(ids.begin() + static_cast<std::ptrdiff_t>(place), phrase + words, -1 - static_cast<TokenId>(attempt));
+}
+
 /// Whose common beginning an engine keeps while a page lasts.
 class KeptContexts {
  public:
@@ -147,8 +220,8 @@ class KeptContexts {
 PlannedStage answers_cost(const AskedModel& asked, const std::string& stage) {
   std::vector<ToAnswer> prompts;
   for (const auto& question : asked.questions)
-    prompts.push_back({question.prompt.ids.size(), question.gold_answer.size(), question.pair.choices.size()});
-  auto cost = prompts_cost(asked, prompts, page_size(asked));
+    prompts.push_back({question.prompt.ids, question.gold_answer.size(), question.pair.choices.size()});
+  auto cost = prompts_cost(asked, prompts, page_size(asked), /*drawn=*/false);
   cost.stage = stage;
   return cost;
 }
@@ -175,22 +248,22 @@ PlannedStage attribution_cost(const AskedModel& asked, const std::string& stage)
 }
 
 PlannedStages probe_costs(const AskedModel& asked) {
+  const auto phrasings = asked.options.probe.resolve_phrasings();
   std::size_t longest_phrase = 0;
-  for (const auto& phrasing : asked.options.probe.resolve_phrasings())
+  for (const auto& phrasing : phrasings)
     longest_phrase = std::max(longest_phrase, asked.tokenizer.encode(fill_phrasing(phrasing, "", {})).ids.size());
   PlannedStages stages;
   for (const auto* row : chosen_probes(asked.options.probe)) {
+    const bool drawn = row->kind == ProbeKind::baseline;
     std::vector<ToAnswer> prompts;
     for (const auto& question : asked.questions) {
-      if (!question.in_forget_set) continue;
-      // A phrase that names every word of the question is the longest; each comes with a comma.
-      const auto words = 2 * (question.prompt.candidate_end - question.prompt.candidate_begin);
-      const auto more = row->kind == ProbeKind::baseline ? 0 : longest_phrase + words;
-      const ToAnswer prompt{question.prompt.ids.size() + more, question.gold_answer.size(), question.pair.choices.size()};
-      prompts.insert(prompts.end(), asked.options.probe.budget(), prompt);
+      for (std::size_t a = 0; question.in_forget_set && a < phrasings.size(); ++a) {
+        auto prompt = question.prompt.ids;
+        if (!drawn) add_phrase(prompt, question.prompt, phrasings[a], longest_phrase, a);
+        prompts.push_back({std::move(prompt), question.gold_answer.size(), question.pair.choices.size()});
+      }
     }
-    const auto page = (page_size(asked) + kAnswerChunk - 1) / kAnswerChunk * kAnswerChunk;
-    auto cost = prompts_cost(asked, prompts, page);
+    auto cost = prompts_cost(asked, prompts, page_size(asked) * asked.options.probe.budget(), drawn);
     cost.stage = "probe_" + row->name;
     cost.low = 0;
     stages.push_back(cost);

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "unpact/comm/share_work.hpp"
+#include "share_prompts.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/core/random.hpp"
 #include "unpact/inference/next_token_scores.hpp"
@@ -66,10 +66,13 @@ std::vector<std::vector<double>> choice_log_probabilities(const Communicator& gr
   UNPACT_EXPECT(counts.size() == prompts.size());
   const auto letters = letters_of(model, counts);
   const bool single = std::all_of(letters.begin(), letters.end(), [](const auto& ids) { return ids.size() == 1; });
-  return share_work(group, prompts.size(), kAnswerChunk, [&](std::size_t first, std::size_t last) {
-    const auto begin = static_cast<std::ptrdiff_t>(first), end = static_cast<std::ptrdiff_t>(last);
-    const std::vector<std::vector<TokenId>> own(prompts.begin() + begin, prompts.begin() + end);
-    const std::vector<std::size_t> own_counts(counts.begin() + begin, counts.begin() + end);
+  return share_prompts<std::vector<double>>(group, prompts, 1, [&](const std::vector<std::size_t>& indices) {
+    std::vector<std::vector<TokenId>> own;
+    std::vector<std::size_t> own_counts;
+    for (const auto i : indices) {
+      own.push_back(prompts[i]);
+      own_counts.push_back(counts[i]);
+    }
     return (single ? by_next_token : by_answer)(model.transformer, own, letters, own_counts);
   });
 }

@@ -42,7 +42,7 @@ std::vector<ProbeRecord> run_probes(const Communicator& group, const LanguageMod
   std::vector<ProbeRecord> probes;
   for (const auto* row : chosen_probes(options.probe, table)) {
     const StageMeter meter(group, unlearned.transformer.device());
-    task.pages = pages_of_probe(pages, row->name, static_cast<std::size_t>(options.attribution.save_every));
+    task.pages = pages_of_probe(pages, row->name, static_cast<std::size_t>(options.attribution.save_every), task.budget);
     probes.push_back(run_probe(*row, options.probe, options.generation, task));
     record.work.push_back(meter.record("probe_" + row->name));
     judge_probe(*judge, questions, probes.back());

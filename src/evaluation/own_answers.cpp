@@ -21,9 +21,8 @@ std::vector<OwnAnswer> answers_in_pages(const Communicator& group, const Languag
   });
 }
 
-PageOptions pages_of_probe(FinishedPages* pages, const std::string& probe, std::size_t save_every) {
-  const auto chunks = (save_every + kAnswerChunk - 1) / kAnswerChunk;
-  return {pages, "probe_" + probe, chunks * kAnswerChunk};
+PageOptions pages_of_probe(FinishedPages* pages, const std::string& probe, std::size_t save_every, std::size_t attempts) {
+  return {pages, "probe_" + probe, save_every * attempts};
 }
 
 }  // namespace unpact

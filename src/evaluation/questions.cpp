@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "choices.hpp"
-#include "unpact/comm/share_work.hpp"
+#include "share_prompts.hpp"
 #include "unpact/core/error.hpp"
 
 namespace unpact {
@@ -51,11 +51,13 @@ std::vector<OwnAnswer> answer_prompts(const Communicator& group, const LanguageM
                                       const std::vector<std::vector<TokenId>>& prompts, const GenerationOptions& options,
                                       const std::vector<std::uint64_t>& streams) {
   UNPACT_EXPECT(streams.empty() || streams.size() == prompts.size());
-  auto answered = share_work(group, prompts.size(), kAnswerChunk, [&](std::size_t first, std::size_t last) {
-    std::vector<GenerationRequest> requests;
-    for (auto i = first; i < last; ++i) requests.push_back({prompts[i], streams.empty() ? 0 : streams[i]});
-    return generate(model.transformer, requests, options);
-  });
+  const auto new_tokens = static_cast<std::size_t>(options.max_new_tokens);
+  auto answered =
+      share_prompts<std::vector<TokenId>>(group, prompts, new_tokens, [&](const std::vector<std::size_t>& indices) {
+        std::vector<GenerationRequest> requests;
+        for (const auto i : indices) requests.push_back({prompts[i], streams.empty() ? 0 : streams[i]});
+        return generate(model.transformer, requests, options);
+      });
   std::vector<OwnAnswer> answers;
   for (auto& ids : answered) {
     auto text = model.text_of(ids);

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "packed_inputs.hpp"
+#include "pass_attention.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/core/operation_tally.hpp"
 #include "unpact/kernels/embedding.hpp"
@@ -26,25 +27,10 @@ bool scores_any(const PackedRows& rows) {
   return std::ranges::any_of(rows.segments, [](const auto& segment) { return segment.scored > 0; });
 }
 
-struct FreshRows {
-  at::Tensor keys_RGd, values_RGd;
-};
-
-/// Rows whose keys and values also go into a store, before attention looks: the first `count`.
-struct Keep {
-  KeyValueStore* store = nullptr;
-  std::int64_t count = 0;
-
-  void rows_of(std::int64_t layer, const FreshRows& fresh) const {
-    if (count > 0) store->write(layer, fresh.keys_RGd.narrow(0, 0, count), fresh.values_RGd.narrow(0, 0, count));
-  }
-};
-
 /// What all blocks of a pass are given.
 struct Pass {
   const PackedInputs& in;
-  const KeyValueStore& store;
-  const Keep& keep;
+  PassAttention& attention;
   const FirstProjections& first;
 };
 
@@ -55,10 +41,14 @@ class PackedPass::Runner {
  public:
   Runner(const Transformer& model, PackedAttention attention) : model_(model), attention_(attention) {}
 
-  at::Tensor forward(const PackedRows& rows, const KeyValueStore& store, const Keep& keep, const FirstProjections& first);
+  /// After the positions of a store. @param kept of the first rows are written to `written`.
+  at::Tensor after_store(const PackedRows& rows, const KeyValueStore& store, KeyValueStore* written, std::int64_t kept,
+                         const FirstProjections& first);
+  at::Tensor in_pool(const PackedRows& rows, const KeyValuePool& pool, const std::vector<BlockTable>& tables);
   FirstProjections project_first(const std::vector<TokenId>& tokens);
 
  private:
+  at::Tensor forward(const PackedRows& rows, const Pass& pass);
   at::Tensor embedded(const PackedInputs& in) const;
   /// The residual stream after a block: of all rows, and after the last block of those that are scored.
   at::Tensor block(std::int64_t layer, at::Tensor x_RD, const Pass& pass);
@@ -71,8 +61,6 @@ class PackedPass::Runner {
   at::Tensor project(Workspace::Slot slot, const at::Tensor& normed_nD, const Projection& projection, std::int64_t heads,
                      const at::Tensor& norm_d);
   at::Tensor rotated(const at::Tensor& x_nHd, const at::Tensor& positions_n) const;
-  at::Tensor attend(const at::Tensor& query_QHd, const KeyValueStore& store, std::int64_t layer, const FreshRows& fresh,
-                    const kernels::AttentionPlan& plan);
   void add_mlp(const BlockWeights& block, at::Tensor& x_nD);
   void prepare_angles(const std::vector<PackedSegment>& segments);
 
@@ -112,15 +100,6 @@ at::Tensor PackedPass::Runner::project(Workspace::Slot slot, const at::Tensor& n
 
 at::Tensor PackedPass::Runner::rotated(const at::Tensor& x_nHd, const at::Tensor& positions_n) const {
   return table_.cosine.defined() ? kernels::rotate_rows(x_nHd, table_, positions_n) : x_nHd;
-}
-
-at::Tensor PackedPass::Runner::attend(const at::Tensor& query_QHd, const KeyValueStore& store, std::int64_t layer,
-                                      const FreshRows& fresh, const kernels::AttentionPlan& plan) {
-  const auto& stored = store.layer(layer);
-  const kernels::PackedKeys keys{stored.keys_CGd, stored.values_CGd, fresh.keys_RGd, fresh.values_RGd};
-  const auto window = model_.config().window_of(layer);
-  if (attention_ == PackedAttention::plain) return kernels::packed_attention_by_definition(query_QHd, keys, plan, window);
-  return kernels::packed_attention(query_QHd, keys, plan, window, workspace_.slot(Workspace::mixed));
 }
 
 void PackedPass::Runner::add_mlp(const BlockWeights& block, at::Tensor& x_nD) {
@@ -169,24 +148,37 @@ at::Tensor PackedPass::Runner::block(std::int64_t layer, at::Tensor x_RD, const 
   const bool last = layer + 1 == model_.config().layers, from_table = layer == 0 && in.first_R.defined();
   const auto normed_RD = from_table ? at::Tensor() : normalized(x_RD, block.attention_norm_D, block.attention_norm_bias_D);
   const auto fresh = keys_values(block, normed_RD, in, pass.first);
-  pass.keep.rows_of(layer, fresh);
+  pass.attention.keep(layer, fresh);
   if (last && in.scored_U.numel() == 0) return {};
   const auto query_QHd = queries(block, normed_RD, in, pass.first, last ? in.scored_U : at::Tensor());
   if (last) x_RD = x_RD.index_select(0, in.scored_U);
-  const auto mixed_QHd = attend(query_QHd, pass.store, layer, fresh, last ? in.scored : in.all);
+  const PassQueries asked{layer, query_QHd, !last, model_.config().window_of(layer)};
+  const auto mixed_QHd = pass.attention.mix(asked, fresh, workspace_.slot(Workspace::mixed));
   kernels::add_linear(x_RD, mixed_QHd.flatten(1), {block.output_DHd, block.output_bias_D});
   add_mlp(block, x_RD);
   return x_RD;
 }
 
-at::Tensor PackedPass::Runner::forward(const PackedRows& rows, const KeyValueStore& store, const Keep& keep,
-                                       const FirstProjections& first) {
-  const auto& config = model_.config();
+at::Tensor PackedPass::Runner::after_store(const PackedRows& rows, const KeyValueStore& store, KeyValueStore* written,
+                                           std::int64_t kept, const FirstProjections& first) {
   const PackedInputs in(rows, model_.device());
-  UNPACT_EXPECT(in.all.longest_prefix() <= store.length() + keep.count);
-  count_operations(pass_operations(config, rows.segments, in.first_R.defined()));
+  StoreAttention attention(in, store, written, kept, attention_);
+  return forward(rows, {in, attention, first});
+}
+
+at::Tensor PackedPass::Runner::in_pool(const PackedRows& rows, const KeyValuePool& pool,
+                                       const std::vector<BlockTable>& tables) {
+  const PackedInputs in(rows, model_.device());
+  PoolAttention attention(rows.segments, pool, tables, attention_);
+  return forward(rows, {in, attention, {}});
+}
+
+at::Tensor PackedPass::Runner::forward(const PackedRows& rows, const Pass& pass) {
+  const auto& config = model_.config();
+  const auto& in = pass.in;
+  const auto end_of_work = rows.segments.end() - static_cast<std::ptrdiff_t>(rows.fillers);
+  count_operations(pass_operations(config, {rows.segments.begin(), end_of_work}, in.first_R.defined()));
   prepare_angles(rows.segments);
-  const Pass pass{in, store, keep, first};
   const auto end = config.layers + (in.scored_U.numel() == 0 ? 0 : 1);
   auto x_RD = model_.run_part(0, end, in.tokens_R, [&](const at::Tensor&) { return embedded(in); });
   for (std::int64_t layer = 0; layer < config.layers; ++layer)
@@ -236,7 +228,12 @@ std::int64_t PackedPass::bytes_a_row(const Transformer& model) {
 at::Tensor PackedPass::run(const PackedRows& rows, const KeyValueStore& store, const FirstProjections& first) {
   UNPACT_EXPECT(scores_any(rows));
   const c10::InferenceMode guard;
-  return runner_->forward(rows, store, {}, first);
+  return runner_->after_store(rows, store, nullptr, 0, first);
+}
+
+at::Tensor PackedPass::run(const PackedRows& rows, const KeyValuePool& pool, const std::vector<BlockTable>& tables) {
+  const c10::InferenceMode guard;
+  return runner_->in_pool(rows, pool, tables);
 }
 
 void PackedPass::extend(KeyValueStore& store, const std::vector<TokenId>& tokens, std::int64_t row_budget,
@@ -249,7 +246,7 @@ void PackedPass::extend(KeyValueStore& store, const std::vector<TokenId>& tokens
     const auto count = std::min(row_budget, total - begin);
     PackedRows rows{{tokens.begin() + begin, tokens.begin() + begin + count}, {{0, count, store.length()}}, {}};
     if (!first_index.empty()) rows.first_index.assign(first_index.begin() + begin, first_index.begin() + begin + count);
-    runner_->forward(rows, store, {&store, count}, first);
+    runner_->after_store(rows, store, &store, count, first);
     store.advance(count);
   }
 }
@@ -269,7 +266,7 @@ at::Tensor PackedPass::run_behind(const std::vector<TokenId>& tokens, KeyValueSt
     segment.parent_begin += count;
     all.segments.push_back(segment);
   }
-  auto hidden_UD = runner_->forward(all, store, {&store, count}, first);
+  auto hidden_UD = runner_->after_store(all, store, &store, count, first);
   store.advance(count);
   return hidden_UD;
 }

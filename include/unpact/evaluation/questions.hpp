@@ -43,11 +43,8 @@ struct OwnAnswer {
   }
 };
 
-/// Prompts that are answered together; fixed, so that results are, too.
-inline constexpr std::size_t kAnswerChunk = 32;
-
-/// Greedy answers to prompts. Collective over `group`; the prompts are dealt over its ranks, every rank gets all
-/// answers.
+/// Greedy answers to prompts, or with options.sample drawn ones. Collective over `group`; the prompts are dealt over its
+/// ranks by cost, every rank gets all answers.
 std::vector<OwnAnswer> answer_prompts(const Communicator& group, const LanguageModel& model,
                                       const std::vector<std::vector<TokenId>>& prompts, const GenerationOptions& options,
                                       const std::vector<std::uint64_t>& streams = {});

@@ -25,11 +25,14 @@ struct FirstProjections {
   at::Tensor query_MHd, key_MGd, value_MGd;  ///< one row a token of the table; undefined: the model has learned positions
 };
 
+class KeyValuePool;
+
 /// What a pass runs over.
 struct PackedRows {
   std::vector<TokenId> tokens;            ///< R
   std::vector<PackedSegment> segments;    ///< cover 0..R-1 in order
   std::vector<std::int64_t> first_index;  ///< R rows of the table of FirstProjections; empty: compute them
+  std::size_t fillers = 0;                ///< the last segments only fill the pass up: they are no work that counts
 };
 
 /// Floating-point operations of PackedPass over these segments (model/operation_count.hpp has the formulas): every block but
@@ -53,6 +56,10 @@ class PackedPass {
   /// block but the last runs for all rows; the last one makes keys and values of all rows and the rest of the scored
   /// rows alone. Memory of its own. @param store not changed.
   at::Tensor run(const PackedRows& rows, const KeyValueStore& store, const FirstProjections& first = {});
+
+  /// The same where each segment goes on a sequence of its own: its first row stands at position `prefix`, and its keys and
+  /// values before and from there on lie in the blocks of its table. Undefined where no row is scored.
+  at::Tensor run(const PackedRows& rows, const KeyValuePool& pool, const std::vector<std::vector<std::int64_t>>& tables);
 
   /// Appends tokens to the store, at most `row_budget` in one pass. @param first_index as in PackedRows, or empty.
   void extend(KeyValueStore& store, const std::vector<TokenId>& tokens, std::int64_t row_budget,
