@@ -8,7 +8,12 @@ namespace {
 Dataset read_dataset(const DatasetOptions& options) {
   switch (options.kind) {
     case DatasetKind::muse: return read_muse(options.path, options.name);
-    case DatasetKind::tofu: return read_tofu(options.path, options.retain_path, options.name);
+    case DatasetKind::tofu: {
+      auto dataset = read_tofu(options.path, options.retain_path, options.name);
+      if (!options.real_authors.empty()) dataset.real_authors = read_question_lines(options.real_authors);
+      if (!options.world_facts.empty()) dataset.world_facts = read_question_lines(options.world_facts);
+      return dataset;
+    }
     case DatasetKind::wmdp:
     case DatasetKind::mmlu: break;
   }
