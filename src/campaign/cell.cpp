@@ -18,6 +18,7 @@
 #include "unpact/core/log.hpp"
 #include "unpact/core/progress.hpp"
 #include "unpact/evaluation/evaluate_cell.hpp"
+#include "unpact/evaluation/measure_metrics.hpp"
 #include "unpact/evaluation/stage_meter.hpp"
 #include "unpact/kernels/tf32_products.hpp"
 #include "unpact/store/cell_file.hpp"
@@ -68,7 +69,13 @@ CellRecord compare_with_baseline(const Session& session, const Communicator& gro
   record.noise_floor = baseline.record.noise_floor;
   record.provenance.baseline_fingerprint = fingerprint_of(baseline.record.provenance);
   const kernels::Tf32Products products(c.model.dtype == ModelDtype::tf32);
-  evaluate_unlearned(group, unlearned, baseline.questions, c.evaluation_options(), &pages, record);
+  const auto options = c.evaluation_options();
+  evaluate_unlearned(group, unlearned, baseline.questions, options, &pages, record);
+  record.metrics = baseline.record.metrics;
+  std::optional<CellRecord> retrained;
+  if (!c.metric.retrained.empty()) fail_together(group, [&] { retrained = read_cell_file(c.metric.retrained); });
+  measure_unlearned(group, unlearned, {baseline.dataset, baseline.questions, options}, &pages,
+                    retrained ? &*retrained : nullptr, record);
   return record;
 }
 

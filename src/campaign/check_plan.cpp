@@ -18,7 +18,9 @@
 #include "unpact/core/error.hpp"
 #include "unpact/data/load_dataset.hpp"
 #include "unpact/evaluation/check_questions.hpp"
+#include "unpact/evaluation/measure_metrics.hpp"
 #include "unpact/inference/scoring.hpp"
+#include "unpact/store/cell_file.hpp"
 #include "unpact/train/stage_memory.hpp"
 
 namespace unpact {
@@ -82,7 +84,9 @@ class PlanCheck {
     findings_.note(where, [&] {
       opened.dataset = load_dataset(c.dataset);
       check_questions(c.judge, *opened.dataset, static_cast<std::size_t>(c.dataset.limit));
+      chosen_metrics(c.metric, {*opened.dataset, !judge_row(c.judge).wants_letters});
     });
+    if (!c.metric.retrained.empty()) findings_.note(where, [&] { read_cell_file(c.metric.retrained); });
     findings_.note(where, [&] { open_model(c.model, opened); });
     if (opened.config) findings_.note(where, [&] { pin_dtypes_of(pair); });  // before memory is planned
     if (opened.dataset && opened.config && opened.tokenizer) {
@@ -163,6 +167,10 @@ class PlanCheck {
       opened.asked = std::max(opened.asked, static_cast<std::int64_t>(needed));
     }
     opened.questions = static_cast<std::int64_t>(questions.size());
+    const auto options = c.evaluation_options();
+    const auto metrics =
+        metric_work({*opened.dataset, questions, options}, *opened.config, *opened.tokenizer, c.prompt.resolve());
+    opened.asked = std::max(opened.asked, longest_sequence(metrics));
   }
 
   static void check_finetuning(const Configuration& c, Opened& opened) {
