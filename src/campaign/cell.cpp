@@ -4,6 +4,7 @@
 
 #include "model_digest.hpp"
 #include "provenance.hpp"
+#include "retrained_results.hpp"
 #include "unpact/campaign/fingerprints.hpp"
 #include "unpact/campaign/mapped_models.hpp"
 #include "unpact/campaign/unlearn_inputs.hpp"
@@ -72,8 +73,7 @@ CellRecord compare_with_baseline(const Session& session, const Communicator& gro
   const auto options = c.evaluation_options();
   evaluate_unlearned(group, unlearned, baseline.questions, options, &pages, record);
   record.metrics = baseline.record.metrics;
-  std::optional<CellRecord> retrained;
-  if (!c.metric.retrained.empty()) fail_together(group, [&] { retrained = read_cell_file(c.metric.retrained); });
+  const auto retrained = read_retrained(group, c.metric);
   measure_unlearned(group, unlearned, {baseline.dataset, baseline.questions, options}, &pages,
                     retrained ? &*retrained : nullptr, record);
   return record;

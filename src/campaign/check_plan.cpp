@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "findings.hpp"
+#include "retrained_results.hpp"
 #include "unpact/campaign/cell.hpp"
 #include "unpact/campaign/mapped_models.hpp"
 #include "unpact/campaign/pin_dtypes.hpp"
@@ -20,7 +21,6 @@
 #include "unpact/evaluation/check_questions.hpp"
 #include "unpact/evaluation/measure_metrics.hpp"
 #include "unpact/inference/scoring.hpp"
-#include "unpact/store/cell_file.hpp"
 #include "unpact/train/stage_memory.hpp"
 
 namespace unpact {
@@ -86,7 +86,6 @@ class PlanCheck {
       check_questions(c.judge, *opened.dataset, static_cast<std::size_t>(c.dataset.limit));
       chosen_metrics(c.metric, {*opened.dataset, !judge_row(c.judge).wants_letters});
     });
-    if (!c.metric.retrained.empty()) findings_.note(where, [&] { read_cell_file(c.metric.retrained); });
     findings_.note(where, [&] { open_model(c.model, opened); });
     if (opened.config) findings_.note(where, [&] { pin_dtypes_of(pair); });  // before memory is planned
     if (opened.dataset && opened.config && opened.tokenizer) {
@@ -167,9 +166,8 @@ class PlanCheck {
       opened.asked = std::max(opened.asked, static_cast<std::int64_t>(needed));
     }
     opened.questions = static_cast<std::int64_t>(questions.size());
-    const auto options = c.evaluation_options();
-    const auto metrics =
-        metric_work({*opened.dataset, questions, options}, *opened.config, *opened.tokenizer, c.prompt.resolve());
+    const MetricTask task{*opened.dataset, questions, c.evaluation_options()};
+    const auto metrics = metric_work(task, *opened.config, *opened.tokenizer, c.prompt.resolve());
     opened.asked = std::max(opened.asked, longest_sequence(metrics));
   }
 
@@ -295,6 +293,7 @@ PlanSummary check_plan(const Session& session, int ranks_per_cell, std::vector<P
     agree_on_replica(session.world(), pair.configuration);
     for (auto& cell : pair.cells) agree_on_replica(session.world(), cell);
     for (auto& cell : pair.cells) pin_method_file(session.world(), cell);
+    for (auto& cell : pair.cells) pin_retrained(session.world(), cell);
   }
   return check.summary();
 }

@@ -33,13 +33,19 @@ std::vector<std::string> texts_of(const Json& entry, const char* field, const st
   return texts;
 }
 
+std::vector<std::string> text_or_texts(const Json& entry, const char* field, const std::string& where) {
+  const auto found = entry.find(field);
+  if (found != entry.end() && found->is_string()) return {text_field(entry, field, where)};
+  return texts_of(entry, field, where);
+}
+
 QuestionAnswer question_of(const Json& entry, const std::string& where) {
   QuestionAnswer pair;
   pair.question = text_field(entry, "question", where);
   pair.answer = text_field(entry, "answer", where);
   pair.keys = texts_of(entry, "keys", where);
-  if (entry.contains("paraphrased_answer")) pair.paraphrased_answer = text_field(entry, "paraphrased_answer", where);
-  pair.perturbed_answers = texts_of(entry, "perturbed_answer", where);
+  pair.paraphrased = text_or_texts(entry, "paraphrased_answer", where);
+  pair.perturbed = text_or_texts(entry, "perturbed_answer", where);
   return pair;
 }
 
@@ -124,10 +130,10 @@ std::string dataset_checksum(const Dataset& dataset) {
       add(pair.question);
       add(pair.answer);
       add_texts(pair.keys);
-      if (!pair.paraphrased_answer.empty() || !pair.perturbed_answers.empty()) {
+      if (!pair.paraphrased.empty() || !pair.perturbed.empty()) {
         all += "alternatives";
-        add(pair.paraphrased_answer);
-        add_texts(pair.perturbed_answers);
+        add_texts(pair.paraphrased);
+        add_texts(pair.perturbed);
       }
       if (pair.choices.empty()) continue;
       all += "choices";

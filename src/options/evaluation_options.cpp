@@ -89,9 +89,11 @@ void add_metrics(OptionTable& t, MetricOptions& m) {
   t.push_back({"evaluation.retrained",
                "results file (baselines/NAME.h5) whose target is a model trained without the forget set; empty: none",
                &m.retrained,
-               kCell,
+               kNothing,
                {},
                Role::input_path});
+  t.push_back(
+      {"evaluation.retrained_checksum", "SHA-256 that this file must have; empty: any", &m.retrained_checksum, kCell});
 }
 
 }  // namespace

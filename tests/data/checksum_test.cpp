@@ -32,8 +32,8 @@ TEST(DatasetChecksum, ChangesWithEveryPart) {
   std::swap(changed[4].forget_texts, changed[4].retain_texts);
   changed[5].passages = {{"once", "more"}};
   changed[6].privacy_holdout.emplace_back();
-  changed[7].forget_questions[0].paraphrased_answer = "k";
-  changed[8].forget_questions[0].perturbed_answers = {"k"};
+  changed[7].forget_questions[0].paraphrased = {"k"};
+  changed[8].forget_questions[0].perturbed = {"k"};
   changed[9].real_authors = {{"d", "e", {}}};
   changed[10].world_facts = {{"d", "e", {}}};
   for (std::size_t i = 0; i < changed.size(); ++i) EXPECT_NE(dataset_checksum(changed[i]), dataset_checksum(small())) << i;

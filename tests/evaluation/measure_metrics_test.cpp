@@ -28,8 +28,8 @@ class MeasureMetrics : public testing::Test {
     options_.metric.published_auc = kMuseNews;
     for (auto* set : {&dataset_.forget_questions, &dataset_.retain_questions}) {
       for (std::size_t i = 0; i < set->size(); ++i) {
-        (*set)[i].paraphrased_answer = concat("It is ", (*set)[i].answer);
-        if (i != 1) (*set)[i].perturbed_answers = {concat("Writer ", i), concat("Nobody ", i % 3)};
+        (*set)[i].paraphrased = {concat("It is ", (*set)[i].answer)};
+        if (i != 1) (*set)[i].perturbed = {concat("Writer ", i), concat("Nobody ", i % 3)};
       }
     }
     for (int i = 0; i < 9; ++i) {
@@ -40,7 +40,7 @@ class MeasureMetrics : public testing::Test {
     dataset_.real_authors = {{"Who wrote 1984?", "Orwell", {}}, {"Who wrote Emma?", "Austen", {}}};
     dataset_.world_facts = {{"Where is Paris?", "France", {}}};
     for (auto* set : {&dataset_.real_authors, &dataset_.world_facts})
-      for (auto& pair : *set) pair.perturbed_answers = {"Twain", "Dickens"};
+      for (auto& pair : *set) pair.perturbed = {"Twain", "Dickens"};
     questions_ = ask_questions(dataset_, ByteTokenizer(), {}, 0, options_.metric.limit);
   }
 
@@ -228,6 +228,19 @@ TEST_F(MeasureMetrics, TakeWhatTheyUseAndNothingElse) {
   options_.metric.use = "none";
   EXPECT_TRUE(cell_on(world_).metrics.rows.empty());
   EXPECT_TRUE(cell_on(world_).work.empty());
+}
+
+TEST_F(MeasureMetrics, AskPairsOfQuestionsWhereTheyAreNamed) {
+  EXPECT_FALSE(has(target_on(world_), "paired_retain")) << "auto leaves out what costs much";
+  options_.metric.use = "paired_forget, paired_retain, paired_drop";
+  const auto work = metric_work(task(), model_.transformer.config(), ByteTokenizer(), {});
+  ASSERT_EQ(work.continued.size(), 1U);
+  EXPECT_EQ(work.continued.front().prompts.size(), 3U) << "there are three retain questions";
+  EXPECT_THAT(ByteTokenizer().decode(work.continued.front().prompts[1]),
+              HasSubstr("1. Who wrote book 1? 2. Where is town 1?"));
+  const auto cell = cell_on(world_);
+  EXPECT_EQ(row(cell, "paired_forget").count, 3U);
+  EXPECT_EQ(row(cell, "paired_drop").unlearned, 1 - row(cell, "paired_retain").unlearned) << "alone, each was right";
 }
 
 TEST_F(MeasureMetrics, RefuseOtherResultsOfARetrainedModel) {

@@ -15,20 +15,21 @@ namespace unpact {
 
 /// What a metric needs of a dataset, a cell or the options.
 enum class MetricNeeds : std::uint8_t {
-  gold_answers,   ///< the questions' gold answers, scored
-  answers,        ///< the model's own answers, as texts
-  outcomes,       ///< what became of each question
-  probes,         ///< attempts of sampling probes
-  alternatives,   ///< paraphrased and perturbed answers of questions
-  passages,       ///< verbmem: texts to go on with
-  privacy_texts,  ///< privleak: forget and holdout texts
-  utility_sets,   ///< TOFU's real authors and world facts
-  published_auc,  ///< option evaluation.published_auc
-  retrained,      ///< option evaluation.retrained: results of a model that was never taught
-  gradients,      ///< of a text's loss by every weight
+  gold_answers,    ///< the questions' gold answers, scored
+  answers,         ///< the model's own answers, as texts
+  outcomes,        ///< what became of each question
+  probes,          ///< attempts of sampling probes
+  alternatives,    ///< paraphrased and perturbed answers of questions
+  passages,        ///< verbmem: texts to go on with
+  privacy_texts,   ///< privleak: forget and holdout texts
+  utility_sets,    ///< TOFU's real authors and world facts
+  published_auc,   ///< option evaluation.published_auc
+  retrained,       ///< option evaluation.retrained: results of a model that was never taught
+  question_pairs,  ///< a forget and a retain question in one prompt, answered as texts
+  gradients,       ///< of a text's loss by every weight
 };
 UNPACT_ENUMERATION(MetricNeeds, "gold_answers", "answers", "outcomes", "probes", "alternatives", "passages", "privacy_texts",
-                   "utility_sets", "published_auc", "retrained", "gradients");
+                   "utility_sets", "published_auc", "retrained", "question_pairs", "gradients");
 
 struct MetricOptions {
   std::string use = "auto";           ///< auto: all that have what they need; none; or names of metric_table()
@@ -37,6 +38,7 @@ struct MetricOptions {
   double min_k = 0.4;                 ///< share of Min-K % and Min-K %++
   double published_auc = 0;           ///< MUSE's AUC of its retrained model; 0: none
   std::string retrained;              ///< results file whose target is the retrained model; empty: none
+  std::string retrained_checksum;     ///< SHA-256 that it must have; empty: any
   std::size_t limit = 0;              ///< items of each set: dataset.limit; 0: all
 };
 
@@ -54,6 +56,7 @@ struct MetricRow {
   /// Adds the metric's values on its sets to `values`. Null: the library alone has it, no cell computes it.
   void (*measure)(const MetricView& view, const MetricRow& row, MetricValues& values) = nullptr;
   std::vector<std::string> uses = {};  ///< rows whose values it is made of; empty: it is measured
+  bool in_auto = true;                 ///< whether `auto` takes it; what costs much is named
 };
 
 /// In an order in which each comes after those whose values it needs.

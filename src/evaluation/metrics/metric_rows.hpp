@@ -13,6 +13,11 @@ void measure_knowledge(const MetricView& view, const MetricRow& row, MetricValue
 void measure_tofu_rouge(const MetricView& view, const MetricRow& row, MetricValues& values);
 void measure_fluency(const MetricView& view, const MetricRow& row, MetricValues& values);
 
+// of_pairs.cpp: two questions in one prompt
+void measure_paired_forget(const MetricView& view, const MetricRow& row, MetricValues& values);
+void measure_paired_retain(const MetricView& view, const MetricRow& row, MetricValues& values);
+void measure_paired_drop(const MetricView& view, const MetricRow& row, MetricValues& values);
+
 // of_alternatives.cpp: right and wrong answers
 void measure_truth_ratio(const MetricView& view, const MetricRow& row, MetricValues& values);
 void measure_truth_ratio_of_paper(const MetricView& view, const MetricRow& row, MetricValues& values);
@@ -44,5 +49,9 @@ void measure_near_destruction(const MetricView& view, const MetricRow& row, Metr
 void derive_forget_quality(const MetricView& view, const MetricRow& row, MetricValues& values);
 void derive_model_utility(const MetricView& view, const MetricRow& row, MetricValues& values);
 void derive_memorization(const MetricView& view, const MetricRow& row, MetricValues& values);
+
+// metric_table_of_cells.cpp: parts of metric_table()
+std::vector<MetricRow> metric_rows_of_pairs();
+std::vector<MetricRow> metric_rows_of_cells();
 
 }  // namespace unpact

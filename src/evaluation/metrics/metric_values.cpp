@@ -83,7 +83,7 @@ std::vector<ScoredAlternatives> alternatives_of(const MetricView& view, const st
   for (const auto& list : lists) {
     if ((list.name == "real_authors" || list.name == "world_facts") != is_utility) continue;
     for (std::size_t q = 0; q < list.pairs.size(); ++q) {
-      const auto wrong = list.pairs[q]->perturbed_answers.size();
+      const auto wrong = list.pairs[q]->perturbed.size();
       if (wrong == 0) continue;
       ScoredAlternatives one{q, scores.at(next++).loss, {}};
       for (std::size_t i = 0; i < wrong; ++i) one.wrong.push_back(scores.at(next++).loss);

@@ -63,11 +63,10 @@ ContinuedPart passage_part(const MetricTask& task, const ModelConfig& config, co
 /// The right answer, or its paraphrase, then the wrong ones, behind one prompt.
 void add_alternatives(ScoredPart& part, const QuestionAnswer& pair, const std::vector<TokenId>& prompt,
                       const Tokenizer& tokenizer, const PromptTemplate& prompt_template) {
-  if (pair.perturbed_answers.empty()) return;
-  const auto& right = pair.paraphrased_answer.empty() ? pair.answer : pair.paraphrased_answer;
+  if (pair.perturbed.empty()) return;
+  const auto& right = pair.paraphrased.empty() ? pair.answer : pair.paraphrased.front();
   part.items.push_back({prompt, encode_answer(tokenizer, prompt_template, right)});
-  for (const auto& wrong : pair.perturbed_answers)
-    part.items.push_back({prompt, encode_answer(tokenizer, prompt_template, wrong)});
+  for (const auto& wrong : pair.perturbed) part.items.push_back({prompt, encode_answer(tokenizer, prompt_template, wrong)});
 }
 
 bool needs(const std::vector<const MetricRow*>& rows, MetricNeeds need) {
@@ -90,7 +89,27 @@ void add_utility(const MetricTask& task, const Tokenizer& tokenizer, const Promp
   work.continued.push_back(std::move(continued));
 }
 
+/// "1. {forget question} 2. {retain question}", as BLUR asks them, with twice the room for the answer.
+ContinuedPart pair_part(const MetricTask& task, const Tokenizer& tokenizer, const PromptTemplate& prompt_template) {
+  ContinuedPart part{kPairsPart, {}, 2 * task.options.generation.max_new_tokens};
+  for (const auto& [forget, retain] : question_pairs(task)) {
+    const auto& first = task.questions[forget];
+    const auto text = concat("1. ", first.pair.question, " 2. ", task.questions[retain].pair.question);
+    const auto& shown = first.examples ? *first.examples : std::vector<InContextExample>();
+    part.prompts.push_back(build_prompt(tokenizer, prompt_template, text, shown, first.pair.introduction).ids);
+  }
+  return part;
+}
+
 }  // namespace
+
+std::vector<std::pair<std::size_t, std::size_t>> question_pairs(const MetricTask& task) {
+  std::vector<std::size_t> forget, retain;
+  for (std::size_t q = 0; q < task.questions.size(); ++q) (task.questions[q].in_forget_set ? forget : retain).push_back(q);
+  std::vector<std::pair<std::size_t, std::size_t>> pairs;
+  for (std::size_t i = 0; i < std::min(forget.size(), retain.size()); ++i) pairs.emplace_back(forget[i], retain[i]);
+  return pairs;
+}
 
 std::vector<MetricSet> metric_sets(const MetricTask& task) {
   std::vector<MetricSet> sets = {{"forget", {}}, {"retain", {}}, {"real_authors", {}}, {"world_facts", {}}};
@@ -121,6 +140,7 @@ MetricWork metric_work(const MetricTask& task, const ModelConfig& config, const 
   }
   if (needs(rows, MetricNeeds::utility_sets)) add_utility(task, tokenizer, prompt_template, work);
   if (needs(rows, MetricNeeds::privacy_texts)) work.scored.push_back(text_part(task, config, tokenizer));
+  if (needs(rows, MetricNeeds::question_pairs)) work.continued.push_back(pair_part(task, tokenizer, prompt_template));
   if (needs(rows, MetricNeeds::passages)) work.continued.push_back(passage_part(task, config, tokenizer));
   return work;
 }
