@@ -26,6 +26,8 @@ if(UNPACT_FUZZ)
   return()  # the fuzz targets need none of the rest
 endif()
 
+find_package(ZLIB REQUIRED)
+
 include(UnpactTorch)
 
 find_package(MPI REQUIRED COMPONENTS CXX)

@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 
 from unpact_results import statistics as st
+from unpact_results.metrics import auc
 from unpact_results.recompute import ORIGINS_MARK
 
 FLAGS = {"bool": ([0, 1], "no yes"), "right": ([0, 1], "wrong right"), "split": ([0, 1], "forget retain"),
@@ -198,14 +199,39 @@ def write_cell(path: Path, recipe: Recipe | None = None) -> Path:
         rates = _probes(out, data) + _shares(data)
         _rate_table(out, rates)
         _training(out, recipe)
+        _metrics(out, data)
     return path
+
+
+def _metrics(out: Writer, data: dict) -> None:
+    """Extraction strength as a mean of items, Min-K % with its area under the curve, and a value without items."""
+    rng = np.random.default_rng(data["recipe"].seed)
+    forget = [rng.random(int((data["split"] == 0).sum())) for _ in range(2)]
+    texts = [[rng.normal(3 + which, 1, 6) for which in range(2)] for _ in range(2)]
+    rows = [("extraction_strength_forget", "extraction strength", "remembered", forget), ("min_k_forget", "Min-K %", "forgotten", [part[0] for part in texts]),
+            ("min_k_holdout", "Min-K %", "forgotten", [part[1] for part in texts]), ("min_k_auc", "AUC of Min-K %", "remembered", None)]
+    out.scale("/metrics/name", _bytes([row[0] for row in rows]))
+    axis = ["/metrics/name"]
+    out.put("/metrics/label", [row[1] for row in rows], axis)
+    out.put("/metrics/larger_says", [row[2] for row in rows], axis)
+    out.put("/metrics/count", np.array([12 if items is None else len(items[0]) for *_, items in rows], np.uint64), axis)
+    out.scale("/metrics/bound", len(rows) + 1)
+    for m, model in enumerate(("target", "unlearned")):
+        lists = [np.zeros(0) if items is None else items[m] for *_, items in rows]
+        values = np.array([auc(texts[m][0], texts[m][1]) if items is None else items[m].mean() for *_, items in rows])
+        half = np.array([np.nan if items is None else st.Z95 * items[m].std(ddof=1) / np.sqrt(len(items[m])) for *_, items in rows])
+        for name, column in {model: values, f"{model}_low": values - half, f"{model}_high": values + half}.items():
+            out.put(f"/metrics/{name}", column, axis)
+        out.scale(f"/metrics/{model}_items_item", sum(map(len, lists)))
+        out.put(f"/metrics/{model}_items/values", np.concatenate(lists), [f"/metrics/{model}_items_item"])
+        out.put(f"/metrics/{model}_items/offsets", np.cumsum([0, *map(len, lists)]).astype(np.uint64), ["/metrics/bound"])
 
 
 def _root(file, recipe: Recipe) -> None:
     config = f"[run]\nseed = {recipe.seed}\n\n[method]\nname = {recipe.method}\n\n[note]\ntext = <img src=x onerror=alert(1)>\n"
     whole = config + ORIGINS_MARK + "\n[model]\nname = " + recipe.model + "\n"
     checksums = [hashlib.sha256(x.encode()).hexdigest() for x in (recipe.model, "tokenizer")]
-    text = {"schema_name": "unpact-cell", "schema_version": "1.6.0", "software": "unpact", "software_version": "0.1.0", "git_commit": "0123abcd", "build_type": "Release",
+    text = {"schema_name": "unpact-cell", "schema_version": "1.7.0", "software": "unpact", "software_version": "0.1.0", "git_commit": "0123abcd", "build_type": "Release",
             "compiler": "GNU 12.2.0", "hdf5_version": "1.10.8", "config_resolved": whole,
             "fingerprint": hashlib.sha256(json.dumps([config, *checksums], separators=(",", ":")).encode()).hexdigest(), "devices": json.dumps(["cpu", "cpu"]),
             "library_versions": json.dumps({"torch": "2.11.0", "mpi": "4.1.4"}), "processes": json.dumps(["host n1, job 7", "host n2, job 7"]),

@@ -128,6 +128,20 @@ class Verification:
     turned: int = 0  # verdicts on them, KeyToken or not, that are others by the definition
 
 
+@dataclass(frozen=True)
+class Metric:
+    """One of the field's metrics on one set, of both models: value, and lower and upper end of its interval; NaN where there is none."""
+
+    name: str
+    label: str
+    larger_says: str  # one of schema.METRIC_SAYS
+    count: int
+    target: tuple[float, float, float]
+    unlearned: tuple[float, float, float]
+    target_items: NDArray[np.float64]  # what the value is a mean of; empty where that is not kept
+    unlearned_items: NDArray[np.float64]
+
+
 @dataclass
 class Cell:
     """One model x dataset x method x seed."""
@@ -164,6 +178,7 @@ class Cell:
     contribution_unit: str = NATS
     attribution_settings: dict[str, str] = field(default_factory=dict)
     verification: dict[str, Verification] = field(default_factory=dict)  # by model; empty before version 1.2
+    metrics: dict[str, Metric] = field(default_factory=dict)  # by name; empty before version 1.7
     focus_answer: str = "own"  # whose KeyTokens the focus shift compares: "own" or "gold"
 
     def key_tokens(self, model: ModelResult) -> Ragged:

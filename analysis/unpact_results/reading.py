@@ -10,7 +10,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from .model import Campaign, Cell, CellStatus, Contribution, ModelResult, Probe, Ragged, Rate, Verification
+from .model import Campaign, Cell, CellStatus, Contribution, Metric, ModelResult, Probe, Ragged, Rate, Verification
 from .schema import LEAVE_ONE_OUT, NATS
 from .statistics import set_cosines
 
@@ -150,6 +150,19 @@ def _verification(file: h5py.File) -> dict[str, Verification]:
             for model, questions, difference, worst, candidates, turned in rows}
 
 
+def _metrics(file: h5py.File) -> dict[str, Metric]:
+    if "metrics" not in file:
+        return {}  # before version 1.7
+    group = file["metrics"]
+    table = _columns(group)
+    values = {model: list(zip(*(table[f"{model}{end}"].tolist() for end in ("", "_low", "_high")), strict=True)) for model in ("target", "unlearned")}
+    items = [ragged(group[f"{model}_items"]) for model in ("target", "unlearned")]
+    if any(len(part) != len(table["name"]) for part in items):
+        raise ResultsError("/metrics: items and names differ in number")
+    rows = zip(table["name"], table["label"], table["larger_says"], table["count"].tolist(), values["target"], values["unlearned"], *items, strict=True)
+    return {row[0]: Metric(*row) for row in rows}
+
+
 def unit_of_contributions(file: h5py.File) -> str:
     """The unit that a cell's file gives its contributions: of all of them where it is right."""
     dataset = file.get("/target/gold/contributions/values")
@@ -170,7 +183,7 @@ def _cell(file: h5py.File, path: Path) -> Cell:
         alpha=float(attributes["alpha"]), beta=float(attributes["beta"]), noise_floor=float(attributes["noise_floor"]),
         compute_dtype=str(attributes.get("compute_dtype", "fp32")), judge=str(attributes["judge"]), focus_answer="own", attribution_method=str(attributes.get("attribution_method", LEAVE_ONE_OUT)),
         contribution_unit=unit_of_contributions(file),
-        attribution_settings=json.loads(str(attributes.get("attribution_settings", "{}"))), verification=_verification(file),
+        attribution_settings=json.loads(str(attributes.get("attribution_settings", "{}"))), verification=_verification(file), metrics=_metrics(file),
     )
     _check_lengths(cell)
     cell.focus_answer = focus_answer(cell)

@@ -8,6 +8,7 @@ import json
 import numpy as np
 
 from . import statistics as st
+from .metrics import check_metrics
 from .model import Cell, Contribution, ModelResult, Rate, Split
 from .reading import RECOVERY
 from .schema import LEAVE_ONE_OUT
@@ -33,6 +34,7 @@ def check_cell(cell: Cell, report: Report) -> None:
             report(f"/probes/{name}/probed_question", "names a question twice")
     _check_rates(cell, report)
     _check_verification(cell, report)
+    check_metrics(cell, report)
     _check_fingerprint(cell, report)
 
 

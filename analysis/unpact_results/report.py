@@ -14,7 +14,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from . import dilemma, figures, strips, table, text
+from . import dilemma, figures, metrics, strips, table, text
 from .agreement import name_of
 from .choose import Choice, asked_for, choose
 from .claims import judge_claims
@@ -69,7 +69,7 @@ def render(campaign: Campaign, questions: list[int] | None = None) -> str:
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     cells, limit = _views(campaign, questions)
     return environment.get_template("report.html.j2").render(
-        campaign=campaign, facts=_facts(campaign), rows=table.rows(campaign), probes=table.probes_of(campaign), claims=judge_claims(campaign), figures=_figures(campaign), cells=cells, limit=limit, asked=questions is not None,
+        campaign=campaign, facts=_facts(campaign), rows=table.rows(campaign), probes=table.probes_of(campaign), claims=judge_claims(campaign), metrics=metrics.tables(campaign), figures=_figures(campaign), cells=cells, limit=limit, asked=questions is not None,
         gradient=strips.gradient(), noise=strips.NOISE, script=Markup(script), script_digest=digest, css=Markup(css), unplaced=[p for p in dilemma.points(campaign) if not p.complete],
         recovery_limit=dilemma.RECOVERY_LIMIT, destruction_limit=dilemma.DESTRUCTION_LIMIT, quadrants=dilemma.QUADRANTS, outcome_words=OUTCOME_WORDS,
         outcome_colours=OUTCOME_COLOURS, work=[_work(cell) for cell in campaign.cells])

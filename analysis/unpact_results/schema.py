@@ -1,4 +1,4 @@
-"""docs/results-format.md, version 1.6, as data: which attributes and datasets a file has."""
+"""docs/results-format.md, version 1.7, as data: which attributes and datasets a file has."""
 
 from __future__ import annotations
 
@@ -121,6 +121,14 @@ CELL_FIELDS: list[Field] = [
     *[Field(f"/verification/{name}", "uint64", ("/verification/model",), since=5) for name in ("candidates", "turned")],
     *_table("/work", "stage", STRING, {"seconds": "float64"} | dict.fromkeys(("positions", "positions_naive", "model_calls", "logit_rows"), "uint64"), {"seconds": "s"}),
 ]
+METRIC_VALUES = ("target", "target_low", "target_high", "unlearned", "unlearned_low", "unlearned_high")
+METRIC_SAYS = ("remembered", "forgotten", "useful", "damaged", "like_retrained")  # a larger value
+METRIC_ITEMS = ("/metrics/target_items", "/metrics/unlearned_items")
+CELL_FIELDS += [replace(field, since=7) for field in (
+    *_table("/metrics", "name", STRING, {"label": STRING, "larger_says": STRING, "count": "uint64"} | dict.fromkeys(METRIC_VALUES, "float64")),
+    _scale("/metrics/bound"),
+    *(field for items in METRIC_ITEMS for field in (_scale(f"{items}_item"), Field(f"{items}/values", "float64", (f"{items}_item",)),
+                                                   Field(f"{items}/offsets", "uint64", ("/metrics/bound",)))))]
 CELL_GROUPS = ("/probes",)
 
 LEAVE_ONE_OUT = "leave_one_out"

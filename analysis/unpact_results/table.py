@@ -8,6 +8,7 @@ import math
 from dataclasses import dataclass
 
 from .dilemma import verdict_of
+from .metrics import campaign_row
 from .model import Campaign, Cell, Outcome, Rate, Split
 from .reading import RECOVERY
 from .statistics import destruction, focus_shift, recovery, right_share
@@ -98,15 +99,18 @@ def _escape(text: str) -> str:
 
 
 def csv_text(campaign: Campaign) -> str:
-    """The table in CSV: every rate as count, total, value, low, high; empty where it does not exist."""
+    """The table in CSV: every rate as count, total, value, low, high, then the metrics; empty where it does not exist."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     parts = ("count", "total", "value", "low", "high")
     names = [*_SHARES, *_recoveries(probes_of(campaign)), "destructive", *_SHIFTS]
-    writer.writerow(["id", "model", "dataset", "method", "seed", "forgotten", *(f"{name}_{part}" for name in names for part in parts), "verdict"])
+    measured = {cell.id: campaign_row(cell) for cell in campaign.cells}
+    metrics = list(dict.fromkeys(name for row in measured.values() for name in row))
+    writer.writerow(["id", "model", "dataset", "method", "seed", "forgotten", *(f"{name}_{part}" for name in names for part in parts), "verdict", *metrics])
     for row in rows(campaign):
         numbers = [_number(getattr(row.rates[name], part)) if row.done else "" for name in names for part in parts]
-        writer.writerow([row.id, row.model, row.dataset, row.method, row.seed, row.forgotten if row.done else "", *numbers, row.verdict])
+        values = [_number(measured.get(row.id, {}).get(name, math.nan)) for name in metrics]
+        writer.writerow([row.id, row.model, row.dataset, row.method, row.seed, row.forgotten if row.done else "", *numbers, row.verdict, *values])
     return out.getvalue()
 
 

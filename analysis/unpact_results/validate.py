@@ -12,6 +12,7 @@ import h5py
 import numpy as np
 
 from . import schema
+from .metrics import campaign_row
 from .model import Cell, Outcome, Split
 from .reading import STATES, ResultsError, folder_of, load_cell, minor_of, plain, strings, unit_of_contributions
 from .recompute import check_cell
@@ -225,6 +226,7 @@ def expected_metrics(cell: Cell) -> dict[str, float]:
         row |= {base: rate.value, f"{base}_low": rate.low, f"{base}_high": rate.high, f"{base}_count": rate.count, f"{base}_total": rate.total}
     for stage, seconds in zip(cell.work["stage"], cell.work["seconds"], strict=True):
         row[f"seconds_{column_name(stage)}"] = float(seconds)
+    row |= campaign_row(cell)
     masks = {split.name: cell.split == split for split in Split} | {o.name: cell.outcome == o for o in Outcome}
     masks["unknown"] = masks["unknown"] & masks["forget"]
     for kind, cosine in (("focus", cell.set_cosine), ("contribution", cell.contribution_cosine)):

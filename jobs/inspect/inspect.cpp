@@ -45,6 +45,9 @@ void inspect_dataset(const Configuration& c) {
   line("verbatim passages", concat(dataset.passages.size()));
   line("privacy texts", concat(dataset.privacy_forget.size(), " forget, ", dataset.privacy_retain.size(), " retain, ",
                                dataset.privacy_holdout.size(), " holdout"));
+  if (const auto pairs = dataset.real_authors.size() + dataset.world_facts.size(); pairs > 0)
+    line("questions of utility",
+         concat(dataset.real_authors.size(), " about authors, ", dataset.world_facts.size(), " about the world"));
   line("focus questions", concat(dataset.focus_questions.size()));
   line("first forget question",
        concat(dataset.forget_questions.front().question, " -> ", dataset.forget_questions.front().answer));

@@ -271,4 +271,16 @@ PlannedStages probe_costs(const AskedModel& asked) {
   return stages;
 }
 
+PlannedStage continuation_cost(const AskedModel& asked, const std::vector<std::vector<TokenId>>& prompts,
+                               std::int64_t new_tokens) {
+  auto options = asked.options;
+  options.judge = {};  // texts, whatever questions are answered with
+  options.generation.max_new_tokens = new_tokens;
+  const AskedModel writer{asked.config, asked.tokenizer, asked.prompt_template, asked.questions,
+                          options,      asked.is_two,    asked.rambles};
+  std::vector<ToAnswer> to_answer;
+  for (const auto& prompt : prompts) to_answer.push_back({prompt.size(), static_cast<std::size_t>(new_tokens), 0});
+  return prompts_cost(writer, to_answer, (page_size(asked) + kAnswerChunk - 1) / kAnswerChunk * kAnswerChunk);
+}
+
 }  // namespace unpact

@@ -17,6 +17,7 @@
 #include "unpact/evaluation/check_questions.hpp"
 #include "unpact/evaluation/evaluate_cell.hpp"
 #include "unpact/evaluation/finished_pages.hpp"
+#include "unpact/evaluation/measure_metrics.hpp"
 #include "unpact/kernels/tf32_products.hpp"
 #include "unpact/store/cell_file.hpp"
 #include "unpact/store/cell_places.hpp"
@@ -35,7 +36,9 @@ void ask_target(const Session& session, const Configuration& c, const fs::path& 
     const auto target =
         open_to_answer(session, session.world(), c, baseline.target, answering_dtype(session, c, baseline.target));
     const kernels::Tf32Products products(c.model.dtype == ModelDtype::tf32);
-    evaluate_target(session.world(), target, baseline.questions, c.evaluation_options(), &pages, baseline.record);
+    const auto options = c.evaluation_options();
+    evaluate_target(session.world(), target, baseline.questions, options, &pages, baseline.record);
+    measure_target(session.world(), target, {baseline.dataset, baseline.questions, options}, &pages, baseline.record);
   }
   give_memory_back(session.device());
   baseline.record.provenance.ended = utc_now();
@@ -53,6 +56,7 @@ Baseline prepare_baseline(const Session& session, const Configuration& c, const 
   const auto base = without_method(c);
   auto dataset = load_dataset(c.dataset);
   check_questions(c.judge, dataset, static_cast<std::size_t>(c.dataset.limit));  // before a target is made
+  chosen_metrics(c.metric, {dataset, !judge_row(c.judge).wants_letters});
   auto checksum = dataset_checksum(dataset);
   const auto name = pair_id(c);
   auto target = prepare_target(session, c, dataset, folder / "models" / name, claims, while_busy);

@@ -4,6 +4,7 @@
 
 #include "model_digest.hpp"
 #include "provenance.hpp"
+#include "retrained_results.hpp"
 #include "unpact/campaign/fingerprints.hpp"
 #include "unpact/campaign/mapped_models.hpp"
 #include "unpact/campaign/unlearn_inputs.hpp"
@@ -18,6 +19,7 @@
 #include "unpact/core/log.hpp"
 #include "unpact/core/progress.hpp"
 #include "unpact/evaluation/evaluate_cell.hpp"
+#include "unpact/evaluation/measure_metrics.hpp"
 #include "unpact/evaluation/stage_meter.hpp"
 #include "unpact/kernels/tf32_products.hpp"
 #include "unpact/store/cell_file.hpp"
@@ -68,7 +70,12 @@ CellRecord compare_with_baseline(const Session& session, const Communicator& gro
   record.noise_floor = baseline.record.noise_floor;
   record.provenance.baseline_fingerprint = fingerprint_of(baseline.record.provenance);
   const kernels::Tf32Products products(c.model.dtype == ModelDtype::tf32);
-  evaluate_unlearned(group, unlearned, baseline.questions, c.evaluation_options(), &pages, record);
+  const auto options = c.evaluation_options();
+  evaluate_unlearned(group, unlearned, baseline.questions, options, &pages, record);
+  record.metrics = baseline.record.metrics;
+  const auto retrained = read_retrained(group, c.metric);
+  measure_unlearned(group, unlearned, {baseline.dataset, baseline.questions, options}, &pages,
+                    retrained ? &*retrained : nullptr, record);
   return record;
 }
 

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "findings.hpp"
+#include "retrained_results.hpp"
 #include "unpact/campaign/cell.hpp"
 #include "unpact/campaign/mapped_models.hpp"
 #include "unpact/campaign/pin_dtypes.hpp"
@@ -18,6 +19,7 @@
 #include "unpact/core/error.hpp"
 #include "unpact/data/load_dataset.hpp"
 #include "unpact/evaluation/check_questions.hpp"
+#include "unpact/evaluation/measure_metrics.hpp"
 #include "unpact/inference/scoring.hpp"
 #include "unpact/train/stage_memory.hpp"
 
@@ -82,6 +84,7 @@ class PlanCheck {
     findings_.note(where, [&] {
       opened.dataset = load_dataset(c.dataset);
       check_questions(c.judge, *opened.dataset, static_cast<std::size_t>(c.dataset.limit));
+      chosen_metrics(c.metric, {*opened.dataset, !judge_row(c.judge).wants_letters});
     });
     findings_.note(where, [&] { open_model(c.model, opened); });
     if (opened.config) findings_.note(where, [&] { pin_dtypes_of(pair); });  // before memory is planned
@@ -163,6 +166,9 @@ class PlanCheck {
       opened.asked = std::max(opened.asked, static_cast<std::int64_t>(needed));
     }
     opened.questions = static_cast<std::int64_t>(questions.size());
+    const MetricTask task{*opened.dataset, questions, c.evaluation_options()};
+    const auto metrics = metric_work(task, *opened.config, *opened.tokenizer, c.prompt.resolve());
+    opened.asked = std::max(opened.asked, longest_sequence(metrics));
   }
 
   static void check_finetuning(const Configuration& c, Opened& opened) {
@@ -287,6 +293,7 @@ PlanSummary check_plan(const Session& session, int ranks_per_cell, std::vector<P
     agree_on_replica(session.world(), pair.configuration);
     for (auto& cell : pair.cells) agree_on_replica(session.world(), cell);
     for (auto& cell : pair.cells) pin_method_file(session.world(), cell);
+    for (auto& cell : pair.cells) pin_retrained(session.world(), cell);
   }
   return check.summary();
 }

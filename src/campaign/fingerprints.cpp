@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include "retrained_results.hpp"
 #include "unpact/campaign/unlearn_inputs.hpp"
 #include "unpact/checkpoint/checkpoint.hpp"
 #include "unpact/core/checksum.hpp"
@@ -14,12 +15,13 @@ namespace unpact {
 namespace fs = std::filesystem;
 namespace {
 
-/// Who has pinned the method's file already (pin_method_file) has read it.
+/// Who has pinned a file already (pin_method_file, pin_retrained) has read it.
 Configuration with_contents(Configuration c, const InputChecksums& inputs) {
   c.dataset.checksum = inputs.dataset;
   c.model.config_checksum = inputs.config;
   const auto file = path_of_needed_file(c.method);
   if (!file.empty() && c.method.file_checksum.empty()) c.method.file_checksum = sha256_of_file(file);
+  if (c.metric.retrained_checksum.empty()) c.metric.retrained_checksum = checksum_of_retrained(c.metric);
   return c;
 }
 

@@ -7,6 +7,7 @@
 #include "unpact/campaign/stage_shapes.hpp"
 #include "unpact/campaign/unlearn_inputs.hpp"
 #include "unpact/core/error.hpp"
+#include "unpact/evaluation/measure_metrics.hpp"
 #include "unpact/model/compute_dtype.hpp"
 #include "unpact/options/option_table.hpp"
 
@@ -74,6 +75,9 @@ PairReckoner::PairReckoner(const PairOnPaper& paper, const Machine& machine)
   const auto& c = paper.pair.configuration;
   if (makes_target(c.model))
     making_ = finetune_examples(c.finetune, paper.dataset, paper.tokenizer, prompt_, c.probe.resolve_phrasings());
+  const auto options = c.evaluation_options();
+  longest_of_metrics_ = static_cast<std::size_t>(
+      longest_sequence(metric_work({paper.dataset, paper.questions, options}, paper.config, paper.tokenizer, prompt_)));
 }
 
 const PairReckoner::Data& PairReckoner::data_of(const Configuration& cell) {
@@ -105,7 +109,7 @@ std::vector<StageMemory> PairReckoner::memory_of(const Configuration& cell, std:
 
 /// Tokens of the longest prompt with its answer.
 std::int64_t PairReckoner::longest_asked(const Configuration& cell) const {
-  std::size_t longest = 0;
+  std::size_t longest = longest_of_metrics_;
   for (const auto& question : paper_.questions)
     longest =
         std::max(longest, question.prompt.ids.size() + std::max(static_cast<std::size_t>(cell.generation.max_new_tokens),
@@ -134,6 +138,7 @@ const PlannedStages& PairReckoner::evaluation(const Configuration& cell) {
                          /*rambles=*/true};
   stages = {answers_cost(asked, "unlearned_answers"), attribution_cost(asked, "unlearned_attribution")};
   for (auto& probe : probe_costs(asked)) stages.push_back(std::move(probe));
+  for (auto& metrics : metrics_cost(asked, paper_.dataset, "unlearned_metrics")) stages.push_back(std::move(metrics));
   return stages;
 }
 
@@ -145,6 +150,7 @@ PlannedStages PairReckoner::shared() {
   if (!making_.empty()) stages.push_back(finetuning_cost(paper_.config, c.finetune_training(), making_, "make_target"));
   stages.push_back(answers_cost(asked, "target_answers"));
   stages.push_back(attribution_cost(asked, "target_attribution"));
+  for (auto& metrics : metrics_cost(asked, paper_.dataset, "target_metrics")) stages.push_back(std::move(metrics));
   fill_memory(stages, memory_of(paper_.pair.cells.front(), c.campaign.ranks_per_cell));
   fill_seconds(stages, c);
   return stages;

@@ -58,6 +58,7 @@ class PairReckoner {
   const Machine& machine_;
   PromptTemplate prompt_;
   std::vector<Example> making_;                       ///< what the target is made with; empty: it is given
+  std::size_t longest_of_metrics_ = 0;                ///< tokens of what the metrics ask
   std::map<std::string, Data> data_;                  ///< by data_key()
   std::map<std::string, PlannedStages> evaluations_;  ///< of unlearned models, by all that decides them
 };

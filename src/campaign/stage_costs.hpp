@@ -29,6 +29,13 @@ PlannedStage attribution_cost(const AskedModel& asked, const std::string& stage)
 /// A stage a probe, at least nothing: as if every question of the forget set were forgotten.
 PlannedStages probe_costs(const AskedModel& asked);
 
+/// Prompts that the model goes on with, by a number of tokens at most, answered in pages as asked.options say.
+PlannedStage continuation_cost(const AskedModel& asked, const std::vector<std::vector<TokenId>>& prompts,
+                               std::int64_t new_tokens);
+
+/// What the metrics ask for; nothing where there are none.
+PlannedStages metrics_cost(const AskedModel& asked, const Dataset& dataset, const std::string& stage);
+
 /// A training on these examples by cross-entropy with all weights.
 PlannedStage finetuning_cost(const ModelConfig& config, const TrainOptions& options, const std::vector<Example>& examples,
                              const std::string& stage);

@@ -1,6 +1,7 @@
 #include "unpact/campaign/summary_table.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 
 #include "unpact/core/text.hpp"
@@ -8,7 +9,7 @@
 namespace unpact {
 namespace {
 
-/// A column of the table: the title and the rate below it.
+/// A column of the table: the title and the rate or metric below it.
 struct Column {
   std::string title, rate;
 };
@@ -47,22 +48,63 @@ std::string cell(const std::string& text, std::size_t width) {
   return text + std::string(text.size() < width ? width - text.size() : 1, ' ');
 }
 
-}  // namespace
+/// Of the field's metrics, those that papers put into their tables; all are in the files and in the report.
+std::vector<Column> metric_columns(const std::vector<CellRecord>& records) {
+  std::vector<Column> columns;
+  for (const auto& [title, name] :
+       std::vector<std::pair<std::string, std::string>>{{"VerbMem", "verbmem"},
+                                                        {"KnowMem forget", "knowmem_forget"},
+                                                        {"KnowMem retain", "knowmem_retain"},
+                                                        {"PrivLeak", "privleak_retrained"},
+                                                        {"PrivLeak, published AUC", "privleak_published"},
+                                                        {"extraction strength", "extraction_strength_forget"},
+                                                        {"forget quality", "forget_quality"},
+                                                        {"model utility", "model_utility"}})
+    for (const auto& record : records)
+      if (std::ranges::count(record.metrics.rows, name, &MetricRecord::name) > 0) {
+        columns.push_back({title, name});
+        break;
+      }
+  return columns;
+}
 
-std::string summary_table(const std::vector<CellRecord>& records) {
-  const auto columns = columns_of(records);
+std::string short_number(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.3g", value);
+  return std::isnan(value) ? "-" : text;
+}
+
+/// The unlearned model's value, and the target's in brackets.
+std::string metric_text(const CellRecord& record, const std::string& name) {
+  const auto row = std::ranges::find(record.metrics.rows, name, &MetricRecord::name);
+  if (row == record.metrics.rows.end()) return "-";
+  return concat(short_number(row->unlearned), " (", short_number(row->target), ")");
+}
+
+template <class Text>
+std::string table_of(const std::vector<CellRecord>& records, const std::vector<Column>& columns, const std::string& corner,
+                     const Text& text) {
   std::size_t first = 34, width = 19;
   for (const auto& record : records) first = std::max(first, record.id.size());
   for (const auto& column : columns) width = std::max(width, column.title.size() + 1);
   first += 2;
-  std::string table = cell("cell", first);
+  std::string table = cell(corner, first);
   for (const auto& column : columns) table += cell(column.title, width);
   table += "\n";
   for (const auto& record : records) {
     table += cell(record.id, first);
-    for (const auto& column : columns) table += cell(percent(record, column.rate), width);
+    for (const auto& column : columns) table += cell(text(record, column.rate), width);
     table += "\n";
   }
+  return table;
+}
+
+}  // namespace
+
+std::string summary_table(const std::vector<CellRecord>& records) {
+  auto table = table_of(records, columns_of(records), "cell", percent);
+  if (const auto metrics = metric_columns(records); !metrics.empty())
+    table += concat("\n", table_of(records, metrics, "metric (target's in brackets)", metric_text));
   return table;
 }
 

@@ -17,26 +17,35 @@ fs::path first_existing(const fs::path& folder, const std::vector<std::string>& 
   return {};
 }
 
-std::vector<std::string> keys_of(const Json& entry, const std::string& where) {
-  std::vector<std::string> keys;
-  const auto found = entry.find("keys");
-  if (found == entry.end() || found->is_null()) return keys;
-  UNPACT_VALIDATE(found->is_array(), concat(where, ": field 'keys' has the wrong type"),
+/// An optional list of texts.
+std::vector<std::string> texts_of(const Json& entry, const char* field, const std::string& where) {
+  std::vector<std::string> texts;
+  const auto found = entry.find(field);
+  if (found == entry.end() || found->is_null()) return texts;
+  UNPACT_VALIDATE(found->is_array(), concat(where, ": field '", field, "' has the wrong type"),
                   concat("expected a list of strings, found a ", found->type_name()), "correct that field");
-  for (const auto& key : *found) {
-    UNPACT_VALIDATE(key.is_string(), concat(where, ": field 'keys' has the wrong type"),
-                    concat("expected a list of strings, found a ", key.type_name(), " in it"), "correct that field");
-    keys.push_back(key.get<std::string>());
-    require_text(keys.back(), "a string in field 'keys'", where);
+  for (const auto& text : *found) {
+    UNPACT_VALIDATE(text.is_string(), concat(where, ": field '", field, "' has the wrong type"),
+                    concat("expected a list of strings, found a ", text.type_name(), " in it"), "correct that field");
+    texts.push_back(text.get<std::string>());
+    require_text(texts.back(), concat("a string in field '", field, "'"), where);
   }
-  return keys;
+  return texts;
+}
+
+std::vector<std::string> text_or_texts(const Json& entry, const char* field, const std::string& where) {
+  const auto found = entry.find(field);
+  if (found != entry.end() && found->is_string()) return {text_field(entry, field, where)};
+  return texts_of(entry, field, where);
 }
 
 QuestionAnswer question_of(const Json& entry, const std::string& where) {
   QuestionAnswer pair;
   pair.question = text_field(entry, "question", where);
   pair.answer = text_field(entry, "answer", where);
-  pair.keys = keys_of(entry, where);
+  pair.keys = texts_of(entry, "keys", where);
+  pair.paraphrased = text_or_texts(entry, "paraphrased_answer", where);
+  pair.perturbed = text_or_texts(entry, "perturbed_answer", where);
   return pair;
 }
 
@@ -112,13 +121,20 @@ std::string dataset_checksum(const Dataset& dataset) {
     all += concat("[", texts.size(), "]");
     for (const auto& text : texts) add(text);
   };
-  for (const auto* pairs : {&dataset.forget_questions, &dataset.retain_questions, &dataset.forget_examples,
-                            &dataset.retain_examples, &dataset.focus_questions}) {
+  for (const auto* pairs :
+       {&dataset.forget_questions, &dataset.retain_questions, &dataset.forget_examples, &dataset.retain_examples,
+        &dataset.focus_questions, &dataset.real_authors, &dataset.world_facts}) {
+    if (pairs->empty() && (pairs == &dataset.real_authors || pairs == &dataset.world_facts)) continue;
     all += concat("[", pairs->size(), "]");
     for (const auto& pair : *pairs) {
       add(pair.question);
       add(pair.answer);
       add_texts(pair.keys);
+      if (!pair.paraphrased.empty() || !pair.perturbed.empty()) {
+        all += "alternatives";
+        add_texts(pair.paraphrased);
+        add_texts(pair.perturbed);
+      }
       if (pair.choices.empty()) continue;
       all += "choices";
       add_texts(pair.choices);

@@ -7,8 +7,17 @@ namespace {
 
 Dataset read_dataset(const DatasetOptions& options) {
   switch (options.kind) {
-    case DatasetKind::muse: return read_muse(options.path, options.name);
-    case DatasetKind::tofu: return read_tofu(options.path, options.retain_path, options.name);
+    case DatasetKind::muse: {
+      auto dataset = read_muse(options.path, options.name);
+      if (!options.forget_set.empty()) dataset.forget_texts = read_forget_set(options.path, options.forget_set);
+      return dataset;
+    }
+    case DatasetKind::tofu: {
+      auto dataset = read_tofu(options.path, options.retain_path, options.name);
+      if (!options.real_authors.empty()) dataset.real_authors = read_question_lines(options.real_authors);
+      if (!options.world_facts.empty()) dataset.world_facts = read_question_lines(options.world_facts);
+      return dataset;
+    }
     case DatasetKind::wmdp:
     case DatasetKind::mmlu: break;
   }
@@ -21,6 +30,9 @@ Dataset read_dataset(const DatasetOptions& options) {
 Dataset load_dataset(const DatasetOptions& options) {
   UNPACT_VALIDATE(!options.path.empty(), "no dataset", "dataset.path is empty",
                   "give --dataset NAME (a file of datasets/) or --dataset.path DIR");
+  UNPACT_VALIDATE(options.forget_set.empty() || options.kind == DatasetKind::muse,
+                  concat("option 'dataset.forget_set' is set with dataset.kind = ", name_of_value(options.kind)),
+                  "only MUSE's layout has such sets", "leave it out");
   auto dataset = read_dataset(options);
   UNPACT_VALIDATE(
       options.checksum.empty() || options.checksum == dataset_checksum(dataset),

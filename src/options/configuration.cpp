@@ -20,7 +20,11 @@ PromptTemplate PromptOptions::resolve() const {
   return result;
 }
 
-EvaluationOptions Configuration::evaluation_options() const { return {generation, attribution, judge, probe, run.seed}; }
+EvaluationOptions Configuration::evaluation_options() const {
+  EvaluationOptions options{generation, attribution, judge, probe, run.seed, metric};
+  options.metric.limit = static_cast<std::size_t>(dataset.limit);
+  return options;
+}
 
 TrainOptions Configuration::unlearn_training() const {
   auto options = unlearn.train;

@@ -1,6 +1,7 @@
 #include "sections.hpp"
 
 #include "unpact/core/text.hpp"
+#include "unpact/evaluation/metric.hpp"
 #include "unpact/evaluation/probe.hpp"
 
 namespace unpact {
@@ -72,6 +73,29 @@ void add_probe(OptionTable& t, ProbeOptions& p) {
   t.push_back({"probe.top_p", "of Probab's samples", &p.top_p, kEvaluation, share("use 1")});
 }
 
+/// A retrained model's results decide numbers of cells alone: the target's own are measured without it.
+void add_metrics(OptionTable& t, MetricOptions& m) {
+  t.push_back({"evaluation.metrics",
+               concat("auto (those that have what they need), none, or separated by commas, of ", listed(metric_table())),
+               &m.use, kEvaluation});
+  t.push_back({"evaluation.passage_tokens", "verbmem: new tokens behind the start of a passage", &m.passage_tokens,
+               kEvaluation, positive("use MUSE's 128")});
+  t.push_back({"evaluation.text_tokens", "tokens of a privacy text; longer ones are cut", &m.text_tokens, kEvaluation,
+               at_least(2, "the first token of a text is not scored")});
+  t.push_back({"evaluation.min_k", "share of the least likely tokens in Min-K % and Min-K %++", &m.min_k, kEvaluation,
+               share("use MUSE's 0.4")});
+  t.push_back({"evaluation.published_auc", "MUSE's AUC of its retrained model, for privleak_published; 0: none",
+               &m.published_auc, kEvaluation, in_range(0, 1, "it is a share, such as 0.4772")});
+  t.push_back({"evaluation.retrained",
+               "results file (baselines/NAME.h5) whose target is a model trained without the forget set; empty: none",
+               &m.retrained,
+               kNothing,
+               {},
+               Role::input_path});
+  t.push_back(
+      {"evaluation.retrained_checksum", "SHA-256 that this file must have; empty: any", &m.retrained_checksum, kCell});
+}
+
 }  // namespace
 
 void add_evaluation_options(OptionTable& table, Configuration& configuration) {
@@ -79,6 +103,7 @@ void add_evaluation_options(OptionTable& table, Configuration& configuration) {
   add_attribution(table, configuration.attribution);
   add_judge(table, configuration.judge);
   add_probe(table, configuration.probe);
+  add_metrics(table, configuration.metric);
 }
 
 }  // namespace unpact

@@ -86,6 +86,16 @@ void add_dataset(OptionTable& t, DatasetOptions& d) {
                {},
                Role::input_path});
   t.push_back({"dataset.retain_texts", "wmdp, mmlu: the retain corpus", &d.retain_texts, kNothing, {}, Role::input_path});
+  t.push_back({"dataset.forget_set",
+               "muse: scal/N or sust/N, forget texts of growing size or of one step; empty: raw/forget", &d.forget_set,
+               kNothing});
+  t.push_back({"dataset.real_authors",
+               "tofu: questions about real authors with perturbed answers, for model utility; empty: none",
+               &d.real_authors,
+               kNothing,
+               {},
+               Role::input_path});
+  t.push_back({"dataset.world_facts", "tofu: the same about the world", &d.world_facts, kNothing, {}, Role::input_path});
   t.push_back({"dataset.limit", "questions of each set that are asked; 0: all; training takes all", &d.limit, kEvaluation,
                at_least(0, "a count is negative")});
   t.push_back(

@@ -84,6 +84,20 @@ void write_rates(Table& table, const std::vector<CellMetrics>& rows) {
   }
 }
 
+/// The field's metrics: of the unlearned model with its interval, and of the target.
+void write_values(Table& table, const std::vector<CellMetrics>& rows) {
+  for (const auto& name : keys_of(rows, &CellMetrics::values)) {
+    const auto value = [name](const CellMetrics& row) { return value_or(row.values, name, MetricRecord{}); };
+    table.column(name, name + " of the unlearned model", rows, [&](const CellMetrics& row) { return value(row).unlearned; });
+    table.column(name + "_low", "lower end of the 95 % interval of " + name, rows,
+                 [&](const CellMetrics& row) { return value(row).unlearned_low; });
+    table.column(name + "_high", "upper end of the 95 % interval of " + name, rows,
+                 [&](const CellMetrics& row) { return value(row).unlearned_high; });
+    table.column(name + "_target", name + " of the target", rows, [&](const CellMetrics& row) { return value(row).target; });
+    table.column(name + "_count", "items in " + name, rows, [&](const CellMetrics& row) { return value(row).count; });
+  }
+}
+
 void write_metrics(hdf5::Writer& file, const std::vector<CellMetrics>& rows) {
   Table table(file, "/metrics");
   table.column("id", "cell", rows, [](const CellMetrics& row) { return row.id; });
@@ -97,6 +111,7 @@ void write_metrics(hdf5::Writer& file, const std::vector<CellMetrics>& rows) {
       "noise_floor", "largest change of a log-probability between equal evaluations", rows,
       [](const CellMetrics& row) { return row.noise_floor; }, "nat/token");
   write_rates(table, rows);
+  write_values(table, rows);
   for (const auto& name : keys_of(rows, &CellMetrics::shifts)) {
     const auto shift = [name](const CellMetrics& row) { return value_or(row.shifts, name, MeanOverQuestions{kNone, 0}); };
     table.column(name, "mean of 1 - cosine, " + name, rows, [&](const CellMetrics& row) { return shift(row).mean; });

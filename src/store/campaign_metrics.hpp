@@ -22,6 +22,7 @@ struct CellMetrics {
   std::map<std::string, Rate> rates;                ///< by column name
   std::map<std::string, MeanOverQuestions> shifts;  ///< focus_shift_X and contribution_shift_X
   std::vector<ProbeRecord> probes;                  ///< name, label and kind
+  std::map<std::string, MetricRecord> values;       ///< the field's metrics by metric_<name>
   std::map<std::string, double> seconds;            ///< by seconds_<stage>
 };
 

@@ -1,6 +1,7 @@
 #include "unpact/store/campaign_table.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "campaign_file.hpp"
 #include "unpact/core/error.hpp"
@@ -49,6 +50,26 @@ std::vector<ProbeRecord> read_probes(const hdf5::Reader& file, const std::string
                     concat("the kinds are ", join(names_of<ProbeKind>(), ", ")), "collect the campaign again");
   }
   return probes;
+}
+
+/// The field's metrics, of the columns metric_NAME and metric_NAME_target; none before version 1.7.
+void read_values(const hdf5::Reader& file, CampaignTable& table) {
+  const std::string prefix = "metric_", end = "_target";
+  for (const auto& column : file.members("/metrics")) {
+    if (!column.starts_with(prefix) || !column.ends_with(end)) continue;
+    const auto base = column.substr(0, column.size() - end.size());
+    const auto real = [&](const std::string& name) {
+      return of_length(file.numbers<double>("/metrics/" + name), table.finished.size(), name);
+    };
+    const auto target = real(column), unlearned = real(base);
+    for (std::size_t i = 0; i < table.finished.size(); ++i) {
+      if (std::isnan(target[i]) && std::isnan(unlearned[i])) continue;
+      auto& row = table.finished[i].metrics.rows.emplace_back();
+      row.name = base.substr(prefix.size());
+      row.target = target[i];
+      row.unlearned = unlearned[i];
+    }
+  }
 }
 
 void read_finished(const hdf5::Reader& file, CampaignTable& table) {
@@ -115,6 +136,7 @@ CampaignTable read_campaign_table(const fs::path& path) {
     CampaignTable table;
     table.collected = file.text("collected");
     read_finished(file, table);
+    read_values(file, table);
     const auto probes = read_probes(file, path.string());
     for (auto& cell : table.finished) cell.probes = probes;
     read_unfinished(file, table);

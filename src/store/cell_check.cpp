@@ -128,6 +128,23 @@ void check_verification(Findings& findings, const std::vector<VerificationRecord
   }
 }
 
+void check_metrics(Findings& findings, const MetricsRecord& metrics) {
+  std::set<std::string> names;
+  MetricSays says{};
+  for (const auto& row : metrics.rows) {
+    findings.require(is_plain_name(row.name) && names.insert(row.name).second,
+                     concat("a metric has the name '", row.name, "', or two have"));
+    findings.require(EnumReference(&says).assign(row.larger_says),
+                     concat("a larger value of the metric ", row.name, " says '", row.larger_says, "'"));
+  }
+  for (const auto& [model, items] : {std::pair("target", &metrics.target_items), {"unlearned", &metrics.unlearned_items}}) {
+    const auto& bounds = items->offsets;
+    findings.require(bounds.size() == metrics.rows.size() + 1 && bounds.front() == 0 &&
+                         bounds.back() == items->values.size() && std::is_sorted(bounds.begin(), bounds.end()),
+                     concat("the bounds of the ", model, "'s items do not fit ", metrics.rows.size(), " metrics"));
+  }
+}
+
 }  // namespace
 
 std::string inconsistency_of(const CellRecord& cell) {
@@ -141,6 +158,7 @@ std::string inconsistency_of(const CellRecord& cell) {
   findings.per_question("focus_shift/set_cosine", cell.focus_shift.set_cosine.size());
   findings.per_question("focus_shift/contribution_cosine", cell.focus_shift.contribution_cosine.size());
   check_verification(findings, cell.verification, questions);
+  check_metrics(findings, cell.metrics);
   const auto& dtype = cell.compute_dtype;
   findings.require(dtype == "fp32" || dtype == "tf32" || dtype == "bf16" || dtype == "fp16",
                    concat("compute_dtype is '", dtype, "'"));

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "unpact/results/cell.hpp"
+#include "metrics_layout.hpp"
 #include "writer.hpp"
 
 namespace unpact {
@@ -209,6 +210,7 @@ void visit_cell(Archive& archive, Cell& cell) {
   visit_training(archive, cell);
   visit_work(archive, cell);
   visit_verification(archive, cell);
+  visit_metrics(archive, cell.metrics);
 }
 
 }  // namespace unpact

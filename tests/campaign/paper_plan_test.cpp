@@ -173,7 +173,9 @@ std::vector<std::string> more_than_sizes(Configuration one, Configuration other)
                                        "finetune.batch_size",
                                        "finetune.learning_rate",
                                        "generation.max_new_tokens",
-                                       "attribution.save_every"};
+                                       "attribution.save_every",
+                                       "evaluation.text_tokens",
+                                       "evaluation.passage_tokens"};
   std::vector<std::string> found;
   const auto a = option_table(one), b = option_table(other);
   for (std::size_t i = 0; i < a.size(); ++i)

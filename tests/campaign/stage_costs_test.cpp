@@ -107,6 +107,24 @@ TEST_F(StageCosts, TheExamplesThatFewStepsReallyDraw) {
     }
 }
 
+TEST_F(StageCosts, WhatMetricsAsk) {
+  if (world_.size() > 1) GTEST_SKIP() << "as above";
+  if (world_.is_root()) {
+    using testing_support::write_text;
+    write_text(folder_ / "data/verbmem/forget.json", R"([{"prompt": "The report on the", "gt": "harbour is of 2005."}])");
+    for (const auto* name : {"forget", "holdout"})
+      write_text(folder_ / concat("data/privleak/", name, ".json"),
+                 R"(["The report on the harbour is of 2005.", "The river runs through the town.", "a", "b", "the town"])");
+  }
+  auto c = with_method("ga");
+  c.metric.passage_tokens = 9;
+  c.metric.text_tokens = 12;
+  expect_planned(c);
+  auto two = with_method("whp");  // answers by two models
+  two.metric = c.metric;
+  expect_planned(two);
+}
+
 TEST_F(StageCosts, AnswersThatArePreferred) {
   if (world_.size() > 1) GTEST_SKIP() << "as above";
   auto c = with_method("dpo");

@@ -57,5 +57,20 @@ TEST(SummaryTable, ShowsTheProbesOfItsRecords) {
   EXPECT_EQ(lines[2].substr(lines[0].find("other"), 12), "25.0 % (1/4)") << "a rate of an older file is called by its name";
 }
 
+TEST(SummaryTable, HasASecondOneOfMetricsWhereThereAreSome) {
+  auto first = record_with("a", {}), second = record_with("b", {});
+  auto& row = first.metrics.rows.emplace_back();
+  row.name = "knowmem_forget";
+  row.target = 0.75;
+  row.unlearned = 0.125;
+  const auto lines = lines_of({first, second});
+  ASSERT_EQ(lines.size(), 7U);
+  EXPECT_EQ(lines[3], "");
+  EXPECT_THAT(lines[4], HasSubstr("KnowMem forget"));
+  EXPECT_EQ(lines[5].substr(lines[4].find("KnowMem"), 12), "0.125 (0.75)");
+  EXPECT_EQ(lines[6].substr(lines[4].find("KnowMem"), 2), "- ");
+  EXPECT_THAT(lines[4], testing::Not(HasSubstr("VerbMem"))) << "no cell has it";
+}
+
 }  // namespace
 }  // namespace unpact

@@ -24,7 +24,7 @@ TEST(DatasetChecksum, IsThatOfTheContentOnly) {
 }
 
 TEST(DatasetChecksum, ChangesWithEveryPart) {
-  std::vector<Dataset> changed(7, small());
+  std::vector<Dataset> changed(11, small());
   changed[0].forget_questions = {{"a", "bc", {}}};  // the same letters in a row
   changed[1].retain_questions[0].keys.clear();
   std::swap(changed[2].forget_questions, changed[2].retain_questions);
@@ -32,7 +32,12 @@ TEST(DatasetChecksum, ChangesWithEveryPart) {
   std::swap(changed[4].forget_texts, changed[4].retain_texts);
   changed[5].passages = {{"once", "more"}};
   changed[6].privacy_holdout.emplace_back();
+  changed[7].forget_questions[0].paraphrased = {"k"};
+  changed[8].forget_questions[0].perturbed = {"k"};
+  changed[9].real_authors = {{"d", "e", {}}};
+  changed[10].world_facts = {{"d", "e", {}}};
   for (std::size_t i = 0; i < changed.size(); ++i) EXPECT_NE(dataset_checksum(changed[i]), dataset_checksum(small())) << i;
+  EXPECT_NE(dataset_checksum(changed[7]), dataset_checksum(changed[8]));
 }
 
 }  // namespace

@@ -94,6 +94,9 @@ TEST(Affects, WhatIsKnownToDecideNumbersDoes) {
                                                {"finetune.step_rule", {Made::target}},
                                                {"method.beta", unlearning},
                                                {"method.file_checksum", unlearning},
+                                               {"evaluation.metrics", {Made::baseline, Made::cell}},
+                                               {"evaluation.retrained", none},
+                                               {"evaluation.retrained_checksum", {Made::cell}},
                                                {"train.dtype", {Made::target, Made::cell, Made::training}},
                                                {"train.master_weights", {Made::target, Made::cell, Made::training}},
                                                {"generation.max_new_tokens", {Made::baseline, Made::cell}},
@@ -101,6 +104,7 @@ TEST(Affects, WhatIsKnownToDecideNumbersDoes) {
                                                {"judge.threshold", {Made::baseline, Made::cell}},
                                                {"probe.temperature", {Made::baseline, Made::cell}},
                                                {"probe.phrasings", {Made::target, Made::baseline, Made::cell}},
+                                               {"dataset.forget_set", none},  // its texts are in the checksum
                                                {"dataset.limit", {Made::baseline, Made::cell}},
                                                {"evaluate.checksum", {Made::cell}},
                                                {"evaluate.config_checksum", {Made::cell}},

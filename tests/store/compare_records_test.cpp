@@ -129,6 +129,17 @@ void expect_equal(const CellRecord& a, const CellRecord& b) {
   ASSERT_EQ(a.probes.size(), b.probes.size());
   for (std::size_t i = 0; i < a.probes.size(); ++i) expect_same(a.probes[i], b.probes[i]);
   EXPECT_EQ(text_of(a), text_of(b));
+  ASSERT_EQ(a.metrics.rows.size(), b.metrics.rows.size());
+  for (std::size_t i = 0; i < a.metrics.rows.size(); ++i) {
+    const auto &one = a.metrics.rows[i], &other = b.metrics.rows[i];
+    EXPECT_EQ(std::tie(one.name, one.label, one.larger_says, one.count),
+              std::tie(other.name, other.label, other.larger_says, other.count));
+    for (const auto member : {&MetricRecord::target, &MetricRecord::target_low, &MetricRecord::target_high,
+                              &MetricRecord::unlearned, &MetricRecord::unlearned_low, &MetricRecord::unlearned_high})
+      expect_same(one.name.c_str(), std::vector<double>{one.*member}, std::vector<double>{other.*member});
+  }
+  EXPECT_EQ(a.metrics.target_items.values, b.metrics.target_items.values);
+  EXPECT_EQ(a.metrics.unlearned_items.offsets, b.metrics.unlearned_items.offsets);
 }
 
 TEST(CompareRecords, SeesADifferentBit) {

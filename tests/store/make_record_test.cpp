@@ -116,6 +116,12 @@ CellRecord make_record(const RecordShape& shape) {
   for (int step = 1; step <= 5; ++step) cell.training.push_back(make_step(step));
   cell.work = {{{1000, 1000, 10, 100}, "unlearn", 12.5, kNan}, {{5000, 90000, 40, 700}, "attribute", 2.5, 3.5e9}};
   if (shape.questions > 2) cell.verification = {{"target", 3, 2.5e-6, 1, 18, 2}, {"unlearned", 2, 0, 0, 12, 0}};
+  cell.metrics.rows = {{"min_k_forget", "Min-K %", "forgotten", 3, 2.5, 2, 3, 1.5, 1, 2},
+                       {"privleak", "PrivLeak é", "forgotten", 6, -99.5, kNan, kNan, kNan, kNan, kNan}};
+  for (auto* items : {&cell.metrics.target_items, &cell.metrics.unlearned_items}) {
+    items->add({numbers.uniform(), numbers.uniform(), numbers.uniform()});
+    items->add({});
+  }
   cell.attribution_method = "shapley";
   cell.attribution_settings = {{"permutations", "32"}};
   cell.alpha = 0.22;

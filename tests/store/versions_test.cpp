@@ -21,7 +21,9 @@ class OlderFile : public testing::Test {
   void make_older(int minor) {
     {
       const hdf5::Id file(UNPACT_HDF5(H5Fopen(path.c_str(), H5F_ACC_RDWR, H5P_DEFAULT)));
-      for (const char* name : {"processes", "environment"}) UNPACT_HDF5(H5Adelete(file, name));
+      UNPACT_HDF5(H5Ldelete(file, "/metrics", H5P_DEFAULT));
+      if (minor < 6)
+        for (const char* name : {"processes", "environment"}) UNPACT_HDF5(H5Adelete(file, name));
       if (minor < 5) UNPACT_HDF5(H5Adelete(file, "compute_dtype"));
       for (const char* name : {"candidates", "turned"})
         if (minor < 5) UNPACT_HDF5(H5Ldelete(file, concat("/verification/", name).c_str(), H5P_DEFAULT));
@@ -36,8 +38,9 @@ class OlderFile : public testing::Test {
     append_seal(path);
   }
 
-  /// Such files do not say who made them.
+  /// Such files have none of the field's metrics and do not say who made them.
   static void without_processes(CellRecord& record) {
+    record.metrics = {};
     record.provenance.processes.clear();
     record.provenance.environment.clear();
   }
@@ -125,6 +128,29 @@ TEST_F(OlderFile, OfVersionOneFiveIsRead) {
   make_older(5);
   without_processes(record);
   expect_equal(read_cell_file(path), record);
+}
+
+TEST_F(OlderFile, OfVersionOneSixIsRead) {
+  if (!world.is_root()) return;
+  auto record = make_record({});
+  write_cell_file({}, path, record);
+  make_older(6);
+  record.metrics = {};
+  expect_equal(read_cell_file(path), record);
+}
+
+TEST_F(OlderFile, MetricsThatDoNotFitAreNotWritten) {
+  if (!world.is_root()) return;
+  auto record = make_record({});
+  record.metrics.rows[0].larger_says = "nothing";
+  EXPECT_THROW(write_cell_file({}, path, record), RuntimeFailure);
+  record = make_record({});
+  record.metrics.rows[1].name = record.metrics.rows[0].name;
+  EXPECT_THROW(write_cell_file({}, path, record), RuntimeFailure);
+  record = make_record({});
+  record.metrics.target_items.add({1});
+  EXPECT_THROW(write_cell_file({}, path, record), RuntimeFailure);
+  EXPECT_FALSE(std::filesystem::exists(path));
 }
 
 TEST_F(OlderFile, ADtypeThatNoModelAnswersInIsNotWritten) {

@@ -11,7 +11,9 @@ struct QuestionAnswer {
   std::vector<std::string> keys;  ///< key words, where the file has them (focus material), else empty
   /// Of a multiple-choice question, whose answer is then the letter of one of them; else empty.
   std::vector<std::string> choices = {};
-  std::string introduction = {};  ///< stands in front of the question, as context
+  std::string introduction = {};              ///< stands in front of the question, as context
+  std::vector<std::string> paraphrased = {};  ///< other right answers
+  std::vector<std::string> perturbed = {};    ///< wrong answers of the same form
 };
 
 /// The letter of a choice: A, B, ... @pre index < 26.
@@ -34,7 +36,8 @@ struct Dataset {
   std::vector<std::string> forget_texts, retain_texts;                       ///< raw corpora
   std::vector<Passage> passages;                                             ///< verbmem
   std::vector<std::string> privacy_forget, privacy_retain, privacy_holdout;  ///< privleak
-  std::vector<QuestionAnswer> focus_questions;  ///< teaches a small model what a focus phrase means
+  std::vector<QuestionAnswer> real_authors, world_facts;  ///< TOFU's questions of utility, with wrong answers
+  std::vector<QuestionAnswer> focus_questions;            ///< teaches a small model what a focus phrase means
 };
 
 /// MUSE's layout: knowmem/{forget,retain}_qa.json and *_qa_icl.json (lists of {question, answer}; `retain2_qa` is
@@ -43,9 +46,16 @@ struct Dataset {
 /// @throws UserError naming file, entry and field; also when the forget or retain questions are empty.
 Dataset read_muse(const std::filesystem::path& folder, const std::string& name);
 
-/// TOFU's JSON lines of {question, answer}. @throws UserError naming file and line.
+/// TOFU's JSON lines of {question, answer} and, where there are some, paraphrased_answer and perturbed_answer (each a text or a
+/// list), as its files *_perturbed have them. @throws UserError naming file and line.
 Dataset read_tofu(const std::filesystem::path& forget_file, const std::filesystem::path& retain_file,
                   const std::string& name);
+
+/// MUSE's forget sets of growing size (scal, each holds the one before it) or of its own documents each (sust).
+/// @param chosen "scal/N" or "sust/N": the folder of the dataset, and forget_N.json, .jsonl or .txt in it. All of them, from 1 on, are
+/// read and compared. @throws UserError for another name, a set that is not there, and naming two files: scal sets that are not
+/// nested, sust sets that share a text.
+std::vector<std::string> read_forget_set(const std::filesystem::path& folder, const std::string& chosen);
 
 /// Where a multiple-choice dataset lies; an empty path of texts: none.
 struct MultipleChoicePaths {

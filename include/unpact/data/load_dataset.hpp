@@ -18,6 +18,8 @@ struct DatasetOptions {
   std::string path;                        ///< muse: its folder; else the forget questions
   std::string retain_path;                 ///< not muse: the retain questions
   std::string forget_texts, retain_texts;  ///< wmdp, mmlu: corpora
+  std::string forget_set;                  ///< muse: scal/N or sust/N instead of the forget texts; empty: those of raw/
+  std::string real_authors, world_facts;   ///< tofu: questions with perturbed answers, for its model utility; empty: none
   std::int64_t limit = 0;                  ///< questions of each set that are asked; 0: all
   std::string checksum;                    ///< dataset_checksum() that the content must have; empty: any
 };

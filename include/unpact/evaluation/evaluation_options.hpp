@@ -8,6 +8,7 @@
 #include "unpact/attribution/method.hpp"
 #include "unpact/core/enumeration.hpp"
 #include "unpact/evaluation/judge.hpp"
+#include "unpact/evaluation/metric.hpp"
 #include "unpact/inference/generation.hpp"
 #include "unpact/results/contribution.hpp"
 
@@ -54,6 +55,7 @@ struct EvaluationOptions {
   JudgeOptions judge;
   ProbeOptions probe;
   std::uint64_t seed = 0;  ///< of attributions that draw random numbers
+  MetricOptions metric;
 };
 
 }  // namespace unpact

@@ -164,6 +164,7 @@ struct Configuration {
   AttributionOptions attribution;
   JudgeOptions judge;
   ProbeOptions probe;
+  MetricOptions metric;
   CampaignOptions campaign;
   PlanOptions plan;
   AskOptions ask;

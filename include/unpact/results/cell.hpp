@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "unpact/results/metric.hpp"
 #include "unpact/results/model.hpp"
 #include "unpact/results/outcome.hpp"
 #include "unpact/results/probe.hpp"
@@ -26,6 +27,7 @@ struct CellRecord {
   FocusShiftRecord focus_shift;
   std::vector<ProbeRecord> probes;  ///< in the order of their recovery rates
   std::vector<Rate> rates;          ///< shares right before and after, recovery of each probe, destruction
+  MetricsRecord metrics;            ///< the field's
   std::vector<StepReport> training;
   std::vector<WorkRecord> work;
   std::vector<VerificationRecord> verification;  ///< of each model that was checked
