@@ -27,7 +27,8 @@ PlannedStage answers_cost(const AskedModel& asked, const std::string& stage);
 PlannedStage attribution_cost(const AskedModel& asked, const std::string& stage);
 
 /// A stage a probe, at least nothing: as if every question of the forget set were forgotten.
-PlannedStages probe_costs(const AskedModel& asked);
+/// @param prefix of the stages' names; "ceiling_" and "floor_": of the arms, which are asked questions of both sets.
+PlannedStages probe_costs(const AskedModel& asked, const std::string& prefix = "probe_");
 
 /// A training on these examples by cross-entropy with all weights.
 PlannedStage finetuning_cost(const ModelConfig& config, const TrainOptions& options, const std::vector<Example>& examples,

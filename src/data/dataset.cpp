@@ -1,5 +1,6 @@
 #include "unpact/data/dataset.hpp"
 
+#include "answer_details.hpp"
 #include "entries.hpp"
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/checksum.hpp"
@@ -32,11 +33,19 @@ std::vector<std::string> keys_of(const Json& entry, const std::string& where) {
   return keys;
 }
 
+/// Whom or what the entry is about; empty where it does not say.
+std::string subject_of(const Json& entry, const std::string& where) {
+  auto subject = string_or(entry, "subject", "", where);
+  return subject.empty() ? string_or(entry, "author", "", where) : subject;
+}
+
 QuestionAnswer question_of(const Json& entry, const std::string& where) {
   QuestionAnswer pair;
   pair.question = text_field(entry, "question", where);
   pair.answer = text_field(entry, "answer", where);
   pair.keys = keys_of(entry, where);
+  pair.subject = subject_of(entry, where);
+  read_answer_details(entry, where, pair);
   return pair;
 }
 
@@ -119,6 +128,13 @@ std::string dataset_checksum(const Dataset& dataset) {
       add(pair.question);
       add(pair.answer);
       add_texts(pair.keys);
+      if (pair.choices.empty() && !pair.subject.empty()) add(concat("subject ", pair.subject));
+      for (const auto& [name, texts] : {std::pair("entities", &pair.entities), std::pair("paraphrased", &pair.paraphrased),
+                                        std::pair("perturbed", &pair.perturbed)}) {
+        if (texts->empty()) continue;
+        all += name;
+        add_texts(*texts);
+      }
       if (pair.choices.empty()) continue;
       all += "choices";
       add_texts(pair.choices);

@@ -21,7 +21,11 @@ class OlderFile : public testing::Test {
   void make_older(int minor) {
     {
       const hdf5::Id file(UNPACT_HDF5(H5Fopen(path.c_str(), H5F_ACC_RDWR, H5P_DEFAULT)));
-      for (const char* name : {"processes", "environment"}) UNPACT_HDF5(H5Adelete(file, name));
+      UNPACT_HDF5(H5Adelete(file, "halves"));
+      for (const char* name : {"/questions/half", "/knowledge", "/probes/focus_on_key/asked", "/probes/probab/asked"})
+        UNPACT_HDF5(H5Ldelete(file, name, H5P_DEFAULT));
+      for (const char* name : {"processes", "environment"})
+        if (minor < 6) UNPACT_HDF5(H5Adelete(file, name));
       if (minor < 5) UNPACT_HDF5(H5Adelete(file, "compute_dtype"));
       for (const char* name : {"candidates", "turned"})
         if (minor < 5) UNPACT_HDF5(H5Ldelete(file, concat("/verification/", name).c_str(), H5P_DEFAULT));
@@ -36,8 +40,17 @@ class OlderFile : public testing::Test {
     append_seal(path);
   }
 
+  /// Such files know no halves, and not what is left.
+  static void without_evidence(CellRecord& record) {
+    record.questions.half.clear();
+    record.knowledge = {};
+    record.halves.clear();
+    for (auto& probe : record.probes) probe.asked.clear();
+  }
+
   /// Such files do not say who made them.
   static void without_processes(CellRecord& record) {
+    without_evidence(record);
     record.provenance.processes.clear();
     record.provenance.environment.clear();
   }
@@ -124,6 +137,15 @@ TEST_F(OlderFile, OfVersionOneFiveIsRead) {
   write_cell_file({}, path, record);
   make_older(5);
   without_processes(record);
+  expect_equal(read_cell_file(path), record);
+}
+
+TEST_F(OlderFile, OfVersionOneSixIsRead) {
+  if (!world.is_root()) return;
+  auto record = make_record({});
+  write_cell_file({}, path, record);
+  make_older(6);
+  without_evidence(record);
   expect_equal(read_cell_file(path), record);
 }
 
