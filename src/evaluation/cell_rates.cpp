@@ -1,6 +1,7 @@
 #include "cell_rates.hpp"
 
 #include <algorithm>
+#include <map>
 
 #include "knowledge.hpp"
 #include "outcome.hpp"
@@ -72,19 +73,21 @@ Rate arm_rate(const Flags& state, const Flags& counted) {
   return wilson_rate(right, all);
 }
 
-/// The same questions put to the target and to a model that was never taught; and retain questions under the same phrases.
+/// The same questions put to the target and to a model that was never taught; and retain questions under the same phrases. In the
+/// order of the probes, whatever that of a file.
 void add_arm_rates(std::vector<Rate>& rates, const CellRecord& record, const std::vector<Outcome>& outcomes) {
-  for (const auto& arm : record.arms) {
-    const std::string what = arm.name == kCeilingArm ? kCeilingPrefix : kFloorPrefix;
-    for (const auto& probed : arm.probes) {
-      const auto probe = std::ranges::find(record.probes, probed.probe, &ProbeRecord::name);
-      if (probe == record.probes.end()) continue;
-      auto counted = asked_by(*probe, outcomes.size());
+  for (const auto& [name, prefix] : {std::pair(kCeilingArm, kCeilingPrefix), std::pair(kFloorArm, kFloorPrefix)}) {
+    const auto arm = std::ranges::find(record.arms, name, &ArmRecord::name);
+    if (arm == record.arms.end()) continue;
+    for (const auto& probe : record.probes) {
+      const auto probed = std::ranges::find(arm->probes, probe.name, &ArmRecord::Probed::probe);
+      if (probed == arm->probes.end()) continue;
+      auto counted = asked_by(probe, outcomes.size());
       for (std::size_t q = 0; q < counted.size(); ++q) counted[q] = counted[q] != 0 && outcomes[q] == Outcome::forgotten;
-      add(rates, what + probed.probe, arm_rate(probed.state, counted));
+      add(rates, prefix + probe.name, arm_rate(probed->state, counted));
       for (std::size_t q = 0; q < counted.size(); ++q)
         counted[q] = record.questions.split[q] == static_cast<std::uint8_t>(Split::retain);
-      add(rates, concat(what, "retain_", probed.probe), arm_rate(probed.state, counted));
+      add(rates, concat(prefix, "retain_", probe.name), arm_rate(probed->state, counted));
     }
   }
 }
@@ -118,7 +121,9 @@ std::vector<Rate> cell_rates(const CellRecord& record) {
   add_arm_rates(rates, record, outcomes);
   for (auto& rate : knowledge_rates(record.knowledge)) rates.push_back(std::move(rate));
   add_destruction(rates, "", record.questions.half, outcomes);
-  for (const auto& judge : record.judges) add_rates_by(rates, record, judge);
+  std::map<std::string, const JudgeRecord*> judges;  // by name, whatever the order of a file
+  for (const auto& judge : record.judges) judges[judge.name] = &judge;
+  for (const auto& [name, judge] : judges) add_rates_by(rates, record, *judge);
   return rates;
 }
 
