@@ -19,6 +19,7 @@ bool writes_texts(const AskedModel& asked) { return !judge_row(asked.options.jud
 /// A prompt to answer: its tokens, and how many the answer may have.
 struct ToAnswer {
   std::size_t prompt = 0, expected = 0, choices = 0;
+  std::size_t compared = 1;  ///< answers that a judge by likelihood scores after it
 };
 
 void add(PlannedStage& sum, const PlannedStage& more) {
@@ -97,6 +98,21 @@ PlannedStage prompts_cost(const AskedModel& asked, const std::vector<ToAnswer>& 
   return asked.is_two ? times(cost, 2) : cost;
 }
 
+/// Judges that do not read answers score the gold one and its wrong variants after each prompt, equal prompts once.
+PlannedStage judges_cost(const AskedModel& asked, const std::vector<ToAnswer>& prompts, std::size_t times_equal) {
+  PlannedStage cost;
+  const auto asks = [](const JudgeRow* row) { return !row->reads_answers; };
+  const auto judges = real(static_cast<std::size_t>(std::ranges::count_if(judge_rows(asked.options.judge), asks)));
+  for (std::size_t i = 0; judges > 0 && i < prompts.size(); i += times_equal) {
+    const auto length = static_cast<std::int64_t>(prompts[i].prompt + prompts[i].expected);
+    cost.operations += judges * real(prompts[i].compared) *
+                       (forward_operations(asked.config, length, 0, asked.config.layers) +
+                        2 * head_size(asked.config) * real(prompts[i].expected));
+  }
+  cost.low = cost.high = cost.operations;
+  return asked.is_two ? times(cost, 2) : cost;
+}
+
 std::size_t page_size(const AskedModel& asked) { return static_cast<std::size_t>(asked.options.attribution.save_every); }
 
 /// A question with the gold answer and, unless it has no tokens, an own one of some length.
@@ -147,8 +163,10 @@ class KeptContexts {
 PlannedStage answers_cost(const AskedModel& asked, const std::string& stage) {
   std::vector<ToAnswer> prompts;
   for (const auto& question : asked.questions)
-    prompts.push_back({question.prompt.ids.size(), question.gold_answer.size(), question.pair.choices.size()});
+    prompts.push_back({question.prompt.ids.size(), question.gold_answer.size(), question.pair.choices.size(),
+                       1 + question.pair.perturbed.size()});
   auto cost = prompts_cost(asked, prompts, page_size(asked));
+  add(cost, judges_cost(asked, prompts, 1));
   cost.stage = stage;
   return cost;
 }
@@ -174,7 +192,7 @@ PlannedStage attribution_cost(const AskedModel& asked, const std::string& stage)
   return cost;
 }
 
-PlannedStages probe_costs(const AskedModel& asked) {
+PlannedStages probe_costs(const AskedModel& asked, const std::string& prefix) {
   std::size_t longest_phrase = 0;
   for (const auto& phrasing : asked.options.probe.resolve_phrasings())
     longest_phrase = std::max(longest_phrase, asked.tokenizer.encode(fill_phrasing(phrasing, "", {})).ids.size());
@@ -182,16 +200,19 @@ PlannedStages probe_costs(const AskedModel& asked) {
   for (const auto* row : chosen_probes(asked.options.probe)) {
     std::vector<ToAnswer> prompts;
     for (const auto& question : asked.questions) {
-      if (!question.in_forget_set) continue;
+      if (!question.in_forget_set && prefix == "probe_") continue;
       // A phrase that names every word of the question is the longest; each comes with a comma.
       const auto words = 2 * (question.prompt.candidate_end - question.prompt.candidate_begin);
       const auto more = row->kind == ProbeKind::baseline ? 0 : longest_phrase + words;
-      const ToAnswer prompt{question.prompt.ids.size() + more, question.gold_answer.size(), question.pair.choices.size()};
+      const ToAnswer prompt{question.prompt.ids.size() + more, question.gold_answer.size(), question.pair.choices.size(),
+                            1 + question.pair.perturbed.size()};
       prompts.insert(prompts.end(), asked.options.probe.budget(), prompt);
     }
     const auto page = (page_size(asked) + kAnswerChunk - 1) / kAnswerChunk * kAnswerChunk;
     auto cost = prompts_cost(asked, prompts, page);
-    cost.stage = "probe_" + row->name;
+    if (row->kind == ProbeKind::baseline) add(cost, judges_cost(asked, prompts, asked.options.probe.budget()));
+    else add(cost, judges_cost(asked, prompts, 1));
+    cost.stage = prefix + row->name;
     cost.low = 0;
     stages.push_back(cost);
   }

@@ -21,9 +21,9 @@ std::vector<OwnAnswer> answers_in_pages(const Communicator& group, const Languag
   });
 }
 
-PageOptions pages_of_probe(FinishedPages* pages, const std::string& probe, std::size_t save_every) {
+PageOptions pages_of_stage(FinishedPages* pages, const std::string& stage, std::size_t save_every) {
   const auto chunks = (save_every + kAnswerChunk - 1) / kAnswerChunk;
-  return {pages, "probe_" + probe, chunks * kAnswerChunk};
+  return {pages, stage, chunks * kAnswerChunk};
 }
 
 }  // namespace unpact

@@ -20,6 +20,6 @@ std::vector<OwnAnswer> answers_in_pages(const Communicator& group, const Languag
                                         const GenerationOptions& generation, AnswerStyle style, const PageOptions& pages);
 
 /// Pages of probes: cut so that the prompts that are answered together are those of a run without pages.
-PageOptions pages_of_probe(FinishedPages* pages, const std::string& probe, std::size_t save_every);
+PageOptions pages_of_stage(FinishedPages* pages, const std::string& stage, std::size_t save_every);
 
 }  // namespace unpact
