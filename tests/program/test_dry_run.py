@@ -124,7 +124,7 @@ def test_inspect_shows_planned_beside_measured(unpact: Program, campaign: Path) 
         text = unpact.well("inspect", "results", path).out
         assert re.search(r"^stage \w+: .*operations.*GB\n  planned: .*operations.*GB$", text, re.MULTILINE), text
     moved = unpact.well("inspect", "results", next((campaign / "cells").glob("*npo_kl*.h5"))).out
-    assert moved.count("\n  planned: ") == 7, "unlearning, resharding, answers, contributions, two probes and metrics"
+    assert moved.count("\n  planned: ") == 9, "unlearning, resharding, answers, contributions, four probes and metrics"
 
 
 @pytest.mark.parametrize(("more", "said"), [
