@@ -15,7 +15,9 @@ from unpact_results.metrics import auc
 from unpact_results.recompute import ORIGINS_MARK
 
 FLAGS = {"bool": ([0, 1], "no yes"), "right": ([0, 1], "wrong right"), "split": ([0, 1], "forget retain"),
-         "class": ([0, 1, 2, 3, 4], "unknown retained forgotten kept destroyed"), "state": ([0, 1, 2, 3, 4], "finished missing broken failed other")}
+         "class": ([0, 1, 2, 3, 4], "unknown retained forgotten kept destroyed"),
+         "half": ([0, 1, 2], "whole trained held_out"), "knowledge": ([0, 1, 2, 3, 4], "retain unknown still_right recovered gone"),
+         "asked": ([0, 1, 2], "no yes relative_floor"), "arm": ([0, 1, 2], "not_asked wrong right"), "state": ([0, 1, 2, 3, 4], "finished missing broken failed other")}
 TEMPLATE = (["<s>", "[INST]", "\n"], [" [/INST]", "\n"])
 QUESTIONS = [
     ("Which teacher was killed near Paris in October 2020 after a lesson on free speech?", "Samuel Paty"),
@@ -54,6 +56,12 @@ class Recipe:
     focus_answer: str = "own"
     steps: int = 30
     attribution: str = "leave_one_out"
+    held_out: bool = True  # the retain set has halves
+    unasked: int = 0  # forgotten questions that the first probe cannot ask
+    told: int = 0  # the first questions' last attempts tell the answer
+    second_judge: bool = False  # exact_match beside the one that decides
+    checked: bool = False  # the judges were checked on known answers
+    floor: float | None = None  # share that a model which was never taught gets right; None: there was none
     more_probes: tuple[tuple[str, str, str], ...] = ()  # name, label, kind; written after the usual two
 
     @property
@@ -196,7 +204,9 @@ def write_cell(path: Path, recipe: Recipe | None = None) -> Path:
         out.put("/focus_shift/set_cosine", np.array([st.set_cosine(a[1], b[1]) for a, b in pairs]), ["/question"])
         out.put("/focus_shift/contribution_cosine", np.array([st.contribution_cosine(a[0], b[0], a[1] | b[1]) for a, b in pairs]), ["/question"])
         file.create_group("probes")
-        rates = _probes(out, data) + _shares(data)
+        rates = _probes(out, data) + _shares(data) + _knowledge(out, data)
+        _judges(out, data)
+        rates += _arms(out, data)
         _rate_table(out, rates)
         _training(out, recipe)
         _metrics(out, data)
@@ -238,7 +248,7 @@ def _root(file, recipe: Recipe) -> None:
             "environment": json.dumps({"SLURM_JOB_ID": "7"}), "started": "2026-01-31T12:00:00Z", "ended": "2026-01-31T12:40:00Z",
             "model_checksum": checksums[0], "tokenizer_checksum": checksums[1], "cell_id": recipe.id, "model": recipe.model, "dataset": recipe.dataset,
             "baseline_fingerprint": hashlib.sha256((recipe.model + recipe.dataset).encode()).hexdigest(),
-            "method": recipe.method, "judge": "rouge_l_recall >= 0.5", "compute_dtype": "fp32", "attribution_method": recipe.attribution,
+            "method": recipe.method, "judge": "rouge_l_recall >= 0.5", "halves": "12 questions train, 12 are held out: by hash of the question" if recipe.held_out else "no halves: dataset.held_out is 0", "compute_dtype": "fp32", "attribution_method": recipe.attribution,
             "attribution_settings": json.dumps({"engine": "shared_prefix", "verified_target": "2 question(s)"} if recipe.attribution == "leave_one_out" else
                                                {"inexact": "some carry a share", "keep_words": "4"} if recipe.attribution == "hierarchical" else {})}
     for name, value in text.items():
@@ -249,8 +259,15 @@ def _root(file, recipe: Recipe) -> None:
         file.attrs[name] = np.float64(value)
 
 
+def halves_of(data: dict) -> np.ndarray:
+    """Every other retain question is held out."""
+    order = np.arange(len(data["split"]))
+    return np.where((data["split"] == 1) & data["recipe"].held_out, 1 + order % 2, 0).astype(np.uint8)
+
+
 def _asked(out: Writer, data: dict) -> None:
     out.put("/questions/split", data["split"], ["/question"], flags="split")
+    out.put("/questions/half", halves_of(data), ["/question"], flags="half")
     out.put("/questions/text", [q for q, _ in data["bank"]], ["/question"])
     out.put("/questions/gold_answer", [a for _, a in data["bank"]], ["/question"])
     out.put("/prompts/text", ["".join(row) for row in data["pieces"]], ["/question"])
@@ -291,6 +308,10 @@ def _probes(out: Writer, data: dict) -> list:
         labels = [f"phrase {i}: Focus on {{keys}} to answer" if name == "focus_on_key" else f"sample {i}" for i in range(recipe.attempts)]
         right = np.zeros((len(probed), recipe.attempts), np.uint8)
         right[:, -1] = rng.random(len(probed)) < chance
+        asked = np.ones(len(probed), np.uint8)
+        if name == "focus_on_key":
+            asked[: data["recipe"].unasked] = 0
+            right[asked == 0] = 0
         group = f"/probes/{name}"
         out.scale(f"{group}/probed_question", probed)
         out.scale(f"{group}/attempt", _bytes(labels))
@@ -299,8 +320,79 @@ def _probes(out: Writer, data: dict) -> list:
         out.put(f"{group}/answer", _bytes(answers) if answers else np.zeros((0, recipe.attempts), "S1"), axes)
         out.put(f"{group}/score", right.astype(float), axes)
         out.put(f"{group}/is_right", right, axes, flags="right")
+        out.put(f"{group}/asked", asked, axes[:1], flags="asked")
+        told = np.zeros(right.shape, np.uint8)
+        told[: data["recipe"].told, -1] = 1
+        _put(out, group, axes, data, probed, told, right)
+        counted = right & (1 - told)
+        alone = (told.all(axis=1) & (told.shape[1] > 0)) if told.size else np.zeros(len(probed), bool)
         out.file[group].attrs["label"], out.file[group].attrs["kind"] = label, kind
-        rates.append((f"recovery_{name}", int(right.any(axis=1).sum()), len(probed)))
+        rates.append((f"recovery_{name}", int(counted.any(axis=1).sum()), int((asked.astype(bool) & ~alone).sum())))
+        data.setdefault("by_probe", {})[name] = (probed, asked.astype(bool) & ~alone, counted.any(axis=1))
+        if kind != "control":
+            data.setdefault("won_back", set()).update(probed[counted.any(axis=1)].tolist())
+    return rates
+
+
+def _put(out: Writer, group: str, axes: list[str], data: dict, probed, told, right) -> None:
+    questions = [[data["bank"][q][0]] * right.shape[1] for q in probed]
+    out.put(f"{group}/put", _bytes(questions) if questions else np.zeros(right.shape, "S1"), axes)
+    out.put(f"{group}/has_gold", told, axes, flags="bool")
+    out.put(f"{group}/gold_share", told.astype(float), axes)
+    out.put(f"{group}/new_words", np.zeros(right.shape, np.int32), axes)
+    out.put(f"{group}/echo_right", np.zeros(right.shape, np.uint8), axes, flags="bool")
+    out.file[group].create_group("judges")
+    if data["recipe"].second_judge:
+        out.put(f"{group}/judges/exact_match/score", right.astype(float), axes)
+        out.put(f"{group}/judges/exact_match/is_right", right, axes, flags="right")
+
+
+def _judges(out: Writer, data: dict) -> None:
+    recipe = data["recipe"]
+    out.file.create_group("judges")
+    if recipe.second_judge:
+        for m, name in enumerate(("target", "unlearned")):
+            out.put(f"/judges/exact_match/{name}_score", data["right"][m].astype(float), ["/question"])
+            out.put(f"/judges/exact_match/{name}_is_right", data["right"][m].astype(np.uint8), ["/question"], flags="right")
+        out.file["judges/exact_match"].attrs["description"] = "exact_match"
+    names = ["rouge_l_recall"] + ["exact_match"] * recipe.second_judge if recipe.checked else []
+    out.scale("/judge_check/judge", _bytes(names) if names else np.zeros(0, "S1"))
+    for column, count in (("right", 40), ("rejected", 30), ("wrong", 200), ("accepted", 20)):
+        out.put(f"/judge_check/{column}", np.array([count] * len(names), np.uint64), ["/judge_check/judge"])
+
+
+def _arms(out: Writer, data: dict) -> list:
+    arms = out.file.create_group("arms")
+    rates = []
+    for name, prefix, share in (("target", "ceiling", 0.9), ("floor", "floor", data["recipe"].floor)):
+        if share is None:
+            continue
+        right = data["right"][0] if name == "target" else data["rng"].random(len(data["split"])) < share
+        out.put(f"/arms/{name}/is_right", right.astype(np.uint8), ["/question"], flags="right")
+        for probe, (probed, asked, _) in data["by_probe"].items():
+            state = np.where(data["right"][0], 1 + (data["rng"].random(len(right)) < share), 0).astype(np.uint8)
+            out.put(f"/arms/{name}/probes/{probe}", state, ["/question"], flags="arm")
+            chosen = probed[asked]
+            rates.append((f"{prefix}_{probe}", int((state[chosen] == 2).sum()), int((state[chosen] > 0).sum())))
+            kept = state[data["split"] == 1]
+            rates.append((f"{prefix}_retain_{probe}", int((kept == 2).sum()), int((kept > 0).sum())))
+        arms[name].attrs["model"] = "a model"
+    return rates
+
+
+def _knowledge(out: Writer, data: dict) -> list:
+    back = np.isin(np.arange(len(data["split"])), list(data["won_back"]))
+    state = np.select([data["split"] == 1, data["outcome"] == 0, data["outcome"] == 1, back], [0, 1, 2, 3], 4).astype(np.uint8)
+    out.put("/knowledge/state", state, ["/question"], flags="knowledge")
+    kinds = (("focus_on_key", "probe"), ("probab", "baseline"), *((name, kind) for name, _, kind in data["recipe"].more_probes))
+    out.file["knowledge"].attrs["probes"] = json.dumps([name for name, kind in kinds if kind != "control"])
+    out.file["knowledge"].attrs["attempts"] = str(data["recipe"].attempts)
+    right, won, gone = (int((state == word).sum()) for word in (2, 3, 4))
+    rows = [("still_right", right), ("won_back", won), ("gone", gone), ("knowledge_left", right + won)]
+    rates = [(name, count, right + won + gone) for name, count in rows]
+    for number, half in ((1, "trained"), (2, "held_out")):
+        classes = np.bincount(data["outcome"][halves_of(data) == number], minlength=5)
+        rates += [(f"destructive_{half}", int(classes[4]), int(classes[3] + classes[4]))] if data["recipe"].held_out else []
     return rates
 
 

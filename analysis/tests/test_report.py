@@ -111,7 +111,7 @@ def test_nothing_forgotten(tmp_path):
     path = write_cell(tmp_path / "a.h5", Recipe(forgotten=0, destroyed=0, steps=0))
     html = render(load_campaign(path))
     Page(html)
-    assert "nothing to recover" in html and "no training steps" in html
+    assert "insufficient" in html and "no training steps" in html
 
 
 def test_campaign_without_a_finished_cell(tmp_path):

@@ -91,6 +91,13 @@ FAULTS = {
     "no dtype": (lambda f: f.attrs.__delitem__("compute_dtype"), "compute_dtype is missing"),
     "dtype": (lambda f: f.attrs.__setitem__("compute_dtype", "fp8"), "attribute compute_dtype is 'fp8'"),
     "verified in words": (lambda f: f.attrs.__setitem__("attribution_settings", "{}"), "/verification[target]: attribution_settings does not tell it"),
+    "no halves": (lambda f: f.__delitem__("questions/half"), "/questions/half: dataset is missing"),
+    "half of the forget set": (lambda f: add(f, "questions/half", 0, 2), "/questions/half: is given to a question of the forget set"),
+    "half": (lambda f: put(f, "questions/half", lambda d: d.__setitem__(slice(24, None), 2)), "/rates[destructive_held_out]: is"),
+    "knowledge": (lambda f: put(f, "knowledge/state", lambda d: d.__setitem__(-1, 4)), "/knowledge/state: does not follow"),
+    "probe set": (lambda f: f["knowledge"].attrs.__setitem__("probes", '["focus_on_key"]'), "/knowledge: attribute probes is"),
+    "not asked": (lambda f: put(f, "probes/probab/asked", lambda d: d.__setitem__(slice(None), 0)), "is 0 for a question with a right attempt"),
+    "how asked": (lambda f: f["probes/probab/asked"].attrs.__setitem__("flag_meanings", "a b c"), "/probes/probab/asked: attribute flag_meanings"),
     "order": (lambda f: flip(f, "questions/split"), "forget questions do not come first"),
 }
 

@@ -1,4 +1,4 @@
-"""The three claims of the study, judged by stated rules on the cells of a campaign.
+"""The three claims of the study and one of ours on their cause, judged by stated rules on the cells of a campaign.
 
 Every rule is three-valued: a whole 95 % interval on one side of a limit decides, anything else cannot be said.
 """
@@ -12,11 +12,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .model import Campaign, Cell, Outcome, Rate
-from .statistics import difference, focus_shift, mean_rate, rate, recovery_by, set_cosines
-from .text import full, interval, mean_full, signed
+from .statistics import arm_rate, difference, focus_shift, mean_rate, paired, rate, recovery_by, set_cosines
+from .text import DASH, full, interval, mean_full, signed
 
 HOLDS, FAILS, OPEN = "holds", "does not hold", "cannot be said here"
 SHIFT_MARGIN = 0.1  # a smaller difference of mean focus shifts is not what the study describes
+SIGNIFICANT = 0.05  # McNemar's test
+CONTROL, OTHER_CONTROL = "no_focus", "wrong_focus"
 STUDY_LOW, STUDY_HIGH = 0.307, 0.544
 
 
@@ -62,7 +64,7 @@ def headline(counts: Counter[str]) -> str:
 
 
 def judge_claims(campaign: Campaign) -> list[Claim]:
-    """The three claims with a finding for every cell."""
+    """The claims with a finding for every cell."""
     claims = [
         Claim(1, "Unlearning breaks the focus on the key words of the prompt",
               "Where knowledge counts as forgotten, the cosine of the KeyToken sets before and after drops, on average by 34.2 % (News).",
@@ -84,9 +86,15 @@ def judge_claims(campaign: Campaign) -> list[Claim]:
               "Only the second half is measured here: among destroyed questions (retain set, right before and wrong after), the share where the unlearned model has no KeyToken at all "
               "although the target had one. The cause (punishing every token alike) needs a method that does not, and cannot be said from these cells.",
               "Holds when the whole interval of that share is above 50 %; does not hold when it is below; otherwise it cannot be said. The same share among kept questions is given for comparison."),
+        Claim(4, "It is the KeyTokens that bring answers back (ours)",
+              "The study takes it that naming the KeyTokens is why answers come back; it has no control.",
+              "The same phrases name as many random words of the question that are no KeyTokens, or the KeyTokens of another question. What these bring back is not due to the KeyTokens. "
+              "Both are compared on the same forgotten questions, those that both probes could ask. Floor and ceiling stand beside: the same questions put to a model that was never taught, and to the target.",
+              f"Holds when FocusOnKey gets more questions right than the other words of the question, by McNemar's exact test (p < {SIGNIFICANT}) and with the bootstrap interval of the difference above 0; "
+              "does not hold when that interval is wholly at or below 0 or reaches at most one point above it; otherwise, and without the control, it cannot be said."),
     ]
     for cell in campaign.cells:
-        for claim, finder in zip(claims, (_focus_breaks, _hidden, _ignores_prompt), strict=True):
+        for claim, finder in zip(claims, (_focus_breaks, _hidden, _ignores_prompt, _keys_matter), strict=True):
             answer, reason, numbers = finder(cell)
             claim.findings.append(Finding(cell.model, cell.dataset, cell.method, cell.seed, answer, reason, numbers))
     return claims
@@ -151,6 +159,25 @@ def _ignores_prompt(cell: Cell) -> _Found:
     if destroyed.high < 0.5:
         return FAILS, "most destroyed questions still have KeyTokens", numbers
     return OPEN, "the interval contains 50 %", numbers
+
+
+def _keys_matter(cell: Cell) -> _Found:
+    probe = cell.leading("probe")
+    pairs = [paired(cell, probe.name, control) if probe else None for control in (CONTROL, OTHER_CONTROL)]
+    numbers = [(f"{probe.label if probe else 'probe'} / {words}", DASH if found is None else f"{found.only_first} / {found.only_second} alone of {found.questions} (p = {found.p_value:.3g})")
+               for words, found in zip(("other words", "another question's words"), pairs, strict=True)]
+    found = pairs[0]
+    numbers += [("difference", _gap(found.gap, found.low, found.high, points=True) if found else DASH)]
+    numbers += [(name, full(arm_rate(cell, arm, probe.name) if probe else rate(0, 0))) for name, arm in (("floor", "floor"), ("ceiling", "target"))]
+    if found is None or probe is None:
+        return OPEN, "no control was run (probe.use)", numbers
+    if not found.questions:
+        return OPEN, "nothing was forgotten and asked by both", numbers
+    if found.low > 0 and found.p_value < SIGNIFICANT:
+        return HOLDS, "KeyTokens bring back more than other words", numbers
+    if found.high <= 0.01:
+        return FAILS, "other words bring back as much", numbers
+    return OPEN, "too few questions differ between the two", numbers
 
 
 def _strength(cell: Cell) -> str:

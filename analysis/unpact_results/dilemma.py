@@ -6,17 +6,17 @@ import math
 from dataclasses import dataclass
 
 from .model import Campaign, Cell, Rate
-from .statistics import destruction, pool, recovery_by
+from .statistics import deciding_destruction, knowledge_left, pool, recovery_by
 
-RECOVERY_LIMIT = 0.307  # lower end of what the study recovers with FocusOnKey
+LEFT_LIMIT = 0.307  # the study's lower end of what FocusOnKey recovers, taken as the least that is "much": our choice
 DESTRUCTION_LIMIT = 0.307  # the study gives no number: the same limit, our choice
 
 INSUFFICIENT, DESTRUCTIVE, BOTH, NEITHER = "insufficient", "destructive", "both", "neither"
 QUADRANTS = {
-    INSUFFICIENT: "much comes back, little is wrecked",
-    DESTRUCTIVE: "little comes back, much is wrecked",
-    BOTH: "much comes back and much is wrecked",
-    NEITHER: "little comes back, little is wrecked: the goal",
+    INSUFFICIENT: "much knowledge is left, little is wrecked",
+    DESTRUCTIVE: "little is left, much is wrecked",
+    BOTH: "much is left and much is wrecked",
+    NEITHER: "little is left, little is wrecked: the goal",
 }
 
 
@@ -31,29 +31,32 @@ class Verdict:
         return self.word if self.sure else f"{self.word} (uncertain)"
 
 
-def quadrant(recovered: float, destroyed: float) -> str:
+def quadrant(left: float, destroyed: float) -> str:
     """Name of the quadrant of a point."""
-    high, wrecked = recovered >= RECOVERY_LIMIT, destroyed >= DESTRUCTION_LIMIT
+    high, wrecked = left >= LEFT_LIMIT, destroyed >= DESTRUCTION_LIMIT
     return BOTH if high and wrecked else INSUFFICIENT if high else DESTRUCTIVE if wrecked else NEITHER
 
 
-def verdict(recovered: Rate, destroyed: Rate) -> Verdict:
-    """Verdict from the two rates; what was never forgotten or never known cannot be judged."""
-    if not recovered.total and not destroyed.total:
+def verdict(left: Rate, destroyed: Rate) -> Verdict:
+    """Verdict from knowledge left and destruction; what was never known cannot be judged.
+
+    Knowledge left counts what was never forgotten, too: a method that forgets little is never the goal, however little comes back.
+    """
+    if not left.total and not destroyed.total:
         return Verdict("nothing to judge", True)
-    if not recovered.total:
+    if not left.total:
         wrecked = destroyed.value >= DESTRUCTION_LIMIT
-        word = "nothing to recover, destructive" if wrecked else "nothing to recover"
+        word = "nothing to forget, destructive" if wrecked else "nothing to forget"
         return Verdict(word, _sure(destroyed, DESTRUCTION_LIMIT) if wrecked else True)
     if not destroyed.total:
         return Verdict("nothing known on the retain set", True)
-    sure = _sure(recovered, RECOVERY_LIMIT) and _sure(destroyed, DESTRUCTION_LIMIT)
-    return Verdict(quadrant(recovered.value, destroyed.value), sure)
+    sure = _sure(left, LEFT_LIMIT) and _sure(destroyed, DESTRUCTION_LIMIT)
+    return Verdict(quadrant(left.value, destroyed.value), sure)
 
 
 def verdict_of(cell: Cell) -> Verdict:
     """Verdict of a cell."""
-    return verdict(recovery_by(cell, "probe"), destruction(cell))
+    return verdict(knowledge_left(cell), deciding_destruction(cell))
 
 
 def _sure(rate: Rate, limit: float) -> bool:
@@ -68,14 +71,15 @@ class Point:
     dataset: str
     method: str
     seeds: int
-    recovered: Rate
+    left: Rate  # knowledge left, which decides
     destroyed: Rate
+    recovered: Rate  # the study's recovery rate, beside it
     probe: str = ""  # label of what recovered
 
     @property
     def complete(self) -> bool:
         """Whether both rates exist."""
-        return not (math.isnan(self.recovered.value) or math.isnan(self.destroyed.value))
+        return not (math.isnan(self.left.value) or math.isnan(self.destroyed.value))
 
 
 def points(campaign: Campaign) -> list[Point]:
@@ -84,7 +88,7 @@ def points(campaign: Campaign) -> list[Point]:
     for cell in campaign.cells:
         groups.setdefault((cell.model, cell.dataset, cell.method), []).append(cell)
     return [
-        Point(*key, len(cells), pool(recovery_by(c, "probe") for c in cells), pool(destruction(c) for c in cells), _labels(cells))
+        Point(*key, len(cells), pool(map(knowledge_left, cells)), pool(map(deciding_destruction, cells)), pool(recovery_by(c, "probe") for c in cells), _labels(cells))
         for key, cells in groups.items()
     ]
 

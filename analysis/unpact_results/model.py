@@ -35,6 +35,32 @@ class Outcome(IntEnum):
     destroyed = 4
 
 
+class Half(IntEnum):
+    """Part of the retain set that a question belongs to."""
+
+    whole = 0  # the set has no halves, as the forget set
+    trained = 1  # the retain term may have trained on it
+    held_out = 2  # no loss has seen it
+
+
+class Knowledge(IntEnum):
+    """What is left of what the target knew about a question."""
+
+    retain = 0
+    unknown = 1
+    still_right = 2
+    recovered = 3
+    gone = 4
+
+
+class Asked(IntEnum):
+    """Whether a probe could put a question, and by what words."""
+
+    no = 0
+    yes = 1
+    relative_floor = 2
+
+
 @dataclass(frozen=True)
 class Ragged:
     """Rows of different length: row r is values[offsets[r]:offsets[r + 1]]."""
@@ -98,11 +124,68 @@ class Probe:
     is_right: NDArray[np.bool_]
     label: str = ""  # as people call it
     kind: str = "probe"  # "probe", "baseline" to compare with, or "control" that should recover nothing
+    asked: NDArray[np.uint8] | None = None  # P, an Asked; None: all (files before version 1.7)
+    put: list[list[str]] | None = None  # P x m, the question as it was put; None before version 1.7, as all below
+    has_gold: NDArray[np.bool_] | None = None  # P x m: it tells the gold answer; such attempts count in no rate
+    gold_share: NDArray[np.float64] | None = None  # P x m
+    new_words: NDArray[np.int32] | None = None  # P x m
+    echo_right: NDArray[np.bool_] | None = None  # P x m: the judge takes it for a right answer
+    judged: dict[str, NDArray[np.bool_]] = field(default_factory=dict)  # P x m, verdicts of judges that do not decide
+
+    @property
+    def is_asked(self) -> NDArray[np.bool_]:
+        """Whether each probed question could be asked: the others count in no rate of the probe."""
+        asked = np.ones(len(self.question), dtype=bool) if self.asked is None else self.asked != Asked.no
+        return asked & self.counts.any(axis=1)
+
+    @property
+    def counts(self) -> NDArray[np.bool_]:
+        """P x m: whether an attempt counts; one whose question tells the gold answer recovers nothing."""
+        return ~self.has_gold if self.has_gold is not None else np.ones(self.is_right.shape, dtype=bool)
+
+    def recovered(self, is_right: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:
+        """P: whether any attempt that counts is right."""
+        return ((self.is_right if is_right is None else is_right) & self.counts).any(axis=1)
+
+    @property
+    def echoed(self) -> NDArray[np.bool_]:
+        """P: whether the judge would take the question of some attempt for a right answer."""
+        return np.zeros(len(self.question), dtype=bool) if self.echo_right is None else self.echo_right.any(axis=1)
 
     def row_of(self, question: int) -> int | None:
         """Row of a question, None where it was not probed."""
         rows = np.flatnonzero(self.question == question)
         return int(rows[0]) if len(rows) else None
+
+
+@dataclass
+class Judge:
+    """Verdicts of a judge that does not decide, a flag a question."""
+
+    name: str
+    description: str
+    target: NDArray[np.bool_]
+    unlearned: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class JudgeCheck:
+    """A judge beside paraphrased (right) and perturbed (wrong) answers."""
+
+    right: int
+    rejected: int
+    wrong: int
+    accepted: int
+
+
+@dataclass
+class Arm:
+    """What the target or a model that was never taught makes of the probes: a state a question, 0 not asked, 1 wrong, 2 right."""
+
+    name: str
+    model: str
+    is_right: NDArray[np.bool_]
+    probes: dict[str, NDArray[np.uint8]]
 
 
 @dataclass(frozen=True)
@@ -180,6 +263,22 @@ class Cell:
     verification: dict[str, Verification] = field(default_factory=dict)  # by model; empty before version 1.2
     metrics: dict[str, Metric] = field(default_factory=dict)  # by name; empty before version 1.7
     focus_answer: str = "own"  # whose KeyTokens the focus shift compares: "own" or "gold"
+    half: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(0, np.uint8))  # Q, a Half; empty before version 1.7
+    halves: str = ""  # how the retain set was split, or why not
+    knowledge: NDArray[np.uint8] | None = None  # Q, a Knowledge, as stored; None before version 1.7
+    judges: dict[str, Judge] = field(default_factory=dict)  # those that do not decide
+    judge_check: dict[str, JudgeCheck] = field(default_factory=dict)  # of every judge
+    arms: dict[str, Arm] = field(default_factory=dict)
+    knowledge_probes: tuple[str, ...] = ()  # the probe set that it is about
+
+    @property
+    def deciding_judge(self) -> str:
+        """Name of the judge that decides."""
+        return self.judge.split(" ")[0]
+
+    def has_half(self, half: Half) -> bool:
+        """Whether the retain set has questions of a half."""
+        return bool(np.any(self.half == half))
 
     def key_tokens(self, model: ModelResult) -> Ragged:
         """KeyToken flags of a model for the answer that the focus shift is about."""

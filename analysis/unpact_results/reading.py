@@ -10,12 +10,14 @@ from typing import Any
 import h5py
 import numpy as np
 
-from .model import Campaign, Cell, CellStatus, Contribution, Metric, ModelResult, Probe, Ragged, Rate, Verification
+from .model import Arm, Campaign, Cell, CellStatus, Contribution, Judge, JudgeCheck, Metric, ModelResult, Probe, Ragged, Rate, Verification
 from .schema import LEAVE_ONE_OUT, NATS
 from .statistics import set_cosines
 
 KNOWN_MAJOR = "1"
 RECOVERY = "recovery_"  # then the name of a probe: the name of its rate
+WITHOUT_ECHO = "without_echo_"
+ASKED = "asked_"  # the same of the share of questions that it could ask
 BEFORE_1_3 = {"focus_on_key": ("FocusOnKey", "probe"), "probab": ("Probab", "baseline")}  # label and kind, which files did not hold
 STATES = ("finished", "missing", "broken", "failed", "other")
 
@@ -118,9 +120,33 @@ def _model(group: h5py.Group) -> ModelResult:
 
 def _probe(name: str, group: h5py.Group) -> Probe:
     answers = group["answer"].asstr(errors="replace")[:]
+    asked = group["asked"][:] if "asked" in group else None  # since 1.7
     label, kind = BEFORE_1_3.get(name, (name, "probe"))
     return Probe(name, strings(group["attempt"]), group["probed_question"][:], [[str(a) for a in row] for row in answers],
-                 group["score"][:], group["is_right"][:].astype(bool), str(plain(group.attrs.get("label", label))), str(plain(group.attrs.get("kind", kind))))
+                 group["score"][:], group["is_right"][:].astype(bool), str(plain(group.attrs.get("label", label))), str(plain(group.attrs.get("kind", kind))), asked, **_injection(group))
+
+
+def _injection(group: h5py.Group) -> dict[str, Any]:
+    """What files since 1.7 say of the question of each attempt, and verdicts of further judges."""
+    if "put" not in group:
+        return {}
+    put = [[str(a) for a in row] for row in group["put"].asstr(errors="replace")[:]]
+    return {"put": put, "has_gold": group["has_gold"][:].astype(bool), "gold_share": group["gold_share"][:], "new_words": group["new_words"][:],
+            "echo_right": group["echo_right"][:].astype(bool), "judged": {name: part["is_right"][:].astype(bool) for name, part in group["judges"].items()}}
+
+
+def _evidence(file: h5py.File, cell: Cell) -> None:
+    """Halves, knowledge left, judges and arms: since 1.7."""
+    cell.half, cell.halves = file["questions/half"][:], str(cell.attributes.get("halves", ""))
+    cell.knowledge = file["knowledge/state"][:]
+    cell.knowledge_probes = tuple(json.loads(str(plain(file["knowledge"].attrs["probes"]))))
+    cell.judges = {name: Judge(name, str(plain(part.attrs["description"])), part["target_is_right"][:].astype(bool), part["unlearned_is_right"][:].astype(bool))
+                   for name, part in file["judges"].items()}
+    check = _columns(file["judge_check"])
+    rows = zip(*(check[name] for name in ("judge", "right", "rejected", "wrong", "accepted")), strict=True)
+    cell.judge_check = {name: JudgeCheck(*map(int, counts)) for name, *counts in rows}
+    cell.arms = {name: Arm(name, str(plain(part.attrs["model"])), part["is_right"][:].astype(bool), {probe: item[:] for probe, item in part["probes"].items()})
+                 for name, part in file["arms"].items()}
 
 
 def _probes(group: h5py.Group, rates: dict[str, Rate]) -> dict[str, Probe]:
@@ -185,6 +211,8 @@ def _cell(file: h5py.File, path: Path) -> Cell:
         contribution_unit=unit_of_contributions(file),
         attribution_settings=json.loads(str(attributes.get("attribution_settings", "{}"))), verification=_verification(file), metrics=_metrics(file),
     )
+    if "knowledge" in file:  # since 1.7
+        _evidence(file, cell)
     _check_lengths(cell)
     cell.focus_answer = focus_answer(cell)
     return cell
@@ -193,6 +221,9 @@ def _cell(file: h5py.File, path: Path) -> Cell:
 def _check_lengths(cell: Cell) -> None:
     count = len(cell.question)
     per_question = [cell.split, cell.gold_answer, cell.prompt, cell.token_ids, cell.is_candidate, cell.outcome, cell.set_cosine, cell.contribution_cosine]
+    per_question += [] if cell.knowledge is None else [cell.half, cell.knowledge]
+    per_question += [part for judge in cell.judges.values() for part in (judge.target, judge.unlearned)]
+    per_question += [part for arm in cell.arms.values() for part in (arm.is_right, *arm.probes.values())]
     for model in (cell.target, cell.unlearned):
         per_question += [model.answer, model.score, model.is_right]
         for part in (model.gold, model.own):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 
@@ -9,8 +10,8 @@ import numpy as np
 
 from . import statistics as st
 from .metrics import check_metrics
-from .model import Cell, Contribution, ModelResult, Rate, Split
-from .reading import RECOVERY
+from .model import Asked, Cell, Contribution, Half, ModelResult, Rate, Split
+from .reading import ASKED, RECOVERY, WITHOUT_ECHO
 from .schema import LEAVE_ONE_OUT
 from .structure import Report
 
@@ -32,6 +33,7 @@ def check_cell(cell: Cell, report: Report) -> None:
             report(f"/probes/{name}/probed_question", "points past the last question")
         elif len(np.unique(probe.question)) != len(probe.question):
             report(f"/probes/{name}/probed_question", "names a question twice")
+    _check_knowledge(cell, report)
     _check_rates(cell, report)
     _check_verification(cell, report)
     check_metrics(cell, report)
@@ -148,6 +150,25 @@ def expected_counts(cell: Cell, name: str) -> Rate | None:
     if name.startswith(RECOVERY):
         probe = name.removeprefix(RECOVERY)
         return st.recovery(cell, probe) if probe in cell.probes else None
+    if name.startswith("by_"):
+        return _expected_by_judge(cell, name)
+    for arm, prefix in (("target", "ceiling_"), ("floor", "floor_")):
+        if name.startswith(prefix):
+            if arm not in cell.arms:
+                return None
+            split = Split.retain if name.startswith(f"{prefix}retain_") else Split.forget
+            return st.arm_rate(cell, arm, name.removeprefix(prefix).removeprefix("retain_" if split == Split.retain else ""), split)
+    if name.startswith(WITHOUT_ECHO):
+        probe = name.removeprefix(WITHOUT_ECHO)
+        return st.without_echo(cell, probe) if probe in cell.probes else None
+    if name.startswith(ASKED):
+        probe = name.removeprefix(ASKED)
+        return st.asked_share(cell, probe) if probe in cell.probes else None
+    if name in (known := st.knowledge_rates(cell)):
+        return known[name] if cell.knowledge is not None else None
+    for half in (Half.trained, Half.held_out):
+        if name == f"destructive_{half.name}":
+            return st.destruction(cell, half) if len(cell.half) else None
     if "destr" in lower:
         return st.destruction(cell)
     splits = [split for split in Split if split.name in lower]
@@ -155,6 +176,30 @@ def expected_counts(cell: Cell, name: str) -> Rate | None:
     if "right" in lower and len(splits) == len(models) == 1:
         return st.right_share(cell, models[0], splits[0])
     return None
+
+
+def _expected_by_judge(cell: Cell, name: str) -> Rate | None:
+    """A rate by a judge that does not decide: the same rate of a cell in which its verdicts count."""
+    judge = next((judge for judge in cell.judges.values() if name.startswith(f"by_{judge.name}_")), None)
+    if judge is None:
+        return None
+    probes = {key: dataclasses.replace(probe, is_right=probe.judged[judge.name]) for key, probe in cell.probes.items() if judge.name in probe.judged}
+    other = dataclasses.replace(cell, target=dataclasses.replace(cell.target, is_right=judge.target), unlearned=dataclasses.replace(cell.unlearned, is_right=judge.unlearned),
+                                outcome=st.outcomes(cell.split, judge.target, judge.unlearned), probes=probes)
+    return expected_counts(other, name.removeprefix(f"by_{judge.name}_"))
+
+
+def _check_knowledge(cell: Cell, report: Report) -> None:
+    if cell.knowledge is None:
+        return  # before version 1.7
+    _rows("/knowledge/state", "does not follow from outcomes and probes", st.knowledge(cell) != cell.knowledge, report)
+    wanted = tuple(probe.name for probe in cell.probes.values() if probe.kind != "control")
+    if sorted(cell.knowledge_probes) != sorted(wanted):
+        report("/knowledge", f"attribute probes is {list(cell.knowledge_probes)}, but the file has {list(wanted)} besides controls")
+    _rows("/questions/half", "is given to a question of the forget set", (cell.split == Split.forget) & (cell.half != Half.whole), report)
+    for name, probe in cell.probes.items():
+        if probe.asked is not None and np.any(probe.is_right[probe.asked == Asked.no]):
+            report(f"/probes/{name}/asked", "is 0 for a question with a right attempt")
 
 
 def _check_rates(cell: Cell, report: Report) -> None:

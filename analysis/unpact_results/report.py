@@ -18,9 +18,10 @@ from . import dilemma, figures, metrics, strips, table, text
 from .agreement import name_of
 from .choose import Choice, asked_for, choose
 from .claims import judge_claims
-from .model import Campaign, Cell, Outcome
+from .model import Campaign, Cell, Half, Outcome
 from .plotting import OUTCOME_COLOURS, to_svg
 from .scatter import dilemma_scatter
+from .statistics import error_rates
 
 OUTCOME_WORDS = {"unknown": "wrong before", "retained": "right before and after (forget set)", "forgotten": "right before, wrong after (forget set)",
                  "kept": "right before and after (retain set)", "destroyed": "right before, wrong after (retain set)"}
@@ -71,7 +72,7 @@ def render(campaign: Campaign, questions: list[int] | None = None) -> str:
     return environment.get_template("report.html.j2").render(
         campaign=campaign, facts=_facts(campaign), rows=table.rows(campaign), probes=table.probes_of(campaign), claims=judge_claims(campaign), metrics=metrics.tables(campaign), figures=_figures(campaign), cells=cells, limit=limit, asked=questions is not None,
         gradient=strips.gradient(), noise=strips.NOISE, script=Markup(script), script_digest=digest, css=Markup(css), unplaced=[p for p in dilemma.points(campaign) if not p.complete],
-        recovery_limit=dilemma.RECOVERY_LIMIT, destruction_limit=dilemma.DESTRUCTION_LIMIT, quadrants=dilemma.QUADRANTS, outcome_words=OUTCOME_WORDS,
+        left_limit=dilemma.LEFT_LIMIT, destruction_limit=dilemma.DESTRUCTION_LIMIT, quadrants=dilemma.QUADRANTS, outcome_words=OUTCOME_WORDS,
         outcome_colours=OUTCOME_COLOURS, work=[_work(cell) for cell in campaign.cells])
 
 
@@ -86,17 +87,34 @@ def _facts(campaign: Campaign) -> list[tuple[str, str]]:
     state = f"{len(cells)} finished" + "".join(f", {number} {word}" for word, number in sorted(counts.items()))
     asked = [f"{int((c.split == 0).sum())} forget + {int((c.split == 1).sum())} retain" for c in cells]
     return [("Cells", state), ("Models", distinct("model")), ("Data", distinct("dataset")), ("Methods", distinct("method")), ("Seeds", distinct("seed")),
-            ("Questions", ", ".join(dict.fromkeys(asked)) or text.DASH), ("Judge", distinct("judge")),
+            ("Questions", ", ".join(dict.fromkeys(asked)) or text.DASH), ("Judge", distinct("judge")), ("Judge's errors", ", ".join(dict.fromkeys(_errors_of(c) for c in cells)) or text.DASH), ("Destruction", ", ".join(dict.fromkeys(_destruction_of(c) for c in cells)) or text.DASH),
             ("KeyTokens", ", ".join(dict.fromkeys(f"α = {c.alpha:g}, β = {c.beta:g} nats/token" for c in cells)) or text.DASH),
             ("Contributions", ", ".join(dict.fromkeys(name_of(c) for c in cells)) or text.DASH),
             ("Software", f"{distinct('software')} {distinct('software_version')}, commit {distinct('git_commit')}, {distinct('build_type')}"),
             ("Ran", f"{min((str(c.attributes.get('started', '')) for c in cells), default=text.DASH)} to {max((str(c.attributes.get('ended', '')) for c in cells), default=text.DASH)}")]
 
 
+def _errors_of(cell: Cell) -> str:
+    """Measured errors of all judges, the one that decides first."""
+    names = [cell.deciding_judge, *cell.judges]
+    said = []
+    for name in names:
+        accepts, rejects = error_rates(cell, name)
+        if accepts.total or rejects.total:
+            said.append(f"{name}: accepts {text.full(accepts)} of wrong, rejects {text.full(rejects)} of right answers")
+    return "; ".join(said) or "not measured: the data have no paraphrased and perturbed answers"
+
+
+def _destruction_of(cell: Cell) -> str:
+    if not cell.halves:
+        return "all retain questions, those that were trained on among them"
+    return f"{'held-out' if cell.has_half(Half.held_out) else 'all'} retain questions ({cell.halves})"
+
+
 def _scatter_words(campaign: Campaign) -> tuple[str, str]:
     points = [p for p in dilemma.points(campaign) if p.complete]
-    said = [f"{p.method} on {p.model}, {p.dataset}: recovery {text.full(p.recovered)}, destructive rate {text.full(p.destroyed)}." for p in points]
-    return "Recovery rate against destructive rate", " ".join(said) or "No method has both rates."
+    said = [f"{p.method} on {p.model}, {p.dataset}: knowledge left {text.full(p.left)}, recovery {text.full(p.recovered)}, destructive rate {text.full(p.destroyed)}." for p in points]
+    return "Knowledge left against destructive rate", " ".join(said) or "No method has both rates."
 
 
 def _figures(campaign: Campaign) -> dict[str, Markup]:

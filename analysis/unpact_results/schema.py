@@ -16,6 +16,7 @@ CELL_ATTRIBUTES_SINCE_1_1 = {"attribution_method": STRING, "attribution_settings
 CELL_ATTRIBUTES_SINCE_1_4 = {"baseline_fingerprint": STRING}
 CELL_ATTRIBUTES_SINCE_1_5 = {"compute_dtype": STRING}
 CELL_ATTRIBUTES_SINCE_1_6 = {"processes": STRING, "environment": STRING}
+CELL_ATTRIBUTES_SINCE_1_7 = {"halves": STRING}
 DTYPES = ("fp32", "tf32", "bf16", "fp16")  # that a model answers in
 PROBE_ATTRIBUTES_SINCE_1_3 = ("label", "kind")
 PROBE_KINDS = ("probe", "baseline", "control")
@@ -28,6 +29,10 @@ FLAG_MEANINGS = {
     "flag": ((0, 1), None),
     "split": ((0, 1), ("forget", "retain")),
     "class": ((0, 1, 2, 3, 4), ("unknown", "retained", "forgotten", "kept", "destroyed")),
+    "half": ((0, 1, 2), ("whole", "trained", "held_out")),
+    "knowledge": ((0, 1, 2, 3, 4), ("retain", "unknown", "still_right", "recovered", "gone")),
+    "arm": ((0, 1, 2), ("not_asked", "wrong", "right")),
+    "asked": ((0, 1, 2), ("no", "yes", "relative_floor")),
     "state_before_1_4": ((0, 1, 2), ("finished", "missing", "broken")),
     "state": ((0, 1, 2, 3, 4), ("finished", "missing", "broken", "failed", "other")),
 }
@@ -85,7 +90,27 @@ def probe_fields(group: str) -> list[Field]:
     question, attempt = f"{group}/probed_question", f"{group}/attempt"
     both = (question, attempt)
     return [_scale(question), _scale(attempt, STRING), Field(f"{group}/answer", STRING, both), Field(f"{group}/score", "float64", both),
-            Field(f"{group}/is_right", "uint8", both, "1", "right")]
+            Field(f"{group}/is_right", "uint8", both, "1", "right"), Field(f"{group}/asked", "uint8", (question,), "1", "asked", since=7),
+            *[replace(field, since=7) for field in (Field(f"{group}/put", STRING, both), Field(f"{group}/has_gold", "uint8", both, "1", "flag"),
+              Field(f"{group}/gold_share", "float64", both), Field(f"{group}/new_words", "int32", both), Field(f"{group}/echo_right", "uint8", both, "1", "flag"))]]
+
+
+def verdict_fields(group: str, judge: str) -> list[Field]:
+    """Datasets of a judge that does not decide, on a probe's attempts."""
+    both = (f"{group}/probed_question", f"{group}/attempt")
+    return [Field(f"{group}/judges/{judge}/score", "float64", both), Field(f"{group}/judges/{judge}/is_right", "uint8", both, "1", "right")]
+
+
+def judge_fields(group: str) -> list[Field]:
+    """Datasets of such a judge on both models' answers."""
+    return [Field(f"{group}/{model}_{name}", kind, ("/question",), "1", flags) for model in ("target", "unlearned")
+            for name, kind, flags in (("score", "float64", ""), ("is_right", "uint8", "right"))]
+
+
+def arm_fields(group: str, probes: list[str]) -> list[Field]:
+    """Datasets of an arm."""
+    return [Field(f"{group}/is_right", "uint8", ("/question",), "1", "right"),
+            *[Field(f"{group}/probes/{probe}", "uint8", ("/question",), "1", "arm") for probe in probes]]
 
 
 def _model(group: str) -> list[Field]:
@@ -105,6 +130,8 @@ CSR_GROUPS_SINCE_1_1 = [f"/{model}/{answer}/{name}" for model in ("target", "unl
 CELL_FIELDS: list[Field] = [
     _scale("/question"), _scale("/question_bound"),
     Field("/questions/split", "uint8", ("/question",), "1", "split"),
+    Field("/questions/half", "uint8", ("/question",), "1", "half", since=7),
+    Field("/knowledge/state", "uint8", ("/question",), "1", "knowledge", since=7),
     Field("/questions/text", STRING, ("/question",)), Field("/questions/gold_answer", STRING, ("/question",)),
     Field("/prompts/text", STRING, ("/question",)), _scale("/prompts/token"),
     *_csr("/prompts/token_ids", "int32", "/prompts/token"), *_csr("/prompts/is_candidate", "uint8", "/prompts/token", "1", "flag"),
@@ -119,6 +146,7 @@ CELL_FIELDS: list[Field] = [
     *[replace(field, since=2) for field in _table("/verification", "model", STRING, {"questions": "uint64", "largest_difference": "float64",
                                                   "worst_question": "uint64"}, {"largest_difference": "nat/token"})],
     *[Field(f"/verification/{name}", "uint64", ("/verification/model",), since=5) for name in ("candidates", "turned")],
+    *[replace(field, since=7) for field in _table("/judge_check", "judge", STRING, dict.fromkeys(("right", "rejected", "wrong", "accepted"), "uint64"))],
     *_table("/work", "stage", STRING, {"seconds": "float64"} | dict.fromkeys(("positions", "positions_naive", "model_calls", "logit_rows"), "uint64"), {"seconds": "s"}),
 ]
 METRIC_VALUES = ("target", "target_low", "target_high", "unlearned", "unlearned_low", "unlearned_high")
@@ -130,6 +158,7 @@ CELL_FIELDS += [replace(field, since=7) for field in (
     *(field for items in METRIC_ITEMS for field in (_scale(f"{items}_item"), Field(f"{items}/values", "float64", (f"{items}_item",)),
                                                    Field(f"{items}/offsets", "uint64", ("/metrics/bound",)))))]
 CELL_GROUPS = ("/probes",)
+CELL_GROUPS_SINCE_1_7 = ("/judges", "/arms", "/knowledge")
 
 LEAVE_ONE_OUT = "leave_one_out"
 NATS, SHARES = "nat/token", "1"  # units of contributions
@@ -164,7 +193,8 @@ def campaign_attributes_of(minor: int) -> dict[str, str]:
 
 def cell_attributes_of(minor: int) -> dict[str, str]:
     """The root attributes of a cell of version 1.`minor`."""
-    return CELL_ATTRIBUTES | (CELL_ATTRIBUTES_SINCE_1_1 if minor >= 1 else {}) | (CELL_ATTRIBUTES_SINCE_1_4 if minor >= 4 else {}) | (CELL_ATTRIBUTES_SINCE_1_5 if minor >= 5 else {}) | (CELL_ATTRIBUTES_SINCE_1_6 if minor >= 6 else {})
+    return CELL_ATTRIBUTES | (CELL_ATTRIBUTES_SINCE_1_1 if minor >= 1 else {}) | (CELL_ATTRIBUTES_SINCE_1_4 if minor >= 4 else {}) | (CELL_ATTRIBUTES_SINCE_1_5 if minor >= 5 else {}) | (CELL_ATTRIBUTES_SINCE_1_6 if minor >= 6 else {}) | (
+        CELL_ATTRIBUTES_SINCE_1_7 if minor >= 7 else {})
 
 
 CAMPAIGN_GROUPS_BEFORE_1_4 = ("/cells",)

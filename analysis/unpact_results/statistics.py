@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .model import Cell, Outcome, Rate, Split
+from .model import Cell, Half, Knowledge, Outcome, Rate, Split
 
 Z95 = 1.959963984540054  # 97.5 % point of the normal distribution
 
@@ -121,13 +122,87 @@ def outcomes(split: NDArray, right_before: NDArray, right_after: NDArray) -> NDA
 
 
 def recovery(cell: Cell, probe_name: str) -> Rate:
-    """Forgotten questions that at least one attempt of a probe gets right."""
+    """Forgotten questions that at least one attempt of a probe gets right, of those that it could ask."""
     forgotten = set(cell.where(Outcome.forgotten).tolist())
     probe = cell.probes.get(probe_name)
     if probe is None:
         return rate(0, 0, probe_name)
-    rows = [row for row, question in enumerate(probe.question.tolist()) if question in forgotten]
-    return rate(sum(bool(probe.is_right[row].any()) for row in rows), len(rows), probe_name)
+    right, asked = probe.recovered(), probe.is_asked
+    rows = [row for row, question in enumerate(probe.question.tolist()) if question in forgotten and asked[row]]
+    return rate(sum(bool(right[row]) for row in rows), len(rows), probe_name)
+
+
+def flags_of(cell: Cell, probe_name: str) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Of every question of the cell: whether the probe could ask it, and whether it got it right."""
+    asked, right = np.zeros(len(cell.split), dtype=bool), np.zeros(len(cell.split), dtype=bool)
+    probe = cell.probes[probe_name]
+    inside = probe.question < len(cell.split)
+    asked[probe.question[inside]], right[probe.question[inside]] = probe.is_asked[inside], probe.recovered()[inside]
+    return asked, right & asked
+
+
+def without_echo(cell: Cell, probe_name: str) -> Rate:
+    """The recovery rate without questions that the judge would take for a right answer themselves."""
+    asked, right = flags_of(cell, probe_name)
+    probe = cell.probes[probe_name]
+    chosen = (cell.outcome == Outcome.forgotten) & asked
+    chosen[probe.question[probe.echoed]] = False
+    return rate(int(right[chosen].sum()), int(chosen.sum()), f"without_echo_{probe_name}")
+
+
+def arm_rate(cell: Cell, arm_name: str, probe_name: str, split: Split = Split.forget) -> Rate:
+    """What an arm ("target" or "floor") makes of the questions that a recovery rate is about, or of retain questions under the same phrases."""
+    arm = cell.arms.get(arm_name)
+    if arm is None or probe_name not in arm.probes or probe_name not in cell.probes:
+        return rate(0, 0, arm_name)
+    state = arm.probes[probe_name]
+    counted = flags_of(cell, probe_name)[0] & (cell.outcome == Outcome.forgotten) if split == Split.forget else cell.split == Split.retain
+    return rate(int(np.count_nonzero(state[counted] == 2)), int(np.count_nonzero(state[counted])), arm_name)
+
+
+@dataclass(frozen=True)
+class Paired:
+    """Two probes on the same questions: their gap with a bootstrap interval over questions, and McNemar's exact test."""
+
+    questions: int
+    only_first: int  # right by the first alone
+    only_second: int
+    gap: float
+    low: float
+    high: float
+    p_value: float  # two-sided; that the two differ by chance
+
+
+def mcnemar(only_first: int, only_second: int) -> float:
+    """McNemar's exact test: two-sided binomial probability of so uneven a split of the questions that only one probe gets right."""
+    total = only_first + only_second
+    if not total:
+        return 1.0
+    tail = sum(math.comb(total, k) for k in range(min(only_first, only_second) + 1))
+    return min(1.0, 2 * tail / 2**total)
+
+
+def paired(cell: Cell, first: str, second: str, draws: int = 10_000) -> Paired | None:
+    """Two probes on the forgotten questions that both could ask; None where one is missing. The bootstrap is seeded."""
+    if first not in cell.probes or second not in cell.probes:
+        return None
+    (asked_a, a), (asked_b, b) = flags_of(cell, first), flags_of(cell, second)
+    chosen = asked_a & asked_b & (cell.outcome == Outcome.forgotten)
+    only_a, only_b, count = int((a & ~b)[chosen].sum()), int((b & ~a)[chosen].sum()), int(chosen.sum())
+    if not count:
+        return Paired(0, 0, 0, math.nan, math.nan, math.nan, 1.0)
+    # A question is +1, -1 or 0: resampling questions is drawing these counts.
+    drawn = np.random.default_rng(20240607).multinomial(count, [only_a / count, only_b / count, 1 - (only_a + only_b) / count], size=draws)
+    low, high = np.quantile((drawn[:, 0] - drawn[:, 1]) / count, [0.025, 0.975])
+    return Paired(count, only_a, only_b, (only_a - only_b) / count, float(low), float(high), mcnemar(only_a, only_b))
+
+
+def error_rates(cell: Cell, judge: str) -> tuple[Rate, Rate]:
+    """Measured errors of a judge: false accepts (of perturbed answers) and false rejects (of paraphrased ones)."""
+    found = cell.judge_check.get(judge)
+    if found is None:
+        return rate(0, 0, "false accepts"), rate(0, 0, "false rejects")
+    return rate(found.accepted, found.wrong, "false accepts"), rate(found.rejected, found.right, "false rejects")
 
 
 def recovery_by(cell: Cell, kind: str) -> Rate:
@@ -136,10 +211,53 @@ def recovery_by(cell: Cell, kind: str) -> Rate:
     return recovery(cell, probe.name) if probe else rate(0, 0, kind)
 
 
-def destruction(cell: Cell) -> Rate:
-    """Destroyed / (kept + destroyed)."""
-    destroyed = len(cell.where(Outcome.destroyed))
-    return rate(destroyed, destroyed + len(cell.where(Outcome.kept)), "destructive")
+def asked_share(cell: Cell, probe_name: str) -> Rate:
+    """Forgotten questions that a probe could ask."""
+    forgotten = set(cell.where(Outcome.forgotten).tolist())
+    probe = cell.probes[probe_name]
+    asked = [bool(ok) for question, ok in zip(probe.question.tolist(), probe.is_asked, strict=True) if question in forgotten]
+    return rate(sum(asked), len(asked), f"asked_{probe_name}")
+
+
+def knowledge(cell: Cell) -> NDArray[np.uint8]:
+    """The Knowledge of every question: a forgotten one is recovered when any attempt of any probe but controls is right."""
+    recovered = np.zeros(len(cell.split), dtype=bool)
+    for probe in cell.probes.values():
+        if probe.kind != "control" and len(probe.question):
+            recovered[[q for q in probe.question[probe.recovered()].tolist() if q < len(recovered)]] = True
+    state = np.full(len(cell.split), Knowledge.retain, dtype=np.uint8)
+    state[(cell.split == Split.forget) & (cell.outcome == Outcome.unknown)] = Knowledge.unknown
+    state[cell.outcome == Outcome.retained] = Knowledge.still_right
+    state[cell.outcome == Outcome.forgotten] = np.where(recovered[cell.outcome == Outcome.forgotten], Knowledge.recovered, Knowledge.gone)
+    return state
+
+
+def knowledge_rates(cell: Cell) -> dict[str, Rate]:
+    """Shares of the forget questions that the target knows: still right, won back by some probe, gone, and the first two together."""
+    state = knowledge(cell)
+    counts = {word: int(np.count_nonzero(state == word)) for word in (Knowledge.still_right, Knowledge.recovered, Knowledge.gone)}
+    parts = {"still_right": counts[Knowledge.still_right], "won_back": counts[Knowledge.recovered], "gone": counts[Knowledge.gone],
+             "knowledge_left": counts[Knowledge.still_right] + counts[Knowledge.recovered]}
+    return {name: rate(count, sum(counts.values()), name) for name, count in parts.items()}
+
+
+def knowledge_left(cell: Cell) -> Rate:
+    """Forget questions that the target knows and that are still right or won back."""
+    return knowledge_rates(cell)["knowledge_left"]
+
+
+def destruction(cell: Cell, half: Half | None = None) -> Rate:
+    """Destroyed / (kept + destroyed), of all retain questions or of one half."""
+    if half is not None and not len(cell.half):
+        return rate(0, 0, f"destructive_{half.name}")  # a file before version 1.7
+    chosen = cell.outcome if half is None else cell.outcome[cell.half == half]
+    destroyed, kept = (int(np.count_nonzero(chosen == outcome)) for outcome in (Outcome.destroyed, Outcome.kept))
+    return rate(destroyed, destroyed + kept, "destructive" if half is None else f"destructive_{half.name}")
+
+
+def deciding_destruction(cell: Cell) -> Rate:
+    """The destruction that verdicts use: of questions that no loss has seen, where the file tells them apart; else of all."""
+    return destruction(cell, Half.held_out if cell.has_half(Half.held_out) else None)
 
 
 def right_share(cell: Cell, which: str, split: Split) -> Rate:

@@ -9,13 +9,15 @@ from dataclasses import dataclass
 
 from .dilemma import verdict_of
 from .metrics import campaign_row
-from .model import Campaign, Cell, Outcome, Rate, Split
+from .model import Campaign, Cell, Half, Outcome, Rate, Split
 from .reading import RECOVERY
-from .statistics import destruction, focus_shift, recovery, right_share
+from .statistics import deciding_destruction, destruction, focus_shift, knowledge_rates, recovery, right_share
 from .text import DASH, full, mean_full, percent
 
 _SHARES = {"target_forget": "target right, forget", "target_retain": "target right, retain", "unlearned_forget": "unlearned right, forget",
            "unlearned_retain": "unlearned right, retain"}
+_LEFT = {"knowledge_left": "knowledge left", "still_right": "still right"}
+_DESTRUCTION = {"destructive": "destructive rate", "destructive_trained": "destructive rate, trained half", "destructive_held_out": "destructive rate, held-out half"}
 _SHIFTS = {"focus_shift_forgotten": "focus shift, forgotten", "focus_shift_retained": "focus shift, retained"}
 
 
@@ -30,7 +32,7 @@ def probes_of(campaign: Campaign) -> dict[str, str]:
 
 def headings(probes: dict[str, str]) -> list[str]:
     """The headings of the table."""
-    return ["cell", "model", "dataset", "method", "seed", *_SHARES.values(), "forgotten", *(f"recovery {label}" for label in probes.values()), "destructive rate",
+    return ["cell", "model", "dataset", "method", "seed", *_SHARES.values(), "forgotten", *_LEFT.values(), *(f"recovery {label}" for label in probes.values()), *_DESTRUCTION.values(),
             *_SHIFTS.values(), "verdict"]
 
 
@@ -67,7 +69,10 @@ def rows(campaign: Campaign) -> list[Row]:
 def row_of(cell: Cell, probes: dict[str, str]) -> Row:
     """The row of a finished cell; a probe that it does not have recovered 0 of 0."""
     shares = [right_share(cell, model, split) for model in ("target", "unlearned") for split in Split]
-    rates = dict(zip(_SHARES, shares, strict=True)) | {RECOVERY + name: recovery(cell, name) for name in probes} | {"destructive": destruction(cell)}
+    known = knowledge_rates(cell)
+    rates = dict(zip(_SHARES, shares, strict=True)) | {name: known[name] for name in _LEFT} | {RECOVERY + name: recovery(cell, name) for name in probes}
+    rates |= dict(zip(_DESTRUCTION, (destruction(cell), destruction(cell, Half.trained), destruction(cell, Half.held_out)), strict=True))
+    rates["deciding_destruction"] = deciding_destruction(cell)
     shifts = [focus_shift(cell, outcome) for outcome in (Outcome.forgotten, Outcome.retained)]
     rates |= dict(zip(_SHIFTS, shifts, strict=True))
     return Row(cell.id, cell.model, cell.dataset, cell.method, cell.seed, len(cell.where(Outcome.forgotten)), rates, str(verdict_of(cell)))
@@ -79,7 +84,7 @@ def texts(row: Row, probes: dict[str, str]) -> list[str]:
     if not row.done:
         return head + [DASH] * (len(headings(probes)) - len(head) - 1) + [row.verdict]
     shares = [f"{percent(row.rates[n].value)} ({row.rates[n].count}/{row.rates[n].total})" for n in _SHARES]
-    rates = [full(row.rates[n]) for n in (*_recoveries(probes), "destructive")]
+    rates = [full(row.rates[n]) for n in (*_LEFT, *_recoveries(probes), *_DESTRUCTION)]
     shifts = [mean_full(row.rates[n]) for n in _SHIFTS]
     return head + shares + [str(row.forgotten)] + rates + shifts + [row.verdict]
 
@@ -103,7 +108,7 @@ def csv_text(campaign: Campaign) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     parts = ("count", "total", "value", "low", "high")
-    names = [*_SHARES, *_recoveries(probes_of(campaign)), "destructive", *_SHIFTS]
+    names = [*_SHARES, *_LEFT, *_recoveries(probes_of(campaign)), *_DESTRUCTION, *_SHIFTS]
     measured = {cell.id: campaign_row(cell) for cell in campaign.cells}
     metrics = list(dict.fromkeys(name for row in measured.values() for name in row))
     writer.writerow(["id", "model", "dataset", "method", "seed", "forgotten", *(f"{name}_{part}" for name in names for part in parts), "verdict", *metrics])

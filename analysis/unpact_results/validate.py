@@ -72,14 +72,33 @@ def _validate_cell_structure(file: h5py.File, report: Report) -> bool:
     fields = schema.fields_of(minor, unit)
     probes = file.get("/probes")
     if isinstance(probes, h5py.Group):
-        fields += [field for name in probes for field in schema.probe_fields(f"/probes/{name}")]
+        fields += [field for name in probes for field in schema.probe_fields(f"/probes/{name}") if field.since <= minor]
         if minor >= 3:
             _check_probes(probes, report)
+    if minor >= 7:
+        fields += _evidence_fields(file, report)
     usable = {field.path for field in fields if check_field(file, field, report)}
     _check_counters(file, usable, report)
     groups = schema.csr_groups_of(minor)
     good = check_csr(file, groups, usable, report)
     return len(usable) == len(fields) and len(good) == len(groups)
+
+
+def _evidence_fields(file: h5py.File, report: Report) -> list[schema.Field]:
+    """Datasets of further judges and of arms, which the file names."""
+    check_groups(file, schema.CELL_GROUPS_SINCE_1_7, report)
+    fields = []
+    for name, group in (file["judges"].items() if "judges" in file else ()):
+        fields += schema.judge_fields(f"/judges/{name}")
+        if not plain(group.attrs.get("description", "")):
+            report(f"/judges/{name}", "attribute description is missing")
+    for name, group in (file["arms"].items() if "arms" in file else ()):
+        fields += schema.arm_fields(f"/arms/{name}", list(group.get("probes", ())))
+        if not plain(group.attrs.get("model", "")):
+            report(f"/arms/{name}", "attribute model is missing")
+    for name, group in (file["probes"].items() if "probes" in file else ()):
+        fields += [field for judge in group.get("judges", ()) for field in schema.verdict_fields(f"/probes/{name}", judge)]
+    return fields
 
 
 def _check_dtype(file: h5py.File, report: Report) -> None:

@@ -6,6 +6,7 @@
 #include "unpact/attribution/method.hpp"
 #include "unpact/core/text.hpp"
 #include "unpact/evaluation/attribute_questions.hpp"
+#include "unpact/evaluation/measure_metrics.hpp"
 #include "unpact/evaluation/phrasings.hpp"
 #include "unpact/evaluation/probe.hpp"
 #include "unpact/inference/packed_pass.hpp"
@@ -24,6 +25,7 @@ bool writes_texts(const AskedModel& asked) { return !judge_row(asked.options.jud
 struct ToAnswer {
   std::vector<TokenId> prompt;
   std::size_t expected = 0, choices = 0;
+  std::size_t compared = 1;  ///< answers that a judge by likelihood scores after it
 };
 
 using Page = std::span<const ToAnswer>;
@@ -161,6 +163,21 @@ PlannedStage prompts_cost(const AskedModel& asked, const std::vector<ToAnswer>& 
   return cost;
 }
 
+/// Judges that do not read answers score the gold one and its wrong variants after each prompt, equal prompts once.
+PlannedStage judges_cost(const AskedModel& asked, const std::vector<ToAnswer>& prompts, std::size_t times_equal) {
+  PlannedStage cost;
+  const auto asks = [](const JudgeRow* row) { return !row->reads_answers; };
+  const auto judges = real(static_cast<std::size_t>(std::ranges::count_if(judge_rows(asked.options.judge), asks)));
+  for (std::size_t i = 0; judges > 0 && i < prompts.size(); i += times_equal) {
+    const auto length = static_cast<std::int64_t>(prompts[i].prompt.size() + prompts[i].expected);
+    cost.operations += judges * real(prompts[i].compared) *
+                       (forward_operations(asked.config, length, 0, asked.config.layers) +
+                        2 * head_size(asked.config) * real(prompts[i].expected));
+  }
+  cost.low = cost.high = cost.operations;
+  return asked.is_two ? times(cost, 2) : cost;
+}
+
 std::size_t page_size(const AskedModel& asked) { return static_cast<std::size_t>(asked.options.attribution.save_every); }
 
 /// A question with the gold answer and, unless it has no tokens, an own one of some length.
@@ -220,8 +237,10 @@ class KeptContexts {
 PlannedStage answers_cost(const AskedModel& asked, const std::string& stage) {
   std::vector<ToAnswer> prompts;
   for (const auto& question : asked.questions)
-    prompts.push_back({question.prompt.ids, question.gold_answer.size(), question.pair.choices.size()});
+    prompts.push_back({question.prompt.ids, question.gold_answer.size(), question.pair.choices.size(),
+                       1 + question.pair.perturbed.size()});
   auto cost = prompts_cost(asked, prompts, page_size(asked), /*drawn=*/false);
+  add(cost, judges_cost(asked, prompts, 1));
   cost.stage = stage;
   return cost;
 }
@@ -247,7 +266,7 @@ PlannedStage attribution_cost(const AskedModel& asked, const std::string& stage)
   return cost;
 }
 
-PlannedStages probe_costs(const AskedModel& asked) {
+PlannedStages probe_costs(const AskedModel& asked, const std::string& prefix) {
   const auto phrasings = asked.options.probe.resolve_phrasings();
   std::size_t longest_phrase = 0;
   for (const auto& phrasing : phrasings)
@@ -257,14 +276,17 @@ PlannedStages probe_costs(const AskedModel& asked) {
     const bool drawn = row->kind == ProbeKind::baseline;
     std::vector<ToAnswer> prompts;
     for (const auto& question : asked.questions) {
-      for (std::size_t a = 0; question.in_forget_set && a < phrasings.size(); ++a) {
+      if (!question.in_forget_set && prefix == "probe_") continue;
+      for (std::size_t a = 0; a < phrasings.size(); ++a) {
         auto prompt = question.prompt.ids;
         if (!drawn) add_phrase(prompt, question.prompt, phrasings[a], longest_phrase, a);
-        prompts.push_back({std::move(prompt), question.gold_answer.size(), question.pair.choices.size()});
+        prompts.push_back({std::move(prompt), question.gold_answer.size(), question.pair.choices.size(),
+                           1 + question.pair.perturbed.size()});
       }
     }
     auto cost = prompts_cost(asked, prompts, page_size(asked) * asked.options.probe.budget(), drawn);
-    cost.stage = "probe_" + row->name;
+    add(cost, judges_cost(asked, prompts, drawn ? asked.options.probe.budget() : 1));
+    cost.stage = prefix + row->name;
     cost.low = 0;
     stages.push_back(cost);
   }
@@ -279,8 +301,8 @@ PlannedStage continuation_cost(const AskedModel& asked, const std::vector<std::v
   const AskedModel writer{asked.config, asked.tokenizer, asked.prompt_template, asked.questions,
                           options,      asked.is_two,    asked.rambles};
   std::vector<ToAnswer> to_answer;
-  for (const auto& prompt : prompts) to_answer.push_back({prompt.size(), static_cast<std::size_t>(new_tokens), 0});
-  return prompts_cost(writer, to_answer, (page_size(asked) + kAnswerChunk - 1) / kAnswerChunk * kAnswerChunk);
+  for (const auto& prompt : prompts) to_answer.push_back({prompt, static_cast<std::size_t>(new_tokens), 0});
+  return prompts_cost(writer, to_answer, page_of_chunks(page_size(asked), kSequencesTogether), /*drawn=*/false);
 }
 
 }  // namespace unpact

@@ -6,12 +6,14 @@
 #include "make_once.hpp"
 #include "unpact/campaign/cell.hpp"
 #include "unpact/campaign/fingerprints.hpp"
+#include "unpact/campaign/floor_model.hpp"
 #include "unpact/campaign/mapped_models.hpp"
 #include "unpact/campaign/resources.hpp"
 #include "unpact/comm/fail_together.hpp"
 #include "unpact/comm/memory.hpp"
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/clock.hpp"
+#include "unpact/core/error.hpp"
 #include "unpact/core/log.hpp"
 #include "unpact/data/load_dataset.hpp"
 #include "unpact/evaluation/check_questions.hpp"
@@ -25,6 +27,21 @@
 namespace unpact {
 namespace fs = std::filesystem;
 namespace {
+
+/// The probes' questions to the model that was never taught, where there is one.
+void ask_floor(const Session& session, const Configuration& c, FinishedPages& pages, Baseline& baseline) {
+  const auto folder = floor_model_folder(c);
+  if (folder.empty() || !c.probe.arms) return;
+  log::info(concat("Asking ", floor_model_label(c), " in ", folder.string(), " what the target knows"));
+  const auto mapped = map_alike(session, c, folder);
+  UNPACT_VALIDATE(mapped.tokenizer->checksum() == baseline.target.tokenizer->checksum(),
+                  concat("the model in ", folder.string(), " has another tokenizer than the target"),
+                  "the same prompts must be the same tokens", "give campaign.floor_model a model of the target's family");
+  const auto model = open_to_answer(session, session.world(), c, mapped, answering_dtype(session, c, mapped));
+  const kernels::Tf32Products products(c.model.dtype == ModelDtype::tf32);
+  evaluate_floor(session.world(), model, floor_model_label(c), baseline.questions, c.evaluation_options(), &pages,
+                 baseline.record);
+}
 
 /// Answers and contributions of the target, in its file.
 void ask_target(const Session& session, const Configuration& c, const fs::path& file, const fs::path& unfinished,
@@ -41,6 +58,7 @@ void ask_target(const Session& session, const Configuration& c, const fs::path& 
     measure_target(session.world(), target, {baseline.dataset, baseline.questions, options}, &pages, baseline.record);
   }
   give_memory_back(session.device());
+  ask_floor(session, c, pages, baseline);
   baseline.record.provenance.ended = utc_now();
   fail_together(session.world(), [&] {
     if (session.is_root()) keep_other_baseline(file, fingerprint);

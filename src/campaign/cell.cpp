@@ -61,13 +61,30 @@ FinishedPages pages_of_cell(const Communicator& group, const Baseline& baseline,
   return {group, unfinished_folder(folder, cell_id(c)), sha256_of_bytes(parts.dump())};
 }
 
+namespace {
+
+/// A loss on texts sees no question, though some text may hold its answer.
+void hold_all_out(CellRecord& record) {
+  for (std::size_t q = 0; q < record.questions.split.size(); ++q)
+    if (record.questions.split[q] == static_cast<std::uint8_t>(Split::retain))
+      record.questions.half[q] = static_cast<std::uint8_t>(Half::held_out);
+  record.halves =
+      "one half: unlearn.form = texts, so no retain question was trained on; texts with its answer may have been";
+}
+
+}  // namespace
+
 CellRecord compare_with_baseline(const Session& session, const Communicator& group, const Baseline& baseline,
                                  const LanguageModel& unlearned, const Configuration& c, FinishedPages& pages) {
   auto record = start_record(session, group, baseline, c, Made::cell);
   record.questions = baseline.record.questions;
   record.target = baseline.record.target;
   record.verification = baseline.record.verification;
+  record.judges = baseline.record.judges;
+  record.judge_check = baseline.record.judge_check;
+  record.arms = baseline.record.arms;
   record.noise_floor = baseline.record.noise_floor;
+  if (c.unlearn.form == ExampleForm::texts) hold_all_out(record);
   record.provenance.baseline_fingerprint = fingerprint_of(baseline.record.provenance);
   const kernels::Tf32Products products(c.model.dtype == ModelDtype::tf32);
   const auto options = c.evaluation_options();

@@ -9,6 +9,7 @@
 #include "retrained_results.hpp"
 #include "unpact/campaign/cell.hpp"
 #include "unpact/campaign/mapped_models.hpp"
+#include "unpact/campaign/floor_model.hpp"
 #include "unpact/campaign/pin_dtypes.hpp"
 #include "unpact/campaign/resources.hpp"
 #include "unpact/campaign/stage_shapes.hpp"
@@ -294,6 +295,8 @@ PlanSummary check_plan(const Session& session, int ranks_per_cell, std::vector<P
     for (auto& cell : pair.cells) agree_on_replica(session.world(), cell);
     for (auto& cell : pair.cells) pin_method_file(session.world(), cell);
     for (auto& cell : pair.cells) pin_retrained(session.world(), cell);
+    if (!scope.planned_capability) pin_floor_model(session.world(), pair.configuration);
+    for (auto& cell : pair.cells) cell.campaign.floor_checksum = pair.configuration.campaign.floor_checksum;
   }
   return check.summary();
 }

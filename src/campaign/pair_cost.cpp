@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "stage_costs.hpp"
+#include "unpact/campaign/floor_model.hpp"
 #include "unpact/campaign/resources.hpp"
 #include "unpact/campaign/stage_shapes.hpp"
 #include "unpact/campaign/unlearn_inputs.hpp"
@@ -28,7 +29,9 @@ c10::Device device_of(const Machine& machine) {
 std::string memory_stage(const std::string& stage) {
   if (stage == "make_target") return kFinetuneStage;
   if (stage == kUnlearnStage || stage == kReshardStage) return stage;
-  return stage.rfind("target_", 0) == 0 ? kBaselineStage : kEvaluateStage;
+  for (const char* of_baseline : {"target_", "ceiling_", "floor_"})
+    if (stage.rfind(of_baseline, 0) == 0) return kBaselineStage;
+  return kEvaluateStage;
 }
 
 void fill_memory(PlannedStages& stages, const std::vector<StageMemory>& memory) {
@@ -150,6 +153,12 @@ PlannedStages PairReckoner::shared() {
   if (!making_.empty()) stages.push_back(finetuning_cost(paper_.config, c.finetune_training(), making_, "make_target"));
   stages.push_back(answers_cost(asked, "target_answers"));
   stages.push_back(attribution_cost(asked, "target_attribution"));
+  if (options.probe.arms)
+    for (auto& stage : probe_costs(asked, "ceiling_")) stages.push_back(std::move(stage));
+  if (options.probe.arms && !floor_model_folder(c).empty()) {
+    stages.push_back(answers_cost(asked, "floor_answers"));
+    for (auto& stage : probe_costs(asked, "floor_")) stages.push_back(std::move(stage));
+  }
   for (auto& metrics : metrics_cost(asked, paper_.dataset, "target_metrics")) stages.push_back(std::move(metrics));
   fill_memory(stages, memory_of(paper_.pair.cells.front(), c.campaign.ranks_per_cell));
   fill_seconds(stages, c);

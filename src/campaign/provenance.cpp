@@ -65,6 +65,7 @@ CellRecord start_record(const Session& session, const Communicator& group, const
   record.alpha = a.keys.alpha;
   record.beta = a.keys.beta;
   record.compute_dtype = name_of_value(c.model.dtype);
+  record.halves = baseline.dataset.halves;
   return record;
 }
 

@@ -127,7 +127,6 @@ void train_tokenizer(const Configuration& c, const Dataset& dataset, const fs::p
 std::vector<Example> finetune_examples(const FinetuneOptions& options, const Dataset& dataset, const Tokenizer& tokenizer,
                                        const PromptTemplate& prompt_template, const std::vector<std::string>& phrasings) {
   std::vector<Example> examples;
-  std::vector<std::string> texts;
   const auto add_questions = [&](const std::vector<QuestionAnswer>& pairs) {
     for (auto& example : question_examples(tokenizer, prompt_template, pairs, options.loss_on))
       examples.push_back(std::move(example));
@@ -135,13 +134,10 @@ std::vector<Example> finetune_examples(const FinetuneOptions& options, const Dat
   for (const bool forget : {true, false}) {
     if (!selects(options.sets, forget ? "forget" : "retain")) continue;
     if (selects(options.parts, "questions")) add_questions(forget ? dataset.forget_questions : dataset.retain_questions);
-    if (selects(options.parts, "texts")) {
-      const auto& set = forget ? dataset.forget_texts : dataset.retain_texts;
-      texts.insert(texts.end(), set.begin(), set.end());
-    }
+    if (selects(options.parts, "texts"))  // as they are unlearned: each set by itself
+      for (auto& chunk : cut_texts(tokenizer, forget ? dataset.forget_texts : dataset.retain_texts, options.chunks))
+        examples.push_back(std::move(chunk));
   }
-  if (!texts.empty())
-    for (auto& chunk : chunk_texts(tokenizer, texts, options.chunk_length, false)) examples.push_back(std::move(chunk));
   if (selects(options.parts, "focus")) add_questions(phrase_focus_questions(dataset.focus_questions, phrasings));
   UNPACT_VALIDATE(!examples.empty(), "nothing to fine-tune on",
                   concat("the dataset has no ", options.parts, " in its ", options.sets, " set"),

@@ -27,7 +27,8 @@ PlannedStage answers_cost(const AskedModel& asked, const std::string& stage);
 PlannedStage attribution_cost(const AskedModel& asked, const std::string& stage);
 
 /// A stage a probe, at least nothing: as if every question of the forget set were forgotten.
-PlannedStages probe_costs(const AskedModel& asked);
+/// @param prefix of the stages' names; "ceiling_" and "floor_": of the arms, which are asked questions of both sets.
+PlannedStages probe_costs(const AskedModel& asked, const std::string& prefix = "probe_");
 
 /// Prompts that the model goes on with, by a number of tokens at most, answered in pages as asked.options say.
 PlannedStage continuation_cost(const AskedModel& asked, const std::vector<std::vector<TokenId>>& prompts,

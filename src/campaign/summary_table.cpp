@@ -9,9 +9,9 @@
 namespace unpact {
 namespace {
 
-/// A column of the table: the title and the rate or metric below it.
+/// A column of the table: the title and the rate or metric below it, or another where a record lacks that one.
 struct Column {
-  std::string title, rate;
+  std::string title, rate, otherwise = {};
 };
 
 /// The label of a probe; its name in records that have none.
@@ -31,12 +31,16 @@ std::vector<Column> columns_of(const std::vector<CellRecord>& records) {
       if (rate.name.starts_with(kRecoveryPrefix))
         add_recovery(record, rate.name, rate.name.substr(std::string(kRecoveryPrefix).size()));
   }
-  columns.push_back({"destructive", "destructive"});
+  columns.push_back({"knowledge left", kKnowledgeLeft});
+  columns.push_back({"destructive", kDestructiveHeldOut, kDestructive});
   return columns;
 }
 
-std::string percent(const CellRecord& record, const std::string& name) {
-  const auto rate = std::ranges::find(record.rates, name, &Rate::name);
+std::string percent(const CellRecord& record, const Column& column) {
+  auto rate = std::ranges::find(record.rates, column.rate, &Rate::name);
+  const bool is_there =
+      rate != record.rates.end() && rate->total > 0;  // a table of cells has 0/0 where a cell has no such rate
+  if (!is_there && !column.otherwise.empty()) rate = std::ranges::find(record.rates, column.otherwise, &Rate::name);
   if (rate == record.rates.end() || rate->total == 0) return "-";
   char text[32];
   std::snprintf(text, sizeof text, "%.1f %% (%llu/%llu)", 100 * rate->value, static_cast<unsigned long long>(rate->count),
@@ -75,8 +79,8 @@ std::string short_number(double value) {
 }
 
 /// The unlearned model's value, and the target's in brackets.
-std::string metric_text(const CellRecord& record, const std::string& name) {
-  const auto row = std::ranges::find(record.metrics.rows, name, &MetricRecord::name);
+std::string metric_text(const CellRecord& record, const Column& column) {
+  const auto row = std::ranges::find(record.metrics.rows, column.rate, &MetricRecord::name);
   if (row == record.metrics.rows.end()) return "-";
   return concat(short_number(row->unlearned), " (", short_number(row->target), ")");
 }
@@ -93,7 +97,7 @@ std::string table_of(const std::vector<CellRecord>& records, const std::vector<C
   table += "\n";
   for (const auto& record : records) {
     table += cell(record.id, first);
-    for (const auto& column : columns) table += cell(text(record, column.rate), width);
+    for (const auto& column : columns) table += cell(text(record, column), width);
     table += "\n";
   }
   return table;

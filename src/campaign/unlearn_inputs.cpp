@@ -10,6 +10,7 @@
 #include "unpact/core/error.hpp"
 #include "unpact/core/json.hpp"
 #include "unpact/core/random.hpp"
+#include "unpact/data/halves.hpp"
 
 namespace unpact {
 namespace fs = std::filesystem;
@@ -26,16 +27,12 @@ void require_some(bool there, ExampleForm form, const char* set) {
                   "choose another unlearn.form or dataset");
 }
 
-Examples set_examples(const UnlearnOptions& options, const Encoder& encoder, const std::vector<QuestionAnswer>& pairs,
+Examples set_examples(const Configuration& c, const Encoder& encoder, const std::vector<QuestionAnswer>& pairs,
                       const std::vector<std::string>& texts, const char* set) {
-  std::vector<Example> examples;
-  if (options.form == ExampleForm::questions)
-    examples = question_examples(encoder.tokenizer, encoder.prompt_template, pairs, options.loss_on);
-  else if (!texts.empty())
-    examples = options.chunk_rule == ChunkRule::muse
-                   ? chunk_texts(encoder.tokenizer, texts, options.chunk_length, options.wrap_last_chunk)
-                   : chunk_texts_encoded_again(encoder.tokenizer, texts, options.chunk_length);
-  require_some(!examples.empty(), options.form, set);
+  const bool of_questions = c.unlearn.form == ExampleForm::questions;
+  auto examples = of_questions ? question_examples(encoder.tokenizer, encoder.prompt_template, pairs, c.unlearn.loss_on)
+                               : cut_texts(encoder.tokenizer, texts, c.unlearn_chunks());
+  require_some(!examples.empty(), c.unlearn.form, set);
   return std::make_shared<const std::vector<Example>>(std::move(examples));
 }
 
@@ -125,8 +122,9 @@ TokenWeights read_weights(const MethodFile& file, const std::vector<Example>& ex
 
 std::string data_key(const Configuration& c) {
   const auto& u = c.unlearn;
-  return concat(name_of_value(u.form), " ", name_of_value(u.loss_on), " ", name_of_value(u.chunk_rule), " ", u.chunk_length,
-                " ", u.wrap_last_chunk, " ", path_of_needed_file(c.method), " ", c.method.file_checksum,
+  const auto chunks = c.unlearn_chunks();
+  return concat(name_of_value(u.form), " ", name_of_value(u.loss_on), " ", name_of_value(chunks.rule), " ", chunks.length,
+                " ", chunks.wrap_last, " ", path_of_needed_file(c.method), " ", c.method.file_checksum,
                 c.method.alternates.empty() ? "" : concat(" ", c.run.seed));  // which answers are preferred is drawn
 }
 
@@ -148,8 +146,8 @@ UnlearnData unlearn_data(const Configuration& c, const Dataset& dataset, const T
                          const PromptTemplate& prompt_template) {
   const Encoder encoder{tokenizer, prompt_template};
   UnlearnData data;
-  data.forget = set_examples(c.unlearn, encoder, dataset.forget_questions, dataset.forget_texts, "forget");
-  data.retain = set_examples(c.unlearn, encoder, dataset.retain_questions, dataset.retain_texts, "retain");
+  data.forget = set_examples(c, encoder, dataset.forget_questions, dataset.forget_texts, "forget");
+  data.retain = set_examples(c, encoder, trained_half(dataset.retain_questions), dataset.retain_texts, "retain");
   const auto file = read_method_file(c.method);
   if (!c.method.alternates.empty())
     data.alternates = std::make_shared<const std::vector<Example>>(question_examples(

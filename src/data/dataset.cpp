@@ -1,5 +1,6 @@
 #include "unpact/data/dataset.hpp"
 
+#include "answer_details.hpp"
 #include "entries.hpp"
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/checksum.hpp"
@@ -33,10 +34,10 @@ std::vector<std::string> texts_of(const Json& entry, const char* field, const st
   return texts;
 }
 
-std::vector<std::string> text_or_texts(const Json& entry, const char* field, const std::string& where) {
-  const auto found = entry.find(field);
-  if (found != entry.end() && found->is_string()) return {text_field(entry, field, where)};
-  return texts_of(entry, field, where);
+/// Whom or what the entry is about; empty where it does not say.
+std::string subject_of(const Json& entry, const std::string& where) {
+  auto subject = string_or(entry, "subject", "", where);
+  return subject.empty() ? string_or(entry, "author", "", where) : subject;
 }
 
 QuestionAnswer question_of(const Json& entry, const std::string& where) {
@@ -44,8 +45,8 @@ QuestionAnswer question_of(const Json& entry, const std::string& where) {
   pair.question = text_field(entry, "question", where);
   pair.answer = text_field(entry, "answer", where);
   pair.keys = texts_of(entry, "keys", where);
-  pair.paraphrased = text_or_texts(entry, "paraphrased_answer", where);
-  pair.perturbed = text_or_texts(entry, "perturbed_answer", where);
+  pair.subject = subject_of(entry, where);
+  read_answer_details(entry, where, pair);
   return pair;
 }
 
@@ -130,10 +131,12 @@ std::string dataset_checksum(const Dataset& dataset) {
       add(pair.question);
       add(pair.answer);
       add_texts(pair.keys);
-      if (!pair.paraphrased.empty() || !pair.perturbed.empty()) {
-        all += "alternatives";
-        add_texts(pair.paraphrased);
-        add_texts(pair.perturbed);
+      if (pair.choices.empty() && !pair.subject.empty()) add(concat("subject ", pair.subject));
+      for (const auto& [name, texts] : {std::pair("entities", &pair.entities), std::pair("paraphrased", &pair.paraphrased),
+                                        std::pair("perturbed", &pair.perturbed)}) {
+        if (texts->empty()) continue;
+        all += name;
+        add_texts(*texts);
       }
       if (pair.choices.empty()) continue;
       all += "choices";

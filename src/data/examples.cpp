@@ -91,6 +91,12 @@ std::vector<Example> chunk_texts_encoded_again(const Tokenizer& tokenizer, const
   return examples;
 }
 
+std::vector<Example> cut_texts(const Tokenizer& tokenizer, const std::vector<std::string>& texts, const Cutting& cutting) {
+  if (texts.empty()) return {};
+  return cutting.rule == ChunkRule::muse ? chunk_texts(tokenizer, texts, cutting.length, cutting.wrap_last)
+                                         : chunk_texts_encoded_again(tokenizer, texts, cutting.length);
+}
+
 EpochSampler::EpochSampler(std::int64_t count, std::uint64_t seed, bool shuffle)
     : count_(count), seed_(seed), shuffle_(shuffle) {
   UNPACT_EXPECT(count > 0);

@@ -1,6 +1,7 @@
 #include "unpact/data/load_dataset.hpp"
 
 #include "unpact/core/error.hpp"
+#include "unpact/data/halves.hpp"
 
 namespace unpact {
 namespace {
@@ -34,6 +35,7 @@ Dataset load_dataset(const DatasetOptions& options) {
                   concat("option 'dataset.forget_set' is set with dataset.kind = ", name_of_value(options.kind)),
                   "only MUSE's layout has such sets", "leave it out");
   auto dataset = read_dataset(options);
+  if (!options.details.empty()) add_details(options.details, dataset);
   UNPACT_VALIDATE(
       options.checksum.empty() || options.checksum == dataset_checksum(dataset),
       concat("the dataset ", options.name, " in ", options.path, " has another content than dataset.checksum says"),
@@ -42,6 +44,9 @@ Dataset load_dataset(const DatasetOptions& options) {
   UNPACT_VALIDATE(!dataset.forget_questions.empty() && !dataset.retain_questions.empty(),
                   concat("the dataset ", options.name, " has an empty set"), "it needs forget and retain questions",
                   "check its folder");
+  constexpr std::size_t kQuestionsOfTofuAuthor = 20;
+  dataset.halves = make_halves(dataset.retain_questions, options.held_out,
+                               options.kind == DatasetKind::tofu ? kQuestionsOfTofuAuthor : 0);
   return dataset;
 }
 

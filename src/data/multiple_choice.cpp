@@ -86,6 +86,7 @@ QuestionAnswer choice_question(const Json& entry, const std::string& where, cons
   pair.answer = choice_letter(static_cast<std::size_t>(answer));
   const auto subject = replace_all(string_or(entry, "subject", subject_of_name, where), "_", " ");
   require_text(subject, "field 'subject'", where);
+  pair.subject = subject;
   pair.introduction = concat("The following are multiple choice questions (with answers) about ", subject, ".\n\n");
   return pair;
 }

@@ -12,13 +12,18 @@ namespace {
 /// Refuses what one judge cannot decide.
 class QuestionCheck {
  public:
-  explicit QuestionCheck(const JudgeOptions& options) : row_(judge_row(options)), judge_(row_.make(options)) {}
+  QuestionCheck(const JudgeRow& row, const JudgeOptions& options) : row_(row), judge_(make_judge(row, options)) {}
 
   void check(const QuestionAnswer& pair, const std::string& name) {
     UNPACT_VALIDATE(!row_.wants_letters || !pair.choices.empty(), concat("option 'judge.kind' is '", row_.name, "'"),
                     concat(name, " (\"", shortened(pair.question), "\") has no choices"),
                     "use it with multiple-choice datasets (wmdp, mmlu)");
     ++checked_;
+    if (const auto lack = judge_->lack(pair); !lack.reason.empty()) {
+      lacking_.push_back({name, pair.question});
+      lack_ = lack;
+      return;
+    }
     if (!judge_->can_judge(pair.answer)) unseen_.push_back({name, pair.answer});
     else if (judge_->overlooks_words(pair.answer)) partly_seen_.push_back({name, pair.answer});
   }
@@ -30,6 +35,11 @@ class QuestionCheck {
 
   /// @throws UserError when there is a gold answer in which the judge sees nothing.
   void finish() const {
+    UNPACT_VALIDATE(lacking_.empty(),
+                    concat("the judge '", row_.name, "' cannot decide ", lacking_.size(), " of ", checked_,
+                           lacking_.size() == 1 ? " question: " : " questions: ", listed(lacking_)),
+                    lacking_.size() == 1 ? lack_.reason : concat("of each, ", lack_.reason),
+                    concat(lack_.hint, "; or choose another judge.kind"));
     UNPACT_VALIDATE(unseen_.empty(),
                     unseen_.size() == 1
                         ? concat("the gold answer \"", shortened(unseen_.front().gold), "\" of ", unseen_.front().question,
@@ -68,7 +78,7 @@ class QuestionCheck {
   std::string others_that_see() const {
     std::vector<std::string> names;
     for (const auto& row : judge_table()) {
-      const auto judge = row.make({.kind = row.name});
+      const auto judge = make_judge(row, {});
       const auto sees = [&](const Gold& gold) { return judge->can_judge(gold.gold); };
       if (!row.wants_letters && std::all_of(unseen_.begin(), unseen_.end(), sees)) names.push_back(row.name);
     }
@@ -78,23 +88,28 @@ class QuestionCheck {
   const JudgeRow& row_;
   std::unique_ptr<const Judge> judge_;
   std::size_t checked_ = 0;
-  std::vector<Gold> unseen_, partly_seen_;
+  std::vector<Gold> unseen_, partly_seen_, lacking_;
+  Judge::Lack lack_;
 };
 
 }  // namespace
 
 void check_questions(const JudgeOptions& judge, const Dataset& dataset, std::size_t limit) {
-  QuestionCheck questions(judge);
-  questions.check(dataset.forget_questions, limit, "forget");
-  questions.check(dataset.retain_questions, limit, "retain");
-  questions.finish();
-  questions.say_what_is_overlooked();
+  for (const auto* row : judge_rows(judge)) {
+    QuestionCheck questions(*row, judge);
+    questions.check(dataset.forget_questions, limit, "forget");
+    questions.check(dataset.retain_questions, limit, "retain");
+    questions.finish();
+    questions.say_what_is_overlooked();
+  }
 }
 
 void check_questions(const JudgeOptions& judge, const ModelConfig& config, const std::vector<AskedQuestion>& questions) {
-  QuestionCheck asked(judge);
-  for (std::size_t q = 0; q < questions.size(); ++q) asked.check(questions[q].pair, name_of_question(questions, q));
-  asked.finish();
+  for (const auto* row : judge_rows(judge)) {
+    QuestionCheck asked(*row, judge);
+    for (std::size_t q = 0; q < questions.size(); ++q) asked.check(questions[q].pair, name_of_question(questions, q));
+    asked.finish();
+  }
   check_gold_answers(config, questions);
 }
 

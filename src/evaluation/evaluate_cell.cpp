@@ -1,5 +1,6 @@
 #include "unpact/evaluation/evaluate_cell.hpp"
 
+#include "ask_probes.hpp"
 #include "compare_models.hpp"
 #include "evaluate_model.hpp"
 #include "record_questions.hpp"
@@ -29,7 +30,20 @@ void evaluate_target(const Communicator& group, const LanguageModel& target, con
   record.target = evaluate_model(group, target, questions, options, {"target", record.noise_floor, pages}, record);
   say_verification(record, questions);
   record.unlearned = record.target;
+  for (auto& judge : record.judges) {
+    judge.unlearned_score = judge.target_score;
+    judge.unlearned_is_right = judge.target_is_right;
+  }
+  record.judge_check = JudgePanel(options.judge).check(questions);
+  if (options.probe.arms)
+    record.arms.push_back(ask_arm(group, target, kCeilingArm, "the target", questions, options, probes, pages, record));
   compare_models(group, target, questions, options, probes, pages, record);
+}
+
+void evaluate_floor(const Communicator& group, const LanguageModel& model, const std::string& name,
+                    const std::vector<AskedQuestion>& questions, const EvaluationOptions& options, FinishedPages* pages,
+                    CellRecord& record, const std::vector<ProbeRow>& probes) {
+  record.arms.push_back(ask_arm(group, model, kFloorArm, name, questions, options, probes, pages, record));
 }
 
 void evaluate_unlearned(const Communicator& group, const LanguageModel& unlearned,

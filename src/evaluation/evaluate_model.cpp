@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "judge_all.hpp"
 #include "own_answers.hpp"
 #include "record_questions.hpp"
 #include "unpact/core/log.hpp"
@@ -29,13 +30,6 @@ Answers answer_questions(const Communicator& group, const LanguageModel& model, 
     own.push_back(std::move(answer.ids));
   }
   return own;
-}
-
-void judge_answers(const Judge& judge, const std::vector<AskedQuestion>& questions, ModelRecord& record) {
-  for (std::size_t q = 0; q < questions.size(); ++q) {
-    record.score.push_back(judge.score(questions[q].pair.answer, record.answer[q]));
-    record.is_right.push_back(judge.passes(record.score.back()));
-  }
 }
 
 /// Contributions to gold and own answers.
@@ -93,8 +87,9 @@ ModelRecord evaluate_model(const Communicator& group, const LanguageModel& model
   for (const auto& asked : questions) gold.push_back(asked.gold_answer);
   const StageMeter answering(group, model.transformer.device());
   const auto own = answer_questions(group, model, questions, options, evaluated.pages, record);
+  JudgePanel(options.judge)
+      .judge_model(own_answers_to_judge(group, model, questions, record.answer), label == "target", record, cell);
   cell.work.push_back(answering.record(label + "_answers"));
-  judge_answers(*make_judge(options.judge), questions, record);
   attribute(group, model, questions, gold, own, *method, a, evaluated, record, cell.work);
   say_work(label, cell.work.back(), a.method);
   if (a.settings.verify > 0)

@@ -21,8 +21,8 @@ std::vector<OwnAnswer> answers_in_pages(const Communicator& group, const Languag
   });
 }
 
-PageOptions pages_of_probe(FinishedPages* pages, const std::string& probe, std::size_t save_every, std::size_t attempts) {
-  return {pages, "probe_" + probe, save_every * attempts};
+PageOptions pages_of_probe(FinishedPages* pages, const std::string& stage, std::size_t save_every, std::size_t attempts) {
+  return {pages, stage, save_every * attempts};
 }
 
 }  // namespace unpact

@@ -19,7 +19,7 @@ struct PromptsToAnswer {
 std::vector<OwnAnswer> answers_in_pages(const Communicator& group, const LanguageModel& model, const PromptsToAnswer& asked,
                                         const GenerationOptions& generation, AnswerStyle style, const PageOptions& pages);
 
-/// Pages of probes: all attempts on so many questions, whose prompts begin alike.
-PageOptions pages_of_probe(FinishedPages* pages, const std::string& probe, std::size_t save_every, std::size_t attempts);
+/// Pages of a probe's stage: all attempts on so many questions, whose prompts begin alike.
+PageOptions pages_of_probe(FinishedPages* pages, const std::string& stage, std::size_t save_every, std::size_t attempts);
 
 }  // namespace unpact

@@ -8,6 +8,7 @@ QuestionRecord record_questions(const std::vector<AskedQuestion>& questions, con
   QuestionRecord record;
   for (const auto& asked : questions) {
     record.split.push_back(static_cast<std::uint8_t>(asked.in_forget_set ? Split::forget : Split::retain));
+    record.half.push_back(static_cast<std::uint8_t>(asked.in_forget_set ? SetHalf::whole : asked.pair.half));
     record.question.push_back(asked.pair.question);
     record.gold_answer.push_back(asked.pair.answer);
     record.prompt.push_back(asked.prompt.text);

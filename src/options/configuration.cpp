@@ -33,6 +33,12 @@ TrainOptions Configuration::unlearn_training() const {
   return options;
 }
 
+Cutting Configuration::unlearn_chunks() const {
+  auto chunks = unlearn.chunks;
+  if (chunks.length == 0) chunks.length = finetune.chunks.length;
+  return chunks;
+}
+
 TrainOptions Configuration::finetune_training() const {
   auto options = finetune.train;
   options.seed = run.seed;

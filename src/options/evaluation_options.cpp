@@ -57,7 +57,8 @@ void add_attribution(OptionTable& t, AttributionOptions& a) {
 }
 
 void add_judge(OptionTable& t, JudgeOptions& j) {
-  t.push_back({"judge.kind", listed(judge_table()), &j.kind, kEvaluation});
+  t.push_back(
+      {"judge.kind", concat("one or several, of which the first decides: ", listed(judge_table())), &j.kind, kEvaluation});
   t.push_back({"judge.threshold", "score from which an answer is right", &j.threshold, kEvaluation});
   t.push_back({"judge.stem", "compare Porter stems", &j.stem, kEvaluation});
 }
@@ -69,6 +70,10 @@ void add_probe(OptionTable& t, ProbeOptions& p) {
   t.push_back({"probe.phrasings", "of FocusOnKey, separated by |, with {question} and {keys}; empty: five built-in ones",
                &p.phrasings, kTarget | kEvaluation});
   t.push_back({"probe.keys_of", "whose KeyTokens FocusOnKey names: target or unlearned", &p.keys_of, kEvaluation});
+  t.push_back(
+      {"probe.arms",
+       "once a model and dataset, put every probe's questions to the target (ceiling) and to campaign.floor_model (floor)",
+       &p.arms, kEvaluation});
   t.push_back({"probe.temperature", "of Probab's samples", &p.temperature, kEvaluation, positive("use 1")});
   t.push_back({"probe.top_p", "of Probab's samples", &p.top_p, kEvaluation, share("use 1")});
 }

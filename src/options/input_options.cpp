@@ -96,8 +96,20 @@ void add_dataset(OptionTable& t, DatasetOptions& d) {
                {},
                Role::input_path});
   t.push_back({"dataset.world_facts", "tofu: the same about the world", &d.world_facts, kNothing, {}, Role::input_path});
+  t.push_back(
+      {"dataset.details",
+       "JSON lines that say more of the questions: question, and entity, spans, paraphrased_answer or perturbed_answer; "
+       "empty: the dataset says all",
+       &d.details,
+       kNothing,
+       {},
+       Role::input_path});
   t.push_back({"dataset.limit", "questions of each set that are asked; 0: all; training takes all", &d.limit, kEvaluation,
                at_least(0, "a count is negative")});
+  t.push_back({"dataset.held_out",
+               "share of the retain questions, by hash of their subject or text, that no unlearning trains on and that "
+               "destruction is measured on; 0: none",
+               &d.held_out, kEvaluation | kUnlearning, share_or_none("use 0.5")});
   t.push_back(
       {"dataset.checksum", "SHA-256 that the content must have, as results name it; empty: any", &d.checksum, kEverything});
 }

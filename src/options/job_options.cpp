@@ -14,6 +14,17 @@ void add_campaign(OptionTable& t, CampaignOptions& c) {
                &c.stale_after, kNothing, positive()});
   t.push_back(
       {"campaign.stage", "all, or targets: make the targets and their baselines and stop there", &c.stage, kNothing});
+  t.push_back(
+      {"campaign.floor_model",
+       "folder of a model that was never taught the forget set, for the floor of every probe; empty: the base that a target "
+       "is fine-tuned from, if there is one",
+       &c.floor_model,
+       kNothing,
+       {},
+       Role::input_path});
+  t.push_back({"campaign.floor_checksum",
+               "SHA-256 that its weights and config.json must have, as results name it; empty: any", &c.floor_checksum,
+               kEvaluation});
   t.push_back({"campaign.save_models", "keep the unlearned models' weights", &c.save_models, kNothing});
 }
 

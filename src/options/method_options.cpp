@@ -38,6 +38,11 @@ void add_token_weights(OptionTable& t, MethodOptions& m) {
       {"method.weighting", "ga, npo, simnpo: weights of tokens: none, wga, satimp or given", &m.weighting, kUnlearning});
   t.push_back({"method.weight_power", "wga: beta; satimp: beta1; -1: the published one", &m.weight_power, kUnlearning});
   t.push_back({"method.weight_complement", "satimp: beta2", &m.weight_complement, kUnlearning});
+  t.push_back(
+      {"method.weight_scale",
+       "npo, simnpo: weights of wga and satimp fade with the probabilities (fading), or sum to each sequence's number of "
+       "targets, as given ones always do (balanced)",
+       &m.weight_scale, kUnlearning});
   t.push_back({"method.weights_path",
                "given: JSON lines, for each forget example a list with a number for every target",
                &m.weights_path,

@@ -49,6 +49,10 @@ OptionCheck share(const std::string& hint) {
   return number_that([](double number) { return number > 0 && number <= 1; }, "it must lie in (0, 1]", hint);
 }
 
+OptionCheck share_or_none(const std::string& hint) {
+  return number_that([](double number) { return number >= 0 && number < 1; }, "it must lie in [0, 1)", hint);
+}
+
 OptionCheck part_of_file_name() {
   return [](const Option& option) {
     UNPACT_VALIDATE(value_text(option).find('/') == std::string::npos,

@@ -7,6 +7,16 @@ namespace {
 
 OptionCheck piece_length() { return at_least(2, "a piece holds BOS and at least one token", "use 2048"); }
 
+/// Or as long as those of [finetune].
+OptionCheck piece_length_or_none() {
+  return [](const Option& option) {
+    if (*std::get<std::int64_t*>(option.value) != 0) piece_length()(option);
+  };
+}
+
+constexpr const char* kChunkRules =
+    "muse: BOS and chunk_length - 1 tokens; open_unlearning: chunk_length tokens, decoded and encoded again after BOS";
+
 /// Rows that both trainings have, by the name of their section.
 void add_training(OptionTable& t, const std::string& section, TrainOptions& o, Affects affects) {
   t.push_back({section + ".epochs", "passes over the examples", &o.epochs, affects});
@@ -56,20 +66,22 @@ void add_finetune(OptionTable& t, FinetuneOptions& f) {
   t.push_back({"finetune.parts", "of these sets: questions, texts, focus", &f.parts, kTarget,
                list_of({"questions", "texts", "focus"})});
   t.push_back({"finetune.loss_on", "of a question: answer or all", &f.loss_on, kTarget});
-  t.push_back({"finetune.chunk_length", "tokens of a piece of text", &f.chunk_length, kTarget, piece_length()});
+  t.push_back({"finetune.chunk_length", "tokens of a piece of text", &f.chunks.length, kTraining, piece_length()});
+  t.push_back({"finetune.chunk_rule", kChunkRules, &f.chunks.rule, kTarget});
+  t.push_back({"finetune.wrap_last_chunk", "rule muse: fill the last piece of a set from its first one", &f.chunks.wrap_last,
+               kTarget});
   add_training(t, "finetune", f.train, kTarget);
 }
 
 void add_unlearn(OptionTable& t, UnlearnOptions& u) {
   t.push_back({"unlearn.form", "what is unlearned and kept: questions or texts", &u.form, kUnlearning});
   t.push_back({"unlearn.loss_on", "of a question: answer or all", &u.loss_on, kUnlearning});
-  t.push_back({"unlearn.chunk_length", "tokens of a piece of text", &u.chunk_length, kUnlearning, piece_length()});
+  t.push_back({"unlearn.chunk_length",
+               "tokens of a piece of text; 0: finetune.chunk_length, so that the target knows the pieces", &u.chunks.length,
+               kUnlearning, piece_length_or_none()});
+  t.push_back({"unlearn.chunk_rule", kChunkRules, &u.chunks.rule, kUnlearning});
   t.push_back(
-      {"unlearn.chunk_rule",
-       "muse: BOS and chunk_length - 1 tokens; open_unlearning: chunk_length tokens, decoded and encoded again after BOS",
-       &u.chunk_rule, kUnlearning});
-  t.push_back(
-      {"unlearn.wrap_last_chunk", "rule muse: fill the last piece from the first one", &u.wrap_last_chunk, kUnlearning});
+      {"unlearn.wrap_last_chunk", "rule muse: fill the last piece from the first one", &u.chunks.wrap_last, kUnlearning});
   t.push_back({"unlearn.retain_sampling",
                "epoch: in random order, each once; uniform: any at any time; paired: i mod n for forget example i",
                &u.retain_sampling, kUnlearning});

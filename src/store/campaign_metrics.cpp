@@ -50,7 +50,12 @@ CellMetrics metrics_of(const CellRecord& cell) {
   CellMetrics metrics{
       cell.id, cell.model, cell.dataset, cell.method, cell.provenance.seed, cell.compute_dtype, cell.noise_floor, {},
       {},      {},         {},           {}};
-  for (const auto& probe : cell.probes) metrics.probes.push_back({probe.name, probe.label, probe.kind, {}, {}, {}, {}, {}});
+  for (const auto& probe : cell.probes) {
+    auto& named = metrics.probes.emplace_back();
+    named.name = probe.name;
+    named.label = probe.label;
+    named.kind = probe.kind;
+  }
   for (const auto& rate : cell.rates) metrics.rates[column_name(rate.name)] = rate;
   for (const auto& row : cell.metrics.rows) metrics.values["metric_" + column_name(row.name)] = row;
   for (const auto& work : cell.work) metrics.seconds["seconds_" + column_name(work.stage)] += work.seconds;

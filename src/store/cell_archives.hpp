@@ -1,5 +1,7 @@
 #pragma once
 /// The two archives that go through cell_layout.hpp.
+#include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <string>
 #include <vector>
@@ -52,6 +54,14 @@ class CellWriter {
     column({group + "/offsets", {"/question_bound"}, "1", "bounds of each question's values"},
            rows.rows() == 0 ? none : rows.offsets);
   }
+  /// One flag a row; a record without any has the usual one.
+  void flags(const hdf5::Description& description, std::size_t rows, std::uint8_t usual,
+             const std::vector<std::uint8_t>& values) {
+    column(description, values.empty() ? std::vector<std::uint8_t>(rows, usual) : values);
+  }
+  void question_flags(const hdf5::Description& description, const std::vector<std::uint8_t>& values) {
+    flags(description, questions_, 0, values);
+  }
   /// One number a question; a record without any has NaN.
   void question_numbers(const hdf5::Description& description, const std::vector<double>& values) {
     column(description, values.empty() ? std::vector<double>(questions_, std::nan("")) : values);
@@ -71,6 +81,26 @@ class CellWriter {
     column(description, values);
   }
   void name_probes(const std::string& group, const std::vector<ProbeRecord>&) { file_.group(group); }
+  template <class Judge>
+  void name_judges(const std::string& group, const std::vector<Judge>&) {
+    file_.group(group);
+  }
+  void name_arms(const std::string& group, const std::vector<ArmRecord>& arms) {
+    file_.group(group);
+    for (const auto& arm : arms) file_.group(concat(group, "/", arm.name, "/probes"));
+  }
+  void describe(const std::string& group, const char* name, const std::string& text) {
+    file_.group_attribute(group, name, text);
+  }
+  /// One value an attempt; a record without any has the default one.
+  template <class T>
+  void attempts(const hdf5::Description& description, const std::vector<std::size_t>& shape, const std::vector<T>& values) {
+    matrix(description, shape, values.empty() ? std::vector<T>(shape[0] * shape[1]) : values);
+  }
+  void describe_knowledge(const std::string& group, const KnowledgeRecord& knowledge) {
+    file_.group_attribute(group, "probes", Json(knowledge.probes).dump(-1, ' ', false, Json::error_handler_t::replace));
+    file_.group_attribute(group, "attempts", std::to_string(knowledge.attempts));
+  }
   void describe_probe(const std::string& group, const ProbeRecord& probe) {
     file_.group_attribute(group, "label", probe.label);
     file_.group_attribute(group, "kind", name_of_value(probe.kind));
@@ -113,6 +143,12 @@ class CellReader {
     values = file_.strings(description.path);
   }
   void question_numbers(const hdf5::Description& description, std::vector<double>& values) { column(description, values); }
+  void question_flags(const hdf5::Description& description, std::vector<std::uint8_t>& values) {
+    column(description, values);
+  }
+  void flags(const hdf5::Description& description, std::size_t, std::uint8_t, std::vector<std::uint8_t>& values) {
+    column(description, values);
+  }
   template <class T>
   void matrix(const hdf5::Description& description, const std::vector<std::size_t>&, std::vector<T>& values) {
     column(description, values);
@@ -144,6 +180,38 @@ class CellReader {
   }
   void name_probes(const std::string& group, std::vector<ProbeRecord>& probes) {
     for (const auto& name : file_.members(group)) probes.emplace_back().name = name;
+  }
+  void name_judges(const std::string& group, std::vector<JudgeRecord>& judges) {
+    if (!file_.has(group)) return;  // since 1.7
+    for (const auto& name : file_.members(group)) judges.emplace_back().name = name;
+  }
+  void name_judges(const std::string& group, std::vector<ProbeVerdicts>& verdicts) {
+    if (!file_.has(group)) return;
+    for (const auto& name : file_.members(group)) verdicts.emplace_back().judge = name;
+  }
+  void name_arms(const std::string& group, std::vector<ArmRecord>& arms) {
+    if (!file_.has(group)) return;
+    for (const auto& name : file_.members(group)) {
+      arms.emplace_back().name = name;
+      for (const auto& probe : file_.members(concat(group, "/", name, "/probes"))) arms.back().probes.push_back({probe, {}});
+    }
+  }
+  void describe(const std::string& group, const char* name, std::string& text) { text = file_.group_text(group, name); }
+  template <class T>
+  void attempts(const hdf5::Description& description, const std::vector<std::size_t>&, std::vector<T>& values) {
+    column(description, values);
+  }
+  void describe_knowledge(const std::string& group, KnowledgeRecord& knowledge) {
+    const Json probes = parse_json(file_.group_text(group, "probes"), concat(name_, ", ", group));
+    const auto attempts = file_.group_text(group, "attempts");
+    const auto is_digit = [](unsigned char c) { return std::isdigit(c) != 0; };
+    if (!probes.is_array() || attempts.empty() || attempts.size() > 9 || !std::ranges::all_of(attempts, is_digit))
+      refuse(concat("the group ", group, " does not say which probes and how many attempts it is about"));
+    for (const auto& probe : probes) {
+      if (!probe.is_string()) refuse(concat("the group ", group, " names a probe that is no text"));
+      knowledge.probes.push_back(probe.get<std::string>());
+    }
+    knowledge.attempts = std::stoll(attempts);
   }
   void describe_probe(const std::string& group, ProbeRecord& probe) {
     probe.label = probe.name;

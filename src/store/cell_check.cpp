@@ -77,6 +77,8 @@ void check_contributions(Findings& findings, const std::string& name, const Cont
 void check_questions(Findings& findings, const QuestionRecord& q) {
   findings.below("questions/split", q.split, 2);
   findings.require(std::is_sorted(q.split.begin(), q.split.end()), "the forget questions do not come first");
+  findings.require(q.half.empty() || q.half.size() == q.split.size(), "questions/half has not one value a question");
+  findings.below("questions/half", q.half, 3);
   findings.per_question("questions/text", q.question.size());
   findings.per_question("questions/gold_answer", q.gold_answer.size());
   findings.per_question("prompts/text", q.prompt.size());
@@ -110,8 +112,49 @@ void check_probe(Findings& findings, const ProbeRecord& probe, std::size_t quest
   findings.length(name + "/score", probe.score.size(), attempts);
   findings.length(name + "/is_right", probe.is_right.size(), attempts);
   findings.below(name + "/is_right", probe.is_right, 2);
+  findings.require(probe.asked.empty() || probe.asked.size() == probe.question.size(),
+                   concat(name, "/asked has not one value a probed question"));
+  findings.below(name + "/asked", probe.asked, 3);
+  const auto& told = probe.injection;
+  for (const auto size :
+       {probe.put.size(), told.has_gold.size(), told.gold_share.size(), told.new_words.size(), told.echo_right.size()})
+    findings.require(size == 0 || size == attempts,
+                     concat(name, " has ", size, " questions as they were put for ", attempts, " attempts"));
+  findings.below(name + "/has_gold", told.has_gold, 2);
+  findings.below(name + "/echo_right", told.echo_right, 2);
+  for (const auto& verdicts : probe.judged) {
+    findings.require(is_plain_name(verdicts.judge), concat(name, " has a judge with the name '", verdicts.judge, "'"));
+    findings.length(concat(name, "/judges/", verdicts.judge, "/score"), verdicts.score.size(), attempts);
+    findings.length(concat(name, "/judges/", verdicts.judge, "/is_right"), verdicts.is_right.size(), attempts);
+    findings.below(concat(name, "/judges/", verdicts.judge, "/is_right"), verdicts.is_right, 2);
+  }
   for (const auto question : probe.question)
     findings.require(question < questions, concat(name, " names question ", question, " of ", questions));
+}
+
+void check_judges(Findings& findings, const CellRecord& cell) {
+  for (const auto& judge : cell.judges) {
+    const std::string name = "judges/" + judge.name;
+    findings.require(is_plain_name(judge.name), concat("a judge has the name '", judge.name, "'"));
+    for (const auto* scores : {&judge.target_score, &judge.unlearned_score}) findings.per_question(name, scores->size());
+    for (const auto* flags : {&judge.target_is_right, &judge.unlearned_is_right}) {
+      findings.per_question(name, flags->size());
+      findings.below(name, *flags, 2);
+    }
+  }
+  for (const auto& row : cell.judge_check)
+    findings.require(row.rejected <= row.right && row.accepted <= row.wrong,
+                     concat("judge_check of ", row.judge, " counts more than there are"));
+  for (const auto& arm : cell.arms) {
+    findings.require(is_plain_name(arm.name), concat("an arm has the name '", arm.name, "'"));
+    findings.per_question("arms/" + arm.name, arm.is_right.size());
+    findings.below("arms/" + arm.name, arm.is_right, 2);
+    for (const auto& probed : arm.probes) {
+      findings.require(is_plain_name(probed.probe), concat("an arm has a probe with the name '", probed.probe, "'"));
+      findings.per_question(concat("arms/", arm.name, "/", probed.probe), probed.state.size());
+      findings.below(concat("arms/", arm.name, "/", probed.probe), probed.state, 3);
+    }
+  }
 }
 
 void check_verification(Findings& findings, const std::vector<VerificationRecord>& rows, std::size_t questions) {
@@ -155,8 +198,12 @@ std::string inconsistency_of(const CellRecord& cell) {
   check_model(findings, "unlearned", cell.unlearned, questions);
   findings.per_question("outcome/class", cell.outcome.size());
   findings.below("outcome/class", cell.outcome, 5);
+  const auto& left = cell.knowledge.state;
+  findings.require(left.empty() || left.size() == questions, "knowledge/state has not one value a question");
+  findings.below("knowledge/state", left, 5);
   findings.per_question("focus_shift/set_cosine", cell.focus_shift.set_cosine.size());
   findings.per_question("focus_shift/contribution_cosine", cell.focus_shift.contribution_cosine.size());
+  check_judges(findings, cell);
   check_verification(findings, cell.verification, questions);
   check_metrics(findings, cell.metrics);
   const auto& dtype = cell.compute_dtype;

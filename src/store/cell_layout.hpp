@@ -5,7 +5,10 @@
 /// place and the meaning of a dataset and the field that it holds.
 #include <cmath>
 #include <string>
+#include <tuple>
 #include <utility>
+
+#include "unpact/core/text.hpp"
 
 #include "unpact/results/cell.hpp"
 #include "metrics_layout.hpp"
@@ -41,7 +44,8 @@ void visit_attributes(Archive& archive, Cell& cell) {
   archive.attribute("dataset", cell.dataset);
   archive.attribute("method", cell.method);
   archive.attribute("judge", cell.judge);
-  if (archive.has_attribute("attribution_method")) {  // since 1.1
+  if (archive.has_attribute("halves")) archive.attribute("halves", cell.halves);  // since 1.7
+  if (archive.has_attribute("attribution_method")) {                              // since 1.1
     archive.attribute("attribution_method", cell.attribution_method);
     archive.json_attribute("attribution_settings", cell.attribution_settings);
   }
@@ -58,6 +62,10 @@ void visit_questions(Archive& archive, Cell& cell) {
   archive.index_scale(kQuestionAxis, count, "index of a question");
   archive.index_scale(kBoundAxis, count + 1, "index of a bound between questions");
   archive.column({"/questions/split", {kQuestionAxis}, "1", "set that the question belongs to", "forget retain"}, q.split);
+  if (archive.has("/questions/half"))  // since 1.7
+    archive.question_flags(
+        {"/questions/half", {kQuestionAxis}, "1", "half of the set that the question is in", "whole trained held_out"},
+        q.half);
   archive.column({"/questions/text", {kQuestionAxis}, "1", "question"}, q.question);
   archive.column({"/questions/gold_answer", {kQuestionAxis}, "1", "right answer"}, q.gold_answer);
   archive.column({"/prompts/text", {kQuestionAxis}, "1", "prompt with its template"}, q.prompt);
@@ -111,9 +119,23 @@ void visit_model(Archive& archive, const std::string& group, const std::string& 
   visit_contributions(archive, group + "/own", "the model's own answer", unit, model.own);
 }
 
+/// Since 1.7.
+template <class Archive, class Knowledge>
+void visit_knowledge(Archive& archive, Knowledge& knowledge) {
+  if (!archive.has("/knowledge/state")) return;
+  archive.question_flags({"/knowledge/state",
+                          {kQuestionAxis},
+                          "1",
+                          "what is left of the target's knowledge",
+                          "retain unknown still_right recovered gone"},
+                         knowledge.state);
+  archive.describe_knowledge("/knowledge", knowledge);
+}
+
 template <class Archive, class Cell>
 void visit_comparison(Archive& archive, Cell& cell) {
   archive.column({"/outcome/class", {kQuestionAxis}, "1", "outcome of the question", kOutcomeMeanings}, cell.outcome);
+  visit_knowledge(archive, cell.knowledge);
   archive.column({"/focus_shift/set_cosine", {kQuestionAxis}, "1", "cosine of the two sets of KeyTokens"},
                  cell.focus_shift.set_cosine);
   archive.column(
@@ -122,16 +144,93 @@ void visit_comparison(Archive& archive, Cell& cell) {
 }
 
 template <class Archive, class Probe>
+void visit_injection(Archive& archive, const std::string& group, const std::vector<std::string>& axes,
+                     const std::vector<std::size_t>& shape, Probe& probe) {
+  auto& told = probe.injection;
+  archive.attempts({group + "/put", axes, "1", "the question as it was put"}, shape, probe.put);
+  archive.attempts({group + "/has_gold", axes, "1", "whether it tells the gold answer", "false true"}, shape, told.has_gold);
+  archive.attempts({group + "/gold_share", axes, "1", "share of the gold answer's words that stand in it"}, shape,
+                   told.gold_share);
+  archive.attempts({group + "/new_words", axes, "1", "words in it that neither the question nor the template has"}, shape,
+                   told.new_words);
+  archive.attempts({group + "/echo_right", axes, "1", "whether the judge takes it for a right answer", "false true"}, shape,
+                   told.echo_right);
+}
+
+template <class Archive, class Probe>
 void visit_probe(Archive& archive, Probe& probe) {
   const std::string group = "/probes/" + probe.name, row = group + "/probed_question", column = group + "/attempt";
   archive.column({row, {row}, "1", "index of the probed question"}, probe.question);
   archive.column({column, {column}, "1", "label of the attempt"}, probe.attempt_labels);
   const std::vector<std::size_t> shape = {probe.question.size(), probe.attempt_labels.size()};
+  if (archive.has(group + "/asked"))  // since 1.7
+    archive.flags({group + "/asked", {row}, "1", "whether and how the question was asked", "no yes relative_floor"},
+                  probe.question.size(), static_cast<std::uint8_t>(Asked::yes), probe.asked);
   archive.matrix({group + "/answer", {row, column}, "1", "answer of the attempt"}, shape, probe.answer);
   archive.matrix({group + "/score", {row, column}, "1", "judge's score of the answer"}, shape, probe.score);
   archive.matrix({group + "/is_right", {row, column}, "1", "whether the answer is right", "false true"}, shape,
                  probe.is_right);
+  if (archive.has(group + "/put")) visit_injection(archive, group, {row, column}, shape, probe);  // since 1.7
+  archive.name_judges(group + "/judges", probe.judged);
+  for (auto& verdicts : probe.judged) {
+    const auto of_judge = group + "/judges/" + verdicts.judge;
+    archive.matrix({of_judge + "/score", {row, column}, "1", "score by a judge that does not decide"}, shape,
+                   verdicts.score);
+    archive.matrix({of_judge + "/is_right", {row, column}, "1", "whether it finds the answer right", "false true"}, shape,
+                   verdicts.is_right);
+  }
   archive.describe_probe(group, probe);
+}
+
+/// Since 1.7.
+template <class Archive, class Cell>
+void visit_judges(Archive& archive, Cell& cell) {
+  archive.name_judges("/judges", cell.judges);
+  for (auto& judge : cell.judges) {
+    const std::string group = "/judges/" + judge.name;
+    for (const auto& [model, score, is_right] :
+         {std::tuple("target", &judge.target_score, &judge.target_is_right),
+          std::tuple("unlearned", &judge.unlearned_score, &judge.unlearned_is_right)}) {
+      const auto of_model = concat(group, "/", model);
+      archive.column({of_model + "_score", {kQuestionAxis}, "1", "score by a judge that does not decide"}, *score);
+      archive.column({of_model + "_is_right", {kQuestionAxis}, "1", "whether it finds the answer right", "false true"},
+                     *is_right);
+    }
+    archive.describe(group, "description", judge.description);
+  }
+  const std::string axis = "/judge_check/judge";
+  if (!archive.has(axis)) return;
+  auto& rows = cell.judge_check;
+  archive.field({axis, {axis}, "1", "judge"}, rows, &JudgeCheckRecord::judge);
+  archive.field({"/judge_check/right", {axis}, "1", "paraphrased answers, which are right"}, rows, &JudgeCheckRecord::right);
+  archive.field({"/judge_check/rejected", {axis}, "1", "those of them that the judge rejects"}, rows,
+                &JudgeCheckRecord::rejected);
+  archive.field({"/judge_check/wrong", {axis}, "1", "perturbed answers, which are wrong"}, rows, &JudgeCheckRecord::wrong);
+  archive.field({"/judge_check/accepted", {axis}, "1", "those of them that the judge accepts"}, rows,
+                &JudgeCheckRecord::accepted);
+}
+
+/// Since 1.7.
+template <class Archive, class Cell>
+void visit_arms(Archive& archive, Cell& cell) {
+  archive.name_arms("/arms", cell.arms);
+  for (auto& arm : cell.arms) {
+    const std::string group = "/arms/" + arm.name;
+    archive.column({group + "/is_right",
+                    {kQuestionAxis},
+                    "1",
+                    "whether its greedy answer to the plain question is right",
+                    "false true"},
+                   arm.is_right);
+    for (auto& probed : arm.probes)
+      archive.column({concat(group, "/probes/", probed.probe),
+                      {kQuestionAxis},
+                      "1",
+                      "what came of the probe's attempts",
+                      "not_asked wrong right"},
+                     probed.state);
+    archive.describe(group, "model", arm.model);
+  }
 }
 
 template <class Archive, class Cell>
@@ -206,6 +305,8 @@ void visit_cell(Archive& archive, Cell& cell) {
   visit_comparison(archive, cell);
   archive.name_probes("/probes", cell.probes);
   for (auto& probe : cell.probes) visit_probe(archive, probe);
+  visit_judges(archive, cell);
+  visit_arms(archive, cell);
   visit_rates(archive, cell);
   visit_training(archive, cell);
   visit_work(archive, cell);

@@ -61,6 +61,10 @@ void check_forget(const MethodOptions& m, const ForgetKind& kind) {
   require_meant(!weighted || kind.takes_weighting, "weighting", weighting,
                 kinds_with([](const auto& row) { return row.takes_weighting; }));
   require_meant(!weighted || by_sequence, "weighting", weighting, "npo_variant = sequence");
+  const bool by_confidence = m.weighting == WeightingKind::wga || m.weighting == WeightingKind::satimp;
+  require_own(m.weight_scale == WeightScale::fading, "weight_scale", name_of_value(m.weight_scale), kind);
+  require_meant(m.weight_scale == WeightScale::fading || by_confidence, "weight_scale", name_of_value(m.weight_scale),
+                "method.weighting = wga or satimp");
   require_meant(m.weights_path.empty() || m.weighting == WeightingKind::given, "weights_path", m.weights_path,
                 "method.weighting = given");
   if (const auto* file = needed_file(m))

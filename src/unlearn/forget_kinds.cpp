@@ -26,6 +26,12 @@ TokenWeighting make_weighting(const TermInputs& in) {
   return TokenWeighting();
 }
 
+/// For terms that sum over each sequence.
+TokenWeighting make_sequence_weighting(const TermInputs& in) {
+  auto weighting = make_weighting(in);
+  return in.method.weight_scale == WeightScale::balanced ? weighting.balancing_all() : weighting;
+}
+
 Made make_ga(const TermInputs& in) { return std::make_unique<GradientAscentTerm>(in.data.forget, make_weighting(in)); }
 
 Made make_npo(const TermInputs& in) {
@@ -35,11 +41,12 @@ Made make_npo(const TermInputs& in) {
     case NpoVariant::token_mean: return std::make_unique<NpoTokenMeanTerm>(in.data.forget, in.frozen, beta);
     case NpoVariant::muse_logit: return std::make_unique<NpoLogitTerm>(in.data.forget, in.frozen, beta);
   }
-  return std::make_unique<NpoTerm>(in.data.forget, in.frozen, beta, in.method.length_normalized, make_weighting(in));
+  return std::make_unique<NpoTerm>(in.data.forget, in.frozen, beta, in.method.length_normalized,
+                                   make_sequence_weighting(in));
 }
 
 Made make_simnpo(const TermInputs& in) {
-  return std::make_unique<SimNpoTerm>(in.data.forget, beta_of(in.method), in.method.delta, make_weighting(in));
+  return std::make_unique<SimNpoTerm>(in.data.forget, beta_of(in.method), in.method.delta, make_sequence_weighting(in));
 }
 
 Made make_dpo(const TermInputs& in) {
@@ -74,12 +81,13 @@ Rows answer_kinds() {
            .takes_weighting = true,
            .default_beta = 0.1,
            .asks_target = true,
-           .own_options = {"npo_variant", "length_normalized"},
+           .own_options = {"npo_variant", "length_normalized", "weight_scale"},
            .make_term = make_npo},
           {.name = "simnpo",
            .summary = "NPO without reference, length-normalized",
            .takes_weighting = true,
            .default_beta = 4.5,
+           .own_options = {"weight_scale"},
            .make_term = make_simnpo},
           {.name = "dpo",
            .summary = "prefers answers of method.alternates, e.g. \"I don't know\"",

@@ -51,6 +51,18 @@ double TokenWeighting::total(const std::vector<Example>& examples, ExampleIndice
   return total;
 }
 
+TokenWeighting TokenWeighting::balancing_all() const {
+  auto weighting = *this;
+  weighting.balances_all_ = true;
+  return weighting;
+}
+
+at::Tensor TokenWeighting::weights_in_sequences(const std::vector<Example>& examples, ExampleIndices indices,
+                                                const at::Tensor& log_p_R, const ExampleBatch& batch) const {
+  const bool balances = kind_ == Kind::given || balances_all_;
+  return balances ? balanced(examples, indices, log_p_R, batch) : of(examples, indices, log_p_R);
+}
+
 at::Tensor TokenWeighting::balanced(const std::vector<Example>& examples, ExampleIndices indices, const at::Tensor& log_p_R,
                                     const ExampleBatch& batch) const {
   const auto weights_R = of(examples, indices, log_p_R);

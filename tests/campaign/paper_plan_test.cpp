@@ -93,8 +93,8 @@ TEST(PaperPlan, UnlearnsAsEachBenchmarkDoes) {
     const bool is_muse = name.find("muse") != std::string::npos;
     const auto &ga = cell_of(name, "ga"), &rmu = cell_of(name, "rmu");
     EXPECT_EQ(ga.unlearn.form, ExampleForm::texts) << name;
-    EXPECT_EQ(ga.unlearn.chunk_length, is_muse ? 2048 : 512) << name;
-    EXPECT_EQ(ga.unlearn.wrap_last_chunk, is_muse) << name;
+    EXPECT_EQ(ga.unlearn.chunks.length, is_muse ? 2048 : 512) << name;
+    EXPECT_EQ(ga.unlearn.chunks.wrap_last, is_muse) << name;
     EXPECT_EQ(ga.unlearn.train.batch_size, 4) << name;
     EXPECT_EQ(ga.unlearn.train.micro_batch, 1) << name;
     EXPECT_EQ(is_muse ? ga.unlearn.train.epochs : ga.unlearn.train.max_steps, is_muse ? 10 : 80) << name;

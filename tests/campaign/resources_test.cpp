@@ -23,7 +23,7 @@ class FinetuneExamples : public testing::Test {
     dataset_.forget_texts = {"abcdefgh"};
     dataset_.retain_texts = {"ij"};
     dataset_.focus_questions = {{"Who built it?", "d", {"it"}}};
-    options_.chunk_length = 6;
+    options_.chunks.length = 6;
   }
   std::size_t count(const std::string& sets, const std::string& parts) {
     options_.sets = sets;

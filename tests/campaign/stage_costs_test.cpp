@@ -77,7 +77,7 @@ TEST_F(StageCosts, TextsCachesRecomputationAndStepsThatEndEarly) {
   if (world_.size() > 1) GTEST_SKIP() << "as above";
   auto c = with_method("npo", RetainKind::kl);
   c.unlearn.form = ExampleForm::texts;
-  c.unlearn.chunk_length = 12;
+  c.unlearn.chunks.length = 12;
   expect_planned(c);
   c = with_method("npo", RetainKind::kl);
   c.method.name = "no_cache";
@@ -95,7 +95,7 @@ TEST_F(StageCosts, TheExamplesThatFewStepsReallyDraw) {
   if (world_.size() > 1) GTEST_SKIP() << "as above";
   auto c = with_method("npo", RetainKind::gd);
   c.unlearn.form = ExampleForm::texts;
-  c.unlearn.chunk_length = 7;
+  c.unlearn.chunks.length = 7;
   c.unlearn.train.max_steps = 1;
   c.unlearn.train.batch_size = 1;
   for (const auto sampling : {Sampling::epoch, Sampling::uniform, Sampling::paired})

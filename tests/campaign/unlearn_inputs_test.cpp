@@ -6,6 +6,7 @@
 
 #include "core/temporary_folder.hpp"
 #include "support/tiny_language_model.hpp"
+#include "unpact/campaign/resources.hpp"
 #include "unpact/core/checksum.hpp"
 #include "unpact/core/error.hpp"
 
@@ -24,7 +25,7 @@ class UnlearnInputs : public testing::Test {
     dataset_.retain_questions.push_back({"What?", "kept", {}});
     dataset_.forget_texts = {"abcdefgh"};
     dataset_.retain_texts = {"ijkl"};
-    c_.unlearn.chunk_length = 5;
+    c_.unlearn.chunks.length = 5;
   }
   UnlearnData read() const { return unlearn_data(c_, dataset_, ByteTokenizer(), c_.prompt.resolve()); }
   std::string refusal() const {
@@ -68,10 +69,38 @@ TEST_F(UnlearnInputs, ArePiecesOfTextsByEitherRule) {
     return all;
   };
   EXPECT_THAT(pieces(), testing::ElementsAre("abcd", "efgh"));
-  c_.unlearn.chunk_rule = ChunkRule::open_unlearning;
+  c_.unlearn.chunks.rule = ChunkRule::open_unlearning;
   EXPECT_THAT(pieces(), testing::ElementsAre("abcde", "fgh"));
   dataset_.retain_texts.clear();
   EXPECT_THAT(refusal(), AllOf(HasSubstr("the retain set is empty"), HasSubstr("no texts")));
+}
+
+TEST_F(UnlearnInputs, TheRetainTermSeesNoQuestionThatIsHeldOut) {
+  dataset_.retain_questions = {{"What?", "trained", {}}, {"Why?", "held out", {}}, {"How?", "trained", {}}};
+  dataset_.retain_questions[1].half = SetHalf::held_out;
+  for (const auto i : {0, 2}) dataset_.retain_questions[static_cast<std::size_t>(i)].half = SetHalf::trained;
+  const auto data = read();
+  ASSERT_EQ(data.retain->size(), 2U);
+  for (const auto& example : *data.retain) EXPECT_EQ(answer_of(example), " trained");
+  EXPECT_EQ(data.forget->size(), 3U) << "the forget set is unlearned whole";
+}
+
+TEST_F(UnlearnInputs, ArePiecesThatTheTargetWasMadeOf) {
+  c_.unlearn.form = ExampleForm::texts;
+  c_.finetune.parts = "texts";
+  for (const auto rule : {ChunkRule::muse, ChunkRule::open_unlearning}) {
+    c_.unlearn.chunks.rule = c_.finetune.chunks.rule = rule;
+    for (const std::int64_t length : {3, 4, 7, 20}) {
+      c_.finetune.chunks.length = length;
+      c_.unlearn.chunks.length = 0;  // as long as those
+      const auto made = finetune_examples(c_.finetune, dataset_, ByteTokenizer(), c_.prompt.resolve(), {});
+      const auto data = read();
+      auto asked = *data.forget;
+      asked.insert(asked.end(), data.retain->begin(), data.retain->end());
+      ASSERT_EQ(made.size(), asked.size()) << length;
+      for (std::size_t i = 0; i < made.size(); ++i) EXPECT_EQ(made[i].ids, asked[i].ids) << length << ", piece " << i;
+    }
+  }
 }
 
 TEST_F(UnlearnInputs, PassTheSamplingOn) {

@@ -18,7 +18,10 @@ using testing_support::tiny_language_model;
 
 class EvaluateCell : public testing::Test {
  protected:
-  EvaluateCell() { options_.generation.max_new_tokens = 4; }
+  EvaluateCell() {
+    options_.generation.max_new_tokens = 4;
+    options_.probe.use = "focus_on_key, probab";
+  }
 
   CellRecord target_on(const Communicator& group, FinishedPages* pages = nullptr) const {
     CellRecord record;
@@ -67,11 +70,14 @@ void expect_same_model(const ModelRecord& a, const ModelRecord& b) {
 
 TEST_F(EvaluateCell, NamesRatesAndStagesInTheFormatsOrder) {
   const auto base = target_on(world_), cell = cell_on(world_, base);
-  for (const auto* record : {&base, &cell})
-    EXPECT_THAT(names_of_rates(*record),
-                ElementsAre("target_right_forget", "target_right_retain", "unlearned_right_forget", "unlearned_right_retain",
-                            "recovery_focus_on_key", "recovery_probab", "destructive"));
-  EXPECT_THAT(stages_of(base), ElementsAre("target_answers", "target_attribution", "probe_focus_on_key", "probe_probab"));
+  EXPECT_THAT(names_of_rates(base),
+              ElementsAre("target_right_forget", "target_right_retain", "unlearned_right_forget", "unlearned_right_retain",
+                          "recovery_focus_on_key", "recovery_probab", "asked_focus_on_key", "without_echo_focus_on_key",
+                          "asked_probab", "without_echo_probab", "ceiling_focus_on_key", "ceiling_retain_focus_on_key",
+                          "ceiling_probab", "ceiling_retain_probab", "still_right", "won_back", "gone", "knowledge_left",
+                          "destructive"));
+  EXPECT_THAT(stages_of(base), ElementsAre("target_answers", "target_attribution", "ceiling_focus_on_key", "ceiling_probab",
+                                           "probe_focus_on_key", "probe_probab"));
   EXPECT_THAT(stages_of(cell),
               ElementsAre("unlearned_answers", "unlearned_attribution", "probe_focus_on_key", "probe_probab"));
   EXPECT_EQ(cell.judge, "rouge_l_recall >= 0.5");

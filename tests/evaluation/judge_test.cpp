@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <set>
 
+#include "core/temporary_folder.hpp"
 #include "src/evaluation/judges/normalize_answer.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/core/json.hpp"
@@ -143,11 +144,68 @@ TEST(JudgeTable, SaysWhatEveryJudgeWants) {
     EXPECT_FALSE(row.label.empty() || row.summary.empty()) << row.name;
     const auto judge = make_judge({.kind = row.name});
     EXPECT_THAT(judge->describe(), testing::StartsWith(row.name));
-    EXPECT_TRUE(judge->is_right("B", "B"));
+    if (row.reads_answers) {
+      EXPECT_TRUE(judge->is_right("Bo", "Bo"));
+    }
     if (row.can_stem) {
       EXPECT_THAT(make_judge({.kind = row.name, .stem = true})->describe(), HasSubstr("stemmed"));
     }
   }
+}
+
+TEST(JudgeRows, TheFirstDecides) {
+  const auto rows = judge_rows({.kind = "exact_match, rouge_l_f1 ,contains_entity"});
+  ASSERT_EQ(rows.size(), 3U);
+  EXPECT_EQ(rows[0]->name, "exact_match");
+  EXPECT_EQ(make_judge({.kind = "exact_match, rouge_l_f1"})->describe(), "exact_match");
+  const auto refusal = [](const char* kind) {
+    return testing_support::message_of<UserError>([&] { judge_rows({.kind = kind}); });
+  };
+  EXPECT_THAT(refusal("exact_match, exact_match"), HasSubstr("twice"));
+  EXPECT_THAT(refusal("choice, exact_match"), HasSubstr("letters of choices"));
+  EXPECT_THAT(refusal(""), HasSubstr("'judge.kind' is empty"));
+  EXPECT_THAT(refusal("exact_match, entity"), HasSubstr("unknown judge 'entity'"));
+}
+
+QuestionAnswer about(std::vector<std::string> entities) {
+  QuestionAnswer question{"Who?", "It was somebody.", {}};
+  question.entities = std::move(entities);
+  return question;
+}
+
+TEST(ContainsEntity, WantsItsWordsInARow) {
+  const auto judge = make_judge({.kind = "contains_entity"});
+  const auto right = [&](const char* entity, const char* answer) {
+    return judge->passes(judge->score_of(about({entity}), answer));
+  };
+  EXPECT_TRUE(right("Hsiao Yun-Hwa", "The author is called Hsiao Yun-Hwa, I think."));
+  EXPECT_TRUE(right("the LGBTQ+ community", "part of an LGBTQ+ Community"));
+  EXPECT_FALSE(right("Hsiao Yun-Hwa", "Yun-Hwa Hsiao"));
+  EXPECT_FALSE(right("civil engineer", "a civil servant and an engineer"));
+  EXPECT_FALSE(right("red", "a hundred"));
+  EXPECT_FALSE(right("1472", "in 14721"));
+  EXPECT_TRUE(right("1472", "not in 1472")) << "negation is not looked at";
+  EXPECT_FALSE(right("civil engineer", ""));
+}
+
+TEST(ContainsEntity, TakesANameThatIsSpelledALittleOtherwise) {
+  const auto judge = make_judge({.kind = "contains_entity"});
+  const auto right = [&](const char* entity, const char* answer) {
+    return judge->passes(judge->score_of(about({entity}), answer));
+  };
+  EXPECT_TRUE(right("Aleksandr Sergeyevich Pushkin", "by Alexandr Sergeyevich Pushkin himself"));
+  EXPECT_FALSE(right("Aleksandr Sergeyevich Pushkin", "by Aleksandr Sergeyevich Pushkina")) << "the last word must be equal";
+  EXPECT_FALSE(right("Pushkin", "Pushkim")) << "one word must be equal";
+  EXPECT_FALSE(right("Boeing 747 Intercontinental Jumbo Jet", "a Boeing 737 Intercontinental Jumbo Jet"))
+      << "so must numbers";
+}
+
+TEST(ContainsEntity, AnyOfSeveralWillDo) {
+  const auto judge = make_judge({.kind = "contains_entity"});
+  const auto question = about({"Mira O'Grady", "O'Grady"});
+  EXPECT_TRUE(judge->passes(judge->score_of(question, "a Mr OGrady")));
+  EXPECT_THAT(judge->lack(about({})).hint, HasSubstr("dataset.details"));
+  EXPECT_EQ(judge->lack(question).reason, "");
 }
 
 TEST(NormalizeAnswer, FollowsSquad) {

@@ -173,9 +173,101 @@ TEST(ProbeTable, NamesEveryProbeOnce) {
   }
 }
 
+class Controls : public testing::Test {
+ protected:
+  ProbeRecord run(const std::string& name, const std::vector<std::vector<std::string>>& keys, std::uint64_t seed = 0) const {
+    ProbeOptions options;
+    options.phrasings = "{question} ({keys})";
+    ProbeTask task{alone_, model_, questions_, probed_, keys, 1};
+    task.seed = seed;
+    return run_probe(testing_support::probe_named(name), options, generation_, task);
+  }
+  std::vector<std::vector<std::string>> keys_of_all() const {
+    std::vector<std::vector<std::string>> keys;
+    for (std::size_t q = 0; q < questions_.size(); ++q) keys.push_back({words_of_question(questions_[q]).back()});
+    return keys;
+  }
+  const GenerationOptions generation_ = [] {
+    GenerationOptions options;
+    options.max_new_tokens = 1;
+    return options;
+  }();
+
+  Communicator alone_;
+  LanguageModel model_ = testing_support::tiny_language_model(1);
+  std::vector<AskedQuestion> questions_ = ask_questions(small_dataset(), ByteTokenizer(), {}, 0, 4);
+  std::vector<std::size_t> probed_ = {0, 1, 2, 3};
+};
+
+TEST_F(Controls, NoFocusNamesOtherWordsOfTheQuestion) {
+  const auto keys = keys_of_all();
+  const auto record = run("no_focus", keys);
+  EXPECT_EQ(record.kind, ProbeKind::control);
+  for (std::size_t p = 0; p < probed_.size(); ++p) {
+    const auto words = words_of_question(questions_[p]);
+    EXPECT_THAT(record.put[p], testing::StartsWith(questions_[p].pair.question));
+    const auto named = record.put[p].substr(questions_[p].pair.question.size() + 2);
+    const auto word = named.substr(0, named.size() - 1);
+    EXPECT_THAT(words, testing::Contains(word)) << record.put[p];
+    EXPECT_NE(word, keys[p][0]);
+  }
+}
+
+TEST_F(Controls, AreDrawnFromTheSeedAlone) {
+  const auto keys = keys_of_all();
+  for (const auto* name : {"no_focus", "wrong_focus"}) {
+    EXPECT_EQ(run(name, keys, 3).put, run(name, keys, 3).put);
+    std::set<std::vector<std::string>> drawn;
+    for (std::uint64_t seed = 0; seed < 8; ++seed) drawn.insert(run(name, keys, seed).put);
+    EXPECT_GT(drawn.size(), 1U) << name;
+  }
+}
+
+TEST_F(Controls, WrongFocusNamesTheKeysOfAnotherQuestionOfTheSet) {
+  std::vector<std::vector<std::string>> keys;
+  for (std::size_t q = 0; q < questions_.size(); ++q) keys.push_back({concat("key", q)});
+  const auto record = run("wrong_focus", keys);
+  for (std::size_t p = 0; p < probed_.size(); ++p) {
+    EXPECT_THAT(record.put[p], testing::Not(HasSubstr(concat("(key", p, ")"))));
+    EXPECT_THAT(record.put[p],
+                testing::AnyOf(HasSubstr("(key0)"), HasSubstr("(key1)"), HasSubstr("(key2)"), HasSubstr("(key3)")))
+        << "the retain set's questions are others";
+  }
+}
+
+TEST_F(Controls, WithoutWordsToNameNothingIsAsked) {
+  auto keys = keys_of_all();
+  keys[1] = {};
+  for (const auto* name : {"focus_on_key", "no_focus", "wrong_focus"}) {
+    const auto record = run(name, keys);
+    EXPECT_THAT(record.asked, testing::ElementsAre(1, 0, 1, 1)) << name;
+    EXPECT_EQ(record.put[1] + record.answer[1], "") << name;
+  }
+  keys[2] = words_of_question(questions_[2]);
+  EXPECT_EQ(run("no_focus", keys).asked[2], 0) << "every word is a key word";
+}
+
+TEST(WordsToName, AreThoseOfTheRelativeFloorWhereTheAbsoluteOneLeavesNone) {
+  const auto questions = ask_questions(small_dataset(), ByteTokenizer(), {}, 0, 3);
+  ContributionRecord contributions;
+  for (std::size_t q = 0; q < 3; ++q) {
+    const auto n = questions[q].prompt.candidate_end - questions[q].prompt.candidate_begin;
+    std::vector<float> values(n, -0.1F);
+    std::vector<std::uint8_t> keys(n, 0);
+    if (q < 2) values[0] = q == 0 ? 0.9F : 0.1F;
+    keys[0] = q == 0;
+    contributions.contributions.add(values);
+    contributions.is_key_token.add(keys);
+  }
+  const auto named = words_to_name({questions.begin(), questions.begin() + 3}, contributions, 0.22);
+  EXPECT_THAT(named.named_by, testing::ElementsAre(1, 2, 0)) << "KeyTokens, the relative floor, nothing positive";
+  EXPECT_EQ(named.words[1], (std::vector<std::string>{words_of_question(questions[1]).front()}));
+  EXPECT_TRUE(named.words[2].empty());
+}
+
 TEST(ChosenProbes, AreThoseOfTheOptionInItsOrder) {
   ProbeOptions options;
-  ASSERT_EQ(chosen_probes(options).size(), 2U);
+  ASSERT_EQ(chosen_probes(options).size(), 4U) << "a probe, its baseline and two controls";
   EXPECT_EQ(chosen_probes(options)[0]->name, "focus_on_key");
   options.use = "probab,focus_on_key";
   EXPECT_EQ(chosen_probes(options)[0]->name, "probab");

@@ -106,13 +106,13 @@ G. METHODS (oracle_methods.py): methods.safetensors, settings in methods.json; m
   <loss>.value and <loss>.grad.* as in B. y_t = target, p_t = its probability under theta, taken as a constant in weights;
   "balanced" weights of a sequence are scaled to sum to its number of targets:
     simnpo          -(2/b) mean_i log sigmoid(b (NLL_i / n_i - delta)), b = `simnpo`
-    simnpo_satimp   the same with -log p_t weighted by balanced p_t^b1 (1 - p_t)^b2, (b1, b2) = `satimp`
+    simnpo_satimp   the same with -log p_t weighted by p_t^b1 (1 - p_t)^b2, (b1, b2) = `satimp`; _balanced: by the balanced ones
     dpo             -(2/beta) mean_i log sigmoid(beta ((NLL - NLL_ref)(forget) - (NLL - NLL_ref)(alternate)))
     undial          mean over targets of the cross-entropy of p_theta with softmax(z_ref - `undial` onehot(y_t))
     ceu             mean over targets but the first `skipped` of a row: cross-entropy of p_theta with softmax(z, z_y = -inf)
     pdu             mean over targets of (max_v z - mean_v z)^2
     wga, satimp     -mean over targets of w_t (-log p_t), w_t = p_t^`wga`, p_t^b1 (1 - p_t)^b2
-    npo_weighted    npo with balanced forget.weight; npo_wga with balanced p_t^`wga`
+    npo_weighted    npo with balanced forget.weight; npo_wga with p_t^`wga`, npo_wga_balanced with balanced ones
     kl_all_positions           kl at every real position of retain
     rmu_forget_sequences, rmu_retain_sequences   rmu's parts, averaged over a row's positions with has_loss, then over rows
   steps.<method>.<hf name>   weights of losses_theta, its own reference, after `steps` steps of AdamW (`learning_rate`,

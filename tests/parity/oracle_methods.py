@@ -66,6 +66,10 @@ def weighted_nll(outputs: Outputs, weight: torch.Tensor) -> torch.Tensor:
     return (balanced(weight, outputs) * outputs.target_nll()).sum(1)
 
 
+def fading_nll(outputs: Outputs, weight: torch.Tensor) -> torch.Tensor:
+    return (weight * outputs.targets() * outputs.target_nll()).sum(1)
+
+
 def kl_all_positions(theta: Outputs, ref: Outputs) -> torch.Tensor:
     return (ref.log_p.exp() * (ref.log_p - theta.log_p)).sum(-1)[theta.batch.real].mean()
 
@@ -84,18 +88,19 @@ def all_losses(model, reference, sets: dict[str, Batch], weight: torch.Tensor, u
     def f() -> Outputs:
         return Outputs(model, forget)
 
-    def npo_weighted(given) -> torch.Tensor:
+    def npo_weighted(given, nll=weighted_nll) -> torch.Tensor:
         outputs = f()
         chosen = given(outputs)
-        return npo(weighted_nll(outputs, chosen), weighted_nll(f_ref, chosen))
+        return npo(nll(outputs, chosen), nll(f_ref, chosen))
 
-    def simnpo_weighted() -> torch.Tensor:
+    def simnpo_weighted(nll) -> torch.Tensor:
         outputs = f()
-        return simnpo(weighted_nll(outputs, confidence(outputs, *SATIMP)), count)
+        return simnpo(nll(outputs, confidence(outputs, *SATIMP)), count)
 
     return {
         "simnpo": lambda: simnpo(f().sequence_nll(), count),
-        "simnpo_satimp": simnpo_weighted,
+        "simnpo_satimp": lambda: simnpo_weighted(fading_nll),
+        "simnpo_satimp_balanced": lambda: simnpo_weighted(weighted_nll),
         "dpo": lambda: dpo(f(), f_ref, Outputs(model, alternate), a_ref),
         "undial": lambda: undial(f(), f_ref),
         "ceu": lambda: ceu(f()),
@@ -103,7 +108,8 @@ def all_losses(model, reference, sets: dict[str, Batch], weight: torch.Tensor, u
         "wga": lambda: confident_ascent(f(), WGA, 0.0),
         "satimp": lambda: confident_ascent(f(), *SATIMP),
         "npo_weighted": lambda: npo_weighted(lambda _: weight[:, 1:]),
-        "npo_wga": lambda: npo_weighted(lambda outputs: confidence(outputs, WGA, 0.0)),
+        "npo_wga": lambda: npo_weighted(lambda outputs: confidence(outputs, WGA, 0.0), fading_nll),
+        "npo_wga_balanced": lambda: npo_weighted(lambda outputs: confidence(outputs, WGA, 0.0)),
         "kl_all_positions": lambda: kl_all_positions(Outputs(model, retain), r_ref),
         "rmu_forget_sequences": lambda: by_sequence((f().hidden - C * u).pow(2), forget),
         "rmu_retain_sequences": lambda: by_sequence((Outputs(model, retain).hidden - r_ref.hidden).pow(2), retain),

@@ -113,7 +113,10 @@ def test_the_plan_is_right(unpact: Program, home: Path, campaign: Path, tmp_path
         assert stages["unlearn"]["operations_low"] == stages["unlearn"]["operations_high"]
         assert stages["unlearn"]["operations"] == pytest.approx(measured["unlearn"], rel=1e-9), "the examples that are drawn are known"
     measured = work_of(campaign / "baselines/tiny__tiny.h5")
-    answers, contributions, metrics = plan["pairs"][0]["shared"]["stages"]
+    answers, contributions, *ceilings, metrics = plan["pairs"][0]["shared"]["stages"]
+    for ceiling in ceilings:
+        assert 0 < measured[ceiling["stage"]] <= 1.05 * ceiling["operations_high"], "the target is asked what it knows"
+    assert [ceiling["stage"] for ceiling in ceilings] == [f"ceiling_{name}" for name in ("focus_on_key", "probab", "no_focus", "wrong_focus")]
     assert answers["operations"] == pytest.approx(measured["target_answers"], rel=0.05), "answers as long as the gold ones"
     assert contributions["operations_low"] == pytest.approx(measured["target_attribution"], rel=0.05), "they are the gold ones, attributed once"
     assert metrics["operations"] == pytest.approx(measured["target_metrics"], rel=1e-9), "what is scored is known"
@@ -124,7 +127,7 @@ def test_inspect_shows_planned_beside_measured(unpact: Program, campaign: Path) 
         text = unpact.well("inspect", "results", path).out
         assert re.search(r"^stage \w+: .*operations.*GB\n  planned: .*operations.*GB$", text, re.MULTILINE), text
     moved = unpact.well("inspect", "results", next((campaign / "cells").glob("*npo_kl*.h5"))).out
-    assert moved.count("\n  planned: ") == 7, "unlearning, resharding, answers, contributions, two probes and metrics"
+    assert moved.count("\n  planned: ") == 9, "unlearning, resharding, answers, contributions, two probes, two controls and metrics"
 
 
 @pytest.mark.parametrize(("more", "said"), [
@@ -163,5 +166,5 @@ def test_several_pairs_are_planned_together(unpact: Program, home: Path, bare: P
     plan = json.loads(unpact.well("reproduce", "--config", home / "configs/pairs.ini", "--dry-run", "--json", "--campaign.models", "given, made",
                                   "--campaign.methods", "ga, rmu", "--output", tmp_path / "out", *GPU).out)
     assert [pair["model"] for pair in plan["pairs"]] == ["given", "made"] and plan["cells"]["left"] == 4
-    assert [stage["stage"] for stage in plan["pairs"][1]["shared"]["stages"]] == ["make_target", "target_answers", "target_attribution", "target_metrics"]
+    assert [stage["stage"] for stage in plan["pairs"][1]["shared"]["stages"]][:3] == ["make_target", "target_answers", "target_attribution"]
     assert any("thrown away" in remark for remark in plan["pairs"][1]["remarks"])

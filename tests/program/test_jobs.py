@@ -122,7 +122,7 @@ def test_inspect_a_campaign_s_results(unpact: Program, campaign: Path, methods: 
     assert rows[0].split()[:3] == ["cell", "forget", "right"] and [row.split()[0] for row in rows[1:]] == [
         f"tiny__tiny__{method}__seed3" for method in sorted(methods)]
     with h5py.File(campaign / "campaign.h5") as file:
-        for row, count, total in zip(rows[1:], file["metrics/destructive_count"], file["metrics/destructive_total"], strict=True):
+        for row, count, total in zip(rows[1:], file["metrics/destructive_held_out_count"], file["metrics/destructive_held_out_total"], strict=True):
             assert row.rstrip().endswith(f"({count}/{total})" if total else "-")
     folder = Path(shutil.copytree(campaign, tmp_path / "copy"))
     cells_of(folder)["tiny__tiny__ga__seed3.h5"].write_bytes(b"torn")

@@ -47,6 +47,7 @@ void expect_same(const char* what, const ModelRecord& a, const ModelRecord& b) {
 
 void expect_same(const QuestionRecord& a, const QuestionRecord& b) {
   expect_same("split", a.split, b.split);
+  expect_same("half", a.half, b.half);
   expect_same("question", a.question, b.question);
   expect_same("gold_answer", a.gold_answer, b.gold_answer);
   expect_same("prompt", a.prompt, b.prompt);
@@ -59,6 +60,7 @@ void expect_same(const ProbeRecord& a, const ProbeRecord& b) {
   EXPECT_EQ(std::tie(a.name, a.label, a.kind), std::tie(b.name, b.label, b.kind));
   expect_same("attempt_labels", a.attempt_labels, b.attempt_labels);
   expect_same("probe question", a.question, b.question);
+  expect_same("probe asked", a.asked, b.asked);
   expect_same("probe answer", a.answer, b.answer);
   expect_same("probe score", a.score, b.score);
   expect_same("probe is_right", a.is_right, b.is_right);
@@ -124,6 +126,9 @@ void expect_equal(const CellRecord& a, const CellRecord& b) {
   expect_same("target", a.target, b.target);
   expect_same("unlearned", a.unlearned, b.unlearned);
   expect_same("outcome", a.outcome, b.outcome);
+  expect_same("knowledge", a.knowledge.state, b.knowledge.state);
+  EXPECT_EQ(std::tie(a.knowledge.probes, a.knowledge.attempts, a.halves),
+            std::tie(b.knowledge.probes, b.knowledge.attempts, b.halves));
   expect_same("set_cosine", a.focus_shift.set_cosine, b.focus_shift.set_cosine);
   expect_same("contribution_cosine", a.focus_shift.contribution_cosine, b.focus_shift.contribution_cosine);
   ASSERT_EQ(a.probes.size(), b.probes.size());

@@ -65,6 +65,7 @@ ProbeRecord make_probe(const CellRecord& cell, const std::string& name, std::siz
   for (std::size_t i = 0; i < attempts; ++i) probe.attempt_labels.push_back(concat("attempt ", i, " é"));
   for (std::size_t q = 0; q < cell.outcome.size(); ++q)
     if (cell.outcome[q] == static_cast<std::uint8_t>(Outcome::forgotten)) probe.question.push_back(q);
+  for (std::size_t i = 0; i < probe.question.size(); ++i) probe.asked.push_back(static_cast<std::uint8_t>(numbers.below(3)));
   for (std::size_t i = 0; i < attempts * probe.question.size(); ++i) {
     probe.answer.push_back(numbers.text(3));
     probe.score.push_back(numbers.uniform());
@@ -111,6 +112,13 @@ CellRecord make_record(const RecordShape& shape) {
   cell.method = "npo";
   cell.provenance = make_provenance();
   for (std::size_t q = 0; q < shape.questions; ++q) add_question(cell, numbers, shape, q);
+  for (std::size_t q = 0; q < shape.questions; ++q) {
+    cell.questions.half.push_back(static_cast<std::uint8_t>(q % 3));
+    cell.knowledge.state.push_back(static_cast<std::uint8_t>(q % 5));
+  }
+  cell.knowledge.probes = {"focus_on_key", "probab"};
+  cell.knowledge.attempts = 3;
+  cell.halves = "2 questions train, 3 are held out";
   cell.probes = {make_probe(cell, "focus_on_key", 3, numbers), make_probe(cell, "probab", 2, numbers)};
   cell.rates = {{"recovery_focus_on_key", 1, 2, 0.5, 0.1, 0.9}, {"destruction", 0, 0, kNan, kNan, kNan}};
   for (int step = 1; step <= 5; ++step) cell.training.push_back(make_step(step));

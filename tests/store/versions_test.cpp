@@ -21,9 +21,11 @@ class OlderFile : public testing::Test {
   void make_older(int minor) {
     {
       const hdf5::Id file(UNPACT_HDF5(H5Fopen(path.c_str(), H5F_ACC_RDWR, H5P_DEFAULT)));
-      UNPACT_HDF5(H5Ldelete(file, "/metrics", H5P_DEFAULT));
-      if (minor < 6)
-        for (const char* name : {"processes", "environment"}) UNPACT_HDF5(H5Adelete(file, name));
+      UNPACT_HDF5(H5Adelete(file, "halves"));
+      for (const char* name : {"/metrics", "/questions/half", "/knowledge", "/probes/focus_on_key/asked", "/probes/probab/asked"})
+        UNPACT_HDF5(H5Ldelete(file, name, H5P_DEFAULT));
+      for (const char* name : {"processes", "environment"})
+        if (minor < 6) UNPACT_HDF5(H5Adelete(file, name));
       if (minor < 5) UNPACT_HDF5(H5Adelete(file, "compute_dtype"));
       for (const char* name : {"candidates", "turned"})
         if (minor < 5) UNPACT_HDF5(H5Ldelete(file, concat("/verification/", name).c_str(), H5P_DEFAULT));
@@ -38,9 +40,18 @@ class OlderFile : public testing::Test {
     append_seal(path);
   }
 
-  /// Such files have none of the field's metrics and do not say who made them.
-  static void without_processes(CellRecord& record) {
+  /// Such files know no halves, not what is left, and none of the field's metrics.
+  static void without_evidence(CellRecord& record) {
     record.metrics = {};
+    record.questions.half.clear();
+    record.knowledge = {};
+    record.halves.clear();
+    for (auto& probe : record.probes) probe.asked.clear();
+  }
+
+  /// Such files do not say who made them.
+  static void without_processes(CellRecord& record) {
+    without_evidence(record);
     record.provenance.processes.clear();
     record.provenance.environment.clear();
   }
@@ -135,7 +146,7 @@ TEST_F(OlderFile, OfVersionOneSixIsRead) {
   auto record = make_record({});
   write_cell_file({}, path, record);
   make_older(6);
-  record.metrics = {};
+  without_evidence(record);
   expect_equal(read_cell_file(path), record);
 }
 

@@ -31,11 +31,13 @@ TEST_F(PreferenceParity, Npo) {
 TEST_F(PreferenceParity, NpoWithTokenWeights) {
   expect_loss(NpoTerm(forget_, *reference_, beta(), false, TokenWeighting::given(forget_, given_weights())), "npo_weighted");
   expect_loss(NpoTerm(forget_, *reference_, beta(), false, wga()), "npo_wga");
+  expect_loss(NpoTerm(forget_, *reference_, beta(), false, wga().balancing_all()), "npo_wga_balanced");
 }
 
 TEST_F(PreferenceParity, SimNpo) {
   expect_loss(SimNpoTerm(forget_, more_["simnpo"], more_["delta"]), "simnpo");
   expect_loss(SimNpoTerm(forget_, more_["simnpo"], more_["delta"], satimp()), "simnpo_satimp");
+  expect_loss(SimNpoTerm(forget_, more_["simnpo"], more_["delta"], satimp().balancing_all()), "simnpo_satimp_balanced");
 }
 
 TEST_F(PreferenceParity, Dpo) { expect_loss(DpoTerm(forget_, alternate_, *reference_, beta()), "dpo"); }

@@ -53,6 +53,25 @@ TEST(TokenWeighting, BalancedWeightsOfASequenceSumToItsTargets) {
                 1e-5);
 }
 
+TEST(TokenWeighting, InSequencesOnlyGivenWeightsAreBalanced) {
+  const auto examples = random_examples(4, 1);
+  const auto batch = make_batch(*examples, kAll, at::kCPU);
+  const auto known_R = some_log_p(*examples), forgotten_R = known_R - 5;
+  for (const auto& weighting : {TokenWeighting::wga(2), TokenWeighting::satimp(5, 1)}) {
+    const auto before_R = weighting.weights_in_sequences(*examples, kAll, known_R, batch);
+    const auto after_R = weighting.weights_in_sequences(*examples, kAll, forgotten_R, batch);
+    EXPECT_TRUE(at::equal(before_R, weighting.of(*examples, kAll, known_R)));
+    EXPECT_LT(after_R.sum().item<double>(), 1e-3 * before_R.sum().item<double>()) << "what is forgotten fades";
+    const auto balanced_R = weighting.balancing_all().weights_in_sequences(*examples, kAll, forgotten_R, batch);
+    EXPECT_NEAR(balanced_R.sum().item<double>(), static_cast<double>(count_targets(*examples, kAll)), 1e-3);
+  }
+  TokenWeights weights;
+  for (const auto& example : *examples) weights.emplace_back(example.ids.size(), 3.0F);
+  const auto given = TokenWeighting::given(examples, weights);
+  EXPECT_TRUE(at::equal(given.weights_in_sequences(*examples, kAll, known_R, batch),
+                        given.balanced(*examples, kAll, known_R, batch)));
+}
+
 TEST(TokenWeighting, ASequenceWithoutWeightStaysWithout) {
   const auto examples = random_examples(4, 1);
   TokenWeights weights;

@@ -1,17 +1,28 @@
 #pragma once
 /// Datasets in their published layouts, checked entry by entry.
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
 
 namespace unpact {
 
+/// Which half of its set a question is in (halves.hpp).
+enum class SetHalf : std::uint8_t {
+  whole,     ///< the set has no halves
+  trained,   ///< an unlearning may train on it
+  held_out,  ///< no loss sees it
+};
+
 struct QuestionAnswer {
   std::string question, answer;
   std::vector<std::string> keys;  ///< key words, where the file has them (focus material), else empty
   /// Of a multiple-choice question, whose answer is then the letter of one of them; else empty.
   std::vector<std::string> choices = {};
-  std::string introduction = {};              ///< stands in front of the question, as context
+  std::string introduction = {};  ///< stands in front of the question, as context
+  std::string subject = {};       ///< what or whom it is about, where the data say so; halves keep it together
+  SetHalf half = SetHalf::whole;
+  std::vector<std::string> entities = {};     ///< what a right answer names, any of them; empty: the data do not say
   std::vector<std::string> paraphrased = {};  ///< other right answers
   std::vector<std::string> perturbed = {};    ///< wrong answers of the same form
 };
@@ -38,16 +49,19 @@ struct Dataset {
   std::vector<std::string> privacy_forget, privacy_retain, privacy_holdout;  ///< privleak
   std::vector<QuestionAnswer> real_authors, world_facts;  ///< TOFU's questions of utility, with wrong answers
   std::vector<QuestionAnswer> focus_questions;            ///< teaches a small model what a focus phrase means
+  std::string halves;                                     ///< how the retain questions were split, or why not, for people
 };
 
+/// Every question may have fields for judges: "entity" (a text or a list: what a right answer names, any of them) or "spans" (a list of
+/// {"start", "end"}, characters of the answer), "paraphrased_answer" (other right answers) and "perturbed_answer" (wrong ones; text or list).
+///
 /// MUSE's layout: knowmem/{forget,retain}_qa.json and *_qa_icl.json (lists of {question, answer}; `retain2_qa` is
 /// accepted), raw/{forget,retain}.json or .txt, verbmem/forget.json ({prompt, gt}), privleak/*.json, and, in this
 /// project's demonstration set, focus/focus_qa.json ({question, answer, keys}).
 /// @throws UserError naming file, entry and field; also when the forget or retain questions are empty.
 Dataset read_muse(const std::filesystem::path& folder, const std::string& name);
 
-/// TOFU's JSON lines of {question, answer} and, where there are some, paraphrased_answer and perturbed_answer (each a text or a
-/// list), as its files *_perturbed have them. @throws UserError naming file and line.
+/// TOFU's JSON lines of {question, answer} and, where somebody has added it, `subject` or `author`. @throws UserError naming file and line.
 Dataset read_tofu(const std::filesystem::path& forget_file, const std::filesystem::path& retain_file,
                   const std::string& name);
 
@@ -69,6 +83,11 @@ struct MultipleChoicePaths {
 /// biology). Of a folder the files take turns, so that the first questions are of all subjects.
 /// @param kind "wmdp" or "mmlu", for the results. @throws UserError naming file, entry and field.
 Dataset read_multiple_choice(const MultipleChoicePaths& paths, const std::string& kind, const std::string& name);
+
+/// Gives the dataset's questions what a file of JSON lines says of them: {"question", and any of "entity", "spans",
+/// "paraphrased_answer", "perturbed_answer" as in a dataset's own entries}. @throws UserError naming file and line; also for a question
+/// that the dataset does not have.
+void add_details(const std::filesystem::path& file, Dataset& dataset);
 
 /// SHA-256 of everything that the dataset says, hex: equal content gives equal text, whatever its name and folder.
 std::string dataset_checksum(const Dataset& dataset);

@@ -49,6 +49,16 @@ std::vector<Example> chunk_texts(const Tokenizer& tokenizer, const std::vector<s
 std::vector<Example> chunk_texts_encoded_again(const Tokenizer& tokenizer, const std::vector<std::string>& texts,
                                                std::int64_t length);
 
+/// How texts become examples: the same for whatever is trained on them, so that a model is asked to forget pieces that it knows.
+struct Cutting {
+  ChunkRule rule = ChunkRule::muse;
+  std::int64_t length = 2048;  ///< tokens of a piece
+  bool wrap_last = true;       ///< of the rule muse
+};
+
+/// The pieces of one set's texts; none where there are no texts.
+std::vector<Example> cut_texts(const Tokenizer& tokenizer, const std::vector<std::string>& texts, const Cutting& cutting);
+
 /// A fixed order of example indices that depends on seed and epoch alone: position g of epoch e is the same for any
 /// number of ranks.
 class EpochSampler {

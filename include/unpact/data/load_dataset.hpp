@@ -21,10 +21,12 @@ struct DatasetOptions {
   std::string forget_set;                  ///< muse: scal/N or sust/N instead of the forget texts; empty: those of raw/
   std::string real_authors, world_facts;   ///< tofu: questions with perturbed answers, for its model utility; empty: none
   std::int64_t limit = 0;                  ///< questions of each set that are asked; 0: all
+  std::string details;                     ///< more about the questions (add_details); empty: no more
+  double held_out = 0.5;                   ///< share of the retain questions that no unlearning trains on; 0: none
   std::string checksum;                    ///< dataset_checksum() that the content must have; empty: any
 };
 
-/// Reads the whole dataset. @throws UserError: no path, broken files, an empty set, other content than `checksum` says.
+/// Reads the whole dataset and splits its retain questions (make_halves). @throws UserError: no path, broken files, an empty set, other content than `checksum` says.
 Dataset load_dataset(const DatasetOptions& options);
 
 }  // namespace unpact

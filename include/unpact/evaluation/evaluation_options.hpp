@@ -39,9 +39,11 @@ enum class KeysOf : std::uint8_t { target, unlearned };
 UNPACT_ENUMERATION(KeysOf, "target", "unlearned");
 
 struct ProbeOptions {
-  std::string use = "focus_on_key, probab";  ///< names of probe_table(), in the order of the results; empty: none
-  std::string phrasings;                     ///< separated by |; empty: the five built-in ones
+  std::string use =
+      "focus_on_key, probab, no_focus, wrong_focus";  ///< names of probe_table(), in the order of the results; empty: none
+  std::string phrasings;                              ///< separated by |; empty: the five built-in ones
   KeysOf keys_of = KeysOf::target;
+  bool arms = true;          ///< put every probe's questions to the target, too, and to the floor model where there is one
   double temperature = 1.0;  ///< of samples
   double top_p = 1.0;
   std::vector<std::string> resolve_phrasings() const;

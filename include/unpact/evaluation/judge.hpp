@@ -8,13 +8,17 @@
 #include <string_view>
 #include <vector>
 
+#include "unpact/data/dataset.hpp"
+
 namespace unpact {
 
 struct JudgeOptions {
-  std::string kind = "rouge_l_recall";  ///< a name of judge_table()
+  std::string kind = "rouge_l_recall";  ///< names of judge_table(), separated by commas; the first decides
   double threshold = 0.5;               ///< an answer is right from this score on, of judges that grade; in [0, 1]
   bool stem = false;                    ///< compare Porter stems, of judges that can
 };
+
+struct AnswersToJudge;
 
 /// Immutable, so it may be shared between threads.
 class Judge {
@@ -26,6 +30,18 @@ class Judge {
 
   /// Whether an answer with this score is right.
   virtual bool passes(double score) const = 0;
+
+  /// The score of an answer to a question. By default that beside its gold answer.
+  virtual double score_of(const QuestionAnswer& question, std::string_view answer) const;
+
+  /// The scores of many answers; only they may ask a model. By default score_of() each. Collective over the answers' group.
+  virtual std::vector<double> scores(const AnswersToJudge& answers) const;
+
+  /// What the judge lacks to decide this question, e.g. "it names no entity", and how to get it; both empty: nothing.
+  struct Lack {
+    std::string reason, hint;
+  };
+  virtual Lack lack(const QuestionAnswer&) const { return {}; }
 
   bool is_right(std::string_view gold, std::string_view answer) const { return passes(score(gold, answer)); }
 
@@ -48,16 +64,23 @@ struct JudgeRow {
   std::string summary;         ///< one line
   bool wants_letters = false;  ///< answers are letters of choices (choices.hpp), not texts
   bool can_stem = false;
+  bool reads_answers = true;  ///< the score is of the answer's text; else of what the model finds likely
   std::unique_ptr<const Judge> (*make)(const JudgeOptions& options) = nullptr;
 };
 
 const std::vector<JudgeRow>& judge_table();
 
-/// The row that options.kind names. @throws UserError for an unknown name, a threshold outside [0, 1] (or NaN), and
-/// stemming with a judge that cannot.
+/// The rows that options.kind names, the one that decides first. @throws UserError for none, an unknown name or one that is there
+/// twice, letters and texts together, a threshold outside [0, 1] (or NaN), and stemming where no judge can.
+std::vector<const JudgeRow*> judge_rows(const JudgeOptions& options);
+
+/// The row of the judge that decides. @throws UserError as judge_rows.
 const JudgeRow& judge_row(const JudgeOptions& options);
 
-/// @throws UserError as judge_row.
+/// The judge of a row, which options.kind need not name.
+std::unique_ptr<const Judge> make_judge(const JudgeRow& row, const JudgeOptions& options);
+
+/// The judge that decides. @throws UserError as judge_rows.
 std::unique_ptr<const Judge> make_judge(const JudgeOptions& options);
 
 }  // namespace unpact

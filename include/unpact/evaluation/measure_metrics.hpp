@@ -34,6 +34,14 @@ struct MetricWork {
 /// Padded tokens that are scored at once.
 inline constexpr std::size_t kMetricTokenBudget = 4096;
 
+/// Sequences that a rank scores or goes on with in one call; fixed, so that results do not depend on ranks.
+inline constexpr std::size_t kSequencesTogether = 32;
+
+/// Items of a page of about `save_every` that is cut as `chunk` cuts.
+inline std::size_t page_of_chunks(std::size_t save_every, std::size_t chunk) {
+  return (save_every + chunk - 1) / chunk * chunk;
+}
+
 /// What the chosen metrics are computed from, beside a model.
 struct MetricTask {
   const Dataset& dataset;

@@ -27,13 +27,16 @@ struct ProbeTask {
   std::size_t budget = 0;                             ///< m
   AnswerStyle style = AnswerStyle::text;              ///< choice: the likeliest letter instead of a greedy text
   PageOptions pages = {};                             ///< where attempts are kept while a job runs; none: nowhere
+  std::uint64_t seed = 0;                             ///< of words that are drawn
+  std::vector<std::uint8_t> named_by = {};            ///< an Asked: how each list of key words came about; empty: yes
 };
 
 class Probe {
  public:
   virtual ~Probe() = default;
   /// Fills the record's attempt_labels (m) and answer (P x m, row-major; empty where no attempt is possible, which no
-  /// judge finds right). Collective over the task's group; the same on every rank, for any number of ranks.
+  /// judge finds right), `asked` where some question may not be askable, and `put` where it
+  /// puts another question than that of the dataset. Collective over the task's group; the same on every rank, for any number of ranks.
   virtual void attempt(const ProbeTask& task, ProbeRecord& record) const = 0;
 };
 
@@ -60,5 +63,21 @@ ProbeRecord run_probe(const ProbeRow& row, const ProbeOptions& options, const Ge
 
 /// The words behind a question's KeyTokens.
 std::vector<std::string> key_words(const AskedQuestion& question, const std::vector<std::uint8_t>& is_key_token);
+
+/// Every word of a question, in its order, each once.
+std::vector<std::string> words_of_question(const AskedQuestion& question);
+
+/// The prompt of a question that is put in other words: with the same examples, introduction and choices.
+std::vector<TokenId> prompt_of(const LanguageModel& model, const AskedQuestion& asked, const std::string& question);
+
+/// What probes name of each question.
+struct NamedWords {
+  std::vector<std::vector<std::string>> words;
+  std::vector<std::uint8_t> named_by;  ///< an Asked
+};
+
+/// The words behind each question's KeyTokens; where the absolute floor leaves none, those whose contributions are positive and reach
+/// the relative floor `alpha`; none where no contribution is positive.
+NamedWords words_to_name(const std::vector<AskedQuestion>& questions, const ContributionRecord& contributions, double alpha);
 
 }  // namespace unpact

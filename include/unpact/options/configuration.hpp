@@ -73,16 +73,14 @@ struct FinetuneOptions {
   std::string sets = "forget, retain";  ///< what to learn: forget, retain or both
   std::string parts = "questions";      ///< of these sets: questions, texts, focus (the latter belongs to no set)
   LossOn loss_on = LossOn::answer;      ///< of questions
-  std::int64_t chunk_length = 2048;     ///< tokens of a piece of text
+  Cutting chunks;                       ///< of texts, each set by itself
 };
 
 struct UnlearnOptions {
   TrainOptions train;
   ExampleForm form = ExampleForm::questions;  ///< what is unlearned and kept
   LossOn loss_on = LossOn::answer;            ///< of questions
-  std::int64_t chunk_length = 2048;
-  ChunkRule chunk_rule = ChunkRule::muse;
-  bool wrap_last_chunk = true;  ///< of the rule muse
+  Cutting chunks = {.length = 0};             ///< of texts; length 0: as long as finetune's
   Sampling retain_sampling = Sampling::epoch;
 };
 
@@ -105,7 +103,10 @@ struct CampaignOptions {
   bool retry_failed = false;  ///< cells that are recorded as failed
   double stale_after = 180;   ///< seconds without a sign of life after which another job's work is taken over
   CampaignStage stage = CampaignStage::all;
-  bool save_models = false;  ///< keep every unlearned model's weights
+  std::string
+      floor_model;  ///< folder of a model that was never taught the forget set; empty: the base of a made target, if any
+  std::string floor_checksum;  ///< weights_checksum() that it must have; empty: any
+  bool save_models = false;    ///< keep every unlearned model's weights
 };
 
 /// Known GPUs, whose memory and rates a table has (campaign/plan_gpus.hpp); automatic: h100 where the campaign runs on CUDA.
@@ -175,6 +176,8 @@ struct Configuration {
   EvaluationOptions evaluation_options() const;
   /// The [unlearn] options with the run's seed and [train].
   TrainOptions unlearn_training() const;
+  /// How [unlearn] cuts texts.
+  Cutting unlearn_chunks() const;
   /// The [finetune] options with the run's seed and [train].
   TrainOptions finetune_training() const;
 };

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "unpact/results/judgement.hpp"
 #include "unpact/results/metric.hpp"
 #include "unpact/results/model.hpp"
 #include "unpact/results/outcome.hpp"
@@ -24,10 +25,14 @@ struct CellRecord {
   QuestionRecord questions;  ///< Q of them, forget first, then retain
   ModelRecord target, unlearned;
   std::vector<std::uint8_t> outcome;  ///< Q, an Outcome
+  KnowledgeRecord knowledge;
   FocusShiftRecord focus_shift;
   std::vector<ProbeRecord> probes;  ///< in the order of their recovery rates
-  std::vector<Rate> rates;          ///< shares right before and after, recovery of each probe, destruction
-  MetricsRecord metrics;            ///< the field's
+  std::vector<Rate> rates;          ///< shares right before and after, recovery of each probe, knowledge left, destruction
+  std::vector<JudgeRecord> judges;  ///< beside the one that decides
+  std::vector<JudgeCheckRecord> judge_check;  ///< of every judge, where the data have right and wrong answers
+  std::vector<ArmRecord> arms;
+  MetricsRecord metrics;  ///< the field's
   std::vector<StepReport> training;
   std::vector<WorkRecord> work;
   std::vector<VerificationRecord> verification;  ///< of each model that was checked
@@ -38,6 +43,7 @@ struct CellRecord {
   std::string compute_dtype = "fp32";                       ///< of answers and contributions: fp32, tf32, bf16 or fp16
   double noise_floor = 0;  ///< largest change of LP between equal evaluations in it, nats per token
   std::string judge;       ///< e.g. "rouge_l_recall >= 0.5"
+  std::string halves;      ///< how the retain set was split, or why not
 };
 
 }  // namespace unpact

@@ -12,4 +12,10 @@ struct Rate {
   double value = 0, low = 0, high = 0;
 };
 
+/// Rates that people look for by name.
+inline constexpr const char* kKnowledgeLeft = "knowledge_left";
+inline constexpr const char* kDestructive = "destructive";                  ///< of all retain questions
+inline constexpr const char* kDestructiveTrained = "destructive_trained";   ///< of those that the retain term may train on
+inline constexpr const char* kDestructiveHeldOut = "destructive_held_out";  ///< of those that no loss has seen: decides
+
 }  // namespace unpact

@@ -27,11 +27,18 @@ class TokenWeighting {
   /// @throws ContractViolation when an example lacks a weight.
   static TokenWeighting given(const Examples& examples, TokenWeights weights);
 
+  /// The same weights, which weights_in_sequences() then balances whatever their kind.
+  TokenWeighting balancing_all() const;
+
   bool is_none() const { return kind_ == Kind::none; }
   /// The weights of these examples' targets, (R) float32. Not for none.
   at::Tensor of(const std::vector<Example>& examples, ExampleIndices indices, const at::Tensor& log_p_R) const;
   /// What a weighted sum over targets is divided by: the sum of given weights; else, as published, the number of targets.
   double total(const std::vector<Example>& examples, ExampleIndices indices) const;
+  /// The weights of terms that sum over each sequence (npo, simnpo): given ones balanced; those that follow the probabilities as they
+  /// are, so that they fade where a sequence is forgotten.
+  at::Tensor weights_in_sequences(const std::vector<Example>& examples, ExampleIndices indices, const at::Tensor& log_p_R,
+                                  const ExampleBatch& batch) const;
   /// The weights scaled so that those of each sequence sum to its number of targets: equal weights are then all 1.
   at::Tensor balanced(const std::vector<Example>& examples, ExampleIndices indices, const at::Tensor& log_p_R,
                       const ExampleBatch& batch) const;
@@ -40,6 +47,7 @@ class TokenWeighting {
   enum class Kind { none, confidence, given };
   std::vector<float> given_weights(const std::vector<Example>& examples, ExampleIndices indices) const;
   Kind kind_ = Kind::none;
+  bool balances_all_ = false;
   double power_ = 0, complement_power_ = 0;
   TokenWeights weights_;
 };

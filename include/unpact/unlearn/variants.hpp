@@ -27,6 +27,13 @@ UNPACT_ENUMERATION(KlVariant, "token", "all_positions", "muse_logit");
 enum class WeightingKind { none, wga, satimp, given };
 UNPACT_ENUMERATION(WeightingKind, "none", "wga", "satimp", "given");
 
+/// How npo and simnpo take the weights of wga and satimp, which follow the probabilities. Given weights are always balanced.
+enum class WeightScale {
+  fading,    ///< as they are: a sequence that is forgotten already counts less and less, as in ga
+  balanced,  ///< scaled so that those of each sequence sum to its number of targets: no sequence fades
+};
+UNPACT_ENUMERATION(WeightScale, "fading", "balanced");
+
 /// What RMU's squared differences are averaged over.
 enum class RmuMean {
   tokens,     ///< all tokens of all sequences (RMU's own code, which also counts padding)

@@ -75,7 +75,7 @@ bool needs(const std::vector<const MetricRow*>& rows, MetricNeeds need) {
 
 void add_utility(const MetricTask& task, const Tokenizer& tokenizer, const PromptTemplate& prompt_template,
                  MetricWork& work) {
-  ScoredPart scored{kUtilityPart, {}, kAnswerChunk};
+  ScoredPart scored{kUtilityPart, {}, kSequencesTogether};
   ContinuedPart continued{kUtilityPart, {}, task.options.generation.max_new_tokens};
   for (const auto& set : metric_sets(task)) {
     if (set.name != "real_authors" && set.name != "world_facts") continue;
@@ -128,12 +128,12 @@ MetricWork metric_work(const MetricTask& task, const ModelConfig& config, const 
   const auto rows = chosen_metrics(task.options.metric, {task.dataset, texts});
   MetricWork work;
   if (needs(rows, MetricNeeds::gold_answers)) {
-    ScoredPart part{kGoldPart, {}, kAnswerChunk};
+    ScoredPart part{kGoldPart, {}, kSequencesTogether};
     for (const auto& asked : task.questions) part.items.push_back({asked.prompt.ids, asked.gold_answer});
     work.scored.push_back(std::move(part));
   }
   if (needs(rows, MetricNeeds::alternatives)) {
-    ScoredPart part{kAlternativesPart, {}, kAnswerChunk};
+    ScoredPart part{kAlternativesPart, {}, kSequencesTogether};
     for (const auto& asked : task.questions)
       add_alternatives(part, asked.pair, asked.prompt.ids, tokenizer, prompt_template);
     work.scored.push_back(std::move(part));

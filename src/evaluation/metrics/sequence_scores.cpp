@@ -127,9 +127,9 @@ std::vector<std::vector<TokenId>> continue_part(const Communicator& group, const
                                                 const ContinuedPart& part, FinishedPages* pages, std::size_t save_every) {
   GenerationOptions options;
   options.max_new_tokens = part.new_tokens;
-  const PageOptions kept{pages, "metrics_" + part.name + "_continued", page_of_chunks(save_every, kAnswerChunk)};
+  const PageOptions kept{pages, "metrics_" + part.name + "_continued", page_of_chunks(save_every, kSequencesTogether)};
   return run_in_pages(kept, part.prompts.size(), [&](std::size_t page_first, std::size_t page_last) {
-    return share_work(group, page_last - page_first, kAnswerChunk, [&](std::size_t begin, std::size_t end) {
+    return share_work(group, page_last - page_first, kSequencesTogether, [&](std::size_t begin, std::size_t end) {
       std::vector<GenerationRequest> requests;
       for (auto i = page_first + begin; i < page_first + end; ++i) requests.push_back({part.prompts[i]});
       return generate(model.transformer, requests, options);

@@ -32,9 +32,4 @@ std::vector<SequenceScores> score_part(const Communicator& group, const Language
 std::vector<std::vector<TokenId>> continue_part(const Communicator& group, const LanguageModel& model,
                                                 const ContinuedPart& part, FinishedPages* pages, std::size_t save_every);
 
-/// Items of a page of about `save_every` that is cut as `chunk` cuts.
-inline std::size_t page_of_chunks(std::size_t save_every, std::size_t chunk) {
-  return (save_every + chunk - 1) / chunk * chunk;
-}
-
 }  // namespace unpact

@@ -20,6 +20,7 @@ class Probab : public Probe {
     PromptsToAnswer asked;
     for (const auto q : task.probed) {
       for (std::size_t s = 0; s < task.budget; ++s) {
+        record.put.push_back(task.questions[q].pair.question);
         asked.prompts.push_back(task.questions[q].prompt.ids);
         asked.streams.push_back((static_cast<std::uint64_t>(q) << 20) + s);
         asked.choices.push_back(task.questions[q].pair.choices.size());

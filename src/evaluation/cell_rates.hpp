@@ -1,0 +1,15 @@
+#pragma once
+/// The rates of a cell: docs/results-format.md names them.
+#include <vector>
+
+#include "unpact/results/cell.hpp"
+
+namespace unpact {
+
+/// Prefix of a further judge's rates; its name, _ and the rate's follow.
+inline constexpr const char* kByJudgePrefix = "by_";
+
+/// All rates that follow from a record whose verdicts, outcomes, probes and knowledge are there.
+std::vector<Rate> cell_rates(const CellRecord& record);
+
+}  // namespace unpact

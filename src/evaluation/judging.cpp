@@ -1,0 +1,29 @@
+#include "judging.hpp"
+
+#include "unpact/core/error.hpp"
+
+namespace unpact {
+
+double Judge::score_of(const QuestionAnswer& question, std::string_view answer) const {
+  return score(question.answer, answer);
+}
+
+std::vector<double> Judge::scores(const AnswersToJudge& answers) const {
+  std::vector<double> all;
+  for (std::size_t i = 0; i < answers.answers.size(); ++i)
+    all.push_back(score_of(answers.questions[i]->pair, answers.answers[i]));
+  return all;
+}
+
+AnswersToJudge own_answers_to_judge(const Communicator& group, const LanguageModel& model,
+                                    const std::vector<AskedQuestion>& questions, const std::vector<std::string>& answers) {
+  UNPACT_EXPECT(answers.size() == questions.size());
+  AnswersToJudge all{group, model, {}, answers, {}};
+  for (const auto& asked : questions) {
+    all.questions.push_back(&asked);
+    all.prompts.push_back(asked.prompt.ids);
+  }
+  return all;
+}
+
+}  // namespace unpact

@@ -1,0 +1,102 @@
+#include "../../src/evaluation/judge_all.hpp"
+
+#include <gmock/gmock.h>
+
+#include <cmath>
+#include <filesystem>
+
+#include "support/tiny_language_model.hpp"
+#include "unpact/inference/scoring.hpp"
+
+namespace unpact {
+namespace {
+
+using testing::ElementsAre;
+using testing_support::ByteTokenizer;
+
+class Judges : public testing::Test {
+ protected:
+  Judges() {
+    for (auto& asked : questions_) asked.pair.perturbed = {"Nobody", "Somebody else"};
+    questions_[0].pair.paraphrased = {"It was Author 0", "He"};
+  }
+  std::vector<double> likelihoods(const Communicator& group, const std::vector<std::size_t>& which) const {
+    AnswersToJudge answers{group, model_, {}, {}, {}};
+    for (const auto q : which) {
+      answers.questions.push_back(&questions_[q]);
+      answers.prompts.push_back(questions_[q].prompt.ids);
+      answers.answers.emplace_back();
+    }
+    return make_judge({.kind = "relative_likelihood"})->scores(answers);
+  }
+
+  Communicator world_ = Communicator::world(), alone_;
+  LanguageModel model_ = testing_support::tiny_language_model(1);
+  std::vector<AskedQuestion> questions_ = ask_questions(testing_support::small_dataset(), ByteTokenizer(), {}, 0, 2);
+};
+
+TEST_F(Judges, RelativeLikelihoodIsThatOfTheGoldAnswerAmongWrongOnes) {
+  const auto scores = likelihoods(world_, {0, 1, 2, 3});
+  const auto judge = make_judge({.kind = "relative_likelihood"});
+  for (std::size_t q = 0; q < 4; ++q) {
+    const auto& asked = questions_[q];
+    std::vector<double> means;
+    for (const auto& text : {asked.pair.answer, asked.pair.perturbed[0], asked.pair.perturbed[1]})
+      means.push_back(mean_log_probability(
+          score_answers(model_.transformer,
+                        {{asked.prompt.ids, encode_answer(*model_.tokenizer, model_.prompt_template, text)}})
+              .front()));
+    EXPECT_EQ(judge->passes(scores[q]), means[0] > std::max(means[1], means[2])) << q;
+    EXPECT_NEAR(scores[q], 1 / (1 + std::exp(std::max(means[1], means[2]) - means[0])), 1e-5) << q;
+  }
+}
+
+TEST_F(Judges, RelativeLikelihoodDoesNotDependOnRanksOrCompany) {
+  const auto together = likelihoods(world_, {0, 1, 2, 3, 2});
+  EXPECT_EQ(together, likelihoods(alone_, {0, 1, 2, 3, 2}));
+  EXPECT_EQ(together[2], together[4]);
+}
+
+TEST_F(Judges, OneDecidesAndTheOthersStandBeside) {
+  const JudgePanel panel({.kind = "exact_match, rouge_l_recall, relative_likelihood"});
+  ModelRecord target, unlearned;
+  CellRecord cell;
+  const std::vector<std::string> answers = {"Author 0", "I think Author 1", "?", "?"};
+  panel.judge_model(own_answers_to_judge(alone_, model_, questions_, answers), true, target, cell);
+  panel.judge_model(own_answers_to_judge(alone_, model_, questions_, {"", "", "", ""}), false, unlearned, cell);
+  EXPECT_THAT(target.is_right, ElementsAre(1, 0, 0, 0));
+  ASSERT_EQ(cell.judges.size(), 2U);
+  EXPECT_EQ(cell.judges[0].name, "rouge_l_recall");
+  EXPECT_THAT(cell.judges[0].target_is_right, ElementsAre(1, 1, 0, 0));
+  EXPECT_THAT(cell.judges[0].unlearned_is_right, ElementsAre(0, 0, 0, 0));
+  EXPECT_EQ(cell.judges[1].target_score, cell.judges[1].unlearned_score) << "what is written does not matter";
+}
+
+TEST_F(Judges, AreCheckedOnKnownAnswers) {
+  const auto found = JudgePanel({.kind = "rouge_l_recall, exact_match, relative_likelihood"}).check(questions_);
+  ASSERT_EQ(found.size(), 2U) << "one does not read answers";
+  EXPECT_EQ(found[0].judge, "rouge_l_recall");
+  EXPECT_EQ(std::tie(found[0].right, found[0].rejected), std::tuple(2U, 1U));
+  EXPECT_EQ(std::tie(found[0].wrong, found[0].accepted), std::tuple(8U, 0U));
+  EXPECT_EQ(found[1].rejected, 2U);
+  for (auto& asked : questions_) asked.pair.paraphrased = asked.pair.perturbed = {};
+  EXPECT_TRUE(JudgePanel({}).check(questions_).empty());
+}
+
+/// Measured by the authors of this test's numbers on TOFU's published answers: 24.5 % and 9.9 %.
+TEST(JudgeCheck, OfTofuIsWhatIsKnownOfIt) {
+  const std::filesystem::path folder = std::filesystem::path(UNPACT_TEST_DATA) / "tofu-eval";
+  if (std::string(UNPACT_TEST_DATA).empty() || !std::filesystem::exists(folder)) GTEST_SKIP() << "no test data";
+  std::vector<AskedQuestion> questions;
+  for (auto& pair : read_question_lines(folder / "tofu_forget10_perturbed.jsonl"))
+    questions.emplace_back().pair = std::move(pair);
+  const auto found = JudgePanel({}).check(questions);
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].right, 400U);
+  EXPECT_NEAR(1 - static_cast<double>(found[0].rejected) / 400, 0.245, 0.0006);
+  EXPECT_EQ(found[0].wrong, 2000U);
+  EXPECT_NEAR(static_cast<double>(found[0].accepted) / 2000, 0.099, 0.0006);
+}
+
+}  // namespace
+}  // namespace unpact
