@@ -27,7 +27,11 @@ std::string template_text(const Json& value) {
 
 std::string prompt_for_template(const std::string& text) {
   const auto has = [&](const char* mark) { return text.find(mark) != std::string::npos; };
-  if (has("<|start_header_id|>")) return "llama3.1-instruct";
+  // Llama 3.1 writes two lines with dates, 3.0 none, 3.2 that of the day on which it is asked: no file can say that.
+  if (has("<|start_header_id|>")) {
+    if (has("strftime_now")) return {};
+    return has("Cutting Knowledge Date") ? "llama3.1-instruct" : "llama3-instruct";
+  }
   if (has("<|im_start|>") && has("enable_thinking")) return "qwen3";
   if (has("<|im_start|>") && has("You are Qwen, created by Alibaba Cloud")) return "qwen2.5-instruct";
   if (has("[INST]") && !has("<<SYS>>")) return "mistral-instruct";

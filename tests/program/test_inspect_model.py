@@ -233,9 +233,11 @@ def test_other_refusals(unpact: Program, target: Path, tmp_path: Path) -> None:
     assert ended.code == 1 and "--json is not for this kind" in ended.message()
 
 
-MARKS = {"llama3.1-instruct": "<|start_header_id|>user<|end_header_id|>", "qwen3": "<|im_start|>user {{ enable_thinking }}",
+MARKS = {"llama3-instruct": "<|start_header_id|>user<|end_header_id|>",
+         "llama3.1-instruct": "<|start_header_id|>system<|end_header_id|>\n\nCutting Knowledge Date: December 2023", "qwen3": "<|im_start|>user {{ enable_thinking }}",
          "qwen2.5-instruct": "<|im_start|>system\nYou are Qwen, created by Alibaba Cloud.", "mistral-instruct": "[INST] [/INST]",
          None: "<|im_start|>user"}
+LLAMA32 = MARKS["llama3.1-instruct"] + "\n{%- set date_string = strftime_now('%d %b %Y') %}"
 
 
 @pytest.mark.parametrize("use", MARKS)
@@ -251,6 +253,19 @@ def test_chat_templates(unpact: Program, broken: Path, use: str | None, place: s
     assert found["chat_template"] == {"file": "chat_template.jinja" if place == "jinja" else "tokenizer_config.json", "use": use}
     text = unpact.well("inspect", "model", broken, "--inspect.quick", "true").out
     assert (f"model.use = {use}" if use else "none of configs/models fits") in text
+
+
+def test_dates_of_the_day_and_a_missing_bos(unpact: Program, broken: Path) -> None:
+    (broken / "chat_template.jinja").write_text(LLAMA32)
+    assert inspect(unpact, broken, "--inspect.quick", "true")["chat_template"]["use"] is None
+    (broken / "chat_template.jinja").unlink()
+    for name in ("tokenizer.model", "tokenizer.json", "special_tokens_map.json"):
+        (broken / name).unlink(missing_ok=True)
+    write_json(broken / "vocab.json", {"a": 0, "b": 1, "<|endoftext|>": 2, "ab": 3})
+    (broken / "merges.txt").write_text("a b\n")
+    write_json(broken / "tokenizer_config.json", {"tokenizer_class": "Qwen2Tokenizer", "bos_token": None})
+    ended = unpact("inspect", "model", broken, "--json", "--inspect.quick", "true")
+    assert ended.json_lines()[0]["chat_template"]["use"] == "muse-without-bos", ended.out + ended.err
 
 
 @pytest.mark.parametrize(("folder", "use"), [("qwen3", "qwen3"), ("mistral-7b-v0.3", "mistral-instruct")])

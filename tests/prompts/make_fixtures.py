@@ -40,6 +40,12 @@ LLAMA31 = """\
     {{- '<|start_header_id|>assistant<|end_header_id|>\\n\\n' }}
 {%- endif %}
 """
+LLAMA3 = """\
+{% set loop_messages = messages %}{% for message in loop_messages %}{% set content = '<|start_header_id|>' + message['role'] + '<|end_header_id|>
+
+'+ message['content'] | trim + '<|eot_id|>' %}{% if loop.index0 == 0 %}{% set content = bos_token + content %}{% endif %}{{ content }}{% endfor %}{% if add_generation_prompt %}{{ '<|start_header_id|>assistant<|end_header_id|>
+
+' }}{% endif %}"""
 QWEN25 = """\
 {%- if messages[0]['role'] == 'system' %}
     {{- '<|im_start|>system\\n' + messages[0]['content'] + '<|im_end|>\\n' }}
@@ -55,7 +61,7 @@ QWEN25 = """\
     {{- '<|im_start|>assistant\\n' }}
 {%- endif %}
 """
-TEMPLATES = {"llama3.1-instruct": ("tokenizers/llama3", LLAMA31), "qwen2.5-instruct": ("tokenizers/qwen3", QWEN25),
+TEMPLATES = {"llama3.1-instruct": ("tokenizers/llama3", LLAMA31), "llama3-instruct": ("tokenizers/llama3", LLAMA3), "qwen2.5-instruct": ("tokenizers/qwen3", QWEN25),
              "qwen3": ("tokenizers/qwen3", None), "mistral-instruct": ("tokenizers/mistral-7b-v0.3", None)}
 MUSE_TOKENIZERS = {"llama2": "tokenizers/llama2", "llama3": "tokenizers/llama3",
                    "mistral": "tokenizers/mistral-7b-v0.3"}

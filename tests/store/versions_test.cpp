@@ -22,7 +22,8 @@ class OlderFile : public testing::Test {
     {
       const hdf5::Id file(UNPACT_HDF5(H5Fopen(path.c_str(), H5F_ACC_RDWR, H5P_DEFAULT)));
       UNPACT_HDF5(H5Adelete(file, "halves"));
-      for (const char* name : {"/metrics", "/questions/half", "/knowledge", "/probes/focus_on_key/asked", "/probes/probab/asked"})
+      for (const char* name :
+           {"/metrics", "/questions/half", "/knowledge", "/probes/focus_on_key/asked", "/probes/probab/asked"})
         UNPACT_HDF5(H5Ldelete(file, name, H5P_DEFAULT));
       for (const char* name : {"processes", "environment"})
         if (minor < 6) UNPACT_HDF5(H5Adelete(file, name));

@@ -127,7 +127,7 @@ TEST_P(ChatPrompt, HasNoMoreSpecialTokensThanItsTemplate) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Published, ChatPrompt,
-                         testing::Values("llama3.1-instruct", "qwen3", "qwen2.5-instruct", "mistral-instruct", "muse-llama2",
+                         testing::Values("llama3.1-instruct", "llama3-instruct", "qwen3", "qwen2.5-instruct", "mistral-instruct", "muse-llama2",
                                          "muse-llama3", "muse-mistral"),
                          [](const auto& instance) {
                            std::string name = instance.param;

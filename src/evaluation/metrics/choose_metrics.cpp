@@ -73,9 +73,10 @@ Lack lack_of(MetricNeeds need, const MetricOptions& options, const MetricInputsA
 }
 
 Lack lack_of(const MetricRow& row, const MetricOptions& options, const MetricInputsAtHand& at_hand) {
+  Lack lack;
   for (const auto need : row.needs)
-    if (auto lack = lack_of(need, options, at_hand); !lack.what.empty()) return lack;
-  return {};
+    if (lack.what.empty()) lack = lack_of(need, options, at_hand);
+  return lack;
 }
 
 void add_with_used(const MetricRow& row, std::set<std::string>& names) {
