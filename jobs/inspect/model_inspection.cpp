@@ -62,7 +62,8 @@ ModelInspection inspect_checkpoint(const fs::path& folder, std::int64_t ranks, b
   found.problems.insert(found.problems.end(), found.weights.problems.begin(), found.weights.problems.end());
   noting(found.problems, [&] { found.tokenizer = load_tokenizer(folder); });
   noting(found.remarks, [&] { found.chat = find_chat_template(folder); });
-  if (found.chat.use == "muse" && found.tokenizer && !found.tokenizer->bos_id()) found.chat.use = "muse-without-bos";
+  if (found.chat && found.chat->use == "muse" && found.tokenizer && !found.tokenizer->bos_id())
+    found.chat->use = "muse-without-bos";
   if (!fs::exists(folder / "generation_config.json"))
     found.remarks.emplace_back("generation_config.json is missing: the EOS ids are those of config.json");
   if (found.config) check_ids(found);
