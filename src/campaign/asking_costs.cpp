@@ -34,7 +34,8 @@ PlannedStage times(PlannedStage cost, double factor) {
   return cost;
 }
 
-/// One batch that generates: the padded prompts at once, then a token of each sequence a pass, over all room that the cache has.
+/// One batch that generates: the padded prompts at once, then a token of each sequence a pass, over all room that the cache
+/// has.
 PlannedStage batch_cost(const AskedModel& asked, const std::vector<ToAnswer>& prompts,
                         const std::vector<std::size_t>& batch) {
   const auto& config = asked.config;

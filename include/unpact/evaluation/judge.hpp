@@ -72,8 +72,8 @@ struct JudgeRow {
 
 const std::vector<JudgeRow>& judge_table();
 
-/// The rows that options.kind names, the one that decides first. @throws UserError for none, an unknown name or one that is there
-/// twice, letters and texts together, a threshold outside [0, 1] (or NaN), and stemming where no judge can.
+/// The rows that options.kind names, the one that decides first. @throws UserError for none, an unknown name or one that is
+/// there twice, letters and texts together, a threshold outside [0, 1] (or NaN), and stemming where no judge can.
 std::vector<const JudgeRow*> judge_rows(const JudgeOptions& options);
 
 /// The row of the judge that decides. @throws UserError as judge_rows.

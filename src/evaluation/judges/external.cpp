@@ -62,8 +62,8 @@ class ExternalJudge : public Judge {
   bool can_judge(std::string_view gold) const override { return !gold.empty(); }
   std::string describe() const override { return concat("external >= ", threshold_); }
 
-  /// @throws UserError on every rank where an answer has no verdict; the root has then written those that have none. An empty answer
-  /// is wrong without one.
+  /// @throws UserError on every rank where an answer has no verdict; the root has then written those that have none. An
+  /// empty answer is wrong without one.
   std::vector<double> scores(const AnswersToJudge& answers) const override {
     std::vector<double> all;
     std::map<std::string, std::string> open;  // line by id
