@@ -166,8 +166,8 @@ PlannedStage prompts_cost(const AskedModel& asked, const std::vector<ToAnswer>& 
 /// Judges that do not read answers score the gold one and its wrong variants after each prompt, equal prompts once.
 PlannedStage judges_cost(const AskedModel& asked, const std::vector<ToAnswer>& prompts, std::size_t times_equal) {
   PlannedStage cost;
-  const auto asks = [](const JudgeRow* row) { return !row->reads_answers; };
-  const auto judges = real(static_cast<std::size_t>(std::ranges::count_if(judge_rows(asked.options.judge), asks)));
+  const auto judges =
+      real(static_cast<std::size_t>(std::ranges::count_if(judge_rows(asked.options.judge), &JudgeRow::asks_model)));
   for (std::size_t i = 0; judges > 0 && i < prompts.size(); i += times_equal) {
     const auto length = static_cast<std::int64_t>(prompts[i].prompt.size() + prompts[i].expected);
     cost.operations += judges * real(prompts[i].compared) *

@@ -7,7 +7,8 @@
 
 namespace unpact {
 
-/// Reads the optional fields "entity", "spans", "paraphrased_answer" and "perturbed_answer" of an entry whose answer is in `pair`.
+/// Reads the optional fields "entity", "spans", "paraphrased_answer" and "perturbed_answer" of an entry whose answer is in
+/// `pair`.
 /// @throws UserError naming `where` and the field.
 void read_answer_details(const Json& entry, const std::string& where, QuestionAnswer& pair);
 

@@ -21,13 +21,13 @@ struct ProbedModel {
   std::string stage = "probe_";            ///< its stages in /work and its pages begin with this, the probe's name follows
 };
 
-/// Attempts with verdicts and injection. Appends a stage a probe to `work`. Collective over the group; the same on every rank, for any
-/// number of ranks.
+/// Attempts with verdicts and injection. Appends a stage a probe to `work`. Collective over the group; the same on every
+/// rank, for any number of ranks.
 std::vector<ProbeRecord> ask_probes(const ProbedModel& probed, const JudgePanel& judges, const EvaluationOptions& options,
                                     const std::vector<ProbeRow>& table, FinishedPages* pages, std::vector<WorkRecord>& work);
 
-/// What another model makes of the same questions: its greedy answers, and the probes on all that the target knows. Appends to the
-/// cell's `work`. Collective. @param name target or floor. @param model what it is, for people.
+/// What another model makes of the same questions: its greedy answers, and the probes on all that the target knows. Appends
+/// to the cell's `work`. Collective. @param name target or floor. @param model what it is, for people.
 ArmRecord ask_arm(const Communicator& group, const LanguageModel& answering, const std::string& name,
                   const std::string& model, const std::vector<AskedQuestion>& questions, const EvaluationOptions& options,
                   const std::vector<ProbeRow>& table, FinishedPages* pages, CellRecord& cell);

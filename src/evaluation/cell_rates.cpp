@@ -73,8 +73,8 @@ Rate arm_rate(const Flags& state, const Flags& counted) {
   return wilson_rate(right, all);
 }
 
-/// The same questions put to the target and to a model that was never taught; and retain questions under the same phrases. In the
-/// order of the probes, whatever that of a file.
+/// The same questions put to the target and to a model that was never taught; and retain questions under the same phrases.
+/// In the order of the probes, whatever that of a file.
 void add_arm_rates(std::vector<Rate>& rates, const CellRecord& record, const std::vector<Outcome>& outcomes) {
   for (const auto& [name, prefix] : {std::pair(kCeilingArm, kCeilingPrefix), std::pair(kFloorArm, kFloorPrefix)}) {
     const auto arm = std::ranges::find(record.arms, name, &ArmRecord::name);
@@ -92,8 +92,8 @@ void add_arm_rates(std::vector<Rate>& rates, const CellRecord& record, const std
   }
 }
 
-/// What the cell looks like to a judge that does not decide. Probes put the questions that the deciding judge calls forgotten; of them
-/// count those that this one calls forgotten, too.
+/// What the cell looks like to a judge that does not decide. Probes put the questions that the deciding judge calls
+/// forgotten; of them count those that this one calls forgotten, too.
 void add_rates_by(std::vector<Rate>& rates, const CellRecord& record, const JudgeRecord& judge) {
   const auto prefix = concat(kByJudgePrefix, judge.name, "_");
   const auto count = record.questions.split.size();

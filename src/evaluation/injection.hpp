@@ -17,11 +17,12 @@ struct Injection {
   std::int32_t new_words = 0;  ///< words of the text that are neither in the question nor in the template
 };
 
-/// Words are those of unicode_words(). @param put the question as it was put. @param phrase the probe's template without its fields.
+/// Words are those of unicode_words(). @param put the question as it was put. @param phrase the probe's template without its
+/// fields.
 Injection injection_of(const QuestionAnswer& question, const std::string& put, const std::string& phrase);
 
-/// Of every attempt. @param judge whether it would take the question itself for a right answer; null: that cannot be said, 0.
-/// Answers that are letters of choices stand in every question: nothing is injected (style choice).
+/// Of every attempt. @param judge whether it would take the question itself for a right answer; null: that cannot be said,
+/// 0. Answers that are letters of choices stand in every question: nothing is injected (style choice).
 InjectionRecord measure_injection(const std::vector<AskedQuestion>& questions, const ProbeRecord& probe, AnswerStyle style,
                                   const Judge* judge);
 

@@ -59,7 +59,7 @@ void JudgePanel::judge_model(const AnswersToJudge& answers, bool is_target, Mode
 void JudgePanel::judge_probe(const Communicator& group, const LanguageModel& model,
                              const std::vector<AskedQuestion>& questions, ProbeRecord& probe) const {
   for (const auto& [row, judge] : judges_) {
-    auto scores = judge->scores(attempts_to_judge(group, model, questions, probe, !row->reads_answers));
+    auto scores = judge->scores(attempts_to_judge(group, model, questions, probe, row->asks_model));
     auto verdicts = verdicts_of(*judge, scores);
     if (judge.get() == &deciding()) {
       probe.score = std::move(scores);

@@ -18,9 +18,9 @@ Rate destructive_rate(std::span<const Outcome> outcomes);
 /// The same of the retain questions of one half. @param half a Half a question.
 Rate destructive_rate(std::span<const Outcome> outcomes, std::span<const std::uint8_t> half, Half wanted);
 
-/// Recovery rate of a probe = forgotten questions that it gets right / forgotten questions that it asks, with its 95 % Wilson
-/// interval. @param recovered, asked one value a question, other than 0 where any attempt of the probe was right, and where it
-/// could ask; read only where the outcome is `forgotten`. Requires as many values as outcomes.
+/// Recovery rate of a probe = forgotten questions that it gets right / forgotten questions that it asks, with its 95 %
+/// Wilson interval. @param recovered, asked one value a question, other than 0 where any attempt of the probe was right, and
+/// where it could ask; read only where the outcome is `forgotten`. Requires as many values as outcomes.
 Rate recovery_rate(std::span<const Outcome> outcomes, std::span<const std::uint8_t> recovered,
                    std::span<const std::uint8_t> asked);
 

@@ -60,6 +60,13 @@ void add_judge(OptionTable& t, JudgeOptions& j) {
   t.push_back(
       {"judge.kind", concat("one or several, of which the first decides: ", listed(judge_table())), &j.kind, kEvaluation});
   t.push_back({"judge.threshold", "score from which an answer is right", &j.threshold, kEvaluation});
+  t.push_back(
+      {"judge.verdicts",
+       "external: JSON lines {id, right}; answers without a verdict are written to the folder of that name and .open",
+       &j.verdicts,
+       kNothing,
+       {},
+       Role::input_path});
   t.push_back({"judge.stem", "compare Porter stems", &j.stem, kEvaluation});
 }
 

@@ -5,7 +5,12 @@
 #include <cmath>
 #include <filesystem>
 
+#include "core/temporary_folder.hpp"
+#include "support/shared_folder.hpp"
 #include "support/tiny_language_model.hpp"
+#include "unpact/core/atomic_file.hpp"
+#include "unpact/core/error.hpp"
+#include "unpact/core/json.hpp"
 #include "unpact/inference/scoring.hpp"
 
 namespace unpact {
@@ -81,6 +86,62 @@ TEST_F(Judges, AreCheckedOnKnownAnswers) {
   EXPECT_EQ(found[1].rejected, 2U);
   for (auto& asked : questions_) asked.pair.paraphrased = asked.pair.perturbed = {};
   EXPECT_TRUE(JudgePanel({}).check(questions_).empty());
+}
+
+class ExternalJudging : public Judges {
+ protected:
+  std::vector<double> scores(const Communicator& group, const std::vector<std::string>& answers) const {
+    return make_judge({.kind = "external", .verdicts = file_.string()})
+        ->scores(own_answers_to_judge(group, model_, questions_, answers));
+  }
+  std::vector<std::filesystem::path> open_files() const {
+    std::vector<std::filesystem::path> files;
+    const auto folder = file_.string() + ".open";
+    if (std::filesystem::exists(folder))
+      for (const auto& entry : std::filesystem::directory_iterator(folder)) files.push_back(entry.path());
+    return files;
+  }
+  /// Judges every open answer: right where it is the gold one.
+  void judge_open_answers() const {
+    std::string verdicts;
+    for (const auto& file : open_files())
+      for (const auto& text : split_list(read_file(file), '\n')) {
+        const auto line = parse_json(text, "open");
+        verdicts += Json({{"id", line["id"]}, {"right", line["gold"] == line["answer"]}}).dump() + "\n";
+      }
+    write_file_atomically(file_, verdicts);
+  }
+
+  const testing_support::SharedFolder folder_{world_};
+  const std::filesystem::path file_ = folder_.path() / "verdicts.jsonl";
+};
+
+TEST_F(ExternalJudging, GoesByFiles) {
+  const std::vector<std::string> answers = {questions_[0].pair.answer, "nobody", "", "nobody"};
+  EXPECT_THAT(testing_support::message_of<UserError>([&] { scores(world_, answers); }),
+              testing::AllOf(testing::HasSubstr("3 answer(s) have no verdict"), testing::HasSubstr(".open")));
+  world_.barrier();
+  EXPECT_EQ(open_files().size(), 1U) << "the root alone writes";
+  world_.barrier();
+  if (world_.is_root()) judge_open_answers();
+  world_.barrier();
+  EXPECT_THAT(scores(world_, answers), ElementsAre(1, 0, 0, 0)) << "an empty answer needs no verdict";
+}
+
+TEST_F(ExternalJudging, RefusesWhatIsNoVerdict) {
+  if (!world_.is_root()) return;
+  const auto refusal = [&](const std::string& line) {
+    write_file_atomically(file_, line);
+    return testing_support::message_of<UserError>([&] { scores(alone_, {"a", "a", "a", "a"}); });
+  };
+  EXPECT_THAT(refusal(R"({"id": "x"})"), testing::HasSubstr("'right' is missing"));
+  EXPECT_THAT(refusal(R"({"id": "x", "right": 2})"), testing::HasSubstr("'right' is 2"));
+  EXPECT_THAT(refusal(R"({"right": true})"), testing::HasSubstr("id"));
+  EXPECT_THAT(refusal("[]"), testing::HasSubstr("no JSON object"));
+  EXPECT_THAT(testing_support::message_of<UserError>([] { judge_rows({.kind = "external"}); }),
+              testing::HasSubstr("'judge.verdicts' is empty"));
+  EXPECT_THAT(testing_support::message_of<UserError>([] { judge_rows({.kind = "exact_match", .verdicts = "f"}); }),
+              testing::HasSubstr("only the judge 'external' reads it"));
 }
 
 /// Measured by the authors of this test's numbers on TOFU's published answers: 24.5 % and 9.9 %.

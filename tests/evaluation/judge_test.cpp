@@ -142,7 +142,7 @@ TEST(JudgeTable, SaysWhatEveryJudgeWants) {
   for (const auto& row : judge_table()) {
     EXPECT_TRUE(names.insert(row.name).second) << row.name;
     EXPECT_FALSE(row.label.empty() || row.summary.empty()) << row.name;
-    const auto judge = make_judge({.kind = row.name});
+    const auto judge = make_judge(row, {});
     EXPECT_THAT(judge->describe(), testing::StartsWith(row.name));
     if (row.reads_answers) {
       EXPECT_TRUE(judge->is_right("Bo", "Bo"));

@@ -10,8 +10,7 @@
 namespace unpact {
 namespace {
 
-constexpr auto unknown = Outcome::unknown, retained = Outcome::retained, forgotten = Outcome::forgotten,
-               kept = Outcome::kept, destroyed = Outcome::destroyed;
+using enum Outcome;
 
 TEST(Outcome, HasTheNumbersOfTheResultsFormat) {
   EXPECT_EQ(static_cast<int>(unknown), 0);

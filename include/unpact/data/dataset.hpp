@@ -52,8 +52,9 @@ struct Dataset {
   std::string halves;                                     ///< how the retain questions were split, or why not, for people
 };
 
-/// Every question may have fields for judges: "entity" (a text or a list: what a right answer names, any of them) or "spans" (a list of
-/// {"start", "end"}, characters of the answer), "paraphrased_answer" (other right answers) and "perturbed_answer" (wrong ones; text or list).
+/// Every question may have fields for judges: "entity" (a text or a list: what a right answer names, any of them) or "spans"
+/// (a list of {"start", "end"}, characters of the answer), "paraphrased_answer" (other right answers) and "perturbed_answer"
+/// (wrong ones; text or list).
 ///
 /// MUSE's layout: knowmem/{forget,retain}_qa.json and *_qa_icl.json (lists of {question, answer}; `retain2_qa` is
 /// accepted), raw/{forget,retain}.json or .txt, verbmem/forget.json ({prompt, gt}), privleak/*.json, and, in this
@@ -61,7 +62,8 @@ struct Dataset {
 /// @throws UserError naming file, entry and field; also when the forget or retain questions are empty.
 Dataset read_muse(const std::filesystem::path& folder, const std::string& name);
 
-/// TOFU's JSON lines of {question, answer} and, where somebody has added it, `subject` or `author`. @throws UserError naming file and line.
+/// TOFU's JSON lines of {question, answer} and, where somebody has added it, `subject` or `author`. @throws UserError naming
+/// file and line.
 Dataset read_tofu(const std::filesystem::path& forget_file, const std::filesystem::path& retain_file,
                   const std::string& name);
 
@@ -85,8 +87,8 @@ struct MultipleChoicePaths {
 Dataset read_multiple_choice(const MultipleChoicePaths& paths, const std::string& kind, const std::string& name);
 
 /// Gives the dataset's questions what a file of JSON lines says of them: {"question", and any of "entity", "spans",
-/// "paraphrased_answer", "perturbed_answer" as in a dataset's own entries}. @throws UserError naming file and line; also for a question
-/// that the dataset does not have.
+/// "paraphrased_answer", "perturbed_answer" as in a dataset's own entries}. @throws UserError naming file and line; also for
+/// a question that the dataset does not have.
 void add_details(const std::filesystem::path& file, Dataset& dataset);
 
 /// SHA-256 of everything that the dataset says, hex: equal content gives equal text, whatever its name and folder.

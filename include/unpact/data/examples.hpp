@@ -49,7 +49,8 @@ std::vector<Example> chunk_texts(const Tokenizer& tokenizer, const std::vector<s
 std::vector<Example> chunk_texts_encoded_again(const Tokenizer& tokenizer, const std::vector<std::string>& texts,
                                                std::int64_t length);
 
-/// How texts become examples: the same for whatever is trained on them, so that a model is asked to forget pieces that it knows.
+/// How texts become examples: the same for whatever is trained on them, so that a model is asked to forget pieces that it
+/// knows.
 struct Cutting {
   ChunkRule rule = ChunkRule::muse;
   std::int64_t length = 2048;  ///< tokens of a piece

@@ -26,7 +26,8 @@ struct DatasetOptions {
   std::string checksum;                    ///< dataset_checksum() that the content must have; empty: any
 };
 
-/// Reads the whole dataset and splits its retain questions (make_halves). @throws UserError: no path, broken files, an empty set, other content than `checksum` says.
+/// Reads the whole dataset and splits its retain questions (make_halves). @throws UserError: no path, broken files, an empty
+/// set, other content than `checksum` says.
 Dataset load_dataset(const DatasetOptions& options);
 
 }  // namespace unpact

@@ -18,8 +18,8 @@ void evaluate_target(const Communicator& group, const LanguageModel& target, con
                      const EvaluationOptions& options, FinishedPages* pages, CellRecord& record,
                      const std::vector<ProbeRow>& probes = probe_table());
 
-/// Adds what a model that was never taught the forget set makes of the probes, as arm `floor` of a record whose target is there.
-/// Collective over `group`. @param name which model it is, for people.
+/// Adds what a model that was never taught the forget set makes of the probes, as arm `floor` of a record whose target is
+/// there. Collective over `group`. @param name which model it is, for people.
 void evaluate_floor(const Communicator& group, const LanguageModel& model, const std::string& name,
                     const std::vector<AskedQuestion>& questions, const EvaluationOptions& options, FinishedPages* pages,
                     CellRecord& record, const std::vector<ProbeRow>& probes = probe_table());

@@ -15,6 +15,7 @@ namespace unpact {
 struct JudgeOptions {
   std::string kind = "rouge_l_recall";  ///< names of judge_table(), separated by commas; the first decides
   double threshold = 0.5;               ///< an answer is right from this score on, of judges that grade; in [0, 1]
+  std::string verdicts;                 ///< external: JSON lines of verdicts; what has none is written beside it
   bool stem = false;                    ///< compare Porter stems, of judges that can
 };
 
@@ -64,14 +65,15 @@ struct JudgeRow {
   std::string summary;         ///< one line
   bool wants_letters = false;  ///< answers are letters of choices (choices.hpp), not texts
   bool can_stem = false;
-  bool reads_answers = true;  ///< the score is of the answer's text; else of what the model finds likely
+  bool asks_model = false;    ///< it scores texts with the model that answered
+  bool reads_answers = true;  ///< any text can be judged on the spot, also one that nobody answered
   std::unique_ptr<const Judge> (*make)(const JudgeOptions& options) = nullptr;
 };
 
 const std::vector<JudgeRow>& judge_table();
 
-/// The rows that options.kind names, the one that decides first. @throws UserError for none, an unknown name or one that is there
-/// twice, letters and texts together, a threshold outside [0, 1] (or NaN), and stemming where no judge can.
+/// The rows that options.kind names, the one that decides first. @throws UserError for none, an unknown name or one that is
+/// there twice, letters and texts together, a threshold outside [0, 1] (or NaN), and stemming where no judge can.
 std::vector<const JudgeRow*> judge_rows(const JudgeOptions& options);
 
 /// The row of the judge that decides. @throws UserError as judge_rows.

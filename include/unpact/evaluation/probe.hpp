@@ -36,7 +36,8 @@ class Probe {
   virtual ~Probe() = default;
   /// Fills the record's attempt_labels (m) and answer (P x m, row-major; empty where no attempt is possible, which no
   /// judge finds right), `asked` where some question may not be askable, and `put` where it
-  /// puts another question than that of the dataset. Collective over the task's group; the same on every rank, for any number of ranks.
+  /// puts another question than that of the dataset. Collective over the task's group; the same on every rank, for any
+  /// number of ranks.
   virtual void attempt(const ProbeTask& task, ProbeRecord& record) const = 0;
 };
 
@@ -76,8 +77,8 @@ struct NamedWords {
   std::vector<std::uint8_t> named_by;  ///< an Asked
 };
 
-/// The words behind each question's KeyTokens; where the absolute floor leaves none, those whose contributions are positive and reach
-/// the relative floor `alpha`; none where no contribution is positive.
+/// The words behind each question's KeyTokens; where the absolute floor leaves none, those whose contributions are positive
+/// and reach the relative floor `alpha`; none where no contribution is positive.
 NamedWords words_to_name(const std::vector<AskedQuestion>& questions, const ContributionRecord& contributions, double alpha);
 
 }  // namespace unpact

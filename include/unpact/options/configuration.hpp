@@ -3,9 +3,10 @@
 ///
 /// Precedence: command line, then the --config file, then the choices it names, then the defaults below. Choices are files
 /// (method.use, dataset.use, model.use: configs/models/NAME.ini and so on) or sections [choice.models.NAME] of the --config
-/// file; what only one model on one dataset has is a section [pair MODEL DATASET] or a file configs/pairs/MODEL__DATASET.ini.
-/// The method's choice wins over the pair's, that over the dataset's, that over the model's. Learning rate, schedule, epochs, steps and batch size of [unlearn] are looked for once more: what a
-/// method says for itself (method.learning_rate ...) beats the [unlearn] of files, and the command line beats both.
+/// file; what only one model on one dataset has is a section [pair MODEL DATASET] or a file
+/// configs/pairs/MODEL__DATASET.ini. The method's choice wins over the pair's, that over the dataset's, that over the
+/// model's. Learning rate, schedule, epochs, steps and batch size of [unlearn] are looked for once more: what a method says
+/// for itself (method.learning_rate ...) beats the [unlearn] of files, and the command line beats both.
 ///
 /// An option is a field here and a row of the table (option_table.hpp), which says everything else about it.
 #include <cstdint>

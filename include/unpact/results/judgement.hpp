@@ -6,7 +6,8 @@
 
 namespace unpact {
 
-/// What a judge that does not decide says of both models' answers. Legend: Q = questions. Its verdicts on attempts lie with the probes.
+/// What a judge that does not decide says of both models' answers. Legend: Q = questions. Its verdicts on attempts lie with
+/// the probes.
 struct JudgeRecord {
   std::string name, description;
   std::vector<double> target_score, unlearned_score;              ///< Q
@@ -20,7 +21,8 @@ struct JudgeCheckRecord {
   std::uint64_t wrong = 0, accepted = 0;  ///< wrong answers, and those of them that it accepts
 };
 
-/// What a model that was taught otherwise makes of the same probes: the target (ceiling), or one that was never taught (floor).
+/// What a model that was taught otherwise makes of the same probes: the target (ceiling), or one that was never taught
+/// (floor).
 struct ArmRecord {
   /// Of a question: whether the probe put it, and whether any attempt was right.
   enum class State : std::uint8_t { not_asked = 0, wrong = 1, right = 2 };

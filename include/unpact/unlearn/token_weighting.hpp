@@ -35,8 +35,8 @@ class TokenWeighting {
   at::Tensor of(const std::vector<Example>& examples, ExampleIndices indices, const at::Tensor& log_p_R) const;
   /// What a weighted sum over targets is divided by: the sum of given weights; else, as published, the number of targets.
   double total(const std::vector<Example>& examples, ExampleIndices indices) const;
-  /// The weights of terms that sum over each sequence (npo, simnpo): given ones balanced; those that follow the probabilities as they
-  /// are, so that they fade where a sequence is forgotten.
+  /// The weights of terms that sum over each sequence (npo, simnpo): given ones balanced; those that follow the
+  /// probabilities as they are, so that they fade where a sequence is forgotten.
   at::Tensor weights_in_sequences(const std::vector<Example>& examples, ExampleIndices indices, const at::Tensor& log_p_R,
                                   const ExampleBatch& batch) const;
   /// The weights scaled so that those of each sequence sum to its number of targets: equal weights are then all 1.

@@ -29,8 +29,8 @@ bool has_digit(const std::string& word) {
   return std::ranges::any_of(word, [](unsigned char c) { return std::isdigit(c) != 0; });
 }
 
-/// As many words as the entity has: equal, or a name of two or more words that is spelled a little otherwise: last word equal,
-/// numbers equal, and the whole nearly so.
+/// As many words as the entity has: equal, or a name of two or more words that is spelled a little otherwise: last word
+/// equal, numbers equal, and the whole nearly so.
 bool names_it(const std::vector<std::string>& entity, const std::string* words) {
   if (std::equal(entity.begin(), entity.end(), words)) return true;
   const auto count = entity.size();
@@ -48,7 +48,8 @@ bool contains(const std::vector<std::string>& words, const std::vector<std::stri
   return false;
 }
 
-/// Right iff the answer names one of the question's entities, wherever and beside whatever else: a negation is not looked at.
+/// Right iff the answer names one of the question's entities, wherever and beside whatever else: a negation is not looked
+/// at.
 class ContainsEntityJudge : public Judge {
  public:
   double score(std::string_view gold, std::string_view answer) const override {

@@ -11,8 +11,8 @@
 namespace unpact {
 namespace {
 
-/// A gold answer's place among wrong ones of the same form: p / (p + q) of the mean token probabilities (geometric), p of the gold
-/// answer, q of the likeliest wrong one.
+/// A gold answer's place among wrong ones of the same form: p / (p + q) of the mean token probabilities (geometric), p of
+/// the gold answer, q of the likeliest wrong one.
 double likelihood_score(const std::vector<std::vector<float>>& log_probabilities) {
   double wrong = -INFINITY;
   for (std::size_t i = 1; i < log_probabilities.size(); ++i)

@@ -15,8 +15,8 @@ using Words = std::vector<std::string>;
 /// The words that a phrase names of a question.
 using Choice = std::function<Words(const ProbeTask& task, std::size_t question)>;
 
-/// The question with a phrase that names some words, one greedy answer a phrasing. A question without words to name cannot be
-/// emphasised: it is not asked, and its attempts are empty answers. In-context examples stay in front, choices below.
+/// The question with a phrase that names some words, one greedy answer a phrasing. A question without words to name cannot
+/// be emphasised: it is not asked, and its attempts are empty answers. In-context examples stay in front, choices below.
 class Emphasis : public Probe {
  public:
   Emphasis(std::vector<std::string> phrasings, const GenerationOptions& generation, Choice choose)
