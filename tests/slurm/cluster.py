@@ -151,7 +151,7 @@ class Cluster:
                     if time.monotonic() - waiting.setdefault(job, time.monotonic()) > 3:
                         self("scontrol", "update", f"jobid={job}", "StartTime=now")
                         waiting.pop(job)
-                elif state in ("RUNNING", "COMPLETING", "CONFIGURING", "PENDING"):
+                elif state in ("RUNNING", "SIGNALING", "COMPLETING", "CONFIGURING", "PENDING"):
                     waiting.pop(job, None)
                 else:
                     ended[job] = state

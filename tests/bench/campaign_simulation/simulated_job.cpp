@@ -1,5 +1,7 @@
 #include "simulated_job.hpp"
 
+#include <numeric>
+
 #include "metadata_counter.hpp"
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/random.hpp"
@@ -55,6 +57,10 @@ SimulatedJob::SimulatedJob(const PlannedWork& work, const Settings& settings, co
       beats_pause_(ClaimPause::for_beats(pause_seed(settings, index, restart), claims_.renew_seconds())),
       is_ready_(work.pairs.size(), false), is_empty_(work.pairs.size(), false), settings_(settings),
       seed_(pause_seed(settings, index, restart)) {
+  for (const auto& pair : work.pairs) {
+    left_.emplace_back(pair.cells.size());
+    std::iota(left_.back().begin(), left_.back().end(), 0);
+  }
   testing_support::add_metadata_operations(settings.start_operations);
 }
 
@@ -92,22 +98,35 @@ bool SimulatedJob::collects() {
 }
 
 CellQueue SimulatedJob::queue_of(std::size_t pair) {
-  return CellQueue(claims_, work_.pairs[pair].cells, random_bits(seed_, pair, 0), CellQueue::kWatched / work_.pairs.size());
+  std::vector<std::string> ids;
+  for (const auto cell : left_[pair]) ids.push_back(work_.pairs[pair].cells[cell]);
+  return CellQueue(claims_, ids, random_bits(seed_, pair, 0), CellQueue::kWatched / work_.pairs.size());
 }
 
 CellQueue::LookAt SimulatedJob::glance_at(std::size_t pair) {
   return [this, pair](std::size_t cell) {
     names_.refresh();
-    return names_.glance(work_.pairs[pair].cells[cell]);
+    return names_.glance(work_.pairs[pair].cells[left_[pair][cell]]);
   };
+}
+
+/// As cells_left().
+void SimulatedJob::drop_finished(std::size_t pair) {
+  names_.refresh();
+  std::erase_if(left_[pair], [&](auto cell) {
+    const auto& id = work_.pairs[pair].cells[cell];
+    return names_.has_any(id) && is_finished(cell_place(folder_, id));
+  });
 }
 
 /// The next cell of a pair whose target is there; nothing when it has none any more.
 std::optional<Decision> SimulatedJob::at_pair(std::size_t pair) {
   const auto& cells = work_.pairs[pair].cells;
-  auto next = queue_of(pair).next(claims_.recent_look(), glance_at(pair),
-                                  [&](auto cell) { return is_finished(cell_place(folder_, cells[cell])); });
-  if (next.found == CellQueue::Found::ours) return Decision{Doing::cell, pair, next.cell, std::move(next.claim)};
+  auto next = queue_of(pair).next(claims_.recent_look(), glance_at(pair), [&](auto cell) {
+    return is_finished(cell_place(folder_, cells[left_[pair][cell]]));
+  });
+  if (next.found == CellQueue::Found::ours)
+    return Decision{Doing::cell, pair, left_[pair][next.cell], std::move(next.claim)};
   is_empty_[pair] = next.found == CellQueue::Found::empty;
   return is_empty_[pair] ? std::nullopt : std::optional(Decision{Doing::wait});
 }
@@ -133,6 +152,7 @@ std::optional<Decision> SimulatedJob::at_target(std::size_t pair) {
     if (!is_made()) return Decision{Doing::target, pair, 0, std::move(claim)};
   }
   is_ready_[pair] = true;
+  drop_finished(pair);
   return at_pair(pair);
 }
 

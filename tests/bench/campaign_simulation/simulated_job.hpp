@@ -44,6 +44,7 @@ class SimulatedJob {
  private:
   CellQueue queue_of(std::size_t pair);
   CellQueue::LookAt glance_at(std::size_t pair);
+  void drop_finished(std::size_t pair);
   std::optional<Decision> at_pair(std::size_t pair);
   std::optional<Decision> at_target(std::size_t pair);
 
@@ -55,6 +56,7 @@ class SimulatedJob {
   LastFinisher last_;
   ClaimPause pause_, beats_pause_;
   std::vector<bool> is_ready_, is_empty_;  ///< by pair: its target is loaded; nothing in it is left to this job
+  std::vector<std::vector<std::size_t>> left_;  ///< by pair: cells that were not finished when its turn came
   bool waits_for_target_ = false;
   const Settings& settings_;
   std::uint64_t seed_;
