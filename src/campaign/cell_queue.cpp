@@ -28,7 +28,8 @@ CellQueue::Next CellQueue::next(ClaimsListing listing, const LookAt& look_at, co
   return {left_.empty() ? Found::empty : Found::wait};
 }
 
-std::optional<CellQueue::Next> CellQueue::try_next(ClaimsListing listing, const LookAt& look_at, const IsSettled& is_settled) {
+std::optional<CellQueue::Next> CellQueue::try_next(ClaimsListing listing, const LookAt& look_at,
+                                                   const IsSettled& is_settled) {
   is_outdated_ = false;
   for (const auto cell : Cells(left_))
     if (!listing.is_held(ids_[cell]) && look_at(cell) == Glance::old_file && is_settled(cell)) drop(cell);
