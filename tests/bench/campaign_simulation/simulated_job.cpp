@@ -122,9 +122,8 @@ void SimulatedJob::drop_finished(std::size_t pair) {
 /// The next cell of a pair whose target is there; nothing when it has none any more.
 std::optional<Decision> SimulatedJob::at_pair(std::size_t pair) {
   const auto& cells = work_.pairs[pair].cells;
-  auto next = queue_of(pair).next(claims_.recent_look(), glance_at(pair), [&](auto cell) {
-    return is_finished(cell_place(folder_, cells[left_[pair][cell]]));
-  });
+  auto next = queue_of(pair).next(claims_.recent_look(), glance_at(pair),
+                                  [&](auto cell) { return is_finished(cell_place(folder_, cells[left_[pair][cell]])); });
   if (next.found == CellQueue::Found::ours)
     return Decision{Doing::cell, pair, left_[pair][next.cell], std::move(next.claim)};
   is_empty_[pair] = next.found == CellQueue::Found::empty;

@@ -55,7 +55,7 @@ class SimulatedJob {
   CellNames names_;
   LastFinisher last_;
   ClaimPause pause_, beats_pause_;
-  std::vector<bool> is_ready_, is_empty_;  ///< by pair: its target is loaded; nothing in it is left to this job
+  std::vector<bool> is_ready_, is_empty_;       ///< by pair: its target is loaded; nothing in it is left to this job
   std::vector<std::vector<std::size_t>> left_;  ///< by pair: cells that were not finished when its turn came
   bool waits_for_target_ = false;
   const Settings& settings_;
