@@ -127,8 +127,8 @@ TEST_P(ChatPrompt, HasNoMoreSpecialTokensThanItsTemplate) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Published, ChatPrompt,
-                         testing::Values("llama3.1-instruct", "llama3-instruct", "qwen3", "qwen2.5-instruct", "mistral-instruct", "muse-llama2",
-                                         "muse-llama3", "muse-mistral"),
+                         testing::Values("llama3.1-instruct", "llama3-instruct", "qwen3", "qwen2.5-instruct",
+                                         "mistral-instruct", "muse-llama2", "muse-llama3", "muse-mistral"),
                          [](const auto& instance) {
                            std::string name = instance.param;
                            std::replace_if(

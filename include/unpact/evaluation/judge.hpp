@@ -15,7 +15,7 @@ namespace unpact {
 struct JudgeOptions {
   std::string kind = "rouge_l_recall";  ///< names of judge_table(), separated by commas; the first decides
   double threshold = 0.5;               ///< an answer is right from this score on, of judges that grade; in [0, 1]
-  std::string verdicts;                 ///< external: JSON lines of verdicts; what has none is written beside it
+  std::string verdicts = {};            ///< external: JSON lines of verdicts; what has none is written beside it
   bool stem = false;                    ///< compare Porter stems, of judges that can
 };
 
