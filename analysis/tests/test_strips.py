@@ -86,7 +86,7 @@ def test_choice_covers_the_kinds(cell):
 
 def test_crowded_labels_do_not_overlap():
     names = ["ga", "npo", "tv", "rmu", "ga_gd", "ga_kl", "npo_gd", "npo_kl"]
-    crowd = [Point(model, "news", name, 1, rate(30 + i, 100), rate(20 + j, 100))
+    crowd = [Point(model, "news", name, 1, rate(30 + i, 100), rate(20 + j, 100), rate(30 + i, 100))
              for i, name in enumerate(names) for j, model in enumerate(("llama", "qwen"))]
     figure = dilemma_scatter(crowd)
     figure.canvas.draw()

@@ -3,14 +3,10 @@
 #include "config_fields.hpp"
 #include "rope_config.hpp"
 #include "sliding_window.hpp"
-#include "tied_head.hpp"
-#include "unpact/core/atomic_file.hpp"
 #include "unpact/core/error.hpp"
 
 namespace unpact {
 namespace {
-
-constexpr std::uintmax_t kMaxConfigBytes = 16ULL << 20;
 
 void check_heads(const ModelConfig& config, const Architecture& architecture, const std::string& where) {
   UNPACT_VALIDATE(config.heads % config.key_value_heads == 0,
@@ -127,19 +123,6 @@ void write_sizes(const ModelConfig& config, const Architecture& architecture, Js
 
 std::int64_t ModelConfig::window_of(std::int64_t layer) const {
   return windows.empty() ? 0 : windows.at(static_cast<std::size_t>(layer));
-}
-
-ModelConfig read_model_config(const std::filesystem::path& folder) {
-  put_back_replaced_folder(folder);
-  const auto path = folder / "config.json";
-  UNPACT_VALIDATE(std::filesystem::exists(path), concat("no model in ", folder.string()), "config.json is missing there",
-                  "give the folder of a Hugging Face checkpoint");
-  auto config = parse_model_config(read_file(path, kMaxConfigBytes), path.string());
-  const auto generation = folder / "generation_config.json";
-  if (std::filesystem::exists(generation))
-    parse_generation_config(read_file(generation, kMaxConfigBytes), generation.string(), config);
-  if (config.tied_embeddings && stores_another_head(folder, config)) config.tied_embeddings = false;
-  return config;
 }
 
 ModelConfig parse_model_config(std::string_view text, const std::string& where) {

@@ -27,13 +27,13 @@ namespace unpact {
 
 /// What a claim's file says.
 struct ClaimHolder {
-  std::string host, job;     ///< job: SLURM_JOB_ID, or empty
-  std::string task;          ///< SLURM_PROCID, of an array "4711_3.0"; or empty
-  std::int64_t restart = 0;  ///< how often the job was started again
-  std::string run;           ///< of the job's ranks, all the same
+  std::string host = {}, job = {};  ///< job: SLURM_JOB_ID, or empty
+  std::string task = {};            ///< SLURM_PROCID, of an array "4711_3.0"; or empty
+  std::int64_t restart = 0;         ///< how often the job was started again
+  std::string run = {};             ///< of the job's ranks, all the same
   std::int64_t pid = 0;
-  std::string process;  ///< boot, process namespace and start of the process: who it was when ids are used again
-  std::string started;  ///< ISO 8601 UTC, by the holder's clock; for people
+  std::string process = {};  ///< boot, process namespace and start of the process: who it was when ids are used again
+  std::string started = {};  ///< ISO 8601 UTC, by the holder's clock; for people
   std::int64_t generation = 0;
   std::int64_t beat = 0;             ///< grows with each renewal
   std::int64_t rank = 0, ranks = 1;  ///< of the job: the holder, and how many work on this together
