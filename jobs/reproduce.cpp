@@ -3,6 +3,7 @@
 
 #include "jobs/job_table.hpp"
 #include "jobs/plan_campaign.hpp"
+#include "unpact/campaign/cell_names.hpp"
 #include "unpact/campaign/check_plan.hpp"
 #include "unpact/campaign/collect_in_turn.hpp"
 #include "unpact/campaign/common_plan.hpp"
@@ -77,11 +78,14 @@ class Campaign {
     return code;
   }
 
-  /// How many cells of this plan other jobs hold now.
+  /// How many cells of this plan other jobs hold now and have not ended: a claim on one that has is what the dead left.
   std::size_t held_by_others(const PairWalker& walker) {
     const auto listing = claims_->look();
-    return static_cast<std::size_t>(
-        std::ranges::count_if(walker.planned(), [&](const PlannedCell& cell) { return listing.is_held(cell.id); }));
+    CellNames names(folder_);
+    names.refresh();
+    return static_cast<std::size_t>(std::ranges::count_if(walker.planned(), [&](const PlannedCell& cell) {
+      return listing.is_held(cell.id) && names.glance(cell.id) == CellQueue::Glance::nothing;
+    }));
   }
 
   /// Collecting opens every cell: of a thousand jobs the last one does it for all.

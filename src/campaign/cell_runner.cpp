@@ -67,7 +67,7 @@ CellQueue CellRunner::queue_of(const std::vector<Configuration>& cells, std::siz
 CellQueue::Found CellRunner::foresee(const std::vector<Configuration>& cells, std::size_t pairs) {
   auto queue = queue_of(cells, pairs);
   const auto found = queue.foresee(claims_.recent_look(), glance_at(cells));
-  last_.saw(claims_.recent_look());
+  look_for_others();
   note_held(queue);
   return found;
 }
@@ -135,6 +135,13 @@ CellQueue::LookAt CellRunner::glance_at(const std::vector<Configuration>& cells)
   };
 }
 
+void CellRunner::look_for_others() {
+  last_.saw(claims_.recent_look(), [this](const std::string& id) {
+    names_.refresh();
+    return names_.glance(id) != CellQueue::Glance::nothing;
+  });
+}
+
 void CellRunner::note_held(const CellQueue& queue) {
   for (const auto& [id, holder] : queue.held())
     if (held_.insert(id).second)
@@ -150,7 +157,7 @@ CellRunner::Step CellRunner::next(CellQueue& queue, const Baseline& baseline, co
         queue.next(claims_.recent_look(), glance_at(cells), [&](auto cell) { return is_settled(baseline, cells[cell]); });
     step = {next.found, next.cell, 0};
     claim_ = std::move(next.claim);
-    if (!claim_) last_.saw(claims_.recent_look());
+    if (!claim_) look_for_others();
     note_held(queue);
     if (claim_) held_.erase(cell_id(cells[next.cell]));
     if (step.found == CellQueue::Found::wait) step.seconds = pause.next();

@@ -115,7 +115,8 @@ def test_inspect_results(unpact: Program, campaign: Path, tmp_path: Path) -> Non
 def test_inspect_a_campaign_s_results(unpact: Program, campaign: Path, methods: list[str], tmp_path: Path) -> None:
     """The table that the campaign itself printed, from its master file; then each cell's stages beside their plan."""
     text = unpact.well("inspect", "results", campaign / "campaign.h5").out
-    head, table, *cells = text.split("\n\n")
+    head, table, metrics, *cells = text.split("\n\n")
+    assert metrics.startswith("metric (target's in brackets)") and len(metrics.splitlines()) == len(table.splitlines())
     assert len(cells) == 8 and all(cell.startswith("cell: ") and cell.count("  planned: ") >= 4 for cell in cells)
     assert "8 finished, 0 missing or broken" in head
     rows = table.splitlines()
@@ -139,7 +140,7 @@ def test_inspect_tokenizer_encodes_lines(unpact: Program, target: Path, tmp_path
     """Ids as sentencepiece gives them, byte offsets, the text again; a bad line is said to be one and the rest goes on."""
     sentencepiece = pytest.importorskip("sentencepiece")
     processor = sentencepiece.SentencePieceProcessor(model_file=str(target / "tokenizer.model"))
-    texts = ["Who bakes the bread of Amber Lane?", "Jörg – 東京 \n", "", "  two  spaces ", "<s> a\u2581b"]
+    texts = ["Who bakes the bread of Amber Lane?", "Jörg – 東京 \n", "", "  two  spaces ", "a\u2581b"]
     lines = [json.dumps(texts[0]), "garbage", json.dumps({"text": texts[1]}), '{"txt": "x"}', "", '{"text": 7}', json.dumps(texts[2]),
              json.dumps({"text": texts[3], "add_special": True}), '"\\ud800"', "[" * 100, '{"text": "a", "add_special": "yes"}', json.dumps(texts[4])]
     bad = [2, 4, 6, 9, 10, 11]

@@ -65,6 +65,7 @@ class CellRunner {
   };
   CellQueue queue_of(const std::vector<Configuration>& cells, std::size_t pairs) const;
   CellQueue::LookAt glance_at(const std::vector<Configuration>& cells);
+  void look_for_others();
   void note_held(const CellQueue& queue);
   Step next(CellQueue& queue, const Baseline& baseline, const std::vector<Configuration>& cells, ClaimPause& pause);
   bool is_settled(const Baseline& baseline, const Configuration& cell) const;

@@ -1,5 +1,6 @@
 #pragma once
 /// Who of many groups collects the cells when all are done: the one that finishes last, and nobody else has to.
+#include <functional>
 #include <set>
 #include <string>
 
@@ -9,15 +10,20 @@ namespace unpact {
 
 /// A group that has given a cell's claim back looks once: while a cell is held, its holder will finish later and look then, so
 /// this group is not the last one, also when it sees none held later on. Of groups that finish at the same moment whoever looks
-/// last sees none held, so there is always one. A holder that dies is no such one: its cell is taken over, and finished.
+/// last sees none held, so there is always one. A holder that dies is no such one: its cell is taken over, and finished. Who died
+/// between a cell's file and its claim's end leaves a claim that nobody takes: one on a cell that has ended holds nobody back. At
+/// worst two collect.
 class LastFinisher {
  public:
+  using HasEnded = std::function<bool(const std::string&)>;
+
   /// @param cells of the plan.
   explicit LastFinisher(std::set<std::string> cells) : cells_(std::move(cells)) {}
 
   /// This group has given a claim back. What it sees next must have been read after that.
   void finished() { others_go_on_ = false; }
-  void saw(const ClaimsListing& listing);
+  /// @param has_ended whether a cell has a result or a failure; asked of held cells until one has none.
+  void saw(const ClaimsListing& listing, const HasEnded& has_ended);
 
   bool others_go_on() const { return others_go_on_; }
 
