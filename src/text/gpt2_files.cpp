@@ -68,7 +68,7 @@ void add_special_tokens(const ClassRules& rules, TokenizerConfig& config, BpePar
   TokenId size = 0;
   for (const auto& [piece, id] : parts.vocabulary.pieces) {
     ids.emplace(piece, id);
-    size = std::max(size, id + 1);
+    if (id >= 0 && id < kMaxTokenId) size = std::max(size, id + 1);  // others are refused with the vocabulary
   }
   const auto id_of = [&](const std::string& piece) {
     const auto found = ids.find(piece);
