@@ -4,7 +4,6 @@
 
 #include "byte_level.hpp"
 #include "unicode.hpp"
-#include "unpact/core/checksum.hpp"
 #include "unpact/core/error.hpp"
 
 namespace unpact {
@@ -40,18 +39,6 @@ std::vector<ByteSpan> ranges_within(const AlignedText& section, const std::vecto
   return found;
 }
 
-/// Of the vocabulary's file, and of the special and added tokens that the files beside it decide about.
-std::string checksum_of(const std::string& vocabulary, std::vector<AddedToken> added, std::optional<TokenId> bos,
-                        std::optional<TokenId> eos) {
-  std::ranges::sort(added, {}, &AddedToken::id);  // files list them in any order
-  Json tokens = Json::array();
-  for (const auto& token : added)
-    tokens.push_back(
-        {token.id, token.content, token.single_word, token.lstrip, token.rstrip, token.normalized, token.special});
-  const Json all = {vocabulary, bos.value_or(-1), eos.value_or(-1), tokens};
-  return sha256_of_bytes(all.dump(-1, ' ', false, Json::error_handler_t::replace));
-}
-
 BpeVocabulary with_bytes(BpeVocabulary vocabulary, bool bytes) {
   vocabulary.bytes = bytes;
   return vocabulary;
@@ -85,7 +72,7 @@ BpeTokenizer::BpeTokenizer(BpeParts parts, const TokenizerConfig& config)
       ids->push_back(*id);
     }
   choose_special_tokens(config);
-  checksum_ = checksum_of(parts.checksum, added_.all(), bos_id_, eos_id_);
+  checksum_ = checksum_with_tokens(parts.checksum, added_.all(), bos_id_, eos_id_);
   description_ = {{"normalizer", describe_component(parts.normalizer)},
                   {"pre-tokenizer", describe_component(parts.pre_tokenizer)},
                   {"put in front", parts.prefix.empty() ? "nothing" : join(parts.prefix, " ")},

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "unpact/core/checksum.hpp"
 #include "unpact/core/error.hpp"
 
 namespace unpact {
@@ -25,17 +24,6 @@ std::vector<AddedToken> all_tokens(TokenizerConfig config, const SentencePieceTo
   return with_named_specials(config, model.vocabulary_size(), [&](const std::string& piece) { return model.id_of(piece); });
 }
 
-std::string checksum_of(const std::string& model, std::vector<AddedToken> added, std::optional<TokenId> bos,
-                        std::optional<TokenId> eos, bool space_after_tokens) {
-  std::ranges::sort(added, {}, &AddedToken::id);
-  Json tokens = Json::array();
-  for (const auto& token : added)
-    tokens.push_back(
-        {token.id, token.content, token.single_word, token.lstrip, token.rstrip, token.normalized, token.special});
-  const Json all = {model, bos.value_or(-1), eos.value_or(-1), space_after_tokens, tokens};
-  return sha256_of_bytes(all.dump(-1, ' ', false, Json::error_handler_t::replace));
-}
-
 }  // namespace
 
 AddedSentencePieceTokenizer::AddedSentencePieceTokenizer(std::unique_ptr<SentencePieceTokenizer> model,
@@ -54,8 +42,8 @@ AddedSentencePieceTokenizer::AddedSentencePieceTokenizer(std::unique_ptr<Sentenc
   eos_id_ = config.eos ? id_of(config.eos) : model_->eos_id();
   const bool as_model = size_ == model_->vocabulary_size() && bos_id_ == model_->bos_id() && eos_id_ == model_->eos_id() &&
                         added_.all().size() == model_->control_pieces().size();
-  checksum_ =
-      as_model ? model_->checksum() : checksum_of(model_->checksum(), added_.all(), bos_id_, eos_id_, space_after_tokens_);
+  const auto rules = concat(model_->checksum(), space_after_tokens_ ? " legacy" : "");
+  checksum_ = as_model ? model_->checksum() : checksum_with_tokens(rules, added_.all(), bos_id_, eos_id_);
 }
 
 std::optional<TokenId> AddedSentencePieceTokenizer::id_of(const std::optional<std::string>& content) const {

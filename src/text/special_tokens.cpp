@@ -6,6 +6,7 @@
 #include "bpe_file.hpp"
 #include "bpe_model.hpp"
 #include "unpact/core/atomic_file.hpp"
+#include "unpact/core/checksum.hpp"
 #include "unpact/core/error.hpp"
 
 namespace unpact {
@@ -117,6 +118,17 @@ std::vector<AddedToken> with_named_specials(const TokenizerConfig& config, std::
     tokens.back().special = true;
   }
   return tokens;
+}
+
+std::string checksum_with_tokens(const std::string& vocabulary, std::vector<AddedToken> added, std::optional<TokenId> bos,
+                                 std::optional<TokenId> eos) {
+  std::ranges::sort(added, {}, &AddedToken::id);  // files list them in any order
+  Json tokens = Json::array();
+  for (const auto& token : added)
+    tokens.push_back(
+        {token.id, token.content, token.single_word, token.lstrip, token.rstrip, token.normalized, token.special});
+  const Json all = {vocabulary, bos.value_or(-1), eos.value_or(-1), tokens};
+  return sha256_of_bytes(all.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
 }  // namespace unpact

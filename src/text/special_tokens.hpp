@@ -32,6 +32,10 @@ void add_added_tokens(std::string_view content, const std::string& where, Tokeni
 std::vector<AddedToken> with_named_specials(const TokenizerConfig& config, std::int64_t vocabulary_size,
                                             const std::function<std::optional<TokenId>(const std::string&)>& id_of);
 
+/// Of the vocabulary's file (its checksum), and of the special and added tokens that the files beside it decide about.
+std::string checksum_with_tokens(const std::string& vocabulary, std::vector<AddedToken> added, std::optional<TokenId> bos,
+                                 std::optional<TokenId> eos);
+
 /// An entry of added_tokens or added_tokens_decoder. @throws UserError.
 AddedToken read_added_token(const Json& object, TokenId id, const std::string& where);
 
