@@ -240,3 +240,15 @@ def test_collect_without_any_cell_of_the_plan_says_so(reproduce: Reproduce, unpa
         ended = unpact("collect", "--output", folder, ranks=ranks)
         assert ended.code == 2 and "all of them are missing" in ended.message()
     assert (folder / "campaign.h5").read_bytes() == before
+
+
+def test_a_claim_that_the_dead_left_on_a_finished_cell_does_not_keep_from_collecting(
+        reproduce: Reproduce, campaign: Path, tmp_path: Path) -> None:
+    """A job killed between a cell's file and the end of its claim, on a host that nobody can ask."""
+    folder = Path(shutil.copytree(campaign, tmp_path / "copy"))
+    (folder / "campaign.h5").unlink()
+    claim = folder / "claims" / "tiny__tiny__ga__seed3.claim.1"
+    claim.parent.mkdir(exist_ok=True)
+    claim.write_text('{"host": "gone", "pid": 1}'.ljust(1024))
+    ended = reproduce(folder)
+    assert (folder / "campaign.h5").exists() and "8 cell(s) finished, 0 missing" in ended.out, ended.out + ended.err
