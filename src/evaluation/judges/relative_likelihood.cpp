@@ -61,12 +61,12 @@ class RelativeLikelihoodJudge : public Judge {
   /// All answers to all of them at once: those to one prompt share it, and prompts share what they begin with.
   static std::vector<double> score_prompts(const LanguageModel& model, const Asked& asked) {
     std::vector<PromptAnswer> items;
-    for (const auto& [question, prompt] : asked) {
-      const auto add = [&, prompt = prompt](const std::string& text) {
-        items.push_back({*prompt, encode_answer(*model.tokenizer, model.prompt_template, text)});
+    for (const auto& one : asked) {
+      const auto add = [&](const std::string& text) {
+        items.push_back({*one.second, encode_answer(*model.tokenizer, model.prompt_template, text)});
       };
-      add(question->pair.answer);
-      for (const auto& wrong : question->pair.perturbed) add(wrong);
+      add(one.first->pair.answer);
+      for (const auto& wrong : one.first->pair.perturbed) add(wrong);
     }
     const auto scores = score_answers(model.transformer, items);
     std::vector<double> found;
