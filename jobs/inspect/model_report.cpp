@@ -6,7 +6,6 @@
 #include "jobs/inspect/inspect_parts.hpp"
 #include "jobs/inspect/model_inspection.hpp"
 #include "unpact/core/text.hpp"
-#include "unpact/inference/generation.hpp"
 #include "unpact/train/memory_plan.hpp"
 #include "unpact/train/stage_memory.hpp"
 
@@ -14,7 +13,7 @@ namespace unpact {
 namespace {
 
 constexpr std::size_t kMostLines = 30;  // of problems
-const std::int64_t kTokensAtOnce = static_cast<std::int64_t>(GenerationOptions().token_budget);
+const std::int64_t kTokensAtOnce = ScoringShape().tokens;
 
 std::string in_gib(double bytes) {
   char text[32];

@@ -121,35 +121,22 @@ PlannedStage padded_cost(const AskedModel& asked, Page prompts) {
   const auto room = [&](std::size_t i) {
     return prompts[i].prompt.size() + static_cast<std::size_t>(asked.options.generation.max_new_tokens);
   };
-  for (const auto& batch : pack_by_length(prompts.size(), room, asked.options.generation.token_budget))
+  const auto budget = asked.options.generation.token_budget;
+  for (const auto& batch : pack_by_length(prompts.size(), room, budget == 0 ? kPaddedPositions : budget))
     add(cost, batch_cost(asked, prompts, batch));
   return cost;
 }
 
-/// Letters are compared behind the prompts; one that takes several tokens, in a pass of its own.
+/// Letters are compared after the prompts, which they share.
 PlannedStage chosen_cost(const AskedModel& asked, Page prompts) {
-  bool single = true;
-  for (std::size_t letter = 0; letter < 4; ++letter)
-    single = single && encode_answer(asked.tokenizer, asked.prompt_template, choice_letter(letter)).size() == 1;
+  std::vector<PromptAnswer> items;
+  for (const auto& one : prompts)
+    for (std::size_t letter = 0; letter < one.choices; ++letter)
+      items.push_back({one.prompt, encode_answer(asked.tokenizer, asked.prompt_template, choice_letter(letter))});
   PlannedStage cost;
-  if (single && !asked.is_two) {
-    for (const auto& node : tree_of(prompts))
-      cost.operations += rows_cost(asked.config, node.length(), node.begin, node.prompts.empty() ? 0 : 1);
-    cost.operations += 2 * head_size(asked.config) * real(prompts.size());
-    cost.low = cost.operations;
-    cost.high = whole_prompts_cost(asked, prompts);
-    return cost;
-  }
-  constexpr std::size_t kBudget = 4096;  // padded tokens that score_next_tokens() runs at once
-  for (const auto& batch : pack_by_length(
-           prompts.size(), [&](std::size_t i) { return prompts[i].prompt.size(); }, kBudget)) {
-    const double sequences = real(batch.size()), passes = single ? 1 : real(prompts[batch.front()].choices);
-    const auto length = static_cast<std::int64_t>(prompts[batch.front()].prompt.size());
-    cost.operations += passes * (forward_operations(asked.config, length, 0, asked.config.layers, sequences) +
-                                 2 * head_size(asked.config) * sequences);
-  }
-  cost.low = cost.high = cost.operations;
-  return asked.is_two ? times(cost, 2) : cost;
+  cost.low = cost.operations = cost.high = scored_cost(asked, items);
+  if (!asked.is_two) cost.high = std::max(cost.high, whole_prompts_cost(asked, prompts));
+  return cost;
 }
 
 /// Prompts as they come together, page by page.
@@ -163,19 +150,19 @@ PlannedStage prompts_cost(const AskedModel& asked, const std::vector<ToAnswer>& 
   return cost;
 }
 
-/// Judges that do not read answers score the gold one and its wrong variants after each prompt, equal prompts once.
+/// Judges that do not read answers score the gold one and its wrong variants after each prompt, equal prompts once. How long the
+/// variants are is taken from the gold one.
 PlannedStage judges_cost(const AskedModel& asked, const std::vector<ToAnswer>& prompts, std::size_t times_equal) {
   PlannedStage cost;
   const auto judges =
       real(static_cast<std::size_t>(std::ranges::count_if(judge_rows(asked.options.judge), &JudgeRow::asks_model)));
-  for (std::size_t i = 0; judges > 0 && i < prompts.size(); i += times_equal) {
-    const auto length = static_cast<std::int64_t>(prompts[i].prompt.size() + prompts[i].expected);
-    cost.operations += judges * real(prompts[i].compared) *
-                       (forward_operations(asked.config, length, 0, asked.config.layers) +
-                        2 * head_size(asked.config) * real(prompts[i].expected));
-  }
-  cost.low = cost.high = cost.operations;
-  return asked.is_two ? times(cost, 2) : cost;
+  if (judges == 0) return cost;
+  std::vector<PromptAnswer> items;
+  for (std::size_t i = 0; i < prompts.size(); i += times_equal)
+    for (std::size_t k = 0; prompts[i].expected > 0 && k < prompts[i].compared; ++k)
+      items.push_back({prompts[i].prompt, std::vector<TokenId>(prompts[i].expected, -1 - static_cast<TokenId>(k))});
+  cost.low = cost.operations = cost.high = judges * scored_cost(asked, items);
+  return cost;
 }
 
 std::size_t page_size(const AskedModel& asked) { return static_cast<std::size_t>(asked.options.attribution.save_every); }

@@ -255,6 +255,7 @@ class PlanCheck {
         summary_.most_bytes = needed;
         summary_.neediest = concat(whose, ", ", stage.stage);
       }
+      summary_.more_bytes = std::max(summary_.more_bytes, stage.more);
       findings_.note(where, [&] {
         require_room(stage.stage, "memory", needed, free);
         if (!is_cpu) require_room(stage.stage, "host's memory", stage.host_bytes, host_free);
@@ -283,7 +284,10 @@ class PlanCheck {
 
 std::string PlanSummary::text() const {
   const auto memory = most_bytes > 0 ? concat("; a rank needs up to ", gibibytes(most_bytes), " (", neediest, ")") : "";
-  return concat("The plan holds: ", pairs, " pair(s) of a model and a dataset, ", cells, " cell(s)", memory);
+  const auto more = more_bytes > 0 ? concat(", and where it is free up to ", gibibytes(more_bytes),
+                                            " more for keys and values of answers that run together")
+                                   : "";
+  return concat("The plan holds: ", pairs, " pair(s) of a model and a dataset, ", cells, " cell(s)", memory, more);
 }
 
 PlanSummary check_plan(const Session& session, int ranks_per_cell, std::vector<Pair>& plan, const PlanScope& scope) {

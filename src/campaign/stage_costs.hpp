@@ -3,6 +3,7 @@
 /// assumed of what only a run can tell).
 #include "unpact/evaluation/evaluation_options.hpp"
 #include "unpact/evaluation/questions.hpp"
+#include "unpact/inference/scoring.hpp"
 #include "unpact/options/configuration.hpp"
 #include "unpact/results/planned_stage.hpp"
 #include "unpact/unlearn/method.hpp"
@@ -33,6 +34,10 @@ PlannedStages probe_costs(const AskedModel& asked, const std::string& prefix = "
 /// Prompts that the model goes on with, by a number of tokens at most, answered in pages as asked.options say.
 PlannedStage continuation_cost(const AskedModel& asked, const std::vector<std::vector<TokenId>>& prompts,
                                std::int64_t new_tokens);
+
+/// Operations of the tokens of given answers, scored together by one model (inference/answer_rows.hpp) or, each sequence whole,
+/// by two.
+double scored_cost(const AskedModel& asked, const std::vector<PromptAnswer>& items);
 
 /// What the metrics ask for; nothing where there are none.
 PlannedStages metrics_cost(const AskedModel& asked, const Dataset& dataset, const std::string& stage);

@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "unpact/attribution/method.hpp"
+#include "unpact/inference/generation.hpp"
+#include "unpact/kernels/blocked_attention.hpp"
 #include "unpact/unlearn/forget_kind.hpp"
 
 namespace unpact {
@@ -16,7 +18,12 @@ ScoringShape scoring_shape(const Configuration& c, double bytes, std::int64_t as
   ScoringShape shape;
   shape.bytes = bytes;
   shape.models = kind_of(c.method).answers_by_two ? 2 : 1;
-  if (asked > 0) shape.tokens = std::max(asked, std::min(shape.tokens, asked * questions));
+  if (asked <= 0) return shape;
+  constexpr auto block = kernels::kBlockPositions;
+  const auto together = (asked + block - 1) / block * block * static_cast<std::int64_t>(kMostSequences);
+  const auto budget = static_cast<std::int64_t>(std::min(c.generation.token_budget, std::uint64_t{1} << 60));
+  shape.most_tokens = budget == 0 ? together : std::max(asked, std::min(budget, together));
+  shape.tokens = std::max(asked, std::min({shape.tokens, asked * questions, shape.most_tokens}));
   return shape;
 }
 

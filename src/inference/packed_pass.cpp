@@ -61,11 +61,19 @@ class PackedPass::Runner {
   at::Tensor project(Workspace::Slot slot, const at::Tensor& normed_nD, const Projection& projection, std::int64_t heads,
                      const at::Tensor& norm_d);
   at::Tensor rotated(const at::Tensor& x_nHd, const at::Tensor& positions_n) const;
+  at::Tensor product(Workspace::Slot slot, const at::Tensor& x_nD, const Projection& projection) {
+    const auto memory = workspace_.slot(slot);
+    return by_rows_ ? kernels::row_linear_in(memory, x_nD, projection) : kernels::linear_in(memory, x_nD, projection);
+  }
+  void add_product(const at::Tensor& sum_nN, const at::Tensor& x_nD, const Projection& projection) const {
+    by_rows_ ? kernels::add_row_linear(sum_nN, x_nD, projection) : kernels::add_linear(sum_nN, x_nD, projection);
+  }
   void add_mlp(const BlockWeights& block, at::Tensor& x_nD);
   void prepare_angles(const std::vector<PackedSegment>& segments);
 
   const Transformer& model_;
   PackedAttention attention_;
+  bool by_rows_ = false;  ///< no row's bits may depend on how many there are
   Workspace workspace_;
   kernels::Angles table_;
 };
@@ -93,8 +101,7 @@ at::Tensor PackedPass::Runner::normalized(const at::Tensor& x_nD, const at::Tens
 at::Tensor PackedPass::Runner::project(Workspace::Slot slot, const at::Tensor& normed_nD, const Projection& projection,
                                        std::int64_t heads, const at::Tensor& norm_d) {
   const auto& config = model_.config();
-  const auto x_nHd =
-      kernels::linear_in(workspace_.slot(slot), normed_nD, projection).view({normed_nD.size(0), heads, config.head_dim});
+  const auto x_nHd = product(slot, normed_nD, projection).view({normed_nD.size(0), heads, config.head_dim});
   return norm_d.defined() ? kernels::rms_norm(x_nHd, norm_d, config.norm_epsilon) : x_nHd;
 }
 
@@ -109,14 +116,14 @@ void PackedPass::Runner::add_mlp(const BlockWeights& block, at::Tensor& x_nD) {
   for (std::int64_t begin = 0; begin < x_nD.size(0); begin += most) {
     auto part = x_nD.narrow(0, begin, std::min(most, x_nD.size(0) - begin));
     const auto normed = normalized(part, block.mlp_norm_D, block.mlp_norm_bias_D);
-    auto inner = kernels::linear_in(workspace_.slot(Workspace::up), normed, {block.up_FD, block.up_bias_F});
+    auto inner = product(Workspace::up, normed, {block.up_FD, block.up_bias_F});
     if (description.mlp == MlpKind::gated) {
-      const auto gate = kernels::linear_in(workspace_.slot(Workspace::gate), normed, {block.gate_FD, block.gate_bias_F});
+      const auto gate = product(Workspace::gate, normed, {block.gate_FD, block.gate_bias_F});
       inner = kernels::gated_product(activation, gate, inner);
     } else {
       inner = kernels::activated(activation, inner);
     }
-    kernels::add_linear(part, inner, {block.down_DF, block.down_bias_D});
+    add_product(part, inner, {block.down_DF, block.down_bias_D});
   }
 }
 
@@ -154,7 +161,7 @@ at::Tensor PackedPass::Runner::block(std::int64_t layer, at::Tensor x_RD, const 
   if (last) x_RD = x_RD.index_select(0, in.scored_U);
   const PassQueries asked{layer, query_QHd, !last, model_.config().window_of(layer)};
   const auto mixed_QHd = pass.attention.mix(asked, fresh, workspace_.slot(Workspace::mixed));
-  kernels::add_linear(x_RD, mixed_QHd.flatten(1), {block.output_DHd, block.output_bias_D});
+  add_product(x_RD, mixed_QHd.flatten(1), {block.output_DHd, block.output_bias_D});
   add_mlp(block, x_RD);
   return x_RD;
 }
@@ -163,6 +170,7 @@ at::Tensor PackedPass::Runner::after_store(const PackedRows& rows, const KeyValu
                                            std::int64_t kept, const FirstProjections& first) {
   const PackedInputs in(rows, model_.device());
   StoreAttention attention(in, store, written, kept, attention_);
+  by_rows_ = false;
   return forward(rows, {in, attention, first});
 }
 
@@ -170,6 +178,7 @@ at::Tensor PackedPass::Runner::in_pool(const PackedRows& rows, const KeyValuePoo
                                        const std::vector<BlockTable>& tables) {
   const PackedInputs in(rows, model_.device());
   PoolAttention attention(rows.segments, pool, tables, attention_);
+  by_rows_ = true;
   return forward(rows, {in, attention, {}});
 }
 
@@ -193,6 +202,7 @@ FirstProjections PackedPass::Runner::project_first(const std::vector<TokenId>& t
   const auto& config = model_.config();
   if (config.block.positions != PositionKind::rotary) return {};
   count_operations(table_operations(config, tokens.size()));
+  by_rows_ = false;
   const auto tokens_M = to_tensor(tokens, model_.device());
   const auto x_MD = model_.run_part(
       0, 1, tokens_M, [&](const at::Tensor& ids) { return kernels::embedding(model_.weights().embedding_VD, ids); });

@@ -17,6 +17,9 @@ std::string listed(const std::vector<Row>& table) {
 
 void add_generation(OptionTable& t, GenerationOptions& g) {
   t.push_back({"generation.max_new_tokens", "longest answer", &g.max_new_tokens, kEvaluation, positive()});
+  t.push_back({"generation.token_budget",
+               "positions whose keys and values answers hold at once; 0: as the free memory allows", &g.token_budget,
+               kNothing});
 }
 
 void add_attribution(OptionTable& t, AttributionOptions& a) {

@@ -114,6 +114,7 @@ TEST(Affects, WhatIsKnownToDecideNumbersDoes) {
                                                {"run.output", none},
                                                {"run.device", none},
                                                {"run.threads", none},
+                                               {"generation.token_budget", none},
                                                {"model.path", none},
                                                {"model.replica", none},
                                                {"dataset.path", none},

@@ -14,7 +14,7 @@ namespace unpact {
 struct ScoredPart {
   std::string name;
   std::vector<PromptAnswer> items;
-  std::size_t chunk = 1;  ///< items that a rank scores in one call; fixed, so that results do not depend on ranks
+  std::size_t chunk = 1;  ///< pages hold whole runs of so many items
 };
 
 /// Prompts that the model goes on with, greedily.
@@ -31,10 +31,7 @@ struct MetricWork {
   std::vector<ContinuedPart> continued;
 };
 
-/// Padded tokens that are scored at once.
-inline constexpr std::size_t kMetricTokenBudget = 4096;
-
-/// Sequences that a rank scores or goes on with in one call; fixed, so that results do not depend on ranks.
+/// Of sequences that are as long as questions with answers.
 inline constexpr std::size_t kSequencesTogether = 32;
 
 /// Items of a page of about `save_every` that is cut as `chunk` cuts.

@@ -6,7 +6,7 @@
 namespace unpact {
 namespace {
 
-constexpr std::size_t kTextChunk = 4;  // long sequences, few of them: every rank gets some
+constexpr std::size_t kTextChunk = 4;
 
 std::vector<TokenId> with_bos(const ModelConfig& config, const Tokenizer& tokenizer) {
   const auto bos = tokenizer.bos_id();
