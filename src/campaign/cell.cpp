@@ -228,7 +228,9 @@ CellRecord run_cell(const Session& session, const Communicator& group, const Bas
   record.work.insert(record.work.begin(), unlearned.work.begin(), unlearned.work.end());
   record.provenance.started = started;
   record.provenance.ended = utc_now();
+  const StageMeter filing(group, session.device());
   file_cell(group, folder, record);
+  filing.record("file");
   pages.remove();
   if (group.is_root()) remove_training_checkpoints(training_folder);
   return record;
