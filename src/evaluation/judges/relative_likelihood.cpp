@@ -42,12 +42,15 @@ class RelativeLikelihoodJudge : public Judge {
     for (std::size_t i = 0; i < answers.questions.size(); ++i)
       if (!answers.prompts[i].empty() && places.try_emplace({answers.questions[i], answers.prompts[i]}, asked.size()).second)
         asked.emplace_back(answers.questions[i], &answers.prompts[i]);
-    const auto found = share_work(answers.group, asked.size(), 1, [&](std::size_t first, std::size_t last) {
-      std::vector<double> some;
-      for (auto i = first; i < last; ++i)
-        some.push_back(score_prompt(answers.model, asked[i].first->pair, *asked[i].second));
-      return some;
-    });
+    const auto found = run_in_pages(
+        answers.pages_of("relative_likelihood", 1), asked.size(), [&](std::size_t page_first, std::size_t page_last) {
+          return share_work(answers.group, page_last - page_first, 1, [&](std::size_t first, std::size_t last) {
+            std::vector<double> some;
+            for (auto i = page_first + first; i < page_first + last; ++i)
+              some.push_back(score_prompt(answers.model, asked[i].first->pair, *asked[i].second));
+            return some;
+          });
+        });
     std::vector<double> all;
     for (std::size_t i = 0; i < answers.questions.size(); ++i)
       all.push_back(answers.prompts[i].empty() ? 0 : found[places.at({answers.questions[i], answers.prompts[i]})]);
