@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from synthetic import Recipe, write_cell
 
-from unpact_results import load_cell, table
+from unpact_results import load_campaign, load_cell, table
+from unpact_results.report import render
 from unpact_results.validate import validate_file
 
 ENDS = [f"{model}/{answer}/{name}" for model in ("target", "unlearned") for answer in ("gold", "own") for name in ("end_log_probabilities", "end_entry")]
@@ -59,3 +60,13 @@ def test_errors_stand_beside_each_rate_that_the_judge_decides(tmp_path):
     assert sum(row.judge_errors in part for part in said) == 4 + 2 + len(cell.probes) + 3
     plain = load_cell(write_cell(tmp_path / "plain.h5"))
     assert table.row_of(plain, {}).judge_errors == ""
+
+
+def test_the_report_shows_every_judge_with_its_errors(tmp_path):
+    (tmp_path / "cells").mkdir()
+    write_cell(tmp_path / "cells/cell.h5", CHECKED)
+    titles, rows = table.judged(load_campaign(tmp_path))
+    assert [row.judge for row in rows] == ["exact_match"] and len(rows[0].rates) == len(titles)
+    assert rows[0].errors.startswith("judge accepts 10.0")
+    html = render(load_campaign(tmp_path))
+    assert "The same rates by the judges that do not decide" in html and html.count(rows[0].errors) >= 7

@@ -28,8 +28,9 @@ double scored_cost(const ModelConfig& config, const ScoredPart& part) {
 /// Own answers that the target scores: as long as the gold ones, none, or as long as they may be.
 void add_by_target(const AskedModel& asked, ScoredPart part, PlannedStage& cost) {
   if (part.items.empty()) return;
-  cost.operations += scored_cost(asked.config, part);
   const auto most = static_cast<std::size_t>(asked.options.generation.max_new_tokens);
+  for (auto& item : part.items) item.answer.resize(std::min(item.answer.size(), most));
+  cost.operations += scored_cost(asked.config, part);
   for (auto& item : part.items) item.answer.assign(most, 0);
   cost.high += scored_cost(asked.config, part);
 }
@@ -45,8 +46,10 @@ PlannedStages metrics_cost(const AskedModel& asked, const Dataset& dataset, cons
   cost.stage = stage;
   for (const auto& part : work.scored) cost.operations += (asked.is_two ? 2 : 1) * scored_cost(asked.config, part);
   constexpr double kWithBackward = 3;  // a pass, and twice as much for its gradients
-  for (const auto& part : work.differentiated)
+  for (auto part : work.differentiated) {
+    part.chunk = 1;  // one after the other, without padding
     if (!asked.is_two) cost.operations += kWithBackward * scored_cost(asked.config, part);
+  }
   cost.low = cost.high = cost.operations;
   add_by_target(asked, work.by_target, cost);
   for (const auto& part : work.continued) {

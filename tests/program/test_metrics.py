@@ -1,5 +1,6 @@
 """The field's metrics in a campaign: computed once for the target, beside a retrained model, valid, shown, and refused by name."""
 import json
+import math
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -7,10 +8,10 @@ from pathlib import Path
 
 import h5py
 import pytest
-from unpact_program import ROOT, Program, cells_of, environment, write_json
+from unpact_program import Program, cells_of, write_json
 
 Tool = Callable[..., subprocess.CompletedProcess]
-ASKED = ("--evaluation.passage_tokens", "8", "--evaluation.published_auc", "0.4772")
+ASKED = ("--evaluation.metrics", "auto, gradient_norm_auc", "--evaluation.passage_tokens", "8", "--evaluation.published_auc", "0.4772")
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +51,21 @@ def test_both_models_have_values(measured: Path, results_tool: Tool, tmp_path: P
     assert checked.returncode == 0, checked.stdout + checked.stderr
     assert results_tool("report", measured, "--out", tmp_path / "r.html").returncode == 0
     assert "VerbMem (verbmem, n =" in (tmp_path / "r.html").read_text(encoding="utf-8")
+
+
+def test_the_gradient_norm_is_that_of_autograd(measured: Path, target: Path, data: Path) -> None:
+    """open-unlearning's: the mean over a model's parameters of the norm of the gradient of the text's loss."""
+    torch, transformers, sentencepiece = (pytest.importorskip(name) for name in ("torch", "transformers", "sentencepiece"))
+    model = transformers.AutoModelForCausalLM.from_pretrained(target, dtype=torch.float32)
+    pieces = sentencepiece.SentencePieceProcessor(model_file=str(target / "tokenizer.model"))
+    with h5py.File(cells_of(measured)["tiny__tiny__ga__seed3.h5"]) as file:
+        row = list(file["metrics/name"].asstr()[:]).index("gradient_norm_forget")
+        found = file["metrics/target_items/values"][slice(*map(int, file["metrics/target_items/offsets"][row:row + 2]))]
+    for text, value in zip(json.loads((data / "privleak/forget.json").read_text())[:2], found, strict=False):
+        ids = torch.tensor([[pieces.bos_id(), *pieces.encode(text)]])
+        loss = torch.nn.functional.cross_entropy(model(ids).logits[0, :-1], ids[0, 1:])
+        norms = [gradient.norm() for gradient in torch.autograd.grad(loss, list(model.parameters()))]
+        assert math.isclose(value, torch.stack(norms).mean().item(), rel_tol=1e-3)
 
 
 def test_ranks_change_nothing(home: Path, measured: Path) -> None:
