@@ -70,7 +70,7 @@ def render(campaign: Campaign, questions: list[int] | None = None) -> str:
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     cells, limit = _views(campaign, questions)
     return environment.get_template("report.html.j2").render(
-        campaign=campaign, facts=_facts(campaign), rows=table.rows(campaign), probes=table.probes_of(campaign), claims=judge_claims(campaign), metrics=metrics.tables(campaign), figures=_figures(campaign), cells=cells, limit=limit, asked=questions is not None,
+        campaign=campaign, facts=_facts(campaign), rows=table.rows(campaign), judged=table.judged(campaign), probes=table.probes_of(campaign), claims=judge_claims(campaign), metrics=metrics.tables(campaign), figures=_figures(campaign), cells=cells, limit=limit, asked=questions is not None,
         gradient=strips.gradient(), noise=strips.NOISE, script=Markup(script), script_digest=digest, css=Markup(css), unplaced=[p for p in dilemma.points(campaign) if not p.complete],
         left_limit=dilemma.LEFT_LIMIT, destruction_limit=dilemma.DESTRUCTION_LIMIT, quadrants=dilemma.QUADRANTS, outcome_words=OUTCOME_WORDS,
         outcome_colours=OUTCOME_COLOURS, work=[_work(cell) for cell in campaign.cells])

@@ -2,7 +2,7 @@
 #include <cmath>
 #include <span>
 
-#include "stage_costs.hpp"
+#include "judging_costs.hpp"
 #include "unpact/attribution/method.hpp"
 #include "unpact/core/text.hpp"
 #include "unpact/evaluation/attribute_questions.hpp"
@@ -17,30 +17,9 @@
 namespace unpact {
 namespace {
 
-double real(std::size_t value) { return static_cast<double>(value); }
-
 bool writes_texts(const AskedModel& asked) { return !judge_row(asked.options.judge).wants_letters; }
 
-/// A prompt to answer, and how many tokens the answer may have.
-struct ToAnswer {
-  std::vector<TokenId> prompt;
-  std::size_t expected = 0, choices = 0;
-  std::size_t compared = 1;  ///< answers that a judge by likelihood scores after it
-};
-
 using Page = std::span<const ToAnswer>;
-
-void add(PlannedStage& sum, const PlannedStage& more) {
-  sum.low += more.low;
-  sum.operations += more.operations;
-  sum.high += more.high;
-  sum.weight_reads += more.weight_reads;
-}
-
-PlannedStage times(PlannedStage cost, double factor) {
-  for (auto* value : {&cost.low, &cost.operations, &cost.high, &cost.weight_reads}) *value *= factor;
-  return cost;
-}
 
 /// Rows of one sequence after `front` positions.
 double rows_cost(const ModelConfig& config, std::size_t rows, std::size_t front, std::size_t scored) {
@@ -150,28 +129,16 @@ PlannedStage prompts_cost(const AskedModel& asked, const std::vector<ToAnswer>& 
   return cost;
 }
 
-/// Judges that do not read answers score the gold one and its wrong variants after each prompt, equal prompts once. How long the
-/// variants are is taken from the gold one.
-PlannedStage judges_cost(const AskedModel& asked, const std::vector<ToAnswer>& prompts, std::size_t times_equal) {
-  PlannedStage cost;
-  const auto judges =
-      real(static_cast<std::size_t>(std::ranges::count_if(judge_rows(asked.options.judge), &JudgeRow::asks_model)));
-  if (judges == 0) return cost;
-  std::vector<PromptAnswer> items;
-  for (std::size_t i = 0; i < prompts.size(); i += times_equal)
-    for (std::size_t k = 0; prompts[i].expected > 0 && k < prompts[i].compared; ++k)
-      items.push_back({prompts[i].prompt, std::vector<TokenId>(prompts[i].expected, -1 - static_cast<TokenId>(k))});
-  cost.low = cost.operations = cost.high = judges * scored_cost(asked, items);
-  return cost;
-}
-
 std::size_t page_size(const AskedModel& asked) { return static_cast<std::size_t>(asked.options.attribution.save_every); }
 
 /// A question with the gold answer and, unless it has no tokens, an own one of some length.
 double removals_cost(const AskedModel& asked, const AskedQuestion& question, std::size_t own, bool context_is_there) {
   auto request = removal_request(question);
+  const auto end = asked.tokenizer.eos_id();
+  const std::size_t ends = asked.options.attribution.score_end && end && *end < asked.config.vocabulary_size ? 1 : 0;
   request.answers = {question.gold_answer};
-  if (own > 0) request.answers.push_back(std::vector<TokenId>(own, 0));
+  request.answers.front().resize(question.gold_answer.size() + ends);
+  if (own > 0) request.answers.push_back(std::vector<TokenId>(own + ends, 0));
   if (request.removals.empty()) return 0;
   const auto& settings = asked.options.attribution.settings;
   if (asked.is_two || settings.engine == EngineKind::reference)
@@ -225,9 +192,9 @@ PlannedStage answers_cost(const AskedModel& asked, const std::string& stage) {
   std::vector<ToAnswer> prompts;
   for (const auto& question : asked.questions)
     prompts.push_back({question.prompt.ids, question.gold_answer.size(), question.pair.choices.size(),
-                       1 + question.pair.perturbed.size()});
+                       1 + question.pair.perturbed.size(), tokens_of_question(question)});
   auto cost = prompts_cost(asked, prompts, page_size(asked), /*drawn=*/false);
-  add(cost, judges_cost(asked, prompts, 1));
+  add(cost, judges_cost(asked, prompts, 1, /*echoes=*/false));
   cost.stage = stage;
   return cost;
 }
@@ -260,19 +227,20 @@ PlannedStages probe_costs(const AskedModel& asked, const std::string& prefix) {
     longest_phrase = std::max(longest_phrase, asked.tokenizer.encode(fill_phrasing(phrasing, "", {})).ids.size());
   PlannedStages stages;
   for (const auto* row : chosen_probes(asked.options.probe)) {
-    const bool drawn = row->kind == ProbeKind::baseline;
+    const bool drawn = row->kind == ProbeKind::baseline, retain_alone = prefix == "retain_";
+    if (retain_alone && row->kind == ProbeKind::control) continue;
     std::vector<ToAnswer> prompts;
     for (const auto& question : asked.questions) {
-      if (!question.in_forget_set && prefix == "probe_") continue;
+      if (question.in_forget_set ? retain_alone : prefix == "probe_") continue;
       for (std::size_t a = 0; a < phrasings.size(); ++a) {
         auto prompt = question.prompt.ids;
         if (!drawn) add_phrase(prompt, question.prompt, phrasings[a], longest_phrase, a);
         prompts.push_back({std::move(prompt), question.gold_answer.size(), question.pair.choices.size(),
-                           1 + question.pair.perturbed.size()});
+                           1 + question.pair.perturbed.size(), tokens_of_question(question)});
       }
     }
     auto cost = prompts_cost(asked, prompts, page_size(asked) * asked.options.probe.budget(), drawn);
-    add(cost, judges_cost(asked, prompts, drawn ? asked.options.probe.budget() : 1));
+    add(cost, judges_cost(asked, prompts, drawn ? asked.options.probe.budget() : 1, /*echoes=*/true));
     cost.stage = prefix + row->name;
     cost.low = 0;
     stages.push_back(cost);

@@ -1,15 +1,16 @@
 #include "unpact/campaign/check_plan.hpp"
 
 #include <algorithm>
-#include <cstdio>
 #include <map>
 #include <optional>
 
 #include "findings.hpp"
+#include "require_room.hpp"
 #include "retrained_results.hpp"
 #include "unpact/campaign/cell.hpp"
 #include "unpact/campaign/mapped_models.hpp"
 #include "unpact/campaign/floor_model.hpp"
+#include "unpact/campaign/judge_model.hpp"
 #include "unpact/campaign/pin_dtypes.hpp"
 #include "unpact/campaign/resources.hpp"
 #include "unpact/campaign/stage_shapes.hpp"
@@ -28,12 +29,6 @@ namespace unpact {
 namespace {
 
 constexpr std::size_t kMostFaults = 5;  // of one checkpoint
-
-std::string gibibytes(double bytes) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.3f GiB", bytes / (1 << 30));
-  return text;
-}
 
 /// What a pair's cells share, as far as it could be opened.
 struct Opened {
@@ -88,6 +83,7 @@ class PlanCheck {
       chosen_metrics(c.metric, {*opened.dataset, !judge_row(c.judge).wants_letters});
     });
     findings_.note(where, [&] { open_model(c.model, opened); });
+    if (!findings_.note(where, [&] { check_judge_model(c); })) return;  // memory cannot be planned without its model
     if (opened.config) findings_.note(where, [&] { pin_dtypes_of(pair); });  // before memory is planned
     if (opened.dataset && opened.config && opened.tokenizer) {
       findings_.note(where, [&] { check_asking(c, opened); });
@@ -221,7 +217,7 @@ class PlanCheck {
   void check_cell_memory(const std::string& where, const Configuration& c, const Opened& opened, std::int64_t longest) {
     const auto& config = *opened.config;
     auto scoring = scoring_of(c, opened);
-    scoring.shards = shards_to_ask(c, config, scoring, ranks_per_cell_, 0);
+    scoring = cut(c, scoring, shards_to_ask(c, config, scoring, ranks_per_cell_, 0));
     const auto training =
         unlearning_shape(c, config, ranks_per_cell_, std::max<std::int64_t>(longest, 1), session_.device());
     check_stages(where, cell_stages(config, scoring, training), cell_id(c));
@@ -232,7 +228,7 @@ class PlanCheck {
     const auto longest = std::max<std::int64_t>(opened.finetuned, 1);
     const auto making = finetuning_shape(c, ranks_of_target_, longest, session_.device());
     auto scoring = scoring_of(c, opened);
-    scoring.shards = shards_to_ask(c, *opened.config, scoring, ranks_of_target_, 0);
+    scoring = cut(c, scoring, shards_to_ask(c, *opened.config, scoring, ranks_of_target_, 0));
     check_stages(where, pair_stages(*opened.config, scoring, makes_target(c.model) ? &making : nullptr),
                  concat(c.model.name, " x ", c.dataset.name));
   }
@@ -263,16 +259,6 @@ class PlanCheck {
     }
   }
 
-  static void require_room(const std::string& stage, const char* memory, double needed, double free) {
-    const bool is_training = stage == kUnlearnStage || stage == kFinetuneStage;
-    UNPACT_VALIDATE(needed <= free, concat("the stage '", stage, "' does not fit into the ", memory),
-                    concat("a rank needs ", gibibytes(needed), ", and ", gibibytes(free), " are free for it"),
-                    is_training ? "use more ranks_per_cell or nodes, train.recompute = true, train.dtype = bf16, a smaller "
-                                  "micro_batch or shorter examples"
-                                : "with model.replica = auto a model that does not fit is cut over its ranks: use more "
-                                  "ranks_per_cell or nodes, devices with more memory or a smaller model");
-  }
-
   const Session& session_;
   PlanScope scope_;
   int ranks_per_cell_, ranks_of_target_, node_;  ///< ranks of a cell, of a target, of a node
@@ -299,8 +285,13 @@ PlanSummary check_plan(const Session& session, int ranks_per_cell, std::vector<P
     for (auto& cell : pair.cells) agree_on_replica(session.world(), cell);
     for (auto& cell : pair.cells) pin_method_file(session.world(), cell);
     for (auto& cell : pair.cells) pin_retrained(session.world(), cell);
+    for (auto& cell : pair.cells) pin_forget_sets(session.world(), cell.dataset.path, cell.unlearn);
     if (!scope.planned_capability) pin_floor_model(session.world(), pair.configuration);
-    for (auto& cell : pair.cells) cell.campaign.floor_checksum = pair.configuration.campaign.floor_checksum;
+    if (!scope.planned_capability) pin_judge_model(session.world(), pair.configuration);
+    for (auto& cell : pair.cells) {
+      cell.campaign.floor_checksum = pair.configuration.campaign.floor_checksum;
+      cell.judge.model_checksum = pair.configuration.judge.model_checksum;
+    }
   }
   return check.summary();
 }

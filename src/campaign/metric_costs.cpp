@@ -45,6 +45,17 @@ double part_cost(const AskedModel& asked, const ScoredPart& part) {
   return operations;
 }
 
+/// Own answers that the target scores: as long as the gold ones, none, or as long as they may be.
+void add_by_target(AskedModel asked, ScoredPart part, PlannedStage& cost) {
+  if (part.items.empty()) return;
+  asked.is_two = false;
+  const auto most = static_cast<std::size_t>(asked.options.generation.max_new_tokens);
+  for (auto& item : part.items) item.answer.resize(std::min(item.answer.size(), most));
+  cost.operations += part_cost(asked, part);
+  for (auto& item : part.items) item.answer.assign(most, 0);
+  cost.high += part_cost(asked, part);
+}
+
 }  // namespace
 
 double scored_cost(const AskedModel& asked, const std::vector<PromptAnswer>& items) {
@@ -69,7 +80,12 @@ PlannedStages metrics_cost(const AskedModel& asked, const Dataset& dataset, cons
   PlannedStage cost;
   cost.stage = stage;
   for (const auto& part : work.scored) cost.operations += part_cost(asked, part);
+  constexpr double kWithBackward = 3;  // a pass, and twice as much for its gradients
+  for (const auto& part : work.differentiated)
+    for (const auto& item : part.items)  // one after the other
+      if (!asked.is_two) cost.operations += kWithBackward * scored_cost(asked, {item});
   cost.low = cost.high = cost.operations;
+  add_by_target(asked, work.by_target, cost);
   for (const auto& part : work.continued) {
     const auto more = continuation_cost(asked, part.prompts, part.new_tokens);
     cost.low += more.low;

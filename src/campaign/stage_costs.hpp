@@ -24,11 +24,15 @@ struct AskedModel {
 /// Answers to all questions.
 PlannedStage answers_cost(const AskedModel& asked, const std::string& stage);
 
+/// A judge's model, asked about answers whose rightness is known; nothing where no judge asks one.
+PlannedStages known_answers_cost(const AskedModel& asked);
+
 /// Contributions to gold and own answers: own ones as long as in answers_cost(), at least those to the gold answers alone.
 PlannedStage attribution_cost(const AskedModel& asked, const std::string& stage);
 
 /// A stage a probe, at least nothing: as if every question of the forget set were forgotten.
-/// @param prefix of the stages' names; "ceiling_" and "floor_": of the arms, which are asked questions of both sets.
+/// @param prefix of the stages' names; "ceiling_" and "floor_": of the arms, which are asked questions of both sets;
+/// "retain_": of the unlearned model, which is asked those of the retain set, without controls.
 PlannedStages probe_costs(const AskedModel& asked, const std::string& prefix = "probe_");
 
 /// Prompts that the model goes on with, by a number of tokens at most, answered in pages as asked.options say.

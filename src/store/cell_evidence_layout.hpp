@@ -67,6 +67,11 @@ void visit_judges(Archive& archive, Cell& cell) {
   archive.field({"/judge_check/wrong", {axis}, "1", "perturbed answers, which are wrong"}, rows, &JudgeCheckRecord::wrong);
   archive.field({"/judge_check/accepted", {axis}, "1", "those of them that the judge accepts"}, rows,
                 &JudgeCheckRecord::accepted);
+  if (!archive.has("/judge_check/threshold")) return;  // since 1.8
+  archive.field({"/judge_check/threshold", {axis}, "1", "score from which the judge calls an answer right"}, rows,
+                &JudgeCheckRecord::threshold);
+  archive.field({"/judge_check/calibrated_on", {axis}, "1", "other such answers, on which the threshold was found"}, rows,
+                &JudgeCheckRecord::calibrated_on);
 }
 
 /// Since 1.7.

@@ -104,6 +104,11 @@ void visit_contributions(Archive& archive, const std::string& group, const std::
   archive.ragged(group + "/is_key_token", group + "/candidate", "1", "whether the candidate is a KeyToken", "false true",
                  c.is_key_token);
   if (archive.has(group + "/key_token_uncertain")) visit_certainty(archive, group, answer, unit, c);  // since 1.1
+  if (!archive.has(group + "/end_log_probabilities")) return;                                         // since 1.8
+  archive.index_scale(group + "/end_entry", c.end_log_probabilities.values.size(), "index of an end's log-probability");
+  archive.ragged(group + "/end_log_probabilities", group + "/end_entry", "nat",
+                 "log-probabilities of the end behind " + answer + ", n+1 a question: whole prompt, then removals", "",
+                 c.end_log_probabilities);
 }
 
 template <class Archive, class Model>

@@ -19,7 +19,8 @@ StageMemory training_stage(const char* name, const ModelConfig& config, const Tr
 }
 
 double asking(const ModelConfig& config, const ScoringShape& scoring, int models) {
-  return models * scoring_bytes(config, scoring.bytes, scoring.tokens, scoring.shards);
+  return models * scoring_bytes(config, scoring.bytes, scoring.tokens, scoring.shards) + scoring.beside +
+         scoring.held * answering_weights(config, scoring.bytes, scoring.shards);
 }
 
 /// A model that answers alone keeps as many answers running as there is memory for.

@@ -102,6 +102,13 @@ TEST(Affects, WhatIsKnownToDecideNumbersDoes) {
                                                {"generation.max_new_tokens", {Made::baseline, Made::cell}},
                                                {"attribution.alpha", {Made::baseline, Made::cell}},
                                                {"judge.threshold", {Made::baseline, Made::cell}},
+                                               {"judge.model", none},
+                                               {"judge.model_checksum", {Made::baseline, Made::cell}},
+                                               {"judge.question", {Made::baseline, Made::cell}},
+                                               {"attribution.score_end", {Made::baseline, Made::cell}},
+                                               {"unlearn.forget_sets", unlearning},
+                                               {"unlearn.forget_sets_checksum", unlearning},
+                                               {"campaign.sequence", none},
                                                {"probe.temperature", {Made::baseline, Made::cell}},
                                                {"probe.phrasings", {Made::target, Made::baseline, Made::cell}},
                                                {"dataset.forget_set", none},  // its texts are in the checksum

@@ -1,5 +1,7 @@
 #pragma once
 /// What an unlearning method learns from: examples, answers to prefer, weights of tokens.
+#include <filesystem>
+
 #include "unpact/comm/communicator.hpp"
 #include "unpact/data/dataset.hpp"
 #include "unpact/options/configuration.hpp"
@@ -10,6 +12,10 @@ namespace unpact {
 /// Fills in method.file_checksum, unless it is given, from the file that the method needs. Whoever reads it later is then
 /// refused another content. Collective over `world`. @throws UserError when ranks read different contents.
 void pin_method_file(const Communicator& world, Configuration& configuration);
+
+/// Fills in unlearn.forget_sets_checksum, unless it is given. Collective over `world`. @param dataset its folder. @throws
+/// UserError as read_forget_set(), and when ranks read different contents.
+void pin_forget_sets(const Communicator& world, const std::filesystem::path& dataset, UnlearnOptions& options);
 
 /// Names what the examples of a cell are made by: equal text, equal examples.
 std::string data_key(const Configuration& configuration);

@@ -28,6 +28,8 @@ struct ScoringShape {
   int models = 1;                ///< that answer together after an unlearning: 2 for whp
   std::int64_t most_tokens = 0;  ///< whose keys and values are held at once where memory allows, beyond `tokens`
   int shards = 1;                ///< ranks that a model is cut over to be asked; 1: every rank holds it whole
+  double beside = 0;             ///< bytes of another model that is asked beside: a judge's
+  int held = 0;                  ///< further sets of weights of this config beside those that answer: the target, gradients
 };
 
 /// A training of a campaign, of the target or of a cell.

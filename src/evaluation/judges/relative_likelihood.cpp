@@ -42,13 +42,16 @@ class RelativeLikelihoodJudge : public Judge {
     for (std::size_t i = 0; i < answers.questions.size(); ++i)
       if (!answers.prompts[i].empty() && places.try_emplace({answers.questions[i], answers.prompts[i]}, asked.size()).second)
         asked.emplace_back(answers.questions[i], &answers.prompts[i]);
-    std::vector<std::vector<TokenId>> prompts;
-    for (const auto& one : asked) prompts.push_back(*one.second);
-    const auto found = share_prompts<double>(answers.group, prompts, 1, [&](const std::vector<std::size_t>& indices) {
-      Asked own;
-      for (const auto i : indices) own.push_back(asked[i]);
-      return score_prompts(answers.model, own);
-    });
+    const auto found = run_in_pages(
+        answers.pages_of("relative_likelihood", 1), asked.size(), [&](std::size_t first, std::size_t last) {
+          std::vector<std::vector<TokenId>> prompts;
+          for (auto i = first; i < last; ++i) prompts.push_back(*asked[i].second);
+          return share_prompts<double>(answers.group, prompts, 1, [&](const std::vector<std::size_t>& indices) {
+            Asked own;
+            for (const auto i : indices) own.push_back(asked[first + i]);
+            return score_prompts(answers.model, own);
+          });
+        });
     std::vector<double> all;
     for (std::size_t i = 0; i < answers.questions.size(); ++i)
       all.push_back(answers.prompts[i].empty() ? 0 : found[places.at({answers.questions[i], answers.prompts[i]})]);

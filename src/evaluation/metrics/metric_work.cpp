@@ -140,6 +140,11 @@ MetricWork metric_work(const MetricTask& task, const ModelConfig& config, const 
   }
   if (needs(rows, MetricNeeds::utility_sets)) add_utility(task, tokenizer, prompt_template, work);
   if (needs(rows, MetricNeeds::privacy_texts)) work.scored.push_back(text_part(task, config, tokenizer));
+  if (needs(rows, MetricNeeds::gradients)) work.differentiated.push_back(text_part(task, config, tokenizer));
+  if (needs(rows, MetricNeeds::target_model)) {
+    work.by_target = {kOwnPart, {}, kSequencesTogether};
+    for (const auto& asked : task.questions) work.by_target.items.push_back({asked.prompt.ids, asked.gold_answer});
+  }
   if (needs(rows, MetricNeeds::question_pairs)) work.continued.push_back(pair_part(task, tokenizer, prompt_template));
   if (needs(rows, MetricNeeds::passages)) work.continued.push_back(passage_part(task, config, tokenizer));
   return work;
@@ -147,7 +152,10 @@ MetricWork metric_work(const MetricTask& task, const ModelConfig& config, const 
 
 std::int64_t longest_sequence(const MetricWork& work) {
   std::size_t longest = 0;
-  for (const auto& part : work.scored)
+  auto scored = work.scored;
+  scored.insert(scored.end(), work.differentiated.begin(), work.differentiated.end());
+  scored.push_back(work.by_target);
+  for (const auto& part : scored)
     for (const auto& item : part.items) longest = std::max(longest, item.prompt.size() + item.answer.size());
   for (const auto& part : work.continued)
     for (const auto& prompt : part.prompts)
