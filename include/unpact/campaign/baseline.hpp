@@ -19,7 +19,8 @@ struct Baseline {
   Dataset dataset;
   std::vector<AskedQuestion> questions;
   std::string dataset_checksum;
-  CellRecord record;  ///< questions and target are filled in
+  CellRecord record;                   ///< questions and target are filled in
+  std::int64_t skipped_questions = 0;  ///< longer than the target's context (dataset.skip_long)
 };
 
 /// Maps or makes the target. Answers the questions with it and attributes the answers, for which it is loaded, and written
