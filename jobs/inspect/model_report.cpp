@@ -47,8 +47,12 @@ std::string rope_text(const ModelConfig& config) {
   const auto& scaling = config.rope_scaling;
   const auto stretched =
       scaling.type == "default" ? std::string(", not stretched") : concat(", ", scaling.type, ", factor ", scaling.factor);
-  const auto context = scaling.type == "llama3" ? concat(" over ", scaling.original_positions, " positions") : std::string();
-  return concat("theta ", config.rope_theta, stretched, context);
+  const auto context = scaling.type == "llama3"     ? concat(" over ", scaling.original_positions, " positions")
+                       : scaling.type == "longrope" ? std::string(", by its factors for the context of pretraining")
+                                                    : std::string();
+  const auto share = config.rotary_dim > 0 ? concat(", ", config.rotary_dim, " of ", config.head_dim, " channels of a head")
+                                           : std::string();
+  return concat("theta ", config.rope_theta, stretched, context, share);
 }
 
 std::string dtypes_text(const WeightSurvey& weights) {
@@ -95,7 +99,7 @@ void print_tokenizer(const ModelInspection& found) {
 
 void print_chat(const ModelInspection& found) {
   if (!found.chat) return line("chat template", "cannot be read");
-  const auto& [file, use] = *found.chat;
+  const auto &file = found.chat->file, &use = found.chat->use;
   line("chat template", file.empty() ? std::string("none: a base model") : concat("in ", file));
   if (use.empty()) line("prompt", "none of configs/models fits this template: docs/prompts.md says how to write one");
   else

@@ -20,6 +20,7 @@
 #include "unpact/evaluation/check_questions.hpp"
 #include "unpact/evaluation/evaluate_cell.hpp"
 #include "unpact/evaluation/finished_pages.hpp"
+#include "unpact/evaluation/fit_questions.hpp"
 #include "unpact/evaluation/measure_metrics.hpp"
 #include "unpact/kernels/tf32_products.hpp"
 #include "unpact/store/cell_file.hpp"
@@ -81,9 +82,11 @@ Baseline prepare_baseline(const Session& session, const Configuration& c, const 
   auto target = prepare_target(session, c, dataset, folder / "models" / name, claims, while_busy);
   auto questions = ask_questions(dataset, *target.tokenizer, target.prompt_template,
                                  static_cast<std::size_t>(c.prompt.examples), static_cast<std::size_t>(c.dataset.limit));
+  const auto skipped = fit_questions(questions, target.transformer.config(), c.longest_answer(), c.dataset.skip_long);
   for (auto& asked : questions) asked.unit = c.attribution.settings.unit;
   Baseline baseline{std::move(target),    std::move(dataset), std::move(questions), std::move(checksum), {},
                     map_judge(session, c)};
+  baseline.skipped_questions = static_cast<std::int64_t>(skipped);
   baseline.record = start_record(session, session.world(), baseline, base, Made::baseline);
   const auto fingerprint = fingerprint_of(baseline.record.provenance);
   baseline.record.provenance.baseline_fingerprint = fingerprint;

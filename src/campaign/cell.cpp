@@ -177,8 +177,11 @@ Unlearned unlearn_cell(const Session& session, const Communicator& group, const 
   std::optional<StageMeter> meter(std::in_place, group, session.device());
   const auto collectives = make_collectives(group, session.device());
   UnlearnData data;
-  fail_together(
-      group, [&] { data = unlearn_data(c, baseline.dataset, *baseline.target.tokenizer, baseline.target.prompt_template); });
+  fail_together(group, [&] {
+    const auto& target = baseline.target;
+    data = unlearn_data(c, baseline.dataset, *target.tokenizer, target.prompt_template,
+                        context_limit(c, target.transformer.config()));
+  });
   const auto inputs = checksums_of(baseline.dataset_checksum, baseline.target);
   data.target_fingerprint = concat(inputs.model, " ", inputs.config);
   std::vector<WorkRecord> work;

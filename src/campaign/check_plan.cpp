@@ -21,6 +21,7 @@
 #include "unpact/core/error.hpp"
 #include "unpact/data/load_dataset.hpp"
 #include "unpact/evaluation/check_questions.hpp"
+#include "unpact/evaluation/fit_questions.hpp"
 #include "unpact/evaluation/measure_metrics.hpp"
 #include "unpact/inference/scoring.hpp"
 #include "unpact/train/stage_memory.hpp"
@@ -49,14 +50,9 @@ void check_weights(const std::filesystem::path& folder, const ModelConfig& confi
                   "fetch the checkpoint again");
 }
 
-/// Refuses examples that a table of positions does not reach; rotary positions go on for ever.
-std::int64_t longest_of(const std::vector<Example>& examples, const ModelConfig& config) {
+std::int64_t longest_of(const std::vector<Example>& examples) {
   std::size_t longest = 1;
   for (const auto& example : examples) longest = std::max(longest, example.ids.size());
-  UNPACT_VALIDATE(
-      config.block.positions != PositionKind::learned || longest <= static_cast<std::size_t>(config.max_positions),
-      concat("an example of ", longest, " tokens does not fit the model"),
-      concat("its context holds ", config.max_positions), "choose a smaller chunk_length, or shorter examples");
   return static_cast<std::int64_t>(longest);
 }
 
@@ -145,22 +141,14 @@ class PlanCheck {
   }
 
   static void check_asking(const Configuration& c, Opened& opened) {
-    const auto questions =
-        ask_questions(*opened.dataset, *opened.tokenizer, c.prompt.resolve(), static_cast<std::size_t>(c.prompt.examples),
-                      static_cast<std::size_t>(c.dataset.limit));
+    auto questions = ask_questions(*opened.dataset, *opened.tokenizer, c.prompt.resolve(),
+                                   static_cast<std::size_t>(c.prompt.examples), static_cast<std::size_t>(c.dataset.limit));
+    fit_questions(questions, *opened.config, c.longest_answer(), c.dataset.skip_long);
     check_questions(c.judge, *opened.config, questions);
     make_attribution_method(c.attribution.method, c.attribution.settings, c.run.seed, *opened.tokenizer);
-    const bool writes = !judge_row(c.judge).wants_letters;
-    const auto own = writes ? static_cast<std::size_t>(c.generation.max_new_tokens) : std::size_t{1};
-    for (std::size_t q = 0; q < questions.size(); ++q) {
-      const auto& ids = questions[q].prompt.ids;
-      const auto needed = ids.size() + std::max(own, questions[q].gold_answer.size());
-      UNPACT_VALIDATE(needed <= static_cast<std::size_t>(opened.config->max_positions),
-                      concat(name_of_question(questions, q), " does not fit the model"),
-                      concat("prompt and answer take ", needed, " tokens, its context holds ", opened.config->max_positions),
-                      "lower generation.max_new_tokens or prompt.examples, or leave the question out");
-      check_sequence(*opened.config, ids, 0);
-      opened.asked = std::max(opened.asked, static_cast<std::int64_t>(needed));
+    for (const auto& question : questions) {
+      check_sequence(*opened.config, question.prompt.ids, 0);
+      opened.asked = std::max(opened.asked, static_cast<std::int64_t>(tokens_of(question, c.longest_answer())));
     }
     opened.questions = static_cast<std::int64_t>(questions.size());
     const MetricTask task{*opened.dataset, questions, c.evaluation_options()};
@@ -170,8 +158,7 @@ class PlanCheck {
 
   static void check_finetuning(const Configuration& c, Opened& opened) {
     opened.finetuned = longest_of(
-        finetune_examples(c.finetune, *opened.dataset, *opened.tokenizer, c.prompt.resolve(), c.probe.resolve_phrasings()),
-        *opened.config);
+        finetune_examples(c, *opened.dataset, *opened.tokenizer, c.prompt.resolve(), context_limit(c, *opened.config)));
   }
 
   void look_at_cell(const Configuration& c, const std::string& pair, const Opened& opened,
@@ -190,8 +177,9 @@ class PlanCheck {
     if (!opened.tokenizer || !opened.config) return 0;
     const auto key = data_key(c);
     if (const auto known = longest.find(key); known != longest.end()) return known->second;
-    const auto data = unlearn_data(c, *opened.dataset, *opened.tokenizer, c.prompt.resolve());
-    const auto tokens = std::max(longest_of(*data.forget, *opened.config), longest_of(*data.retain, *opened.config));
+    const auto data =
+        unlearn_data(c, *opened.dataset, *opened.tokenizer, c.prompt.resolve(), context_limit(c, *opened.config));
+    const auto tokens = std::max(longest_of(*data.forget), longest_of(*data.retain));
     longest[key] = tokens;
     return tokens;
   }

@@ -77,7 +77,7 @@ PairReckoner::PairReckoner(const PairOnPaper& paper, const Machine& machine)
     : paper_(paper), machine_(machine), prompt_(paper.pair.configuration.prompt.resolve()) {
   const auto& c = paper.pair.configuration;
   if (makes_target(c.model))
-    making_ = finetune_examples(c.finetune, paper.dataset, paper.tokenizer, prompt_, c.probe.resolve_phrasings());
+    making_ = finetune_examples(c, paper.dataset, paper.tokenizer, prompt_, context_limit(c, paper.config));
   const auto options = c.evaluation_options();
   longest_of_metrics_ = static_cast<std::size_t>(
       longest_sequence(metric_work({paper.dataset, paper.questions, options}, paper.config, paper.tokenizer, prompt_)));
@@ -87,7 +87,7 @@ const PairReckoner::Data& PairReckoner::data_of(const Configuration& cell) {
   const auto [found, is_new] = data_.try_emplace(data_key(cell));
   auto& [data, longest] = found->second;
   if (is_new) {
-    data = unlearn_data(cell, paper_.dataset, paper_.tokenizer, prompt_);
+    data = unlearn_data(cell, paper_.dataset, paper_.tokenizer, prompt_, context_limit(cell, paper_.config));
     longest = std::max(longest_of(*data.forget), longest_of(*data.retain));
   }
   return found->second;

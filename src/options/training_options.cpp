@@ -54,6 +54,11 @@ void add_execution(OptionTable& t, TrainExecution& e) {
   t.push_back({"train.master_weights", "bf16: fp32 masters, or none (update bf16 weights as they are)", &e.master_weights,
                kTraining});
   t.push_back(
+      {"train.long_examples",
+       "of an example longer than the model's context: refuse, cut (its first tokens stay) or skip (a question is left "
+       "out; dataset.skip_long asks for that, too)",
+       &e.long_examples, kTraining});
+  t.push_back(
       {"train.checkpoint_every", "steps between two checkpoints; 0: no matter how many", &e.checkpoint_every, kNothing});
   t.push_back({"train.checkpoint_minutes", "minutes between two checkpoints; 0 here and above: only when asked to stop",
                &e.checkpoint_minutes, kNothing});

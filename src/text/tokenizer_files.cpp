@@ -18,4 +18,10 @@ std::vector<fs::path> tokenizer_files(const fs::path& folder) {
   return files;
 }
 
+std::string read_tokenizer_file(const std::filesystem::path& file, std::uintmax_t most) {
+  auto content = read_file(file, most);
+  refuse_foreign(content, file.string());
+  return content;
+}
+
 }  // namespace unpact

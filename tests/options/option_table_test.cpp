@@ -99,6 +99,8 @@ TEST(Affects, WhatIsKnownToDecideNumbersDoes) {
                                                {"evaluation.retrained_checksum", {Made::cell}},
                                                {"train.dtype", {Made::target, Made::cell, Made::training}},
                                                {"train.master_weights", {Made::target, Made::cell, Made::training}},
+                                               {"train.long_examples", {Made::target, Made::cell, Made::training}},
+                                               {"dataset.skip_long", all},
                                                {"generation.max_new_tokens", {Made::baseline, Made::cell}},
                                                {"attribution.alpha", {Made::baseline, Made::cell}},
                                                {"judge.threshold", {Made::baseline, Made::cell}},

@@ -22,6 +22,7 @@ struct Baseline {
   std::string dataset_checksum;
   CellRecord record;                        ///< questions and target are filled in
   std::optional<LanguageModel> judge = {};  ///< mapped: the model that a judge asks; none: no judge asks one
+  std::int64_t skipped_questions = 0;       ///< longer than the target's context (dataset.skip_long)
 };
 
 /// Maps or makes the target. Answers the questions with it and attributes the answers, for which it is loaded, and written

@@ -3,6 +3,8 @@
 #include <filesystem>
 
 #include "unpact/comm/communicator.hpp"
+#include "unpact/checkpoint/config.hpp"
+#include "unpact/data/context_limit.hpp"
 #include "unpact/data/dataset.hpp"
 #include "unpact/options/configuration.hpp"
 #include "unpact/unlearn/method.hpp"
@@ -23,8 +25,12 @@ std::string data_key(const Configuration& configuration);
 /// @throws UserError where a set has nothing of the form that is unlearned: what can be said without a tokenizer.
 void check_sets(const UnlearnOptions& options, const Dataset& dataset);
 
-/// The examples of both sets, and what the configured method asks for besides. @throws UserError naming file and line.
+/// What a training on this model makes of examples longer than its context.
+ContextLimit context_limit(const Configuration& configuration, const ModelConfig& model);
+
+/// The examples of both sets, and what the configured method asks for besides. @throws UserError naming file and line, also of
+/// an example that does not fit the limit.
 UnlearnData unlearn_data(const Configuration& configuration, const Dataset& dataset, const Tokenizer& tokenizer,
-                         const PromptTemplate& prompt_template);
+                         const PromptTemplate& prompt_template, const ContextLimit& limit);
 
 }  // namespace unpact

@@ -179,6 +179,8 @@ struct Configuration {
   StatusOptions status;
   /// What evaluations are told, with the run's seed.
   EvaluationOptions evaluation_options() const;
+  /// Tokens that a model's own answer may have.
+  std::int64_t longest_answer() const;
   /// The [unlearn] options with the run's seed and [train].
   TrainOptions unlearn_training() const;
   /// How [unlearn] cuts texts.
