@@ -8,7 +8,7 @@ from synthetic_campaign import RECIPES, as_of_1_3, write_campaign
 
 from unpact_results.__main__ import main
 from unpact_results.model import Verification
-from unpact_results.reading import load_campaign, load_cell
+from unpact_results import load_campaign, load_cell
 from unpact_results.recompute import ORIGINS_MARK
 from unpact_results.report import render
 from unpact_results.validate import validate_all, validate_file

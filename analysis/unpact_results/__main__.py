@@ -9,7 +9,8 @@ from pathlib import Path
 
 from . import __version__, agreement, stability, table
 from .compare import compare_folders
-from .reading import ResultsError, load_campaign
+from .campaigns import load_campaign
+from .reading import ResultsError
 from .report import write_report
 from .validate import validate_all
 

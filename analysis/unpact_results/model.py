@@ -6,6 +6,7 @@ T = tokens of an answer, P = probed questions, m = attempts of a probe.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -233,12 +234,11 @@ class Campaign:
     """The cells that could be read, and the state of all that were planned."""
 
     path: Path
-    cells: list[Cell]
+    cells: Sequence[Cell]  # read as they are used in a campaign that was opened lazily
     status: list[CellStatus]
     attributes: dict[str, Any] = field(default_factory=dict)
 
     @property
     def absent(self) -> list[CellStatus]:
         """Planned cells without a readable result."""
-        read = {cell.id for cell in self.cells}
-        return [entry for entry in self.status if entry.id not in read]
+        return [entry for entry in self.status if entry.status != "finished"]
