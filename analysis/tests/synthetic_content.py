@@ -54,6 +54,8 @@ class Recipe:
     checked: bool = False  # the judges were checked on known answers
     floor: float | None = None  # share that a model which was never taught gets right; None: there was none
     more_probes: tuple[tuple[str, str, str], ...] = ()  # name, label, kind; written after the usual two
+    bank: tuple[tuple[str, str], ...] = ()  # questions with their gold answers; else those of this file again and again
+    answer_tokens: int = 3  # of the shortest answer
 
     @property
     def id(self) -> str:
@@ -77,7 +79,7 @@ def content(recipe: Recipe) -> dict:
     """Everything that a cell holds, by path."""
     rng = np.random.default_rng(int.from_bytes(hashlib.sha256(f"{recipe.model}{recipe.dataset}{recipe.seed}".encode()).digest()[:4], "big"))
     total = recipe.forget + recipe.retain
-    bank = [QUESTIONS[i % len(QUESTIONS)] if i % 11 != 5 else LONG for i in range(total)]
+    bank = list(recipe.bank) or [QUESTIONS[i % len(QUESTIONS)] if i % 11 != 5 else LONG for i in range(total)]
     split = np.array([0] * recipe.forget + [1] * recipe.retain, np.uint8)
     cut = [pieces_of(question) for question, _ in bank]
     before = [_peaks(rng, row) for row in cut]
@@ -92,7 +94,7 @@ def content(recipe: Recipe) -> dict:
             "outcome": st.outcomes(split, right_before, right_after)}
     data["answers"] = ([gold if ok else "I do not know." for (_, gold), ok in zip(bank, right_before)],
                        [gold if ok else ("the the the of of" if part else "It was John Smith <i>.") for (_, gold), ok, part in zip(bank, right_after, split)])
-    data["matrices"] = {(m, a): [_matrix(own, _of_gold(c) if a == "gold" else c, 3 + i % 3) for i, c in enumerate(rows)]
+    data["matrices"] = {(m, a): [_matrix(own, _of_gold(c) if a == "gold" else c, recipe.answer_tokens + i % 3) for i, c in enumerate(rows)]
                         for m, rows in enumerate((before, after)) for a in ("gold", "own")}
     return data
 

@@ -82,7 +82,12 @@ def check_schema(file: h5py.File, name: str) -> None:
 
 def minor_of(file: h5py.File) -> int:
     """The minor version of a file; 0 where it cannot be read."""
-    parts = str(plain(file.attrs.get("schema_version", ""))).split(".")
+    return minor_of_version(str(plain(file.attrs.get("schema_version", ""))))
+
+
+def minor_of_version(version: str) -> int:
+    """The minor part of MAJOR.MINOR.PATCH; 0 where it is none."""
+    parts = version.split(".")
     return int(parts[1]) if len(parts) == 3 and parts[1].isdigit() else 0
 
 
