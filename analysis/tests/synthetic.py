@@ -84,7 +84,7 @@ def _root(file, recipe: Recipe) -> None:
             "library_versions": json.dumps({"torch": "2.11.0", "mpi": "4.1.4"}), "processes": json.dumps(["host n1, job 7", "host n2, job 7"]),
             "environment": json.dumps({"SLURM_JOB_ID": "7"}), "started": "2026-01-31T12:00:00Z", "ended": "2026-01-31T12:40:00Z",
             "model_checksum": checksums[0], "tokenizer_checksum": checksums[1], "cell_id": recipe.id, "model": recipe.model, "dataset": recipe.dataset,
-            "baseline_fingerprint": hashlib.sha256((recipe.model + recipe.dataset).encode()).hexdigest(),
+            "baseline_fingerprint": hashlib.sha256(f"{recipe.model}{recipe.dataset}{recipe.seed}".encode()).hexdigest(),
             "method": recipe.method, "judge": "rouge_l_recall >= 0.5", "halves": "12 questions train, 12 are held out: by hash of the question" if recipe.held_out else "no halves: dataset.held_out is 0", "compute_dtype": "fp32", "attribution_method": recipe.attribution,
             "attribution_settings": json.dumps({"engine": "shared_prefix", "verified_target": "2 question(s)"} if recipe.attribution == "leave_one_out" else
                                                {"inexact": "some carry a share", "keep_words": "4"} if recipe.attribution == "hierarchical" else {})}

@@ -94,7 +94,7 @@ def content(recipe: Recipe) -> dict:
             "outcome": st.outcomes(split, right_before, right_after)}
     data["answers"] = ([gold if ok else "I do not know." for (_, gold), ok in zip(bank, right_before)],
                        [gold if ok else ("the the the of of" if part else "It was John Smith <i>.") for (_, gold), ok, part in zip(bank, right_after, split)])
-    data["matrices"] = {(m, a): [_matrix(own, _of_gold(c) if a == "gold" else c, recipe.answer_tokens + i % 3) for i, c in enumerate(rows)]
+    data["matrices"] = {(m, a): [_matrix((rng, own)[m], _of_gold(c) if a == "gold" else c, recipe.answer_tokens + i % 3) for i, c in enumerate(rows)]
                         for m, rows in enumerate((before, after)) for a in ("gold", "own")}
     return data
 

@@ -59,7 +59,7 @@ def _copy(first: Path, cells: Path, model: str, dataset: str, method: str, seed:
     with h5py.File(path, "r+") as file:
         for key, value in {"cell_id": name, "model": model, "dataset": dataset}.items():
             file.attrs[key] = value
-        file.attrs["baseline_fingerprint"] = hashlib.sha256((model + dataset).encode()).hexdigest()
+        file.attrs["baseline_fingerprint"] = hashlib.sha256(f"{model}{dataset}{seed}".encode()).hexdigest()
 
 
 if __name__ == "__main__":

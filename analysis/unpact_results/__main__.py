@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ from . import __version__, agreement, stability, table
 from .compare import compare_folders
 from .campaigns import load_campaign
 from .reading import ResultsError
-from .report import write_report
+from .report import LIMIT, sources_of, write_report
 from .validate import validate_all
 
 
@@ -40,10 +41,14 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("--out", type=Path, metavar="FILE", help="write here instead of the terminal")
     show.set_defaults(run=_table)
 
-    report = commands.add_parser("report", help="one self-contained HTML file, with table and scatter beside it")
-    report.add_argument("campaign", metavar="CAMPAIGN", help="campaign.h5, its folder, or a cell file")
+    report = commands.add_parser("report", help="a page of one or more campaigns, with table and scatter beside it")
+    report.add_argument("campaign", nargs="+", metavar="CAMPAIGN", help="campaign.h5, its folder, or a cell file; further ones are shown beside the first")
     report.add_argument("--out", type=Path, metavar="FILE", help="default: report.html beside the campaign")
-    report.add_argument("--questions", type=_numbers, metavar="I,J,K", help="show the strips of these questions instead of chosen ones")
+    report.add_argument("--questions", type=_numbers, metavar="I,J,K", help="open the page at the first of these questions")
+    report.add_argument("--as", dest="form", choices=("auto", "file", "folder"), default="auto",
+                        help="one file, or a page with a folder of data files (default: one file up to --limit)")
+    report.add_argument("--limit", type=float, default=LIMIT / 1e6, metavar="MB", help=f"largest page that is one file (default: {LIMIT / 1e6:g})")
+    report.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="cells that are read at once (default: processors)")
     report.set_defaults(run=_report)
 
     compare = commands.add_parser("compare", help="whether two results folders hold the same numbers, dataset by dataset")
@@ -94,9 +99,10 @@ def _table(options: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
-    campaign = load_campaign(options.campaign)
-    folder = Path(options.campaign) if Path(options.campaign).is_dir() else Path(options.campaign).parent
-    for path in write_report(campaign, options.out or folder / "report.html", options.questions):
+    first = Path(options.campaign[0])
+    out = options.out or (first if first.is_dir() else first.parent) / "report.html"
+    folder = {"auto": None, "file": False, "folder": True}[options.form]
+    for path in write_report(sources_of(options.campaign), out, options.questions, max(1, options.jobs), int(options.limit * 1e6), folder):
         print(path)
     return 0
 

@@ -24,7 +24,7 @@ def pack(content: dict[str, Any], arrays: dict[str, NDArray[Any]] | None = None)
     for name, values in (arrays or {}).items():
         values = np.ascontiguousarray(values)
         code = CODES[values.dtype.name]
-        raw = values.astype(values.dtype.newbyteorder("<")).view(np.uint8).reshape(len(values), -1).T.tobytes()
+        raw = values.astype(values.dtype.newbyteorder("<")).view(np.uint8).reshape(len(values), values.itemsize).T.tobytes()
         places[name] = [code, offset, len(values)]
         parts.append(raw + b"\0" * (-len(raw) % 8))
         offset += len(parts[-1])

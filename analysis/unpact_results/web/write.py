@@ -65,7 +65,7 @@ def planned(made: Gathered, sources: Sequence[Source], shown: Sequence[int] | No
     """The index, the chunks that go into the report, and where they go."""
     chunks = {"rows": pack({}, columns_of(made)), "runs": pack({"runs": made.runs}), **made.chunks}
     index = index_of(made, sources, shown)
-    rest = sum(len(chunk) * 4 // 3 + 80 for chunk in chunks.values()) + len(json.dumps(index)) + 200_000
+    rest = len(html(index | {"left_out": True, "folder": None}, chunks).encode())
     chosen = plan(made, rest, limit, folder)
     index |= {"left_out": chosen.left_out, "folder": None}
     return index, chunks | {name: made.matrices[name] for name in chosen.matrices}, chosen
@@ -88,7 +88,7 @@ def html(index: dict[str, Any], chunks: dict[str, bytes]) -> str:
     content = json.dumps(index, ensure_ascii=False, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
     data = "".join(f'<script type="text/plain" id="chunk-{name}">{text_of(chunk)}</script>\n' for name, chunk in chunks.items())
     policy = f"script-src 'sha256-{digest}'" + (" 'self' file:" if index["folder"] else "")
-    return environment.get_template("page.html.j2").render(css=Markup(css), script=Markup(script), index=Markup(content), data=Markup(data), policy=policy)  # noqa: S704
+    return environment.get_template("page.html.j2").render(css=Markup(css), script=Markup(script), index=Markup(content), data=Markup(data), policy=Markup(policy))  # noqa: S704
 
 
 def _write_folder(out: Path, chunks: dict[str, bytes]) -> Path:

@@ -4,6 +4,10 @@ function headline(answers) {
   return most || "cannot be said here";
 }
 
+const ANSWERS = ["holds", "does not hold", "cannot be said here"];
+const counted = (answers) => ANSWERS.map((word) => [word, answers.filter((answer) => answer === word).length]).filter(([, count]) => count)
+  .map(([word, count]) => `${word} in ${count}`).join(", ");
+
 function numbersOf(number, cells, f) {
   if (number === 1) return `mean focus shift ${meanFull(shiftOf("forgotten")(cells, f))} where forgotten, ${meanFull(shiftOf("retained")(cells, f))} where still right`;
   if (number === 2) return `the probe brings back ${full(recoveryOfKind("probe")(cells, f))} of forgotten answers, plain samples ${full(recoveryOfKind("baseline")(cells, f))}`;
@@ -13,9 +17,9 @@ function numbersOf(number, cells, f) {
 
 function claimSentences(cells, f) {
   return el("ul", { class: "sentences" }, INDEX.claims.map((claim, place) => {
-    const answers = cells.map((cell) => cell.claims[place]), counted = distinct(answers).map((word) => `${word} in ${answers.filter((a) => a === word).length}`);
+    const answers = cells.map((cell) => cell.claims[place]);
     return el("li", { id: `claim-${claim.number}` }, verdictChip(headline(answers)), " ", el("b", {}, `${claim.title}: `),
-      `${counted.join(", ") || "no finished cell"}${answers.length ? ` of ${plural(answers.length, "cell")}` : ""}; ${numbersOf(claim.number, cells, f)}.`);
+      `${counted(answers) || "no finished cell"}${answers.length ? ` of ${plural(answers.length, "cell")}` : ""}; ${numbersOf(claim.number, cells, f)}.`);
   }));
 }
 
@@ -28,7 +32,7 @@ function claimDetails(cells) {
       el("ul", { class: "answers" }, groups(cells, (cell) => [cell.model, cell.dataset]).map(([key, group]) => {
         const answers = group.map((cell) => cell.claims[place]);
         return el("li", {}, verdictChip(headline(answers)), ` for ${visible(key[0])} on ${visible(key[1])} `,
-          el("span", { class: "soft" }, `(${distinct(answers).map((word) => `${word} in ${answers.filter((a) => a === word).length}`).join(", ")} of ${plural(group.length, "cell")})`));
+          el("span", { class: "soft" }, `(${counted(answers)} of ${plural(group.length, "cell")})`));
       })),
       el("dl", {}, el("dt", {}, "The study says"), el("dd", {}, claim.study), el("dt", {}, "Our reading"), el("dd", {}, claim.reading), el("dt", {}, "Rule (ours)"), el("dd", {}, claim.rule)),
       cells.length ? details : null);

@@ -1,5 +1,6 @@
 // The dilemma of one model and data set: knowledge left against destruction.
-const BOX = { width: 330, height: 268, left: 40, right: 10, top: 14, bottom: 34 };
+const LARGE = { width: 340, height: 268, left: 48, right: 16, top: 14, bottom: 34 }, SMALL = { width: 236, height: 186, left: 42, right: 14, top: 8, bottom: 30 };
+let BOX = LARGE;
 const atX = (value) => BOX.left + value * (BOX.width - BOX.left - BOX.right);
 const atY = (value) => BOX.height - BOX.bottom - value * (BOX.height - BOX.top - BOX.bottom);
 
@@ -14,7 +15,7 @@ function paretoFront(points) {
 }
 
 function frameOf() {
-  const limits = INDEX.limits, grid = [0, 0.25, 0.5, 0.75, 1];
+  const limits = INDEX.limits, grid = BOX === SMALL ? [0, 0.5, 1] : [0, 0.25, 0.5, 0.75, 1];
   const line = (x1, y1, x2, y2, attributes) => svg("line", { x1, y1, x2, y2, ...attributes });
   return [
     svg("rect", { x: atX(0), y: atY(limits.left), width: atX(limits.destroyed) - atX(0), height: atY(0) - atY(limits.left), fill: "#eaf5ee" }),
@@ -23,7 +24,7 @@ function frameOf() {
     line(atX(limits.destroyed), atY(0), atX(limits.destroyed), atY(1), { stroke: "#777", "stroke-dasharray": "4 3" }),
     line(atX(0), atY(limits.left), atX(1), atY(limits.left), { stroke: "#777", "stroke-dasharray": "4 3" }),
     svg("text", { x: atX(0.5), y: BOX.height - 5, "text-anchor": "middle" }, "destructive rate"),
-    svg("text", { x: 10, y: atY(0.5), "text-anchor": "middle", transform: `rotate(-90 10 ${atY(0.5)})` }, "knowledge left"),
+    svg("text", { x: 11, y: atY(0.5), "text-anchor": "middle", transform: `rotate(-90 11 ${atY(0.5)})` }, "knowledge left"),
     svg("text", { x: atX(0) + 4, y: atY(0) - 4, class: "corner" }, "the goal"), svg("text", { x: atX(1) - 3, y: atY(0) - 4, "text-anchor": "end", class: "corner" }, "destructive"),
     svg("text", { x: atX(1) - 3, y: atY(1) + 10, "text-anchor": "end", class: "corner" }, "both"),
     svg("text", { x: atX(0) + 12, y: atY(1) + 10, class: "corner" }, "insufficient"),
@@ -60,13 +61,14 @@ function placeLabels(points) {
   });
 }
 
-function dilemmaPicture(title, cells, f) {
+function dilemmaPicture(title, cells, f, small) {
+  BOX = small ? SMALL : LARGE;
   const points = groups(cells, (cell) => cell.method).map(([method, group]) => pointOf(method, group, f));
   const placed = points.filter((p) => isNumber(p.left.value) && isNumber(p.destroyed.value)), front = paretoFront(placed);
   const unplaced = points.filter((p) => !placed.includes(p)).map((p) => p.method);
   const said = placed.map((p) => `${p.method}: knowledge left ${full(p.left)}, destructive rate ${full(p.destroyed)}.`).join(" ");
   const path = front.map((p, i) => `${i ? "L" : "M"}${atX(p.destroyed.value)} ${atY(p.left.value)}`).join("");
-  return el("figure", { class: "small" }, el("figcaption", {}, el("b", {}, title)),
+  return el("figure", { class: small ? "small" : null }, el("figcaption", {}, el("b", {}, title)),
     svg("svg", { viewBox: `0 0 ${BOX.width} ${BOX.height}`, role: "img", "aria-label": `${title}. ${said || "No method has both rates."}` }, frameOf(),
       front.length > 1 ? svg("path", { d: path, fill: "none", stroke: "#1c1c1c", "stroke-width": 1.2, "stroke-dasharray": "1 3" }) : null,
       placed.map((point) => drawPoint(point, f)), placeLabels(placed)),

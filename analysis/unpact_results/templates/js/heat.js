@@ -28,9 +28,11 @@ function heatMap(cells, f) {
   select.addEventListener("change", () => { change({ heat: select.value }); byId("heat-measure").focus(); });
   const values = columns.map(([, group]) => rows.map((method) => measured(group.filter((cell) => cell.method === method), measure, f)));
   const numbers = values.flat().map((r) => r.value).filter(isNumber), low = measure.metric ? Math.min(0, ...numbers) : 0, high = measure.metric ? Math.max(...numbers) : 1;
+  const models = groups(columns.map(([key]) => ({ key })), ({ key }) => key[0]);
   return [el("p", {}, el("label", { for: "heat-measure" }, "Measure: "), select, el("span", { class: "soft" }, ` ${measure.said}`)),
     el("div", { class: "wide", tabindex: 0, role: "region", "aria-label": "heat map" }, el("table", { class: "heat" },
-      el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "method"), columns.map(([key]) => el("th", { scope: "col" }, visible(key[0]), el("small", {}, visible(key.slice(1).join(", "))))))),
+      el("thead", {}, el("tr", {}, el("td", {}), models.map(([model, group]) => el("th", { scope: "colgroup", colspan: group.length }, visible(model)))),
+        el("tr", {}, el("th", { scope: "col" }, "method"), columns.map(([key]) => el("th", { scope: "col", class: "data-set" }, visible(key.slice(1).join(", ")))))),
       el("tbody", {}, rows.map((method, row) => el("tr", {}, el("th", { scope: "row" }, visible(method)), columns.map(([key], column) =>
         heatCell(values[column][row], measure, key, method, low, high)))))))];
 }
@@ -38,7 +40,7 @@ function heatMap(cells, f) {
 function heatCell(r, measure, [model, dataset, campaign], method, low, high) {
   if (!isNumber(r.value)) return el("td", { title: "no such rate" }, DASH);
   const button = el("button", { type: "button", style: shade(high > low ? (r.value - low) / (high - low) : 0), title: `${method}, ${model}, ${dataset}: ${longRate(r, measure)}. Press to see its questions.` },
-    shownRate(r, measure), el("small", {}, r.plain ? `${r.total} cells` : measure.mean ? `n = ${thousands(r.total)}` : `${thousands(r.count)}/${thousands(r.total)}`));
+    shownRate(r, measure));
   button.addEventListener("click", () => {
     change({ model: [model], dataset: [dataset], method: [method], campaign: campaign ? [campaign] : [], page: "1", cell: "", n: "" });
     byId("explorer").scrollIntoView();

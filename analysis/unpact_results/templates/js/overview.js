@@ -3,7 +3,8 @@ function overview() {
   const cells = chosenCells(), f = filters();
   show("sentences", claimSentences(cells, f));
   const pairs = groups(cells, (cell) => [cell.model, cell.dataset, ...campaignOf(cell)]);
-  show("pictures", pairs.map(([key, group]) => dilemmaPicture(visible(key.join(", ")), group, f)), cells.length ? null : el("p", {}, "No finished cell is chosen."));
+  byId("pictures").classList.toggle("many", pairs.length > 4);
+  show("pictures", pairs.map(([key, group]) => dilemmaPicture(visible(key.join(", ")), group, f, pairs.length > 4)), cells.length ? null : el("p", {}, "No finished cell is chosen."));
   show("heat", cells.length ? heatMap(cells, f) : null);
 }
 
