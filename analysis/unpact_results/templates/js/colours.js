@@ -38,7 +38,7 @@ function legendOfStrips() {
     el("div", {}, swatch({ borderColor: "#000", background: "#fff" }, "word"), `KeyToken${first ? ` (\u03b1 = ${first.alpha}, \u03b2 = ${first.beta})` : ""}; in the difference: `,
       swatch({ border: "1.5px dashed #000" }, "word"), "KeyToken lost, ", swatch({ borderColor: "#000" }, "word"), "gained", el("br"),
       swatch({ background: NOISE }, "word"), "below the measured noise floor (twice that for a difference)", el("br"),
-      swatch({ color: "#767676", fontStyle: "italic" }, "word"), "context: template or examples, not measured", el("br"),
+      swatch({ color: "#636363", fontStyle: "italic" }, "word"), "context: template or examples, not measured", el("br"),
       swatch({}, "\u00b7"), "space ", swatch({}, "\u21b5"), "new line ", swatch({}, "\u21e5"),
       "tab. In the difference (after \u2212 before), blue has gained support, orange-red has lost it."));
 }
