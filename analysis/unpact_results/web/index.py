@@ -16,6 +16,9 @@ from .gather import Gathered, Source, colour_limit
 
 OUTCOME_WORDS = {"unknown": "wrong before", "retained": "right before and after (forget set)", "forgotten": "right before, wrong after (forget set)",
                  "kept": "right before and after (retain set)", "destroyed": "right before, wrong after (retain set)"}
+VIEW_WORDS = {name: (words, counts.VIEWS[name]) for name, words in {
+    "frequency": "by frequency of the token in the data set's questions", "position": "by position in the question", "edge": "by place beside the template",
+    "kind": "by kind of token"}.items()}
 
 
 def index_of(made: Gathered, sources: Sequence[Source], shown: Sequence[int] | None) -> dict[str, Any]:
@@ -26,7 +29,7 @@ def index_of(made: Gathered, sources: Sequence[Source], shown: Sequence[int] | N
         "claims": [{"number": claim.number, "title": claim.title, "study": claim.study, "reading": claim.reading, "rule": claim.rule} for claim in rules],
         "limits": {"left": LEFT_LIMIT, "destroyed": DESTRUCTION_LIMIT, "much": STUDY_LOW, "shift": SHIFT_MARGIN, "colour": colour_limit(made.histogram)},
         "quadrants": QUADRANTS, "outcomes": [{"name": outcome.name, "words": OUTCOME_WORDS[outcome.name], "colour": OUTCOME_COLOURS[outcome.name]} for outcome in Outcome],
-        "views": {name: list(classes) for name, classes in counts.VIEWS.items()}, "seeds": pairs.across_seeds(made), "datasets": pairs.across_datasets(made),
+        "views": {name: {"title": words, "classes": list(classes)} for name, (words, classes) in VIEW_WORDS.items()}, "seeds": pairs.across_seeds(made), "datasets": pairs.across_datasets(made),
         "attributions": pairs.of_attributions(made), "differences": pairs.between_campaigns(made), "asked": list(shown) if shown is not None else None,
     }
 

@@ -1,10 +1,8 @@
 // KeyTokens by class of token, and how stable they are across seeds, data sets and methods of attribution.
-const VIEW_TITLES = { frequency: "by frequency of the token in the data set's questions", position: "by position in the question", edge: "by place beside the template", kind: "by kind of token" };
-
 function keyTokenTables(cells) {
-  return Object.entries(INDEX.views).map(([view, classes]) => {
+  return Object.entries(INDEX.views).map(([view, { title, classes }]) => {
     const rows = classes.map((_, place) => [0, 1, 2, 3].map((column) => sum(cells.map((cell) => cell.keys[view][place][column]))));
-    return el("table", { class: "data keys", "data-view": view }, el("caption", {}, `KeyTokens ${VIEW_TITLES[view]}`), el("thead", {}, el("tr", {},
+    return el("table", { class: "data keys", "data-view": view }, el("caption", {}, `KeyTokens ${title}`), el("thead", {}, el("tr", {},
       ["class", "candidates", "before", "after", "still KeyTokens"].map((name, place) => el("th", { scope: "col", class: place ? null : "l" }, name)))),
       el("tbody", {}, classes.map((name, place) => {
         const [all, before, after, both] = rows[place];
