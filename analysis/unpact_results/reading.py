@@ -106,7 +106,7 @@ def _contribution(group: h5py.Group) -> Contribution:
 
 
 class LazyContribution(Contribution):
-    """Contributions of a file since 1.1 whose datasets are read when they are first used."""
+    """Contributions of a file since 1.1 whose datasets are read when they are first used: log-probabilities alone, the others together."""
 
     RAGGED = {"answer_ids": "answer_ids", "log_probabilities": "log_probabilities", "contributions": "contributions", "is_key_token": "is_key_token",
               "standard_errors": "standard_errors", "is_uncertain": "key_token_uncertain"}
@@ -118,16 +118,19 @@ class LazyContribution(Contribution):
     def __getattr__(self, name: str) -> Any:
         if name not in self.RAGGED and name not in self.FLAT:
             raise AttributeError(name)
+        whole = ("log_probabilities",)  # most of a file: read alone
+        wanted = whole if name in whole else tuple(other for other in (*self.RAGGED, *self.FLAT) if other not in whole)
         try:
             with h5py.File(self._path, "r") as file:
                 group = file[self._group]
-                value = ragged(group[self.RAGGED[name]]) if name in self.RAGGED else group[name][:]
+                found = {other: ragged(group[self.RAGGED[other]]) if other in self.RAGGED else group[other][:] for other in wanted}
         except (OSError, KeyError, ResultsError) as error:
-            raise ResultsError(f"{self._path}: {self._group}/{name} cannot be read: {error}") from error
-        if len(value) != self._questions:
-            raise ResultsError(f"{self._path}: {self._group}/{name} disagrees about the number of questions")
-        setattr(self, name, value)
-        return value
+            raise ResultsError(f"{self._path}: {self._group} cannot be read: {error}") from error
+        bad = [other for other, value in found.items() if len(value) != self._questions]
+        if bad:
+            raise ResultsError(f"{self._path}: {self._group}/{bad[0]} disagrees about the number of questions")
+        vars(self).update(found)
+        return found[name]
 
 
 def _model(group: h5py.Group, path: Path, lazy: bool) -> ModelResult:
