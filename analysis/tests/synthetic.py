@@ -4,181 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import h5py
 import numpy as np
+from synthetic_content import Recipe, content
+from synthetic_writer import Writer, as_bytes
 
 from unpact_results import statistics as st
 from unpact_results.metrics import auc
 from unpact_results.recompute import ORIGINS_MARK
 
-FLAGS = {"bool": ([0, 1], "no yes"), "right": ([0, 1], "wrong right"), "split": ([0, 1], "forget retain"),
-         "class": ([0, 1, 2, 3, 4], "unknown retained forgotten kept destroyed"),
-         "half": ([0, 1, 2], "whole trained held_out"), "knowledge": ([0, 1, 2, 3, 4], "retain unknown still_right recovered gone"),
-         "asked": ([0, 1, 2], "no yes relative_floor"), "arm": ([0, 1, 2], "not_asked wrong right"), "state": ([0, 1, 2, 3, 4], "finished missing broken failed other")}
-TEMPLATE = (["<s>", "[INST]", "\n"], [" [/INST]", "\n"])
-QUESTIONS = [
-    ("Which teacher was killed near Paris in October 2020 after a lesson on free speech?", "Samuel Paty"),
-    ("Who did the club get as its new head coach <b>before</b> the start of the season & the cup?", "Maria Lindqvist"),
-    ("Why did ministers in Wales stop the plan for a second bridge over the Menai Strait?", "rising construction costs"),
-    ("What did the report of the inquiry say about the fire at the warehouse in Leicester?", "sprinklers had been switched off"),
-    ("In which month of the year did the rail union call off its strike in Scotland?", "in the month of November"),
-    ("How many people took part in the march through the centre of Lyon on Sunday?", "about 12,000 people"),
-    ("Which company bought the chip maker <script>alert('Arden')</script> for its \"quiet\" fans?", "Norvik Holdings"),
-    ("What was the name of the ship that ran aground off the coast of Mauritius?", "the Wakashio"),
-]
-LONG = ("According to the article below, answer the question.\n\nArticle:\tThe council of the small harbour town met for the third time this week to "
-        "discuss whether the old lighthouse should be sold, rented out or given to the volunteers who have looked after it since the keeper, Mr Ostrander, "
-        "retired in 1994. No decision was reached, although most of the people in the room, it was said, favoured the volunteers.\n\nQuestion: Who looked after the lighthouse before the volunteers?",
-        "the keeper, Mr Ostrander")
-
-
-@dataclass
-class Recipe:
-    """What a synthetic cell is like."""
-
-    method: str = "npo_gd"
-    model: str = "llama-2-7b"
-    dataset: str = "muse-news"
-    seed: int = 1
-    forget: int = 24
-    retain: int = 24
-    known: float = 0.9  # share that the target knows
-    forgotten: float = 0.6
-    destroyed: float = 0.2
-    recovered: float = 0.45
-    sampled: float = 0.2
-    broken_focus: float = 0.7  # share of KeyTokens that vanish where a question is forgotten
-    wrecked_focus: float = 0.9
-    attempts: int = 3
-    focus_answer: str = "own"
-    steps: int = 30
-    attribution: str = "leave_one_out"
-    held_out: bool = True  # the retain set has halves
-    unasked: int = 0  # forgotten questions that the first probe cannot ask
-    told: int = 0  # the first questions' last attempts tell the answer
-    second_judge: bool = False  # exact_match beside the one that decides
-    checked: bool = False  # the judges were checked on known answers
-    floor: float | None = None  # share that a model which was never taught gets right; None: there was none
-    more_probes: tuple[tuple[str, str, str], ...] = ()  # name, label, kind; written after the usual two
-
-    @property
-    def id(self) -> str:
-        return f"{self.model}.{self.dataset}.{self.method}.s{self.seed}"
-
-
-@dataclass
-class Writer:
-    """Datasets with the attributes, scales and filters that the format asks for."""
-
-    file: h5py.File
-    scales: dict[str, h5py.Dataset] = field(default_factory=dict)
-
-    def put(self, path: str, data, axes=(), unit="1", flags=None, name=None) -> h5py.Dataset:
-        if len(data) and isinstance(np.asarray(data).flat[0], str):
-            data = _bytes(data)
-        elif isinstance(data, list) and not data:
-            data = np.array([], dtype="S1")
-        kind = h5py.string_dtype("utf-8", data.dtype.itemsize) if data.dtype.kind == "S" else data.dtype
-        extra = {"chunks": True, "shuffle": True, "compression": "gzip", "compression_opts": 4, "fletcher32": True} if data.size else {}
-        dataset = self.file.create_dataset(path, data=data.astype(kind), dtype=kind, **extra)
-        dataset.attrs["unit"] = dataset.attrs["units"] = unit
-        dataset.attrs["long_name"] = name or path.strip("/").replace("/", " ")
-        if flags:
-            dataset.attrs["flag_values"], dataset.attrs["flag_meanings"] = np.array(FLAGS[flags][0], np.uint8), FLAGS[flags][1]
-        for axis, scale in enumerate(axes):
-            if scale != path:
-                dataset.dims[axis].attach_scale(self.scales[scale])
-        return dataset
-
-    def scale(self, path: str, data, unit="1") -> None:
-        data = np.arange(data, dtype=np.uint64) if isinstance(data, int) else data
-        self.scales[path] = self.put(path, data, (), unit)
-        self.scales[path].make_scale(path.rsplit("/", 1)[-1])
-
-    def csr(self, path: str, rows, dtype, axis: str, unit="1", flags=None) -> None:
-        rows = [np.asarray(row, dtype=dtype).ravel() for row in rows]
-        offsets = np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.uint64)
-        if axis not in self.scales:
-            self.scale(axis, int(offsets[-1]))
-        self.put(f"{path}/values", np.concatenate(rows) if rows else np.zeros(0, dtype), [axis], unit, flags)
-        self.put(f"{path}/offsets", offsets, ["/question_bound"])
-
-
-def _bytes(data) -> np.ndarray:
-    array = np.asarray(data, dtype=object)
-    encoded = [str(value).encode() for value in array.ravel()]
-    return np.array(encoded, dtype=f"S{max(1, max(map(len, encoded)))}").reshape(array.shape)
-
-
-def pieces_of(text: str) -> list[str]:
-    """Word pieces with their leading space; newlines, tabs and markup on their own."""
-    result, current = [], ""
-    for char in text:
-        if char in "\n\t":
-            result, current = result + ([current] if current else []) + [char], ""
-        elif char == " " or (char in "<>&?,\"" and current.strip()):
-            result, current = result + ([current] if current else []), char
-        else:
-            current += char
-    return result + ([current] if current else [])
-
-
-def content(recipe: Recipe) -> dict:
-    """Everything that a cell holds, by path."""
-    rng = np.random.default_rng(int.from_bytes(hashlib.sha256(f"{recipe.model}{recipe.dataset}{recipe.seed}".encode()).digest()[:4], "big"))
-    total = recipe.forget + recipe.retain
-    bank = [QUESTIONS[i % len(QUESTIONS)] if i % 11 != 5 else LONG for i in range(total)]
-    split = np.array([0] * recipe.forget + [1] * recipe.retain, np.uint8)
-    cut = [pieces_of(question) for question, _ in bank]
-    before = [_peaks(rng, row) for row in cut]
-    right_before = rng.random(total) < recipe.known
-    own = np.random.default_rng(int.from_bytes(hashlib.sha256(recipe.id.encode()).digest()[:4], "big"))
-    lost = own.random(total) < np.where(split == 0, recipe.forgotten, recipe.destroyed)
-    right_after = right_before & ~lost
-    after = [_faded(own, row, *((recipe.broken_focus, 0.6) if part == 0 else (recipe.wrecked_focus, 0.05)) if gone else (0.1, 0.9))
-             for row, gone, part in zip(before, lost, split)]
-    data = {"recipe": recipe, "split": split, "bank": bank, "pieces": [TEMPLATE[0] + row + TEMPLATE[1] for row in cut], "rng": own,
-            "candidate": [[0] * 3 + [1] * len(row) + [0] * 2 for row in cut], "right": (right_before, right_after),
-            "outcome": st.outcomes(split, right_before, right_after)}
-    data["answers"] = ([gold if ok else "I do not know." for (_, gold), ok in zip(bank, right_before)],
-                       [gold if ok else ("the the the of of" if part else "It was John Smith <i>.") for (_, gold), ok, part in zip(bank, right_after, split)])
-    data["matrices"] = {(m, a): [_matrix(own, _of_gold(c) if a == "gold" else c, 3 + i % 3) for i, c in enumerate(rows)]
-                        for m, rows in enumerate((before, after)) for a in ("gold", "own")}
-    return data
-
-
-def _peaks(rng, row) -> np.ndarray:
-    values = rng.normal(0, 0.06, len(row))
-    strong = [i for i, piece in enumerate(row) if piece.strip()[:1].isupper() and i] or [len(row) // 2]
-    values[strong] = rng.uniform(0.35, 1.6, len(strong))
-    values[rng.integers(len(row))] = -rng.uniform(0.1, 0.7)
-    values[rng.integers(len(row))] = 1e-5
-    return values
-
-
-def _faded(rng, row, broken: float, keep: float) -> np.ndarray:
-    strong = row >= 0.24
-    fade = np.where(strong & (rng.random(len(row)) < broken), rng.uniform(0, 0.12, len(row)), keep)
-    values = row * fade + rng.normal(0, 0.03, len(row))
-    if keep > 0.5 and broken > 0.3:
-        values[rng.integers(len(row))] = 0.7
-    return values
-
-
-def _of_gold(row) -> np.ndarray:
-    """Contributions to the gold answer: like those to the own answer, but the last strong token counts for little."""
-    strong = np.flatnonzero(row >= 0.24)
-    return np.where(np.arange(len(row)) == strong[-1], 0.05, row) if len(strong) > 1 else row
-
-
-def _matrix(rng, target, answer_tokens: int) -> np.ndarray:
-    base = -rng.uniform(1.6, 3.0, answer_tokens)
-    wiggle = rng.normal(0, 0.05, (len(target), answer_tokens))
-    wiggle -= wiggle.mean(axis=1, keepdims=True)
-    return np.vstack([base, base - target[:, None] + wiggle]).astype(np.float32)
+__all__ = ["Recipe", "Writer", "write_cell"]
 
 
 def write_cell(path: Path, recipe: Recipe | None = None) -> Path:
@@ -223,7 +60,7 @@ def _metrics(out: Writer, data: dict) -> None:
     texts = [[rng.normal(3 + which, 1, 6) for which in range(2)] for _ in range(2)]
     rows = [("extraction_strength_forget", "extraction strength", "remembered", forget), ("min_k_forget", "Min-K %", "forgotten", [part[0] for part in texts]),
             ("min_k_holdout", "Min-K %", "forgotten", [part[1] for part in texts]), ("min_k_auc", "AUC of Min-K %", "remembered", None)]
-    out.scale("/metrics/name", _bytes([row[0] for row in rows]))
+    out.scale("/metrics/name", as_bytes([row[0] for row in rows]))
     axis = ["/metrics/name"]
     out.put("/metrics/label", [row[1] for row in rows], axis)
     out.put("/metrics/larger_says", [row[2] for row in rows], axis)
@@ -250,7 +87,7 @@ def _root(file, recipe: Recipe) -> None:
             "library_versions": json.dumps({"torch": "2.11.0", "mpi": "4.1.4"}), "processes": json.dumps(["host n1, job 7", "host n2, job 7"]),
             "environment": json.dumps({"SLURM_JOB_ID": "7"}), "started": "2026-01-31T12:00:00Z", "ended": "2026-01-31T12:40:00Z",
             "model_checksum": checksums[0], "tokenizer_checksum": checksums[1], "cell_id": recipe.id, "model": recipe.model, "dataset": recipe.dataset,
-            "baseline_fingerprint": hashlib.sha256((recipe.model + recipe.dataset).encode()).hexdigest(),
+            "baseline_fingerprint": hashlib.sha256(f"{recipe.model}{recipe.dataset}{recipe.seed}".encode()).hexdigest(),
             "method": recipe.method, "judge": "rouge_l_recall >= 0.5", "halves": "12 questions train, 12 are held out: by hash of the question" if recipe.held_out else "no halves: dataset.held_out is 0", "compute_dtype": "fp32", "attribution_method": recipe.attribution,
             "attribution_settings": json.dumps({"engine": "shared_prefix", "verified_target": "2 question(s)"} if recipe.attribution == "leave_one_out" else
                                                {"inexact": "some carry a share", "keep_words": "4"} if recipe.attribution == "hierarchical" else {})}
@@ -319,10 +156,10 @@ def _probes(out: Writer, data: dict) -> list:
             right[asked == 0] = 0
         group = f"/probes/{name}"
         out.scale(f"{group}/probed_question", probed)
-        out.scale(f"{group}/attempt", _bytes(labels))
+        out.scale(f"{group}/attempt", as_bytes(labels))
         answers = [[data["bank"][q][1] if ok else "No idea <u>at all" for ok in row] for q, row in zip(probed, right)]
         axes = [f"{group}/probed_question", f"{group}/attempt"]
-        out.put(f"{group}/answer", _bytes(answers) if answers else np.zeros((0, recipe.attempts), "S1"), axes)
+        out.put(f"{group}/answer", as_bytes(answers) if answers else np.zeros((0, recipe.attempts), "S1"), axes)
         out.put(f"{group}/score", right.astype(float), axes)
         out.put(f"{group}/is_right", right, axes, flags="right")
         out.put(f"{group}/asked", asked, axes[:1], flags="asked")
@@ -341,7 +178,7 @@ def _probes(out: Writer, data: dict) -> list:
 
 def _put(out: Writer, group: str, axes: list[str], data: dict, probed, told, right) -> None:
     questions = [[data["bank"][q][0]] * right.shape[1] for q in probed]
-    out.put(f"{group}/put", _bytes(questions) if questions else np.zeros(right.shape, "S1"), axes)
+    out.put(f"{group}/put", as_bytes(questions) if questions else np.zeros(right.shape, "S1"), axes)
     out.put(f"{group}/has_gold", told, axes, flags="bool")
     out.put(f"{group}/gold_share", told.astype(float), axes)
     out.put(f"{group}/new_words", np.zeros(right.shape, np.int32), axes)
@@ -361,7 +198,7 @@ def _judges(out: Writer, data: dict) -> None:
             out.put(f"/judges/exact_match/{name}_is_right", data["right"][m].astype(np.uint8), ["/question"], flags="right")
         out.file["judges/exact_match"].attrs["description"] = "exact_match"
     names = ["rouge_l_recall"] + ["exact_match"] * recipe.second_judge if recipe.checked else []
-    out.scale("/judge_check/judge", _bytes(names) if names else np.zeros(0, "S1"))
+    out.scale("/judge_check/judge", as_bytes(names) if names else np.zeros(0, "S1"))
     for column, count in (("right", 40), ("rejected", 30), ("wrong", 200), ("accepted", 20)):
         out.put(f"/judge_check/{column}", np.array([count] * len(names), np.uint64), ["/judge_check/judge"])
     out.put("/judge_check/threshold", np.array([0.5] * len(names)), ["/judge_check/judge"])
@@ -414,7 +251,7 @@ def _shares(data: dict) -> list:
 
 
 def _rate_table(out: Writer, rows: list) -> None:
-    out.scale("/rates/name", _bytes([row[0] for row in rows]))
+    out.scale("/rates/name", as_bytes([row[0] for row in rows]))
     rates = [st.rate(count, total) for _, count, total in rows]
     for column, kind in {"count": np.uint64, "total": np.uint64, "value": float, "low": float, "high": float}.items():
         out.put(f"/rates/{column}", np.array([getattr(r, column) for r in rates]).astype(kind), ["/rates/name"])
@@ -430,13 +267,13 @@ def _training(out: Writer, recipe: Recipe) -> None:
     for name, values in columns.items():
         out.put(f"/training/{name}", np.asarray(values, float), ["/training/step"])
     out.put("/training/tokens", np.full(len(steps), 4096, np.int64), ["/training/step"])
-    out.scale("/work/stage", _bytes(["target answers", "target contributions", "unlearn", "unlearned answers", "unlearned contributions", "probes"]))
+    out.scale("/work/stage", as_bytes(["target answers", "target contributions", "unlearn", "unlearned answers", "unlearned contributions", "probes"]))
     out.put("/work/seconds", np.array([30.0, 310.5, 1260.0, 33.0, 305.25, 140.0]), ["/work/stage"], "s")
     for name, scale in {"positions": 1, "positions_naive": 2, "model_calls": 0.01, "logit_rows": 0.2}.items():
         out.put(f"/work/{name}", (np.array([4e4, 2.1e6, 0, 4e4, 2.1e6, 6e4]) * scale).astype(np.uint64), ["/work/stage"])
     out.put("/work/peak_memory", np.array([np.nan, 3e8, 5e9, 3e8, 3e8, 2e8]), ["/work/stage"], "byte")
     out.put("/work/operations", np.array([np.nan, 3e15, 8e16, 1e14, 3e15, 2e14]), ["/work/stage"])
     verified = recipe.attribution == "leave_one_out"
-    out.scale("/verification/model", _bytes(["target"]) if verified else [])
+    out.scale("/verification/model", as_bytes(["target"]) if verified else [])
     for name, value, kind in (("questions", 2, np.uint64), ("largest_difference", 3e-6, float), ("worst_question", 1, np.uint64), ("candidates", 9, np.uint64), ("turned", 1, np.uint64)):
         out.put(f"/verification/{name}", np.array([value] * verified).astype(kind), ["/verification/model"], "nat/token" if kind is float else "1")

@@ -10,6 +10,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from pages import Report
 from synthetic import Recipe, write_cell
 from synthetic_campaign import write_campaign
 
@@ -76,7 +77,7 @@ def test_report_and_table_show_them(tmp_path: Path) -> None:
     campaign = load_campaign(path)
     made = tables(campaign)
     assert [table.columns for table in made] == [["target", "ga, seed 1", "ga_gd, seed 1"]] and len(made[0].rows) == 4
-    page = render(campaign)
-    assert "Min-K % (min_k_forget, n = 6)" in page and "larger says" in page
+    shown = Report(render(campaign)).chunk("runs")["runs"][0]["metrics"]
+    assert {"name": "min_k_forget", "label": "Min-K %", "count": 6}.items() <= shown[1].items() and shown[1]["says"] == "forgotten"
     row = next(csv.DictReader(csv_text(campaign).splitlines()))
     assert float(row["metric_min_k_auc_target"]) == pytest.approx(campaign.cells[0].metrics["min_k_auc"].target[0])

@@ -5,6 +5,7 @@ import io
 
 import h5py
 import pytest
+from pages import Report
 from synthetic import Recipe, write_cell
 
 from unpact_results import load_campaign, load_cell, table
@@ -34,8 +35,9 @@ def test_a_third_probe_is_in_table_and_report(path):
     assert "recovery The \\<crib>" in table.markdown(campaign).splitlines()[0]
     (row,) = csv.DictReader(io.StringIO(table.csv_text(campaign)))
     assert row["recovery_a_crib_total"] == row["recovery_focus_on_key_total"] != "0"
-    html = render(campaign)
-    assert "recovery The &lt;crib&gt;</th>" in html and "<summary>The &lt;crib&gt;: " in html
+    report = Report(render(campaign))
+    assert report.index["cells"][0]["probes"][2]["label"] == "The <crib>" and report.chunk("c0")["probes"][2]["name"] == "a_crib"
+    assert "The <crib>" not in report.html and "The \\u003ccrib>" in report.html
 
 
 def test_verdicts_and_claims_go_by_kind(tmp_path):
@@ -56,7 +58,8 @@ def test_a_cell_without_probes_is_shown(tmp_path):
         del file["probes/focus_on_key"], file["probes/probab"]
     campaign = load_campaign(path)
     assert "recovery" not in table.markdown(campaign)
-    assert "insufficient" in render(campaign)
+    report = Report(render(campaign))
+    assert report.index["cells"][0]["verdict"] and report.chunk("c0")["probes"] == []
 
 
 def test_older_files_are_read(tmp_path):

@@ -112,3 +112,36 @@ def test_xarray_opens_a_campaign_as_a_tree(campaign_file):
     with xarray.open_datatree(campaign_file, engine="h5netcdf") as tree:
         assert set(tree.children) == {"metrics", "status"}
         assert tree["metrics"].sizes == {"id": 8} and float(tree["metrics/destructive"][0]) >= 0
+
+
+def test_a_lazy_campaign_holds_the_same_and_reads_when_asked(campaign_file):
+    eager, lazy = load_campaign(campaign_file), load_campaign(campaign_file, lazy=True)
+    assert lazy.absent == eager.absent and lazy.status == eager.status and len(lazy.cells) == len(eager.cells)
+    for one, other in zip(eager.cells, lazy.cells, strict=True):
+        assert "log_probabilities" not in vars(other.target.gold), "nothing was read before it was asked for"
+        assert (one.id, one.focus_answer, one.question) == (other.id, other.focus_answer, other.question)
+        np.testing.assert_array_equal(one.unlearned.own.matrix(4), other.unlearned.own.matrix(4))
+        np.testing.assert_array_equal(one.target.gold.contributions.values, other.target.gold.contributions.values)
+        assert "log_probabilities" in vars(other.unlearned.own)
+
+
+def test_a_lazy_campaign_names_what_cannot_be_read(tmp_path):
+    path = write_campaign(tmp_path, RECIPES[:3])
+    (tmp_path / "cells" / f"{RECIPES[0].id}.h5").write_bytes(b"not HDF5")
+    with h5py.File(tmp_path / "cells" / f"{RECIPES[1].id}.h5", "r+") as file:
+        del file["unlearned/own/is_key_token"]
+    campaign = load_campaign(path, lazy=True)
+    assert [entry.status for entry in campaign.absent] == ["broken"] and len(campaign.cells) == 2
+    with pytest.raises(ResultsError, match="is_key_token"):
+        campaign.cells[[p.stem for p in campaign.cells.paths].index(RECIPES[1].id)]
+
+
+def test_a_cell_that_was_finished_after_the_campaign_file_counts(tmp_path):
+    path = write_campaign(tmp_path, RECIPES[:2])
+    late = tmp_path / "cells" / f"{RECIPES[0].id}.h5"
+    with h5py.File(path, "r+") as file:
+        file["status/state"][sorted(r.id for r in RECIPES[:2]).index(RECIPES[0].id)] = 1
+    assert len(load_campaign(path).cells) == 2 and not load_campaign(path).absent
+    with h5py.File(late, "r+") as file:
+        file.attrs["fingerprint"] = "of other settings"
+    assert [entry.status for entry in load_campaign(path).absent] == ["missing"]

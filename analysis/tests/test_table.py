@@ -45,8 +45,10 @@ def test_table_command(campaign_file, tmp_path, capsys):
     out = tmp_path / "deep" / "t.csv"
     assert main(["table", str(campaign_file), "--format", "csv", "--out", str(out)]) == 0
     assert out.read_text().startswith("id,model,")
-    assert main(["table", str(campaign_file)]) == 0
+    assert main(["table", str(campaign_file), "--format", "markdown"]) == 0
     assert capsys.readouterr().out.startswith("| model |")
+    assert main(["table", str(campaign_file)]) == 0
+    assert capsys.readouterr().out.startswith("8 of 9 cells finished")
     assert main(["table", str(tmp_path / "none")]) == 1
 
 

@@ -1,17 +1,22 @@
-"""python -m unpact_results validate | table | report | compare | agreement | stability"""
+"""python -m unpact_results validate | table | report | paper | compare | agreement | stability"""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import __version__, agreement, stability, table
+from . import __version__, agreement, stability, table, terminal
 from .compare import compare_folders
-from .reading import ResultsError, load_campaign
-from .report import write_report
+from .campaigns import load_campaign
+from .paper import write_paper
+from .reading import ResultsError
+from .report import LIMIT, sources_of, write_report
 from .validate import validate_all
+from .web.write import replace_file
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,17 +38,29 @@ def _parser() -> argparse.ArgumentParser:
     validate.add_argument("files", nargs="+", metavar="FILE", help="results file, or a folder of them")
     validate.set_defaults(run=_validate)
 
-    show = commands.add_parser("table", help="a row a cell")
+    show = commands.add_parser("table", help="verdicts in the terminal, or a row a cell")
     show.add_argument("campaign", metavar="CAMPAIGN", help="campaign.h5, its folder, or a cell file")
-    show.add_argument("--format", choices=("markdown", "csv"), default="markdown")
+    show.add_argument("--format", choices=("text", "markdown", "csv"), default="text", help="text: seeds pooled, 100 columns; the others: a row a cell")
+    show.add_argument("--watch", nargs="?", type=float, const=10.0, metavar="SECONDS", help="show the text again until every planned cell is finished")
+    show.add_argument("--width", type=int, default=terminal.WIDTH, metavar="COLUMNS")
     show.add_argument("--out", type=Path, metavar="FILE", help="write here instead of the terminal")
     show.set_defaults(run=_table)
 
-    report = commands.add_parser("report", help="one self-contained HTML file, with table and scatter beside it")
-    report.add_argument("campaign", metavar="CAMPAIGN", help="campaign.h5, its folder, or a cell file")
+    report = commands.add_parser("report", help="a page of one or more campaigns, with table and scatter beside it")
+    report.add_argument("campaign", nargs="+", metavar="CAMPAIGN", help="campaign.h5, its folder, or a cell file; further ones are shown beside the first")
     report.add_argument("--out", type=Path, metavar="FILE", help="default: report.html beside the campaign")
-    report.add_argument("--questions", type=_numbers, metavar="I,J,K", help="show the strips of these questions instead of chosen ones")
+    report.add_argument("--questions", type=_numbers, metavar="I,J,K", help="open the page at the first of these questions")
+    report.add_argument("--as", dest="form", choices=("auto", "file", "folder"), default="auto",
+                        help="one file, or a page with a folder of data files (default: one file up to --limit)")
+    report.add_argument("--limit", type=float, default=LIMIT / 1e6, metavar="MB", help=f"largest page that is one file (default: {LIMIT / 1e6:g})")
+    report.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="cells that are read at once (default: processors)")
     report.set_defaults(run=_report)
+
+    paper = commands.add_parser("paper", help="tables (CSV, Markdown, LaTeX) and figures (SVG, PDF, PNG) by their numbers, and a BibTeX file")
+    paper.add_argument("campaign", metavar="CAMPAIGN", help="campaign.h5, its folder, or a cell file")
+    paper.add_argument("--out", type=Path, metavar="DIR", help="default: paper in the campaign's folder")
+    paper.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="cells that are read at once (default: processors)")
+    paper.set_defaults(run=_paper)
 
     compare = commands.add_parser("compare", help="whether two results folders hold the same numbers, dataset by dataset")
     compare.add_argument("first", type=Path, metavar="A")
@@ -82,20 +99,37 @@ def _validate(options: argparse.Namespace) -> int:
 
 
 def _table(options: argparse.Namespace) -> int:
-    campaign = load_campaign(options.campaign)
-    text = table.markdown(campaign) if options.format == "markdown" else table.csv_text(campaign)
+    if options.watch is not None:
+        if options.format != "text" or options.out or not options.watch > 0:
+            raise ResultsError("--watch shows text in the terminal, every so many seconds: neither --format nor --out go with it")
+        with contextlib.suppress(KeyboardInterrupt):
+            terminal.watch(lambda: load_campaign(options.campaign, lazy=True), seconds=options.watch, width=max(60, options.width))
+        return 0
+    campaign = load_campaign(options.campaign, lazy=True)
+    colours = sys.stdout.isatty() and options.out is None and "NO_COLOR" not in os.environ
+    make = {"text": lambda: terminal.render(campaign, max(60, options.width), colours), "markdown": lambda: table.markdown(campaign), "csv": lambda: table.csv_text(campaign)}
+    text = make[options.format]()
     if options.out:
         options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.write_text(text, encoding="utf-8")
+        replace_file(options.out, text)
     else:
         print(text, end="")
     return 0
 
 
 def _report(options: argparse.Namespace) -> int:
-    campaign = load_campaign(options.campaign)
-    folder = Path(options.campaign) if Path(options.campaign).is_dir() else Path(options.campaign).parent
-    for path in write_report(campaign, options.out or folder / "report.html", options.questions):
+    first = Path(options.campaign[0])
+    out = options.out or (first if first.is_dir() else first.parent) / "report.html"
+    folder = {"auto": None, "file": False, "folder": True}[options.form]
+    for path in write_report(sources_of(options.campaign), out, options.questions, max(1, options.jobs), int(options.limit * 1e6), folder):
+        print(path)
+    return 0
+
+
+def _paper(options: argparse.Namespace) -> int:
+    first = Path(options.campaign)
+    out = options.out or (first if first.is_dir() else first.parent) / "paper"
+    for path in write_paper(sources_of([first]), out, max(1, options.jobs)):
         print(path)
     return 0
 

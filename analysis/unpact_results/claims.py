@@ -94,10 +94,14 @@ def judge_claims(campaign: Campaign) -> list[Claim]:
               "does not hold when that interval is wholly at or below 0 or reaches at most one point above it; otherwise, and without the control, it cannot be said."),
     ]
     for cell in campaign.cells:
-        for claim, finder in zip(claims, (_focus_breaks, _hidden, _ignores_prompt, _keys_matter), strict=True):
-            answer, reason, numbers = finder(cell)
-            claim.findings.append(Finding(cell.model, cell.dataset, cell.method, cell.seed, answer, reason, numbers))
+        for claim, finding in zip(claims, findings_of(cell), strict=True):
+            claim.findings.append(finding)
     return claims
+
+
+def findings_of(cell: Cell) -> list[Finding]:
+    """What a cell says about each claim, in their order."""
+    return [Finding(cell.model, cell.dataset, cell.method, cell.seed, *finder(cell)) for finder in (_focus_breaks, _hidden, _ignores_prompt, _keys_matter)]
 
 
 _Found = tuple[str, str, list[tuple[str, str]]]

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from .model import Campaign, Cell, Rate
-from .statistics import deciding_destruction, knowledge_left, pool, recovery_by
+from .statistics import deciding_destruction, knowledge_left, pool, rate
+
+if TYPE_CHECKING:
+    from .table import Summary
 
 LEFT_LIMIT = 0.307  # the study's lower end of what FocusOnKey recovers, taken as the least that is "much": our choice
 DESTRUCTION_LIMIT = 0.307  # the study gives no number: the same limit, our choice
@@ -84,15 +89,22 @@ class Point:
 
 def points(campaign: Campaign) -> list[Point]:
     """One point for each method, model and dataset, in the order of the campaign."""
-    groups: dict[tuple[str, str, str], list[Cell]] = {}
-    for cell in campaign.cells:
-        groups.setdefault((cell.model, cell.dataset, cell.method), []).append(cell)
+    from .table import summary_of
+
+    return points_of(map(summary_of, campaign.cells))
+
+
+def points_of(summaries: Iterable[Summary]) -> list[Point]:
+    """One point for each method, model and dataset."""
+    groups: dict[tuple[str, str, str], list[Summary]] = {}
+    for summary in summaries:
+        groups.setdefault((summary.row.model, summary.row.dataset, summary.row.method), []).append(summary)
     return [
-        Point(*key, len(cells), pool(map(knowledge_left, cells)), pool(map(deciding_destruction, cells)), pool(recovery_by(c, "probe") for c in cells), _labels(cells))
-        for key, cells in groups.items()
+        Point(*key, len(kept), pool(s.row.rates["knowledge_left"] for s in kept), pool(s.row.rates["deciding_destruction"] for s in kept),
+              pool(_recovered(s) for s in kept), ", ".join(dict.fromkeys(s.probes[s.leading] for s in kept if s.leading)))
+        for key, kept in groups.items()
     ]
 
 
-def _labels(cells: list[Cell]) -> str:
-    led = [cell.leading("probe") for cell in cells]
-    return ", ".join(dict.fromkeys(probe.label for probe in led if probe))
+def _recovered(summary: Summary) -> Rate:
+    return summary.row.rates[f"recovery_{summary.leading}"] if summary.leading else rate(0, 0)

@@ -54,6 +54,13 @@ def to_svg(figure: Figure, prefix: str, title: str, description: str) -> str:
     return f'{head}<title id="{prefix}-t">{escape(title)}</title><desc id="{prefix}-d">{escape(description)}</desc>{rest}'
 
 
+def png_of(figure: Figure, dpi: int = 160) -> bytes:
+    """A figure as PNG, without a date."""
+    out = io.BytesIO()
+    figure.savefig(out, format="png", dpi=dpi)
+    return out.getvalue()
+
+
 def model_style(models: list[str]) -> dict[str, tuple[str, str]]:
     """Colour and marker of each model."""
     return {model: (MODEL_COLOURS[i % len(MODEL_COLOURS)], MODEL_MARKERS[i % len(MODEL_MARKERS)]) for i, model in enumerate(dict.fromkeys(models))}

@@ -1,4 +1,4 @@
-"""Loads cell and campaign files (docs/results-format.md) into the classes of model.py."""
+"""Loads cell files (docs/results-format.md) into the classes of model.py; campaigns.py loads folders of them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from .model import Arm, Campaign, Cell, CellStatus, Contribution, Judge, JudgeCheck, Metric, ModelResult, Probe, Ragged, Rate, Verification
+from .model import Arm, Cell, Contribution, Judge, JudgeCheck, Metric, ModelResult, Probe, Ragged, Rate, Verification
 from .schema import LEAVE_ONE_OUT, NATS
 from .statistics import set_cosines
 
@@ -20,40 +20,26 @@ WITHOUT_ECHO = "without_echo_"
 RETAIN = "retain_"  # the same of the unlearned model on retain questions
 ASKED = "asked_"  # the same of the share of questions that it could ask
 BEFORE_1_3 = {"focus_on_key": ("FocusOnKey", "probe"), "probab": ("Probab", "baseline")}  # label and kind, which files did not hold
-STATES = ("finished", "missing", "broken", "failed", "other")
 
 
 class ResultsError(Exception):
     """A file that is no results file, is broken, or has a version that this package does not know."""
 
 
-def load_cell(path: str | os.PathLike[str]) -> Cell:
-    """Read a whole cell file. Raises ResultsError with the path and the reason."""
+def load_cell(path: str | os.PathLike[str], lazy: bool = False) -> Cell:
+    """Read a cell file. Raises ResultsError with the path and the reason.
+
+    With `lazy`, contributions and log-probabilities, most of a file, are read dataset by dataset when they are first used.
+    """
     path = Path(path)
     try:
         with h5py.File(path, "r") as file:
-            _check_schema(file, "unpact-cell")
-            return _cell(file, path)
+            check_schema(file, "unpact-cell")
+            return _cell(file, path, lazy)
     except ResultsError as error:
         raise ResultsError(f"{path}: {error}") from error
     except (OSError, KeyError, ValueError, AttributeError, IndexError, TypeError) as error:
         raise ResultsError(f"{path}: cannot be read: {error}") from error
-
-
-def load_campaign(path: str | os.PathLike[str]) -> Campaign:
-    """Read a campaign: its campaign.h5, the folder of it, a folder of cell files, or one cell file.
-
-    Cells that are missing or cannot be read are listed in `status`, they are no error.
-    """
-    path = Path(path)
-    if path.is_dir():
-        master = path / "campaign.h5"
-        return _campaign_file(master) if master.is_file() else _loose_cells(path)
-    if not path.is_file():
-        raise ResultsError(f"{path}: no such file or folder")
-    if schema_of(path) == "unpact-cell":
-        return Campaign(path, [load_cell(path)], [])
-    return _campaign_file(path)
 
 
 def schema_of(path: str | os.PathLike[str]) -> str:
@@ -86,7 +72,8 @@ def ragged(group: h5py.Group) -> Ragged:
     return Ragged(values, offsets)
 
 
-def _check_schema(file: h5py.File, name: str) -> None:
+def check_schema(file: h5py.File, name: str) -> None:
+    """Refuse a file of another kind, or of a major version that is not known."""
     found, version = plain(file.attrs.get("schema_name", "")), str(plain(file.attrs.get("schema_version", "")))
     if found != name:
         raise ResultsError(f"schema is {found!r}, expected {name!r}")
@@ -96,7 +83,12 @@ def _check_schema(file: h5py.File, name: str) -> None:
 
 def minor_of(file: h5py.File) -> int:
     """The minor version of a file; 0 where it cannot be read."""
-    parts = str(plain(file.attrs.get("schema_version", ""))).split(".")
+    return minor_of_version(str(plain(file.attrs.get("schema_version", ""))))
+
+
+def minor_of_version(version: str) -> int:
+    """The minor part of MAJOR.MINOR.PATCH; 0 where it is none."""
+    parts = version.split(".")
     return int(parts[1]) if len(parts) == 3 and parts[1].isdigit() else 0
 
 
@@ -115,9 +107,39 @@ def _contribution(group: h5py.Group) -> Contribution:
     return part
 
 
-def _model(group: h5py.Group) -> ModelResult:
-    return ModelResult(strings(group["answer"]), group["score"][:], group["is_right"][:].astype(bool),
-                       _contribution(group["gold"]), _contribution(group["own"]))
+class LazyContribution(Contribution):
+    """Contributions of a file since 1.1 whose datasets are read when they are first used: log-probabilities alone, the others together."""
+
+    RAGGED = {"answer_ids": "answer_ids", "log_probabilities": "log_probabilities", "contributions": "contributions", "is_key_token": "is_key_token",
+              "standard_errors": "standard_errors", "is_uncertain": "key_token_uncertain"}
+    FLAT = ("mean_log_probability", "completeness_error", "surrogate_r2")
+
+    def __init__(self, path: Path, group: str, questions: int) -> None:
+        self._path, self._group, self._questions = path, group, questions
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in self.RAGGED and name not in self.FLAT:
+            raise AttributeError(name)
+        whole = ("log_probabilities",)  # most of a file: read alone
+        wanted = whole if name in whole else tuple(other for other in (*self.RAGGED, *self.FLAT) if other not in whole)
+        try:
+            with h5py.File(self._path, "r") as file:
+                group = file[self._group]
+                found = {other: ragged(group[self.RAGGED[other]]) if other in self.RAGGED else group[other][:] for other in wanted}
+        except (OSError, KeyError, ResultsError) as error:
+            raise ResultsError(f"{self._path}: {self._group} cannot be read: {error}") from error
+        bad = [other for other, value in found.items() if len(value) != self._questions]
+        if bad:
+            raise ResultsError(f"{self._path}: {self._group}/{bad[0]} disagrees about the number of questions")
+        vars(self).update(found)
+        return found[name]
+
+
+def _model(group: h5py.Group, path: Path, lazy: bool) -> ModelResult:
+    answers = strings(group["answer"])
+    lazy = lazy and "key_token_uncertain" in group["gold"]
+    parts = [LazyContribution(path, f"{group.name}/{name}", len(answers)) if lazy else _contribution(group[name]) for name in ("gold", "own")]
+    return ModelResult(answers, group["score"][:], group["is_right"][:].astype(bool), *parts)
 
 
 def _probe(name: str, group: h5py.Group) -> Probe:
@@ -144,7 +166,7 @@ def _evidence(file: h5py.File, cell: Cell) -> None:
     cell.knowledge_probes = tuple(json.loads(str(plain(file["knowledge"].attrs["probes"]))))
     cell.judges = {name: Judge(name, str(plain(part.attrs["description"])), part["target_is_right"][:].astype(bool), part["unlearned_is_right"][:].astype(bool))
                    for name, part in file["judges"].items()}
-    check = _columns(file["judge_check"])
+    check = table_of(file["judge_check"])
     none = [0] * len(check["judge"])  # before version 1.8
     columns = [check.get(name, none) for name in ("judge", "right", "rejected", "wrong", "accepted", "calibrated_on")]
     thresholds = check.get("threshold", [float("nan")] * len(none))
@@ -164,7 +186,8 @@ def _rates(group: h5py.Group) -> dict[str, Rate]:
     return {name: Rate(*row, name) for name, *row in zip(strings(group["name"]), *columns, strict=True)}
 
 
-def _columns(group: h5py.Group) -> dict[str, Any]:
+def table_of(group: h5py.Group) -> dict[str, Any]:
+    """A table of the format: a list or an array a column."""
     return {name: strings(item) if h5py.check_string_dtype(item.dtype) else item[:]
             for name, item in group.items() if isinstance(item, h5py.Dataset)}
 
@@ -172,7 +195,7 @@ def _columns(group: h5py.Group) -> dict[str, Any]:
 def _verification(file: h5py.File) -> dict[str, Verification]:
     if "verification" not in file:
         return {}  # before version 1.2
-    table = _columns(file["verification"])
+    table = table_of(file["verification"])
     none = [0] * len(table["model"])  # before version 1.5
     columns = [table[name] for name in ("model", "questions", "largest_difference", "worst_question")]
     rows = zip(*columns, table.get("candidates", none), table.get("turned", none), strict=True)
@@ -184,7 +207,7 @@ def _metrics(file: h5py.File) -> dict[str, Metric]:
     if "metrics" not in file:
         return {}  # before version 1.7
     group = file["metrics"]
-    table = _columns(group)
+    table = table_of(group)
     values = {model: list(zip(*(table[f"{model}{end}"].tolist() for end in ("", "_low", "_high")), strict=True)) for model in ("target", "unlearned")}
     items = [ragged(group[f"{model}_items"]) for model in ("target", "unlearned")]
     if any(len(part) != len(table["name"]) for part in items):
@@ -199,9 +222,9 @@ def unit_of_contributions(file: h5py.File) -> str:
     return str(plain(dataset.attrs.get("unit", NATS))) if isinstance(dataset, h5py.Dataset) else NATS
 
 
-def _cell(file: h5py.File, path: Path) -> Cell:
+def _cell(file: h5py.File, path: Path, lazy: bool) -> Cell:
     attributes = {name: plain(value) for name, value in file.attrs.items()}
-    target, unlearned, rates = _model(file["target"]), _model(file["unlearned"]), _rates(file["rates"])
+    target, unlearned, rates = _model(file["target"], path, lazy), _model(file["unlearned"], path, lazy), _rates(file["rates"])
     cell = Cell(
         path=path, id=attributes["cell_id"], model=attributes["model"], dataset=attributes["dataset"], method=attributes["method"],
         seed=int(attributes["seed"]), attributes=attributes,
@@ -209,7 +232,7 @@ def _cell(file: h5py.File, path: Path) -> Cell:
         prompt=strings(file["prompts/text"]), token_ids=ragged(file["prompts/token_ids"]), is_candidate=ragged(file["prompts/is_candidate"]),
         pieces=strings(file["prompts/pieces"]), target=target, unlearned=unlearned, outcome=file["outcome/class"][:],
         set_cosine=file["focus_shift/set_cosine"][:], contribution_cosine=file["focus_shift/contribution_cosine"][:],
-        probes=_probes(file["probes"], rates), rates=rates, training=_columns(file["training"]), work=_columns(file["work"]),
+        probes=_probes(file["probes"], rates), rates=rates, training=table_of(file["training"]), work=table_of(file["work"]),
         alpha=float(attributes["alpha"]), beta=float(attributes["beta"]), noise_floor=float(attributes["noise_floor"]),
         compute_dtype=str(attributes.get("compute_dtype", "fp32")), judge=str(attributes["judge"]), focus_answer="own", attribution_method=str(attributes.get("attribution_method", LEAVE_ONE_OUT)),
         contribution_unit=unit_of_contributions(file),
@@ -230,7 +253,7 @@ def _check_lengths(cell: Cell) -> None:
     per_question += [part for arm in cell.arms.values() for part in (arm.is_right, *arm.probes.values())]
     for model in (cell.target, cell.unlearned):
         per_question += [model.answer, model.score, model.is_right]
-        for part in (model.gold, model.own):
+        for part in (part for part in (model.gold, model.own) if not isinstance(part, LazyContribution)):
             per_question += [part.answer_ids, part.log_probabilities, part.contributions, part.is_key_token, part.standard_errors, part.is_uncertain,
                              part.mean_log_probability]
     if any(len(item) != count for item in per_question):
@@ -245,51 +268,3 @@ def focus_answer(cell: Cell) -> str:
         if np.allclose(set_cosines(cell, which), cell.set_cosine, atol=1e-6, equal_nan=True):
             return which
     return "own"
-
-
-def folder_of(path: Path) -> Path:
-    """Where the cells of a campaign file lie: beside the file itself, wherever a link to it may stand."""
-    return Path(os.path.realpath(path)).parent
-
-
-def _loose_cells(folder: Path) -> Campaign:
-    files = sorted(folder.glob("*.h5")) or sorted((folder / "cells").glob("*.h5"))
-    if not files:
-        raise ResultsError(f"{folder}: no campaign.h5 and no cell files in it")
-    return _read_cells(folder, [CellStatus(file.stem, "", "", "", 0, "finished", str(file.relative_to(folder))) for file in files], {})
-
-
-def _campaign_file(path: Path) -> Campaign:
-    try:
-        with h5py.File(path, "r") as file:
-            _check_schema(file, "unpact-campaign")
-            table = _columns(file["status"])
-            attributes = {name: plain(value) for name, value in file.attrs.items()}
-    except ResultsError as error:
-        raise ResultsError(f"{path}: {error}") from error
-    except (OSError, KeyError, ValueError) as error:
-        raise ResultsError(f"{path}: cannot be read: {error}") from error
-    names = ("id", "model", "dataset", "method", "seed", "state", "file", "reason")
-    rows = zip(*(table[name] for name in names), strict=True)
-    status = [CellStatus(*row[:4], int(row[4]), STATES[row[5]] if row[5] < len(STATES) else "broken", *row[6:]) for row in rows]
-    return _read_cells(folder_of(path), status, attributes, path)
-
-
-def _read_cells(folder: Path, status: list[CellStatus], attributes: dict[str, Any], path: Path | None = None) -> Campaign:
-    cells, seen = [], []
-    for entry in status:
-        if entry.status == "finished":
-            try:
-                cells.append(load_cell(_inside(folder, entry.file)))
-                entry = CellStatus(cells[-1].id, cells[-1].model, cells[-1].dataset, cells[-1].method, cells[-1].seed, "finished", entry.file)
-            except ResultsError as error:
-                entry = CellStatus(entry.id, entry.model, entry.dataset, entry.method, entry.seed, "broken", entry.file, str(error))
-        seen.append(entry)
-    return Campaign(path or folder, cells, seen, attributes)
-
-
-def _inside(folder: Path, name: str) -> Path:
-    """A file that a campaign names, which must lie in the campaign's folder."""
-    if os.path.isabs(name) or os.path.normpath(name).startswith(".."):
-        raise ResultsError(f"{name!r} lies outside the campaign's folder")
-    return folder / name

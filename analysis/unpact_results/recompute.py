@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 
 import numpy as np
 
 from . import statistics as st
+from .judging import by_judge
 from .metrics import check_metrics
 from .model import Asked, Cell, Contribution, Half, ModelResult, Rate, Split
 from .reading import ASKED, RECOVERY, RETAIN, WITHOUT_ECHO
@@ -198,9 +198,7 @@ def _expected_by_judge(cell: Cell, name: str) -> Rate | None:
         return None
     if (plain := name.removeprefix(f"by_{judge.name}_")) in ("false_accept", "false_reject"):
         return _judge_errors(cell, judge.name, plain)
-    probes = {key: dataclasses.replace(probe, is_right=probe.judged[judge.name]) for key, probe in cell.probes.items() if judge.name in probe.judged}
-    other = dataclasses.replace(cell, target=dataclasses.replace(cell.target, is_right=judge.target), unlearned=dataclasses.replace(cell.unlearned, is_right=judge.unlearned),
-                                outcome=st.outcomes(cell.split, judge.target, judge.unlearned), probes=probes)
+    other = by_judge(cell, judge.name)
     return expected_counts(other, name.removeprefix(f"by_{judge.name}_"))
 
 

@@ -191,10 +191,16 @@ def paired(cell: Cell, first: str, second: str, draws: int = 10_000) -> Paired |
     only_a, only_b, count = int((a & ~b)[chosen].sum()), int((b & ~a)[chosen].sum()), int(chosen.sum())
     if not count:
         return Paired(0, 0, 0, math.nan, math.nan, math.nan, 1.0)
+    low, high = gap_interval(only_a, only_b, count, draws)
+    return Paired(count, only_a, only_b, (only_a - only_b) / count, low, high, mcnemar(only_a, only_b))
+
+
+def gap_interval(only_first: int, only_second: int, count: int, draws: int = 10_000) -> tuple[float, float]:
+    """95 % bootstrap interval of the difference of two shares on the same questions. Seeded."""
     # A question is +1, -1 or 0: resampling questions is drawing these counts.
-    drawn = np.random.default_rng(20240607).multinomial(count, [only_a / count, only_b / count, 1 - (only_a + only_b) / count], size=draws)
+    drawn = np.random.default_rng(20240607).multinomial(count, [only_first / count, only_second / count, 1 - (only_first + only_second) / count], size=draws)
     low, high = np.quantile((drawn[:, 0] - drawn[:, 1]) / count, [0.025, 0.975])
-    return Paired(count, only_a, only_b, (only_a - only_b) / count, float(low), float(high), mcnemar(only_a, only_b))
+    return float(low), float(high)
 
 
 def error_rates(cell: Cell, judge: str) -> tuple[Rate, Rate]:

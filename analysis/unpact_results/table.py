@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import math
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from .dilemma import verdict_of
 from .metrics import campaign_row
-from .model import Campaign, Cell, Half, Outcome, Rate, Split
+from .model import Campaign, Cell, CellStatus, Half, Outcome, Rate, Split
 from .reading import RECOVERY
 from .statistics import deciding_destruction, destruction, error_rates, focus_shift, knowledge_rates, rate, recovery, right_share
 from .text import DASH, full, mean_full, percent
@@ -60,11 +61,53 @@ class Row:
         return self.forgotten is not None
 
 
+@dataclass(frozen=True)
+class Summary:
+    """What tables say of a finished cell, so that the cell itself need not stay in memory."""
+
+    row: Row
+    probes: dict[str, str]  # name -> label
+    metrics: dict[str, float]
+    leading: str  # name of the probe that stands for its kind, or empty
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table: finished cells in the order of the campaign, then those without a result."""
+
+    rows: list[Row]
+    probes: dict[str, str]  # of all cells, name -> label
+    metrics: dict[str, dict[str, float]]  # by cell
+
+
+def summary_of(cell: Cell) -> Summary:
+    """The summary of a finished cell."""
+    probes = {probe.name: probe.label for probe in cell.probes.values()}
+    leading = cell.leading("probe")
+    return Summary(row_of(cell, probes), probes, campaign_row(cell), leading.name if leading else "")
+
+
+def table_from(summaries: Iterable[Summary], absent: Iterable[CellStatus]) -> Table:
+    """Put summaries together; a probe that a cell does not have recovered 0 of 0."""
+    kept = list(summaries)
+    probes: dict[str, str] = {}
+    for summary in kept:
+        for name, label in summary.probes.items():
+            probes.setdefault(name, label)
+    none = {RECOVERY + name: rate(0, 0, name) for name in probes}
+    done = [replace(summary.row, rates=none | summary.row.rates) for summary in kept]
+    missing = [Row(s.id, s.model, s.dataset, s.method, s.seed, None, {}, s.status) for s in absent]
+    return Table(done + missing, probes, {summary.row.id: summary.metrics for summary in kept})
+
+
+def table_of(campaign: Campaign) -> Table:
+    """The table of a campaign; each cell is read once."""
+    return table_from(map(summary_of, campaign.cells), campaign.absent)
+
+
 def rows(campaign: Campaign) -> list[Row]:
     """Finished cells in the order of the campaign, then those without a result."""
-    probes = probes_of(campaign)
-    absent = [Row(s.id, s.model, s.dataset, s.method, s.seed, None, {}, s.status) for s in campaign.absent]
-    return [row_of(cell, probes) for cell in campaign.cells] + absent
+    return table_of(campaign).rows
 
 
 def row_of(cell: Cell, probes: dict[str, str]) -> Row:
@@ -86,32 +129,6 @@ def errors_beside(cell: Cell, judge: str = "") -> str:
     return "judge " + ", ".join(said) if said else ""
 
 
-@dataclass(frozen=True)
-class Judged:
-    """A cell as a judge sees it that does not decide."""
-
-    row: Row
-    judge: str
-    errors: str
-    rates: list[Rate]
-
-
-def judged(campaign: Campaign) -> tuple[list[str], list[Judged]]:
-    """What the judges say that do not decide: titles of the rates, and a row a cell and judge."""
-    probes = probes_of(campaign)
-    names = ["unlearned_right_forget", "unlearned_right_retain", *_recoveries(probes), "destructive"]
-    titles = ["unlearned right, forget", "unlearned right, retain", *(f"recovery {label}" for label in probes.values()), "destructive rate"]
-    none = rate(0, 0)
-    found = []
-    for cell in campaign.cells:
-        row = row_of(cell, probes)
-        for judge in cell.judges:
-            held_out = cell.rates.get(f"by_{judge}_destructive_held_out")
-            rates = [cell.rates.get(f"by_{judge}_{name}", none) for name in names]
-            found.append(Judged(row, judge, errors_beside(cell, judge), [*rates[:-1], held_out or rates[-1]]))
-    return titles, found
-
-
 def texts(row: Row, probes: dict[str, str]) -> list[str]:
     """The cells of a table row as text, in the order of headings()."""
     head = [row.id, row.model, row.dataset, row.method, str(row.seed)]
@@ -126,9 +143,13 @@ def texts(row: Row, probes: dict[str, str]) -> list[str]:
 
 def markdown(campaign: Campaign) -> str:
     """The table in Markdown. Intervals are 95 % Wilson intervals."""
-    probes = probes_of(campaign)
-    titles = [_escape(text) for text in headings(probes)[1:]]
-    lines = [titles, ["---"] * len(titles)] + [[_escape(text) for text in texts(row, probes)[1:]] for row in rows(campaign)]
+    return markdown_of(table_of(campaign))
+
+
+def markdown_of(table: Table) -> str:
+    """A table in Markdown."""
+    titles = [_escape(text) for text in headings(table.probes)[1:]]
+    lines = [titles, ["---"] * len(titles)] + [[_escape(text) for text in texts(row, table.probes)[1:]] for row in table.rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
@@ -139,17 +160,21 @@ def _escape(text: str) -> str:
 
 
 def csv_text(campaign: Campaign) -> str:
-    """The table in CSV: every rate as count, total, value, low, high, then the metrics; empty where it does not exist."""
+    """The table in CSV."""
+    return csv_of(table_of(campaign))
+
+
+def csv_of(table: Table) -> str:
+    """A table in CSV: every rate as count, total, value, low, high, then the metrics; empty where it does not exist."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     parts = ("count", "total", "value", "low", "high")
-    names = [*_SHARES, *_LEFT, *_recoveries(probes_of(campaign)), *_DESTRUCTION, *_SHIFTS]
-    measured = {cell.id: campaign_row(cell) for cell in campaign.cells}
-    metrics = list(dict.fromkeys(name for row in measured.values() for name in row))
+    names = [*_SHARES, *_LEFT, *_recoveries(table.probes), *_DESTRUCTION, *_SHIFTS]
+    metrics = list(dict.fromkeys(name for row in table.metrics.values() for name in row))
     writer.writerow(["id", "model", "dataset", "method", "seed", "forgotten", *(f"{name}_{part}" for name in names for part in parts), "verdict", *metrics])
-    for row in rows(campaign):
+    for row in table.rows:
         numbers = [_number(getattr(row.rates[name], part)) if row.done else "" for name in names for part in parts]
-        values = [_number(measured.get(row.id, {}).get(name, math.nan)) for name in metrics]
+        values = [_number(table.metrics.get(row.id, {}).get(name, math.nan)) for name in metrics]
         writer.writerow([row.id, row.model, row.dataset, row.method, row.seed, row.forgotten if row.done else "", *numbers, row.verdict, *values])
     return out.getvalue()
 

@@ -14,7 +14,8 @@ import numpy as np
 from . import schema
 from .metrics import campaign_row
 from .model import Cell, Outcome, Split
-from .reading import STATES, ResultsError, folder_of, load_cell, minor_of, plain, strings, unit_of_contributions
+from .campaigns import STATES, folder_of
+from .reading import ResultsError, load_cell, minor_of, plain, strings, unit_of_contributions
 from .recompute import check_cell
 from .structure import Report, check_attributes, check_csr, check_field, check_groups, check_storage, check_units
 

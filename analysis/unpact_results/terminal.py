@@ -1,0 +1,128 @@
+"""The table in a terminal: seeds pooled, at most so many columns wide, coloured where there is a terminal."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+import unicodedata
+from collections.abc import Callable
+from typing import TextIO
+
+from .campaigns import LazyCells
+from .dilemma import BOTH, DESTRUCTIVE, INSUFFICIENT, NEITHER
+from .model import Campaign, Rate
+from .pooled import MEANS, Pooled, pooled_rows, probes_of
+from .reading import ResultsError
+from .table import Summary, summary_of
+
+COLOURS = {INSUFFICIENT: "33", DESTRUCTIVE: "31", BOTH: "35", NEITHER: "32"}
+WIDTH = 100
+PROBE = 11  # columns of a probe
+SHORT = {"knowledge_left": "left", "deciding_destruction": "wrecked", "focus_shift_forgotten": "shift"}
+
+
+def shown(rate: Rate | None, mean: bool) -> str:
+    """A rate in few characters: 34±8 is 34 % with a half interval of 8 points."""
+    if rate is None or not rate.total or math.isnan(rate.value):
+        return "–"
+    if mean:
+        return f"{rate.value:.2f}"
+    return f"{100 * rate.value:.0f}±{50 * (rate.high - rate.low):.0f}"
+
+
+def cut(text: str, width: int) -> str:
+    """A text in so many columns of a terminal: control and bidirectional characters as ?, the end as …"""
+    clean = "".join("?" if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp") else char for char in text)
+    result, used = "", 0
+    for char in clean:
+        step = 2 if unicodedata.east_asian_width(char) in "WF" else 0 if unicodedata.combining(char) else 1
+        if used + step > width - (1 if len(clean) > len(result) + 1 else 0) and len(clean) > width:
+            return result + "…" + " " * (width - used - 1)
+        result, used = result + char, used + step
+    return result + " " * max(0, width - used)
+
+
+def text_table(rows: list[Pooled], probes: dict[str, str], width: int = WIDTH, colours: bool = False) -> str:
+    """A block a model and data set, a line a method; probes that have no room are left out, which is said."""
+    method = min(18, max([6, *(len(row.method) for row in rows)]))
+    fixed, verdict = method + 1 + 5 + 9 + 9 + 9 + 6, 26
+    room = max(0, (width - fixed - verdict) // PROBE)
+    shown_probes, hidden = list(probes.items())[:room], list(probes.values())[room:]
+    head = f"{'method':{method}} {'seeds':>5}{'forgot':>9}{SHORT['knowledge_left']:>9}" + "".join(f"{cut(label, PROBE - 1).strip():>{PROBE}}" for _, label in shown_probes)
+    head += f"{SHORT['deciding_destruction']:>9}{SHORT['focus_shift_forgotten']:>6}  verdict"
+    lines: list[str] = []
+    for row in rows:
+        title = f"{row.model}, {row.dataset}"
+        if f"# {title}" not in lines:
+            lines += ([""] if lines else []) + [f"# {title}", head]
+        lines.append(_line(row, method, shown_probes, verdict, colours))
+    lines = [cut(line, width).rstrip() if line.startswith("# ") else line for line in lines]
+    note = "In percent ± half a 95 % interval, seeds pooled. left: knowledge left; probes: recovery; wrecked: destructive rate."
+    lines += ["", *_wrapped(note, width), *(_wrapped(f"Without room here: recovery by {', '.join(hidden)}.", width) if hidden else [])]
+    return "\n".join(lines) + "\n"
+
+
+def _line(row: Pooled, method: int, probes: list[tuple[str, str]], verdict: int, colours: bool) -> str:
+    said = "; ".join(part for part in (row.verdict, row.absent) if part)
+    word = next((name for name in COLOURS if row.verdict.startswith(name)), "")
+    last = cut(said, verdict - 2).rstrip()
+    if colours and word:
+        last = f"\033[{COLOURS[word]}m{last}\033[0m"
+    if not row.seeds:
+        return f"{cut(row.method, method)} {0:>5}  {last}"
+    left, wrecked = (shown(row.rates.get(name), False) for name in ("knowledge_left", "deciding_destruction"))
+    back = "".join(f"{shown(row.rates.get(f'recovery_{name}'), False):>{PROBE}}" for name, _ in probes)
+    return f"{cut(row.method, method)} {len(row.seeds):>5}{row.forgotten:>9}{left:>9}{back}{wrecked:>9}{shown(row.rates.get(MEANS[0]), True):>6}  {last}"
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    lines = [""]
+    for word in text.split():
+        if lines[-1] and len(lines[-1]) + 1 + len(word) > width:
+            lines.append("")
+        lines[-1] = f"{lines[-1]} {word}".strip()
+    return [cut(line, width).rstrip() for line in lines]
+
+
+def render(campaign: Campaign, width: int = WIDTH, colours: bool = False, known: dict[str, Summary] | None = None) -> str:
+    """The table of a campaign; `known` keeps summaries of cells by path and time of change, for a campaign that is looked at again."""
+    known = {} if known is None else known
+    summaries, absent = [], [(entry.model or "?", entry.dataset or "?", entry.method or entry.id, entry.status) for entry in campaign.absent]
+    done = [entry for entry in campaign.status if entry.status == "finished"]
+    for place in range(len(campaign.cells)):
+        try:
+            summaries.append(_summary(campaign, place, known))
+        except ResultsError:
+            absent.append((done[place].model, done[place].dataset, done[place].method, "broken"))
+    planned = len(summaries) + len(absent)
+    head = f"{len(summaries)} of {planned} cells finished\n\n" if planned else "no cells\n\n"
+    return head + text_table(pooled_rows(summaries, absent), probes_of(summaries), width, colours)
+
+
+def _summary(campaign: Campaign, place: int, known: dict[str, Summary]) -> Summary:
+    if not isinstance(campaign.cells, LazyCells):
+        return summary_of(campaign.cells[place])
+    path = campaign.cells.paths[place]
+    try:
+        key = f"{path}@{path.stat().st_mtime_ns}"
+    except OSError as error:
+        raise ResultsError(f"{path}: {error}") from error
+    if key not in known:
+        known[key] = summary_of(campaign.cells[place])
+    return known[key]
+
+
+def watch(load: Callable[[], Campaign], out: TextIO = sys.stdout, seconds: float = 10.0, width: int = WIDTH, rounds: int | None = None) -> None:
+    """Show the table again and again until every planned cell is finished, or the user interrupts."""
+    known: dict[str, Summary] = {}
+    colours, turn = out.isatty(), 0
+    while rounds is None or turn < rounds:
+        campaign = load()
+        out.write(("\033[H\033[2J" if colours else "") + render(campaign, width, colours, known))
+        out.flush()
+        turn += 1
+        if not any(entry.status == "missing" for entry in campaign.absent):
+            return
+        if rounds is None or turn < rounds:
+            time.sleep(seconds)
