@@ -241,7 +241,7 @@ def _root(file, recipe: Recipe) -> None:
     config = f"[run]\nseed = {recipe.seed}\n\n[method]\nname = {recipe.method}\n\n[note]\ntext = <img src=x onerror=alert(1)>\n"
     whole = config + ORIGINS_MARK + "\n[model]\nname = " + recipe.model + "\n"
     checksums = [hashlib.sha256(x.encode()).hexdigest() for x in (recipe.model, "tokenizer")]
-    text = {"schema_name": "unpact-cell", "schema_version": "1.7.0", "software": "unpact", "software_version": "0.1.0", "git_commit": "0123abcd", "build_type": "Release",
+    text = {"schema_name": "unpact-cell", "schema_version": "1.8.0", "software": "unpact", "software_version": "0.1.0", "git_commit": "0123abcd", "build_type": "Release",
             "compiler": "GNU 12.2.0", "hdf5_version": "1.10.8", "config_resolved": whole,
             "fingerprint": hashlib.sha256(json.dumps([config, *checksums], separators=(",", ":")).encode()).hexdigest(), "devices": json.dumps(["cpu", "cpu"]),
             "library_versions": json.dumps({"torch": "2.11.0", "mpi": "4.1.4"}), "processes": json.dumps(["host n1, job 7", "host n2, job 7"]),
@@ -340,6 +340,8 @@ def _put(out: Writer, group: str, axes: list[str], data: dict, probed, told, rig
     out.put(f"{group}/has_gold", told, axes, flags="bool")
     out.put(f"{group}/gold_share", told.astype(float), axes)
     out.put(f"{group}/new_words", np.zeros(right.shape, np.int32), axes)
+    out.put(f"{group}/tokens", np.full(right.shape, 20, np.int32), axes)
+    out.put(f"{group}/gold", np.full(right.shape, "", object), axes)
     out.put(f"{group}/echo_right", np.zeros(right.shape, np.uint8), axes, flags="bool")
     out.file[group].create_group("judges")
     if data["recipe"].second_judge:

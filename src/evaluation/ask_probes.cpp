@@ -54,11 +54,11 @@ std::vector<ProbeRecord> ask_probes(const ProbedModel& probed, const JudgePanel&
   task.seed = options.seed;
   task.named_by = probed.words.named_by;
   std::vector<ProbeRecord> probes;
-  for (const auto* row : chosen_probes(options.probe, table)) {
+  for (const auto& row : rows_to_run(options.probe, probed.questions, table)) {
     const StageMeter meter(probed.group, probed.model.transformer.device());
-    const auto stage = probed.stage + row->name;
+    const auto stage = probed.stage + row.name;
     task.pages = pages_of_probe(pages, stage, static_cast<std::size_t>(options.attribution.save_every), task.budget);
-    auto& probe = probes.emplace_back(run_probe(*row, options.probe, options.generation, task));
+    auto& probe = probes.emplace_back(run_probe(row, options.probe, options.generation, task));
     judges.judge_probe(probed.group, probed.model, probed.questions, probe);
     probe.injection = measure_injection(probed.questions, probe, task.style, judges.reader());
     work.push_back(meter.record(stage));

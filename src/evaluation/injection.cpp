@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "judging.hpp"
 #include "unicode_words.hpp"
 #include "unpact/core/text.hpp"
 
@@ -49,7 +50,8 @@ InjectionRecord measure_injection(const std::vector<AskedQuestion>& questions, c
   InjectionRecord record;
   const auto attempts = probe.attempt_labels.size();
   for (std::size_t i = 0; i < probe.put.size(); ++i) {
-    const auto& pair = questions[probe.question[i / attempts]].pair;
+    auto pair = questions[probe.question[i / attempts]].pair;
+    if (!probe.gold.empty() && !probe.gold[i].empty()) pair = with_gold(std::move(pair), probe.gold[i]);
     auto phrase = replace_all(probe.attempt_labels[i % attempts], "{question}", " ");
     phrase = replace_all(std::move(phrase), "{keys}", " ");
     const auto found = style == AnswerStyle::choice ? Injection{} : injection_of(pair, probe.put[i], phrase);

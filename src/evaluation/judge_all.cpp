@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "unpact/evaluation/probe.hpp"
-
 namespace unpact {
 namespace {
 
@@ -14,14 +12,18 @@ std::vector<std::uint8_t> verdicts_of(const Judge& judge, const std::vector<doub
 }
 
 AnswersToJudge attempts_to_judge(const Communicator& group, const LanguageModel& model,
-                                 const std::vector<AskedQuestion>& questions, const ProbeRecord& probe, bool with_prompts) {
-  AnswersToJudge all{group, model, {}, probe.answer, {}};
+                                 const std::vector<AskedQuestion>& questions, const ProbeRecord& probe) {
+  AnswersToJudge all{group, model, {}, probe.answer, {}, probe.prompt};
   const auto attempts = probe.attempt_labels.size();
   for (std::size_t i = 0; i < probe.answer.size(); ++i) {
-    const auto& asked = questions[probe.question[i / attempts]];
-    all.questions.push_back(&asked);
-    auto& prompt = all.prompts.emplace_back();
-    if (with_prompts && !probe.put[i].empty()) prompt = prompt_of(model, asked, probe.put[i]);
+    const auto* asked = &questions[probe.question[i / attempts]];
+    if (!probe.gold.empty() && !probe.gold[i].empty()) {
+      auto changed = std::make_shared<AskedQuestion>(*asked);
+      changed->pair = with_gold(std::move(changed->pair), probe.gold[i]);
+      asked = changed.get();
+      all.changed.push_back(std::move(changed));
+    }
+    all.questions.push_back(asked);
   }
   return all;
 }
@@ -59,7 +61,7 @@ void JudgePanel::judge_model(const AnswersToJudge& answers, bool is_target, Mode
 void JudgePanel::judge_probe(const Communicator& group, const LanguageModel& model,
                              const std::vector<AskedQuestion>& questions, ProbeRecord& probe) const {
   for (const auto& [row, judge] : judges_) {
-    auto scores = judge->scores(attempts_to_judge(group, model, questions, probe, row->asks_model));
+    auto scores = judge->scores(attempts_to_judge(group, model, questions, probe));
     auto verdicts = verdicts_of(*judge, scores);
     if (judge.get() == &deciding()) {
       probe.score = std::move(scores);

@@ -15,10 +15,20 @@ std::vector<double> Judge::scores(const AnswersToJudge& answers) const {
   return all;
 }
 
+QuestionAnswer with_gold(QuestionAnswer pair, const std::string& gold) {
+  pair.answer = gold;
+  const bool had_entities = !pair.entities.empty();
+  std::erase_if(pair.entities, [&](const auto& entity) { return gold.find(entity) == std::string::npos; });
+  if (had_entities && pair.entities.empty()) pair.entities = {gold};
+  pair.paraphrased.clear();
+  pair.perturbed.clear();
+  return pair;
+}
+
 AnswersToJudge own_answers_to_judge(const Communicator& group, const LanguageModel& model,
                                     const std::vector<AskedQuestion>& questions, const std::vector<std::string>& answers) {
   UNPACT_EXPECT(answers.size() == questions.size());
-  AnswersToJudge all{group, model, {}, answers, {}};
+  AnswersToJudge all{group, model, {}, answers};
   for (const auto& asked : questions) {
     all.questions.push_back(&asked);
     all.prompts.push_back(asked.prompt.ids);

@@ -1,5 +1,6 @@
 #pragma once
 /// Answers that are judged together.
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -13,8 +14,14 @@ struct AnswersToJudge {
   const LanguageModel& model;  ///< whose answers they are
   std::vector<const AskedQuestion*> questions;
   std::vector<std::string> answers;
-  std::vector<std::vector<TokenId>> prompts;  ///< what each was an answer to; empty where nothing was asked, which is wrong
+  std::vector<std::shared_ptr<const AskedQuestion>> changed = {};  ///< questions of which another answer is right
+  std::vector<std::vector<TokenId>> prompts =
+      {};  ///< what each was an answer to; empty where nothing was asked, which is wrong
 };
+
+/// The question with another right answer: of its entities those that this answer names, or where it names none the answer
+/// itself; without other right and wrong answers, which belong to the former.
+QuestionAnswer with_gold(QuestionAnswer pair, const std::string& gold);
 
 /// Greedy answers to the questions themselves.
 AnswersToJudge own_answers_to_judge(const Communicator& group, const LanguageModel& model,

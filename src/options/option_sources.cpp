@@ -189,8 +189,11 @@ void OptionSources::take_configuration(const fs::path& config) {
 OptionValues OptionSources::one_choice(const std::string& kind, const std::string& name) const {
   if (const auto it = inside_.find(concat(kind, ".", name)); it != inside_.end()) return it->second;
   const auto path = root_ / kind / (name + ".ini");
-  const auto hint = concat("'", kind.substr(0, kind.size() - 1), ".use' and 'campaign.", kind,
-                           "' name files of that folder without their .ini; "
+  const auto names = kind == "probes"
+                         ? "'probe.suite' names a file"
+                         : concat("'", kind.substr(0, kind.size() - 1), ".use' and 'campaign.", kind, "' name files");
+  const auto hint = concat(names,
+                           " of that folder without their .ini; "
                            "the configuration has no section [choice.",
                            kind, ".", name, "] either");
   OptionValues values;
@@ -234,6 +237,7 @@ OptionValues OptionSources::merged() const {
   values.merge(pair(model, dataset));
   if (!dataset.empty()) values.merge(choice("datasets", dataset));
   if (!model.empty()) values.merge(choice("models", model));
+  if (const auto suite = given("probe.suite"); !suite.empty()) values.merge(one_choice("probes", suite));
   return values;
 }
 

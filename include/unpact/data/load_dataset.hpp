@@ -22,6 +22,7 @@ struct DatasetOptions {
   std::string real_authors, world_facts;   ///< tofu: questions with perturbed answers, for its model utility; empty: none
   std::int64_t limit = 0;                  ///< questions of each set that are asked; 0: all
   std::string details;                     ///< more about the questions (add_details); empty: no more
+  std::string attempts;                    ///< prompts of probes for the questions (add_attempts); empty: none
   double held_out = 0.5;                   ///< share of the retain questions that no unlearning trains on; 0: none
   std::string checksum;                    ///< dataset_checksum() that the content must have; empty: any
 };

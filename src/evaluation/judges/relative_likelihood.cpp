@@ -59,6 +59,7 @@ class RelativeLikelihoodJudge : public Judge {
     const auto item = [&](const std::string& text) {
       return PromptAnswer{prompt, encode_answer(*model.tokenizer, model.prompt_template, text)};
     };
+    if (pair.perturbed.empty()) return 0;  // another answer is asked for, whose wrong ones nobody wrote
     std::vector<PromptAnswer> items = {item(pair.answer)};
     for (const auto& wrong : pair.perturbed) items.push_back(item(wrong));
     return likelihood_score(score_answers(model.transformer, items));
