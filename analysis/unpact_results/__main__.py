@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import __version__, agreement, stability, table
+from . import __version__, agreement, budgets, stability, table
 from .compare import compare_folders
 from .reading import ResultsError, load_campaign
 from .report import write_report
@@ -44,6 +44,10 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--out", type=Path, metavar="FILE", help="default: report.html beside the campaign")
     report.add_argument("--questions", type=_numbers, metavar="I,J,K", help="show the strips of these questions instead of chosen ones")
     report.set_defaults(run=_report)
+
+    probes = commands.add_parser("probes", help="what each probe wins back at equal budgets, alone, and at what cost; a table a cell")
+    probes.add_argument("campaign", metavar="CAMPAIGN", help="campaign.h5, its folder, or a cell file")
+    probes.set_defaults(run=_probes)
 
     compare = commands.add_parser("compare", help="whether two results folders hold the same numbers, dataset by dataset")
     compare.add_argument("first", type=Path, metavar="A")
@@ -97,6 +101,12 @@ def _report(options: argparse.Namespace) -> int:
     folder = Path(options.campaign) if Path(options.campaign).is_dir() else Path(options.campaign).parent
     for path in write_report(campaign, options.out or folder / "report.html", options.questions):
         print(path)
+    return 0
+
+
+def _probes(options: argparse.Namespace) -> int:
+    for cell in load_campaign(options.campaign).cells:
+        print(f"## {cell.id}\n\n{budgets.markdown(cell)}")
     return 0
 
 
