@@ -58,17 +58,16 @@ class Curve:
 
 
 def curves(cell: Cell, draws: int = 10_000) -> list[Curve]:
-    """One a probe, up to the largest number of attempts that all probes have."""
+    """One a probe, up to its own number of attempts; compare two at an m that both have."""
     found = {name: counts(cell, probe) for name, probe in cell.probes.items()}
-    widths = [len(cell.probes[name].attempt_labels) for name, (question, _, _) in found.items() if len(question)]
-    most = min(widths, default=0)
     won = {name: set(question[c > 0].tolist()) for name, (question, _, c) in found.items()}
-    return [_curve(cell, name, found[name], most, won, draws) for name in cell.probes]
+    return [_curve(cell, name, found[name], won, draws) for name in cell.probes]
 
 
-def _curve(cell: Cell, name: str, counted: tuple, most: int, won: dict[str, set[int]], draws: int) -> Curve:
+def _curve(cell: Cell, name: str, counted: tuple, won: dict[str, set[int]], draws: int) -> Curve:
     probe = cell.probes[name]
     question, n, c = counted
+    most = len(probe.attempt_labels)
     values = np.stack([any_of(n, c, m) for m in range(1, most + 1)]) if most and len(question) else np.full((most, 0), math.nan)
     low, high = _bootstrap(values, draws)
     others = set().union(*(won[other] for other, p in cell.probes.items() if other != name and p.kind != "control"), set())
@@ -179,8 +178,7 @@ def _crossing(drop, inside: float, outside: float) -> float:  # type: ignore[no-
 def markdown(cell: Cell) -> str:
     """A table of one cell: recovery at one attempt and at all, what each probe wins back alone, and what that costs."""
     made = curves(cell)
-    most = len(made[0].rate) if made else 0
-    lines = [f"| probe | kind | asked | at 1 | at {most} (95 %) | alone | tokens a recovery | still there (95 %) |", "|---|---|---|---|---|---|---|---|"]
+    lines = ["| probe | kind | asked | at 1 | at all attempts (95 %) | alone | tokens a recovery | still there (95 %) |", "|---|---|---|---|---|---|---|---|"]
     for curve in made:
         _, n, c = counts(cell, cell.probes[curve.probe])
         there = occupancy(n, c) if len(n) and c.sum() else None
@@ -189,7 +187,7 @@ def markdown(cell: Cell) -> str:
             lines.append(f"| {curve.label} | {curve.kind} | 0 | – | – | – | – | – |")
             continue
         tokens = "–" if math.isnan(curve.tokens_a_recovery) else f"{curve.tokens_a_recovery:,.0f}"
-        lines.append(f"| {curve.label} | {curve.kind} | {curve.questions} | {curve.rate[0]:.3f} | {curve.rate[-1]:.3f} ({curve.low[-1]:.3f} to "
+        lines.append(f"| {curve.label} | {curve.kind} | {curve.questions} | {curve.rate[0]:.3f} | {len(curve.rate)}: {curve.rate[-1]:.3f} ({curve.low[-1]:.3f} to "
                      f"{curve.high[-1]:.3f}) | {curve.alone} | {tokens} | {shown} |")
     won, asked = worst_case(cell)
     return "\n".join([*lines, "", f"Any probe but controls: {won} of {asked} forgotten questions."]) + "\n"
