@@ -182,6 +182,8 @@ def _put(out: Writer, group: str, axes: list[str], data: dict, probed, told, rig
     out.put(f"{group}/has_gold", told, axes, flags="bool")
     out.put(f"{group}/gold_share", told.astype(float), axes)
     out.put(f"{group}/new_words", np.zeros(right.shape, np.int32), axes)
+    out.put(f"{group}/tokens", np.full(right.shape, 20, np.int32), axes)
+    out.put(f"{group}/gold", np.zeros(right.shape, "S1"), axes)
     out.put(f"{group}/echo_right", np.zeros(right.shape, np.uint8), axes, flags="bool")
     out.file[group].create_group("judges")
     if data["recipe"].second_judge:

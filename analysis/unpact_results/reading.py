@@ -156,7 +156,13 @@ def _injection(group: h5py.Group) -> dict[str, Any]:
         return {}
     put = [[str(a) for a in row] for row in group["put"].asstr(errors="replace")[:]]
     return {"put": put, "has_gold": group["has_gold"][:].astype(bool), "gold_share": group["gold_share"][:], "new_words": group["new_words"][:],
-            "echo_right": group["echo_right"][:].astype(bool), "judged": {name: part["is_right"][:].astype(bool) for name, part in group["judges"].items()}}
+            "echo_right": group["echo_right"][:].astype(bool), "judged": {name: part["is_right"][:].astype(bool) for name, part in group["judges"].items()}, **_spent(group)}
+
+
+def _spent(group: Any) -> dict[str, Any]:
+    if "tokens" not in group:
+        return {}
+    return {"tokens": group["tokens"][:], "gold": [[str(a) for a in row] for row in group["gold"].asstr(errors="replace")[:]]}
 
 
 def _evidence(file: h5py.File, cell: Cell) -> None:

@@ -92,7 +92,8 @@ def probe_fields(group: str) -> list[Field]:
     return [_scale(question), _scale(attempt, STRING), Field(f"{group}/answer", STRING, both), Field(f"{group}/score", "float64", both),
             Field(f"{group}/is_right", "uint8", both, "1", "right"), Field(f"{group}/asked", "uint8", (question,), "1", "asked", since=7),
             *[replace(field, since=7) for field in (Field(f"{group}/put", STRING, both), Field(f"{group}/has_gold", "uint8", both, "1", "flag"),
-              Field(f"{group}/gold_share", "float64", both), Field(f"{group}/new_words", "int32", both), Field(f"{group}/echo_right", "uint8", both, "1", "flag"))]]
+              Field(f"{group}/gold_share", "float64", both), Field(f"{group}/new_words", "int32", both), Field(f"{group}/echo_right", "uint8", both, "1", "flag"))],
+            Field(f"{group}/tokens", "int32", both, since=8), Field(f"{group}/gold", STRING, both, since=8)]
 
 
 def verdict_fields(group: str, judge: str) -> list[Field]:

@@ -168,6 +168,28 @@ void add_phrase(std::vector<TokenId>& ids, const Prompt& prompt, const std::stri
   ids.insert(ids.begin() + static_cast<std::ptrdiff_t>(place), phrase + words, -1 - static_cast<TokenId>(attempt));
 }
 
+/// Puts other questions with their answers in front of the question, about as long as those that a probe draws.
+void show_others(std::vector<TokenId>& ids, const std::vector<AskedQuestion>& questions, std::size_t q, std::size_t count,
+                 std::size_t attempt) {
+  std::size_t tokens = 0;
+  for (std::size_t i = 1; i <= count; ++i) {
+    const auto& other = questions[(q + attempt * count + i) % questions.size()];
+    tokens += other.prompt.candidate_end - other.prompt.candidate_begin + other.gold_answer.size() + 4;
+  }
+  const auto place = static_cast<std::ptrdiff_t>(questions[q].prompt.candidate_begin);
+  ids.insert(ids.begin() + place, tokens, -1 - static_cast<TokenId>(attempt));
+}
+
+/// The prompt with another text instead of the question.
+std::vector<TokenId> with_text(const AskedModel& asked, const Prompt& prompt, const std::string& text) {
+  const auto begin = prompt.ids.begin();
+  std::vector<TokenId> ids(begin, begin + static_cast<std::ptrdiff_t>(prompt.candidate_begin));
+  const auto written = asked.tokenizer.encode(text).ids;
+  ids.insert(ids.end(), written.begin(), written.end());
+  ids.insert(ids.end(), begin + static_cast<std::ptrdiff_t>(prompt.candidate_end), prompt.ids.end());
+  return ids;
+}
+
 /// Whose common beginning an engine keeps while a page lasts.
 class KeptContexts {
  public:
@@ -226,22 +248,29 @@ PlannedStages probe_costs(const AskedModel& asked, const std::string& prefix) {
   for (const auto& phrasing : phrasings)
     longest_phrase = std::max(longest_phrase, asked.tokenizer.encode(fill_phrasing(phrasing, "", {})).ids.size());
   PlannedStages stages;
-  for (const auto* row : chosen_probes(asked.options.probe)) {
-    const bool drawn = row->kind == ProbeKind::baseline, retain_alone = prefix == "retain_";
-    if (retain_alone && row->kind == ProbeKind::control) continue;
+  for (const auto& row : rows_to_run(asked.options.probe, asked.questions)) {
+    const bool drawn = row.kind == ProbeKind::baseline, retain_alone = prefix == "retain_";
+    if (retain_alone && row.kind == ProbeKind::control) continue;
     std::vector<ToAnswer> prompts;
-    for (const auto& question : asked.questions) {
+    for (std::size_t q = 0; q < asked.questions.size(); ++q) {
+      const auto& question = asked.questions[q];
       if (question.in_forget_set ? retain_alone : prefix == "probe_") continue;
-      for (std::size_t a = 0; a < phrasings.size(); ++a) {
-        auto prompt = question.prompt.ids;
-        if (!drawn) add_phrase(prompt, question.prompt, phrasings[a], longest_phrase, a);
+      const auto put = [&](std::vector<TokenId> prompt) {
         prompts.push_back({std::move(prompt), question.gold_answer.size(), question.pair.choices.size(),
                            1 + question.pair.perturbed.size(), tokens_of_question(question)});
+      };
+      for (std::size_t a = 0; !row.of_file && a < phrasings.size(); ++a) {
+        auto prompt = question.prompt.ids;
+        if (row.shown > 0) show_others(prompt, asked.questions, q, row.shown, a);
+        else if (!drawn) add_phrase(prompt, question.prompt, phrasings[a], longest_phrase, a);
+        put(std::move(prompt));
       }
+      for (const auto& written : question.pair.attempts)
+        if (row.of_file && written.probe == row.name) put(with_text(asked, question.prompt, join(written.turns, "\n")));
     }
     auto cost = prompts_cost(asked, prompts, page_size(asked) * asked.options.probe.budget(), drawn);
     add(cost, judges_cost(asked, prompts, drawn ? asked.options.probe.budget() : 1, /*echoes=*/true));
-    cost.stage = prefix + row->name;
+    cost.stage = prefix + row.name;
     cost.low = 0;
     stages.push_back(cost);
   }

@@ -18,6 +18,7 @@
 #include "unpact/core/log.hpp"
 #include "unpact/data/load_dataset.hpp"
 #include "unpact/evaluation/check_questions.hpp"
+#include "unpact/evaluation/probe.hpp"
 #include "unpact/evaluation/evaluate_cell.hpp"
 #include "unpact/evaluation/finished_pages.hpp"
 #include "unpact/evaluation/fit_questions.hpp"
@@ -76,6 +77,7 @@ Baseline prepare_baseline(const Session& session, const Configuration& c, const 
   const auto base = without_method(c);
   auto dataset = load_dataset(c.dataset);
   check_questions(c.judge, dataset, static_cast<std::size_t>(c.dataset.limit));  // before a target is made
+  check_written_attempts(c.probe, dataset, static_cast<std::size_t>(c.dataset.limit));
   chosen_metrics(c.metric, {dataset, !judge_row(c.judge).wants_letters});
   auto checksum = dataset_checksum(dataset);
   const auto name = pair_id(c);

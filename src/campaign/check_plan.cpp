@@ -23,6 +23,7 @@
 #include "unpact/evaluation/check_questions.hpp"
 #include "unpact/evaluation/fit_questions.hpp"
 #include "unpact/evaluation/measure_metrics.hpp"
+#include "unpact/evaluation/probe.hpp"
 #include "unpact/inference/scoring.hpp"
 #include "unpact/train/stage_memory.hpp"
 
@@ -76,6 +77,7 @@ class PlanCheck {
     findings_.note(where, [&] {
       opened.dataset = load_dataset(c.dataset);
       check_questions(c.judge, *opened.dataset, static_cast<std::size_t>(c.dataset.limit));
+      check_written_attempts(c.probe, *opened.dataset, static_cast<std::size_t>(c.dataset.limit));
       chosen_metrics(c.metric, {*opened.dataset, !judge_row(c.judge).wants_letters});
     });
     findings_.note(where, [&] { open_model(c.model, opened); });

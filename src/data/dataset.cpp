@@ -144,6 +144,10 @@ std::string dataset_checksum(const Dataset& dataset) {
         all += name;
         add_texts(*texts);
       }
+      for (const auto& attempt : pair.attempts) {
+        add_texts({"attempt", attempt.probe, attempt.attempt, attempt.system, attempt.prefill, attempt.gold});
+        add_texts(attempt.turns);
+      }
       if (pair.choices.empty()) continue;
       all += "choices";
       add_texts(pair.choices);

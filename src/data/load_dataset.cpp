@@ -47,6 +47,7 @@ Dataset load_dataset(const DatasetOptions& options) {
                   "only MUSE's layout has such sets", "leave it out");
   auto dataset = read_dataset(options);
   if (!options.details.empty()) add_details(options.details, dataset);
+  if (!options.attempts.empty()) dataset.without_question = add_attempts(options.attempts, dataset);
   UNPACT_VALIDATE(
       options.checksum.empty() || options.checksum == dataset_checksum(dataset),
       concat("the dataset ", options.name, " in ", options.path, " has another content than dataset.checksum says"),

@@ -60,12 +60,12 @@ std::vector<ProbeRecord> ask_probes(const ProbedModel& probed, const JudgePanel&
   task.seed = options.seed;
   task.named_by = probed.words.named_by;
   std::vector<ProbeRecord> probes;
-  for (const auto* row : chosen_probes(options.probe, table)) {
-    if (row->kind == ProbeKind::control && !probed.controls) continue;
+  for (const auto& row : rows_to_run(options.probe, probed.questions, table)) {
+    if (row.kind == ProbeKind::control && !probed.controls) continue;
     const StageMeter meter(probed.group, probed.model.transformer.device());
-    const auto stage = probed.stage + row->name;
+    const auto stage = probed.stage + row.name;
     task.pages = pages_of_probe(pages, stage, static_cast<std::size_t>(options.attribution.save_every), task.budget);
-    auto& probe = probes.emplace_back(run_probe(*row, options.probe, options.generation, task));
+    auto& probe = probes.emplace_back(run_probe(row, options.probe, options.generation, task));
     const PageOptions kept{pages, stage, static_cast<std::size_t>(options.attribution.save_every) * task.budget};
     judges.judge_probe(probed.group, probed.model, probed.questions, kept, probe);
     probe.injection = measure_injection(probed.questions, probe, task.style,

@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include "judging.hpp"
 #include "unicode_words.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/core/text.hpp"
@@ -53,7 +54,8 @@ InjectionRecord measure_injection(const std::vector<AskedQuestion>& questions, c
   record.echo_right = std::move(echo_right);
   const auto attempts = probe.attempt_labels.size();
   for (std::size_t i = 0; i < probe.put.size(); ++i) {
-    const auto& pair = questions[probe.question[i / attempts]].pair;
+    auto pair = questions[probe.question[i / attempts]].pair;
+    if (!probe.gold.empty() && !probe.gold[i].empty()) pair = with_gold(std::move(pair), probe.gold[i]);
     auto phrase = replace_all(probe.attempt_labels[i % attempts], "{question}", " ");
     phrase = replace_all(std::move(phrase), "{keys}", " ");
     const auto found = style == AnswerStyle::choice ? Injection{} : injection_of(pair, probe.put[i], phrase);

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "judge_check.hpp"
-#include "unpact/evaluation/probe.hpp"
 
 namespace unpact {
 namespace {
@@ -15,15 +14,19 @@ std::vector<std::uint8_t> verdicts_of(const Judge& judge, const std::vector<doub
 }
 
 AnswersToJudge attempts_to_judge(const Communicator& group, const LanguageModel& model,
-                                 const std::vector<AskedQuestion>& questions, const ProbeRecord& probe, bool with_prompts,
+                                 const std::vector<AskedQuestion>& questions, const ProbeRecord& probe,
                                  const PageOptions& kept) {
-  AnswersToJudge all{group, model, {}, probe.answer, {}, kept};
+  AnswersToJudge all{group, model, {}, probe.answer, probe.prompt, kept};
   const auto attempts = probe.attempt_labels.size();
   for (std::size_t i = 0; i < probe.answer.size(); ++i) {
-    const auto& asked = questions[probe.question[i / attempts]];
-    all.questions.push_back(&asked);
-    auto& prompt = all.prompts.emplace_back();
-    if (with_prompts && !probe.put[i].empty()) prompt = prompt_of(model, asked, probe.put[i]);
+    const auto* asked = &questions[probe.question[i / attempts]];
+    if (!probe.gold.empty() && !probe.gold[i].empty()) {
+      auto changed = std::make_shared<AskedQuestion>(*asked);
+      changed->pair = with_gold(std::move(changed->pair), probe.gold[i]);
+      asked = changed.get();
+      all.changed.push_back(std::move(changed));
+    }
+    all.questions.push_back(asked);
   }
   return all;
 }
@@ -62,7 +65,7 @@ void JudgePanel::judge_probe(const Communicator& group, const LanguageModel& mod
                              const std::vector<AskedQuestion>& questions, const PageOptions& kept,
                              ProbeRecord& probe) const {
   for (const auto& [row, judge] : judges_) {
-    auto scores = judge->scores(attempts_to_judge(group, model, questions, probe, row->asks_model, kept));
+    auto scores = judge->scores(attempts_to_judge(group, model, questions, probe, kept));
     auto verdicts = verdicts_of(*judge, scores);
     if (judge.get() == &deciding()) {
       probe.score = std::move(scores);
@@ -82,10 +85,10 @@ std::vector<std::uint8_t> JudgePanel::echoes(const Communicator& group, const La
                                              const ProbeRecord& probe) const {
   const auto& [row, judge] = judges_.front();
   if (!row->reads_answers || row->wants_letters) return std::vector<std::uint8_t>(probe.put.size(), 0);
-  AnswersToJudge all{group, model, {}, probe.put, {}, kept};
+  auto all = attempts_to_judge(group, model, questions, probe, kept);
+  all.answers = probe.put;
+  all.prompts.clear();
   all.kept.stage += "_echo";
-  const auto attempts = probe.attempt_labels.size();
-  for (std::size_t i = 0; i < probe.put.size(); ++i) all.questions.push_back(&questions[probe.question[i / attempts]]);
   auto found = verdicts_of(*judge, judge->scores(all));
   for (std::size_t i = 0; i < found.size(); ++i)
     if (probe.put[i].empty()) found[i] = 0;  // nothing was asked

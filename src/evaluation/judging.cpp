@@ -20,6 +20,16 @@ PageOptions AnswersToJudge::pages_of(const std::string& judge, std::size_t chunk
   return {kept.pages, concat(judge, "_on_", kept.stage), page_of_chunks(kept.save_every, chunk)};
 }
 
+QuestionAnswer with_gold(QuestionAnswer pair, const std::string& gold) {
+  pair.answer = gold;
+  const bool had_entities = !pair.entities.empty();
+  std::erase_if(pair.entities, [&](const auto& entity) { return gold.find(entity) == std::string::npos; });
+  if (had_entities && pair.entities.empty()) pair.entities = {gold};
+  pair.paraphrased.clear();
+  pair.perturbed.clear();
+  return pair;
+}
+
 AnswersToJudge own_answers_to_judge(const Communicator& group, const LanguageModel& model,
                                     const std::vector<AskedQuestion>& questions, const std::vector<std::string>& answers,
                                     const PageOptions& kept) {

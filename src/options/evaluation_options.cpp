@@ -90,6 +90,8 @@ void add_judge(OptionTable& t, JudgeOptions& j) {
 
 /// The phrasings are also what a target may be taught to understand (finetune.parts = focus).
 void add_probe(OptionTable& t, ProbeOptions& p) {
+  t.push_back({"probe.suite", "choice file probes/NAME.ini beside the configuration: study, standard or thorough", &p.suite,
+               kNothing});
   t.push_back(
       {"probe.use", concat("separated by commas, of ", listed(probe_table()), "; empty: none"), &p.use, kEvaluation});
   t.push_back({"probe.phrasings", "of FocusOnKey, separated by |, with {question} and {keys}; empty: five built-in ones",

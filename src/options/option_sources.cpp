@@ -203,9 +203,10 @@ OptionValues OptionSources::one_choice(const std::string& kind, const std::strin
     store(values, read_option_text(built_in->second, Place::choice_file, where).options, {});
     return values;
   }
-  auto hint = concat("'", kind.substr(0, kind.size() - 1), ".use' and 'campaign.", kind,
-                     "' name files of that folder without their .ini; the configuration has no section [choice.", kind, ".",
-                     name, "] either");
+  const auto names = kind == "probes" ? std::string("'probe.suite' names a file")
+                                      : concat("'", kind.substr(0, kind.size() - 1), ".use' and 'campaign.", kind, "' name files");
+  auto hint = concat(names, " of that folder without their .ini; the configuration has no section [choice.", kind, ".", name,
+                     "] either");
   if (kind == "models") hint += concat("; the program brings ", join(keys_of(built_in_models()), ", "));
   store(values, read_option_file(path, Place::choice_file, hint).options, path.parent_path());
   return values;
@@ -247,6 +248,7 @@ OptionValues OptionSources::merged() const {
   values.merge(pair(model, dataset));
   if (!dataset.empty()) values.merge(choice("datasets", dataset));
   if (!model.empty()) values.merge(choice("models", model));
+  if (const auto suite = given("probe.suite"); !suite.empty()) values.merge(one_choice("probes", suite));
   return values;
 }
 

@@ -120,6 +120,9 @@ void check_probe(Findings& findings, const ProbeRecord& probe, std::size_t quest
   findings.require(probe.asked.empty() || probe.asked.size() == probe.question.size(),
                    concat(name, "/asked has not one value a probed question"));
   findings.below(name + "/asked", probe.asked, 3);
+  findings.require(probe.tokens.empty() || probe.tokens.size() == attempts,
+                   concat(name, "/tokens has not one value an attempt"));
+  findings.require(probe.gold.empty() || probe.gold.size() == attempts, concat(name, "/gold has not one value an attempt"));
   const auto& told = probe.injection;
   for (const auto size :
        {probe.put.size(), told.has_gold.size(), told.gold_share.size(), told.new_words.size(), told.echo_right.size()})

@@ -41,6 +41,16 @@ void visit_injection(Archive& archive, const std::string& group, const std::vect
                    told.echo_right);
 }
 
+/// Since 1.8.
+template <class Archive, class Probe>
+void visit_spent(Archive& archive, const std::string& group, const std::vector<std::string>& axes,
+                 const std::vector<std::size_t>& shape, Probe& probe) {
+  if (!archive.has(group + "/tokens")) return;
+  archive.attempts({group + "/tokens", axes, "1", "tokens that ran: prompt and answer, earlier turns included"}, shape,
+                   probe.tokens);
+  archive.attempts({group + "/gold", axes, "1", "a right answer, where it is not the question's"}, shape, probe.gold);
+}
+
 /// Since 1.7.
 template <class Archive, class Cell>
 void visit_judges(Archive& archive, Cell& cell) {

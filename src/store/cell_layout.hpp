@@ -147,6 +147,7 @@ void visit_probe(Archive& archive, Probe& probe) {
   archive.matrix({group + "/is_right", {row, column}, "1", "whether the answer is right", "false true"}, shape,
                  probe.is_right);
   if (archive.has(group + "/put")) visit_injection(archive, group, {row, column}, shape, probe);  // since 1.7
+  visit_spent(archive, group, {row, column}, shape, probe);
   archive.name_judges(group + "/judges", probe.judged);
   for (auto& verdicts : probe.judged) {
     const auto of_judge = group + "/judges/" + verdicts.judge;

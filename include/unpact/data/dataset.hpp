@@ -16,6 +16,18 @@ enum class SetHalf : std::uint8_t {
   held_out,  ///< no loss sees it
 };
 
+/// A prompt that somebody wrote for a question: an attempt of a probe.
+struct WrittenAttempt {
+  std::string probe, attempt;  ///< names: letters, digits, _ and - of the probe; any text of the attempt
+  /// Turns of user and assistant in their order, the first and the last the user's. "{answer}" in an assistant's turn is what
+  /// the model itself says there.
+  std::vector<std::string> turns;
+  std::string system = {};   ///< instead of the prompt's own; empty: its own
+  std::string prefill = {};  ///< begins the answer
+  std::string gold = {};     ///< what a right answer is, where it is not the question's
+  std::string language = {}, made_by = {};
+};
+
 struct QuestionAnswer {
   std::string question, answer;
   std::vector<std::string> keys;  ///< key words, where the file has them (focus material), else empty
@@ -28,6 +40,7 @@ struct QuestionAnswer {
   std::vector<std::string> paraphrased = {};  ///< other right answers
   std::vector<std::string> perturbed = {};    ///< wrong answers of the same form
   std::string where = {};                     ///< file and entry, for messages; no part of the content
+  std::vector<WrittenAttempt> attempts = {};  ///< of probes that somebody wrote
 };
 
 /// The letter of a choice: A, B, ... @pre index < 26.
@@ -67,6 +80,7 @@ struct Dataset {
   std::vector<std::string> privacy_forget, privacy_retain, privacy_holdout;  ///< privleak
   std::vector<QuestionAnswer> real_authors, world_facts;  ///< TOFU's questions of utility, with wrong answers
   std::vector<QuestionAnswer> focus_questions;            ///< teaches a small model what a focus phrase means
+  std::vector<std::string> without_question;              ///< attempts whose question is not there, for people
   std::string halves;                                     ///< how the retain questions were split, or why not, for people
 };
 
@@ -112,6 +126,16 @@ std::vector<std::string> dataset_remarks(const Dataset& dataset);
 /// "paraphrased_answer", "perturbed_answer" as in a dataset's own entries}. @throws UserError naming file and line; also for
 /// a question that the dataset does not have.
 void add_details(const std::filesystem::path& file, Dataset& dataset);
+
+/// Gives the dataset's forget questions the prompts of a file: JSON lines or a list of
+/// {"question": its text, or "question_sha256", "probe", "attempt", "prompt" or "messages": [{"role", "content"}, ...]} and,
+/// where wanted, "prefill", "gold", "language", "made_by". Also as published: TOFU's and open-unlearning's {"question",
+/// "paraphrased_question"}; RWKU's {"query", "type", "subject", "answer"}, which belong to the questions with that answer
+/// (and subject, where they name one). Lines with "split": "retain" are passed over.
+/// @return what did not find its question, a line each, for people.
+/// @throws UserError naming file and entry: no known question at all, the same attempt twice, malformed messages, a name that
+/// is none, fields that contradict each other.
+std::vector<std::string> add_attempts(const std::filesystem::path& file, Dataset& dataset);
 
 /// SHA-256 of everything that the dataset says, hex: equal content gives equal text, whatever its name and folder.
 std::string dataset_checksum(const Dataset& dataset);

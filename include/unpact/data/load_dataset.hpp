@@ -26,6 +26,7 @@ struct DatasetOptions {
   bool skip_long = false;                       ///< leave out questions that do not fit the model's context
   std::int64_t limit = 0;                       ///< questions of each set that are asked; 0: all
   std::string details;                          ///< more about the questions (add_details); empty: no more
+  std::string attempts;                         ///< prompts of probes for the questions (add_attempts); empty: none
   double held_out = 0.5;                        ///< share of the retain questions that no unlearning trains on; 0: none
   std::string checksum;                         ///< dataset_checksum() that the content must have; empty: any
 };

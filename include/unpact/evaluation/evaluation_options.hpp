@@ -40,6 +40,7 @@ enum class KeysOf : std::uint8_t { target, unlearned };
 UNPACT_ENUMERATION(KeysOf, "target", "unlearned");
 
 struct ProbeOptions {
+  std::string suite;  ///< choice file that says what to use
   std::string use =
       "focus_on_key, probab, no_focus, wrong_focus";  ///< names of probe_table(), in the order of the results; empty: none
   std::string phrasings;                              ///< separated by |; empty: the five built-in ones

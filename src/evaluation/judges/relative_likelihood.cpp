@@ -61,10 +61,12 @@ class RelativeLikelihoodJudge : public Judge {
  private:
   using Asked = std::vector<std::pair<const AskedQuestion*, const std::vector<TokenId>*>>;
 
-  /// All answers to all of them at once: those to one prompt share it, and prompts share what they begin with.
+  /// All answers to all of them at once: those to one prompt share it, and prompts share what they begin with. 0 where nobody
+  /// wrote wrong answers: a probe asks for another answer.
   static std::vector<double> score_prompts(const LanguageModel& model, const Asked& asked) {
     std::vector<PromptAnswer> items;
     for (const auto& one : asked) {
+      if (one.first->pair.perturbed.empty()) continue;
       const auto add = [&](const std::string& text) {
         items.push_back({*one.second, encode_answer(*model.tokenizer, model.prompt_template, text)});
       };
@@ -75,9 +77,9 @@ class RelativeLikelihoodJudge : public Judge {
     std::vector<double> found;
     auto next = scores.begin();
     for (const auto& one : asked) {
-      const auto end = next + 1 + static_cast<std::ptrdiff_t>(one.first->pair.perturbed.size());
-      found.push_back(likelihood_score({next, end}));
-      next = end;
+      const auto wrong = static_cast<std::ptrdiff_t>(one.first->pair.perturbed.size());
+      found.push_back(wrong == 0 ? 0 : likelihood_score({next, next + 1 + wrong}));
+      if (wrong > 0) next += 1 + wrong;
     }
     return found;
   }
