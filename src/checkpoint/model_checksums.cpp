@@ -38,7 +38,11 @@ Json values_of(const BlockDescription& block) {
 Json values_of(const RopeScaling& rope) {
   const auto& [type, factor, low, high, original_positions, divisors, attention_factor] = rope;
   Json values = {type, factor, low, high, original_positions};
-  if (!divisors.empty()) values.push_back({Json(divisors), attention_factor});
+  if (divisors.empty()) return values;
+  Json later = Json::array();
+  later.push_back(divisors);
+  later.push_back(attention_factor);
+  values.push_back(std::move(later));
   return values;
 }
 

@@ -2,10 +2,8 @@
 #include <set>
 
 #include "entries.hpp"
-#include "unpact/core/atomic_file.hpp"
 #include "unpact/core/checksum.hpp"
 #include "unpact/core/error.hpp"
-#include "unpact/core/file_reader.hpp"
 #include "unpact/data/dataset.hpp"
 
 namespace unpact {
@@ -145,10 +143,7 @@ std::vector<std::string> add_attempts(const std::filesystem::path& file, Dataset
     for (auto* pair : found) add_to(*pair, attempt, where);
     ++read;
   };
-  const auto content = read_file(file, kMaxFileBytes);
-  const auto first = content.find_first_not_of(" \t\r\n");
-  if (first != std::string::npos && content[first] == '[') for_each_entry_of(content, file.string(), read_entry);
-  else for_each_line_of(content, file.string(), read_entry);
+  for_each_entry(file, EntryForm::lines, read_entry);
   UNPACT_VALIDATE(read > 0, concat(file.string(), " has no attempts"), "it is empty", "check probe.file");
   UNPACT_VALIDATE(lost.size() < read, concat(file.string(), " asks nothing of this dataset"),
                   concat("none of its ", read, " attempts belongs to a forget question; the first is ", lost.front()),
