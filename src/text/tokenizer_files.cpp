@@ -1,5 +1,8 @@
 #include "tokenizer_files.hpp"
 
+#include "unpact/core/atomic_file.hpp"
+#include "unpact/core/foreign_file.hpp"
+
 namespace unpact {
 namespace fs = std::filesystem;
 namespace {
