@@ -17,7 +17,7 @@ from .reading import ResultsError
 from .table import Summary, summary_of
 
 COLOURS = {INSUFFICIENT: "33", DESTRUCTIVE: "31", BOTH: "35", NEITHER: "32"}
-WIDTH = 100
+WIDTH, NARROWEST = 100, 72
 PROBE = 11  # columns of a probe
 SHORT = {"knowledge_left": "left", "deciding_destruction": "wrecked", "focus_shift_forgotten": "shift"}
 
@@ -45,8 +45,9 @@ def cut(text: str, width: int) -> str:
 
 def text_table(rows: list[Pooled], probes: dict[str, str], width: int = WIDTH, colours: bool = False) -> str:
     """A block a model and data set, a line a method; probes that have no room are left out, which is said."""
-    method = min(18, max([6, *(len(row.method) for row in rows)]))
-    fixed, verdict = method + 1 + 5 + 9 + 9 + 9 + 6, 26
+    method = min(18 if width >= 90 else 12, max([6, *(len(row.method) for row in rows)]))
+    fixed = method + 1 + 5 + 9 + 9 + 9 + 6
+    verdict = max(14, min(26, width - fixed))
     room = max(0, (width - fixed - verdict) // PROBE)
     shown_probes, hidden = list(probes.items())[:room], list(probes.values())[room:]
     head = f"{'method':{method}} {'seeds':>5}{'forgot':>9}{SHORT['knowledge_left']:>9}" + "".join(f"{cut(label, PROBE - 1).strip():>{PROBE}}" for _, label in shown_probes)
