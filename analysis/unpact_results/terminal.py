@@ -34,13 +34,15 @@ def shown(rate: Rate | None, mean: bool) -> str:
 def cut(text: str, width: int) -> str:
     """A text in so many columns of a terminal: control and bidirectional characters as ?, the end as …"""
     clean = "".join("?" if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp") else char for char in text)
+    steps = [2 if unicodedata.east_asian_width(char) in "WF" else 0 if unicodedata.combining(char) else 1 for char in clean]
+    if sum(steps) <= width:
+        return clean + " " * (width - sum(steps))
     result, used = "", 0
-    for char in clean:
-        step = 2 if unicodedata.east_asian_width(char) in "WF" else 0 if unicodedata.combining(char) else 1
-        if used + step > width - (1 if len(clean) > len(result) + 1 else 0) and len(clean) > width:
-            return result + "…" + " " * (width - used - 1)
+    for char, step in zip(clean, steps, strict=True):
+        if used + step > width - 1:
+            break
         result, used = result + char, used + step
-    return result + " " * max(0, width - used)
+    return result + "…" + " " * (width - used - 1)
 
 
 def text_table(rows: list[Pooled], probes: dict[str, str], width: int = WIDTH, colours: bool = False) -> str:
