@@ -5,6 +5,7 @@
 #include "unpact/campaign/cell.hpp"
 #include "unpact/campaign/floor_model.hpp"
 #include "unpact/campaign/job_claims.hpp"
+#include "unpact/campaign/judge_model.hpp"
 #include "unpact/campaign/mapped_models.hpp"
 #include "unpact/campaign/pin_dtypes.hpp"
 #include "unpact/campaign/resources.hpp"
@@ -55,6 +56,7 @@ ExitCode run_evaluate(const Communicator& world, const CommandLine&, const Confi
   const Session session(world, c.run);
   pin_dtypes(c, session.device());
   pin_floor_model(world, c);
+  pin_judge_model(world, c);
   session.open_output(c.run.output);
   try_results_folder(world, c.run.output);
   const auto mapped = map_alike(session, c, c.evaluate.unlearned);

@@ -29,8 +29,9 @@ int report_together(const Communicator& world, const std::exception& error);
 /// The exit code of the job: rank 0's, or where that one is well that of the first rank that is not. Collective.
 int shared_status(const Communicator& world, int own);
 
-/// After MPI. Rank 0 alone returns the job's code, and last: a launcher that ends a job with its first bad rank (mpirun,
-/// srun --kill-on-bad-exit) would kill ranks that are still leaving, and their signal would hide the code.
-int leave(int rank, int ranks, int status);
+/// Ends the process, after MPI; nothing is tidied up at exit. Rank 0 alone returns the job's code, and last: a launcher that
+/// ends a job with its first bad rank (mpirun, srun --kill-on-bad-exit) would kill ranks that are still leaving, and their
+/// signal would hide the code.
+[[noreturn]] void leave(int rank, int ranks, int status);
 
 }  // namespace unpact

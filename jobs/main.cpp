@@ -139,7 +139,7 @@ int main(int argc, char** argv) {
   unpact::guard_standard_streams();
   unpact::install_stop_signal();  // first: until then the signal would end the process
   const std::vector<std::string> arguments(argv + 1, argv + argc);
-  if (needs_no_mpi(arguments)) return with_output(run_alone(arguments));
+  if (needs_no_mpi(arguments)) unpact::leave(0, 1, with_output(run_alone(arguments)));
   int rank = 0, ranks = 1, status = 0;
   {
     unpact::MpiSession session(&argc, &argv);
@@ -149,5 +149,5 @@ int main(int argc, char** argv) {
     unpact::log::set_rank(rank, ranks);
     status = unpact::shared_status(world, with_output(run(world, arguments)));
   }
-  return unpact::leave(rank, ranks, status);
+  unpact::leave(rank, ranks, status);
 }

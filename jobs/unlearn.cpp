@@ -27,7 +27,7 @@ ExitCode plan_unlearning(const Session& session, const Configuration& c, const D
   require_one_model(c.model.path);
   const auto config = read_model_config(c.model.path);
   const auto tokenizer = load_tokenizer(c.model.path);
-  const auto data = unlearn_data(c, dataset, *tokenizer, c.prompt.resolve());
+  const auto data = unlearn_data(c, dataset, *tokenizer, c.prompt.resolve(), context_limit(c, config));
   std::size_t longest = 1;
   for (const auto* set : {data.forget.get(), data.retain.get()})
     for (const auto& example : *set) longest = std::max(longest, example.ids.size());
@@ -69,7 +69,8 @@ ExitCode run_unlearn(const Communicator& world, const CommandLine&, const Config
   if (c.run.dry_run) return plan_unlearning(session, c, dataset);
   auto options = c.unlearn_training();
   const auto target = load_to_train(session, c, options);
-  auto data = unlearn_data(c, dataset, *target.tokenizer, target.prompt_template);
+  auto data =
+      unlearn_data(c, dataset, *target.tokenizer, target.prompt_template, context_limit(c, target.transformer.config()));
   const auto inputs = checksums_of(dataset_checksum(dataset), target);
   if (c.method.cache == FrozenCache::disk) data.target_fingerprint = concat(inputs.model, " ", inputs.config);
   const auto collectives = make_collectives(world, session.device());

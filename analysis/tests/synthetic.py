@@ -44,6 +44,9 @@ def write_cell(path: Path, recipe: Recipe | None = None) -> Path:
         rates = _probes(out, data) + _shares(data) + _knowledge(out, data)
         _judges(out, data)
         rates += _arms(out, data)
+        if data["recipe"].checked:
+            judges = ["", *(["by_exact_match_"] if data["recipe"].second_judge else [])]
+            rates += [(f"{judge}{name}", *counts) for judge in judges for name, counts in (("false_accept", (20, 200)), ("false_reject", (30, 40)))]
         _rate_table(out, rates)
         _training(out, recipe)
         _metrics(out, data)
@@ -78,7 +81,7 @@ def _root(file, recipe: Recipe) -> None:
     config = f"[run]\nseed = {recipe.seed}\n\n[method]\nname = {recipe.method}\n\n[note]\ntext = <img src=x onerror=alert(1)>\n"
     whole = config + ORIGINS_MARK + "\n[model]\nname = " + recipe.model + "\n"
     checksums = [hashlib.sha256(x.encode()).hexdigest() for x in (recipe.model, "tokenizer")]
-    text = {"schema_name": "unpact-cell", "schema_version": "1.7.0", "software": "unpact", "software_version": "0.1.0", "git_commit": "0123abcd", "build_type": "Release",
+    text = {"schema_name": "unpact-cell", "schema_version": "1.8.0", "software": "unpact", "software_version": "0.1.0", "git_commit": "0123abcd", "build_type": "Release",
             "compiler": "GNU 12.2.0", "hdf5_version": "1.10.8", "config_resolved": whole,
             "fingerprint": hashlib.sha256(json.dumps([config, *checksums], separators=(",", ":")).encode()).hexdigest(), "devices": json.dumps(["cpu", "cpu"]),
             "library_versions": json.dumps({"torch": "2.11.0", "mpi": "4.1.4"}), "processes": json.dumps(["host n1, job 7", "host n2, job 7"]),
@@ -125,6 +128,8 @@ def _contribution(out: Writer, path: str, matrices, method: str) -> list:
     unit = "1" if method == "rollout" else "nat/token"
     errors = [np.full(len(v), 0.05) if method == "shapley" else np.where(np.arange(len(v)) % 3, np.nan, 0) if method == "hierarchical" else [] for v in values]
     out.csr(f"{path}/log_probabilities", matrices if method == "leave_one_out" else [[] for _ in matrices], np.float32, f"{path}/entry", "nat")
+    ends = [np.full(len(m), -0.5, np.float32) if method == "leave_one_out" and m.shape[1] else [] for m in matrices]
+    out.csr(f"{path}/end_log_probabilities", ends, np.float32, f"{path}/end_entry", "nat")
     out.csr(f"{path}/contributions", values, np.float32, f"{path}/candidate", unit)
     out.csr(f"{path}/standard_errors", errors, np.float32, f"{path}/estimate", unit)
     doubts = [st.uncertain_key_tokens(v, e, 0.22, 0.24, 0.0 if method == "rollout" else 2e-4)[0] for v, e in zip(values, errors)]
@@ -177,6 +182,8 @@ def _put(out: Writer, group: str, axes: list[str], data: dict, probed, told, rig
     out.put(f"{group}/has_gold", told, axes, flags="bool")
     out.put(f"{group}/gold_share", told.astype(float), axes)
     out.put(f"{group}/new_words", np.zeros(right.shape, np.int32), axes)
+    out.put(f"{group}/tokens", np.full(right.shape, 20, np.int32), axes)
+    out.put(f"{group}/gold", np.zeros(right.shape, "S1"), axes)
     out.put(f"{group}/echo_right", np.zeros(right.shape, np.uint8), axes, flags="bool")
     out.file[group].create_group("judges")
     if data["recipe"].second_judge:
@@ -196,6 +203,8 @@ def _judges(out: Writer, data: dict) -> None:
     out.scale("/judge_check/judge", as_bytes(names) if names else np.zeros(0, "S1"))
     for column, count in (("right", 40), ("rejected", 30), ("wrong", 200), ("accepted", 20)):
         out.put(f"/judge_check/{column}", np.array([count] * len(names), np.uint64), ["/judge_check/judge"])
+    out.put("/judge_check/threshold", np.array([0.5] * len(names)), ["/judge_check/judge"])
+    out.put("/judge_check/calibrated_on", np.zeros(len(names), np.uint64), ["/judge_check/judge"])
 
 
 def _arms(out: Writer, data: dict) -> list:

@@ -131,7 +131,7 @@ def test_counts_of_the_index_give_the_rates_of_the_file(campaign_file, report):
         for model in ("target", "unlearned"):
             for split in ("forget", "retain"):
                 assert rates[f"{model}_right_{split}"] == (counts[f"{model}_{split}"], counts[split])
-        assert entry["budget"]["focus_on_key"][-2:] == list(rates["recovery_focus_on_key"])
+        assert entry["budget"]["focus_on_key"][-2:] == pytest.approx(list(rates["recovery_focus_on_key"])) or not rates["recovery_focus_on_key"][1]
 
 
 def test_key_tokens_by_class_add_up(campaign_file, report):

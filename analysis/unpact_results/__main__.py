@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import __version__, agreement, stability, table, terminal
+from . import __version__, agreement, budgets, stability, table, terminal
 from .compare import compare_folders
 from .campaigns import load_campaign
 from .paper import write_paper
@@ -61,6 +61,10 @@ def _parser() -> argparse.ArgumentParser:
     paper.add_argument("--out", type=Path, metavar="DIR", help="default: paper in the campaign's folder")
     paper.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="cells that are read at once (default: processors)")
     paper.set_defaults(run=_paper)
+
+    probes = commands.add_parser("probes", help="what each probe wins back at equal budgets, alone, and at what cost; a table a cell")
+    probes.add_argument("campaign", metavar="CAMPAIGN", help="campaign.h5, its folder, or a cell file")
+    probes.set_defaults(run=_probes)
 
     compare = commands.add_parser("compare", help="whether two results folders hold the same numbers, dataset by dataset")
     compare.add_argument("first", type=Path, metavar="A")
@@ -131,6 +135,12 @@ def _paper(options: argparse.Namespace) -> int:
     out = options.out or (first if first.is_dir() else first.parent) / "paper"
     for path in write_paper(sources_of([first]), out, max(1, options.jobs)):
         print(path)
+    return 0
+
+
+def _probes(options: argparse.Namespace) -> int:
+    for cell in load_campaign(options.campaign).cells:
+        print(f"## {cell.id}\n\n{budgets.markdown(cell)}")
     return 0
 
 

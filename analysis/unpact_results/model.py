@@ -51,6 +51,8 @@ class Probe:
     new_words: NDArray[np.int32] | None = None  # P x m
     echo_right: NDArray[np.bool_] | None = None  # P x m: the judge takes it for a right answer
     judged: dict[str, NDArray[np.bool_]] = field(default_factory=dict)  # P x m, verdicts of judges that do not decide
+    tokens: NDArray[np.int32] | None = None  # P x m: prompt and answer, earlier turns included; None before version 1.8
+    gold: list[list[str]] | None = None  # P x m: a right answer, where it is not the question's (else empty)
 
     @property
     def is_asked(self) -> NDArray[np.bool_]:
@@ -96,6 +98,8 @@ class JudgeCheck:
     rejected: int
     wrong: int
     accepted: int
+    calibrated_on: int = 0  # other known answers on which its threshold was found
+    threshold: float = float("nan")  # score from which an answer is right; NaN: it has none, or a file before version 1.8
 
 
 @dataclass

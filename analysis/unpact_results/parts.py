@@ -90,11 +90,18 @@ class Contribution:
     mean_log_probability: NDArray[np.float64]  # Q, of the whole prompt; NaN where not attributed
     completeness_error: NDArray[np.float64]  # Q, integrated gradients; else NaN
     surrogate_r2: NDArray[np.float64]  # Q, LIME; else NaN
+    end_log_probabilities: Ragged | None = None  # Q x (n + 1), of the end behind the answer; None before version 1.8
 
     def matrix(self, question: int) -> NDArray[np.float32]:
         """The (n + 1) x T log-probabilities of a question; no rows where another method than leave-one-out was used."""
         answer_tokens = len(self.answer_ids[question])
         return self.log_probabilities[question].reshape(-1, answer_tokens) if answer_tokens else np.zeros((0, 0), np.float32)
+
+    def matrix_with_end(self, question: int) -> NDArray[np.float32] | None:
+        """The (n + 1) x (T + 1) log-probabilities with those of the end behind the answer last; None where it was not scored."""
+        matrix = self.matrix(question)
+        end = None if self.end_log_probabilities is None else self.end_log_probabilities[question]
+        return None if end is None or not len(end) or len(end) != len(matrix) else np.column_stack([matrix, end])
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from .statistics import set_cosines
 KNOWN_MAJOR = "1"
 RECOVERY = "recovery_"  # then the name of a probe: the name of its rate
 WITHOUT_ECHO = "without_echo_"
+RETAIN = "retain_"  # the same of the unlearned model on retain questions
 ASKED = "asked_"  # the same of the share of questions that it could ask
 BEFORE_1_3 = {"focus_on_key": ("FocusOnKey", "probe"), "probab": ("Probab", "baseline")}  # label and kind, which files did not hold
 
@@ -96,7 +97,8 @@ def _contribution(group: h5py.Group) -> Contribution:
     count = len(made[0])
     if "key_token_uncertain" in group:  # since 1.1
         numbers = [group[name][:] for name in ("mean_log_probability", "completeness_error", "surrogate_r2")]
-        return Contribution(*made, ragged(group["standard_errors"]), ragged(group["key_token_uncertain"]), *numbers)
+        end = ragged(group["end_log_probabilities"]) if "end_log_probabilities" in group else None  # since 1.8
+        return Contribution(*made, ragged(group["standard_errors"]), ragged(group["key_token_uncertain"]), *numbers, end)
     empty = np.zeros(count + 1, np.uint64)
     part = Contribution(*made, Ragged(np.zeros(0, np.float32), empty), Ragged(np.zeros(0, np.uint8), empty), *(np.full(count, np.nan) for _ in range(3)))
     for question in range(count):
@@ -114,6 +116,12 @@ class LazyContribution(Contribution):
 
     def __init__(self, path: Path, group: str, questions: int) -> None:
         self._path, self._group, self._questions = path, group, questions
+
+    @property
+    def end_log_probabilities(self) -> Ragged | None:  # type: ignore[override]
+        """Since 1.8; read each time, as few want it."""
+        with h5py.File(self._path, "r") as file:
+            return ragged(file[self._group]["end_log_probabilities"]) if "end_log_probabilities" in file[self._group] else None
 
     def __getattr__(self, name: str) -> Any:
         if name not in self.RAGGED and name not in self.FLAT:
@@ -154,7 +162,13 @@ def _injection(group: h5py.Group) -> dict[str, Any]:
         return {}
     put = [[str(a) for a in row] for row in group["put"].asstr(errors="replace")[:]]
     return {"put": put, "has_gold": group["has_gold"][:].astype(bool), "gold_share": group["gold_share"][:], "new_words": group["new_words"][:],
-            "echo_right": group["echo_right"][:].astype(bool), "judged": {name: part["is_right"][:].astype(bool) for name, part in group["judges"].items()}}
+            "echo_right": group["echo_right"][:].astype(bool), "judged": {name: part["is_right"][:].astype(bool) for name, part in group["judges"].items()}, **_spent(group)}
+
+
+def _spent(group: Any) -> dict[str, Any]:
+    if "tokens" not in group:
+        return {}
+    return {"tokens": group["tokens"][:], "gold": [[str(a) for a in row] for row in group["gold"].asstr(errors="replace")[:]]}
 
 
 def _evidence(file: h5py.File, cell: Cell) -> None:
@@ -165,8 +179,10 @@ def _evidence(file: h5py.File, cell: Cell) -> None:
     cell.judges = {name: Judge(name, str(plain(part.attrs["description"])), part["target_is_right"][:].astype(bool), part["unlearned_is_right"][:].astype(bool))
                    for name, part in file["judges"].items()}
     check = table_of(file["judge_check"])
-    rows = zip(*(check[name] for name in ("judge", "right", "rejected", "wrong", "accepted")), strict=True)
-    cell.judge_check = {name: JudgeCheck(*map(int, counts)) for name, *counts in rows}
+    none = [0] * len(check["judge"])  # before version 1.8
+    columns = [check.get(name, none) for name in ("judge", "right", "rejected", "wrong", "accepted", "calibrated_on")]
+    thresholds = check.get("threshold", [float("nan")] * len(none))
+    cell.judge_check = {name: JudgeCheck(*map(int, counts), float(threshold)) for (name, *counts), threshold in zip(zip(*columns, strict=True), thresholds, strict=True)}
     cell.arms = {name: Arm(name, str(plain(part.attrs["model"])), part["is_right"][:].astype(bool), {probe: item[:] for probe, item in part["probes"].items()})
                  for name, part in file["arms"].items()}
 

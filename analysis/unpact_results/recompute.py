@@ -11,7 +11,7 @@ from . import statistics as st
 from .judging import by_judge
 from .metrics import check_metrics
 from .model import Asked, Cell, Contribution, Half, ModelResult, Rate, Split
-from .reading import ASKED, RECOVERY, WITHOUT_ECHO
+from .reading import ASKED, RECOVERY, RETAIN, WITHOUT_ECHO
 from .schema import LEAVE_ONE_OUT
 from .structure import Report
 
@@ -56,13 +56,16 @@ def _check_questions(cell: Cell, report: Report) -> None:
 
 
 def _check_contribution(cell: Cell, path: str, part: Contribution, report: Report) -> None:
-    bad: dict[str, list[int]] = {"shape": [], "count": [], "value": [], "key": [], "positive": [], "error": [], "share": [], "doubt": [], "score": []}
+    bad: dict[str, list[int]] = {"end": [], "shape": [], "count": [], "value": [], "key": [], "positive": [], "error": [], "share": [], "doubt": [], "score": []}
     has_matrix = cell.attribution_method == LEAVE_ONE_OUT
     for row in range(len(cell.question)):
         entries, values, keys, tokens = (len(r[row]) for r in (part.log_probabilities, part.contributions, part.is_key_token, part.answer_ids))
         if keys != values or entries != ((values + 1) * tokens if has_matrix and values else 0):
             bad["shape"].append(row)
             continue
+        end = np.zeros(0) if part.end_log_probabilities is None else part.end_log_probabilities[row]
+        if len(end) not in (0, values + 1 if entries else 0) or not np.all(np.isfinite(end)) or np.any(end > TOLERANCE):
+            bad["end"].append(row)
         if values:
             if values != int(np.count_nonzero(cell.is_candidate[row])):
                 bad["count"].append(row)
@@ -70,6 +73,7 @@ def _check_contribution(cell: Cell, path: str, part: Contribution, report: Repor
             _check_certainty(cell, part, row, bad)
     problems = {"shape": ("log_probabilities", "is not (n + 1) x T, with n of contributions and is_key_token and T of answer_ids" if has_matrix
                           else f"is not empty, as it must be for {cell.attribution_method}"),
+                "end": ("end_log_probabilities", "has not n + 1 values or none, or one that is above 0 or not finite"),
                 "count": ("contributions", "has not one value for each candidate of the prompt"),
                 "value": ("contributions", f"differs from log_probabilities by more than {TOLERANCE}, or is not finite"),
                 "key": ("is_key_token", "does not follow from contributions, alpha and beta"),
@@ -158,6 +162,11 @@ def expected_counts(cell: Cell, name: str) -> Rate | None:
                 return None
             split = Split.retain if name.startswith(f"{prefix}retain_") else Split.forget
             return st.arm_rate(cell, arm, name.removeprefix(prefix).removeprefix("retain_" if split == Split.retain else ""), split)
+    if name in ("false_accept", "false_reject"):
+        return _judge_errors(cell, cell.deciding_judge, name)
+    if name.startswith(RETAIN):
+        probe = name.removeprefix(RETAIN)
+        return st.arm_rate(cell, "unlearned", probe, Split.retain) if "unlearned" in cell.arms and probe in cell.arms["unlearned"].probes else None
     if name.startswith(WITHOUT_ECHO):
         probe = name.removeprefix(WITHOUT_ECHO)
         return st.without_echo(cell, probe) if probe in cell.probes else None
@@ -178,11 +187,17 @@ def expected_counts(cell: Cell, name: str) -> Rate | None:
     return None
 
 
+def _judge_errors(cell: Cell, judge: str, name: str) -> Rate | None:
+    return st.error_rates(cell, judge)[name == "false_reject"] if judge in cell.judge_check else None
+
+
 def _expected_by_judge(cell: Cell, name: str) -> Rate | None:
     """A rate by a judge that does not decide: the same rate of a cell in which its verdicts count."""
     judge = next((judge for judge in cell.judges.values() if name.startswith(f"by_{judge.name}_")), None)
     if judge is None:
         return None
+    if (plain := name.removeprefix(f"by_{judge.name}_")) in ("false_accept", "false_reject"):
+        return _judge_errors(cell, judge.name, plain)
     other = by_judge(cell, judge.name)
     return expected_counts(other, name.removeprefix(f"by_{judge.name}_"))
 

@@ -1,4 +1,4 @@
-"""docs/results-format.md, version 1.7, as data: which attributes and datasets a file has."""
+"""docs/results-format.md, version 1.8, as data: which attributes and datasets a file has."""
 
 from __future__ import annotations
 
@@ -92,7 +92,8 @@ def probe_fields(group: str) -> list[Field]:
     return [_scale(question), _scale(attempt, STRING), Field(f"{group}/answer", STRING, both), Field(f"{group}/score", "float64", both),
             Field(f"{group}/is_right", "uint8", both, "1", "right"), Field(f"{group}/asked", "uint8", (question,), "1", "asked", since=7),
             *[replace(field, since=7) for field in (Field(f"{group}/put", STRING, both), Field(f"{group}/has_gold", "uint8", both, "1", "flag"),
-              Field(f"{group}/gold_share", "float64", both), Field(f"{group}/new_words", "int32", both), Field(f"{group}/echo_right", "uint8", both, "1", "flag"))]]
+              Field(f"{group}/gold_share", "float64", both), Field(f"{group}/new_words", "int32", both), Field(f"{group}/echo_right", "uint8", both, "1", "flag"))],
+            Field(f"{group}/tokens", "int32", both, since=8), Field(f"{group}/gold", STRING, both, since=8)]
 
 
 def verdict_fields(group: str, judge: str) -> list[Field]:
@@ -113,10 +114,16 @@ def arm_fields(group: str, probes: list[str]) -> list[Field]:
             *[Field(f"{group}/probes/{probe}", "uint8", ("/question",), "1", "arm") for probe in probes]]
 
 
+def _end(group: str) -> list[Field]:
+    """What version 1.8 added to the contributions: the column of the answer's end."""
+    entry = f"{group}/end_entry"
+    return [replace(field, since=8) for field in (_scale(entry), *_csr(f"{group}/end_log_probabilities", "float32", entry, "nat"))]
+
+
 def _model(group: str) -> list[Field]:
     axis = ("/question",)
     return [Field(f"{group}/answer", STRING, axis), Field(f"{group}/score", "float64", axis), Field(f"{group}/is_right", "uint8", axis, "1", "right"),
-            *_contribution(f"{group}/gold"), *_contribution(f"{group}/own"), *_certainty(f"{group}/gold"), *_certainty(f"{group}/own")]
+            *_contribution(f"{group}/gold"), *_contribution(f"{group}/own"), *_certainty(f"{group}/gold"), *_certainty(f"{group}/own"), *_end(f"{group}/gold"), *_end(f"{group}/own")]
 
 
 CSR_GROUPS = ["/prompts/token_ids", "/prompts/is_candidate"] + [
@@ -126,6 +133,8 @@ CSR_GROUPS = ["/prompts/token_ids", "/prompts/is_candidate"] + [
 
 CSR_GROUPS_SINCE_1_1 = [f"/{model}/{answer}/{name}" for model in ("target", "unlearned") for answer in ("gold", "own")
                        for name in ("standard_errors", "key_token_uncertain")]
+
+CSR_GROUPS_SINCE_1_8 = [f"/{model}/{answer}/end_log_probabilities" for model in ("target", "unlearned") for answer in ("gold", "own")]
 
 CELL_FIELDS: list[Field] = [
     _scale("/question"), _scale("/question_bound"),
@@ -147,6 +156,7 @@ CELL_FIELDS: list[Field] = [
                                                   "worst_question": "uint64"}, {"largest_difference": "nat/token"})],
     *[Field(f"/verification/{name}", "uint64", ("/verification/model",), since=5) for name in ("candidates", "turned")],
     *[replace(field, since=7) for field in _table("/judge_check", "judge", STRING, dict.fromkeys(("right", "rejected", "wrong", "accepted"), "uint64"))],
+    *[Field(f"/judge_check/{name}", kind, ("/judge_check/judge",), since=8) for name, kind in (("threshold", "float64"), ("calibrated_on", "uint64"))],
     *_table("/work", "stage", STRING, {"seconds": "float64"} | dict.fromkeys(("positions", "positions_naive", "model_calls", "logit_rows"), "uint64"), {"seconds": "s"}),
 ]
 METRIC_VALUES = ("target", "target_low", "target_high", "unlearned", "unlearned_low", "unlearned_high")
@@ -173,7 +183,7 @@ def fields_of(minor: int, unit: str) -> list[Field]:
 
 def csr_groups_of(minor: int) -> list[str]:
     """The CSR groups of a cell of version 1.`minor`."""
-    return CSR_GROUPS + (CSR_GROUPS_SINCE_1_1 if minor >= 1 else [])
+    return CSR_GROUPS + (CSR_GROUPS_SINCE_1_1 if minor >= 1 else []) + (CSR_GROUPS_SINCE_1_8 if minor >= 8 else [])
 
 
 _PARTS = {"model": STRING, "dataset": STRING, "method": STRING, "seed": "int64"}

@@ -12,7 +12,7 @@ from .dilemma import verdict_of
 from .metrics import campaign_row
 from .model import Campaign, Cell, CellStatus, Half, Outcome, Rate, Split
 from .reading import RECOVERY
-from .statistics import deciding_destruction, destruction, focus_shift, knowledge_rates, rate, recovery, right_share
+from .statistics import deciding_destruction, destruction, error_rates, focus_shift, knowledge_rates, rate, recovery, right_share
 from .text import DASH, full, mean_full, percent
 
 _SHARES = {"target_forget": "target right, forget", "target_retain": "target right, retain", "unlearned_forget": "unlearned right, forget",
@@ -53,6 +53,7 @@ class Row:
     forgotten: int | None
     rates: dict[str, Rate]
     verdict: str
+    judge_errors: str = ""  # of the judge that decides, to stand beside its rates; empty: not measured
 
     @property
     def done(self) -> bool:
@@ -118,7 +119,14 @@ def row_of(cell: Cell, probes: dict[str, str]) -> Row:
     rates["deciding_destruction"] = deciding_destruction(cell)
     shifts = [focus_shift(cell, outcome) for outcome in (Outcome.forgotten, Outcome.retained)]
     rates |= dict(zip(_SHIFTS, shifts, strict=True))
-    return Row(cell.id, cell.model, cell.dataset, cell.method, cell.seed, len(cell.where(Outcome.forgotten)), rates, str(verdict_of(cell)))
+    return Row(cell.id, cell.model, cell.dataset, cell.method, cell.seed, len(cell.where(Outcome.forgotten)), rates, str(verdict_of(cell)), errors_beside(cell))
+
+
+def errors_beside(cell: Cell, judge: str = "") -> str:
+    """Measured errors of a judge, by default of the one that decides, short enough to stand beside each of its rates."""
+    accepts, rejects = error_rates(cell, judge or cell.deciding_judge)
+    said = [f"accepts {percent(accepts.value)} of wrong"] * bool(accepts.total) + [f"rejects {percent(rejects.value)} of right"] * bool(rejects.total)
+    return "judge " + ", ".join(said) if said else ""
 
 
 def texts(row: Row, probes: dict[str, str]) -> list[str]:
@@ -126,8 +134,9 @@ def texts(row: Row, probes: dict[str, str]) -> list[str]:
     head = [row.id, row.model, row.dataset, row.method, str(row.seed)]
     if not row.done:
         return head + [DASH] * (len(headings(probes)) - len(head) - 1) + [row.verdict]
-    shares = [f"{percent(row.rates[n].value)} ({row.rates[n].count}/{row.rates[n].total})" for n in _SHARES]
-    rates = [full(row.rates[n]) for n in (*_LEFT, *_recoveries(probes), *_DESTRUCTION)]
+    errors = f" [{row.judge_errors}]" if row.judge_errors else ""
+    shares = [f"{percent(row.rates[n].value)} ({row.rates[n].count}/{row.rates[n].total}){errors}" for n in _SHARES]
+    rates = [full(row.rates[n]) + errors for n in (*_LEFT, *_recoveries(probes), *_DESTRUCTION)]
     shifts = [mean_full(row.rates[n]) for n in _SHIFTS]
     return head + shares + [str(row.forgotten)] + rates + shifts + [row.verdict]
 

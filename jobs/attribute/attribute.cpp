@@ -5,6 +5,7 @@
 #include "jobs/job_table.hpp"
 #include "unpact/campaign/job_claims.hpp"
 #include "unpact/campaign/baseline.hpp"
+#include "unpact/campaign/judge_model.hpp"
 #include "unpact/campaign/pin_dtypes.hpp"
 #include "unpact/campaign/summary_table.hpp"
 #include "unpact/core/log.hpp"
@@ -18,6 +19,7 @@ ExitCode run_attribute(const Communicator& world, const CommandLine&, const Conf
   require_model(c);
   const Session session(world, c.run);
   pin_dtypes(c, session.device());
+  pin_judge_model(world, c);
   session.open_output(c.run.output);
   const OutputClaim claim(world, c.run.output, "attribute", c.campaign);
   try_results_folder(world, c.run.output);

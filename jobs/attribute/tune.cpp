@@ -11,6 +11,7 @@
 #include "unpact/core/log.hpp"
 #include "unpact/core/stop.hpp"
 #include "unpact/evaluation/attribute_questions.hpp"
+#include "unpact/evaluation/fit_questions.hpp"
 #include "unpact/evaluation/threshold_search.hpp"
 #include "unpact/kernels/tf32_products.hpp"
 #include "unpact/data/load_dataset.hpp"
@@ -42,8 +43,10 @@ std::vector<AskedQuestion> questions_of(const std::string& objective, const Conf
     dataset.retain_questions.clear();
     dataset.retain_examples = dataset.forget_examples;
   }
-  return ask_questions(dataset, *model.tokenizer, model.prompt_template, static_cast<std::size_t>(c.prompt.examples),
-                       static_cast<std::size_t>(c.dataset.limit));
+  auto questions = ask_questions(dataset, *model.tokenizer, model.prompt_template,
+                                 static_cast<std::size_t>(c.prompt.examples), static_cast<std::size_t>(c.dataset.limit));
+  fit_questions(questions, model.transformer.config(), c.longest_answer(), c.dataset.skip_long);
+  return questions;
 }
 
 std::vector<ThresholdPrompt> measure(const Session& session, const LanguageModel& model, const AttributionMethod& method,

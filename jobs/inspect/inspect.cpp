@@ -49,6 +49,7 @@ void inspect_dataset(const Configuration& c) {
     line("questions of utility",
          concat(dataset.real_authors.size(), " about authors, ", dataset.world_facts.size(), " about the world"));
   line("focus questions", concat(dataset.focus_questions.size()));
+  for (const auto& remark : dataset_remarks(dataset)) line("remark", remark);
   line("first forget question",
        concat(dataset.forget_questions.front().question, " -> ", dataset.forget_questions.front().answer));
 }

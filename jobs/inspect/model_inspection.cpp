@@ -34,10 +34,28 @@ void check_ids(ModelInspection& found) {
         "no EOS in generation_config.json and config.json: answers end at stop strings and at their longest only");
 }
 
+/// A chat model whose configuration does not list the token that ends its answers writes on after it.
+void check_end_of_turn(ModelInspection& found) {
+  const auto& ids = found.config->eos_ids;
+  for (const auto& [id, name] : found.tokenizer->special_tokens())
+    if (name == found.chat->end_of_turn && std::find(ids.begin(), ids.end(), id) == ids.end())
+      found.remarks.push_back(
+          concat("the chat template ends answers with ", name, " (", id,
+                 "), which is no EOS of generation_config.json or config.json: answers go on after it; add it "
+                 "to eos_token_id"));
+}
+
 void compare_tokenizer(ModelInspection& found) {
   const auto& config = *found.config;
   const auto& tokenizer = *found.tokenizer;
-  for (const auto& fault : vocabulary_disagreements(config, tokenizer)) found.problems.push_back(fault);
+  const auto faults = vocabulary_disagreements(config, tokenizer);
+  for (const auto& fault : faults) found.problems.push_back(fault);
+  if (faults.empty() && tokenizer.vocabulary_size() > config.vocabulary_size)
+    found.remarks.push_back(concat("the tokenizer has ", tokenizer.vocabulary_size(), " tokens and the model rows for ",
+                                   config.vocabulary_size, ": the others are special tokens that no text comes to"));
+  if (const auto bos = tokenizer.bos_id(); faults.empty() && bos && config.bos_id >= 0 && *bos != config.bos_id)
+    found.remarks.push_back(concat("BOS is ", *bos, " for the tokenizer and ", config.bos_id,
+                                   " in config.json: prompts begin with the tokenizer's, as in transformers"));
   const auto eos = tokenizer.eos_id();
   const auto& ids = config.eos_ids;
   if (eos && !ids.empty() && std::find(ids.begin(), ids.end(), *eos) == ids.end())
@@ -64,6 +82,7 @@ ModelInspection inspect_checkpoint(const fs::path& folder, std::int64_t ranks, b
   noting(found.remarks, [&] { found.chat = find_chat_template(folder); });
   if (found.chat && found.chat->use == "muse" && found.tokenizer && !found.tokenizer->bos_id())
     found.chat->use = "muse-without-bos";
+  if (found.chat && found.config && found.tokenizer) check_end_of_turn(found);
   if (!fs::exists(folder / "generation_config.json"))
     found.remarks.emplace_back("generation_config.json is missing: the EOS ids are those of config.json");
   if (found.config) check_ids(found);

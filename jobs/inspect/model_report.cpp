@@ -6,7 +6,6 @@
 #include "jobs/inspect/inspect_parts.hpp"
 #include "jobs/inspect/model_inspection.hpp"
 #include "unpact/core/text.hpp"
-#include "unpact/inference/generation.hpp"
 #include "unpact/train/memory_plan.hpp"
 #include "unpact/train/stage_memory.hpp"
 
@@ -14,7 +13,7 @@ namespace unpact {
 namespace {
 
 constexpr std::size_t kMostLines = 30;  // of problems
-const std::int64_t kTokensAtOnce = static_cast<std::int64_t>(GenerationOptions().token_budget);
+const std::int64_t kTokensAtOnce = ScoringShape().tokens;
 
 std::string in_gib(double bytes) {
   char text[32];
@@ -48,8 +47,12 @@ std::string rope_text(const ModelConfig& config) {
   const auto& scaling = config.rope_scaling;
   const auto stretched =
       scaling.type == "default" ? std::string(", not stretched") : concat(", ", scaling.type, ", factor ", scaling.factor);
-  const auto context = scaling.type == "llama3" ? concat(" over ", scaling.original_positions, " positions") : std::string();
-  return concat("theta ", config.rope_theta, stretched, context);
+  const auto context = scaling.type == "llama3"     ? concat(" over ", scaling.original_positions, " positions")
+                       : scaling.type == "longrope" ? std::string(", by its factors for the context of pretraining")
+                                                    : std::string();
+  const auto share = config.rotary_dim > 0 ? concat(", ", config.rotary_dim, " of ", config.head_dim, " channels of a head")
+                                           : std::string();
+  return concat("theta ", config.rope_theta, stretched, context, share);
 }
 
 std::string dtypes_text(const WeightSurvey& weights) {
@@ -96,7 +99,7 @@ void print_tokenizer(const ModelInspection& found) {
 
 void print_chat(const ModelInspection& found) {
   if (!found.chat) return line("chat template", "cannot be read");
-  const auto& [file, use] = *found.chat;
+  const auto &file = found.chat->file, &use = found.chat->use;
   line("chat template", file.empty() ? std::string("none: a base model") : concat("in ", file));
   if (use.empty()) line("prompt", "none of configs/models fits this template: docs/prompts.md says how to write one");
   else

@@ -46,10 +46,10 @@ void add_scores(BoundEngine& bound, const AttributionRequest& together, const st
 std::vector<double> scores_by_passes(const Transformer& model, const std::vector<TokenId>& prompt,
                                      const std::vector<TokenId>& answer) {
   const PromptAnswer item{prompt, answer};
-  std::vector<double> scores = {mean_log_probability(score_answers(model, {item}).front())};
+  std::vector<double> scores = {mean_log_probability(score_by_passes(model, {item}).front())};
   // Twice with a neighbour between; a shorter one, so that it is padded.
   const auto other = prompt.size() > 1 ? PromptAnswer{{prompt.begin(), prompt.end() - 1}, answer} : item;
-  const auto batch = score_answers(model, {item, other, item}, 1 << 20);
+  const auto batch = score_by_passes(model, {item, other, item}, 1 << 20);
   for (const std::size_t place : {0, 2}) scores.push_back(mean_log_probability(batch[place]));
   return scores;
 }

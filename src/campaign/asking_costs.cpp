@@ -2,7 +2,7 @@
 #include <cmath>
 #include <span>
 
-#include "stage_costs.hpp"
+#include "judging_costs.hpp"
 #include "unpact/attribution/method.hpp"
 #include "unpact/core/text.hpp"
 #include "unpact/evaluation/attribute_questions.hpp"
@@ -17,30 +17,9 @@
 namespace unpact {
 namespace {
 
-double real(std::size_t value) { return static_cast<double>(value); }
-
 bool writes_texts(const AskedModel& asked) { return !judge_row(asked.options.judge).wants_letters; }
 
-/// A prompt to answer, and how many tokens the answer may have.
-struct ToAnswer {
-  std::vector<TokenId> prompt;
-  std::size_t expected = 0, choices = 0;
-  std::size_t compared = 1;  ///< answers that a judge by likelihood scores after it
-};
-
 using Page = std::span<const ToAnswer>;
-
-void add(PlannedStage& sum, const PlannedStage& more) {
-  sum.low += more.low;
-  sum.operations += more.operations;
-  sum.high += more.high;
-  sum.weight_reads += more.weight_reads;
-}
-
-PlannedStage times(PlannedStage cost, double factor) {
-  for (auto* value : {&cost.low, &cost.operations, &cost.high, &cost.weight_reads}) *value *= factor;
-  return cost;
-}
 
 /// Rows of one sequence after `front` positions.
 double rows_cost(const ModelConfig& config, std::size_t rows, std::size_t front, std::size_t scored) {
@@ -121,35 +100,22 @@ PlannedStage padded_cost(const AskedModel& asked, Page prompts) {
   const auto room = [&](std::size_t i) {
     return prompts[i].prompt.size() + static_cast<std::size_t>(asked.options.generation.max_new_tokens);
   };
-  for (const auto& batch : pack_by_length(prompts.size(), room, asked.options.generation.token_budget))
+  const auto budget = asked.options.generation.token_budget;
+  for (const auto& batch : pack_by_length(prompts.size(), room, budget == 0 ? kPaddedPositions : budget))
     add(cost, batch_cost(asked, prompts, batch));
   return cost;
 }
 
-/// Letters are compared behind the prompts; one that takes several tokens, in a pass of its own.
+/// Letters are compared after the prompts, which they share.
 PlannedStage chosen_cost(const AskedModel& asked, Page prompts) {
-  bool single = true;
-  for (std::size_t letter = 0; letter < 4; ++letter)
-    single = single && encode_answer(asked.tokenizer, asked.prompt_template, choice_letter(letter)).size() == 1;
+  std::vector<PromptAnswer> items;
+  for (const auto& one : prompts)
+    for (std::size_t letter = 0; letter < one.choices; ++letter)
+      items.push_back({one.prompt, encode_answer(asked.tokenizer, asked.prompt_template, choice_letter(letter))});
   PlannedStage cost;
-  if (single && !asked.is_two) {
-    for (const auto& node : tree_of(prompts))
-      cost.operations += rows_cost(asked.config, node.length(), node.begin, node.prompts.empty() ? 0 : 1);
-    cost.operations += 2 * head_size(asked.config) * real(prompts.size());
-    cost.low = cost.operations;
-    cost.high = whole_prompts_cost(asked, prompts);
-    return cost;
-  }
-  constexpr std::size_t kBudget = 4096;  // padded tokens that score_next_tokens() runs at once
-  for (const auto& batch : pack_by_length(
-           prompts.size(), [&](std::size_t i) { return prompts[i].prompt.size(); }, kBudget)) {
-    const double sequences = real(batch.size()), passes = single ? 1 : real(prompts[batch.front()].choices);
-    const auto length = static_cast<std::int64_t>(prompts[batch.front()].prompt.size());
-    cost.operations += passes * (forward_operations(asked.config, length, 0, asked.config.layers, sequences) +
-                                 2 * head_size(asked.config) * sequences);
-  }
-  cost.low = cost.high = cost.operations;
-  return asked.is_two ? times(cost, 2) : cost;
+  cost.low = cost.operations = cost.high = scored_cost(asked, items);
+  if (!asked.is_two) cost.high = std::max(cost.high, whole_prompts_cost(asked, prompts));
+  return cost;
 }
 
 /// Prompts as they come together, page by page.
@@ -163,28 +129,16 @@ PlannedStage prompts_cost(const AskedModel& asked, const std::vector<ToAnswer>& 
   return cost;
 }
 
-/// Judges that do not read answers score the gold one and its wrong variants after each prompt, equal prompts once.
-PlannedStage judges_cost(const AskedModel& asked, const std::vector<ToAnswer>& prompts, std::size_t times_equal) {
-  PlannedStage cost;
-  const auto judges =
-      real(static_cast<std::size_t>(std::ranges::count_if(judge_rows(asked.options.judge), &JudgeRow::asks_model)));
-  for (std::size_t i = 0; judges > 0 && i < prompts.size(); i += times_equal) {
-    const auto length = static_cast<std::int64_t>(prompts[i].prompt.size() + prompts[i].expected);
-    cost.operations += judges * real(prompts[i].compared) *
-                       (forward_operations(asked.config, length, 0, asked.config.layers) +
-                        2 * head_size(asked.config) * real(prompts[i].expected));
-  }
-  cost.low = cost.high = cost.operations;
-  return asked.is_two ? times(cost, 2) : cost;
-}
-
 std::size_t page_size(const AskedModel& asked) { return static_cast<std::size_t>(asked.options.attribution.save_every); }
 
 /// A question with the gold answer and, unless it has no tokens, an own one of some length.
 double removals_cost(const AskedModel& asked, const AskedQuestion& question, std::size_t own, bool context_is_there) {
   auto request = removal_request(question);
+  const auto end = asked.tokenizer.eos_id();
+  const std::size_t ends = asked.options.attribution.score_end && end && *end < asked.config.vocabulary_size ? 1 : 0;
   request.answers = {question.gold_answer};
-  if (own > 0) request.answers.push_back(std::vector<TokenId>(own, 0));
+  request.answers.front().resize(question.gold_answer.size() + ends);
+  if (own > 0) request.answers.push_back(std::vector<TokenId>(own + ends, 0));
   if (request.removals.empty()) return 0;
   const auto& settings = asked.options.attribution.settings;
   if (asked.is_two || settings.engine == EngineKind::reference)
@@ -214,6 +168,28 @@ void add_phrase(std::vector<TokenId>& ids, const Prompt& prompt, const std::stri
   ids.insert(ids.begin() + static_cast<std::ptrdiff_t>(place), phrase + words, -1 - static_cast<TokenId>(attempt));
 }
 
+/// Puts other questions with their answers in front of the question, about as long as those that a probe draws.
+void show_others(std::vector<TokenId>& ids, const std::vector<AskedQuestion>& questions, std::size_t q, std::size_t count,
+                 std::size_t attempt) {
+  std::size_t tokens = 0;
+  for (std::size_t i = 1; i <= count; ++i) {
+    const auto& other = questions[(q + attempt * count + i) % questions.size()];
+    tokens += other.prompt.candidate_end - other.prompt.candidate_begin + other.gold_answer.size() + 4;
+  }
+  const auto place = static_cast<std::ptrdiff_t>(questions[q].prompt.candidate_begin);
+  ids.insert(ids.begin() + place, tokens, -1 - static_cast<TokenId>(attempt));
+}
+
+/// The prompt with another text instead of the question.
+std::vector<TokenId> with_text(const AskedModel& asked, const Prompt& prompt, const std::string& text) {
+  const auto begin = prompt.ids.begin();
+  std::vector<TokenId> ids(begin, begin + static_cast<std::ptrdiff_t>(prompt.candidate_begin));
+  const auto written = asked.tokenizer.encode(text).ids;
+  ids.insert(ids.end(), written.begin(), written.end());
+  ids.insert(ids.end(), begin + static_cast<std::ptrdiff_t>(prompt.candidate_end), prompt.ids.end());
+  return ids;
+}
+
 /// Whose common beginning an engine keeps while a page lasts.
 class KeptContexts {
  public:
@@ -238,9 +214,9 @@ PlannedStage answers_cost(const AskedModel& asked, const std::string& stage) {
   std::vector<ToAnswer> prompts;
   for (const auto& question : asked.questions)
     prompts.push_back({question.prompt.ids, question.gold_answer.size(), question.pair.choices.size(),
-                       1 + question.pair.perturbed.size()});
+                       1 + question.pair.perturbed.size(), tokens_of_question(question)});
   auto cost = prompts_cost(asked, prompts, page_size(asked), /*drawn=*/false);
-  add(cost, judges_cost(asked, prompts, 1));
+  add(cost, judges_cost(asked, prompts, 1, /*echoes=*/false));
   cost.stage = stage;
   return cost;
 }
@@ -272,21 +248,29 @@ PlannedStages probe_costs(const AskedModel& asked, const std::string& prefix) {
   for (const auto& phrasing : phrasings)
     longest_phrase = std::max(longest_phrase, asked.tokenizer.encode(fill_phrasing(phrasing, "", {})).ids.size());
   PlannedStages stages;
-  for (const auto* row : chosen_probes(asked.options.probe)) {
-    const bool drawn = row->kind == ProbeKind::baseline;
+  for (const auto& row : rows_to_run(asked.options.probe, asked.questions)) {
+    const bool drawn = row.kind == ProbeKind::baseline, retain_alone = prefix == "retain_";
+    if (retain_alone && row.kind == ProbeKind::control) continue;
     std::vector<ToAnswer> prompts;
-    for (const auto& question : asked.questions) {
-      if (!question.in_forget_set && prefix == "probe_") continue;
-      for (std::size_t a = 0; a < phrasings.size(); ++a) {
-        auto prompt = question.prompt.ids;
-        if (!drawn) add_phrase(prompt, question.prompt, phrasings[a], longest_phrase, a);
+    for (std::size_t q = 0; q < asked.questions.size(); ++q) {
+      const auto& question = asked.questions[q];
+      if (question.in_forget_set ? retain_alone : prefix == "probe_") continue;
+      const auto put = [&](std::vector<TokenId> prompt) {
         prompts.push_back({std::move(prompt), question.gold_answer.size(), question.pair.choices.size(),
-                           1 + question.pair.perturbed.size()});
+                           1 + question.pair.perturbed.size(), tokens_of_question(question)});
+      };
+      for (std::size_t a = 0; !row.of_file && a < phrasings.size(); ++a) {
+        auto prompt = question.prompt.ids;
+        if (row.shown > 0) show_others(prompt, asked.questions, q, row.shown, a);
+        else if (!drawn) add_phrase(prompt, question.prompt, phrasings[a], longest_phrase, a);
+        put(std::move(prompt));
       }
+      for (const auto& written : question.pair.attempts)
+        if (row.of_file && written.probe == row.name) put(with_text(asked, question.prompt, join(written.turns, "\n")));
     }
     auto cost = prompts_cost(asked, prompts, page_size(asked) * asked.options.probe.budget(), drawn);
-    add(cost, judges_cost(asked, prompts, drawn ? asked.options.probe.budget() : 1));
-    cost.stage = prefix + row->name;
+    add(cost, judges_cost(asked, prompts, drawn ? asked.options.probe.budget() : 1, /*echoes=*/true));
+    cost.stage = prefix + row.name;
     cost.low = 0;
     stages.push_back(cost);
   }

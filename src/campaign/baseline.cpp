@@ -7,6 +7,7 @@
 #include "unpact/campaign/cell.hpp"
 #include "unpact/campaign/fingerprints.hpp"
 #include "unpact/campaign/floor_model.hpp"
+#include "unpact/campaign/judge_model.hpp"
 #include "unpact/campaign/mapped_models.hpp"
 #include "unpact/campaign/resources.hpp"
 #include "unpact/comm/fail_together.hpp"
@@ -17,8 +18,10 @@
 #include "unpact/core/log.hpp"
 #include "unpact/data/load_dataset.hpp"
 #include "unpact/evaluation/check_questions.hpp"
+#include "unpact/evaluation/probe.hpp"
 #include "unpact/evaluation/evaluate_cell.hpp"
 #include "unpact/evaluation/finished_pages.hpp"
+#include "unpact/evaluation/fit_questions.hpp"
 #include "unpact/evaluation/measure_metrics.hpp"
 #include "unpact/kernels/tf32_products.hpp"
 #include "unpact/store/cell_file.hpp"
@@ -39,8 +42,8 @@ void ask_floor(const Session& session, const Configuration& c, FinishedPages& pa
                   "the same prompts must be the same tokens", "give campaign.floor_model a model of the target's family");
   const auto model = open_to_answer(session, session.world(), c, mapped, answering_dtype(session, c, mapped));
   const kernels::Tf32Products products(c.model.dtype == ModelDtype::tf32);
-  evaluate_floor(session.world(), model, floor_model_label(c), baseline.questions, c.evaluation_options(), &pages,
-                 baseline.record);
+  const auto options = open_judge(session, session.world(), c, baseline.judge);
+  evaluate_floor(session.world(), model, floor_model_label(c), baseline.questions, options, &pages, baseline.record);
 }
 
 /// Answers and contributions of the target, in its file.
@@ -53,7 +56,7 @@ void ask_target(const Session& session, const Configuration& c, const fs::path& 
     const auto target =
         open_to_answer(session, session.world(), c, baseline.target, answering_dtype(session, c, baseline.target));
     const kernels::Tf32Products products(c.model.dtype == ModelDtype::tf32);
-    const auto options = c.evaluation_options();
+    const auto options = open_judge(session, session.world(), c, baseline.judge);
     evaluate_target(session.world(), target, baseline.questions, options, &pages, baseline.record);
     measure_target(session.world(), target, {baseline.dataset, baseline.questions, options}, &pages, baseline.record);
   }
@@ -74,14 +77,18 @@ Baseline prepare_baseline(const Session& session, const Configuration& c, const 
   const auto base = without_method(c);
   auto dataset = load_dataset(c.dataset);
   check_questions(c.judge, dataset, static_cast<std::size_t>(c.dataset.limit));  // before a target is made
+  check_written_attempts(c.probe, dataset, static_cast<std::size_t>(c.dataset.limit));
   chosen_metrics(c.metric, {dataset, !judge_row(c.judge).wants_letters});
   auto checksum = dataset_checksum(dataset);
   const auto name = pair_id(c);
   auto target = prepare_target(session, c, dataset, folder / "models" / name, claims, while_busy);
   auto questions = ask_questions(dataset, *target.tokenizer, target.prompt_template,
                                  static_cast<std::size_t>(c.prompt.examples), static_cast<std::size_t>(c.dataset.limit));
+  const auto skipped = fit_questions(questions, target.transformer.config(), c.longest_answer(), c.dataset.skip_long);
   for (auto& asked : questions) asked.unit = c.attribution.settings.unit;
-  Baseline baseline{std::move(target), std::move(dataset), std::move(questions), std::move(checksum), {}};
+  Baseline baseline{std::move(target),    std::move(dataset), std::move(questions), std::move(checksum), {},
+                    map_judge(session, c)};
+  baseline.skipped_questions = static_cast<std::int64_t>(skipped);
   baseline.record = start_record(session, session.world(), baseline, base, Made::baseline);
   const auto fingerprint = fingerprint_of(baseline.record.provenance);
   baseline.record.provenance.baseline_fingerprint = fingerprint;

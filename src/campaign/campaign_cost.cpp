@@ -1,3 +1,4 @@
+#include "unpact/evaluation/fit_questions.hpp"
 #include "unpact/campaign/campaign_cost.hpp"
 
 #include <algorithm>
@@ -66,9 +67,11 @@ ModelOnPaper open_model(const Configuration& c, const Dataset& dataset, std::vec
   return model;
 }
 
-std::vector<AskedQuestion> questions_of(const Configuration& c, const Dataset& dataset, const Tokenizer& tokenizer) {
+std::vector<AskedQuestion> questions_of(const Configuration& c, const Dataset& dataset, const Tokenizer& tokenizer,
+                                        const ModelConfig& model) {
   auto questions = ask_questions(dataset, tokenizer, c.prompt.resolve(), static_cast<std::size_t>(c.prompt.examples),
                                  static_cast<std::size_t>(c.dataset.limit));
+  fit_questions(questions, model, c.longest_answer(), c.dataset.skip_long);
   for (auto& question : questions) question.unit = c.attribution.settings.unit;
   return questions;
 }
@@ -131,7 +134,7 @@ PairCost cost_of_pair(const Pair& pair, const Machine& machine) {
   cost.score_rate = score_rate(machine, c);
   const auto dataset = load_dataset(c.dataset);
   const auto model = open_model(c, dataset, cost.remarks);
-  const auto questions = questions_of(c, dataset, *model.tokenizer);
+  const auto questions = questions_of(c, dataset, *model.tokenizer, model.config);
   const PairOnPaper paper{pair, dataset, model.config, *model.tokenizer, questions};
   cost.parameters = model.config.parameter_count();
   cost.forget_questions = static_cast<std::size_t>(std::ranges::count_if(questions, &AskedQuestion::in_forget_set));

@@ -5,7 +5,9 @@
 #include "model_digest.hpp"
 #include "provenance.hpp"
 #include "retrained_results.hpp"
+#include "sequence.hpp"
 #include "unpact/campaign/fingerprints.hpp"
+#include "unpact/campaign/judge_model.hpp"
 #include "unpact/campaign/mapped_models.hpp"
 #include "unpact/campaign/unlearn_inputs.hpp"
 #include "unpact/campaign/unlearned_folder.hpp"
@@ -87,12 +89,15 @@ CellRecord compare_with_baseline(const Session& session, const Communicator& gro
   if (c.unlearn.form == ExampleForm::texts) hold_all_out(record);
   record.provenance.baseline_fingerprint = fingerprint_of(baseline.record.provenance);
   const kernels::Tf32Products products(c.model.dtype == ModelDtype::tf32);
-  const auto options = c.evaluation_options();
+  const auto options = open_judge(session, group, c, baseline.judge);
   evaluate_unlearned(group, unlearned, baseline.questions, options, &pages, record);
   record.metrics = baseline.record.metrics;
   const auto retrained = read_retrained(group, c.metric);
+  std::optional<LanguageModel> target;
+  if (names_metric_that(c.metric, MetricNeeds::target_model))
+    target = open_to_answer(session, group, c, baseline.target, answering_dtype(session, c, baseline.target));
   measure_unlearned(group, unlearned, {baseline.dataset, baseline.questions, options}, &pages,
-                    retrained ? &*retrained : nullptr, record);
+                    retrained ? &*retrained : nullptr, record, target ? &*target : nullptr);
   return record;
 }
 
@@ -172,8 +177,11 @@ Unlearned unlearn_cell(const Session& session, const Communicator& group, const 
   std::optional<StageMeter> meter(std::in_place, group, session.device());
   const auto collectives = make_collectives(group, session.device());
   UnlearnData data;
-  fail_together(
-      group, [&] { data = unlearn_data(c, baseline.dataset, *baseline.target.tokenizer, baseline.target.prompt_template); });
+  fail_together(group, [&] {
+    const auto& target = baseline.target;
+    data = unlearn_data(c, baseline.dataset, *target.tokenizer, target.prompt_template,
+                        context_limit(c, target.transformer.config()));
+  });
   const auto inputs = checksums_of(baseline.dataset_checksum, baseline.target);
   data.target_fingerprint = concat(inputs.model, " ", inputs.config);
   std::vector<WorkRecord> work;
@@ -210,17 +218,26 @@ Unlearned unlearn_cell(const Session& session, const Communicator& group, const 
   return {std::move(model), std::move(steps), std::move(work)};
 }
 
+/// The same of sets that are forgotten one after the other.
+Unlearned unlearn_in_sequence(const Session& session, const Communicator& group, const Baseline& baseline,
+                              const Configuration& c, const fs::path& folder, Claims* claims) {
+  auto last = unlearn_sequence(session, group, baseline, c, folder, claims);
+  return {open_to_answer(session, group, c, last.model, answering_dtype(session, c, baseline.target)), std::move(last.steps),
+          std::move(last.work)};
+}
+
 }  // namespace
 
 CellRecord run_cell(const Session& session, const Communicator& group, const Baseline& baseline, const Configuration& c,
-                    const fs::path& folder) {
+                    const fs::path& folder, Claims* claims) {
   const auto started = utc_now();
   auto options = c.unlearn_training();
   options.identity = training_identity(c, checksums_of(baseline.dataset_checksum, baseline.target));
   const auto training_folder = training_folder_of(folder, cell_id(c), options.identity);
   options.checkpoint_folder = training_folder;
   options.step_log = folder / "logs" / (cell_id(c) + ".train.jsonl");
-  auto unlearned = unlearn_cell(session, group, baseline, c, options, folder);
+  auto unlearned = c.unlearn.forget_sets.empty() ? unlearn_cell(session, group, baseline, c, options, folder)
+                                                 : unlearn_in_sequence(session, group, baseline, c, folder, claims);
   give_memory_back(session.device());
   auto pages = pages_of_cell(group, baseline, unlearned.model, c, folder);
   auto record = compare_with_baseline(session, group, baseline, unlearned.model, c, pages);
@@ -228,7 +245,9 @@ CellRecord run_cell(const Session& session, const Communicator& group, const Bas
   record.work.insert(record.work.begin(), unlearned.work.begin(), unlearned.work.end());
   record.provenance.started = started;
   record.provenance.ended = utc_now();
+  const StageMeter filing(group, session.device());
   file_cell(group, folder, record);
+  filing.record("file");
   pages.remove();
   if (group.is_root()) remove_training_checkpoints(training_folder);
   return record;

@@ -179,7 +179,7 @@ void CellRunner::run_claimed(const Baseline& baseline, const Configuration& cell
   const Stopwatch clock;
   const auto end = agreement_.run([&] {
     try {
-      run_cell(session_, group_, baseline, cell, folder_);
+      run_cell(session_, group_, baseline, cell, folder_, &claims_);
     } catch (const StoppedAtCheckpoint& stopped) {
       if (group_.is_root()) log::warn(concat("cell ", id, ": ", stopped.what()));
       stopped_ = true;

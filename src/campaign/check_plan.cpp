@@ -1,15 +1,16 @@
 #include "unpact/campaign/check_plan.hpp"
 
 #include <algorithm>
-#include <cstdio>
 #include <map>
 #include <optional>
 
 #include "findings.hpp"
+#include "require_room.hpp"
 #include "retrained_results.hpp"
 #include "unpact/campaign/cell.hpp"
 #include "unpact/campaign/mapped_models.hpp"
 #include "unpact/campaign/floor_model.hpp"
+#include "unpact/campaign/judge_model.hpp"
 #include "unpact/campaign/pin_dtypes.hpp"
 #include "unpact/campaign/resources.hpp"
 #include "unpact/campaign/stage_shapes.hpp"
@@ -20,7 +21,9 @@
 #include "unpact/core/error.hpp"
 #include "unpact/data/load_dataset.hpp"
 #include "unpact/evaluation/check_questions.hpp"
+#include "unpact/evaluation/fit_questions.hpp"
 #include "unpact/evaluation/measure_metrics.hpp"
+#include "unpact/evaluation/probe.hpp"
 #include "unpact/inference/scoring.hpp"
 #include "unpact/train/stage_memory.hpp"
 
@@ -28,12 +31,6 @@ namespace unpact {
 namespace {
 
 constexpr std::size_t kMostFaults = 5;  // of one checkpoint
-
-std::string gibibytes(double bytes) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.3f GiB", bytes / (1 << 30));
-  return text;
-}
 
 /// What a pair's cells share, as far as it could be opened.
 struct Opened {
@@ -54,14 +51,9 @@ void check_weights(const std::filesystem::path& folder, const ModelConfig& confi
                   "fetch the checkpoint again");
 }
 
-/// Refuses examples that a table of positions does not reach; rotary positions go on for ever.
-std::int64_t longest_of(const std::vector<Example>& examples, const ModelConfig& config) {
+std::int64_t longest_of(const std::vector<Example>& examples) {
   std::size_t longest = 1;
   for (const auto& example : examples) longest = std::max(longest, example.ids.size());
-  UNPACT_VALIDATE(
-      config.block.positions != PositionKind::learned || longest <= static_cast<std::size_t>(config.max_positions),
-      concat("an example of ", longest, " tokens does not fit the model"),
-      concat("its context holds ", config.max_positions), "choose a smaller chunk_length, or shorter examples");
   return static_cast<std::int64_t>(longest);
 }
 
@@ -85,9 +77,11 @@ class PlanCheck {
     findings_.note(where, [&] {
       opened.dataset = load_dataset(c.dataset);
       check_questions(c.judge, *opened.dataset, static_cast<std::size_t>(c.dataset.limit));
+      check_written_attempts(c.probe, *opened.dataset, static_cast<std::size_t>(c.dataset.limit));
       chosen_metrics(c.metric, {*opened.dataset, !judge_row(c.judge).wants_letters});
     });
     findings_.note(where, [&] { open_model(c.model, opened); });
+    if (!findings_.note(where, [&] { check_judge_model(c); })) return;  // memory cannot be planned without its model
     if (opened.config) findings_.note(where, [&] { pin_dtypes_of(pair); });  // before memory is planned
     if (opened.dataset && opened.config && opened.tokenizer) {
       findings_.note(where, [&] { check_asking(c, opened); });
@@ -149,22 +143,14 @@ class PlanCheck {
   }
 
   static void check_asking(const Configuration& c, Opened& opened) {
-    const auto questions =
-        ask_questions(*opened.dataset, *opened.tokenizer, c.prompt.resolve(), static_cast<std::size_t>(c.prompt.examples),
-                      static_cast<std::size_t>(c.dataset.limit));
+    auto questions = ask_questions(*opened.dataset, *opened.tokenizer, c.prompt.resolve(),
+                                   static_cast<std::size_t>(c.prompt.examples), static_cast<std::size_t>(c.dataset.limit));
+    fit_questions(questions, *opened.config, c.longest_answer(), c.dataset.skip_long);
     check_questions(c.judge, *opened.config, questions);
     make_attribution_method(c.attribution.method, c.attribution.settings, c.run.seed, *opened.tokenizer);
-    const bool writes = !judge_row(c.judge).wants_letters;
-    const auto own = writes ? static_cast<std::size_t>(c.generation.max_new_tokens) : std::size_t{1};
-    for (std::size_t q = 0; q < questions.size(); ++q) {
-      const auto& ids = questions[q].prompt.ids;
-      const auto needed = ids.size() + std::max(own, questions[q].gold_answer.size());
-      UNPACT_VALIDATE(needed <= static_cast<std::size_t>(opened.config->max_positions),
-                      concat(name_of_question(questions, q), " does not fit the model"),
-                      concat("prompt and answer take ", needed, " tokens, its context holds ", opened.config->max_positions),
-                      "lower generation.max_new_tokens or prompt.examples, or leave the question out");
-      check_sequence(*opened.config, ids, 0);
-      opened.asked = std::max(opened.asked, static_cast<std::int64_t>(needed));
+    for (const auto& question : questions) {
+      check_sequence(*opened.config, question.prompt.ids, 0);
+      opened.asked = std::max(opened.asked, static_cast<std::int64_t>(tokens_of(question, c.longest_answer())));
     }
     opened.questions = static_cast<std::int64_t>(questions.size());
     const MetricTask task{*opened.dataset, questions, c.evaluation_options()};
@@ -174,8 +160,7 @@ class PlanCheck {
 
   static void check_finetuning(const Configuration& c, Opened& opened) {
     opened.finetuned = longest_of(
-        finetune_examples(c.finetune, *opened.dataset, *opened.tokenizer, c.prompt.resolve(), c.probe.resolve_phrasings()),
-        *opened.config);
+        finetune_examples(c, *opened.dataset, *opened.tokenizer, c.prompt.resolve(), context_limit(c, *opened.config)));
   }
 
   void look_at_cell(const Configuration& c, const std::string& pair, const Opened& opened,
@@ -194,8 +179,9 @@ class PlanCheck {
     if (!opened.tokenizer || !opened.config) return 0;
     const auto key = data_key(c);
     if (const auto known = longest.find(key); known != longest.end()) return known->second;
-    const auto data = unlearn_data(c, *opened.dataset, *opened.tokenizer, c.prompt.resolve());
-    const auto tokens = std::max(longest_of(*data.forget, *opened.config), longest_of(*data.retain, *opened.config));
+    const auto data =
+        unlearn_data(c, *opened.dataset, *opened.tokenizer, c.prompt.resolve(), context_limit(c, *opened.config));
+    const auto tokens = std::max(longest_of(*data.forget), longest_of(*data.retain));
     longest[key] = tokens;
     return tokens;
   }
@@ -221,7 +207,7 @@ class PlanCheck {
   void check_cell_memory(const std::string& where, const Configuration& c, const Opened& opened, std::int64_t longest) {
     const auto& config = *opened.config;
     auto scoring = scoring_of(c, opened);
-    scoring.shards = shards_to_ask(c, config, scoring, ranks_per_cell_, 0);
+    scoring = cut(c, scoring, shards_to_ask(c, config, scoring, ranks_per_cell_, 0));
     const auto training =
         unlearning_shape(c, config, ranks_per_cell_, std::max<std::int64_t>(longest, 1), session_.device());
     check_stages(where, cell_stages(config, scoring, training), cell_id(c));
@@ -232,7 +218,7 @@ class PlanCheck {
     const auto longest = std::max<std::int64_t>(opened.finetuned, 1);
     const auto making = finetuning_shape(c, ranks_of_target_, longest, session_.device());
     auto scoring = scoring_of(c, opened);
-    scoring.shards = shards_to_ask(c, *opened.config, scoring, ranks_of_target_, 0);
+    scoring = cut(c, scoring, shards_to_ask(c, *opened.config, scoring, ranks_of_target_, 0));
     check_stages(where, pair_stages(*opened.config, scoring, makes_target(c.model) ? &making : nullptr),
                  concat(c.model.name, " x ", c.dataset.name));
   }
@@ -255,21 +241,12 @@ class PlanCheck {
         summary_.most_bytes = needed;
         summary_.neediest = concat(whose, ", ", stage.stage);
       }
+      summary_.more_bytes = std::max(summary_.more_bytes, stage.more);
       findings_.note(where, [&] {
         require_room(stage.stage, "memory", needed, free);
         if (!is_cpu) require_room(stage.stage, "host's memory", stage.host_bytes, host_free);
       });
     }
-  }
-
-  static void require_room(const std::string& stage, const char* memory, double needed, double free) {
-    const bool is_training = stage == kUnlearnStage || stage == kFinetuneStage;
-    UNPACT_VALIDATE(needed <= free, concat("the stage '", stage, "' does not fit into the ", memory),
-                    concat("a rank needs ", gibibytes(needed), ", and ", gibibytes(free), " are free for it"),
-                    is_training ? "use more ranks_per_cell or nodes, train.recompute = true, train.dtype = bf16, a smaller "
-                                  "micro_batch or shorter examples"
-                                : "with model.replica = auto a model that does not fit is cut over its ranks: use more "
-                                  "ranks_per_cell or nodes, devices with more memory or a smaller model");
   }
 
   const Session& session_;
@@ -283,7 +260,10 @@ class PlanCheck {
 
 std::string PlanSummary::text() const {
   const auto memory = most_bytes > 0 ? concat("; a rank needs up to ", gibibytes(most_bytes), " (", neediest, ")") : "";
-  return concat("The plan holds: ", pairs, " pair(s) of a model and a dataset, ", cells, " cell(s)", memory);
+  const auto more = more_bytes > 0 ? concat(", and where it is free up to ", gibibytes(more_bytes),
+                                            " more for keys and values of answers that run together")
+                                   : "";
+  return concat("The plan holds: ", pairs, " pair(s) of a model and a dataset, ", cells, " cell(s)", memory, more);
 }
 
 PlanSummary check_plan(const Session& session, int ranks_per_cell, std::vector<Pair>& plan, const PlanScope& scope) {
@@ -295,8 +275,13 @@ PlanSummary check_plan(const Session& session, int ranks_per_cell, std::vector<P
     for (auto& cell : pair.cells) agree_on_replica(session.world(), cell);
     for (auto& cell : pair.cells) pin_method_file(session.world(), cell);
     for (auto& cell : pair.cells) pin_retrained(session.world(), cell);
+    for (auto& cell : pair.cells) pin_forget_sets(session.world(), cell.dataset.path, cell.unlearn);
     if (!scope.planned_capability) pin_floor_model(session.world(), pair.configuration);
-    for (auto& cell : pair.cells) cell.campaign.floor_checksum = pair.configuration.campaign.floor_checksum;
+    if (!scope.planned_capability) pin_judge_model(session.world(), pair.configuration);
+    for (auto& cell : pair.cells) {
+      cell.campaign.floor_checksum = pair.configuration.campaign.floor_checksum;
+      cell.judge.model_checksum = pair.configuration.judge.model_checksum;
+    }
   }
   return check.summary();
 }

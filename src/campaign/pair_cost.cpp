@@ -29,7 +29,7 @@ c10::Device device_of(const Machine& machine) {
 std::string memory_stage(const std::string& stage) {
   if (stage == "make_target") return kFinetuneStage;
   if (stage == kUnlearnStage || stage == kReshardStage) return stage;
-  for (const char* of_baseline : {"target_", "ceiling_", "floor_"})
+  for (const char* of_baseline : {"target_", "ceiling_", "floor_", "judge_check"})
     if (stage.rfind(of_baseline, 0) == 0) return kBaselineStage;
   return kEvaluateStage;
 }
@@ -77,7 +77,7 @@ PairReckoner::PairReckoner(const PairOnPaper& paper, const Machine& machine)
     : paper_(paper), machine_(machine), prompt_(paper.pair.configuration.prompt.resolve()) {
   const auto& c = paper.pair.configuration;
   if (makes_target(c.model))
-    making_ = finetune_examples(c.finetune, paper.dataset, paper.tokenizer, prompt_, c.probe.resolve_phrasings());
+    making_ = finetune_examples(c, paper.dataset, paper.tokenizer, prompt_, context_limit(c, paper.config));
   const auto options = c.evaluation_options();
   longest_of_metrics_ = static_cast<std::size_t>(
       longest_sequence(metric_work({paper.dataset, paper.questions, options}, paper.config, paper.tokenizer, prompt_)));
@@ -87,7 +87,7 @@ const PairReckoner::Data& PairReckoner::data_of(const Configuration& cell) {
   const auto [found, is_new] = data_.try_emplace(data_key(cell));
   auto& [data, longest] = found->second;
   if (is_new) {
-    data = unlearn_data(cell, paper_.dataset, paper_.tokenizer, prompt_);
+    data = unlearn_data(cell, paper_.dataset, paper_.tokenizer, prompt_, context_limit(cell, paper_.config));
     longest = std::max(longest_of(*data.forget), longest_of(*data.retain));
   }
   return found->second;
@@ -101,8 +101,8 @@ std::vector<StageMemory> PairReckoner::memory_of(const Configuration& cell, std:
   auto of_target = scoring;
   of_target.models = 1;
   const auto together = static_cast<int>(machine_.shares_targets ? std::max(ranks, machine_.gpus) : ranks);
-  of_target.shards = shards_to_ask(c, paper_.config, of_target, together, machine_.gpu.memory);
-  scoring.shards = shards_to_ask(cell, paper_.config, scoring, static_cast<int>(ranks), machine_.gpu.memory);
+  of_target = cut(c, of_target, shards_to_ask(c, paper_.config, of_target, together, machine_.gpu.memory));
+  scoring = cut(cell, scoring, shards_to_ask(cell, paper_.config, scoring, static_cast<int>(ranks), machine_.gpu.memory));
   const auto unlearning = unlearning_shape(cell, paper_.config, static_cast<int>(ranks), data_of(cell).longest, device);
   const auto making = finetuning_shape(c, together, longest_of(making_), device);
   auto stages = pair_stages(paper_.config, of_target, making_.empty() ? nullptr : &making);
@@ -140,6 +140,8 @@ const PlannedStages& PairReckoner::evaluation(const Configuration& cell) {
                          paper_.questions, options,          kind_of(cell.method).answers_by_two,
                          /*rambles=*/true};
   stages = {answers_cost(asked, "unlearned_answers"), attribution_cost(asked, "unlearned_attribution")};
+  if (options.probe.arms)
+    for (auto& stage : probe_costs(asked, "retain_")) stages.push_back(std::move(stage));
   for (auto& probe : probe_costs(asked)) stages.push_back(std::move(probe));
   for (auto& metrics : metrics_cost(asked, paper_.dataset, "unlearned_metrics")) stages.push_back(std::move(metrics));
   return stages;
@@ -151,6 +153,7 @@ PlannedStages PairReckoner::shared() {
   const AskedModel asked{paper_.config, paper_.tokenizer, prompt_, paper_.questions, options};
   PlannedStages stages;
   if (!making_.empty()) stages.push_back(finetuning_cost(paper_.config, c.finetune_training(), making_, "make_target"));
+  for (auto& stage : known_answers_cost(asked)) stages.push_back(std::move(stage));
   stages.push_back(answers_cost(asked, "target_answers"));
   stages.push_back(attribution_cost(asked, "target_attribution"));
   if (options.probe.arms)

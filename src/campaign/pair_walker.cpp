@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <span>
+#include <string_view>
 #include <thread>
 
 #include "unpact/campaign/campaign_cost.hpp"
@@ -185,7 +187,12 @@ void PairWalker::fail(Work& work, const std::exception_ptr& thrown) {
 /// Whether an earlier job has written the same into the plan, costs included.
 bool PairWalker::is_kept(const Work& work) const {
   const auto own = std::span(planned_).subspan(work.first, work.pair->cells.size());
-  return std::ranges::all_of(own, [&](const auto& cell) { return std::ranges::find(kept_, cell) != kept_.end(); });
+  std::map<std::string_view, const PlannedCell*> kept;
+  for (const auto& cell : kept_) kept[cell.id] = &cell;
+  return std::ranges::all_of(own, [&](const auto& cell) {
+    const auto found = kept.find(cell.id);
+    return found != kept.end() && *found->second == cell;
+  });
 }
 
 /// What cells cost on paper is kept for `inspect` and `status`; no result depends on it.

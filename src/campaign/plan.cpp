@@ -19,6 +19,28 @@ std::vector<std::string> choices(const std::string& names) {
   return list;
 }
 
+/// "sust-2" of "sust/2", as a part of a name.
+std::string part_of_name(std::string set) {
+  std::ranges::replace(set, '/', '-');
+  return set;
+}
+
+/// The cell after each of the sets that a method forgets one after the other; the cell itself where there are none.
+std::vector<Configuration> steps_of(const CommandLine& line, const std::string& sequence, std::vector<std::string> forced) {
+  const auto whole = line.resolve(forced);
+  std::vector<Configuration> cells;
+  std::string until;
+  for (const auto& set : split_list(sequence)) {
+    until += concat(until.empty() ? "" : ", ", set);
+    auto settings = forced;
+    settings.push_back("unlearn.forget_sets=" + until);
+    settings.push_back(concat("method.name=", name_of(whole.method), "-", part_of_name(set)));
+    cells.push_back(line.resolve(settings));
+  }
+  if (cells.empty()) cells.push_back(whole);
+  return cells;
+}
+
 /// The cells of one model and dataset, each with its configuration, the costliest first.
 std::vector<Configuration> plan_cells(const CommandLine& line, const CampaignOptions& campaign,
                                       const std::vector<std::string>& forced) {
@@ -28,7 +50,7 @@ std::vector<Configuration> plan_cells(const CommandLine& line, const CampaignOpt
       auto settings = forced;
       if (!method.empty()) settings.push_back("method.use=" + method);
       settings.push_back("run.seed=" + seed);
-      cells.push_back(line.resolve(settings));
+      for (auto& cell : steps_of(line, campaign.sequence, settings)) cells.push_back(std::move(cell));
     }
   }
   std::stable_sort(cells.begin(), cells.end(),
@@ -67,7 +89,14 @@ std::vector<Pair> make_plan(const CommandLine& line, const CampaignOptions& camp
       std::vector<std::string> forced;
       if (!model.empty()) forced.push_back("model.use=" + model);
       if (!dataset.empty()) forced.push_back("dataset.use=" + dataset);
-      plan.push_back({line.resolve(forced), plan_cells(line, campaign, forced), common_settings(line, forced)});
+      for (const auto& set : choices(campaign.forget_sets)) {
+        auto settings = forced;
+        if (!set.empty()) {
+          settings.push_back("dataset.forget_set=" + set);
+          settings.push_back(concat("dataset.name=", line.resolve(forced).dataset.name, "-", part_of_name(set)));
+        }
+        plan.push_back({line.resolve(settings), plan_cells(line, campaign, settings), common_settings(line, settings)});
+      }
     }
   }
   check_plan(plan);

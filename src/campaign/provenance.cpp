@@ -66,6 +66,7 @@ CellRecord start_record(const Session& session, const Communicator& group, const
   record.beta = a.keys.beta;
   record.compute_dtype = name_of_value(c.model.dtype);
   record.halves = baseline.dataset.halves;
+  record.skipped_questions = baseline.skipped_questions;
   return record;
 }
 

@@ -30,8 +30,10 @@ std::vector<QuestionAnswer> phrase_focus_questions(const std::vector<QuestionAns
   std::vector<QuestionAnswer> all;
   for (std::size_t i = 0; i < pairs.size(); ++i) {
     all.push_back(pairs[i]);
-    for (const std::size_t k : {2 * i, 2 * i + 1})
+    for (const std::size_t k : {2 * i, 2 * i + 1}) {
       all.push_back({fill_phrasing(phrasings[k % phrasings.size()], pairs[i].question, pairs[i].keys), pairs[i].answer, {}});
+      all.back().where = pairs[i].where;
+    }
   }
   return all;
 }
@@ -85,7 +87,7 @@ void make_target(const Session& session, const Configuration& c, const Dataset& 
   if (!c.model.path.empty()) require_same_start(c, dataset_checksum(dataset), model, fingerprint);
   session.loads().forget(folder);
   const auto examples = std::make_shared<const std::vector<Example>>(
-      finetune_examples(c.finetune, dataset, *model.tokenizer, model.prompt_template, c.probe.resolve_phrasings()));
+      finetune_examples(c, dataset, *model.tokenizer, model.prompt_template, context_limit(c, model.transformer.config())));
   const CrossEntropyTerm loss(examples);
   const auto collectives = make_collectives(session.world(), session.device());
   log::info(concat("Fine-tuning ", model.transformer.config().parameter_count(), " weights on ", examples->size(),
@@ -124,21 +126,27 @@ void train_tokenizer(const Configuration& c, const Dataset& dataset, const fs::p
                       folder);
 }
 
-std::vector<Example> finetune_examples(const FinetuneOptions& options, const Dataset& dataset, const Tokenizer& tokenizer,
-                                       const PromptTemplate& prompt_template, const std::vector<std::string>& phrasings) {
+std::vector<Example> finetune_examples(const Configuration& c, const Dataset& dataset, const Tokenizer& tokenizer,
+                                       const PromptTemplate& prompt_template, const ContextLimit& limit) {
+  const auto& options = c.finetune;
   std::vector<Example> examples;
-  const auto add_questions = [&](const std::vector<QuestionAnswer>& pairs) {
-    for (auto& example : question_examples(tokenizer, prompt_template, pairs, options.loss_on))
-      examples.push_back(std::move(example));
+  const auto add = [&](std::vector<Example> some, const std::string& set) {
+    fit_context(some, limit, set);
+    for (auto& example : some) examples.push_back(std::move(example));
   };
-  for (const bool forget : {true, false}) {
-    if (!selects(options.sets, forget ? "forget" : "retain")) continue;
-    if (selects(options.parts, "questions")) add_questions(forget ? dataset.forget_questions : dataset.retain_questions);
+  const auto add_questions = [&](const std::vector<QuestionAnswer>& pairs, const std::string& set) {
+    add(question_examples(tokenizer, prompt_template, pairs, options.loss_on), set);
+  };
+  for (const std::string set : {"forget", "retain"}) {
+    const bool forget = set == "forget";
+    if (!selects(options.sets, set)) continue;
+    if (selects(options.parts, "questions"))
+      add_questions(forget ? dataset.forget_questions : dataset.retain_questions, concat(set, " questions"));
     if (selects(options.parts, "texts"))  // as they are unlearned: each set by itself
-      for (auto& chunk : cut_texts(tokenizer, forget ? dataset.forget_texts : dataset.retain_texts, options.chunks))
-        examples.push_back(std::move(chunk));
+      add(cut_texts(tokenizer, forget ? dataset.forget_texts : dataset.retain_texts, options.chunks), concat(set, " texts"));
   }
-  if (selects(options.parts, "focus")) add_questions(phrase_focus_questions(dataset.focus_questions, phrasings));
+  if (selects(options.parts, "focus"))
+    add_questions(phrase_focus_questions(dataset.focus_questions, c.probe.resolve_phrasings()), "focus questions");
   UNPACT_VALIDATE(!examples.empty(), "nothing to fine-tune on",
                   concat("the dataset has no ", options.parts, " in its ", options.sets, " set"),
                   "choose other finetune.parts");

@@ -3,6 +3,9 @@
 #include <algorithm>
 
 #include "unpact/attribution/method.hpp"
+#include "unpact/campaign/judge_model.hpp"
+#include "unpact/inference/generation.hpp"
+#include "unpact/kernels/blocked_attention.hpp"
 #include "unpact/unlearn/forget_kind.hpp"
 
 namespace unpact {
@@ -16,14 +19,33 @@ ScoringShape scoring_shape(const Configuration& c, double bytes, std::int64_t as
   ScoringShape shape;
   shape.bytes = bytes;
   shape.models = kind_of(c.method).answers_by_two ? 2 : 1;
-  if (asked > 0) shape.tokens = std::max(asked, std::min(shape.tokens, asked * questions));
+  shape.beside = judge_bytes(c, bytes, shape.tokens, 1);
+  for (const auto need : {MetricNeeds::target_model, MetricNeeds::gradients})
+    shape.held += names_metric_that(c.metric, need);
+  if (asked <= 0) return shape;
+  constexpr auto block = kernels::kBlockPositions;
+  const auto together = (asked + block - 1) / block * block * static_cast<std::int64_t>(kMostSequences);
+  const auto budget = static_cast<std::int64_t>(std::min(c.generation.token_budget, std::uint64_t{1} << 60));
+  shape.most_tokens = budget == 0 ? together : std::max(asked, std::min(budget, together));
+  shape.tokens = std::max(asked, std::min({shape.tokens, asked * questions, shape.most_tokens}));
+  shape.beside = judge_bytes(c, bytes, shape.tokens, 1);
   return shape;
 }
 
 int shards_to_ask(const Configuration& c, const ModelConfig& config, const ScoringShape& shape, int ranks, double room) {
   if (c.model.replica != Replica::automatic) return c.model.replica == Replica::sharded ? ranks : 1;
   if (room <= 0 || !facts_of(c.attribution.method).takes_shards) return 1;
-  return shape.models * scoring_bytes(config, shape.bytes, shape.tokens) > room ? ranks : 1;
+  return shape.models * scoring_bytes(config, shape.bytes, shape.tokens) + shape.beside +
+                     shape.held * answering_weights(config, shape.bytes, 1) >
+                 room
+             ? ranks
+             : 1;
+}
+
+ScoringShape cut(const Configuration& c, ScoringShape shape, int shards) {
+  shape.shards = shards;
+  shape.beside = judge_bytes(c, shape.bytes, shape.tokens, shards);
+  return shape;
 }
 
 TrainingShape unlearning_shape(const Configuration& c, const ModelConfig& config, int ranks, std::int64_t longest,

@@ -36,6 +36,19 @@ std::vector<Column> columns_of(const std::vector<CellRecord>& records) {
   return columns;
 }
 
+/// Measured errors of the judge that decides, "; fa 9.9, fr 75.5"; empty: they were not measured.
+std::string errors_of(const CellRecord& record) {
+  std::string text;
+  for (const auto& [label, name] : {std::pair("fa", kFalseAccept), std::pair("fr", kFalseReject)}) {
+    const auto rate = std::ranges::find(record.rates, name, &Rate::name);
+    if (rate == record.rates.end() || rate->total == 0) continue;
+    char part[32];
+    std::snprintf(part, sizeof part, "%s %s %.1f", text.empty() ? ";" : ",", label, 100 * rate->value);
+    text += part;
+  }
+  return text;
+}
+
 std::string percent(const CellRecord& record, const Column& column) {
   auto rate = std::ranges::find(record.rates, column.rate, &Rate::name);
   const bool is_there =
@@ -43,9 +56,9 @@ std::string percent(const CellRecord& record, const Column& column) {
   if (!is_there && !column.otherwise.empty()) rate = std::ranges::find(record.rates, column.otherwise, &Rate::name);
   if (rate == record.rates.end() || rate->total == 0) return "-";
   char text[32];
-  std::snprintf(text, sizeof text, "%.1f %% (%llu/%llu)", 100 * rate->value, static_cast<unsigned long long>(rate->count),
+  std::snprintf(text, sizeof text, "%.1f %% (%llu/%llu", 100 * rate->value, static_cast<unsigned long long>(rate->count),
                 static_cast<unsigned long long>(rate->total));
-  return text;
+  return concat(text, errors_of(record), ")");
 }
 
 std::string cell(const std::string& text, std::size_t width) {
@@ -90,7 +103,10 @@ std::string table_of(const std::vector<CellRecord>& records, const std::vector<C
                      const Text& text) {
   std::size_t first = 34, width = 19;
   for (const auto& record : records) first = std::max(first, record.id.size());
-  for (const auto& column : columns) width = std::max(width, column.title.size() + 1);
+  for (const auto& column : columns) {
+    width = std::max(width, column.title.size() + 1);
+    for (const auto& record : records) width = std::max(width, text(record, column).size() + 1);
+  }
   first += 2;
   std::string table = cell(corner, first);
   for (const auto& column : columns) table += cell(column.title, width);
@@ -107,6 +123,9 @@ std::string table_of(const std::vector<CellRecord>& records, const std::vector<C
 
 std::string summary_table(const std::vector<CellRecord>& records) {
   auto table = table_of(records, columns_of(records), "cell", percent);
+  if (std::ranges::any_of(records, [](const auto& record) { return !errors_of(record).empty(); }))
+    table +=
+        "fa, fr: per cent of known wrong answers that the deciding judge accepts, and of known right ones that it rejects\n";
   if (const auto metrics = metric_columns(records); !metrics.empty())
     table += concat("\n", table_of(records, metrics, "metric (target's in brackets)", metric_text));
   return table;

@@ -59,14 +59,12 @@ struct Pass {
   }
 };
 
-/// What the frozen model computes once over all examples, padded in its passes.
+std::int64_t tokens_of(const Example& example) { return static_cast<std::int64_t>(example.ids.size()); }
+
+/// What the frozen model computes once over all examples, which run packed.
 double frozen_cost(const ModelConfig& config, const std::vector<Example>& examples, std::int64_t end) {
   double sum = 0;
-  for (const auto& pass : frozen_passes(examples)) {
-    std::int64_t longest = 0;
-    for (const auto i : pass) longest = std::max(longest, example_length(examples, i));
-    sum += forward_operations(config, longest, 0, end, static_cast<double>(pass.size()));
-  }
+  for (const auto& example : examples) sum += forward_operations(config, tokens_of(example), 0, end);
   return sum;
 }
 
@@ -87,8 +85,6 @@ std::vector<Draws> draws_of(const TrainOptions& options, const std::vector<Drawn
 DrawnSet set_of(const std::vector<Example>& examples, Sampling sampling = Sampling::epoch) {
   return {static_cast<std::int64_t>(examples.size()), sampling};
 }
-
-std::int64_t tokens_of(const Example& example) { return static_cast<std::int64_t>(example.ids.size()); }
 
 /// What a loss over logits takes.
 struct LossShape {

@@ -27,12 +27,15 @@ void require_some(bool there, ExampleForm form, const char* set) {
                   "choose another unlearn.form or dataset");
 }
 
-Examples set_examples(const Configuration& c, const Encoder& encoder, const std::vector<QuestionAnswer>& pairs,
-                      const std::vector<std::string>& texts, const char* set) {
+std::vector<Example> set_examples(const Configuration& c, const Encoder& encoder, const std::vector<QuestionAnswer>& pairs,
+                                  const std::vector<std::string>& texts) {
   const bool of_questions = c.unlearn.form == ExampleForm::questions;
-  auto examples = of_questions ? question_examples(encoder.tokenizer, encoder.prompt_template, pairs, c.unlearn.loss_on)
-                               : cut_texts(encoder.tokenizer, texts, c.unlearn_chunks());
-  require_some(!examples.empty(), c.unlearn.form, set);
+  return of_questions ? question_examples(encoder.tokenizer, encoder.prompt_template, pairs, c.unlearn.loss_on)
+                      : cut_texts(encoder.tokenizer, texts, c.unlearn_chunks());
+}
+
+Examples shared(std::vector<Example> examples, ExampleForm form, const char* set) {
+  require_some(!examples.empty(), form, set);
   return std::make_shared<const std::vector<Example>>(std::move(examples));
 }
 
@@ -120,17 +123,53 @@ TokenWeights read_weights(const MethodFile& file, const std::vector<Example>& ex
 
 }  // namespace
 
+ContextLimit context_limit(const Configuration& c, const ModelConfig& model) {
+  const auto rule = c.train.long_examples;
+  return {model.max_positions, rule == LongExamples::refuse && c.dataset.skip_long ? LongExamples::skip : rule,
+          model.vocabulary_size};
+}
+
 std::string data_key(const Configuration& c) {
   const auto& u = c.unlearn;
   const auto chunks = c.unlearn_chunks();
-  return concat(name_of_value(u.form), " ", name_of_value(u.loss_on), " ", name_of_value(chunks.rule), " ", chunks.length,
-                " ", chunks.wrap_last, " ", path_of_needed_file(c.method), " ", c.method.file_checksum,
+  return concat(u.forget_sets, " ", u.forget_sets_checksum, " ", name_of_value(u.form), " ", name_of_value(u.loss_on), " ",
+                name_of_value(chunks.rule), " ", chunks.length, " ", chunks.wrap_last, " ",
+                name_of_value(c.train.long_examples), " ", path_of_needed_file(c.method), " ", c.method.file_checksum,
                 c.method.alternates.empty() ? "" : concat(" ", c.run.seed));  // which answers are preferred is drawn
+}
+
+namespace {
+
+std::string checksum_of(const std::vector<std::string>& texts) {
+  return sha256_of_bytes(Json(texts).dump(-1, ' ', false, Json::error_handler_t::replace));
+}
+
+/// What is forgotten last; of a set that was pinned, only what was meant.
+std::vector<std::string> forget_texts(const UnlearnOptions& options, const Dataset& dataset) {
+  const auto sets = split_list(options.forget_sets), checksums = split_list(options.forget_sets_checksum);
+  if (sets.empty()) return dataset.forget_texts;
+  auto texts = read_forget_set(dataset.folder, sets.back());
+  const auto known = checksums.size() == sets.size() ? checksums.back() : std::string();
+  UNPACT_VALIDATE(known.empty() || known == checksum_of(texts),
+                  concat("the forget set ", sets.back(), " has another content than unlearn.forget_sets_checksum says"),
+                  concat("it is ", checksum_of(texts), ", not ", known), "find the set that was meant");
+  return texts;
+}
+
+}  // namespace
+
+void pin_forget_sets(const Communicator& world, const fs::path& dataset, UnlearnOptions& options) {
+  if (options.forget_sets.empty()) return;
+  std::vector<std::string> checksums;
+  for (const auto& set : split_list(options.forget_sets)) checksums.push_back(checksum_of(read_forget_set(dataset, set)));
+  const auto text = join(checksums, ", ");
+  require_same_on_ranks(world, concat("forget sets of ", dataset.string()), text);
+  if (options.forget_sets_checksum.empty()) options.forget_sets_checksum = text;
 }
 
 void check_sets(const UnlearnOptions& options, const Dataset& dataset) {
   const bool texts = options.form == ExampleForm::texts;
-  require_some(texts ? !dataset.forget_texts.empty() : !dataset.forget_questions.empty(), options.form, "forget");
+  require_some(texts ? !forget_texts(options, dataset).empty() : !dataset.forget_questions.empty(), options.form, "forget");
   require_some(texts ? !dataset.retain_texts.empty() : !dataset.retain_questions.empty(), options.form, "retain");
 }
 
@@ -143,15 +182,22 @@ void pin_method_file(const Communicator& world, Configuration& c) {
 }
 
 UnlearnData unlearn_data(const Configuration& c, const Dataset& dataset, const Tokenizer& tokenizer,
-                         const PromptTemplate& prompt_template) {
+                         const PromptTemplate& prompt_template, const ContextLimit& limit) {
   const Encoder encoder{tokenizer, prompt_template};
+  const auto form = c.unlearn.form;
   UnlearnData data;
-  data.forget = set_examples(c, encoder, dataset.forget_questions, dataset.forget_texts, "forget");
-  data.retain = set_examples(c, encoder, trained_half(dataset.retain_questions), dataset.retain_texts, "retain");
+  auto forget = set_examples(c, encoder, dataset.forget_questions, forget_texts(c.unlearn, dataset));
+  auto retain = set_examples(c, encoder, trained_half(dataset.retain_questions), dataset.retain_texts);
   const auto file = read_method_file(c.method);
+  std::vector<Example> alternates;
   if (!c.method.alternates.empty())
-    data.alternates = std::make_shared<const std::vector<Example>>(question_examples(
-        tokenizer, prompt_template, with_other_answers(file, dataset.forget_questions, c.run.seed), c.unlearn.loss_on));
+    alternates = question_examples(tokenizer, prompt_template,
+                                   with_other_answers(file, dataset.forget_questions, c.run.seed), c.unlearn.loss_on);
+  fit_context(forget, alternates, limit, "forget set");
+  fit_context(retain, limit, "retain set");
+  data.forget = shared(std::move(forget), form, "forget");
+  data.retain = shared(std::move(retain), form, "retain");
+  if (!alternates.empty()) data.alternates = std::make_shared<const std::vector<Example>>(std::move(alternates));
   if (c.method.weighting == WeightingKind::given) data.given_weights = read_weights(file, *data.forget);
   data.retain_sampling = c.unlearn.retain_sampling;
   data.cache_folder = fs::path(c.run.output) / "cache";

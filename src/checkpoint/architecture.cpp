@@ -8,6 +8,13 @@ namespace {
 constexpr ConfigKeys kUsualKeys = {"hidden_size",         "intermediate_size",       "num_hidden_layers",
                                    "num_attention_heads", "max_position_embeddings", "rms_norm_eps",
                                    "hidden_act"};
+/// LayerNorm instead of RMS.
+constexpr ConfigKeys kLayerNormKeys = {"hidden_size",         "intermediate_size",       "num_hidden_layers",
+                                       "num_attention_heads", "max_position_embeddings", "layer_norm_eps",
+                                       "hidden_act"};
+constexpr ConfigKeys kNeoxKeys = {"hidden_size",         "intermediate_size",       "num_hidden_layers",
+                                  "num_attention_heads", "max_position_embeddings", "layer_norm_eps",
+                                  "hidden_act",          "rotary_emb_base",         "rotary_pct"};
 constexpr ConfigKeys kGpt2Keys = {
     "n_embd", "n_inner", "n_layer", "n_head", "n_positions", "layer_norm_epsilon", "activation_function"};
 
@@ -57,7 +64,7 @@ Architecture qwen2() {
 /// Yang et al., arXiv 2505.09388.
 Architecture qwen3() {
   auto row = like_llama("qwen3", "Qwen3ForCausalLM");
-  row.block.query_key_norm = true;
+  row.block.query_key_norm = HeadNorm::each;
   row.attention_bias = true;
   row.default_key_value_heads = 32;
   row.default_head_dim = 128;
@@ -77,20 +84,100 @@ Architecture gpt2() {
                /*query_key_value_bias=*/true,
                /*output_bias=*/true,
                /*mlp_bias=*/true,
-               /*query_key_norm=*/false,
+               HeadNorm::none,
                /*small_residual_init=*/true};
   row.tied_embeddings = true;
   row.default_activation = "gelu_new";
   row.default_epsilon = 1e-5;
   row.storage = StorageLayout::gpt2;
   row.ignored = {".attn.bias", ".attn.masked_bias"};  // the causal mask, which old exports carry along
+  row.has_key_value_heads = row.has_head_dim = false;
+  return row;
+}
+
+/// What Phi and GPT-NeoX have in common: layer norms, biases, a plain MLP beside the attention, heads that turn in part.
+Architecture parallel(const char* model_type, const char* transformers_class) {
+  auto row = like_llama(model_type, transformers_class);
+  row.block.norm = NormKind::layer;
+  row.block.mlp = MlpKind::plain;
+  row.block.query_key_value_bias = row.block.output_bias = row.block.mlp_bias = true;
+  row.block.parallel_residual = true;
+  row.default_epsilon = 1e-5;
+  row.has_head_dim = false;
+  return row;
+}
+
+/// Li et al., arXiv 2309.05463 (Phi-1.5); Phi-2.
+Architecture phi() {
+  auto row = parallel("phi", "PhiForCausalLM");
+  row.keys = kLayerNormKeys;
+  row.block.activation = Activation::gelu_new;
+  row.block.shared_norm = row.block.head_bias = true;
+  row.default_activation = "gelu_new";
+  row.storage = StorageLayout::phi;
+  row.default_rotary_share = 0.5;
+  row.refused = {"qk_layernorm"};
+  return row;
+}
+
+/// Abdin et al., arXiv 2404.14219.
+Architecture phi3() {
+  auto row = like_llama("phi3", "Phi3ForCausalLM");
+  row.default_epsilon = 1e-5;
+  row.windows = WindowRule::every_block;
+  row.default_window = 0;
+  row.storage = StorageLayout::phi3;
+  row.default_rotary_share = 1.0;
+  row.has_head_dim = false;
+  return row;
+}
+
+/// Black et al., arXiv 2204.06745; Biderman et al., arXiv 2304.01373 (Pythia).
+Architecture gpt_neox() {
+  auto row = parallel("gpt_neox", "GPTNeoXForCausalLM");
+  row.prefix = "gpt_neox.";
+  row.keys = kNeoxKeys;
+  row.block.activation = Activation::gelu;
+  row.attention_bias = true;
+  row.default_activation = "gelu";
+  row.storage = StorageLayout::gpt_neox;
+  row.ignored = {"attention.bias", "attention.masked_bias", "rotary_emb.inv_freq"};
+  row.default_rotary_share = 0.25;
+  row.has_key_value_heads = false;
+  return row;
+}
+
+/// Gemma Team, arXiv 2403.08295.
+Architecture gemma() {
+  auto row = like_llama("gemma", "GemmaForCausalLM");
+  row.attention_bias = true;
+  row.block.activation = Activation::gelu_new;
+  row.block.norm_plus_one = row.block.scaled_embedding = true;
+  row.tied_embeddings = true;
+  row.default_activation = "gelu_pytorch_tanh";
+  row.default_key_value_heads = 16;
+  row.default_head_dim = 256;
+  row.refused = {"use_bidirectional_attention"};
+  return row;
+}
+
+/// OLMo Team, arXiv 2501.00656.
+Architecture olmo2() {
+  auto row = like_llama("olmo2", "Olmo2ForCausalLM");
+  row.attention_bias = true;
+  row.block.query_key_norm = HeadNorm::whole;
+  row.block.norm_after = true;
+  row.default_epsilon = 1e-5;
+  row.storage = StorageLayout::olmo2;
+  row.has_head_dim = false;
   return row;
 }
 
 }  // namespace
 
 const std::vector<Architecture>& architectures() {
-  static const std::vector<Architecture> rows = {llama(), mistral(), qwen2(), qwen3(), gpt2()};
+  static const std::vector<Architecture> rows = {llama(), mistral(), qwen2(),    qwen3(), gpt2(),
+                                                 phi(),   phi3(),    gpt_neox(), gemma(), olmo2()};
   return rows;
 }
 

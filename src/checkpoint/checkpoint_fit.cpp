@@ -24,7 +24,7 @@ void refuse(std::vector<std::string> faults, const std::filesystem::path& folder
 }
 
 bool is_ignored(const std::string& name, const Architecture& architecture, bool tied) {
-  if (tied && name == kHead) return true;  // some exporters repeat the tied head
+  if (tied && (name == kHead || name == "embed_out.weight")) return true;  // some exporters repeat the tied head
   return std::any_of(architecture.ignored.begin(), architecture.ignored.end(),
                      [&](const char* ending) { return name.ends_with(ending); });
 }
@@ -75,7 +75,9 @@ std::vector<std::string> disagreements(const std::map<std::string, TensorEntry>&
       faults.push_back(concat("shape of ", tensor.name, ": ", at::IntArrayRef(it->second.shape), " in the file, ",
                               at::IntArrayRef(tensor.shape), " by config.json"));
     } else if (it->second.dtype != "F32" && it->second.dtype != "F16" && it->second.dtype != "BF16") {
-      faults.push_back(concat("dtype of ", tensor.name, ": ", it->second.dtype, ", need F32, F16 or BF16"));
+      faults.push_back(concat("dtype of ", tensor.name, ": ", it->second.dtype,
+                              it->second.dtype.starts_with("F8") ? " (8 bits a number: a quantized checkpoint)" : "",
+                              ", need F32, F16 or BF16"));
     }
   }
   for (const auto& [name, entry] : in_files)

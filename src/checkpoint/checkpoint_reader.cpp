@@ -3,6 +3,7 @@
 #include <set>
 
 #include "checksum_of_files.hpp"
+#include "other_weights.hpp"
 #include "weight_index.hpp"
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/error.hpp"
@@ -25,11 +26,26 @@ std::set<std::string> files_of(const WeightMap& map) {
 /// Empty: a single file without an index.
 WeightMap weight_map(const fs::path& folder) {
   if (fs::exists(folder / kSingleFile)) return {};
+  if (!fs::exists(folder / kIndexFile)) refuse_other_weights(folder);
   UNPACT_VALIDATE(fs::exists(folder / kIndexFile), concat("no weights in ", folder.string()),
                   concat(kSingleFile, " is missing there, and so is ", kIndexFile),
                   "give the folder of a Hugging Face checkpoint in safetensors format");
   const auto index = folder / kIndexFile;
   return parse_weight_index(read_file(index, kMaxIndexBytes), index.string());
+}
+
+/// As in transformers the one file counts where shards with an index lie beside it; a stray one lacks what they hold.
+void refuse_stray_file(const fs::path& folder, const std::map<std::string, TensorEntry>& found) {
+  const auto index = folder / kIndexFile;
+  if (!fs::exists(folder / kSingleFile) || !fs::exists(index)) return;
+  std::size_t lacking = 0;
+  const auto map = parse_weight_index(read_file(index, kMaxIndexBytes), index.string());
+  for (const auto& [tensor, file] : map)
+    if (found.count(tensor) == 0 && tensor != "lm_head.weight") ++lacking;
+  UNPACT_VALIDATE(lacking == 0, concat("two sets of weights lie in ", folder.string()),
+                  concat(kSingleFile, ", which counts as in transformers, lacks ", lacking, " of the ", map.size(),
+                         " tensors that ", kIndexFile, " lists"),
+                  concat("remove or rename ", kSingleFile, " if the shards are meant"));
 }
 
 std::vector<fs::path> paths_of(const WeightMap& map, const fs::path& folder) {
@@ -79,6 +95,7 @@ CheckpointReader::CheckpointReader(const fs::path& folder) {
     if (owner_.count(tensor) == 0 && tensor != "lm_head.weight")
       faults.push_back(concat("missing: ", tensor, ", said to lie in ", file));
   refuse(concat("the index of ", folder.string(), " does not fit its files"), std::move(faults));
+  if (map.empty()) refuse_stray_file(folder, entries_);
 }
 
 const SafetensorsFile& CheckpointReader::file_of(const std::string& name) const {

@@ -1,5 +1,7 @@
 #include "unpact/checkpoint/config.hpp"
 
+#include <algorithm>
+
 #include "config_fields.hpp"
 #include "rope_config.hpp"
 #include "sliding_window.hpp"
@@ -21,7 +23,7 @@ void check_heads(const ModelConfig& config, const Architecture& architecture, co
 /// head_dim, or without it the architecture's default or the hidden size shared out among the heads.
 std::int64_t head_dim_of(const Json& json, const ModelConfig& config, const Architecture& architecture,
                          const std::string& where) {
-  const bool given = is_set(json, "head_dim");
+  const bool given = is_set(json, "head_dim") && architecture.has_key_value_heads;  // GPT-2 and GPT-NeoX have no such key
   const auto fallback = json.contains("head_dim") ? 0 : architecture.default_head_dim;
   UNPACT_VALIDATE(given || fallback > 0 || config.hidden_size % config.heads == 0,
                   concat(where, ": ", architecture.keys.hidden, " (", config.hidden_size, ") is no multiple of ",
@@ -38,6 +40,7 @@ std::int64_t head_dim_of(const Json& json, const ModelConfig& config, const Arch
 
 std::int64_t key_value_heads_of(const Json& json, const ModelConfig& config, const Architecture& architecture,
                                 const std::string& where) {
+  if (!architecture.has_key_value_heads) return config.heads;
   if (is_set(json, "num_key_value_heads")) return size_field(json, "num_key_value_heads", where);
   const bool absent = !json.contains("num_key_value_heads");
   return absent && architecture.default_key_value_heads > 0 ? architecture.default_key_value_heads : config.heads;
@@ -55,24 +58,41 @@ Activation activation_of(const Json& json, const Architecture& architecture, con
   const auto* key = architecture.keys.activation;
   const auto name = string_or(json, key, architecture.default_activation, where);
   if (name == "silu" || name == "swish") return Activation::silu;
-  if (name == "gelu_new") return Activation::gelu_new;
-  throw UserError(concat(where, ": ", key, " '", name, "' is not supported"), "known: silu, gelu_new",
-                  "use a checkpoint of a supported architecture");
+  if (name == "gelu_new" || name == "gelu_pytorch_tanh") return Activation::gelu_new;
+  // Gemma's first files say gelu and mean its tanh form, as transformers reads them.
+  if (name == "gelu") return architecture.block.norm_plus_one ? Activation::gelu_new : Activation::gelu;
+  throw UserError(concat(where, ": ", key, " '", name, "' is not supported"),
+                  "known: silu, gelu, gelu_new, gelu_pytorch_tanh", "use a checkpoint of a supported architecture");
 }
 
 BlockDescription block_of(const Json& json, const Architecture& architecture, const std::string& where) {
   auto block = architecture.block;
   block.activation = activation_of(json, architecture, where);
   const auto switched_on = [&](const char* key, bool allowed) { return allowed && bool_or(json, key, false, where); };
+  if (architecture.attention_bias && block.output_bias)  // on where nothing else is said
+    block.query_key_value_bias = block.output_bias = bool_or(json, "attention_bias", true, where);
   if (switched_on("attention_bias", architecture.attention_bias)) block.query_key_value_bias = block.output_bias = true;
   if (switched_on("mlp_bias", architecture.mlp_bias)) block.mlp_bias = true;
+  if (architecture.storage == StorageLayout::gpt_neox)
+    block.parallel_residual = bool_or(json, "use_parallel_residual", true, where);
   return block;
+}
+
+/// ", by fp8"
+std::string quantization_of(const Json& json) {
+  const auto& settings = json.at("quantization_config");
+  if (!settings.is_object() || !settings.contains("quant_method") || !settings["quant_method"].is_string()) return {};
+  return concat(", by ", settings["quant_method"].get<std::string>());
 }
 
 /// Settings that would change what the model computes.
 void refuse_unsupported(const Json& json, const Architecture& architecture, const std::string& where) {
   UNPACT_VALIDATE(!is_set(json, "quantization_config"), concat(where, ": quantization_config is not supported"),
-                  "the weights are packed in fewer bits", "use the checkpoint in F32, F16 or BF16");
+                  concat("the weights are packed in fewer bits", quantization_of(json)),
+                  "use the checkpoint in F32, F16 or BF16");
+  for (const auto* key : architecture.refused)
+    UNPACT_VALIDATE(!bool_or(json, key, false, where), concat(where, ": ", key, " is not supported"), "it is true",
+                    "use a checkpoint without it");
   if (architecture.storage != StorageLayout::gpt2) return;
   for (const auto* key : {"add_cross_attention", "scale_attn_by_inverse_layer_idx"})
     UNPACT_VALIDATE(!bool_or(json, key, false, where), concat(where, ": ", key, " is not supported"), "it is true",
@@ -94,6 +114,21 @@ void read_sizes(const Json& json, const Architecture& architecture, ModelConfig&
   config.max_positions = size_field(json, keys.positions, where, kMostPositions);
 }
 
+/// How many channels of a head turn. Where it is not all: an even number of them.
+void read_rotary_dim(const Json& json, const Architecture& architecture, ModelConfig& config, const std::string& where) {
+  if (architecture.default_rotary_share == 0) return;
+  const auto* key = architecture.keys.rotary_share;
+  auto share = number_field(json, key, architecture.default_rotary_share, false, where);
+  for (const char* settings : {"rope_parameters", "rope_scaling"})
+    if (is_set(json, settings) && json.at(settings).is_object())
+      share = number_field(json.at(settings), "partial_rotary_factor", share, false, where);
+  const auto turned = static_cast<std::int64_t>(static_cast<double>(config.head_dim) * std::min(share, 1.0));
+  UNPACT_VALIDATE(share <= 1 && turned > 0 && turned % 2 == 0,
+                  concat(where, ": ", key, " ", share, " turns ", turned, " of a head's ", config.head_dim, " channels"),
+                  "rotary positions rotate pairs, and no more channels than there are", "check config.json");
+  config.rotary_dim = turned == config.head_dim ? 0 : turned;
+}
+
 /// Null where the model has no such id, but only if the file had the key.
 void write_ids(const ModelConfig& config, Json& json) {
   const auto write = [&](const char* key, const Json& value) {
@@ -108,15 +143,26 @@ void write_ids(const ModelConfig& config, Json& json) {
 void write_sizes(const ModelConfig& config, const Architecture& architecture, Json& json) {
   const auto& keys = architecture.keys;
   const bool gpt2 = architecture.storage == StorageLayout::gpt2;
+  const bool usual_head = config.head_dim * config.heads == config.hidden_size;
   json["vocab_size"] = config.vocabulary_size;
   json[keys.hidden] = config.hidden_size;
   if (!gpt2 || config.intermediate_size != 4 * config.hidden_size || is_set(json, keys.intermediate))
     json[keys.intermediate] = config.intermediate_size;
   json[keys.layers] = config.layers;
   json[keys.heads] = config.heads;
-  if (!gpt2) json["num_key_value_heads"] = config.key_value_heads;
-  if (!gpt2) json["head_dim"] = config.head_dim;
-  json[keys.positions] = config.max_positions;
+  if (architecture.has_key_value_heads) json["num_key_value_heads"] = config.key_value_heads;
+  if (architecture.has_key_value_heads && (architecture.has_head_dim || !usual_head || is_set(json, "head_dim")))
+    json["head_dim"] = config.head_dim;
+  if (config.rope_scaling.type != "longrope" || !is_set(json, keys.positions)) json[keys.positions] = config.max_positions;
+}
+
+/// As the file said it, where that means the same.
+void write_activation(const ModelConfig& config, const Architecture& architecture, Json& json) {
+  const auto* key = architecture.keys.activation;
+  if (is_set(json, key) && activation_of(json, architecture, "config.json") == config.block.activation) return;
+  json[key] = config.block.activation == Activation::silu   ? "silu"
+              : config.block.activation == Activation::gelu ? "gelu"
+                                                            : "gelu_new";
 }
 
 }  // namespace
@@ -134,11 +180,15 @@ ModelConfig parse_model_config(std::string_view text, const std::string& where) 
   read_sizes(json, architecture, config, where);
   config.block = block_of(json, architecture, where);
   check_heads(config, architecture, where);
-  if (config.block.positions == PositionKind::rotary) read_rope(json, config, where);
+  read_rotary_dim(json, architecture, config, where);
+  if (config.block.positions == PositionKind::rotary) read_rope(json, architecture, config, where);
   read_windows(json, architecture, config, where);
   config.norm_epsilon = number_field(json, architecture.keys.epsilon, architecture.default_epsilon, true, where);
   config.initializer_range = number_field(json, "initializer_range", 0.02, true, where);
   config.tied_embeddings = bool_or(json, "tie_word_embeddings", architecture.tied_embeddings, where);
+  UNPACT_VALIDATE(!config.tied_embeddings || !config.block.head_bias,
+                  concat(where, ": tie_word_embeddings is not supported with model_type ", config.architecture),
+                  "its head has a bias of its own", "use a checkpoint whose head is stored");
   config.bos_id = integer_or(json, "bos_token_id", -1, where);
   config.eos_ids = id_list(json, "eos_token_id", where);
   config.original = json;
@@ -159,9 +209,9 @@ Json model_config_json(const ModelConfig& config, const std::string& dtype) {
   json["architectures"] = {architecture.transformers_class};
   json["model_type"] = config.architecture;
   write_sizes(config, architecture, json);
-  json[architecture.keys.activation] = config.block.activation == Activation::silu ? "silu" : "gelu_new";
+  write_activation(config, architecture, json);
   json[architecture.keys.epsilon] = config.norm_epsilon;
-  if (config.block.positions == PositionKind::rotary) write_rope(config, json);
+  if (config.block.positions == PositionKind::rotary) write_rope(config, architecture, json);
   write_windows(config, architecture, json);
   if (architecture.attention_bias) json["attention_bias"] = config.block.output_bias;
   if (architecture.mlp_bias) json["mlp_bias"] = config.block.mlp_bias;
@@ -175,7 +225,11 @@ Json model_config_json(const ModelConfig& config, const std::string& dtype) {
 
 Json generation_config_json(const ModelConfig& config) {
   Json json = config.original_generation.is_object() ? config.original_generation : Json::object();
+  const Json bos = json.value("bos_token_id", Json());
   write_ids(config, json);
+  const bool unchanged =
+      config.original.is_object() && config.original.value("bos_token_id", Json(-1)) == Json(config.bos_id);
+  if (unchanged && !bos.is_null()) json["bos_token_id"] = bos;  // it may be another than config.json's
   return json;
 }
 

@@ -115,27 +115,36 @@ class StoredReader {
 
   void read(const StoredTensor& stored) const {
     const auto& file = reader_.file_of(stored.name);
-    std::int64_t begin = 0;
-    for (const auto& part : stored.parts) {
-      const auto rows = part.shape.front();
-      if (!selected_ || selected_(part.name)) *part.slot = read_part(file, stored, part, begin);
-      begin += rows;
+    for (std::size_t i = 0; i < stored.parts.size(); ++i) {
+      const auto& part = stored.parts[i];
+      if (selected_ && !selected_(part.name)) continue;
+      if (stored.columns > 0) read_columns(file, stored, part);
+      else *part.slot = read_part(file, stored, i);
     }
   }
 
  private:
-  at::Tensor read_part(const SafetensorsFile& file, const StoredTensor& stored, const WeightSpec& part,
-                       std::int64_t begin) const {
+  void read_columns(const SafetensorsFile& file, const StoredTensor& stored, const WeightSpec& part) const {
     const auto whole = file.tensor(stored.name);
-    const auto rows = part.shape.front();
-    auto target = at::empty(part.shape, options_);
+    if (!part.slot->defined()) *part.slot = at::empty(part.shape, options_);
+    const auto target = part.slot->narrow(1, stored.first_column, stored.columns);
+    target.copy_(whole.view({whole.size(0), stored.columns}));
+    if (!all_finite(whole)) refuse_not_finite(folder_, stored.name);
+    refuse_overflow(folder_, stored.name, whole, target);
+    file.release(whole);
+  }
+
+  at::Tensor read_part(const SafetensorsFile& file, const StoredTensor& stored, std::size_t index) const {
+    const auto whole = file.tensor(stored.name);
+    const auto from = part_of(stored, whole, index);
+    auto target = at::empty(stored.parts[index].shape, options_);
     bool finite = true;
-    if (!stored.transposed) {
-      finite = copy_through(file, whole.narrow(0, begin, rows), target);
+    if (from.is_contiguous() && stored.groups == 1) {
+      finite = copy_through(file, from, target);
     } else {
-      const auto columns = whole.narrow(-1, begin, rows).t().contiguous();
-      finite = all_finite(columns);
-      target.copy_(columns);
+      const auto rows = from.contiguous();
+      finite = all_finite(rows);
+      target.copy_(rows);
       file.release(whole);
     }
     if (!finite) refuse_not_finite(folder_, stored.name);

@@ -10,13 +10,14 @@ namespace unpact {
 Weights map_weights(const ModelConfig& config, const std::filesystem::path& folder, const CheckpointReader& reader) {
   Weights weights;
   for (const auto& stored : fitting_tensors(config, folder, reader, weights)) {
-    auto whole = reader.file_of(stored.name).tensor(stored.name);
-    if (stored.transposed) whole = whole.t();
-    std::int64_t begin = 0;
-    for (const auto& part : stored.parts) {
-      *part.slot = whole.narrow(0, begin, part.shape.front());
-      begin += part.shape.front();
+    const auto whole = reader.file_of(stored.name).tensor(stored.name);
+    if (stored.columns > 0) {
+      auto& slot = *stored.parts.front().slot;
+      if (!slot.defined()) slot = at::empty(stored.parts.front().shape, whole.options());
+      slot.narrow(1, stored.first_column, stored.columns).copy_(whole.view({whole.size(0), stored.columns}));
+      continue;
     }
+    for (std::size_t i = 0; i < stored.parts.size(); ++i) *stored.parts[i].slot = part_of(stored, whole, i);
   }
   if (config.tied_embeddings) weights.head_VD = weights.embedding_VD;
   return weights;

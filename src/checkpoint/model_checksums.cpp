@@ -23,14 +23,27 @@ int number(Enumeration value) {
 
 // A field that is added to these structs does not compile until it is taken in here.
 Json values_of(const BlockDescription& block) {
-  const auto& [norm, mlp, activation, positions, qkv_bias, output_bias, mlp_bias, query_key_norm, small_init] = block;
-  return {number(norm), number(mlp), number(activation), number(positions), qkv_bias,
-          output_bias,  mlp_bias,    query_key_norm,     small_init};
+  const auto& [norm, mlp, activation, positions, qkv_bias, output_bias, mlp_bias, query_key_norm, small_init, parallel,
+               shared_norm, norm_after, norm_plus_one, scaled_embedding, head_bias] = block;
+  const bool each = query_key_norm == HeadNorm::each;
+  Json values = {number(norm), number(mlp), number(activation), number(positions), qkv_bias, output_bias,
+                 mlp_bias,     each,        small_init};
+  // What came later counts where it is on: the checksums of other models stay what they were.
+  const Json later = {
+      query_key_norm == HeadNorm::whole, parallel, shared_norm, norm_after, norm_plus_one, scaled_embedding, head_bias};
+  if (std::find(later.begin(), later.end(), Json(true)) != later.end()) values.push_back(later);
+  return values;
 }
 
 Json values_of(const RopeScaling& rope) {
-  const auto& [type, factor, low, high, original_positions] = rope;
-  return {type, factor, low, high, original_positions};
+  const auto& [type, factor, low, high, original_positions, divisors, attention_factor] = rope;
+  Json values = {type, factor, low, high, original_positions};
+  if (divisors.empty()) return values;
+  Json later = Json::array();
+  later.push_back(divisors);
+  later.push_back(attention_factor);
+  values.push_back(std::move(later));
+  return values;
 }
 
 }  // namespace
@@ -55,26 +68,27 @@ std::string joint_weights_checksum(const std::string& first, const std::string& 
 std::string config_checksum(const ModelConfig& config) {
   const auto& [architecture, vocabulary_size, hidden_size, intermediate_size, layers, heads, key_value_heads, head_dim,
                max_positions, norm_epsilon, rope_theta, initializer_range, tied_embeddings, bos_id, eos_ids, block,
-               rope_scaling, windows, original, original_generation] = config;
+               rope_scaling, windows, rotary_dim, original, original_generation] = config;
   static_cast<void>(original), static_cast<void>(original_generation);  // what decides anything is in the other fields
-  const Json values = {architecture,
-                       vocabulary_size,
-                       hidden_size,
-                       intermediate_size,
-                       layers,
-                       heads,
-                       key_value_heads,
-                       head_dim,
-                       max_positions,
-                       norm_epsilon,
-                       rope_theta,
-                       initializer_range,
-                       tied_embeddings,
-                       bos_id,
-                       Json(eos_ids),
-                       values_of(block),
-                       values_of(rope_scaling),
-                       Json(windows)};
+  Json values = {architecture,
+                 vocabulary_size,
+                 hidden_size,
+                 intermediate_size,
+                 layers,
+                 heads,
+                 key_value_heads,
+                 head_dim,
+                 max_positions,
+                 norm_epsilon,
+                 rope_theta,
+                 initializer_range,
+                 tied_embeddings,
+                 bos_id,
+                 Json(eos_ids),
+                 values_of(block),
+                 values_of(rope_scaling),
+                 Json(windows)};
+  if (rotary_dim != 0) values.push_back(rotary_dim);
   return sha256_of_bytes(values.dump());
 }
 

@@ -1,5 +1,8 @@
 #include "rope_config.hpp"
 
+#include <algorithm>
+#include <cmath>
+
 #include "config_fields.hpp"
 #include "unpact/core/error.hpp"
 
@@ -14,8 +17,10 @@ const Json* object_field(const Json& json, const std::string& key, const std::st
 }
 
 RopeScaling read_llama3(const Json& json, const Json& scaling, const std::string& where) {
-  RopeScaling rope{"llama3", positive_field(scaling, "factor", where), positive_field(scaling, "low_freq_factor", where),
-                   positive_field(scaling, "high_freq_factor", where), 0};
+  RopeScaling rope{.type = "llama3",
+                   .factor = positive_field(scaling, "factor", where),
+                   .low_frequency_factor = positive_field(scaling, "low_freq_factor", where),
+                   .high_frequency_factor = positive_field(scaling, "high_freq_factor", where)};
   const auto* key = "original_max_position_embeddings";
   // The precedence of transformers: beside the rope settings, within them, the context itself.
   rope.original_positions = is_set(json, key)      ? size_field(json, key, where, kMostPositions)
@@ -28,9 +33,46 @@ RopeScaling read_llama3(const Json& json, const Json& scaling, const std::string
   return rope;
 }
 
-RopeScaling read_scaling(const Json& json, const Json& scaling, const std::string& key, const std::string& where) {
+/// One number above 0 for each pair of channels that turns.
+std::vector<double> factors_of(const Json& scaling, const char* key, const ModelConfig& config, const std::string& where) {
+  const auto pairs = static_cast<std::size_t>(config.turned_dim() / 2);
+  const auto found = scaling.find(key);
+  UNPACT_VALIDATE(found != scaling.end() && found->is_array() && found->size() == pairs,
+                  concat(where, ": field '", key, "' does not fit"), concat("longrope needs a list of ", pairs, " numbers"),
+                  "check the rope settings of config.json");
+  std::vector<double> factors;
+  for (const auto& factor : *found) {
+    UNPACT_VALIDATE(factor.is_number() && std::isfinite(factor.get<double>()) && factor.get<double>() > 0,
+                    concat(where, ": field '", key, "' holds ", factor.dump(-1, ' ', true, Json::error_handler_t::replace)),
+                    "frequencies are divided by it", "check the rope settings of config.json");
+    factors.push_back(factor.get<double>());
+  }
+  return factors;
+}
+
+/// Ding et al., arXiv 2402.13753, as transformers computes it within the context of pretraining. Beyond it every frequency is
+/// another one, of earlier tokens too: such sequences are not offered.
+RopeScaling read_longrope(const Json& json, const Json& scaling, ModelConfig& config, const std::string& where) {
+  constexpr std::int64_t kDefaultOfPhi3 = 4096;
+  RopeScaling rope;
+  rope.type = "longrope";
+  const auto* key = "original_max_position_embeddings";
+  rope.original_positions = is_set(json, key) ? size_field(json, key, where, kMostPositions) : kDefaultOfPhi3;
+  rope.divisors = factors_of(scaling, "short_factor", config, where);
+  factors_of(scaling, "long_factor", config, where);
+  const auto original = static_cast<double>(rope.original_positions);
+  rope.factor = number_field(scaling, "factor", static_cast<double>(config.max_positions) / original, false, where);
+  const auto usual = rope.factor <= 1 ? 1.0 : std::sqrt(1 + std::log(rope.factor) / std::log(original));
+  rope.attention_factor = number_field(scaling, "attention_factor", usual, false, where);
+  config.max_positions = std::min(config.max_positions, rope.original_positions);
+  return rope;
+}
+
+RopeScaling read_scaling(const Json& json, const Architecture& architecture, const Json& scaling, const std::string& key,
+                         ModelConfig& config, const std::string& where) {
   const auto type = string_or(scaling, "rope_type", string_or(scaling, "type", "default", where), where);
-  UNPACT_VALIDATE(number_or(scaling, "partial_rotary_factor", 1.0, where) == 1.0,
+  const bool is_phi3 = architecture.storage == StorageLayout::phi3;
+  UNPACT_VALIDATE(architecture.default_rotary_share > 0 || number_or(scaling, "partial_rotary_factor", 1.0, where) == 1.0,
                   concat(where, ": partial_rotary_factor of ", key, " is not supported"),
                   "only whole heads are rotated here", "use a checkpoint of a supported architecture");
   if (type == "default") return {};
@@ -41,30 +83,35 @@ RopeScaling read_scaling(const Json& json, const Json& scaling, const std::strin
     return rope;
   }
   if (type == "llama3") return read_llama3(json, scaling, where);
-  throw UserError(concat(where, ": rope_type '", type, "' of ", key, " is not supported"), "known: default, linear, llama3",
+  // As transformers reads Phi-3's earlier names.
+  if (is_phi3 && (type == "longrope" || type == "su" || type == "yarn")) return read_longrope(json, scaling, config, where);
+  throw UserError(concat(where, ": rope_type '", type, "' of ", key, " is not supported"),
+                  is_phi3 ? "known: default, linear, llama3, longrope" : "known: default, linear, llama3",
                   "use a checkpoint without this kind of rope scaling");
 }
 
 }  // namespace
 
-void read_rope(const Json& json, ModelConfig& config, const std::string& where) {
+void read_rope(const Json& json, const Architecture& architecture, ModelConfig& config, const std::string& where) {
   const auto* scaling = object_field(json, "rope_scaling", where);
   const auto* parameters = object_field(json, "rope_parameters", where);
   const auto* used = scaling != nullptr ? scaling : parameters;  // as transformers 5 chooses
-  config.rope_theta = number_field(json, "rope_theta", 10000.0, false, where);
+  config.rope_theta = number_field(json, architecture.keys.rope_theta, 10000.0, false, where);
   if (used == nullptr) return;
   config.rope_theta = number_field(*used, "rope_theta", config.rope_theta, false, where);
-  config.rope_scaling = read_scaling(json, *used, scaling != nullptr ? "rope_scaling" : "rope_parameters", where);
+  config.rope_scaling =
+      read_scaling(json, architecture, *used, scaling != nullptr ? "rope_scaling" : "rope_parameters", config, where);
 }
 
-void write_rope(const ModelConfig& config, Json& json) {
+void write_rope(const ModelConfig& config, const Architecture& architecture, Json& json) {
   const auto& rope = config.rope_scaling;
   const bool scaled = is_set(json, "rope_scaling");
   const bool newer = is_set(json, "rope_parameters") && !scaled;
   const bool oldest = scaled && json["rope_scaling"].contains("type") && !json["rope_scaling"].contains("rope_type");
   Json settings = Json::object();
-  settings[oldest ? "type" : "rope_type"] = rope.type;
-  if (rope.type != "default") settings["factor"] = rope.factor;
+  const bool is_long = rope.type == "longrope";  // under one of its names, with lists that are not all kept here
+  if (!is_long) settings[oldest ? "type" : "rope_type"] = rope.type;
+  if (rope.type != "default" && !is_long) settings["factor"] = rope.factor;
   if (rope.type == "llama3") {
     settings["low_freq_factor"] = rope.low_frequency_factor;
     settings["high_freq_factor"] = rope.high_frequency_factor;
@@ -75,9 +122,10 @@ void write_rope(const ModelConfig& config, Json& json) {
     json["rope_parameters"].update(settings);
     return;
   }
-  json["rope_theta"] = config.rope_theta;
+  json[architecture.keys.rope_theta] = config.rope_theta;
   if (!scaled) {
-    json["rope_scaling"] = rope.type == "default" ? Json(nullptr) : settings;
+    const bool usual = std::string(architecture.keys.rope_theta) == "rope_theta";
+    if (usual || rope.type != "default") json["rope_scaling"] = rope.type == "default" ? Json(nullptr) : settings;
     return;
   }
   if (json["rope_scaling"].contains("rope_theta")) settings["rope_theta"] = config.rope_theta;

@@ -6,11 +6,11 @@
 
 namespace unpact {
 
-/// Reads rope_theta and the scaling from "rope_scaling" or, as transformers 5 spells it, "rope_parameters".
+/// Reads rope_theta and the scaling; rotary_dim is known. Reads them from "rope_scaling" or, as transformers 5 spells it, "rope_parameters".
 /// @throws UserError naming the key or the rope type.
-void read_rope(const Json& json, ModelConfig& config, const std::string& where);
+void read_rope(const Json& json, const Architecture& architecture, ModelConfig& config, const std::string& where);
 
 /// Writes them in the spelling that `json` already uses, else in the older one, which every version reads.
-void write_rope(const ModelConfig& config, Json& json);
+void write_rope(const ModelConfig& config, const Architecture& architecture, Json& json);
 
 }  // namespace unpact

@@ -8,11 +8,9 @@
 namespace unpact {
 namespace {
 
-constexpr std::int64_t kDefaultWindow = 4096;  // of transformers' configuration classes, where the key is absent
-
 /// 0 when the key is null.
-std::int64_t window_size(const Json& json, const std::string& where) {
-  if (!json.contains("sliding_window")) return kDefaultWindow;
+std::int64_t window_size(const Json& json, const Architecture& architecture, const std::string& where) {
+  if (!json.contains("sliding_window")) return architecture.default_window;
   return is_set(json, "sliding_window") ? size_field(json, "sliding_window", where, kMostPositions) : 0;
 }
 
@@ -49,9 +47,9 @@ std::vector<std::int64_t> windows_of_types(const Json& types, const ModelConfig&
 void read_windows(const Json& json, const Architecture& architecture, ModelConfig& config, const std::string& where) {
   if (architecture.windows == WindowRule::none) return;
   if (architecture.windows == WindowRule::every_block) {
-    config.windows.assign(static_cast<std::size_t>(config.layers), window_size(json, where));
+    config.windows.assign(static_cast<std::size_t>(config.layers), window_size(json, architecture, where));
   } else {
-    const auto window = bool_or(json, "use_sliding_window", false, where) ? window_size(json, where) : 0;
+    const auto window = bool_or(json, "use_sliding_window", false, where) ? window_size(json, architecture, where) : 0;
     config.windows = is_set(json, "layer_types") ? windows_of_types(json.at("layer_types"), config, window, where)
                                                  : windows_behind(json, config, window, where);
   }

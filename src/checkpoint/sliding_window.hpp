@@ -1,5 +1,5 @@
 #pragma once
-/// Which blocks look back over a bounded window, as config.json says it for Mistral, Qwen2 and Qwen3.
+/// Which blocks look back over a bounded window, as config.json says it for Mistral, Phi-3, Qwen2 and Qwen3.
 #include <string>
 
 #include "unpact/checkpoint/config.hpp"

@@ -1,6 +1,7 @@
 #include <ATen/ATen.h>
 
 #include <map>
+#include <span>
 
 #include "unpact/core/error.hpp"
 #include "unpact/checkpoint/weights.hpp"
@@ -8,10 +9,16 @@
 namespace unpact {
 namespace {
 
-/// How GPT-2's files spell a weight. Rows with the same spelling are parts of one tensor.
+/// How files of a layout spell a weight. Rows with the same spelling are parts of one tensor.
 struct Spelling {
   const char *ours, *stored;
-  bool transposed;  // its "Conv1D" computes x W, ours x W^T
+  bool transposed = false;  // GPT-2's "Conv1D" computes x W, ours x W^T
+  bool by_head = false;     // each head's parts lie together
+};
+
+struct Layout {
+  std::span<const Spelling> rows;  // a weight that is not among them is spelled as ours
+  const char* blocks;
 };
 
 constexpr Spelling kGpt2[] = {
@@ -38,22 +45,76 @@ constexpr Spelling kGpt2[] = {
     {"lm_head.weight", "lm_head.weight", false},
 };
 
-struct StoredName {
-  std::string name;
-  bool transposed;
+constexpr Spelling kGptNeox[] = {
+    {"self_attn.q_proj.weight", "attention.query_key_value.weight", false, true},
+    {"self_attn.k_proj.weight", "attention.query_key_value.weight", false, true},
+    {"self_attn.v_proj.weight", "attention.query_key_value.weight", false, true},
+    {"self_attn.q_proj.bias", "attention.query_key_value.bias", false, true},
+    {"self_attn.k_proj.bias", "attention.query_key_value.bias", false, true},
+    {"self_attn.v_proj.bias", "attention.query_key_value.bias", false, true},
+    {"self_attn.o_proj.weight", "attention.dense.weight"},
+    {"self_attn.o_proj.bias", "attention.dense.bias"},
+    {"mlp.up_proj.weight", "mlp.dense_h_to_4h.weight"},
+    {"mlp.up_proj.bias", "mlp.dense_h_to_4h.bias"},
+    {"mlp.down_proj.weight", "mlp.dense_4h_to_h.weight"},
+    {"mlp.down_proj.bias", "mlp.dense_4h_to_h.bias"},
+    {"model.embed_tokens.weight", "gpt_neox.embed_in.weight"},
+    {"model.norm.weight", "gpt_neox.final_layer_norm.weight"},
+    {"model.norm.bias", "gpt_neox.final_layer_norm.bias"},
+    {"lm_head.weight", "embed_out.weight"},
 };
 
-StoredName gpt2_name(const std::string& ours) {
+constexpr Spelling kPhi[] = {
+    {"self_attn.o_proj.weight", "self_attn.dense.weight"},
+    {"self_attn.o_proj.bias", "self_attn.dense.bias"},
+    {"mlp.up_proj.weight", "mlp.fc1.weight"},
+    {"mlp.up_proj.bias", "mlp.fc1.bias"},
+    {"mlp.down_proj.weight", "mlp.fc2.weight"},
+    {"mlp.down_proj.bias", "mlp.fc2.bias"},
+    {"model.norm.weight", "model.final_layernorm.weight"},
+    {"model.norm.bias", "model.final_layernorm.bias"},
+};
+
+constexpr Spelling kPhi3[] = {
+    {"self_attn.q_proj.weight", "self_attn.qkv_proj.weight"}, {"self_attn.k_proj.weight", "self_attn.qkv_proj.weight"},
+    {"self_attn.v_proj.weight", "self_attn.qkv_proj.weight"}, {"mlp.gate_proj.weight", "mlp.gate_up_proj.weight"},
+    {"mlp.up_proj.weight", "mlp.gate_up_proj.weight"},
+};
+
+/// Its norms stand after what ours stand before.
+constexpr Spelling kOlmo2[] = {
+    {"input_layernorm.weight", "post_attention_layernorm.weight"},
+    {"post_attention_layernorm.weight", "post_feedforward_layernorm.weight"},
+};
+
+Layout layout_of(StorageLayout layout) {
+  switch (layout) {
+    case StorageLayout::gpt2: return {kGpt2, "transformer.h."};
+    case StorageLayout::gpt_neox: return {kGptNeox, "gpt_neox.layers."};
+    case StorageLayout::phi: return {kPhi, "model.layers."};
+    case StorageLayout::phi3: return {kPhi3, "model.layers."};
+    case StorageLayout::olmo2: return {kOlmo2, "model.layers."};
+    case StorageLayout::plain: break;
+  }
+  return {{}, "model.layers."};
+}
+
+struct StoredName {
+  std::string name;
+  bool transposed = false, by_head = false;
+};
+
+StoredName stored_name(const std::string& ours, const Layout& layout) {
   const std::string blocks = "model.layers.";
   std::string prefix, rest = ours;
   if (ours.starts_with(blocks)) {
     const auto dot = ours.find('.', blocks.size());
-    prefix = concat("transformer.h.", ours.substr(blocks.size(), dot + 1 - blocks.size()));
+    prefix = concat(layout.blocks, ours.substr(blocks.size(), dot + 1 - blocks.size()));
     rest = ours.substr(dot + 1);
   }
-  for (const auto& row : kGpt2)
-    if (rest == row.ours) return {prefix + row.stored, row.transposed};
-  throw ContractViolation("invariant", "GPT-2's layout has every weight of its description", __FILE__, __LINE__);
+  for (const auto& row : layout.rows)
+    if (rest == row.ours) return {prefix + row.stored, row.transposed, row.by_head};
+  return {prefix + rest};
 }
 
 /// Parts lie one behind the other along the output dimension, which is the last one of a transposed matrix.
@@ -67,18 +128,54 @@ std::vector<std::int64_t> stored_shape(const StoredTensor& tensor) {
 }  // namespace
 
 std::vector<StoredTensor> stored_tensors(const ModelConfig& config, Weights& weights) {
-  const bool gpt2 = architecture_of(config.architecture, "this model").storage == StorageLayout::gpt2;
+  const auto layout = layout_of(architecture_of(config.architecture, "this model").storage);
   std::vector<StoredTensor> tensors;
   std::map<std::string, std::size_t> places;
   for (auto& spec : weight_specs(config, weights)) {
-    const auto stored = gpt2 ? gpt2_name(spec.name) : StoredName{spec.name, false};
+    if (config.block.head_bias && spec.slot == &weights.head_VD) {
+      const auto rows = spec.shape.front(), columns = config.hidden_size;
+      tensors.push_back({"lm_head.weight", {rows, columns}, false, {spec}, 1, 0, columns});
+      tensors.push_back({"lm_head.bias", {rows}, false, {std::move(spec)}, 1, columns, 1});
+      continue;
+    }
+    const auto stored = stored_name(spec.name, layout);
     const auto [place, is_new] = places.emplace(stored.name, tensors.size());
-    if (is_new) tensors.push_back({stored.name, {}, stored.transposed, {}});
+    if (is_new) tensors.push_back({stored.name, {}, stored.transposed, {}, stored.by_head ? config.heads : 1});
     tensors[place->second].parts.push_back(std::move(spec));
   }
-  for (auto& tensor : tensors) tensor.shape = stored_shape(tensor);
+  for (auto& tensor : tensors)
+    if (tensor.columns == 0) tensor.shape = stored_shape(tensor);
   return tensors;
 }
+
+at::Tensor part_of(const StoredTensor& stored, const at::Tensor& whole, std::size_t index) {
+  const auto& shape = stored.parts[index].shape;
+  std::int64_t begin = 0;
+  for (std::size_t i = 0; i < index; ++i) begin += stored.parts[i].shape.front();
+  if (stored.groups == 1) return (stored.transposed ? whole.t() : whole).narrow(0, begin, shape.front());
+  UNPACT_EXPECT(!stored.transposed);
+  const auto g = stored.groups;
+  return whole.unflatten(0, {g, whole.size(0) / g}).narrow(1, begin / g, shape.front() / g).reshape(shape);
+}
+
+namespace {
+
+/// The inverse of part_of.
+at::Tensor together(const StoredTensor& stored, const std::vector<at::Tensor>& parts) {
+  if (stored.columns > 0) {
+    const auto columns = parts.front().narrow(1, stored.first_column, stored.columns);
+    return stored.shape.size() == 1 ? columns.squeeze(1) : columns;
+  }
+  if (stored.groups == 1) {
+    auto whole = parts.size() == 1 ? parts.front() : at::cat(parts);
+    return stored.transposed ? whole.t() : whole;
+  }
+  std::vector<at::Tensor> by_group;
+  for (const auto& part : parts) by_group.push_back(part.unflatten(0, {stored.groups, part.size(0) / stored.groups}));
+  return at::cat(by_group, 1).flatten(0, 1);
+}
+
+}  // namespace
 
 NamedTensors file_tensors(const ModelConfig& config, const Weights& weights) {
   auto shared = weights;  // the same tensors; stored_tensors wants slots that could be written
@@ -86,8 +183,7 @@ NamedTensors file_tensors(const ModelConfig& config, const Weights& weights) {
   for (const auto& stored : stored_tensors(config, shared)) {
     std::vector<at::Tensor> parts;
     for (const auto& part : stored.parts) parts.push_back(part.slot->detach());
-    auto whole = parts.size() == 1 ? parts.front() : at::cat(parts);
-    named.emplace_back(stored.name, stored.transposed ? whole.t() : whole);
+    named.emplace_back(stored.name, together(stored, parts));
   }
   return named;
 }

@@ -28,7 +28,10 @@ bool always(const Config&) { return true; }
 bool layer_norm(const Config& c) { return c.block.norm == NormKind::layer; }
 bool attention_bias(const Config& c) { return c.block.query_key_value_bias; }
 bool output_bias(const Config& c) { return c.block.output_bias; }
-bool head_norms(const Config& c) { return c.block.query_key_norm; }
+bool head_norms(const Config& c) { return c.block.query_key_norm != HeadNorm::none; }
+bool mlp_norm(const Config& c) { return !c.block.shared_norm; }
+bool mlp_layer_norm(const Config& c) { return mlp_norm(c) && layer_norm(c); }
+bool whole_norm(const Config& c) { return c.block.query_key_norm == HeadNorm::whole; }
 bool gated(const Config& c) { return c.block.mlp == MlpKind::gated; }
 bool gate_bias(const Config& c) { return gated(c) && c.block.mlp_bias; }
 bool mlp_bias(const Config& c) { return c.block.mlp_bias; }
@@ -37,7 +40,8 @@ bool position_table(const Config& c) { return c.block.positions == PositionKind:
 Shape hidden(const Config& c) { return {c.hidden_size}; }
 Shape queries(const Config& c) { return {c.heads * c.head_dim}; }
 Shape keys(const Config& c) { return {c.key_value_heads * c.head_dim}; }
-Shape head(const Config& c) { return {c.head_dim}; }
+Shape query_norm(const Config& c) { return {whole_norm(c) ? c.heads * c.head_dim : c.head_dim}; }
+Shape key_norm(const Config& c) { return {whole_norm(c) ? c.key_value_heads * c.head_dim : c.head_dim}; }
 Shape inner(const Config& c) { return {c.intermediate_size}; }
 Shape hidden_to_queries(const Config& c) { return {c.heads * c.head_dim, c.hidden_size}; }
 Shape hidden_to_keys(const Config& c) { return {c.key_value_heads * c.head_dim, c.hidden_size}; }
@@ -58,10 +62,10 @@ constexpr std::array kBlockMembers = {
     Member<Block>{"self_attn.k_proj.bias", &Block::key_bias_Gd, attention_bias, keys},
     Member<Block>{"self_attn.v_proj.bias", &Block::value_bias_Gd, attention_bias, keys},
     Member<Block>{"self_attn.o_proj.bias", &Block::output_bias_D, output_bias, hidden},
-    Member<Block>{"self_attn.q_norm.weight", &Block::query_norm_d, head_norms, head},
-    Member<Block>{"self_attn.k_norm.weight", &Block::key_norm_d, head_norms, head},
-    Member<Block>{"post_attention_layernorm.weight", &Block::mlp_norm_D, always, hidden},
-    Member<Block>{"post_attention_layernorm.bias", &Block::mlp_norm_bias_D, layer_norm, hidden},
+    Member<Block>{"self_attn.q_norm.weight", &Block::query_norm_d, head_norms, query_norm},
+    Member<Block>{"self_attn.k_norm.weight", &Block::key_norm_d, head_norms, key_norm},
+    Member<Block>{"post_attention_layernorm.weight", &Block::mlp_norm_D, mlp_norm, hidden},
+    Member<Block>{"post_attention_layernorm.bias", &Block::mlp_norm_bias_D, mlp_layer_norm, hidden},
     Member<Block>{"mlp.gate_proj.weight", &Block::gate_FD, gated, hidden_to_inner},
     Member<Block>{"mlp.up_proj.weight", &Block::up_FD, always, hidden_to_inner},
     Member<Block>{"mlp.down_proj.weight", &Block::down_DF, always, inner_to_hidden},
@@ -96,7 +100,7 @@ void for_each_member(AnyWeights& weights, const Visitor& visit) {
 
 at::Tensor random_weight(const ModelConfig& config, const WeightSpec& spec, at::Generator& generator) {
   if (spec.name.ends_with(".bias")) return at::zeros(spec.shape, at::kFloat);
-  if (spec.shape.size() == 1) return at::ones(spec.shape, at::kFloat);  // norms
+  if (spec.shape.size() == 1) return at::full(spec.shape, config.block.norm_plus_one ? 0 : 1, at::kFloat);  // norms
   const bool into_residual = spec.name.ends_with("o_proj.weight") || spec.name.ends_with("down_proj.weight");
   const bool small = config.block.small_residual_init && into_residual;
   const double divisor = small ? std::sqrt(2.0 * static_cast<double>(config.layers)) : 1.0;
@@ -111,7 +115,7 @@ std::vector<WeightSpec> weight_specs(const ModelConfig& config, Weights& weights
   for_each_member(weights, [&](std::string name, at::Tensor& slot, const auto& member) {
     if (member.present(config)) specs.push_back({std::move(name), member.shape(config), &slot});
   });
-  if (!config.tied_embeddings) specs.push_back({kHead, vocabulary(config), &weights.head_VD});
+  if (!config.tied_embeddings) specs.push_back({kHead, {config.vocabulary_size, config.head_width()}, &weights.head_VD});
   return specs;
 }
 
@@ -128,6 +132,7 @@ Weights random_weights(const ModelConfig& config, std::uint64_t seed) {
   Weights weights;
   auto generator = at::make_generator<at::CPUGeneratorImpl>(seed);
   for (auto& spec : weight_specs(config, weights)) *spec.slot = random_weight(config, spec, generator);
+  if (config.block.head_bias) weights.head_VD.narrow(1, config.hidden_size, 1).zero_();
   if (config.tied_embeddings) weights.head_VD = weights.embedding_VD;
   return weights;
 }

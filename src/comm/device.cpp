@@ -9,6 +9,7 @@
 #include <map>
 #include <sstream>
 
+#include "unpact/comm/memory.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/core/text.hpp"
 
@@ -128,6 +129,7 @@ std::string placement_problem(const std::vector<DevicePlacement>& ranks) {
 }
 
 c10::Device choose_device(const Communicator& world, DeviceChoice wanted) {
+  set_ranks_of_node(world.split_by_node().size());
   if (wanted == DeviceChoice::cpu) return c10::kCPU;
   const auto gpus = visible_gpus();
   if (world.max(static_cast<std::int64_t>(gpus.count)) > 0) return choose_gpu(world, gpus);

@@ -96,14 +96,14 @@ void write_file_atomically(const fs::path& target, std::string_view content) {
   const auto temporary = temporary_of(target);
   const auto create = [&] { return ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666); };
   int descriptor = create();
-  if (descriptor <
-      0) {  // there may be no folder yet; looking before each writing costs a shared file system as much as the writing
+  // There may be no folder yet; looking before each writing costs a shared file system as much as the writing.
+  if (descriptor < 0) {
     require_writable_folder(parent_of(target));
     descriptor = create();
   }
   if (descriptor < 0) fail("create", temporary, errno);
-  const int code = write_and_sync(descriptor, content);
-  ::close(descriptor);
+  int code = write_and_sync(descriptor, content);
+  if (::close(descriptor) != 0 && code == 0 && errno != EINTR) code = errno;  // where network file systems may say it first
   if (code != 0 || ::rename(temporary.c_str(), target.c_str()) != 0) {
     const int reason = code != 0 ? code : errno;
     ::unlink(temporary.c_str());
@@ -135,8 +135,8 @@ void put_back_replaced_folder(const fs::path& target) {
   std::error_code code;
   const auto old = replaced_name(target);
   if (fs::exists(target, code) || !fs::is_directory(old, code)) return;
-  fs::rename(old, target,
-             code);  // fails where another process was quicker or the place is read-only: readers say what is missing
+  // Fails where another process was quicker or the place is read-only: readers say what is missing.
+  fs::rename(old, target, code);
 }
 
 void remove_folder(const std::filesystem::path& folder) {

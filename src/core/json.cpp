@@ -6,6 +6,7 @@
 
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/error.hpp"
+#include "unpact/core/foreign_file.hpp"
 
 namespace unpact {
 namespace {
@@ -121,6 +122,7 @@ class TreeBuilder final : public nlohmann::json_sax<Json> {
 }  // namespace
 
 Json parse_json(std::string_view text, const std::string& where, int max_depth) {
+  refuse_foreign(text, where);
   // The library takes a NUL byte for the end of the text, whatever follows.
   UNPACT_VALIDATE(text.find('\0') == std::string_view::npos, concat(where, " is not valid JSON"), "it holds a NUL byte",
                   "check that this is the right file");

@@ -71,7 +71,7 @@ void add_details(const std::filesystem::path& file, Dataset& dataset) {
   std::map<std::string, std::vector<QuestionAnswer*>> by_question;
   for (auto* set : {&dataset.forget_questions, &dataset.retain_questions})
     for (auto& pair : *set) by_question[pair.question].push_back(&pair);
-  for_each_line(file, [&](const Json& entry, const std::string& where) {
+  for_each_entry(file, EntryForm::lines, [&](const Json& entry, const std::string& where) {
     const auto question = text_field(entry, "question", where);
     const auto found = by_question.find(question);
     UNPACT_VALIDATE(found != by_question.end(), concat(where, ": the dataset has no question \"", shortened(question), "\""),

@@ -7,8 +7,9 @@
 
 namespace unpact {
 
-/// {"question", "choices": four texts, "answer": 0..3, optional "subject"}; the answer becomes the choice's letter.
+/// {"question", "choices": texts, "answer": which of them, optional "subject"}; the answer becomes the choice's letter.
 /// @param subject_of_name counts where the entry has no subject. @throws UserError naming `where` and the field.
-QuestionAnswer choice_question(const Json& entry, const std::string& where, const std::string& subject_of_name);
+QuestionAnswer choice_question(const Json& entry, const std::string& where, const std::string& subject_of_name,
+                               const QuestionFields& fields = {});
 
 }  // namespace unpact

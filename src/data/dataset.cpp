@@ -40,29 +40,33 @@ std::string subject_of(const Json& entry, const std::string& where) {
   return subject.empty() ? string_or(entry, "author", "", where) : subject;
 }
 
-QuestionAnswer question_of(const Json& entry, const std::string& where) {
+QuestionAnswer question_of(const Json& entry, const std::string& where, const QuestionFields& fields) {
   QuestionAnswer pair;
-  pair.question = text_field(entry, "question", where);
-  pair.answer = text_field(entry, "answer", where);
+  pair.where = where;
+  pair.question = text_field(entry, fields.question, where);
+  pair.answer = text_field(entry, fields.answer, where);
   pair.keys = texts_of(entry, "keys", where);
   pair.subject = subject_of(entry, where);
   read_answer_details(entry, where, pair);
   return pair;
 }
 
-std::vector<QuestionAnswer> read_questions(const fs::path& path) {
+std::vector<QuestionAnswer> read_questions(const fs::path& path, const QuestionFields& fields) {
   std::vector<QuestionAnswer> questions;
   if (path.empty()) return questions;
-  for_each_entry(path, [&](const Json& entry, const std::string& where) { questions.push_back(question_of(entry, where)); });
+  for_each_entry(path, EntryForm::list, [&](const Json& entry, const std::string& where) {
+    questions.push_back(question_of(entry, where, fields));
+  });
   return questions;
 }
 
-std::vector<QuestionAnswer> require_questions(const fs::path& folder, const std::vector<std::string>& names) {
+std::vector<QuestionAnswer> require_questions(const fs::path& folder, const std::vector<std::string>& names,
+                                              const QuestionFields& fields) {
   const auto path = first_existing(folder, names);
   UNPACT_VALIDATE(!path.empty(), concat("the dataset has no ", join(names, " or ")),
                   concat("there is no such file in ", folder.string()),
                   "give the folder that holds knowmem, raw and verbmem");
-  auto questions = read_questions(path);
+  auto questions = read_questions(path, fields);
   UNPACT_VALIDATE(!questions.empty(), concat(path.string(), " has no questions"), "its list is empty", "check the file");
   return questions;
 }
@@ -70,7 +74,7 @@ std::vector<QuestionAnswer> require_questions(const fs::path& folder, const std:
 std::vector<Passage> read_passages(const fs::path& path) {
   std::vector<Passage> passages;
   if (path.empty()) return passages;
-  for_each_entry(path, [&](const Json& entry, const std::string& where) {
+  for_each_entry(path, EntryForm::list, [&](const Json& entry, const std::string& where) {
     passages.push_back({text_field(entry, "prompt", where), text_field(entry, "gt", where)});
   });
   return passages;
@@ -78,7 +82,7 @@ std::vector<Passage> read_passages(const fs::path& path) {
 
 }  // namespace
 
-Dataset read_muse(const fs::path& folder, const std::string& name) {
+Dataset read_muse(const fs::path& folder, const std::string& name, const QuestionFields& fields) {
   std::error_code ignored;
   UNPACT_VALIDATE(fs::is_directory(folder, ignored), concat("cannot read the dataset ", name),
                   concat(folder.string(), " is not a folder"), "check the path");
@@ -86,11 +90,11 @@ Dataset read_muse(const fs::path& folder, const std::string& name) {
   dataset.name = name;
   dataset.kind = "muse";
   dataset.folder = folder;
-  dataset.forget_questions = require_questions(folder, {"knowmem/forget_qa.json"});
-  dataset.retain_questions = require_questions(folder, {"knowmem/retain_qa.json", "knowmem/retain2_qa.json"});
-  dataset.forget_examples = read_questions(first_existing(folder, {"knowmem/forget_qa_icl.json"}));
+  dataset.forget_questions = require_questions(folder, {"knowmem/forget_qa.json"}, fields);
+  dataset.retain_questions = require_questions(folder, {"knowmem/retain_qa.json", "knowmem/retain2_qa.json"}, fields);
+  dataset.forget_examples = read_questions(first_existing(folder, {"knowmem/forget_qa_icl.json"}), fields);
   dataset.retain_examples =
-      read_questions(first_existing(folder, {"knowmem/retain_qa_icl.json", "knowmem/retain2_qa_icl.json"}));
+      read_questions(first_existing(folder, {"knowmem/retain_qa_icl.json", "knowmem/retain2_qa_icl.json"}), fields);
   dataset.forget_texts = read_texts(first_existing(folder, {"raw/forget.json", "raw/forget.txt"}));
   dataset.retain_texts =
       read_texts(first_existing(folder, {"raw/retain.json", "raw/retain.txt", "raw/retain1.json", "raw/retain1.txt"}));
@@ -98,18 +102,20 @@ Dataset read_muse(const fs::path& folder, const std::string& name) {
   dataset.privacy_forget = read_texts(first_existing(folder, {"privleak/forget.json"}));
   dataset.privacy_retain = read_texts(first_existing(folder, {"privleak/retain.json"}));
   dataset.privacy_holdout = read_texts(first_existing(folder, {"privleak/holdout.json"}));
-  dataset.focus_questions = read_questions(first_existing(folder, {"focus/focus_qa.json"}));
+  dataset.focus_questions = read_questions(first_existing(folder, {"focus/focus_qa.json"}), fields);
   return dataset;
 }
 
-std::vector<QuestionAnswer> read_question_lines(const fs::path& file) {
-  return parse_question_lines(read_file(file, kMaxFileBytes), file);
+std::vector<QuestionAnswer> read_question_lines(const fs::path& file, const QuestionFields& fields) {
+  return parse_question_lines(read_file(file, kMaxFileBytes), file, fields);
 }
 
-std::vector<QuestionAnswer> parse_question_lines(const std::string& content, const fs::path& file) {
+std::vector<QuestionAnswer> parse_question_lines(const std::string& content, const fs::path& file,
+                                                 const QuestionFields& fields) {
   std::vector<QuestionAnswer> questions;
-  for_each_line_of(content, file.string(),
-                   [&](const Json& entry, const std::string& where) { questions.push_back(question_of(entry, where)); });
+  for_each_entry_of(content, EntryForm::lines, file.string(), [&](const Json& entry, const std::string& where) {
+    questions.push_back(question_of(entry, where, fields));
+  });
   UNPACT_VALIDATE(!questions.empty(), concat(file.string(), " has no questions"), "it is empty", "check the file");
   return questions;
 }
@@ -138,6 +144,10 @@ std::string dataset_checksum(const Dataset& dataset) {
         all += name;
         add_texts(*texts);
       }
+      for (const auto& attempt : pair.attempts) {
+        add_texts({"attempt", attempt.probe, attempt.attempt, attempt.system, attempt.prefill, attempt.gold});
+        add_texts(attempt.turns);
+      }
       if (pair.choices.empty()) continue;
       all += "choices";
       add_texts(pair.choices);
@@ -154,13 +164,14 @@ std::string dataset_checksum(const Dataset& dataset) {
   return sha256_of_bytes(all);
 }
 
-Dataset read_tofu(const fs::path& forget_file, const fs::path& retain_file, const std::string& name) {
+Dataset read_tofu(const fs::path& forget_file, const fs::path& retain_file, const std::string& name,
+                  const QuestionFields& fields) {
   Dataset dataset;
   dataset.name = name;
   dataset.kind = "tofu";
   dataset.folder = forget_file.parent_path();
-  dataset.forget_questions = read_question_lines(forget_file);
-  dataset.retain_questions = read_question_lines(retain_file);
+  dataset.forget_questions = read_question_lines(forget_file, fields);
+  dataset.retain_questions = read_question_lines(retain_file, fields);
   return dataset;
 }
 

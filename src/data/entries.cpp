@@ -4,6 +4,8 @@
 
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/error.hpp"
+#include "unpact/core/foreign_file.hpp"
+#include "unpact/core/log.hpp"
 #include "unpact/core/text.hpp"
 
 namespace unpact {
@@ -23,6 +25,28 @@ std::string text_of(const Json& entry, const std::string& where) {
   return text;
 }
 
+void read_list(std::string_view content, const std::string& where, const ReadEntry& read) {
+  const Json list = parse_json(content, where, kMaxDepth);
+  std::size_t number = 0;
+  for (const auto& entry : list) read(entry, concat(where, ", entry ", ++number));
+}
+
+void read_lines(std::string_view content, const std::string& file, EntryForm usual, const ReadEntry& read) {
+  std::size_t number = 0;
+  for (std::size_t begin = 0; begin < content.size();) {
+    const auto end = std::min(content.find('\n', begin), content.size());
+    const auto line = content.substr(begin, end - begin);
+    const auto where = concat(file, ", line ", ++number);
+    begin = end + 1;
+    if (trim(line).empty()) continue;
+    UNPACT_VALIDATE(number > 1 || trim(line) != "{", concat(file, " is not a list"),
+                    "it begins with an object over several lines: neither a JSON list nor JSON lines",
+                    usual == EntryForm::list ? "the file must be one list in brackets, or an object a line"
+                                             : "the file must be an object a line, or one list in brackets");
+    read(parse_json(line, where, kMaxDepth), where);
+  }
+}
+
 /// The text of a plain file: neither the byte order mark of some editors nor the carriage returns of DOS's line ends are text.
 std::string plain_text(std::string content) {
   if (content.starts_with(kByteOrderMark)) content.erase(0, kByteOrderMark.size());
@@ -31,31 +55,22 @@ std::string plain_text(std::string content) {
 
 }  // namespace
 
-void for_each_entry(const fs::path& path, const ReadEntry& read) {
-  for_each_entry_of(read_file(path, kMaxFileBytes), path.string(), read);
+void for_each_entry(const fs::path& path, EntryForm usual, const ReadEntry& read) {
+  for_each_entry_of(read_file(path, kMaxFileBytes), usual, path.string(), read);
 }
 
-void for_each_entry_of(std::string_view content, const std::string& where, const ReadEntry& read) {
-  const Json list = parse_json(content, where, kMaxDepth);
-  UNPACT_VALIDATE(list.is_array(), concat(where, " is not a list"), concat("found a JSON ", list.type_name(), " at its top"),
-                  "the file must be one list in brackets");
-  std::size_t number = 0;
-  for (const auto& entry : list) read(entry, concat(where, ", entry ", ++number));
-}
-
-void for_each_line(const fs::path& path, const ReadEntry& read) {
-  for_each_line_of(read_file(path, kMaxFileBytes), path.string(), read);
-}
-
-void for_each_line_of(std::string_view content, const std::string& file, const ReadEntry& read) {
-  std::size_t number = 0;
-  for (std::size_t begin = 0; begin < content.size();) {
-    const auto end = std::min(content.find('\n', begin), content.size());
-    const auto line = content.substr(begin, end - begin);
-    const auto where = concat(file, ", line ", ++number);
-    if (!trim(line).empty()) read(parse_json(line, where, kMaxDepth), where);
-    begin = end + 1;
-  }
+void for_each_entry_of(std::string_view content, EntryForm usual, const std::string& where, const ReadEntry& read) {
+  refuse_foreign(content, where);
+  if (content.starts_with(kByteOrderMark)) content.remove_prefix(kByteOrderMark.size());
+  const auto first = content.find_first_not_of(" \t\r\n");
+  const auto form = first == std::string_view::npos ? usual : content[first] == '[' ? EntryForm::list : EntryForm::lines;
+  if (form != usual && log::rank() == 0)
+    log::info(concat(
+        where,
+        form == EntryForm::list ? " holds a JSON list, where JSON lines are" : " holds JSON lines, where a JSON list is",
+        " usual: it is read as what it is"));
+  if (form == EntryForm::list) read_list(content, where, read);
+  else read_lines(content, where, usual, read);
 }
 
 void require_text(const std::string& text, const std::string& what, const std::string& where) {
@@ -76,16 +91,14 @@ std::vector<std::string> read_texts(const fs::path& path) {
   if (path.empty()) return texts;
   const auto add = [&](const Json& entry, const std::string& where) { texts.push_back(text_of(entry, where)); };
   if (path.extension() == ".txt") {
-    texts.push_back(plain_text(read_file(path, kMaxFileBytes)));
-    const bool is_utf16 = texts.back().starts_with("\xFF\xFE") || texts.back().starts_with("\xFE\xFF");
-    UNPACT_VALIDATE(is_valid_utf8(texts.back()), concat(path.string(), " is not valid UTF-8"),
-                    is_utf16 ? "it is UTF-16, and texts are read as UTF-8" : "texts are read as UTF-8",
-                    is_utf16 ? "convert the file: iconv -f UTF-16 -t UTF-8" : "convert the file");
+    auto content = read_file(path, kMaxFileBytes);
+    refuse_foreign(content, path.string());
+    texts.push_back(plain_text(std::move(content)));
+    UNPACT_VALIDATE(is_valid_utf8(texts.back()), concat(path.string(), " is not valid UTF-8"), "texts are read as UTF-8",
+                    "convert the file");
     require_text(texts.back(), "the text", path.string());
-  } else if (path.extension() == ".jsonl") {
-    for_each_line(path, add);
   } else {
-    for_each_entry(path, add);
+    for_each_entry(path, path.extension() == ".jsonl" ? EntryForm::lines : EntryForm::list, add);
   }
   return texts;
 }

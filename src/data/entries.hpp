@@ -16,15 +16,14 @@ constexpr std::uintmax_t kMaxFileBytes = 1ULL << 30;  // MUSE's largest corpus h
 /// Called with an entry and what a message should name: file and entry, counted from 1.
 using ReadEntry = std::function<void(const Json& entry, const std::string& where)>;
 
-/// The entries of a JSON list. @throws UserError.
-void for_each_entry(const std::filesystem::path& path, const ReadEntry& read);
+/// What a layout's files usually are; both are read.
+enum class EntryForm { list, lines };
 
-/// The values of a file of JSON lines; blank lines are passed over. @throws UserError.
-void for_each_line(const std::filesystem::path& path, const ReadEntry& read);
-
+/// The entries of a JSON list, or the values of a file of JSON lines, of which blank ones are passed over: which it is shows
+/// in its first character. One that is not as usual is said in the log. @throws UserError.
+void for_each_entry(const std::filesystem::path& path, EntryForm usual, const ReadEntry& read);
 /// The same from a file's content; `where` names it.
-void for_each_entry_of(std::string_view content, const std::string& where, const ReadEntry& read);
-void for_each_line_of(std::string_view content, const std::string& where, const ReadEntry& read);
+void for_each_entry_of(std::string_view content, EntryForm usual, const std::string& where, const ReadEntry& read);
 
 /// Refuses text without anything in it and NUL characters.
 void require_text(const std::string& text, const std::string& what, const std::string& where);

@@ -10,7 +10,7 @@ namespace unpact {
 namespace {
 
 Example with_loss_behind_first(std::vector<TokenId> ids) {
-  Example example{std::move(ids), {}};
+  Example example{std::move(ids), {}, {}};
   example.has_loss.assign(example.ids.size(), 1);
   if (!example.has_loss.empty()) example.has_loss.front() = 0;
   return example;
@@ -32,6 +32,7 @@ Example make_question_example(const Tokenizer& tokenizer, const PromptTemplate& 
   auto example = with_loss_behind_first(std::move(ids));
   if (loss_on == LossOn::answer)
     std::fill_n(example.has_loss.begin(), static_cast<std::ptrdiff_t>(prompt_tokens), std::uint8_t{0});
+  example.source = pair.where.empty() ? concat("question '", pair.question, "'") : pair.where;
   return example;
 }
 

@@ -24,15 +24,15 @@ std::string subject_of_file(const fs::path& file) {
   return known == wmdp.end() ? name : known->second;
 }
 
-std::vector<std::string> choices_of(const Json& entry, const std::string& where) {
-  const auto found = entry.find("choices");
-  const auto problem = concat(where, ": field 'choices' is not a list of ", kChoices);
+std::vector<std::string> choices_of(const Json& entry, const std::string& key, const std::string& where) {
+  const auto found = entry.find(key);
+  const auto problem = concat(where, ": field '", key, "' is not a list of ", kChoices);
   UNPACT_VALIDATE(found != entry.end(), problem, "it is missing", "add the field or correct its name");
   UNPACT_VALIDATE(found->is_array(), problem, concat("found a JSON ", found->type_name()), "correct that field");
   UNPACT_VALIDATE(found->size() == kChoices, problem, concat("found a list of ", found->size()), "correct that field");
   std::vector<std::string> choices;
   for (const auto& choice : *found) {
-    UNPACT_VALIDATE(choice.is_string(), concat(where, ": field 'choices' has the wrong type"),
+    UNPACT_VALIDATE(choice.is_string(), concat(where, ": field '", key, "' has the wrong type"),
                     concat("expected a list of strings, found a JSON ", choice.type_name(), " in it"), "correct that field");
     choices.push_back(choice.get<std::string>());
     require_text(choices.back(), concat("choice ", choice_letter(choices.size() - 1)), where);
@@ -53,7 +53,34 @@ std::vector<fs::path> question_files(const fs::path& path, const char* set) {
   return files;
 }
 
-std::vector<QuestionAnswer> read_questions(const fs::path& path, const char* set) {
+/// Which choice is right, counted from 0.
+std::size_t right_choice(const Json& entry, const std::vector<std::string>& choices, const QuestionFields& fields,
+                         const std::string& where) {
+  const auto& key = fields.answer;
+  const auto problem = [&](const std::string& value) { return concat(where, ": field '", key, "' is ", value); };
+  constexpr const char* kHint = "correct that field, or say with dataset.answer_form how the file says its answers";
+  if (fields.answer_form == AnswerForm::text) {
+    const auto text = text_field(entry, key, where);
+    const auto found = std::find(choices.begin(), choices.end(), text);
+    UNPACT_VALIDATE(found != choices.end(), problem(concat("'", shortened(text), "'")), "it is none of the choices", kHint);
+    return static_cast<std::size_t>(found - choices.begin());
+  }
+  if (fields.answer_form == AnswerForm::letter) {
+    const auto text = trim(text_field(entry, key, where));
+    const bool known = text.size() == 1 && text[0] >= 'A' && text[0] < static_cast<char>('A' + kChoices);
+    UNPACT_VALIDATE(known, problem(concat("'", shortened(text), "'")),
+                    concat("it is the letter of a choice, A to ", choice_letter(kChoices - 1)), kHint);
+    return static_cast<std::size_t>(text[0] - 'A');
+  }
+  const std::int64_t first = fields.answer_form == AnswerForm::number_from_one ? 1 : 0;
+  const auto answer = require_integer(entry, key, where) - first;
+  UNPACT_VALIDATE(answer >= 0 && answer < static_cast<std::int64_t>(kChoices), problem(concat(answer + first)),
+                  concat("it is the number of a choice, ", first, " to ", first + static_cast<std::int64_t>(kChoices) - 1),
+                  kHint);
+  return static_cast<std::size_t>(answer);
+}
+
+std::vector<QuestionAnswer> read_questions(const fs::path& path, const char* set, const QuestionFields& fields) {
   UNPACT_VALIDATE(!path.empty(), concat("no ", set, " questions"), "multiple-choice datasets have two paths",
                   concat("set ", std::string(set) == "forget" ? "dataset.path" : "dataset.retain_path",
                          " to a file or folder of questions"));
@@ -61,8 +88,8 @@ std::vector<QuestionAnswer> read_questions(const fs::path& path, const char* set
   std::size_t longest = 0;
   for (const auto& file : question_files(path, set)) {
     auto& questions = by_file.emplace_back();
-    for_each_entry(file, [&](const Json& entry, const std::string& where) {
-      questions.push_back(choice_question(entry, where, subject_of_file(file)));
+    for_each_entry(file, EntryForm::list, [&](const Json& entry, const std::string& where) {
+      questions.push_back(choice_question(entry, where, subject_of_file(file), fields));
     });
     UNPACT_VALIDATE(!questions.empty(), concat(file.string(), " has no questions"), "its list is empty", "check the file");
     longest = std::max(longest, questions.size());
@@ -76,14 +103,13 @@ std::vector<QuestionAnswer> read_questions(const fs::path& path, const char* set
 
 }  // namespace
 
-QuestionAnswer choice_question(const Json& entry, const std::string& where, const std::string& subject_of_name) {
+QuestionAnswer choice_question(const Json& entry, const std::string& where, const std::string& subject_of_name,
+                               const QuestionFields& fields) {
   QuestionAnswer pair;
-  pair.question = trim(text_field(entry, "question", where));
-  pair.choices = choices_of(entry, where);
-  const auto answer = require_integer(entry, "answer", where);
-  UNPACT_VALIDATE(answer >= 0 && answer < static_cast<std::int64_t>(kChoices), concat(where, ": field 'answer' is ", answer),
-                  concat("it is the number of a choice, 0 to ", kChoices - 1), "correct that field");
-  pair.answer = choice_letter(static_cast<std::size_t>(answer));
+  pair.where = where;
+  pair.question = trim(text_field(entry, fields.question, where));
+  pair.choices = choices_of(entry, fields.choices, where);
+  pair.answer = choice_letter(right_choice(entry, pair.choices, fields, where));
   const auto subject = replace_all(string_or(entry, "subject", subject_of_name, where), "_", " ");
   require_text(subject, "field 'subject'", where);
   pair.subject = subject;
@@ -102,13 +128,14 @@ std::string question_text(const std::string& question, const std::vector<std::st
   return text;
 }
 
-Dataset read_multiple_choice(const MultipleChoicePaths& paths, const std::string& kind, const std::string& name) {
+Dataset read_multiple_choice(const MultipleChoicePaths& paths, const std::string& kind, const std::string& name,
+                             const QuestionFields& fields) {
   Dataset dataset;
   dataset.name = name;
   dataset.kind = kind;
   dataset.folder = paths.forget.parent_path();
-  dataset.forget_questions = read_questions(paths.forget, "forget");
-  dataset.retain_questions = read_questions(paths.retain, "retain");
+  dataset.forget_questions = read_questions(paths.forget, "forget", fields);
+  dataset.retain_questions = read_questions(paths.retain, "retain", fields);
   dataset.forget_texts = read_texts(paths.forget_texts);
   dataset.retain_texts = read_texts(paths.retain_texts);
   return dataset;

@@ -27,7 +27,7 @@ std::vector<std::uint8_t> right_of(const Communicator& group, const LanguageMode
     answers.push_back(std::move(answer.text));
   ModelRecord record;
   CellRecord others;  // what further judges say of it is not kept
-  JudgePanel(options.judge).judge_model(own_answers_to_judge(group, model, questions, answers), false, record, others);
+  JudgePanel(options.judge).judge_model(own_answers_to_judge(group, model, questions, answers, kept), false, record, others);
   cell.work.push_back(meter.record(name + "_answers"));
   return record.is_right;
 }
@@ -46,6 +46,12 @@ ArmRecord::Probed states_of(const ProbeRecord& probe, std::size_t questions) {
 
 }  // namespace
 
+NamedWords words_of_cell(const std::vector<AskedQuestion>& questions, const EvaluationOptions& options,
+                         const CellRecord& cell) {
+  const auto& keys_of = options.probe.keys_of == KeysOf::target ? cell.target : cell.unlearned;
+  return words_to_name(questions, focused(keys_of, options.attribution.focus_of), options.attribution.keys.alpha);
+}
+
 std::vector<ProbeRecord> ask_probes(const ProbedModel& probed, const JudgePanel& judges, const EvaluationOptions& options,
                                     const std::vector<ProbeRow>& table, FinishedPages* pages,
                                     std::vector<WorkRecord>& work) {
@@ -54,13 +60,16 @@ std::vector<ProbeRecord> ask_probes(const ProbedModel& probed, const JudgePanel&
   task.seed = options.seed;
   task.named_by = probed.words.named_by;
   std::vector<ProbeRecord> probes;
-  for (const auto* row : chosen_probes(options.probe, table)) {
+  for (const auto& row : rows_to_run(options.probe, probed.questions, table)) {
+    if (row.kind == ProbeKind::control && !probed.controls) continue;
     const StageMeter meter(probed.group, probed.model.transformer.device());
-    const auto stage = probed.stage + row->name;
+    const auto stage = probed.stage + row.name;
     task.pages = pages_of_probe(pages, stage, static_cast<std::size_t>(options.attribution.save_every), task.budget);
-    auto& probe = probes.emplace_back(run_probe(*row, options.probe, options.generation, task));
-    judges.judge_probe(probed.group, probed.model, probed.questions, probe);
-    probe.injection = measure_injection(probed.questions, probe, task.style, judges.reader());
+    auto& probe = probes.emplace_back(run_probe(row, options.probe, options.generation, task));
+    const PageOptions kept{pages, stage, static_cast<std::size_t>(options.attribution.save_every) * task.budget};
+    judges.judge_probe(probed.group, probed.model, probed.questions, kept, probe);
+    probe.injection = measure_injection(probed.questions, probe, task.style,
+                                        judges.echoes(probed.group, probed.model, probed.questions, kept, probe));
     work.push_back(meter.record(stage));
   }
   return probes;
@@ -79,6 +88,21 @@ ArmRecord ask_arm(const Communicator& group, const LanguageModel& answering, con
       words_to_name(questions, focused(cell.target, options.attribution.focus_of), options.attribution.keys.alpha);
   const JudgePanel judges(options.judge);
   const ProbedModel probed{group, answering, questions, known, words, is_target ? "ceiling_" : "floor_"};
+  for (const auto& probe : ask_probes(probed, judges, options, table, pages, cell.work))
+    arm.probes.push_back(states_of(probe, questions.size()));
+  return arm;
+}
+
+ArmRecord ask_retain(const Communicator& group, const LanguageModel& unlearned, const std::vector<AskedQuestion>& questions,
+                     const EvaluationOptions& options, const std::vector<ProbeRow>& table, FinishedPages* pages,
+                     CellRecord& cell) {
+  ArmRecord arm{kUnlearnedArm, "the unlearned model", cell.unlearned.is_right, {}};
+  std::vector<std::size_t> known;
+  for (std::size_t q = 0; q < questions.size(); ++q)
+    if (cell.target.is_right[q] != 0 && !questions[q].in_forget_set) known.push_back(q);
+  const auto words = words_of_cell(questions, options, cell);
+  const JudgePanel judges(options.judge);
+  const ProbedModel probed{group, unlearned, questions, known, words, "retain_", /*controls=*/false};
   for (const auto& probe : ask_probes(probed, judges, options, table, pages, cell.work))
     arm.probes.push_back(states_of(probe, questions.size()));
   return arm;

@@ -19,6 +19,7 @@ struct ProbedModel {
   const std::vector<std::size_t>& probed;  ///< indices of the questions
   const NamedWords& words;                 ///< of every question
   std::string stage = "probe_";            ///< its stages in /work and its pages begin with this, the probe's name follows
+  bool controls = true;                    ///< those among the probes are asked, too
 };
 
 /// Attempts with verdicts and injection. Appends a stage a probe to `work`. Collective over the group; the same on every
@@ -31,5 +32,15 @@ std::vector<ProbeRecord> ask_probes(const ProbedModel& probed, const JudgePanel&
 ArmRecord ask_arm(const Communicator& group, const LanguageModel& answering, const std::string& name,
                   const std::string& model, const std::vector<AskedQuestion>& questions, const EvaluationOptions& options,
                   const std::vector<ProbeRow>& table, FinishedPages* pages, CellRecord& cell);
+
+/// The words that probes of an unlearned model name (probe.keys_of).
+NamedWords words_of_cell(const std::vector<AskedQuestion>& questions, const EvaluationOptions& options,
+                         const CellRecord& cell);
+
+/// Arm `unlearned`: what the unlearned model makes of the retain questions that the target knows, under the same phrasings;
+/// controls are left out. Otherwise as ask_arm().
+ArmRecord ask_retain(const Communicator& group, const LanguageModel& unlearned, const std::vector<AskedQuestion>& questions,
+                     const EvaluationOptions& options, const std::vector<ProbeRow>& table, FinishedPages* pages,
+                     CellRecord& cell);
 
 }  // namespace unpact

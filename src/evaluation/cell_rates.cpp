@@ -90,6 +90,13 @@ void add_arm_rates(std::vector<Rate>& rates, const CellRecord& record, const std
       add(rates, concat(prefix, "retain_", probe.name), arm_rate(probed->state, counted));
     }
   }
+  const auto arm = std::ranges::find(record.arms, kUnlearnedArm, &ArmRecord::name);
+  for (const auto& probe : record.probes) {
+    if (arm == record.arms.end()) break;
+    const auto probed = std::ranges::find(arm->probes, probe.name, &ArmRecord::Probed::probe);
+    if (probed != arm->probes.end())
+      add(rates, kRetainPrefix + probe.name, arm_rate(probed->state, Flags(outcomes.size(), 1)));
+  }
 }
 
 /// What the cell looks like to a judge that does not decide. Probes put the questions that the deciding judge calls
@@ -111,6 +118,18 @@ void add_rates_by(std::vector<Rate>& rates, const CellRecord& record, const Judg
   add_destruction(rates, prefix, record.questions.half, outcomes);
 }
 
+/// Measured errors of every judge: of the one that decides under their plain names.
+void add_judge_errors(std::vector<Rate>& rates, const CellRecord& record) {
+  std::map<std::string, const JudgeCheckRecord*> checks;
+  for (const auto& check : record.judge_check) checks[check.judge] = &check;
+  for (const auto& [name, check] : checks) {
+    const bool decides = std::ranges::find(record.judges, name, &JudgeRecord::name) == record.judges.end();
+    const auto prefix = decides ? std::string() : concat(kByJudgePrefix, name, "_");
+    add(rates, prefix + kFalseAccept, wilson_rate(check->accepted, check->wrong));
+    add(rates, prefix + kFalseReject, wilson_rate(check->rejected, check->right));
+  }
+}
+
 }  // namespace
 
 std::vector<Rate> cell_rates(const CellRecord& record) {
@@ -124,6 +143,7 @@ std::vector<Rate> cell_rates(const CellRecord& record) {
   std::map<std::string, const JudgeRecord*> judges;  // by name, whatever the order of a file
   for (const auto& judge : record.judges) judges[judge.name] = &judge;
   for (const auto& [name, judge] : judges) add_rates_by(rates, record, *judge);
+  add_judge_errors(rates, record);
   return rates;
 }
 

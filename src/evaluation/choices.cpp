@@ -7,7 +7,6 @@
 #include "share_prompts.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/core/random.hpp"
-#include "unpact/inference/next_token_scores.hpp"
 #include "unpact/inference/scoring.hpp"
 
 namespace unpact {
@@ -23,20 +22,9 @@ Letters letters_of(const LanguageModel& model, const std::vector<std::size_t>& c
   return letters;
 }
 
-/// One pass a prompt.
-std::vector<std::vector<double>> by_next_token(const Transformer& model, const std::vector<std::vector<TokenId>>& prompts,
+/// log p of each letter after each prompt, which all letters share.
+std::vector<std::vector<double>> score_letters(const Transformer& model, const std::vector<std::vector<TokenId>>& prompts,
                                                const Letters& letters, const std::vector<std::size_t>& counts) {
-  std::vector<std::vector<TokenId>> candidates(prompts.size());
-  for (std::size_t i = 0; i < prompts.size(); ++i)
-    for (std::size_t k = 0; k < counts[i]; ++k) candidates[i].push_back(letters[k].front());
-  std::vector<std::vector<double>> values;
-  for (const auto& row : score_next_tokens(model, prompts, candidates)) values.emplace_back(row.begin(), row.end());
-  return values;
-}
-
-/// One pass a letter, for tokenizers that spell one in several tokens.
-std::vector<std::vector<double>> by_answer(const Transformer& model, const std::vector<std::vector<TokenId>>& prompts,
-                                           const Letters& letters, const std::vector<std::size_t>& counts) {
   std::vector<PromptAnswer> items;
   for (std::size_t i = 0; i < prompts.size(); ++i)
     for (std::size_t k = 0; k < counts[i]; ++k) items.push_back({prompts[i], letters[k]});
@@ -65,7 +53,6 @@ std::vector<std::vector<double>> choice_log_probabilities(const Communicator& gr
                                                           const std::vector<std::size_t>& counts) {
   UNPACT_EXPECT(counts.size() == prompts.size());
   const auto letters = letters_of(model, counts);
-  const bool single = std::all_of(letters.begin(), letters.end(), [](const auto& ids) { return ids.size() == 1; });
   return share_prompts<std::vector<double>>(group, prompts, 1, [&](const std::vector<std::size_t>& indices) {
     std::vector<std::vector<TokenId>> own;
     std::vector<std::size_t> own_counts;
@@ -73,7 +60,7 @@ std::vector<std::vector<double>> choice_log_probabilities(const Communicator& gr
       own.push_back(prompts[i]);
       own_counts.push_back(counts[i]);
     }
-    return (single ? by_next_token : by_answer)(model.transformer, own, letters, own_counts);
+    return score_letters(model.transformer, own, letters, own_counts);
   });
 }
 

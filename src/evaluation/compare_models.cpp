@@ -30,8 +30,7 @@ void compare_models(const Communicator& group, const LanguageModel& unlearned, c
   const auto focus_of = options.attribution.focus_of;
   record.focus_shift = focus_shift(focused(record.target, focus_of), focused(record.unlearned, focus_of));
   const JudgePanel judges(options.judge);
-  const auto& keys_of = options.probe.keys_of == KeysOf::target ? record.target : record.unlearned;
-  const auto words = words_to_name(questions, focused(keys_of, focus_of), options.attribution.keys.alpha);
+  const auto words = words_of_cell(questions, options, record);
   record.probes = ask_probes({group, unlearned, questions, forgotten, words}, judges, options, table, pages, record.work);
   record.knowledge = knowledge_of(outcomes, record.questions.split, record.probes);
   record.rates = cell_rates(record);

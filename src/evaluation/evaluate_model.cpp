@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "end_of_answer.hpp"
 #include "judge_all.hpp"
 #include "own_answers.hpp"
 #include "record_questions.hpp"
@@ -32,12 +33,25 @@ Answers answer_questions(const Communicator& group, const LanguageModel& model, 
   return own;
 }
 
+/// Takes the ends off and keeps them in the record.
+ContributionRecord record_of(std::vector<Attribution> results, const Answers& answers, const KeyTokenOptions& keys,
+                             double noise) {
+  Ragged<float> ends;
+  for (std::size_t q = 0; q < results.size(); ++q) ends.add(take_end(results[q], answers[q].size()));
+  auto record = record_contributions(results, answers, keys, noise);
+  record.end_log_probabilities = std::move(ends);
+  return record;
+}
+
 /// Contributions to gold and own answers.
 void attribute(const Communicator& group, const LanguageModel& model, const std::vector<AskedQuestion>& questions,
                const Answers& gold, const Answers& own, const AttributionMethod& method, const AttributionOptions& a,
                const EvaluatedModel& evaluated, ModelRecord& record, std::vector<WorkRecord>& stages) {
+  const bool scores_ends = method.engine() != nullptr && a.score_end;
+  const auto with_ends = [&](const Answers& answers) { return scores_ends ? with_end(model, questions, answers) : answers; };
+  const auto of_gold_set = with_ends(gold), of_own_set = with_ends(own);
   std::vector<Answers> answers;
-  for (std::size_t q = 0; q < questions.size(); ++q) answers.push_back({gold[q], own[q]});
+  for (std::size_t q = 0; q < questions.size(); ++q) answers.push_back({of_gold_set[q], of_own_set[q]});
   const StageMeter attributing(group, model.transformer.device());
   std::vector<Attribution> of_gold, of_own;
   for (auto& both :
@@ -48,8 +62,8 @@ void attribute(const Communicator& group, const LanguageModel& model, const std:
   }
   stages.push_back(attributing.record(evaluated.label + "_attribution", {&of_gold, &of_own}));
   const double noise = is_in_nats(a.method) ? evaluated.noise_floor : 0.0;
-  record.gold = record_contributions(of_gold, gold, a.keys, noise);
-  record.own = record_contributions(of_own, own, a.keys, noise);
+  record.gold = record_of(std::move(of_gold), gold, a.keys, noise);
+  record.own = record_of(std::move(of_own), own, a.keys, noise);
 }
 
 void say_work(const std::string& label, const WorkRecord& work, const std::string& method) {
@@ -88,7 +102,9 @@ ModelRecord evaluate_model(const Communicator& group, const LanguageModel& model
   const StageMeter answering(group, model.transformer.device());
   const auto own = answer_questions(group, model, questions, options, evaluated.pages, record);
   JudgePanel(options.judge)
-      .judge_model(own_answers_to_judge(group, model, questions, record.answer), label == "target", record, cell);
+      .judge_model(own_answers_to_judge(group, model, questions, record.answer,
+                                        {evaluated.pages, "answers", static_cast<std::size_t>(a.save_every)}),
+                   label == "target", record, cell);
   cell.work.push_back(answering.record(label + "_answers"));
   attribute(group, model, questions, gold, own, *method, a, evaluated, record, cell.work);
   say_work(label, cell.work.back(), a.method);

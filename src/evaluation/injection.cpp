@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
+#include "judging.hpp"
 #include "unicode_words.hpp"
+#include "unpact/core/error.hpp"
 #include "unpact/core/text.hpp"
 
 namespace unpact {
@@ -45,19 +48,20 @@ Injection injection_of(const QuestionAnswer& question, const std::string& put, c
 }
 
 InjectionRecord measure_injection(const std::vector<AskedQuestion>& questions, const ProbeRecord& probe, AnswerStyle style,
-                                  const Judge* judge) {
+                                  std::vector<std::uint8_t> echo_right) {
+  UNPACT_EXPECT(echo_right.size() == probe.put.size());
   InjectionRecord record;
+  record.echo_right = std::move(echo_right);
   const auto attempts = probe.attempt_labels.size();
   for (std::size_t i = 0; i < probe.put.size(); ++i) {
-    const auto& pair = questions[probe.question[i / attempts]].pair;
+    auto pair = questions[probe.question[i / attempts]].pair;
+    if (!probe.gold.empty() && !probe.gold[i].empty()) pair = with_gold(std::move(pair), probe.gold[i]);
     auto phrase = replace_all(probe.attempt_labels[i % attempts], "{question}", " ");
     phrase = replace_all(std::move(phrase), "{keys}", " ");
     const auto found = style == AnswerStyle::choice ? Injection{} : injection_of(pair, probe.put[i], phrase);
     record.has_gold.push_back(found.has_gold);
     record.gold_share.push_back(found.gold_share);
     record.new_words.push_back(found.new_words);
-    const bool echoes = judge != nullptr && style == AnswerStyle::text && !probe.put[i].empty();
-    record.echo_right.push_back(echoes && judge->passes(judge->score_of(pair, probe.put[i])));
   }
   return record;
 }

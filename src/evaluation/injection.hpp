@@ -3,7 +3,6 @@
 #include <string>
 #include <vector>
 
-#include "unpact/evaluation/judge.hpp"
 #include "unpact/evaluation/questions.hpp"
 #include "unpact/results/probe.hpp"
 
@@ -21,9 +20,9 @@ struct Injection {
 /// fields.
 Injection injection_of(const QuestionAnswer& question, const std::string& put, const std::string& phrase);
 
-/// Of every attempt. @param judge whether it would take the question itself for a right answer; null: that cannot be said,
-/// 0. Answers that are letters of choices stand in every question: nothing is injected (style choice).
+/// Of every attempt. @param echo_right whether a judge would take the question itself for a right answer
+/// (JudgePanel::echoes). Answers that are letters of choices stand in every question: nothing is injected (style choice).
 InjectionRecord measure_injection(const std::vector<AskedQuestion>& questions, const ProbeRecord& probe, AnswerStyle style,
-                                  const Judge* judge);
+                                  std::vector<std::uint8_t> echo_right);
 
 }  // namespace unpact

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "unpact/evaluation/probe.hpp"
+#include "judge_check.hpp"
 
 namespace unpact {
 namespace {
@@ -14,14 +14,19 @@ std::vector<std::uint8_t> verdicts_of(const Judge& judge, const std::vector<doub
 }
 
 AnswersToJudge attempts_to_judge(const Communicator& group, const LanguageModel& model,
-                                 const std::vector<AskedQuestion>& questions, const ProbeRecord& probe, bool with_prompts) {
-  AnswersToJudge all{group, model, {}, probe.answer, {}};
+                                 const std::vector<AskedQuestion>& questions, const ProbeRecord& probe,
+                                 const PageOptions& kept) {
+  AnswersToJudge all{group, model, {}, probe.answer, probe.prompt, kept};
   const auto attempts = probe.attempt_labels.size();
   for (std::size_t i = 0; i < probe.answer.size(); ++i) {
-    const auto& asked = questions[probe.question[i / attempts]];
-    all.questions.push_back(&asked);
-    auto& prompt = all.prompts.emplace_back();
-    if (with_prompts && !probe.put[i].empty()) prompt = prompt_of(model, asked, probe.put[i]);
+    const auto* asked = &questions[probe.question[i / attempts]];
+    if (!probe.gold.empty() && !probe.gold[i].empty()) {
+      auto changed = std::make_shared<AskedQuestion>(*asked);
+      changed->pair = with_gold(std::move(changed->pair), probe.gold[i]);
+      asked = changed.get();
+      all.changed.push_back(std::move(changed));
+    }
+    all.questions.push_back(asked);
   }
   return all;
 }
@@ -57,9 +62,10 @@ void JudgePanel::judge_model(const AnswersToJudge& answers, bool is_target, Mode
 }
 
 void JudgePanel::judge_probe(const Communicator& group, const LanguageModel& model,
-                             const std::vector<AskedQuestion>& questions, ProbeRecord& probe) const {
+                             const std::vector<AskedQuestion>& questions, const PageOptions& kept,
+                             ProbeRecord& probe) const {
   for (const auto& [row, judge] : judges_) {
-    auto scores = judge->scores(attempts_to_judge(group, model, questions, probe, row->asks_model));
+    auto scores = judge->scores(attempts_to_judge(group, model, questions, probe, kept));
     auto verdicts = verdicts_of(*judge, scores);
     if (judge.get() == &deciding()) {
       probe.score = std::move(scores);
@@ -70,23 +76,45 @@ void JudgePanel::judge_probe(const Communicator& group, const LanguageModel& mod
   }
 }
 
-std::vector<JudgeCheckRecord> JudgePanel::check(const std::vector<AskedQuestion>& questions) const {
-  std::vector<JudgeCheckRecord> found;
-  for (const auto& seat : judges_) {
-    if (!seat.row->reads_answers || seat.row->wants_letters) continue;
-    JudgeCheckRecord record{seat.row->name, 0, 0, 0, 0};
-    for (const auto& asked : questions) {
-      const auto is_right = [&](const std::string& answer) {
-        return seat.judge->passes(seat.judge->score_of(asked.pair, answer));
-      };
-      record.right += asked.pair.paraphrased.size();
-      record.rejected +=
-          asked.pair.paraphrased.size() - static_cast<std::size_t>(std::ranges::count_if(asked.pair.paraphrased, is_right));
-      record.wrong += asked.pair.perturbed.size();
-      record.accepted += static_cast<std::size_t>(std::ranges::count_if(asked.pair.perturbed, is_right));
-    }
-    if (record.right + record.wrong > 0) found.push_back(std::move(record));
+bool JudgePanel::asks_judge() const {
+  return std::ranges::any_of(judges_, [](const auto& seat) { return seat.row->asks_judge; });
+}
+
+std::vector<std::uint8_t> JudgePanel::echoes(const Communicator& group, const LanguageModel& model,
+                                             const std::vector<AskedQuestion>& questions, const PageOptions& kept,
+                                             const ProbeRecord& probe) const {
+  const auto& [row, judge] = judges_.front();
+  if (!row->reads_answers || row->wants_letters) return std::vector<std::uint8_t>(probe.put.size(), 0);
+  auto all = attempts_to_judge(group, model, questions, probe, kept);
+  all.answers = probe.put;
+  all.prompts.clear();
+  all.kept.stage += "_echo";
+  auto found = verdicts_of(*judge, judge->scores(all));
+  for (std::size_t i = 0; i < found.size(); ++i)
+    if (probe.put[i].empty()) found[i] = 0;  // nothing was asked
+  return found;
+}
+
+std::vector<JudgeCheckRecord> JudgePanel::check(const Communicator& group, const LanguageModel& model,
+                                                const std::vector<AskedQuestion>& questions, FinishedPages* pages,
+                                                std::size_t save_every) const {
+  AnswersToJudge known{group, model, {}, {}, {}, {pages, "known_answers", save_every}};
+  std::vector<KnownAnswer> kinds;
+  std::size_t with_known = 0;
+  for (const auto& asked : questions) {
+    const bool is_known = !asked.pair.paraphrased.empty() || !asked.pair.perturbed.empty();
+    for (const auto* texts : {&asked.pair.paraphrased, &asked.pair.perturbed})
+      for (const auto& text : *texts) {
+        known.questions.push_back(&asked);
+        known.answers.push_back(text);
+        kinds.push_back({texts == &asked.pair.paraphrased, with_known % 2 == 0});
+      }
+    with_known += is_known;
   }
+  std::vector<JudgeCheckRecord> found;
+  for (const auto& [row, judge] : judges_)
+    if (row->reads_answers && !row->wants_letters && !kinds.empty())
+      found.push_back(check_judge(row->name, *judge, judge->scores(known), kinds));
   return found;
 }
 

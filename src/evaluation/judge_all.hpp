@@ -15,20 +15,29 @@ class JudgePanel {
   explicit JudgePanel(const JudgeOptions& options);
 
   const Judge& deciding() const { return *judges_.front().judge; }
-  /// The deciding judge where it reads answers; else null: it says nothing of a text alone.
-  const Judge* reader() const { return judges_.front().row->reads_answers ? judges_.front().judge.get() : nullptr; }
-
   /// Judges a model's own answers: fills score and is_right of `model`, and of the further judges the target's or the
   /// unlearned model's part of cell.judges. Collective over the answers' group.
   void judge_model(const AnswersToJudge& answers, bool is_target, ModelRecord& model, CellRecord& cell) const;
 
   /// Judges a probe's attempts. Collective over the group.
   void judge_probe(const Communicator& group, const LanguageModel& model, const std::vector<AskedQuestion>& questions,
-                   ProbeRecord& probe) const;
+                   const PageOptions& kept, ProbeRecord& probe) const;
+
+  /// Whether the deciding judge would take the question itself, as each attempt puts it, for a right answer; 0 where it does
+  /// not read answers. Collective over the group.
+  std::vector<std::uint8_t> echoes(const Communicator& group, const LanguageModel& model,
+                                   const std::vector<AskedQuestion>& questions, const PageOptions& kept,
+                                   const ProbeRecord& probe) const;
 
   /// How often each judge that reads answers is wrong on the paraphrased (right) and perturbed (wrong) answers of the
-  /// questions.
-  std::vector<JudgeCheckRecord> check(const std::vector<AskedQuestion>& questions) const;
+  /// questions. One that calibrates is measured on every other question, with the threshold that tells right from wrong best
+  /// on those between. Collective over the group. @param model that is judged.
+  std::vector<JudgeCheckRecord> check(const Communicator& group, const LanguageModel& model,
+                                      const std::vector<AskedQuestion>& questions, FinishedPages* pages,
+                                      std::size_t save_every) const;
+
+  /// Whether one of them asks a model about each answer.
+  bool asks_judge() const;
 
  private:
   struct Seat {

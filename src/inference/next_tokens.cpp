@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "unpact/core/error.hpp"
+#include "unpact/kernels/linear.hpp"
 #include "unpact/kernels/log_softmax.hpp"
 #include "unpact/model/operation_count.hpp"
 
@@ -14,7 +15,7 @@ namespace {
 
 std::int64_t rows_at_once(const Transformer& model) {
   constexpr std::int64_t mebibyte = 1 << 20;
-  const auto bytes = (model.device().is_cpu() ? 32 : 256) * mebibyte;
+  const auto bytes = (model.device().is_cpu() ? 128 : 256) * mebibyte;  // each part reads the head's weights
   return std::max(2 * kFewestRows, kernels::rows_of_logits(bytes, model.config().vocabulary_size));
 }
 
@@ -32,7 +33,8 @@ kernels::ChosenTokens choose(const at::Tensor& logits_RV, const GenerationOption
 
 }  // namespace
 
-void for_logits(const Transformer& model, const at::Tensor& hidden_RD, const VisitLogits& visit) {
+void for_logits(const Transformer& model, const at::Tensor& hidden_RD, const kernels::ResultMemory& memory,
+                const VisitLogits& visit) {
   const auto rows = hidden_RD.size(0), parts = (rows + rows_at_once(model) - 1) / rows_at_once(model);
   for (std::int64_t part = 0; part < parts; ++part) {  // equal parts: none has few rows unless all are few
     const auto begin = rows * part / parts, count = rows * (part + 1) / parts - begin;
@@ -43,14 +45,14 @@ void for_logits(const Transformer& model, const at::Tensor& hidden_RD, const Vis
     }
     const auto& head_VD = model.weights().head_VD;
     count_head(some_RD, head_VD);
-    visit(begin, count, at::linear(with_fewest_rows(some_RD), head_VD).to(at::kFloat));
+    visit(begin, count, kernels::row_linear_in(memory, with_fewest_rows(some_RD), {head_VD, {}}).to(at::kFloat));
   }
 }
 
 kernels::ChosenTokens next_tokens(const Transformer& model, const at::Tensor& hidden_RD, const GenerationOptions& options,
-                                  const std::function<double(std::size_t)>& uniform) {
+                                  const kernels::ResultMemory& memory, const std::function<double(std::size_t)>& uniform) {
   kernels::ChosenTokens chosen;
-  for_logits(model, hidden_RD, [&](std::int64_t begin, std::int64_t rows, const at::Tensor& logits_RV) {
+  for_logits(model, hidden_RD, memory, [&](std::int64_t begin, std::int64_t rows, const at::Tensor& logits_RV) {
     std::vector<double> uniforms(options.sample ? static_cast<std::size_t>(logits_RV.size(0)) : 0, 0.0);
     for (std::size_t row = 0; options.sample && row < static_cast<std::size_t>(rows); ++row)
       uniforms[row] = uniform(static_cast<std::size_t>(begin) + row);

@@ -6,9 +6,11 @@
 #include <set>
 
 #include "next_tokens.hpp"
+#include "position_budget.hpp"
 #include "prompt_states.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/core/random.hpp"
+#include "workspace.hpp"
 
 namespace unpact {
 namespace {
@@ -63,7 +65,7 @@ class PackedGenerator {
     return blocks_for(prompt + options_.max_new_tokens) - prompt / kernels::kBlockPositions;
   }
 
-  /// The budget's, no more than all answers at once need, and enough for the longest alone; one is spare.
+  /// The budget's, no more than answers that run together need, and enough for the longest alone; one is spare.
   std::int64_t blocks_wanted() const {
     std::int64_t all = 0, longest = 0;
     for (std::size_t n = 0; n < prompts_.nodes().size(); ++n) all += prompts_.blocks_of(n);
@@ -73,8 +75,8 @@ class PackedGenerator {
       for (const auto node : prompts_.missing(job.node)) alone += prompts_.blocks_of(node);
       longest = std::max(longest, alone);
     }
-    const auto budget = blocks_for(static_cast<std::int64_t>(options_.token_budget));
-    return 1 + std::max(longest, std::min(budget, all));
+    const auto together = longest * static_cast<std::int64_t>(std::min(kMostSequences, jobs_.size()));
+    return 1 + std::max(longest, std::min({blocks_of_budget(model_, options_.token_budget), all, together}));
   }
 
   /// How many waiting answers fit, and the parts of their prompts that are to be run for them.
@@ -102,7 +104,7 @@ class PackedGenerator {
     const auto count = count_fitting(to_run);
     UNPACT_EXPECT(count > 0 || next_ == jobs_.size() || !running_.empty());
     if (count == 0 || (count < running_.size() / 8 && next_ + count < jobs_.size())) return;
-    prompts_.run(to_run, pass_, pool_, spare_);
+    prompts_.run(to_run, pass_, pool_, spare_, prompts_.keep());
     std::vector<std::size_t> begun;
     std::vector<at::Tensor> hidden;
     for (std::size_t i = 0; i < count; ++i, ++next_) {
@@ -154,7 +156,7 @@ class PackedGenerator {
 
   /// Adds a token to each of these answers. @return which go on.
   std::vector<bool> choose(const std::vector<std::size_t>& jobs, const at::Tensor& hidden_RD) {
-    const auto chosen = next_tokens(model_, hidden_RD, options_, [&](std::size_t row) {
+    const auto chosen = next_tokens(model_, hidden_RD, options_, workspace_.slot(Workspace::logits), [&](std::size_t row) {
       const auto& job = jobs_[jobs[row]];
       return random_uniform(options_.seed, requests_[job.requests.front()].stream, job.answer.tokens.size());
     });
@@ -173,6 +175,7 @@ class PackedGenerator {
   std::vector<Job> jobs_;
   PoolPass pass_;
   KeyValuePool pool_;
+  Workspace workspace_;
   std::int64_t spare_, promised_ = 0;
   std::size_t next_ = 0;
   std::vector<std::size_t> running_;

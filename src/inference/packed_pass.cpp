@@ -61,11 +61,21 @@ class PackedPass::Runner {
   at::Tensor project(Workspace::Slot slot, const at::Tensor& normed_nD, const Projection& projection, std::int64_t heads,
                      const at::Tensor& norm_d);
   at::Tensor rotated(const at::Tensor& x_nHd, const at::Tensor& positions_n) const;
-  void add_mlp(const BlockWeights& block, at::Tensor& x_nD);
+  at::Tensor product(Workspace::Slot slot, const at::Tensor& x_nD, const Projection& projection) {
+    const auto memory = workspace_.slot(slot);
+    return by_rows_ ? kernels::row_linear_in(memory, x_nD, projection) : kernels::linear_in(memory, x_nD, projection);
+  }
+  void add_product(const at::Tensor& sum_nN, const at::Tensor& x_nD, const Projection& projection) const {
+    by_rows_ ? kernels::add_row_linear(sum_nN, x_nD, projection) : kernels::add_linear(sum_nN, x_nD, projection);
+  }
+  /// @param from_nD what the MLP reads; may be `x_nD` itself.
+  void add_mlp(const BlockWeights& block, const at::Tensor& from_nD, at::Tensor& x_nD);
+  void add_attention(const BlockWeights& block, const at::Tensor& mixed_nE, at::Tensor& x_nD);
   void prepare_angles(const std::vector<PackedSegment>& segments);
 
   const Transformer& model_;
   PackedAttention attention_;
+  bool by_rows_ = false;  ///< no row's bits may depend on how many there are
   Workspace workspace_;
   kernels::Angles table_;
 };
@@ -80,7 +90,7 @@ void PackedPass::Runner::prepare_angles(const std::vector<PackedSegment>& segmen
 
 at::Tensor PackedPass::Runner::embedded(const PackedInputs& in) const {
   const auto& weights = model_.weights();
-  auto x_RD = kernels::embedding(weights.embedding_VD, in.tokens_R);
+  auto x_RD = block_math::embedded(model_.config(), weights, in.tokens_R);
   if (model_.config().block.positions == PositionKind::learned)
     x_RD.add_(kernels::embedding(weights.position_embedding_PD, in.positions_R));
   return x_RD;
@@ -93,30 +103,40 @@ at::Tensor PackedPass::Runner::normalized(const at::Tensor& x_nD, const at::Tens
 at::Tensor PackedPass::Runner::project(Workspace::Slot slot, const at::Tensor& normed_nD, const Projection& projection,
                                        std::int64_t heads, const at::Tensor& norm_d) {
   const auto& config = model_.config();
-  const auto x_nHd =
-      kernels::linear_in(workspace_.slot(slot), normed_nD, projection).view({normed_nD.size(0), heads, config.head_dim});
-  return norm_d.defined() ? kernels::rms_norm(x_nHd, norm_d, config.norm_epsilon) : x_nHd;
+  return block_math::heads_of(config, product(slot, normed_nD, projection), heads, norm_d);
 }
 
 at::Tensor PackedPass::Runner::rotated(const at::Tensor& x_nHd, const at::Tensor& positions_n) const {
   return table_.cosine.defined() ? kernels::rotate_rows(x_nHd, table_, positions_n) : x_nHd;
 }
 
-void PackedPass::Runner::add_mlp(const BlockWeights& block, at::Tensor& x_nD) {
+void PackedPass::Runner::add_attention(const BlockWeights& block, const at::Tensor& mixed_nE, at::Tensor& x_nD) {
+  const Projection output{block.output_DHd, block.output_bias_D};
+  if (!model_.config().block.norm_after) return add_product(x_nD, mixed_nE, output);
+  x_nD.add_(normalized(product(Workspace::query, mixed_nE, output), block.attention_norm_D, block.attention_norm_bias_D));
+}
+
+void PackedPass::Runner::add_mlp(const BlockWeights& block, const at::Tensor& from_nD, at::Tensor& x_nD) {
   const auto& description = model_.config().block;
+  const auto& norm_D = description.shared_norm ? block.attention_norm_D : block.mlp_norm_D;
+  const auto& norm_bias_D = description.shared_norm ? block.attention_norm_bias_D : block.mlp_norm_bias_D;
+  const Projection down{block.down_DF, block.down_bias_D};
   const auto activation = block_math::activation_of(description);
   const auto most = mlp_rows(x_nD);
   for (std::int64_t begin = 0; begin < x_nD.size(0); begin += most) {
     auto part = x_nD.narrow(0, begin, std::min(most, x_nD.size(0) - begin));
-    const auto normed = normalized(part, block.mlp_norm_D, block.mlp_norm_bias_D);
-    auto inner = kernels::linear_in(workspace_.slot(Workspace::up), normed, {block.up_FD, block.up_bias_F});
+    const auto from = from_nD.narrow(0, begin, part.size(0));
+    const auto normed = description.norm_after ? from : normalized(from, norm_D, norm_bias_D);
+    auto inner = product(Workspace::up, normed, {block.up_FD, block.up_bias_F});
     if (description.mlp == MlpKind::gated) {
-      const auto gate = kernels::linear_in(workspace_.slot(Workspace::gate), normed, {block.gate_FD, block.gate_bias_F});
+      const auto gate = product(Workspace::gate, normed, {block.gate_FD, block.gate_bias_F});
       inner = kernels::gated_product(activation, gate, inner);
     } else {
       inner = kernels::activated(activation, inner);
     }
-    kernels::add_linear(part, inner, {block.down_DF, block.down_bias_D});
+    // The queries have been mixed: their memory is free.
+    if (description.norm_after) part.add_(normalized(product(Workspace::query, inner, down), norm_D, norm_bias_D));
+    else add_product(part, inner, down);
   }
 }
 
@@ -146,7 +166,10 @@ at::Tensor PackedPass::Runner::block(std::int64_t layer, at::Tensor x_RD, const 
   const auto& in = pass.in;
   const auto& block = model_.weights().blocks[static_cast<std::size_t>(layer)];
   const bool last = layer + 1 == model_.config().layers, from_table = layer == 0 && in.first_R.defined();
-  const auto normed_RD = from_table ? at::Tensor() : normalized(x_RD, block.attention_norm_D, block.attention_norm_bias_D);
+  const auto& description = model_.config().block;
+  const auto normed_RD = from_table               ? at::Tensor()
+                         : description.norm_after ? x_RD
+                                                  : normalized(x_RD, block.attention_norm_D, block.attention_norm_bias_D);
   const auto fresh = keys_values(block, normed_RD, in, pass.first);
   pass.attention.keep(layer, fresh);
   if (last && in.scored_U.numel() == 0) return {};
@@ -154,8 +177,9 @@ at::Tensor PackedPass::Runner::block(std::int64_t layer, at::Tensor x_RD, const 
   if (last) x_RD = x_RD.index_select(0, in.scored_U);
   const PassQueries asked{layer, query_QHd, !last, model_.config().window_of(layer)};
   const auto mixed_QHd = pass.attention.mix(asked, fresh, workspace_.slot(Workspace::mixed));
-  kernels::add_linear(x_RD, mixed_QHd.flatten(1), {block.output_DHd, block.output_bias_D});
-  add_mlp(block, x_RD);
+  const auto before_RD = description.parallel_residual ? x_RD.clone() : x_RD;
+  add_attention(block, mixed_QHd.flatten(1), x_RD);
+  add_mlp(block, before_RD, x_RD);
   return x_RD;
 }
 
@@ -163,6 +187,7 @@ at::Tensor PackedPass::Runner::after_store(const PackedRows& rows, const KeyValu
                                            std::int64_t kept, const FirstProjections& first) {
   const PackedInputs in(rows, model_.device());
   StoreAttention attention(in, store, written, kept, attention_);
+  by_rows_ = false;
   return forward(rows, {in, attention, first});
 }
 
@@ -170,6 +195,7 @@ at::Tensor PackedPass::Runner::in_pool(const PackedRows& rows, const KeyValuePoo
                                        const std::vector<BlockTable>& tables) {
   const PackedInputs in(rows, model_.device());
   PoolAttention attention(rows.segments, pool, tables, attention_);
+  by_rows_ = true;
   return forward(rows, {in, attention, {}});
 }
 
@@ -184,22 +210,22 @@ at::Tensor PackedPass::Runner::forward(const PackedRows& rows, const Pass& pass)
   for (std::int64_t layer = 0; layer < config.layers; ++layer)
     x_RD = model_.run_part(1 + layer, end, x_RD, [&](const at::Tensor& x) { return block(layer, x, pass); });
   if (end == config.layers) return {};
-  return model_.run_part(end, end, x_RD, [&](const at::Tensor& x) {
-    return block_math::normalized(config, x, model_.weights().final_norm_D, model_.weights().final_norm_bias_D);
-  });
+  return model_.run_part(end, end, x_RD,
+                         [&](const at::Tensor& x) { return block_math::final_hidden(config, model_.weights(), x); });
 }
 
 FirstProjections PackedPass::Runner::project_first(const std::vector<TokenId>& tokens) {
   const auto& config = model_.config();
   if (config.block.positions != PositionKind::rotary) return {};
   count_operations(table_operations(config, tokens.size()));
+  by_rows_ = false;
   const auto tokens_M = to_tensor(tokens, model_.device());
   const auto x_MD = model_.run_part(
-      0, 1, tokens_M, [&](const at::Tensor& ids) { return kernels::embedding(model_.weights().embedding_VD, ids); });
+      0, 1, tokens_M, [&](const at::Tensor& ids) { return block_math::embedded(config, model_.weights(), ids); });
   FirstProjections first;
   model_.run_part(1, 1, x_MD, [&](const at::Tensor& x) {
     const auto& block = model_.weights().blocks.front();
-    const auto normed_MD = normalized(x, block.attention_norm_D, block.attention_norm_bias_D);
+    const auto normed_MD = config.block.norm_after ? x : normalized(x, block.attention_norm_D, block.attention_norm_bias_D);
     const auto of = [&](Workspace::Slot slot, const Projection& projection, std::int64_t heads, const at::Tensor& norm_d) {
       return project(slot, normed_MD, projection, heads, norm_d).clone();
     };
@@ -221,7 +247,8 @@ PackedPass::~PackedPass() = default;
 std::int64_t PackedPass::bytes_a_row(const Transformer& model) {
   const auto& c = model.config();
   const auto inner = model.device().is_cpu() ? 0 : 2 * c.intermediate_size;
-  const auto numbers = 3 * c.hidden_size + 3 * c.heads * c.head_dim + 4 * c.key_value_heads * c.head_dim + inner;
+  const auto numbers = (c.block.parallel_residual ? 4 : 3) * c.hidden_size + 3 * c.heads * c.head_dim +
+                       4 * c.key_value_heads * c.head_dim + inner;
   return numbers * static_cast<std::int64_t>(model.weights().embedding_VD.element_size());
 }
 

@@ -7,6 +7,7 @@
 #include "next_tokens.hpp"
 #include "unpact/core/random.hpp"
 #include "unpact/model/sequences.hpp"
+#include "workspace.hpp"
 
 namespace unpact {
 namespace {
@@ -46,7 +47,7 @@ class BatchGenerator {
  private:
   /// Picks the next token of every sequence, notes it, and returns what the next pass must be fed with.
   std::vector<std::int64_t> choose(const at::Tensor& hidden_BD) {
-    auto chosen = next_tokens(model_, hidden_BD, options_, [&](std::size_t b) {
+    auto chosen = next_tokens(model_, hidden_BD, options_, workspace_.slot(Workspace::logits), [&](std::size_t b) {
       return random_uniform(options_.seed, requests_[batch_[b]].stream, output_[b].tokens.size());
     });
     for (std::size_t b = 0; b < batch_.size(); ++b)
@@ -61,6 +62,7 @@ class BatchGenerator {
   const GenerationOptions& options_;
   std::vector<Continuation> output_;
   std::vector<std::uint8_t> going_;
+  Workspace workspace_;
 };
 
 }  // namespace
@@ -71,8 +73,9 @@ std::vector<Continuation> continue_padded(const Transformer& model, const std::v
   const auto length = [&](std::size_t i) {
     return requests[i].prompt.size() + static_cast<std::size_t>(options.max_new_tokens);
   };
+  const auto budget = options.token_budget == 0 ? kPaddedPositions : options.token_budget;
   std::vector<Continuation> answers(requests.size());
-  for (const auto& batch : pack_by_length(requests.size(), length, options.token_budget)) {
+  for (const auto& batch : pack_by_length(requests.size(), length, budget)) {
     auto output = BatchGenerator(model, requests, batch, options).run();
     for (std::size_t b = 0; b < batch.size(); ++b) answers[batch[b]] = std::move(output[b]);
   }

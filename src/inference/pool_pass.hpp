@@ -14,9 +14,9 @@ class PoolPass {
   explicit PoolPass(const Transformer& model) : model_(model), pass_(model) {}
 
   /// Rows of one pass: as many as a CPU's cache likes and the MLP takes at once, more on CUDA.
-  std::int64_t most_rows() const { return model_.device().is_cpu() ? 1000 : 8192; }
+  static std::int64_t most_rows(const Transformer& model) { return model.device().is_cpu() ? 1000 : 8192; }
   std::int64_t rows() const { return static_cast<std::int64_t>(rows_.tokens.size()); }
-  std::int64_t room() const { return most_rows() - rows(); }
+  std::int64_t room() const { return most_rows(model_) - rows(); }
 
   /// Tokens that stand in their sequence from `position` on, whose table reaches to their end. @param scored of the last
   /// ones.

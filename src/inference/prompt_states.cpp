@@ -10,8 +10,10 @@ namespace unpact {
 
 PromptStates::PromptStates(const std::vector<const std::vector<TokenId>*>& prompts)
     : prompts_(prompts), nodes_(prompt_tree(prompts)), states_(nodes_.size()) {
-  for (std::size_t n = 0; n < nodes_.size(); ++n)
+  for (std::size_t n = 0; n < nodes_.size(); ++n) {
     if (nodes_[n].parent >= 0) states_[n].level = states_[static_cast<std::size_t>(nodes_[n].parent)].level + 1;
+    states_[n].scored = nodes_[n].prompts.empty() ? 0 : 1;
+  }
 }
 
 void PromptStates::expect(std::size_t node) {
@@ -53,17 +55,22 @@ void PromptStates::open(std::size_t node, KeyValuePool& pool) {
   state.is_run = true;
 }
 
-void PromptStates::take_states(const std::vector<std::size_t>& scored, const at::Tensor& hidden_UD) {
-  for (std::size_t i = 0; i < scored.size(); ++i)
-    states_[scored[i]].hidden_D = hidden_UD.select(0, static_cast<std::int64_t>(i)).clone();
+TakeStates PromptStates::keep() {
+  return [this](const std::vector<NodeStates>& of, const at::Tensor& hidden_UD) {
+    for (std::size_t i = 0; i < of.size(); ++i)
+      states_[of[i].node].hidden_D = hidden_UD.select(0, static_cast<std::int64_t>(i)).clone();
+  };
 }
 
-void PromptStates::run(const std::vector<std::size_t>& nodes, PoolPass& pass, KeyValuePool& pool, std::int64_t spare) {
+void PromptStates::run(const std::vector<std::size_t>& nodes, PoolPass& pass, KeyValuePool& pool, std::int64_t spare,
+                       const TakeStates& take) {
   auto order = nodes;
   std::ranges::stable_sort(order, {}, [&](std::size_t n) { return states_[n].level; });
-  std::vector<std::size_t> scored;
+  std::vector<NodeStates> scored;
   const auto flush = [&] {
-    if (pass.rows() > 0) take_states(scored, pass.run(pool, spare));
+    if (pass.rows() == 0) return;
+    const auto hidden_UD = pass.run(pool, spare);
+    if (!scored.empty()) take(scored, hidden_UD);
     scored.clear();
   };
   for (std::size_t i = 0; i < order.size(); ++i) {
@@ -73,11 +80,12 @@ void PromptStates::run(const std::vector<std::size_t>& nodes, PoolPass& pass, Ke
     open(order[i], pool);
     for (auto begin = node.begin; begin < node.end;) {
       if (pass.room() == 0) flush();
-      const auto count = std::min(node.end - begin, static_cast<std::size_t>(pass.room()));
-      const bool ends = begin + count == node.end && !node.prompts.empty();
-      pass.add({prompts_[node.of]->data() + begin, count}, static_cast<std::int64_t>(begin), table(order[i]), ends ? 1 : 0);
-      if (ends) scored.push_back(order[i]);
-      begin += count;
+      const auto end = std::min(node.end, begin + static_cast<std::size_t>(pass.room()));
+      const auto first = std::min(end, std::max(begin, node.end - states_[order[i]].scored)), rows = end - first;
+      pass.add({prompts_[node.of]->data() + begin, end - begin}, static_cast<std::int64_t>(begin), table(order[i]),
+               static_cast<std::int64_t>(rows));
+      if (rows > 0) scored.push_back({order[i], static_cast<std::int64_t>(first), static_cast<std::int64_t>(rows)});
+      begin = end;
     }
   }
   flush();

@@ -3,8 +3,11 @@
 #include <ATen/ATen.h>
 
 #include <cmath>
+#include <set>
 
 #include "unpact/core/error.hpp"
+#include "unpact/inference/answer_rows.hpp"
+#include "unpact/kernels/log_softmax.hpp"
 #include "unpact/model/sequences.hpp"
 
 namespace unpact {
@@ -27,6 +30,24 @@ void check_item(const ModelConfig& config, const PromptAnswer& item, std::size_t
   check_sequence(config, item.answer, 0);
 }
 
+[[noreturn]] void throw_not_finite(std::size_t item) {
+  throw RuntimeFailure(concat("the model gives no finite log-probability for item ", item),
+                       "its weights or activations overflow",
+                       "inspect the checkpoint; an unlearned model may have diverged");
+}
+
+std::vector<float> log_probabilities_of(const at::Tensor& logits_RV, std::span<const AskedToken> asked) {
+  std::vector<std::int64_t> rows, tokens;
+  for (const auto& one : asked) {
+    rows.push_back(one.row);
+    tokens.push_back(one.token);
+  }
+  const auto at_rows = to_tensor(rows, logits_RV.device()), at_tokens = to_tensor(tokens, logits_RV.device());
+  const auto values =
+      (logits_RV.index({at_rows, at_tokens}) - kernels::log_normalizers(logits_RV).index_select(0, at_rows)).to(at::kCPU);
+  return {values.const_data_ptr<float>(), values.const_data_ptr<float>() + values.numel()};
+}
+
 }  // namespace
 
 void check_sequence(const ModelConfig& config, const std::vector<TokenId>& ids, std::size_t extra_tokens) {
@@ -38,11 +59,34 @@ void check_sequence(const ModelConfig& config, const std::vector<TokenId>& ids, 
                     concat("it has ", config.vocabulary_size, " entries"), "use the tokenizer that belongs to the model");
 }
 
+void check_items(const ModelConfig& config, const std::vector<PromptAnswer>& items) {
+  for (std::size_t i = 0; i < items.size(); ++i) check_item(config, items[i], i);
+}
+
 std::vector<std::vector<float>> score_answers(const Transformer& model, const std::vector<PromptAnswer>& items,
-                                              std::size_t token_budget) {
+                                              std::uint64_t token_budget) {
+  const c10::InferenceMode guard;
+  std::vector<std::vector<float>> scores;
+  for (const auto& item : items) scores.emplace_back(item.answer.size());
+  for_answers(model, items, token_budget, [&](const at::Tensor& hidden_UD, std::span<const AskedToken> asked) {
+    std::set<std::size_t> broken;
+    for_asked_logits(model, hidden_UD, asked, [&](const at::Tensor& logits_RV, std::span<const AskedToken> some) {
+      const auto values = log_probabilities_of(logits_RV, some);
+      for (std::size_t i = 0; i < some.size(); ++i) {
+        scores[some[i].item][some[i].place] = values[i];
+        if (!std::isfinite(values[i])) broken.insert(some[i].item);
+      }
+    });
+    if (!broken.empty()) throw_not_finite(*broken.begin());
+  });
+  return scores;
+}
+
+std::vector<std::vector<float>> score_by_passes(const Transformer& model, const std::vector<PromptAnswer>& items,
+                                                std::size_t token_budget) {
   const c10::InferenceMode guard;
   std::vector<std::vector<float>> scores(items.size());
-  for (std::size_t i = 0; i < items.size(); ++i) check_item(model.config(), items[i], i);
+  check_items(model.config(), items);
   const auto length = [&](std::size_t i) { return items[i].prompt.size() + items[i].answer.size() - 1; };
   for (const auto& batch : pack_by_length(items.size(), length, token_budget)) {
     std::vector<std::vector<TokenId>> sequences;
@@ -63,10 +107,7 @@ std::vector<std::vector<float>> score_answers(const Transformer& model, const st
     for (const auto i : batch) {
       scores[i].assign(next, next + items[i].answer.size());
       next += items[i].answer.size();
-      if (!std::isfinite(mean_log_probability(scores[i])))
-        throw RuntimeFailure(concat("the model gives no finite log-probability for item ", i),
-                             "its weights or activations overflow",
-                             "inspect the checkpoint; an unlearned model may have diverged");
+      if (!std::isfinite(mean_log_probability(scores[i]))) throw_not_finite(i);
     }
   }
   return scores;

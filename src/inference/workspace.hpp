@@ -12,7 +12,7 @@ namespace unpact {
 /// One intermediate result a slot. What take() returns is valid until the slot is taken again.
 class Workspace {
  public:
-  enum Slot { normed, query, key, value, mixed, gate, up, slots };
+  enum Slot { normed, query, key, value, mixed, gate, up, logits, slots };
 
   at::Tensor take(Slot slot, at::IntArrayRef shape, const at::TensorOptions& options) {
     const auto count = c10::multiply_integers(shape);

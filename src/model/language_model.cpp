@@ -18,21 +18,44 @@ std::string LanguageModel::text_of(const std::vector<TokenId>& generated) const 
   return readable_answer(*tokenizer, prompt_template, known);
 }
 
+namespace {
+
+/// Whether every token that the model has no row for is a special one by name, which no plain text comes to ([PAD], say).
+bool only_specials_beyond(const ModelConfig& config, const Tokenizer& tokenizer) {
+  std::int64_t beyond = 0;
+  for (const auto& [id, name] : tokenizer.special_tokens()) beyond += id >= config.vocabulary_size ? 1 : 0;
+  const auto bos = tokenizer.bos_id(), eos = tokenizer.eos_id();
+  return beyond == tokenizer.vocabulary_size() - config.vocabulary_size && (!bos || *bos < config.vocabulary_size) &&
+         (!eos || *eos < config.vocabulary_size);
+}
+
+/// config.json may name as BOS what ends texts, with the tokenizer's own in generation_config.json: as
+/// DeepSeek-R1-Distill-Qwen is published.
+bool bos_is_explained(const ModelConfig& config, TokenId bos) {
+  const auto& generation = config.original_generation;
+  if (generation.is_object() && generation.value("bos_token_id", Json()) == Json(bos)) return true;
+  return std::find(config.eos_ids.begin(), config.eos_ids.end(), config.bos_id) != config.eos_ids.end();
+}
+
+}  // namespace
+
 std::vector<std::string> vocabulary_disagreements(const ModelConfig& config, const Tokenizer& tokenizer) {
   std::vector<std::string> faults;
-  if (tokenizer.vocabulary_size() > config.vocabulary_size)
+  if (tokenizer.vocabulary_size() > config.vocabulary_size && !only_specials_beyond(config, tokenizer))
     faults.push_back(
         concat("the tokenizer has ", tokenizer.vocabulary_size(), " tokens, the model only ", config.vocabulary_size));
   const auto bos = tokenizer.bos_id();
-  if (config.bos_id >= 0 && bos && *bos != config.bos_id)
+  if (config.bos_id >= 0 && bos && *bos != config.bos_id && !bos_is_explained(config, *bos))
     faults.push_back(concat("BOS is ", *bos, " for the tokenizer and ", config.bos_id, " for the model"));
   return faults;
 }
 
 void check_vocabulary(const ModelConfig& config, const Tokenizer& tokenizer, const std::string& where) {
   const auto faults = vocabulary_disagreements(config, tokenizer);
-  UNPACT_VALIDATE(faults.empty(), concat(where, ": tokenizer and model disagree"), join(faults, "; "),
-                  "put the tokenizer files that belong to this checkpoint into its folder");
+  UNPACT_VALIDATE(
+      faults.empty(), concat(where, ": tokenizer and model disagree"), join(faults, "; "),
+      "put the tokenizer files that belong to this checkpoint into its folder; where they do belong to it, name the "
+      "tokenizer's BOS in generation_config.json");
 }
 
 namespace {

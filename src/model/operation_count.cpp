@@ -36,7 +36,7 @@ double block_matrix_size(const ModelConfig& c) {
   return 2 * query_matrix_size(c) + key_value_matrix_size(c) + mlp * real(c.hidden_size * c.intermediate_size);
 }
 
-double head_size(const ModelConfig& c) { return real(c.vocabulary_size * c.hidden_size); }
+double head_size(const ModelConfig& c) { return real(c.vocabulary_size * c.head_width()); }
 
 double attention_operations(const ModelConfig& c, double pairs) { return 4 * real(c.heads * c.head_dim) * pairs; }
 

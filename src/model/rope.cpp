@@ -8,11 +8,13 @@ namespace unpact {
 
 at::Tensor rotary_frequencies(const ModelConfig& config, const c10::Device& device) {
   const auto& rope = config.rope_scaling;
-  const auto d = static_cast<double>(config.head_dim);
-  const auto exponents = at::arange(0, config.head_dim, 2, at::TensorOptions().dtype(at::kFloat).device(device)) / d;
+  const auto d = static_cast<double>(config.turned_dim());
+  const auto exponents = at::arange(0, config.turned_dim(), 2, at::TensorOptions().dtype(at::kFloat).device(device)) / d;
   const auto plain = 1.0 / at::pow(config.rope_theta, exponents);
   if (rope.type == "linear") return plain / rope.factor;
   if (rope.type == "default") return plain;
+  if (rope.type == "longrope")
+    return 1.0 / (at::tensor(rope.divisors, at::kFloat).to(device) * at::pow(config.rope_theta, exponents));
   // Llama 3.1 (arXiv 2407.21783; transformers, modeling_rope_utils.py): wavelengths beyond the pretrained context are
   // stretched by the factor, short ones stay, those between are interpolated.
   const auto context = static_cast<double>(rope.original_positions);

@@ -7,7 +7,6 @@
 #include "rope.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/kernels/attention.hpp"
-#include "unpact/kernels/embedding.hpp"
 #include "unpact/kernels/linear.hpp"
 #include "unpact/model/block_math.hpp"
 #include "unpact/model/operation_count.hpp"
@@ -15,9 +14,6 @@
 namespace unpact {
 
 namespace {
-
-/// (B, S, heads * d) -> (B, S, heads, d)
-at::Tensor split_heads(const at::Tensor& x, std::int64_t heads) { return x.view({x.size(0), x.size(1), heads, -1}); }
 
 /// The layers of a second model behind those of the first, in the same context.
 class SecondModelContext : public AttentionContext {
@@ -61,7 +57,8 @@ c10::Device Transformer::device() const { return weights_.embedding_VD.device();
 kernels::Angles Transformer::rotation(const at::Tensor& positions) const {
   if (config_.block.positions != PositionKind::rotary) return {};
   const auto dtype = kernels::angle_dtype(weights_.embedding_VD.options());
-  const auto angles = kernels::angles_of(positions, rotary_frequencies(config_, device()), dtype);
+  const auto angles =
+      kernels::angles_of(positions, rotary_frequencies(config_, device()), dtype, config_.rope_scaling.attention_factor);
   return {angles.cosine.unsqueeze(-2), angles.sine.unsqueeze(-2)};  // room for the heads
 }
 
@@ -69,14 +66,10 @@ at::Tensor Transformer::normalized(const at::Tensor& x, const at::Tensor& weight
   return block_math::normalized(config_, x, weight_D, bias_D);
 }
 
-at::Tensor Transformer::head_normalized(const at::Tensor& x_BSHd, const at::Tensor& weight_d) const {
-  return weight_d.defined() ? kernels::rms_norm(x_BSHd, weight_d, config_.norm_epsilon) : x_BSHd;
-}
-
 at::Tensor Transformer::embed(const at::Tensor& tokens_BS) const {
   UNPACT_EXPECT(tokens_BS.dim() == 2);
   return run_part(0, 0, tokens_BS,
-                  [this](const at::Tensor& tokens) { return kernels::embedding(weights_.embedding_VD, tokens); });
+                  [this](const at::Tensor& tokens) { return block_math::embedded(config_, weights_, tokens); });
 }
 
 at::Tensor Transformer::positioned(const at::Tensor& embeddings_BSD, const at::Tensor& positions) const {
@@ -92,15 +85,15 @@ at::Tensor Transformer::attention(const BlockWeights& block, std::int64_t layer,
   const auto projected = kernels::linears(
       x_BSD, std::array{Projection{block.query_HdD, block.query_bias_Hd}, Projection{block.key_GdD, block.key_bias_Gd},
                         Projection{block.value_GdD, block.value_bias_Gd}});
-  auto query_BSHd = head_normalized(split_heads(projected[0], heads), block.query_norm_d);
-  auto key_BSGd = head_normalized(split_heads(projected[1], groups), block.key_norm_d);
+  auto query_BSHd = block_math::heads_of(config_, projected[0], heads, block.query_norm_d);
+  auto key_BSGd = block_math::heads_of(config_, projected[1], groups, block.key_norm_d);
   if (rotation.cosine.defined()) {
     query_BSHd = kernels::rotate(query_BSHd, rotation);
     key_BSGd = kernels::rotate(key_BSGd, rotation);
   }
   const auto query = query_BSHd.transpose(1, 2);
-  const auto [keys, values] =
-      context.extend(layer, key_BSGd.transpose(1, 2), split_heads(projected[2], groups).transpose(1, 2));
+  const auto [keys, values] = context.extend(layer, key_BSGd.transpose(1, 2),
+                                             block_math::heads_of(config_, projected[2], groups, {}).transpose(1, 2));
   const auto window = config_.window_of(layer);
   count_block(config_, block, x_BSD, context.pairs(x_BSD.size(0), x_BSD.size(1), keys.size(2), window));
   if (context.wants_weights()) {
@@ -116,7 +109,19 @@ at::Tensor Transformer::attention(const BlockWeights& block, std::int64_t layer,
 at::Tensor Transformer::block_forward(std::int64_t layer, const at::Tensor& x_BSD, const kernels::Angles& rotation,
                                       AttentionContext& context) const {
   const auto& block = weights_.blocks[static_cast<std::size_t>(layer)];
+  if (config_.block.norm_after) {
+    const auto mixed_BSD = attention(block, layer, x_BSD, rotation, context);
+    const auto onward_BSD = x_BSD + normalized(mixed_BSD, block.attention_norm_D, block.attention_norm_bias_D);
+    const auto inner_BSD = block_math::mlp(config_, block, onward_BSD);
+    return onward_BSD + normalized(inner_BSD, block.mlp_norm_D, block.mlp_norm_bias_D);
+  }
   const auto into = block_math::forked_norm(config_, x_BSD, block.attention_norm_D, block.attention_norm_bias_D);
+  if (config_.block.parallel_residual) {
+    const auto second =
+        config_.block.shared_norm ? into.normed : normalized(into.residual, block.mlp_norm_D, block.mlp_norm_bias_D);
+    const auto mixed_BSD = into.residual + attention(block, layer, into.normed, rotation, context);
+    return mixed_BSD + block_math::mlp(config_, block, second);
+  }
   const auto mixed_BSD = into.residual + attention(block, layer, into.normed, rotation, context);
   const auto onward = block_math::forked_norm(config_, mixed_BSD, block.mlp_norm_D, block.mlp_norm_bias_D);
   return onward.residual + block_math::mlp(config_, block, onward.normed);
@@ -135,7 +140,7 @@ at::Tensor Transformer::run_parts(const at::Tensor& tokens_BS, const at::Tensor&
                                   std::int64_t last) const {
   UNPACT_EXPECT(tokens_BS.dim() == 2);
   const auto x_BSD = run_part(0, last, tokens_BS, [this, positions](const at::Tensor& tokens) {
-    return positioned(kernels::embedding(weights_.embedding_VD, tokens), positions);
+    return positioned(block_math::embedded(config_, weights_, tokens), positions);
   });
   return run_block_parts(x_BSD, positions, context, 0, blocks, last);
 }
@@ -157,16 +162,15 @@ at::Tensor Transformer::hidden_of(const at::Tensor& embeddings_BSD, const at::Te
   UNPACT_VALIDATE(!reinforced_, "this needs the embeddings of one model", "the model answers by two, each with its own",
                   "use an attribution that removes or replaces tokens");
   UNPACT_EXPECT(runner_ == nullptr);
-  return normalized(run_blocks(positioned(embeddings_BSD, positions), positions, 0, config_.layers, context),
-                    weights_.final_norm_D, weights_.final_norm_bias_D);
+  return block_math::final_hidden(config_, weights_,
+                                  run_blocks(positioned(embeddings_BSD, positions), positions, 0, config_.layers, context));
 }
 
 at::Tensor Transformer::one_hidden(const at::Tensor& tokens_BS, const at::Tensor& positions,
                                    const std::shared_ptr<AttentionContext>& context) const {
   const auto last = config_.layers + 1;
-  return run_part(
-      last, last, run_parts(tokens_BS, positions, context, config_.layers, last),
-      [this](const at::Tensor& x_BSD) { return normalized(x_BSD, weights_.final_norm_D, weights_.final_norm_bias_D); });
+  return run_part(last, last, run_parts(tokens_BS, positions, context, config_.layers, last),
+                  [this](const at::Tensor& x_BSD) { return block_math::final_hidden(config_, weights_, x_BSD); });
 }
 
 at::Tensor Transformer::hidden(const at::Tensor& tokens_BS, const at::Tensor& positions, AttentionContext& context) const {

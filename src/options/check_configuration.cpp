@@ -60,6 +60,13 @@ void check_configuration(const Configuration& c) {
   UNPACT_VALIDATE(!kind_of(c.method).needs_questions || c.unlearn.form == ExampleForm::questions,
                   concat("options 'method.forget = ", c.method.forget, "' and 'unlearn.form = texts' contradict each other"),
                   "a text has no other answer", "set unlearn.form = questions");
+  UNPACT_VALIDATE(c.unlearn.forget_sets.empty() || c.unlearn.form == ExampleForm::texts,
+                  concat("option 'unlearn.forget_sets' is '", c.unlearn.forget_sets, "', and unlearn.form is 'questions'"),
+                  "such sets are texts", "set unlearn.form = texts");
+  UNPACT_VALIDATE(c.unlearn.forget_sets.empty() || !kind_of(c.method).answers_by_two,
+                  concat("options 'method.forget = ", c.method.forget, "' and 'unlearn.forget_sets' contradict each other"),
+                  "the unlearned model answers by two models, and no training can start from it",
+                  "leave the method out of a sequence");
   UNPACT_VALIDATE(!kind_of(c.method).answers_by_two || facts_of(c.attribution.method).takes_two_models,
                   concat("options 'method.forget = ", c.method.forget, "' and 'attribution.method = ", c.attribution.method,
                          "' contradict each other"),

@@ -99,6 +99,7 @@ Configuration CommandLine::resolve(const std::vector<std::string>& forced) const
   configuration.model.use.clear();
   configuration.dataset.use.clear();
   configuration.method_use.clear();
+  configuration.probe.suite.clear();
   // A model that was unlearned before says itself how (run_evaluate).
   if (job_ != "evaluate") configuration.method.name = name_of(configuration.method);
   configuration.finetune.train.seed = configuration.run.seed;

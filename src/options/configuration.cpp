@@ -26,6 +26,8 @@ EvaluationOptions Configuration::evaluation_options() const {
   return options;
 }
 
+std::int64_t Configuration::longest_answer() const { return judge_row(judge).wants_letters ? 1 : generation.max_new_tokens; }
+
 TrainOptions Configuration::unlearn_training() const {
   auto options = unlearn.train;
   options.seed = run.seed;

@@ -17,6 +17,9 @@ std::string listed(const std::vector<Row>& table) {
 
 void add_generation(OptionTable& t, GenerationOptions& g) {
   t.push_back({"generation.max_new_tokens", "longest answer", &g.max_new_tokens, kEvaluation, positive()});
+  t.push_back({"generation.token_budget",
+               "positions whose keys and values answers hold at once; 0: as the free memory allows", &g.token_budget,
+               kNothing});
 }
 
 void add_attribution(OptionTable& t, AttributionOptions& a) {
@@ -30,6 +33,9 @@ void add_attribution(OptionTable& t, AttributionOptions& a) {
   t.push_back({"attribution.verify",
                "questions that leave_one_out repeats by its definition, in float32; log and file tell the difference",
                &a.settings.verify, kEvaluation, at_least(0, "it is a number of questions", "use 0 to verify none")});
+  t.push_back({"attribution.score_end",
+               "leave_one_out: the file's log-probabilities get a column for the end of the answer, for weights of losses",
+               &a.score_end, kEvaluation});
   t.push_back({"attribution.baseline",
                "baseline, integrated_gradients: auto (unknown, padding or EOS token), a token id, or (the latter) zero",
                &a.settings.baseline, kEvaluation});
@@ -67,11 +73,25 @@ void add_judge(OptionTable& t, JudgeOptions& j) {
        kNothing,
        {},
        Role::input_path});
+  t.push_back({"judge.model",
+               "local_model: folder of the model that is asked yes or no; empty: the one that has answered",
+               &j.model,
+               kNothing,
+               {},
+               Role::input_path});
+  t.push_back({"judge.model_checksum", "SHA-256 that its weights and config.json must have, as results name it; empty: any",
+               &j.model_checksum, kEvaluation});
+  t.push_back(
+      {"judge.question", "local_model: what it is asked, with {question}, {gold} and {answer}", &j.question, kEvaluation});
+  t.push_back({"judge.yes", "local_model: how it goes on where an answer is right", &j.yes, kEvaluation});
+  t.push_back({"judge.no", "local_model: and where it is wrong", &j.no, kEvaluation});
   t.push_back({"judge.stem", "compare Porter stems", &j.stem, kEvaluation});
 }
 
 /// The phrasings are also what a target may be taught to understand (finetune.parts = focus).
 void add_probe(OptionTable& t, ProbeOptions& p) {
+  t.push_back({"probe.suite", "choice file probes/NAME.ini beside the configuration: study, standard or thorough", &p.suite,
+               kNothing});
   t.push_back(
       {"probe.use", concat("separated by commas, of ", listed(probe_table()), "; empty: none"), &p.use, kEvaluation});
   t.push_back({"probe.phrasings", "of FocusOnKey, separated by |, with {question} and {keys}; empty: five built-in ones",
@@ -88,7 +108,7 @@ void add_probe(OptionTable& t, ProbeOptions& p) {
 /// A retrained model's results decide numbers of cells alone: the target's own are measured without it.
 void add_metrics(OptionTable& t, MetricOptions& m) {
   t.push_back({"evaluation.metrics",
-               concat("auto (those that have what they need), none, or separated by commas, of ", listed(metric_table())),
+               concat("none, or separated by commas, of auto (those that have what they need), ", listed(metric_table())),
                &m.use, kEvaluation});
   t.push_back({"evaluation.passage_tokens", "verbmem: new tokens behind the start of a passage", &m.passage_tokens,
                kEvaluation, positive("use MUSE's 128")});

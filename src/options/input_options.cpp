@@ -20,7 +20,9 @@ void add_run(OptionTable& t, RunOptions& r) {
 }
 
 void add_model(OptionTable& t, ModelOptions& m) {
-  t.push_back({"model.use", "choice file models/NAME.ini beside the configuration", &m.use, kNothing});
+  t.push_back({"model.use",
+               "choice file models/NAME.ini beside the configuration, or one of the prompts that the program brings", &m.use,
+               kNothing});
   t.push_back({"model.name", "name in results", &m.name, kNothing, part_of_file_name(), Role::name});
   t.push_back({"model.path",
                "Hugging Face folder to start from; empty: random weights of model.config",
@@ -104,8 +106,24 @@ void add_dataset(OptionTable& t, DatasetOptions& d) {
        kNothing,
        {},
        Role::input_path});
+  t.push_back(
+      {"probe.file",
+       "prompts for the forget questions, JSON lines or a list (docs/probes.md), which the probe 'file' asks; empty: none",
+       &d.attempts,
+       kNothing,
+       {},
+       Role::input_path});
   t.push_back({"dataset.limit", "questions of each set that are asked; 0: all; training takes all", &d.limit, kEvaluation,
                at_least(0, "a count is negative")});
+  t.push_back({"dataset.question_field", "field of an entry that holds the question", &d.question_field, kNothing});
+  t.push_back({"dataset.answer_field", "field that holds the answer", &d.answer_field, kNothing});
+  t.push_back({"dataset.choices_field", "wmdp, mmlu: field that holds the choices", &d.choices_field, kNothing});
+  t.push_back({"dataset.answer_form",
+               "wmdp, mmlu: how the answer is said: number (from 0), number_from_1, letter or text (of the choice)",
+               &d.answer_form, kNothing});
+  t.push_back({"dataset.skip_long",
+               "leave out questions that do not fit the model's context, in asking and training; false: they are refused",
+               &d.skip_long, kEverything});
   t.push_back({"dataset.held_out",
                "share of the retain questions, by hash of their subject or text, that no unlearning trains on and that "
                "destruction is measured on; 0: none",

@@ -7,6 +7,12 @@ void add_campaign(OptionTable& t, CampaignOptions& c) {
   t.push_back({"campaign.models", "names of models/*.ini", &c.models, kNothing});
   t.push_back({"campaign.datasets", "names of datasets/*.ini", &c.datasets, kNothing});
   t.push_back({"campaign.methods", "names of methods/*.ini", &c.methods, kNothing});
+  t.push_back({"campaign.forget_sets",
+               "muse: sets of growing size such as scal/1, scal/2: every dataset with each of them as its forget set",
+               &c.forget_sets, kNothing});
+  t.push_back({"campaign.sequence",
+               "muse: sets such as sust/1, sust/2 that every method forgets one after the other, with a cell after each",
+               &c.sequence, kNothing});
   t.push_back({"campaign.seeds", "seeds of the cells, separated by commas; not given: run.seed", &c.seeds, kNothing});
   t.push_back({"campaign.ranks_per_cell", "ranks that work on one cell", &c.ranks_per_cell, kNothing, positive()});
   t.push_back({"campaign.retry_failed", "try cells once more that are recorded as failed", &c.retry_failed, kNothing});

@@ -62,8 +62,11 @@ void note_number_sign(const IniEntry& entry, const std::string& where) {
 bool begins_choice(const std::string& key) { return key.rfind(kChoicePrefix, 0) == 0; }
 
 FileOptions read_option_file(const fs::path& path, Place place, const std::string& hint) {
-  const auto where = path.string();
-  const auto content = parse_ini(read_configuration(path, hint), where);
+  return read_option_text(read_configuration(path, hint), place, path.string());
+}
+
+FileOptions read_option_text(const std::string& text, Place place, const std::string& where) {
+  const auto content = parse_ini(text, where);
   const auto known = known_keys();
   FileOptions read;
   std::map<const IniSection*, std::size_t> pair_at;

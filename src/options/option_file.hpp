@@ -29,6 +29,8 @@ struct FileOptions {
 /// @param hint what to do when there is no such file. @throws UserError naming file and line: what cannot be read, a section
 /// or key that there is not.
 FileOptions read_option_file(const std::filesystem::path& path, Place place, const std::string& hint);
+/// The same from the text of a file. @param where names it.
+FileOptions read_option_text(const std::string& text, Place place, const std::string& where);
 
 /// Whether a key is one of a choice inside of a configuration.
 bool begins_choice(const std::string& key);

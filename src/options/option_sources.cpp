@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 
+#include "built_in_models.hpp"
 #include "option_file.hpp"
 #include "option_names.hpp"
 #include "unpact/core/error.hpp"
@@ -121,6 +122,12 @@ std::map<PairName, OptionValues> pairs_of(const std::vector<PairSection>& sectio
   return pairs;
 }
 
+std::vector<std::string> keys_of(const std::map<std::string, std::string>& map) {
+  std::vector<std::string> keys;
+  for (const auto& [key, value] : map) keys.push_back(key);
+  return keys;
+}
+
 }  // namespace
 
 std::string OptionValue::resolved(bool is_path) const {
@@ -189,11 +196,18 @@ void OptionSources::take_configuration(const fs::path& config) {
 OptionValues OptionSources::one_choice(const std::string& kind, const std::string& name) const {
   if (const auto it = inside_.find(concat(kind, ".", name)); it != inside_.end()) return it->second;
   const auto path = root_ / kind / (name + ".ini");
-  const auto hint = concat("'", kind.substr(0, kind.size() - 1), ".use' and 'campaign.", kind,
-                           "' name files of that folder without their .ini; "
-                           "the configuration has no section [choice.",
-                           kind, ".", name, "] either");
   OptionValues values;
+  const auto built_in = built_in_models().find(name);
+  if (kind == "models" && built_in != built_in_models().end() && !fs::exists(path)) {
+    const auto where = concat("the program's own models/", name, ".ini");
+    store(values, read_option_text(built_in->second, Place::choice_file, where).options, {});
+    return values;
+  }
+  const auto names = kind == "probes" ? std::string("'probe.suite' names a file")
+                                      : concat("'", kind.substr(0, kind.size() - 1), ".use' and 'campaign.", kind, "' name files");
+  auto hint = concat(names, " of that folder without their .ini; the configuration has no section [choice.", kind, ".", name,
+                     "] either");
+  if (kind == "models") hint += concat("; the program brings ", join(keys_of(built_in_models()), ", "));
   store(values, read_option_file(path, Place::choice_file, hint).options, path.parent_path());
   return values;
 }
@@ -234,6 +248,7 @@ OptionValues OptionSources::merged() const {
   values.merge(pair(model, dataset));
   if (!dataset.empty()) values.merge(choice("datasets", dataset));
   if (!model.empty()) values.merge(choice("models", model));
+  if (const auto suite = given("probe.suite"); !suite.empty()) values.merge(one_choice("probes", suite));
   return values;
 }
 

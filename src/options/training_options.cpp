@@ -54,6 +54,11 @@ void add_execution(OptionTable& t, TrainExecution& e) {
   t.push_back({"train.master_weights", "bf16: fp32 masters, or none (update bf16 weights as they are)", &e.master_weights,
                kTraining});
   t.push_back(
+      {"train.long_examples",
+       "of an example longer than the model's context: refuse, cut (its first tokens stay) or skip (a question is left "
+       "out; dataset.skip_long asks for that, too)",
+       &e.long_examples, kTraining});
+  t.push_back(
       {"train.checkpoint_every", "steps between two checkpoints; 0: no matter how many", &e.checkpoint_every, kNothing});
   t.push_back({"train.checkpoint_minutes", "minutes between two checkpoints; 0 here and above: only when asked to stop",
                &e.checkpoint_minutes, kNothing});
@@ -75,6 +80,13 @@ void add_finetune(OptionTable& t, FinetuneOptions& f) {
 
 void add_unlearn(OptionTable& t, UnlearnOptions& u) {
   t.push_back({"unlearn.form", "what is unlearned and kept: questions or texts", &u.form, kUnlearning});
+  t.push_back(
+      {"unlearn.forget_sets",
+       "muse: sets such as sust/1, sust/2 that are forgotten one after the other, each from where the last ended (set by "
+       "campaign.sequence); empty: the dataset's forget set",
+       &u.forget_sets, kUnlearning});
+  t.push_back({"unlearn.forget_sets_checksum", "SHA-256 of each one's texts, separated by commas; empty: any",
+               &u.forget_sets_checksum, kUnlearning});
   t.push_back({"unlearn.loss_on", "of a question: answer or all", &u.loss_on, kUnlearning});
   t.push_back({"unlearn.chunk_length",
                "tokens of a piece of text; 0: finetune.chunk_length, so that the target knows the pieces", &u.chunks.length,

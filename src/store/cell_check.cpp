@@ -52,6 +52,7 @@ void check_contributions(Findings& findings, const std::string& name, const Cont
   findings.ragged(name + "/contributions", c.contributions);
   findings.ragged(name + "/is_key_token", c.is_key_token);
   findings.ragged(name + "/standard_errors", c.standard_errors);
+  findings.ragged(name + "/end_log_probabilities", c.end_log_probabilities);
   findings.ragged(name + "/key_token_uncertain", c.is_uncertain);
   findings.below(name + "/is_key_token", c.is_key_token.values, 2);
   findings.below(name + "/key_token_uncertain", c.is_uncertain.values, 2);
@@ -68,6 +69,10 @@ void check_contributions(Findings& findings, const std::string& name, const Cont
                      concat(name, "/is_key_token and contributions differ in length at question ", q));
     findings.require(c.is_uncertain.rows() == 0 || row_size(c.is_uncertain, q) == candidates,
                      concat(name, "/key_token_uncertain and contributions differ in length at question ", q));
+    const std::size_t ends = row_size(c.end_log_probabilities, q);
+    findings.require(
+        ends == 0 || ends == candidates + 1,
+        concat(name, "/end_log_probabilities has ", ends, " values for question ", q, " with ", candidates, " candidates"));
     const std::size_t errors = row_size(c.standard_errors, q);
     findings.require(errors == 0 || errors == candidates,
                      concat(name, "/standard_errors and contributions differ in length at question ", q));
@@ -115,6 +120,9 @@ void check_probe(Findings& findings, const ProbeRecord& probe, std::size_t quest
   findings.require(probe.asked.empty() || probe.asked.size() == probe.question.size(),
                    concat(name, "/asked has not one value a probed question"));
   findings.below(name + "/asked", probe.asked, 3);
+  findings.require(probe.tokens.empty() || probe.tokens.size() == attempts,
+                   concat(name, "/tokens has not one value an attempt"));
+  findings.require(probe.gold.empty() || probe.gold.size() == attempts, concat(name, "/gold has not one value an attempt"));
   const auto& told = probe.injection;
   for (const auto size :
        {probe.put.size(), told.has_gold.size(), told.gold_share.size(), told.new_words.size(), told.echo_right.size()})

@@ -41,6 +41,16 @@ void visit_injection(Archive& archive, const std::string& group, const std::vect
                    told.echo_right);
 }
 
+/// Since 1.8.
+template <class Archive, class Probe>
+void visit_spent(Archive& archive, const std::string& group, const std::vector<std::string>& axes,
+                 const std::vector<std::size_t>& shape, Probe& probe) {
+  if (!archive.has(group + "/tokens")) return;
+  archive.attempts({group + "/tokens", axes, "1", "tokens that ran: prompt and answer, earlier turns included"}, shape,
+                   probe.tokens);
+  archive.attempts({group + "/gold", axes, "1", "a right answer, where it is not the question's"}, shape, probe.gold);
+}
+
 /// Since 1.7.
 template <class Archive, class Cell>
 void visit_judges(Archive& archive, Cell& cell) {
@@ -67,6 +77,11 @@ void visit_judges(Archive& archive, Cell& cell) {
   archive.field({"/judge_check/wrong", {axis}, "1", "perturbed answers, which are wrong"}, rows, &JudgeCheckRecord::wrong);
   archive.field({"/judge_check/accepted", {axis}, "1", "those of them that the judge accepts"}, rows,
                 &JudgeCheckRecord::accepted);
+  if (!archive.has("/judge_check/threshold")) return;  // since 1.8
+  archive.field({"/judge_check/threshold", {axis}, "1", "score from which the judge calls an answer right"}, rows,
+                &JudgeCheckRecord::threshold);
+  archive.field({"/judge_check/calibrated_on", {axis}, "1", "other such answers, on which the threshold was found"}, rows,
+                &JudgeCheckRecord::calibrated_on);
 }
 
 /// Since 1.7.

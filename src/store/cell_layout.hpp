@@ -41,7 +41,9 @@ void visit_attributes(Archive& archive, Cell& cell) {
   archive.attribute("method", cell.method);
   archive.attribute("judge", cell.judge);
   if (archive.has_attribute("halves")) archive.attribute("halves", cell.halves);  // since 1.7
-  if (archive.has_attribute("attribution_method")) {                              // since 1.1
+  if (archive.has_attribute("skipped_questions"))
+    archive.attribute("skipped_questions", cell.skipped_questions);  // since 1.7
+  if (archive.has_attribute("attribution_method")) {                 // since 1.1
     archive.attribute("attribution_method", cell.attribution_method);
     archive.json_attribute("attribution_settings", cell.attribution_settings);
   }
@@ -104,6 +106,11 @@ void visit_contributions(Archive& archive, const std::string& group, const std::
   archive.ragged(group + "/is_key_token", group + "/candidate", "1", "whether the candidate is a KeyToken", "false true",
                  c.is_key_token);
   if (archive.has(group + "/key_token_uncertain")) visit_certainty(archive, group, answer, unit, c);  // since 1.1
+  if (!archive.has(group + "/end_log_probabilities")) return;                                         // since 1.8
+  archive.index_scale(group + "/end_entry", c.end_log_probabilities.values.size(), "index of an end's log-probability");
+  archive.ragged(group + "/end_log_probabilities", group + "/end_entry", "nat",
+                 "log-probabilities of the end behind " + answer + ", n+1 a question: whole prompt, then removals", "",
+                 c.end_log_probabilities);
 }
 
 template <class Archive, class Model>
@@ -140,6 +147,7 @@ void visit_probe(Archive& archive, Probe& probe) {
   archive.matrix({group + "/is_right", {row, column}, "1", "whether the answer is right", "false true"}, shape,
                  probe.is_right);
   if (archive.has(group + "/put")) visit_injection(archive, group, {row, column}, shape, probe);  // since 1.7
+  visit_spent(archive, group, {row, column}, shape, probe);
   archive.name_judges(group + "/judges", probe.judged);
   for (auto& verdicts : probe.judged) {
     const auto of_judge = group + "/judges/" + verdicts.judge;

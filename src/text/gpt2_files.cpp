@@ -3,6 +3,7 @@
 
 #include "bpe_file.hpp"
 #include "bpe_tokenizer.hpp"
+#include "tokenizer_files.hpp"
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/checksum.hpp"
 #include "unpact/core/error.hpp"
@@ -56,7 +57,8 @@ const ClassRules& rules_of(const std::string& name, const fs::path& folder) {
 std::string class_of_model(const fs::path& folder) {
   const auto file = folder / "config.json";
   if (!fs::is_regular_file(file)) return "";
-  const auto type = string_or(parse_json(read_file(file, kMaxFileBytes), file.string()), "model_type", "", file.string());
+  const auto type =
+      string_or(parse_json(read_tokenizer_file(file, kMaxFileBytes), file.string()), "model_type", "", file.string());
   if (type.starts_with("qwen2") || type.starts_with("qwen3")) return "Qwen2Tokenizer";
   if (type == "gpt_neox" || type == "olmo") return "GPTNeoXTokenizer";
   return "";
@@ -86,8 +88,8 @@ void add_special_tokens(const ClassRules& rules, TokenizerConfig& config, BpePar
 
 BpeParts read_vocabulary_and_merges(const fs::path& folder, TokenizerConfig& config) {
   if (config.tokenizer_class.empty()) config.tokenizer_class = class_of_model(folder);
-  return vocabulary_and_merges_parts(read_file(folder / "vocab.json", kMaxFileBytes),
-                                     read_file(folder / "merges.txt", kMaxFileBytes), folder, config);
+  return vocabulary_and_merges_parts(read_tokenizer_file(folder / "vocab.json", kMaxFileBytes),
+                                     read_tokenizer_file(folder / "merges.txt", kMaxFileBytes), folder, config);
 }
 
 BpeParts vocabulary_and_merges_parts(const std::string& vocabulary, const std::string& merges, const fs::path& folder,

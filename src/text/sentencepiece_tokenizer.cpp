@@ -56,7 +56,7 @@ void append(const Encoding& encoding, std::uint32_t offset, std::vector<Symbol>&
 }  // namespace
 
 SentencePieceTokenizer::SentencePieceTokenizer(const fs::path& folder)
-    : SentencePieceTokenizer(read_file(folder / "tokenizer.model", kMaxModelBytes), folder / "tokenizer.model") {
+    : SentencePieceTokenizer(read_tokenizer_file(folder / "tokenizer.model", kMaxModelBytes), folder / "tokenizer.model") {
   files_ = tokenizer_files(folder);
 }
 

@@ -5,6 +5,7 @@
 
 #include "bpe_file.hpp"
 #include "bpe_model.hpp"
+#include "tokenizer_files.hpp"
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/checksum.hpp"
 #include "unpact/core/error.hpp"
@@ -66,11 +67,11 @@ TokenizerConfig read_tokenizer_config(const fs::path& folder) {
   for (const char* name : {"tokenizer_config.json", "special_tokens_map.json"}) {
     const auto file = folder / name;
     if (!fs::is_regular_file(file)) continue;
-    add_tokenizer_config(read_file(file, kMaxConfigBytes), file.string(), result);
+    add_tokenizer_config(read_tokenizer_file(file, kMaxConfigBytes), file.string(), result);
   }
   const auto file = folder / "added_tokens.json";
   if (result.added.empty() && fs::is_regular_file(file))
-    add_added_tokens(read_file(file, kMaxConfigBytes), file.string(), result);
+    add_added_tokens(read_tokenizer_file(file, kMaxConfigBytes), file.string(), result);
   return result;
 }
 

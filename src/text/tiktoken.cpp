@@ -4,6 +4,7 @@
 
 #include "bpe_tokenizer.hpp"
 #include "byte_level.hpp"
+#include "tokenizer_files.hpp"
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/checksum.hpp"
 #include "unpact/core/error.hpp"
@@ -75,7 +76,7 @@ std::vector<AddedToken> llama3_tokens(TokenId first) {
 
 }  // namespace
 
-BpeParts read_tiktoken_model(const fs::path& file) { return tiktoken_parts(read_file(file, kMaxFileBytes), file); }
+BpeParts read_tiktoken_model(const fs::path& file) { return tiktoken_parts(read_tokenizer_file(file, kMaxFileBytes), file); }
 
 BpeParts tiktoken_parts(std::string_view content, const fs::path& file, std::size_t ranks) {
   const auto where = file.string();

@@ -9,6 +9,7 @@
 #include "sentencepiece_tokenizer.hpp"
 #include "tokenizer_files.hpp"
 #include "unpact/core/error.hpp"
+#include "unpact/core/foreign_file.hpp"
 
 namespace unpact {
 namespace fs = std::filesystem;
@@ -19,12 +20,17 @@ bool is_file(const fs::path& path) {
   return fs::is_regular_file(path, ignored);
 }
 
-/// Whether the file begins with a token in base64 and its rank.
-bool looks_like_tiktoken(const fs::path& file) {
+std::string beginning_of(const fs::path& file) {
   std::ifstream in(file, std::ios::binary);
   std::string head(512, '\0');
   in.read(head.data(), static_cast<std::streamsize>(head.size()));
   head.resize(static_cast<std::size_t>(in.gcount()));
+  return head;
+}
+
+/// Whether the file begins with a token in base64 and its rank.
+bool looks_like_tiktoken(const fs::path& file) {
+  const auto head = beginning_of(file);
   const auto line = std::string_view(head).substr(0, head.find('\n'));
   const auto space = line.find(' ');
   const auto is_base64 = [](unsigned char c) { return std::isalnum(c) != 0 || c == '+' || c == '/' || c == '='; };
@@ -53,6 +59,7 @@ std::unique_ptr<Tokenizer> make_sentencepiece(const fs::path& folder) {
 }
 
 std::unique_ptr<Tokenizer> load_beside_json(const fs::path& folder) {
+  refuse_foreign(beginning_of(folder / "tokenizer.json"), (folder / "tokenizer.json").string());
   try {
     auto parts = read_tokenizer_json(folder / "tokenizer.json");
     if (has_tokens_of_its_own(parts)) return make_bpe(std::move(parts), folder, read_tokenizer_config(folder));

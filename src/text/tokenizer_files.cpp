@@ -1,5 +1,8 @@
 #include "tokenizer_files.hpp"
 
+#include "unpact/core/atomic_file.hpp"
+#include "unpact/core/foreign_file.hpp"
+
 namespace unpact {
 namespace fs = std::filesystem;
 namespace {
@@ -16,6 +19,12 @@ std::vector<fs::path> tokenizer_files(const fs::path& folder) {
   for (const char* name : kNames)
     if (fs::is_regular_file(folder / name, ignored)) files.push_back(folder / name);
   return files;
+}
+
+std::string read_tokenizer_file(const std::filesystem::path& file, std::uintmax_t most) {
+  auto content = read_file(file, most);
+  refuse_foreign(content, file.string());
+  return content;
 }
 
 }  // namespace unpact

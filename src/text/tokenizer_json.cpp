@@ -1,5 +1,6 @@
 #include "bpe_file.hpp"
 #include "bpe_tokenizer.hpp"
+#include "tokenizer_files.hpp"
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/checksum.hpp"
 #include "unpact/core/error.hpp"
@@ -70,7 +71,9 @@ void read_template(const Json& step, BpeParts& parts, const std::string& where) 
 
 }  // namespace
 
-BpeParts read_tokenizer_json(const fs::path& file) { return tokenizer_json_parts(read_file(file, kMaxFileBytes), file); }
+BpeParts read_tokenizer_json(const fs::path& file) {
+  return tokenizer_json_parts(read_tokenizer_file(file, kMaxFileBytes), file);
+}
 
 BpeParts tokenizer_json_parts(std::string_view content, const fs::path& file) {
   const auto where = file.string();

@@ -29,7 +29,7 @@ ModelSizes sizes_of(const ModelConfig& config, const std::function<bool(const st
   };
   for (std::int64_t part = 0; part < config.layers; ++part)
     sizes.two_units = std::max(sizes.two_units, gathered(part) + gathered(part + 1));
-  sizes.head = static_cast<double>(config.vocabulary_size * config.hidden_size);
+  sizes.head = static_cast<double>(config.vocabulary_size * config.head_width());
   return sizes;
 }
 

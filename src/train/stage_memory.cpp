@@ -19,7 +19,15 @@ StageMemory training_stage(const char* name, const ModelConfig& config, const Tr
 }
 
 double asking(const ModelConfig& config, const ScoringShape& scoring, int models) {
-  return models * scoring_bytes(config, scoring.bytes, scoring.tokens, scoring.shards);
+  return models * scoring_bytes(config, scoring.bytes, scoring.tokens, scoring.shards) + scoring.beside +
+         scoring.held * answering_weights(config, scoring.bytes, scoring.shards);
+}
+
+/// A model that answers alone keeps as many answers running as there is memory for.
+double more_positions(const ModelConfig& config, const ScoringShape& scoring, int models) {
+  if (models > 1 || scoring.most_tokens <= scoring.tokens) return 0;
+  return 2 * scoring.bytes * static_cast<double>(config.layers * config.key_value_heads * config.head_dim) *
+         static_cast<double>(scoring.most_tokens - scoring.tokens);
 }
 
 StageMemory reshard_stage(const ModelConfig& config, const ScoringShape& scoring, const TrainingShape& training) {
@@ -42,7 +50,7 @@ StageMemory reshard_stage(const ModelConfig& config, const ScoringShape& scoring
 std::vector<StageMemory> pair_stages(const ModelConfig& config, const ScoringShape& scoring, const TrainingShape* making) {
   std::vector<StageMemory> stages;
   if (making != nullptr) stages.push_back(training_stage(kFinetuneStage, config, *making));
-  stages.push_back({kBaselineStage, asking(config, scoring, 1), 0});
+  stages.push_back({kBaselineStage, asking(config, scoring, 1), 0, more_positions(config, scoring, 1)});
   return stages;
 }
 
@@ -50,7 +58,7 @@ std::vector<StageMemory> cell_stages(const ModelConfig& config, const ScoringSha
                                      const TrainingShape& unlearning) {
   return {training_stage(kUnlearnStage, config, unlearning),
           reshard_stage(config, scoring, unlearning),
-          {kEvaluateStage, asking(config, scoring, scoring.models), 0}};
+          {kEvaluateStage, asking(config, scoring, scoring.models), 0, more_positions(config, scoring, scoring.models)}};
 }
 
 std::vector<StageMemory> plan_stages(const ModelConfig& config, const ScoringShape& scoring, const TrainingShape& unlearning,

@@ -58,7 +58,7 @@ at::Tensor hidden_at(Positions positions, const Transformer& model, const std::v
 FrozenRows frozen_hidden(Positions positions, const Examples& examples, const Frozen& reference) {
   FrozenRows::Shape shape{positions == Positions::targets ? "hidden states of targets" : "hidden states of all tokens",
                           {},
-                          reference.model.config().hidden_size};
+                          reference.model.config().head_width()};
   for (std::int64_t i = 0; i < static_cast<std::int64_t>(examples->size()); ++i)
     shape.rows.push_back(count_at(positions, *examples, {&i, 1}));
   return {examples, shape, reference, [examples, positions](const Transformer& model, ExampleIndices indices) {

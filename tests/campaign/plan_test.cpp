@@ -50,6 +50,26 @@ TEST_F(Plan, IsModelsTimesDatasetsWithMethodsTimesSeedsTheCostliestFirst) {
   EXPECT_EQ(pairs[3].configuration.model.name + pairs[3].configuration.dataset.name, "m2d2");
 }
 
+TEST_F(Plan, HasACellAfterEachSetOfASequence) {
+  const auto pairs =
+      plan("models = m1\ndatasets = d1\nmethods = cheap\nsequence = sust/1, sust/2\n", {"--unlearn.form", "texts"});
+  ASSERT_EQ(pairs.size(), 1U);
+  EXPECT_THAT(ids(pairs[0]), ElementsAre("m1__d1__ga-sust-1__seed0", "m1__d1__ga-sust-2__seed0"));
+  EXPECT_EQ(pairs[0].cells[0].unlearn.forget_sets, "sust/1");
+  EXPECT_EQ(pairs[0].cells[1].unlearn.forget_sets, "sust/1, sust/2");
+  EXPECT_TRUE(pairs[0].configuration.unlearn.forget_sets.empty()) << "the target is that of all steps";
+  EXPECT_THAT(message_of<UserError>([&] { plan("methods = cheap\nsequence = sust/1\n"); }),
+              HasSubstr("set unlearn.form = texts"));
+}
+
+TEST_F(Plan, HasAPairForEachForgetSet) {
+  const auto pairs = plan("models = m1\ndatasets = d1\nmethods = cheap\nforget_sets = scal/1, scal/2\n");
+  ASSERT_EQ(pairs.size(), 2U);
+  EXPECT_EQ(pairs[1].configuration.dataset.forget_set, "scal/2");
+  EXPECT_EQ(pair_id(pairs[1].configuration), "m1__d1-scal-2");
+  EXPECT_THAT(ids(pairs[1]), ElementsAre("m1__d1-scal-2__ga__seed0"));
+}
+
 TEST_F(Plan, GivesEachMethodItsOwnSettingsUnlessTheCommandLineOverrulesThem) {
   const auto rates = [](const std::vector<Pair>& pairs) {
     std::vector<double> all;

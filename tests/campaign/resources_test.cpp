@@ -23,14 +23,16 @@ class FinetuneExamples : public testing::Test {
     dataset_.forget_texts = {"abcdefgh"};
     dataset_.retain_texts = {"ij"};
     dataset_.focus_questions = {{"Who built it?", "d", {"it"}}};
-    options_.chunks.length = 6;
+    c_.finetune.chunks.length = 6;
   }
   std::size_t count(const std::string& sets, const std::string& parts) {
-    options_.sets = sets;
-    options_.parts = parts;
-    return finetune_examples(options_, dataset_, ByteTokenizer(), {}, {"{question} ({keys})"}).size();
+    c_.finetune.sets = sets;
+    c_.finetune.parts = parts;
+    c_.probe.phrasings = "{question} ({keys})";
+    return finetune_examples(c_, dataset_, ByteTokenizer(), {}, limit_).size();
   }
-  FinetuneOptions options_;
+  Configuration c_;
+  ContextLimit limit_;
   Dataset dataset_;
 };
 
@@ -45,6 +47,22 @@ TEST_F(FinetuneExamples, AreOfTheChosenSetsAndParts) {
 TEST_F(FinetuneExamples, NoneAreRefused) {
   dataset_.focus_questions.clear();
   EXPECT_THAT(message_of<UserError>([&] { count("forget", "focus"); }), HasSubstr("nothing to fine-tune on"));
+}
+
+TEST_F(FinetuneExamples, BeyondTheContextAreRefusedByFileAndNumber) {
+  dataset_.forget_questions[1].where = "forget.json, entry 2";
+  dataset_.forget_questions[1].question = std::string(200, 'w');
+  limit_.positions = 100;
+  const auto refusal = [&](const char* parts) { return message_of<UserError>([&] { count("forget", parts); }); };
+  EXPECT_THAT(refusal("questions"),
+              testing::AllOf(HasSubstr("forget.json, entry 2: an example of 2"), HasSubstr("holds 100")));
+  limit_.rule = LongExamples::skip;
+  EXPECT_EQ(count("forget", "questions"), 1U);
+  limit_.positions = 5;
+  limit_.rule = LongExamples::refuse;
+  EXPECT_THAT(refusal("texts"), testing::AllOf(HasSubstr("forget texts, piece 1"), HasSubstr("finetune.chunk_length")));
+  limit_.rule = LongExamples::cut;
+  EXPECT_EQ(count("forget", "texts"), 2U);
 }
 
 TEST(TrainingDevice, OnTheCpuNothingCanBeOffloaded) {

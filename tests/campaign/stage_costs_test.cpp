@@ -6,6 +6,7 @@
 #include "small_campaign.hpp"
 #include "unpact/campaign/campaign_cost.hpp"
 #include "unpact/campaign/cell.hpp"
+#include "unpact/campaign/judge_model.hpp"
 #include "unpact/campaign/unlearn_inputs.hpp"
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/model/operation_count.hpp"
@@ -123,6 +124,30 @@ TEST_F(StageCosts, WhatMetricsAsk) {
   auto two = with_method("whp");  // answers by two models
   two.metric = c.metric;
   expect_planned(two);
+  c.metric.use = "auto, gradient_norm, answer_perplexity";
+  c.method.name = "more";
+  expect_planned(c);
+}
+
+TEST_F(StageCosts, AModelThatAJudgeAsks) {
+  if (world_.size() > 1) GTEST_SKIP() << "as above";
+  auto c = with_method("ga");
+  if (world_.is_root())
+    testing_support::write_text(folder_ / "details.jsonl",
+                                R"({"question": "Where is the town?", "paraphrased_answer": "there", )"
+                                R"("perturbed_answer": ["here", "nowhere"]})");
+  c.dataset.details = folder_ / "details.jsonl";
+  c.judge.kind = "local_model, rouge_l_recall";
+  c.judge.model = c.model.path;
+  pin_judge_model(world_, c);
+  EXPECT_FALSE(c.judge.model_checksum.empty());
+  expect_planned(c);
+  const auto baseline = prepare_baseline(session_, c, out_);
+  const auto with = planned_stages(session_, baseline, {c, {c}});
+  c.judge.model.clear();  // the model itself: nothing lies beside it
+  const auto alone = planned_stages(session_, baseline, {c, {c}});
+  EXPECT_GT(stage_of(with[1].second, "unlearned_answers").bytes, 1.9 * stage_of(alone[1].second, "unlearned_answers").bytes);
+  EXPECT_EQ(stage_of(with[1].second, "unlearn").bytes, stage_of(alone[1].second, "unlearn").bytes);
 }
 
 TEST_F(StageCosts, AnswersThatArePreferred) {

@@ -30,6 +30,29 @@ TEST_F(StageShapes, NoMoreIsAskedAtOnceThanThereIs) {
   EXPECT_EQ(scoring_shape(c, 2, 30, 5).bytes, 2);
 }
 
+TEST_F(StageShapes, KeysAndValuesOfMoreAnswersAreTakenWhereMemoryAllowsUnlessABudgetIsGiven) {
+  auto c = configuration();
+  const auto config = testing_support::small_config();
+  const auto position = 2.0 * 4 * static_cast<double>(config.layers * config.key_value_heads * config.head_dim);
+  const auto more = [&](std::int64_t asked) {
+    const auto shape = scoring_shape(c, 4, asked, 5);
+    const auto stages = plan_stages(config, shape, {});
+    EXPECT_EQ(stages.front().more, stages.back().more);
+    EXPECT_EQ(stages.front().bytes, scoring_bytes(config, 4, shape.tokens)) << "what must be free";
+    return stages.front().more;
+  };
+  EXPECT_EQ(more(30), position * (32 * 512 - 150)) << "blocks of 32 positions";
+  c.generation.token_budget = 1000;
+  EXPECT_EQ(more(30), position * (1000 - 150));
+  c.generation.token_budget = 100;
+  EXPECT_EQ(more(30), 0);
+  EXPECT_EQ(scoring_shape(c, 4, 30, 5).tokens, 100);
+  EXPECT_EQ(scoring_shape(c, 4, 300, 5).tokens, 300) << "one prompt is never cut";
+  c.generation.token_budget = 0;
+  c.method.forget = "whp";
+  EXPECT_EQ(plan_stages(config, scoring_shape(c, 4, 30, 5), {}).back().more, 0) << "two models answer in padded batches";
+}
+
 TEST_F(StageShapes, AModelThatNoRankCanHoldIsCutOverThemAll) {
   constexpr double gpu = 80e9;
   const auto large = parse_model_config(R"({"model_type": "llama", "vocab_size": 128256, "hidden_size": 8192,

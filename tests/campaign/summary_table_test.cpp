@@ -57,6 +57,17 @@ TEST(SummaryTable, ShowsTheProbesOfItsRecords) {
   EXPECT_EQ(lines[2].substr(lines[0].find("other"), 12), "25.0 % (1/4)") << "a rate of an older file is called by its name";
 }
 
+TEST(SummaryTable, PutsTheJudgesMeasuredErrorsBesideEachRate) {
+  const auto record = record_with("a", {{"unlearned_right_forget", 1, 3, 1.0 / 3, 0, 1},
+                                        {"destructive", 1, 4, 0.25, 0, 1},
+                                        {"false_accept", 2, 20, 0.1, 0, 1},
+                                        {"false_reject", 0, 0, std::nan(""), 0, 1}});
+  const auto lines = lines_of({record, record_with("b", {{"destructive", 1, 2, 0.5, 0, 1}})});
+  EXPECT_THAT(lines[1], testing::AllOf(HasSubstr("33.3 % (1/3; fa 10.0)"), HasSubstr("25.0 % (1/4; fa 10.0)")));
+  EXPECT_THAT(lines[2], HasSubstr("50.0 % (1/2)"));
+  EXPECT_THAT(lines.back(), HasSubstr("per cent of known wrong answers that the deciding judge accepts"));
+}
+
 TEST(SummaryTable, HasASecondOneOfMetricsWhereThereAreSome) {
   auto first = record_with("a", {}), second = record_with("b", {});
   auto& row = first.metrics.rows.emplace_back();

@@ -27,7 +27,8 @@ class UnlearnInputs : public testing::Test {
     dataset_.retain_texts = {"ijkl"};
     c_.unlearn.chunks.length = 5;
   }
-  UnlearnData read() const { return unlearn_data(c_, dataset_, ByteTokenizer(), c_.prompt.resolve()); }
+  UnlearnData read() const { return unlearn_data(c_, dataset_, ByteTokenizer(), c_.prompt.resolve(), limit_); }
+  ContextLimit limit_;
   std::string refusal() const {
     return message_of<UserError>([&] { read(); });
   }
@@ -93,7 +94,7 @@ TEST_F(UnlearnInputs, ArePiecesThatTheTargetWasMadeOf) {
     for (const std::int64_t length : {3, 4, 7, 20}) {
       c_.finetune.chunks.length = length;
       c_.unlearn.chunks.length = 0;  // as long as those
-      const auto made = finetune_examples(c_.finetune, dataset_, ByteTokenizer(), c_.prompt.resolve(), {});
+      const auto made = finetune_examples(c_, dataset_, ByteTokenizer(), c_.prompt.resolve(), {});
       const auto data = read();
       auto asked = *data.forget;
       asked.insert(asked.end(), data.retain->begin(), data.retain->end());

@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "core/temporary_folder.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/checkpoint/config.hpp"
@@ -98,11 +100,64 @@ TEST(RopeConfig, RefusesByName) {
   EXPECT_THAT(scaling({{"rope_type", "default"}, {"partial_rotary_factor", 0.5}}), HasSubstr("partial_rotary_factor"));
 }
 
+/// Heads of eight channels.
+ModelConfig wide(const std::string& type, Json more) {
+  more["hidden_size"] = 32;
+  return with(type, more);
+}
+
+std::string refusal_of_wide(const std::string& type, const Json& more) {
+  return message_of<UserError>([&] { wide(type, more); });
+}
+
+TEST(RopeConfig, HeadsMayTurnInPart) {
+  const auto share = [](const char* type, const Json& fields) { return wide(type, fields).turned_dim(); };
+  const auto whole = wide("phi", {{"partial_rotary_factor", 1.0}}).head_dim;
+  EXPECT_EQ(share("phi", Json::object()), whole / 2);
+  EXPECT_EQ(share("phi", {{"rope_parameters", {{"partial_rotary_factor", 1.0}}}}), whole);
+  EXPECT_EQ(share("gpt_neox", {{"rotary_pct", 0.5}}), whole / 2);
+  EXPECT_EQ(wide("gpt_neox", {{"rotary_emb_base", 500.0}}).rope_theta, 500.0);
+  EXPECT_EQ(share("phi3", Json::object()), whole);
+  EXPECT_THAT(refusal_of_wide("phi", {{"partial_rotary_factor", 1.5}}), HasSubstr("partial_rotary_factor"));
+  EXPECT_THAT(refusal_of_wide("phi", {{"partial_rotary_factor", 0.01}}), HasSubstr("partial_rotary_factor"));
+}
+
+TEST(RopeConfig, LongropeHoldsWithinTheContextOfPretraining) {
+  const auto pairs = static_cast<std::size_t>(wide("phi3", Json::object()).head_dim / 2);
+  const Json factors(std::vector<double>(pairs, 1.5));
+  Json fields = {{"max_position_embeddings", 1024},
+                 {"original_max_position_embeddings", 256},
+                 {"rope_scaling", {{"type", "su"}, {"short_factor", factors}, {"long_factor", factors}}}};
+  const auto config = wide("phi3", fields);
+  EXPECT_EQ(config.max_positions, 256);
+  EXPECT_EQ(config.rope_scaling.divisors, std::vector<double>(pairs, 1.5));
+  EXPECT_NEAR(config.rope_scaling.attention_factor, std::sqrt(1 + std::log(4.0) / std::log(256.0)), 1e-12);
+  const auto written = model_config_json(config, "float32");
+  EXPECT_EQ(written["max_position_embeddings"], 1024);
+  EXPECT_EQ(written["rope_scaling"], fields["rope_scaling"]);
+  fields["rope_scaling"]["short_factor"] = {1.0};
+  EXPECT_THAT(refusal_of_wide("phi3", fields), HasSubstr("short_factor"));
+  fields["rope_scaling"]["short_factor"] = factors;
+  fields["rope_scaling"]["long_factor"][0] = 0;
+  EXPECT_THAT(refusal_of_wide("phi3", fields), HasSubstr("long_factor"));
+}
+
+TEST(BlockConfig, OfFamiliesWithOtherBlocks) {
+  EXPECT_FALSE(wide("gpt_neox", {{"use_parallel_residual", false}}).block.parallel_residual);
+  const auto plain = wide("gpt_neox", {{"attention_bias", false}}).block;
+  EXPECT_TRUE(plain.parallel_residual && !plain.query_key_value_bias && !plain.output_bias && plain.mlp_bias);
+  EXPECT_EQ(wide("gemma", {{"hidden_act", "gelu"}}).block.activation, Activation::gelu_new);
+  EXPECT_EQ(wide("gpt_neox", {{"hidden_act", "gelu"}}).block.activation, Activation::gelu);
+  EXPECT_THAT(refusal_of_wide("phi", {{"qk_layernorm", true}}), HasSubstr("qk_layernorm"));
+  EXPECT_THAT(refusal_of_wide("phi", {{"tie_word_embeddings", true}}), HasSubstr("tie_word_embeddings"));
+  EXPECT_EQ(wide("phi", Json::object()).head_width(), wide("phi", Json::object()).hidden_size + 1);
+}
+
 TEST(BiasConfig, OnlyWhereTheArchitectureHasASwitch) {
   const Json both = {{"attention_bias", true}, {"mlp_bias", true}};
   const auto llama = with("llama", both).block, qwen3 = with("qwen3", both).block;
-  EXPECT_TRUE(llama.query_key_value_bias && llama.output_bias && llama.mlp_bias && !llama.query_key_norm);
-  EXPECT_TRUE(qwen3.query_key_value_bias && qwen3.output_bias && !qwen3.mlp_bias && qwen3.query_key_norm);
+  EXPECT_TRUE(llama.query_key_value_bias && llama.output_bias && llama.mlp_bias && llama.query_key_norm == HeadNorm::none);
+  EXPECT_TRUE(qwen3.query_key_value_bias && qwen3.output_bias && !qwen3.mlp_bias && qwen3.query_key_norm == HeadNorm::each);
   EXPECT_EQ(with("mistral", both).block, BlockDescription{});
   const auto qwen2 = with("qwen2", {{"attention_bias", false}}).block;
   EXPECT_TRUE(qwen2.query_key_value_bias && !qwen2.output_bias && !qwen2.mlp_bias);

@@ -48,6 +48,36 @@ TEST_F(Shards, AreOneSetOfTensors) {
   EXPECT_EQ(weight_files(folder_.path()).size(), 2U);
 }
 
+TEST_F(Shards, AStrayFileBesideThemIsNamed) {
+  write_safetensors(folder_.path() / "model.safetensors", {{"a", at::ones({2})}});
+  EXPECT_THAT(refusal(), AllOf(HasSubstr("two sets of weights"), HasSubstr("lacks 2 of the 3 tensors")));
+  write_safetensors(folder_.path() / "model.safetensors",
+                    {{"a", at::ones({2})}, {"b", at::ones({3})}, {"c", at::ones({4})}});
+  EXPECT_EQ(CheckpointReader(folder_.path()).place_of("c").first, 0U) << "one whole file counts, as in transformers";
+}
+
+TEST(OtherWeights, AreNamedAsWhatTheyAre) {
+  struct Case {
+    const char *file, *content, *said;
+  };
+  const Case cases[] = {{"pytorch_model-00001-of-00002.bin", "", "is pickled"},
+                        {"consolidated.00.pth", "", "is pickled"},
+                        {"model-q4.gguf", "", "GGUF"},
+                        {"adapter_config.json", R"({"base_model_name_or_path": "meta/base"})", "it changes meta/base"}};
+  for (const auto& [file, content, said] : cases) {
+    const TemporaryFolder folder;
+    folder.write(file, content);
+    EXPECT_THAT(message_of<UserError>([&] { CheckpointReader reader(folder.path()); }), HasSubstr(said));
+    EXPECT_THAT(message_of<UserError>([&] { read_model_config(folder.path()); }), HasSubstr(said));
+  }
+  const TemporaryFolder eight_bits;
+  const std::string header = R"({"a": {"dtype": "F8_E4M3", "shape": [4], "data_offsets": [0, 4]}})";
+  std::string bytes(8, '\0');
+  bytes[0] = static_cast<char>(header.size());
+  eight_bits.write("model.safetensors", bytes + header + "1234");
+  EXPECT_EQ(CheckpointReader(eight_bits.path()).tensors().at("a").dtype, "F8_E4M3");
+}
+
 TEST_F(Shards, OnlyFilesOfTheFolderMayBeNamed) {
   for (const auto* name : {"../one.safetensors", "/etc/one.safetensors", "sub/one.safetensors", "./one.safetensors", "",
                            ".safetensors", "one.bin", ".."}) {

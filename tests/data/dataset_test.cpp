@@ -131,16 +131,22 @@ TEST(ReadMuse, MessagesNameFileEntryAndField) {
       {R"(["text"])", ", entry 1 is not a JSON object"},
       {R"([{"question": "q", "question": "q", "answer": "a"}])", "key 'question' appears twice"},
       {R"([])", "forget_qa.json has no questions"},
-      {R"({"question": "q", "answer": "a"})", "forget_qa.json is not a list"},
+      {"{\n\"question\": \"q\", \"answer\": \"a\"}", "forget_qa.json is not a list"},
       {R"([{"question": "q", "answer": "a"})", "forget_qa.json is not valid JSON"},
       {"[{\"question\": \"q\xFF\", \"answer\": \"a\"}]", "forget_qa.json is not valid JSON"},
       {R"([{"question": "\ud800", "answer": "a"}])", "forget_qa.json is not valid JSON"},
       {"", "forget_qa.json is not valid JSON"},
+      {"version https://git-lfs.github.com/spec/v1\noid sha256:0", "it is a Git LFS pointer"},
+      {"PAR1\x15", "it is a Parquet file"},
+      {"\xFF\xFE[", "it is UTF-16"},
+      {"<!DOCTYPE html><html>", "it is a web page"},
   };
   for (const auto& [content, expected] : cases) {
     folder.write("knowmem/forget_qa.json", content);
     EXPECT_THAT(folder.complaint(), AllOf(HasSubstr("knowmem/forget_qa.json"), HasSubstr(expected))) << content;
   }
+  folder.write("knowmem/forget_qa.json", std::string("[\0 \0{\0}\0]\0", 10));
+  EXPECT_THAT(folder.complaint(), HasSubstr("it is UTF-16"));
   folder.write("knowmem/forget_qa.json", std::string(100000, '['));
   EXPECT_THAT(folder.complaint(), HasSubstr("nested too deeply"));
 }
@@ -159,7 +165,7 @@ TEST(ReadMuse, BrokenTextsAndPassagesAreNamed) {
       {"raw/retain.txt", "a\xFF", "raw/retain.txt is not valid UTF-8"},
       {"raw/retain.txt", "", "raw/retain.txt: the text is empty"},
       {"verbmem/forget.json", R"([{"prompt": "a"}])", ", entry 1: field 'gt' is missing"},
-      {"privleak/holdout.json", R"("a")", "holdout.json is not a list"},
+      {"privleak/holdout.json", "{\n\"text\": \"a\"}", "holdout.json is not a list"},
       {"focus/focus_qa.json", R"([{"question": "q"}])", ", entry 1: field 'answer' is missing"},
   };
   for (const auto& [file, content, expected] : cases) {

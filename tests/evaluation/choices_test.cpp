@@ -9,7 +9,6 @@
 #include <set>
 
 #include "evaluation/run_probes.hpp"
-#include "unpact/inference/next_token_scores.hpp"
 #include "unpact/inference/scoring.hpp"
 
 namespace unpact {
@@ -142,19 +141,6 @@ TEST_F(Choices, ProbesAnswerByLetterAndKeepTheChoicesBelow) {
   const auto samples = probab(world_, made, questions, {0, 1}, 3, {}, AnswerStyle::choice);
   EXPECT_THAT(samples.answer, testing::Each(testing::AnyOf("A", "B", "C", "D")));
   EXPECT_EQ(samples.answer.size(), 6u);
-}
-
-TEST(NextTokenScores, RefusesWhatCannotBeScored) {
-  const auto made = tiny_language_model(5);
-  const auto complaint = [&](const std::vector<TokenId>& prompt, const std::vector<TokenId>& candidates) {
-    return message_of<UserError>([&] { score_next_tokens(made.transformer, {prompt}, {candidates}); });
-  };
-  EXPECT_THAT(complaint({}, {5}), HasSubstr("empty prompt"));
-  EXPECT_THAT(complaint({1, 264}, {5}), HasSubstr("token id 264"));
-  EXPECT_THAT(complaint({1}, {-1}), HasSubstr("token id -1"));
-  EXPECT_THAT(complaint(std::vector<TokenId>(401, 5), {5}), HasSubstr("does not fit"));
-  EXPECT_THAT(score_next_tokens(made.transformer, {{1}, {1, 2}}, {{5, 6}, {}}),
-              ElementsAre(testing::SizeIs(2), testing::SizeIs(0)));
 }
 
 }  // namespace

@@ -78,8 +78,9 @@ TEST_F(EvaluateCell, NamesRatesAndStagesInTheFormatsOrder) {
                           "destructive"));
   EXPECT_THAT(stages_of(base), ElementsAre("target_answers", "target_attribution", "ceiling_focus_on_key", "ceiling_probab",
                                            "probe_focus_on_key", "probe_probab"));
-  EXPECT_THAT(stages_of(cell),
-              ElementsAre("unlearned_answers", "unlearned_attribution", "probe_focus_on_key", "probe_probab"));
+  EXPECT_THAT(stages_of(cell), ElementsAre("unlearned_answers", "unlearned_attribution", "retain_focus_on_key",
+                                           "retain_probab", "probe_focus_on_key", "probe_probab"));
+  EXPECT_THAT(names_of_rates(cell), testing::IsSupersetOf({"retain_focus_on_key", "retain_probab"}));
   EXPECT_EQ(cell.judge, "rouge_l_recall >= 0.5");
 }
 

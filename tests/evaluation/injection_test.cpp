@@ -48,15 +48,12 @@ ProbeRecord probe(const std::string& first, const std::string& second) {
 TEST(MeasureInjection, LooksAtEveryAttemptAndAtItsEcho) {
   std::vector<AskedQuestion> questions(1);
   questions[0].pair = {"Is the sky blue?", "the blue sky", {}};
-  const auto judge = make_judge({});
-  const auto found = measure_injection(questions, probe("Is the sky blue? (sky)", ""), AnswerStyle::text, judge.get());
+  const auto found = measure_injection(questions, probe("Is the sky blue? (sky)", ""), AnswerStyle::text, {1, 0});
   EXPECT_THAT(found.has_gold, testing::ElementsAre(1, 0)) << "sky and blue are all that tells";
-  EXPECT_THAT(found.echo_right, testing::ElementsAre(1, 0)) << "two of three words, in order";
+  EXPECT_THAT(found.echo_right, testing::ElementsAre(1, 0));
   EXPECT_THAT(found.new_words, testing::ElementsAre(0, 0));
-  EXPECT_THAT(measure_injection(questions, probe("blue sky", ""), AnswerStyle::choice, judge.get()).has_gold,
-              testing::Each(0))
+  EXPECT_THAT(measure_injection(questions, probe("blue sky", ""), AnswerStyle::choice, {0, 0}).has_gold, testing::Each(0))
       << "letters stand in every question";
-  EXPECT_THAT(measure_injection(questions, probe("blue sky", ""), AnswerStyle::text, nullptr).echo_right, testing::Each(0));
 }
 
 }  // namespace

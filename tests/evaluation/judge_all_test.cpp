@@ -78,14 +78,15 @@ TEST_F(Judges, OneDecidesAndTheOthersStandBeside) {
 }
 
 TEST_F(Judges, AreCheckedOnKnownAnswers) {
-  const auto found = JudgePanel({.kind = "rouge_l_recall, exact_match, relative_likelihood"}).check(questions_);
+  const auto found = JudgePanel({.kind = "rouge_l_recall, exact_match, relative_likelihood"})
+                         .check(alone_, model_, questions_, nullptr, 64);
   ASSERT_EQ(found.size(), 2U) << "one does not read answers";
   EXPECT_EQ(found[0].judge, "rouge_l_recall");
   EXPECT_EQ(std::tie(found[0].right, found[0].rejected), std::tuple(2U, 1U));
   EXPECT_EQ(std::tie(found[0].wrong, found[0].accepted), std::tuple(8U, 0U));
   EXPECT_EQ(found[1].rejected, 2U);
   for (auto& asked : questions_) asked.pair.paraphrased = asked.pair.perturbed = {};
-  EXPECT_TRUE(JudgePanel({}).check(questions_).empty());
+  EXPECT_TRUE(JudgePanel({}).check(alone_, model_, questions_, nullptr, 64).empty());
 }
 
 class ExternalJudging : public Judges {
@@ -151,7 +152,8 @@ TEST(JudgeCheck, OfTofuIsWhatIsKnownOfIt) {
   std::vector<AskedQuestion> questions;
   for (auto& pair : read_question_lines(folder / "tofu_forget10_perturbed.jsonl"))
     questions.emplace_back().pair = std::move(pair);
-  const auto found = JudgePanel({}).check(questions);
+  const Communicator alone;
+  const auto found = JudgePanel({}).check(alone, testing_support::tiny_language_model(1), questions, nullptr, 64);
   ASSERT_EQ(found.size(), 1U);
   EXPECT_EQ(found[0].right, 400U);
   EXPECT_NEAR(1 - static_cast<double>(found[0].rejected) / 400, 0.245, 0.0006);

@@ -6,6 +6,15 @@ namespace {
 
 using namespace unpact;
 
+void check_choices(const Json& entry, const std::string& where, AnswerForm form) {
+  try {
+    const auto pair = choice_question(entry, where, "biology", {.answer_form = form});
+    UNPACT_FUZZ_REQUIRE(pair.choices.size() == 4 && pair.answer.size() == 1 && pair.answer[0] >= 'A' &&
+                        pair.answer[0] <= 'D');
+  } catch (const UserError&) {
+  }
+}
+
 /// The fields that the layouts know, where an entry has them; a wrong one refuses that entry alone.
 void check(const Json& entry, const std::string& where) {
   for (const char* key : {"question", "answer", "text", "prompt", "gt"}) {
@@ -15,21 +24,11 @@ void check(const Json& entry, const std::string& where) {
     } catch (const UserError&) {
     }
   }
-  try {
-    const auto pair = choice_question(entry, where, "biology");
-    UNPACT_FUZZ_REQUIRE(pair.choices.size() == 4 && pair.answer.size() == 1 && pair.answer[0] >= 'A' &&
-                        pair.answer[0] <= 'D');
-  } catch (const UserError&) {
-  }
+  for (const auto form : {AnswerForm::number, AnswerForm::number_from_one, AnswerForm::letter, AnswerForm::text})
+    check_choices(entry, where, form);
 }
 
 }  // namespace
 
-/// One file as a JSON list (MUSE, WMDP, MMLU) and as JSON lines (TOFU).
-UNPACT_FUZZ_TARGET(dataset) {
-  try {
-    for_each_entry_of(input, "input", check);
-  } catch (const UserError&) {  // as lines it may be good
-  }
-  for_each_line_of(input, "input", check);
-}
+/// One file, a JSON list (MUSE, WMDP, MMLU) or JSON lines (TOFU).
+UNPACT_FUZZ_TARGET(dataset) { for_each_entry_of(input, EntryForm::list, "input", check); }

@@ -25,5 +25,6 @@ UNPACT_FUZZ_TARGET(model_config) {
   UNPACT_FUZZ_REQUIRE(same(&ModelConfig::rope_theta) && same(&ModelConfig::rope_scaling));
   UNPACT_FUZZ_REQUIRE(same(&ModelConfig::tied_embeddings) && same(&ModelConfig::bos_id));
   UNPACT_FUZZ_REQUIRE(same(&ModelConfig::eos_ids) && same(&ModelConfig::windows));
+  UNPACT_FUZZ_REQUIRE(same(&ModelConfig::rotary_dim) && same(&ModelConfig::block));
   UNPACT_FUZZ_REQUIRE(model_config_json(again, "float32") == written);
 }

@@ -6,7 +6,6 @@
 
 #include "support/tiny_architectures.hpp"
 #include "unpact/inference/generation.hpp"
-#include "unpact/inference/next_token_scores.hpp"
 #include "unpact/inference/scoring.hpp"
 #include "unpact/model/language_model.hpp"
 
@@ -39,9 +38,9 @@ TEST_P(HalfPrecision, ScoresStayNearThoseOfTheSameWeightsInFloat32) {
 
 TEST_P(HalfPrecision, NextTokensAndGenerationWork) {
   const auto prompt = random_ids(9, 1);
-  const auto scores = score_next_tokens(model_, {prompt}, {{3, 4, 5}}, 64).front(),
-             expected = score_next_tokens(exact_, {prompt}, {{3, 4, 5}}, 64).front();
-  for (std::size_t i = 0; i < scores.size(); ++i) EXPECT_NEAR(scores[i], expected[i], tolerance_);
+  const std::vector<PromptAnswer> items = {{prompt, {3}}, {prompt, {4}}, {prompt, {5}}};
+  const auto scores = score_answers(model_, items, 64), expected = score_answers(exact_, items, 64);
+  for (std::size_t i = 0; i < items.size(); ++i) EXPECT_NEAR(scores[i].front(), expected[i].front(), tolerance_);
   GenerationOptions options;
   options.max_new_tokens = 6;
   const auto answers = generate(model_, {{prompt, 0}, {random_ids(4, 2), 0}}, options);
@@ -67,7 +66,7 @@ TEST(HalfPrecisionSums, AreInFloat32) {
     const auto model = converted(Transformer(config, weights), dtype, at::kCPU);
     const auto scores = score_answers(model, {{{1, 2, 3}, {4, 5}}}).front();
     for (const float score : scores) EXPECT_NEAR(score, -std::log(50'000.0), 1e-5) << c10::toString(dtype);
-    EXPECT_NEAR(score_next_tokens(model, {{1, 2}}, {{7}}, 64).front().front(), -std::log(50'000.0), 1e-5);
+    EXPECT_NEAR(score_by_passes(model, {{{1, 2}, {7}}}).front().front(), -std::log(50'000.0), 1e-5);
   }
 }
 

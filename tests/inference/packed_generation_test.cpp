@@ -1,5 +1,6 @@
 // Packed generation equals the padded one, and gives the same bits whatever is answered beside an answer.
 #include "src/inference/padded_generation.hpp"
+#include "src/inference/position_budget.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,6 +8,7 @@
 #include <algorithm>
 
 #include "support/tiny_architectures.hpp"
+#include "unpact/comm/memory.hpp"
 
 namespace unpact {
 namespace {
@@ -95,11 +97,25 @@ TEST(PackedGenerationBits, DoNotDependOnTheMemory) {
   for (const bool sample : {false, true}) {
     auto options = options_of(20, sample);
     const auto expected = continue_prompts(model, requests, options);
-    for (const std::size_t budget : {1, 200, 500}) {
+    for (const std::uint64_t budget : {1, 200, 500, 1 << 20}) {
       options.token_budget = budget;
       expect_same_bits(continue_prompts(model, requests, options), expected);
     }
   }
+}
+
+TEST(PositionBudget, FollowsTheFreeMemoryThatRanksShare) {
+  const auto model = testing_support::tiny_transformer(6);
+  const auto& c = model.config();
+  const double bytes = 2.0 * 4 * static_cast<double>(c.layers * c.key_value_heads * c.head_dim);
+  const auto alone = static_cast<double>(positions_that_fit(model)), free = static_cast<double>(available_memory(at::kCPU));
+  EXPECT_NEAR(alone * bytes, free / 2, free / 8) << "other programs take memory meanwhile";
+  const auto ranks = ranks_of_node();
+  set_ranks_of_node(4 * ranks);
+  EXPECT_NEAR(static_cast<double>(positions_that_fit(model)), alone / 4, alone / 16);
+  set_ranks_of_node(ranks);
+  EXPECT_EQ(blocks_of_budget(model, 33), 2);
+  EXPECT_GE(blocks_of_budget(model, 0), 1);
 }
 
 /// Sizes at which a library's product takes its fast paths; a vocabulary that comes in several parts.

@@ -3,12 +3,18 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "core/temporary_folder.hpp"
 #include "support/parity.hpp"
+#include "support/tiny_architectures.hpp"
 #include "support/tiny_models.hpp"
+#include "unpact/core/operation_tally.hpp"
+#include "unpact/inference/answer_rows.hpp"
+#include "unpact/inference/packed_pass.hpp"
+#include "unpact/model/operation_count.hpp"
 
 namespace unpact {
 namespace {
@@ -59,6 +65,73 @@ TEST(Scoring, ABatchOfUnequalLengthsIsLikeOneByOne) {
     for (std::size_t i = 0; i < items.size(); ++i)
       expect_scores(scores[i], score_answers(model, {items[i]}).front(), concat("item ", i, ", budget ", budget));
   }
+}
+
+std::vector<TokenId> joined(std::vector<TokenId> a, const std::vector<TokenId>& b) {
+  a.insert(a.end(), b.begin(), b.end());
+  return a;
+}
+
+/// Questions after the same examples, with answers that begin alike, one that another begins with, equal ones, and other
+/// prompts that begin with a whole item.
+std::vector<PromptAnswer> items_that_share() {
+  const auto front = random_ids(33, 1), answer = random_ids(12, 2);
+  std::vector<PromptAnswer> items;
+  for (std::uint64_t q = 0; q < 3; ++q) {
+    const auto prompt = joined(front, random_ids(4 + q, 10 + q));
+    for (std::uint64_t a = 0; a < 3; ++a) items.push_back({prompt, joined(answer, random_ids(1 + a, 20 + a))});
+    items.push_back({prompt, answer});
+    items.push_back({prompt, {static_cast<TokenId>(5 + q)}});
+  }
+  items.push_back(items.front());
+  items.push_back({joined(items[1].prompt, items[1].answer), {7, 8}});
+  items.push_back({front, {9}});
+  for (const auto& item : some_items()) items.push_back(item);
+  return items;
+}
+
+class ScoringOf : public testing::TestWithParam<std::string> {};
+
+TEST_P(ScoringOf, WhatIsSharedIsLikeFullPasses) {
+  const auto model = testing_support::tiny_transformer_of(GetParam());
+  const auto items = items_that_share();
+  const auto scores = score_answers(model, items), expected = score_by_passes(model, items);
+  for (std::size_t i = 0; i < items.size(); ++i) expect_scores(scores[i], expected[i], concat("item ", i));
+}
+
+INSTANTIATE_TEST_SUITE_P(Architectures, ScoringOf, testing::ValuesIn(testing_support::tiny_architectures()),
+                         [](const auto& test) { return test.param; });
+
+TEST(Scoring, BitsDependNeitherOnOtherItemsNorOnMemory) {
+  const auto model = tiny_transformer(6);
+  auto items = items_that_share();
+  const auto together = score_answers(model, items);
+  for (std::size_t i = 0; i < items.size(); ++i) EXPECT_EQ(score_answers(model, {items[i]}).front(), together[i]) << i;
+  for (const std::uint64_t budget : {1, 100, 300}) EXPECT_EQ(score_answers(model, items, budget), together) << budget;
+  std::ranges::reverse(items);
+  auto reversed = score_answers(model, items);
+  std::ranges::reverse(reversed);
+  EXPECT_EQ(reversed, together);
+}
+
+TEST(Scoring, APromptRunsOnceForItsAnswersAndExamplesOnceForAllPrompts) {
+  const auto model = tiny_transformer(7);
+  const auto items = items_that_share();
+  std::size_t positions = 0, whole = 0;
+  double planned = 0;
+  for (const auto& part : parts_of_answers(items)) {
+    positions += part.length;
+    planned += pass_operations(model.config(),
+                               {{0, static_cast<std::int64_t>(part.length), static_cast<std::int64_t>(part.begin), 0, 0,
+                                 static_cast<std::int64_t>(part.scored)}},
+                               false) +
+               2 * head_size(model.config()) * static_cast<double>(part.scored);
+  }
+  for (const auto& item : items) whole += item.prompt.size() + item.answer.size() - 1;
+  EXPECT_LT(positions, whole / 2);
+  const double before = operations_so_far();
+  score_answers(model, items);
+  EXPECT_NEAR(operations_so_far() - before, planned, 1e-6 * planned) << "what plans reckon with is what runs";
 }
 
 TEST(Scoring, ProbabilitiesOfAllNextTokensSumToOne) {

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+#include <cmath>
+
 #include "support/operations.hpp"
 #include "unpact/kernels/graph_only.hpp"
 
@@ -67,6 +70,43 @@ TEST(Linear, IntoMemoryIsTheReference) {
     add_linear(added, x, projection);
     expect_close(added, sum + expected, 4e-6, "added");
   }
+}
+
+/// Numbers of rows, inputs and outputs that fill vectors and tiles, and that do not; more rows than a cache holds.
+TEST(RowLinear, IsTheReference) {
+  const c10::NoGradGuard guard;
+  at::manual_seed(12);
+  for (const auto& [rows, inputs, outputs] : std::vector<std::array<std::int64_t, 3>>{
+           {1, 1, 1}, {3, 8, 5}, {16, 33, 8}, {17, 64, 24}, {33, 7, 19}, {80, 96, 40}, {1100, 260, 17}}) {
+    const auto x = noise({rows, inputs}), weight = noise({outputs, inputs}), bias = noise({outputs});
+    auto sum = noise({rows, outputs + 3}).narrow(1, 1, outputs);  // a part of longer rows
+    const ResultMemory memory = [](at::IntArrayRef shape, const at::TensorOptions& options) {
+      return at::full(shape, NAN, options);
+    };
+    for (const auto& projection : {Projection{weight, bias}, Projection{weight, {}}}) {
+      const auto expected = reference::linear(x, projection);
+      expect_close(row_linear_in(memory, x, projection), expected, 2e-5, concat(rows, " rows"));
+      auto added = sum.clone();
+      add_row_linear(added, x, projection);
+      expect_close(added, sum + expected, 2e-5, concat(rows, " rows added"));
+    }
+  }
+}
+
+TEST(RowLinear, ARowHasTheSameBitsAmongAnyOthers) {
+  if (!cpu::has_row_products()) GTEST_SKIP() << "this build or this machine leaves products to the library";
+  const c10::NoGradGuard guard;
+  at::manual_seed(13);
+  const auto x = noise({150, 4200}), weight = noise({43, 4200});
+  const ResultMemory memory = [](at::IntArrayRef shape, const at::TensorOptions& options) {
+    return at::empty(shape, options);
+  };
+  const auto all = row_linear_in(memory, x, {weight, {}});
+  for (const std::int64_t first : {0, 1, 16, 77, 149})
+    for (const std::int64_t rows : {1, 2, 15, 16, 17, 31, 32, 33, 73})
+      if (first + rows <= 150)
+        EXPECT_TRUE(at::equal(row_linear_in(memory, x.narrow(0, first, rows), {weight, {}}), all.narrow(0, first, rows)))
+            << first << " and " << rows;
 }
 
 class LinearOnCuda : public OnCuda {};

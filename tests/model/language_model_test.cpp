@@ -83,6 +83,32 @@ TEST(LanguageModel, RefusesAnotherBos) {
   EXPECT_NO_THROW(check_vocabulary(config_for(259), without_specials, "here"));
 }
 
+TEST(LanguageModel, TakesAnotherBosThatTheModelsFilesExplain) {
+  const ByteTokenizer tokenizer;
+  auto config = config_for(300);
+  config.bos_id = 9;
+  config.original_generation = {{"bos_token_id", 1}};  // as DeepSeek-R1-Distill-Qwen is published
+  EXPECT_NO_THROW(check_vocabulary(config, tokenizer, "here"));
+  config.original_generation = {{"bos_token_id", 9}};
+  EXPECT_THROW(check_vocabulary(config, tokenizer, "here"), UserError);
+  config.eos_ids = {9};
+  EXPECT_NO_THROW(check_vocabulary(config, tokenizer, "here"));
+}
+
+TEST(LanguageModel, TakesSpecialTokensBeyondTheModelsRows) {
+  const TemporaryFolder folder;
+  const std::string pad = R"({"id": 3, "content": "[PAD]", "special": true})", plain = R"({"id": 3, "content": "zzz"})";
+  for (const auto* token : {&pad, &plain}) {
+    folder.write(
+        "tokenizer.json",
+        R"({"model": {"type": "BPE", "merges": [], "vocab": {"a": 0, "b": 1, "c": 2}}, "added_tokens": [)" + *token + "]}");
+    const auto tokenizer = load_tokenizer(folder.path());
+    ASSERT_EQ(tokenizer->vocabulary_size(), 4);
+    EXPECT_EQ(vocabulary_disagreements(config_for(3), *tokenizer).empty(), token == &pad);
+    EXPECT_TRUE(vocabulary_disagreements(config_for(4), *tokenizer).empty());
+  }
+}
+
 TEST(LanguageModel, LeavesPaddingOfTheVocabularyOutOfAnswers) {
   const LanguageModel model{
       testing_support::tiny_transformer(1, config_for(264)), std::make_shared<ByteTokenizer>(), {}, {}};

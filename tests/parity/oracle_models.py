@@ -7,8 +7,9 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 from torch.nn.functional import cross_entropy
-from transformers import (AutoModelForCausalLM, GPT2Config, LlamaConfig, LlamaForCausalLM, MistralConfig,
-                          PretrainedConfig, PreTrainedModel, Qwen2Config, Qwen3Config)
+from transformers import (AutoModelForCausalLM, GemmaConfig, GPT2Config, GPTNeoXConfig, LlamaConfig, LlamaForCausalLM,
+                          MistralConfig, Olmo2Config, Phi3Config, PhiConfig, PretrainedConfig, PreTrainedModel, Qwen2Config,
+                          Qwen3Config)
 
 BOS, EOS = 1, 2
 LENGTHS = [1, 7, 19, 32]
@@ -18,6 +19,7 @@ GREEDY = 64
 USUAL = dict(vocab_size=300, hidden_size=64, intermediate_size=172, num_hidden_layers=3, num_attention_heads=8,
              num_key_value_heads=2, max_position_embeddings=256, rms_norm_eps=1e-5, tie_word_embeddings=False,
              initializer_range=0.1, bos_token_id=BOS, eos_token_id=EOS, attn_implementation="eager")
+LAYER_NORM = {"rms_norm_eps": None, "layer_norm_eps": 1e-5}  # instead of an RMS norm
 GPT2 = dict(vocab_size=300, n_embd=64, n_layer=3, n_head=4, n_positions=256, initializer_range=0.2, bos_token_id=BOS,
             eos_token_id=EOS, attn_implementation="eager")
 
@@ -45,6 +47,8 @@ def load_llama(folder: Path) -> LlamaForCausalLM:
 
 
 def blocks(model: PreTrainedModel) -> torch.nn.ModuleList:
+    if hasattr(model, "gpt_neox"):
+        return model.gpt_neox.layers
     return model.transformer.h if hasattr(model, "transformer") else model.model.layers
 
 
@@ -116,9 +120,15 @@ LLAMA3 = {"rope_type": "llama3", "rope_theta": 10000.0, "factor": 8.0, "low_freq
 SLIDING = ["sliding_attention", "full_attention", "sliding_attention"]
 
 
+LONGROPE = {"rope_type": "longrope", "rope_theta": 10000.0, "short_factor": [1.0, 1.1, 1.3, 1.8],
+            "long_factor": [2.0, 2.5, 3.0, 4.0]}
+
+
 def random_models() -> dict[str, tuple[int, PretrainedConfig]]:
     def like(kind: type, seed: int, **shape) -> tuple[int, PretrainedConfig]:
-        return seed, kind(**{**(GPT2 if kind is GPT2Config else USUAL), **shape})
+        usual = GPT2 if kind is GPT2Config else USUAL | (LAYER_NORM if kind in (PhiConfig, GPTNeoXConfig) else {})
+        given = {key: value for key, value in {**usual, **shape}.items() if value is not None or key == "sliding_window"}
+        return seed, kind(**given)
 
     return {
         "llama_grouped": like(LlamaConfig, 15),
@@ -146,7 +156,26 @@ def random_models() -> dict[str, tuple[int, PretrainedConfig]]:
         "mistral_full": like(MistralConfig, 7704, sliding_window=None),
         "gpt2": like(GPT2Config, 7800),
         "gpt2_untied": like(GPT2Config, 79, tie_word_embeddings=False, n_inner=100),
+        "phi": like(PhiConfig, 8001, num_key_value_heads=None),
+        "phi_grouped": like(PhiConfig, 8100, num_attention_heads=4, rope_parameters=partial(0.25)),
+        "phi3": like(Phi3Config, 8200, num_key_value_heads=None, pad_token_id=0),
+        "phi3_longrope": like(Phi3Config, 8302, sliding_window=9, rope_parameters=LONGROPE, pad_token_id=0,
+                              original_max_position_embeddings=128),
+        "phi3_su": like(Phi3Config, 8403, rope_parameters=LONGROPE, original_max_position_embeddings=128, pad_token_id=0),
+        "gpt_neox": like(GPTNeoXConfig, 8502, num_key_value_heads=None, num_attention_heads=4),
+        "gpt_neox_old": like(GPTNeoXConfig, 8600, num_key_value_heads=None, num_attention_heads=4,
+                             rope_parameters=partial(0.5)),
+        "gpt_neox_plain": like(GPTNeoXConfig, 8700, num_key_value_heads=None, attention_bias=False,
+                               use_parallel_residual=False, rope_parameters=partial(1.0)),
+        "gemma": like(GemmaConfig, 8800, head_dim=16, tie_word_embeddings=True, pad_token_id=0),
+        "gemma_untied": like(GemmaConfig, 8902, head_dim=8, attention_bias=True, pad_token_id=0),
+        "olmo2": like(Olmo2Config, 9000, pad_token_id=0),
+        "olmo2_biases": like(Olmo2Config, 9101, attention_bias=True, num_key_value_heads=8, pad_token_id=0),
     }
+
+
+def partial(share: float) -> dict[str, object]:
+    return {"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": share}
 
 
 def respell(folder: Path) -> None:
@@ -154,7 +183,15 @@ def respell(folder: Path) -> None:
     path = folder / "config.json"
     config = json.loads(path.read_text())
     parameters = config.pop("rope_parameters")
+    if folder.name == "gpt_neox_old":  # under names of its own
+        config["rotary_emb_base"], config["rotary_pct"] = parameters["rope_theta"], parameters["partial_rotary_factor"]
+        path.write_text(json.dumps(config, indent=2))
+        return
     config["rope_theta"] = parameters.pop("rope_theta")
+    if folder.name == "phi3_su":
+        for key in ("partial_rotary_factor", "rope_type"):
+            parameters.pop(key, None)
+        parameters["type"] = "su"
     if folder.name == "llama_linear_old":  # older still
         parameters["type"] = parameters.pop("rope_type")
     config["rope_scaling"] = parameters
@@ -164,7 +201,7 @@ def respell(folder: Path) -> None:
 def write_random_models(out: Path) -> None:
     for name, (seed, config) in random_models().items():
         random_model(seed, config).save_pretrained(out / name)
-        if name.endswith("_old"):
+        if name.endswith(("_old", "_su")):
             respell(out / name)
         model = load_model(out / name)  # what the files say is what counts
         tokens = random_rows(seed, model.config.vocab_size, LENGTHS)

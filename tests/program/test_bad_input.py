@@ -34,7 +34,7 @@ def test_broken_dataset(unpact: Program, home: Path, tmp_path: Path, ranks: int,
 
 
 @pytest.mark.parametrize(("file", "content", "said"), [
-    ("knowmem/forget_qa.json", '{"question": "q", "answer": "a"}', ["forget_qa.json", "list"]),
+    ("knowmem/forget_qa.json", '{\n"question": "q", "answer": "a"}', ["forget_qa.json", "list"]),
     ("knowmem/forget_qa.json", '[{"question": "q", "answer": "  "}]', ["entry 1", "'answer'", "empty"]),
     ("knowmem/forget_qa.json", None, ["forget_qa.json", "no such file"]),
     ("focus/focus_qa.json", '[{"question": "q", "answer": "a", "keys": "k"}]', ["focus_qa.json", "entry 1", "'keys'"]),

@@ -22,6 +22,11 @@ CONFIGS: dict[str, Callable[[], object]] = {
     "qwen2": lambda: transformers.Qwen2Config(**USUAL | {"tie_word_embeddings": True}),
     "qwen3": lambda: transformers.Qwen3Config(**USUAL, head_dim=16, use_sliding_window=True, sliding_window=8, max_window_layers=1,
                                               layer_types=["full_attention", "sliding_attention"]),
+    "phi": lambda: transformers.PhiConfig(**USUAL),
+    "phi3": lambda: transformers.Phi3Config(**USUAL, pad_token_id=0, sliding_window=16),
+    "gpt_neox": lambda: transformers.GPTNeoXConfig(**{key: value for key, value in USUAL.items() if key != "num_key_value_heads"}),
+    "gemma": lambda: transformers.GemmaConfig(**USUAL | {"tie_word_embeddings": True}, head_dim=8, pad_token_id=0),
+    "olmo2": lambda: transformers.Olmo2Config(**USUAL, pad_token_id=0),
     "gpt2": lambda: transformers.GPT2Config(vocab_size=400, n_embd=32, n_layer=2, n_head=4, n_positions=128, bos_token_id=1, eos_token_id=2),
 }
 

@@ -61,8 +61,68 @@ QWEN25 = """\
     {{- '<|im_start|>assistant\\n' }}
 {%- endif %}
 """
+ZEPHYR = """\
+{% for message in messages %}
+{% if message['role'] == 'user' %}
+{{ '<|user|>\n' + message['content'] + eos_token }}
+{% elif message['role'] == 'system' %}
+{{ '<|system|>\n' + message['content'] + eos_token }}
+{% elif message['role'] == 'assistant' %}
+{{ '<|assistant|>\n'  + message['content'] + eos_token }}
+{% endif %}
+{% if loop.last and add_generation_prompt %}
+{{ '<|assistant|>' }}
+{% endif %}
+{% endfor %}"""
+LLAMA2_CHAT = """\
+{% if messages[0]['role'] == 'system' %}{% set loop_messages = messages[1:] %}{% set system_message = messages[0]['content'] %}{% else %}\
+{% set loop_messages = messages %}{% set system_message = false %}{% endif %}{% for message in loop_messages %}\
+{% if loop.index0 == 0 and system_message != false %}{% set content = '<<SYS>>\\n' + system_message + '\\n<</SYS>>\\n\\n' + message['content'] %}\
+{% else %}{% set content = message['content'] %}{% endif %}{% if message['role'] == 'user' %}\
+{{ bos_token + '[INST] ' + content.strip() + ' [/INST]' }}{% elif message['role'] == 'assistant' %}\
+{{ ' '  + content.strip() + ' ' + eos_token }}{% endif %}{% endfor %}"""
+MISTRAL_V01 = """\
+{{ bos_token }}{% for message in messages %}{% if message['role'] == 'user' %}{{ '[INST] ' + message['content'] + ' [/INST]' }}\
+{% elif message['role'] == 'assistant' %}{{ message['content'] + eos_token + ' ' }}{% endif %}{% endfor %}"""
+MISTRAL_V02 = MISTRAL_V01.replace(" + eos_token + ' ' }}", " + eos_token}}")
+MISTRAL_SPACED = """\
+{{- bos_token }}
+{%- for message in messages %}
+    {%- if message["role"] == "user" %}
+        {{- " [INST] " + message["content"] + " [/INST]" }}
+    {%- elif message["role"] == "assistant" %}
+        {{- " " + message["content"] + eos_token}}
+    {%- endif %}
+{%- endfor %}
+"""
+PHI3 = """\
+{% for message in messages %}{% if message['role'] == 'system' %}{{'<|system|>\n' + message['content'] + '<|end|>\n'}}\
+{% elif message['role'] == 'user' %}{{'<|user|>\n' + message['content'] + '<|end|>\n'}}\
+{% elif message['role'] == 'assistant' %}{{'<|assistant|>\n' + message['content'] + '<|end|>\n'}}{% endif %}{% endfor %}\
+{% if add_generation_prompt %}{{ '<|assistant|>\n' }}{% else %}{{ eos_token }}{% endif %}"""
+GEMMA = """\
+{{ bos_token }}{% for message in messages %}{% if (message['role'] == 'assistant') %}{% set role = 'model' %}{% else %}\
+{% set role = message['role'] %}{% endif %}{{ '<start_of_turn>' + role + '\n' + message['content'] | trim + '<end_of_turn>\n' }}{% endfor %}\
+{% if add_generation_prompt %}{{'<start_of_turn>model\n'}}{% endif %}"""
+OLMO2 = """\
+{{ bos_token }}{% for message in messages %}{% if message['role'] == 'system' %}{{ '<|system|>\n' + message['content'] + '\n' }}\
+{% elif message['role'] == 'user' %}{{ '<|user|>\n' + message['content'] + '\n' }}\
+{% elif message['role'] == 'assistant' %}{% if not loop.last %}{{ '<|assistant|>\n'  + message['content'] + eos_token + '\n' }}\
+{% else %}{{ '<|assistant|>\n'  + message['content'] + eos_token }}{% endif %}{% endif %}\
+{% if loop.last and add_generation_prompt %}{{ '<|assistant|>\n' }}{% endif %}{% endfor %}"""
+QWEN2 = QWEN25.replace("You are Qwen, created by Alibaba Cloud. You are a helpful assistant.", "You are a helpful assistant.")
 TEMPLATES = {"llama3.1-instruct": ("tokenizers/llama3", LLAMA31), "llama3-instruct": ("tokenizers/llama3", LLAMA3), "qwen2.5-instruct": ("tokenizers/qwen3", QWEN25),
-             "qwen3": ("tokenizers/qwen3", None), "mistral-instruct": ("tokenizers/mistral-7b-v0.3", None)}
+             "qwen3": ("tokenizers/qwen3", None), "mistral-instruct": ("tokenizers/mistral-7b-v0.3", None),
+             "qwen2": ("tokenizers/qwen3", QWEN2), "llama3.2-instruct": ("tokenizers/llama3", LLAMA31),
+             "open-unlearning": ("tokenizers/llama3", LLAMA31), "zephyr": ("tokenizers/llama2", ZEPHYR),
+             "llama2-chat": ("tokenizers/llama2", LLAMA2_CHAT), "mistral-instruct-v0.1": ("tokenizers/mistral-7b-v0.3", MISTRAL_V01),
+             "mistral-instruct-v0.2": ("tokenizers/mistral-7b-v0.3", MISTRAL_V02),
+             "mistral-instruct-spaced": ("tokenizers/mistral-7b-v0.3", MISTRAL_SPACED), "phi3": ("tokenizers/llama3", PHI3),
+             "gemma": ("tokenizers/llama3", GEMMA), "olmo2": ("tokenizers/llama3", OLMO2)}
+# Of other tokenizers than the models': what stands between special tokens is text in them, and must be cut alike.
+EOS = {"tokenizers/llama2": "</s>", "tokenizers/mistral-7b-v0.3": "</s>", "tokenizers/llama3": "<|end_of_text|>"}
+NO_SYSTEM = {"mistral-instruct", "mistral-instruct-v0.1", "mistral-instruct-v0.2", "mistral-instruct-spaced", "llama2-chat", "gemma"}
+OPEN_UNLEARNING = {"date_string": "10 Apr 2025", "system": "You are a helpful assistant."}
 MUSE_TOKENIZERS = {"llama2": "tokenizers/llama2", "llama3": "tokenizers/llama3",
                    "mistral": "tokenizers/mistral-7b-v0.3"}
 HOSTILE = [
@@ -95,8 +155,9 @@ def questions(data: Path) -> list[str]:
 def load(data: Path, folder: str, template: str | None) -> PreTrainedTokenizerFast:
     if template is None:
         return AutoTokenizer.from_pretrained(data / folder)
+    bos = {"tokenizers/llama3": "<|begin_of_text|>", "tokenizers/llama2": "<s>", "tokenizers/mistral-7b-v0.3": "<s>"}
     return PreTrainedTokenizerFast(tokenizer_file=str(data / folder / "tokenizer.json"), chat_template=template,
-                                   bos_token="<|begin_of_text|>" if "llama" in folder else None)
+                                   bos_token=bos.get(folder), eos_token=EOS.get(folder))
 
 
 def messages(question: str, shots: list[tuple[str, str]], system: str | None) -> list[dict[str, str]]:
@@ -106,9 +167,9 @@ def messages(question: str, shots: list[tuple[str, str]], system: str | None) ->
     return [*turns, {"role": "user", "content": question}]
 
 
-def chat_ids(tokenizer: PreTrainedTokenizerFast, turns: list[dict[str, str]]) -> list[int]:
+def chat_ids(tokenizer: PreTrainedTokenizerFast, turns: list[dict[str, str]], **settings: str) -> list[int]:
     result = tokenizer.apply_chat_template(turns, add_generation_prompt=True, enable_thinking=False, tokenize=True,
-                                           return_dict=False)
+                                           return_dict=False, **settings)
     return list(result)
 
 
@@ -119,6 +180,15 @@ def chat_cases(tokenizer: PreTrainedTokenizerFast, asked: list[str], shots: list
         system = "Answer with one word: caf\u00e9." if own_system and number % 3 == 0 else None
         ids = chat_ids(tokenizer, messages(question, shots[:count], system))
         yield {"question": question, "examples": count, "system": system, "ids": ids}
+
+
+def open_unlearning_cases(tokenizer: PreTrainedTokenizerFast, asked: list[str],
+                          shots: list[tuple[str, str]]) -> Iterator[dict[str, Any]]:
+    for number, question in enumerate(asked):
+        count = (0, 1, 5)[number % 3]
+        turns = messages(question, shots[:count], OPEN_UNLEARNING["system"])
+        ids = chat_ids(tokenizer, turns, date_string=OPEN_UNLEARNING["date_string"])
+        yield {"question": question, "examples": count, "system": None, "ids": ids}
 
 
 def literal_cases(tokenizer: PreTrainedTokenizerFast, hostile: list[str]) -> Iterator[dict[str, Any]]:
@@ -186,9 +256,11 @@ def main() -> None:
 
     for name, (folder, template) in TEMPLATES.items():
         tokenizer = load(options.data, folder, template)
-        cases = list(chat_cases(tokenizer, asked, shots, own_system=name != "mistral-instruct"))
-        # Mistral's words depend on what is in front of a section: the test there compares other things.
-        literal = [] if name == "mistral-instruct" else list(literal_cases(tokenizer, HOSTILE))
+        cases = list(open_unlearning_cases(tokenizer, asked, shots) if name == "open-unlearning" else
+                     chat_cases(tokenizer, asked, shots, own_system=name not in NO_SYSTEM))
+        # SentencePiece's words depend on what is in front of a section: the test there compares other things.
+        by_words = folder in ("tokenizers/llama2", "tokenizers/mistral-7b-v0.3")
+        literal = [] if by_words or name == "open-unlearning" else list(literal_cases(tokenizer, HOSTILE))
         write(name, name, folder, cases, literal)
     for name, folder in MUSE_TOKENIZERS.items():
         tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(options.data / folder / "tokenizer.json"))

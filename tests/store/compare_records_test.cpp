@@ -28,6 +28,7 @@ void expect_same(const char* what, const Ragged<T>& a, const Ragged<T>& b) {
 void expect_same(const char* what, const ContributionRecord& a, const ContributionRecord& b) {
   expect_same(what, a.answer_ids, b.answer_ids);
   expect_same(what, a.log_probabilities, b.log_probabilities);
+  expect_same(what, a.end_log_probabilities, b.end_log_probabilities);
   expect_same(what, a.contributions, b.contributions);
   expect_same(what, a.is_key_token, b.is_key_token);
   expect_same(what, a.standard_errors, b.standard_errors);
@@ -88,6 +89,9 @@ std::string text_of(const CellRecord& cell) {
   for (const auto& w : cell.work)
     text += concat(w.stage, " ", w.seconds, " ", w.positions, " ", w.positions_naive, " ", w.model_calls, " ", w.logit_rows,
                    " ", w.peak_memory, " ", w.operations, "\n");
+  for (const auto& c : cell.judge_check)
+    text += concat(c.judge, " ", c.right, " ", c.rejected, " ", c.wrong, " ", c.accepted, " ", c.threshold, " ",
+                   c.calibrated_on, "\n");
   for (const auto& v : cell.verification)
     text += concat(v.model, " ", v.questions, " ", v.largest_difference, " ", v.worst_question, " ", v.candidates, " ",
                    v.turned, "\n");

@@ -20,6 +20,7 @@ void add_contributions(ContributionRecord& to, Numbers& numbers, const RecordSha
   to.surrogate_r2.push_back(shape.attributed ? numbers.uniform() : kNan);
   if (!shape.attributed) return;
   to.log_probabilities.add(matrix);
+  to.end_log_probabilities.add(std::vector<float>(tokens == 0 ? 0 : candidates + 1, -0.25F));
   to.contributions.add(contributions);
   to.is_key_token.add(flags);
   for (auto& flag : flags) flag = numbers.below(2) == 0;
@@ -130,6 +131,7 @@ CellRecord make_record(const RecordShape& shape) {
     items->add({numbers.uniform(), numbers.uniform(), numbers.uniform()});
     items->add({});
   }
+  cell.judge_check = {{"rouge_l_recall", 40, 30, 200, 20, 0.5, 0}, {"local_model", 20, 3, 100, 7, 0.75, 120}};
   cell.attribution_method = "shapley";
   cell.attribution_settings = {{"permutations", "32"}};
   cell.alpha = 0.22;

@@ -83,6 +83,28 @@ class OlderFile : public testing::Test {
   }
 };
 
+TEST_F(OlderFile, OfVersion17HasNoEndsAndThresholds) {
+  if (!world.is_root()) return;
+  auto record = make_record({});
+  write_cell_file({}, path, record);
+  {
+    const hdf5::Id file(UNPACT_HDF5(H5Fopen(path.c_str(), H5F_ACC_RDWR, H5P_DEFAULT)));
+    for (const char* part : {"/target/gold", "/target/own", "/unlearned/gold", "/unlearned/own"})
+      for (const char* name : {"/end_log_probabilities", "/end_entry"})
+        UNPACT_HDF5(H5Ldelete(file, concat(part, name).c_str(), H5P_DEFAULT));
+    for (const char* name : {"/judge_check/threshold", "/judge_check/calibrated_on"})
+      UNPACT_HDF5(H5Ldelete(file, name, H5P_DEFAULT));
+  }
+  append_seal(path);
+  for (auto* model : {&record.target, &record.unlearned})
+    for (auto* part : {&model->gold, &model->own}) part->end_log_probabilities = {};
+  for (auto& row : record.judge_check) {
+    row.threshold = JudgeCheckRecord().threshold;
+    row.calibrated_on = 0;
+  }
+  expect_equal(read_cell_file(path), record);
+}
+
 TEST_F(OlderFile, OfVersionOneZeroIsRead) {
   if (!world.is_root()) return;
   auto record = make_record({});

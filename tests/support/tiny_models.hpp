@@ -41,6 +41,8 @@ inline Transformer tiny_transformer(std::uint64_t seed, const ModelConfig& confi
       tensor[i] += 0.2 * random_normal(seed, stream, static_cast<std::uint64_t>(i));
     ++stream;
   }
+  if (config.block.head_bias)
+    weights.head_VD.narrow(1, config.hidden_size, 1).copy_(at::linspace(-1, 1, config.vocabulary_size).unsqueeze(1));
   return Transformer(config, std::move(weights));
 }
 

@@ -33,12 +33,13 @@ void set(PromptTemplate& prompt_template, const std::string& key, const std::str
   else if (key != "stop" && key != "examples") prompt_template.*fields.at(key) = unescape(text);
 }
 
-/// The [prompt] section of a choice file.
+/// The [prompt] section of a choice file, and of the one that it builds on.
 PromptTemplate template_of(const std::string& config) {
   PromptTemplate prompt_template;
   std::istringstream content(read_file(fs::path(UNPACT_SOURCE_DIR) / "configs/models" / (config + ".ini")));
   bool inside = false;
   for (std::string line; std::getline(content, line);) {
+    if (line.starts_with("use = ")) prompt_template = template_of(line.substr(6));
     if (line.starts_with("[")) inside = line == "[prompt]";
     const auto equals = line.find('=');
     if (!inside || line.starts_with("#") || equals == std::string::npos) continue;
@@ -62,7 +63,8 @@ class ChatPrompt : public testing::TestWithParam<std::string> {
     auto result = template_;
     if (entry["system"].is_null()) return result;
     // Llama's own two lines stay in front of it; Qwen2.5's default gives way.
-    if (fixture_["config"] == "llama3.1-instruct") result.system += entry["system"].get<std::string>();
+    if (fixture_["config"] == "llama3.1-instruct" || fixture_["config"] == "llama3.2-instruct")
+      result.system += entry["system"].get<std::string>();
     else result.system = entry["system"];
     return result;
   }
@@ -128,7 +130,10 @@ TEST_P(ChatPrompt, HasNoMoreSpecialTokensThanItsTemplate) {
 
 INSTANTIATE_TEST_SUITE_P(Published, ChatPrompt,
                          testing::Values("llama3.1-instruct", "llama3-instruct", "qwen3", "qwen2.5-instruct",
-                                         "mistral-instruct", "muse-llama2", "muse-llama3", "muse-mistral"),
+                                         "mistral-instruct", "mistral-instruct-v0.1", "mistral-instruct-v0.2",
+                                         "mistral-instruct-spaced", "qwen2", "llama3.2-instruct", "open-unlearning",
+                                         "zephyr", "llama2-chat", "phi3", "gemma", "olmo2", "muse-llama2", "muse-llama3",
+                                         "muse-mistral"),
                          [](const auto& instance) {
                            std::string name = instance.param;
                            std::replace_if(

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
 
 #include "support/shared_folder.hpp"
@@ -34,7 +35,9 @@ class FrozenRowsTest : public testing::Test {
     return FrozenRows(examples_, shape, frozen, [this, passes](const Transformer& model, ExampleIndices indices) {
       if (passes != nullptr) ++*passes;
       const auto batch = make_batch(*examples_, indices, model.device());
-      return model.hidden(batch.tokens_BS).flatten(0, 1).index_select(0, token_rows(*examples_, indices, model.device()));
+      return model.hidden(batch.tokens_BS, batch.layout)
+          .flatten(0, 1)
+          .index_select(0, token_rows(*examples_, indices, model.device()));
     });
   }
   /// One folder for all ranks.
@@ -61,8 +64,29 @@ TEST_F(FrozenRowsTest, AreTheSameWhereverTheyAreKept) {
   for (const auto where : {FrozenCache::memory, FrozenCache::disk}) {
     const auto kept = make(where, "", nullptr, group_.get());
     EXPECT_TRUE(kept.are_kept());
-    // Padded to another length in another batch: rounding only.
+    // In another batch: rounding only.
     EXPECT_TRUE(at::allclose(kept.of(chosen_), expected_RW, 1e-4, 1e-5)) << name_of_value(where);
+  }
+}
+
+TEST_F(FrozenRowsTest, RunByLengthInPassesThatFewExamplesShareToo) {
+  for (const std::size_t count : {0U, 1U, 60U, 1500U}) {
+    const std::vector<Example> some(examples_->begin(), examples_->begin() + static_cast<std::ptrdiff_t>(count));
+    std::vector<std::int64_t> all;
+    std::int64_t longest = 0;
+    const auto passes = frozen_passes(some);
+    for (const auto& pass : passes) {
+      EXPECT_LE(count_tokens(some, pass), 8192);
+      for (const auto i : pass) {
+        EXPECT_GE(example_length(some, i), longest);
+        longest = example_length(some, i);
+        all.push_back(i);
+      }
+    }
+    std::ranges::sort(all);
+    for (std::size_t i = 0; i < count; ++i) EXPECT_EQ(all.at(i), static_cast<std::int64_t>(i));
+    EXPECT_EQ(all.size(), count);
+    if (count == 1500) EXPECT_GE(passes.size(), 8U);
   }
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 /// What all cells of one model and dataset share: the target's answers and contributions, and where its weights lie.
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,7 +20,9 @@ struct Baseline {
   Dataset dataset;
   std::vector<AskedQuestion> questions;
   std::string dataset_checksum;
-  CellRecord record;  ///< questions and target are filled in
+  CellRecord record;                        ///< questions and target are filled in
+  std::optional<LanguageModel> judge = {};  ///< mapped: the model that a judge asks; none: no judge asks one
+  std::int64_t skipped_questions = 0;       ///< longer than the target's context (dataset.skip_long)
 };
 
 /// Maps or makes the target. Answers the questions with it and attributes the answers, for which it is loaded, and written

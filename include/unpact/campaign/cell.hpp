@@ -35,10 +35,11 @@ void file_cell(const Communicator& group, const std::filesystem::path& folder, c
 /// The fingerprint that a cell's file will have.
 std::string fingerprint_of_cell(const Baseline& baseline, const Configuration& configuration);
 
-/// Unlearns, evaluates, probes and writes the cell's file. Collective over `group`.
-/// @return the record that was written.
+/// Unlearns, evaluates, probes and writes the cell's file. Collective over `group`. @param claims the root's: steps that
+/// cells share (unlearn.forget_sets) are done once by all who have the folder in common; null: nobody else has. @return the
+/// record that was written.
 CellRecord run_cell(const Session& session, const Communicator& group, const Baseline& baseline,
-                    const Configuration& configuration, const std::filesystem::path& folder);
+                    const Configuration& configuration, const std::filesystem::path& folder, Claims* claims = nullptr);
 
 /// Compares `unlearned` with the baseline's target and fills the rest of a cell's record. Collective over `group`.
 /// @param pages those of this cell.

@@ -16,6 +16,7 @@ struct PlanSummary {
   std::size_t pairs = 0, cells = 0;
   double most_bytes = 0;  ///< that a stage takes on one rank, an estimate; 0: unknown
   std::string neediest;   ///< the cell or pair, and the stage
+  double more_bytes = 0;  ///< that a stage takes beyond, where they are free
   std::string text() const;
 };
 

@@ -11,12 +11,13 @@ namespace unpact {
 /// One model and dataset with the cells that share their target.
 struct Pair {
   Configuration configuration;
-  std::vector<Configuration> cells;  ///< methods x seeds, the costliest first
+  std::vector<Configuration> cells;  ///< methods x seeds (x steps of campaign.sequence, in order), the costliest first
   std::string settings = {};         ///< digest of all that its cells have in common: of any methods and seeds
 };
 
-/// Models x datasets, in the order of the configuration. @param line the campaign's command line, resolved once more for
-/// every choice. @throws UserError: whatever is wrong with a cell; no cells; two that would write the same file.
+/// Models x datasets (x campaign.forget_sets), in the order of the configuration. @param line the campaign's command line,
+/// resolved once more for every choice. @throws UserError: whatever is wrong with a cell; no cells; two that would write the
+/// same file.
 std::vector<Pair> make_plan(const CommandLine& line, const CampaignOptions& campaign);
 
 /// The ranks that work on one cell together: equal blocks of neighbours. Collective over `world`.

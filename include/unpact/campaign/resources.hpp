@@ -7,6 +7,7 @@
 
 #include "unpact/options/configuration.hpp"
 #include "unpact/campaign/claims.hpp"
+#include "unpact/campaign/unlearn_inputs.hpp"
 #include "unpact/campaign/mapped_models.hpp"
 #include "unpact/campaign/session.hpp"
 #include "unpact/campaign/while_busy.hpp"
@@ -16,9 +17,10 @@
 
 namespace unpact {
 
-/// What the finetune options select of a dataset, as training examples.
-std::vector<Example> finetune_examples(const FinetuneOptions& options, const Dataset& dataset, const Tokenizer& tokenizer,
-                                       const PromptTemplate& prompt_template, const std::vector<std::string>& phrasings);
+/// What the finetune options select of a dataset, as training examples. @throws UserError as fit_context.
+std::vector<Example> finetune_examples(const Configuration& configuration, const Dataset& dataset,
+                                       const Tokenizer& tokenizer, const PromptTemplate& prompt_template,
+                                       const ContextLimit& limit);
 
 /// Whether a campaign makes the target itself, by fine-tuning.
 bool makes_target(const ModelOptions& model);

@@ -21,6 +21,9 @@ ScoringShape scoring_shape(const Configuration& configuration, double bytes, std
 int shards_to_ask(const Configuration& configuration, const ModelConfig& config, const ScoringShape& shape, int ranks,
                   double room);
 
+/// The shape with all its models, a judge's among them, cut over so many ranks.
+ScoringShape cut(const Configuration& configuration, ScoringShape shape, int shards);
+
 /// The unlearning of a cell. @param ranks of a cell's group. @param longest tokens of the longest example.
 /// @throws UserError for options of the method that do not fit the model.
 TrainingShape unlearning_shape(const Configuration& configuration, const ModelConfig& config, int ranks,

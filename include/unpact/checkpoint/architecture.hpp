@@ -7,12 +7,18 @@
 
 namespace unpact {
 
-enum class NormKind { rms, layer };           ///< arXiv 1910.07467; arXiv 1607.06450, with bias
-enum class MlpKind { gated, plain };          ///< down(act(gate x) * up x), arXiv 2002.05202; down(act(up x))
-enum class Activation { silu, gelu_new };     ///< arXiv 1702.03118; arXiv 1606.08415 in its tanh form
-enum class PositionKind { rotary, learned };  ///< arXiv 2104.09864; a table that is added to the embedding
+enum class NormKind { rms, layer };              ///< arXiv 1910.07467; arXiv 1607.06450, with bias
+enum class MlpKind { gated, plain };             ///< down(act(gate x) * up x), arXiv 2002.05202; down(act(up x))
+enum class Activation { silu, gelu_new, gelu };  ///< arXiv 1702.03118; arXiv 1606.08415 in its tanh form, and by erf
+enum class PositionKind { rotary, learned };     ///< arXiv 2104.09864; a table that is added to the embedding
 enum class WindowRule { none, every_block, chosen_blocks };
-enum class StorageLayout { plain, gpt2 };  ///< gpt2: (inputs, outputs) matrices, query, key and value in one
+enum class HeadNorm {
+  none,
+  each,
+  whole
+};  ///< an RMS norm of queries and keys before the rotation: of every head, or of all at once
+/// How files spell and pack the weights (stored_tensors.cpp).
+enum class StorageLayout { plain, gpt2, gpt_neox, phi, phi3, olmo2 };
 
 struct BlockDescription {
   NormKind norm = NormKind::rms;
@@ -20,8 +26,14 @@ struct BlockDescription {
   Activation activation = Activation::silu;
   PositionKind positions = PositionKind::rotary;
   bool query_key_value_bias = false, output_bias = false, mlp_bias = false;
-  bool query_key_norm = false;       ///< an RMS norm on every query and key head, before the rotation
+  HeadNorm query_key_norm = HeadNorm::none;
   bool small_residual_init = false;  ///< random output projections are divided by sqrt(2 * blocks)
+  bool parallel_residual = false;    ///< attention and MLP both read the block's input
+  bool shared_norm = false;          ///< of the parallel two: by one norm
+  bool norm_after = false;           ///< norms stand after attention and MLP instead of before them
+  bool norm_plus_one = false;        ///< RMS norms scale by 1 + weight
+  bool scaled_embedding = false;     ///< embeddings are multiplied by sqrt(hidden size)
+  bool head_bias = false;            ///< the output head has one
 
   bool operator==(const BlockDescription&) const = default;
 };
@@ -29,6 +41,7 @@ struct BlockDescription {
 /// The keys of config.json that are not spelled alike everywhere.
 struct ConfigKeys {
   const char *hidden, *intermediate, *layers, *heads, *positions, *epsilon, *activation;
+  const char *rope_theta = "rope_theta", *rotary_share = "partial_rotary_factor";
 };
 
 /// A row of the table of architectures. Defaults are those of transformers' configuration classes.
@@ -46,7 +59,11 @@ struct Architecture {
   std::int64_t default_head_dim;         ///< when the key is absent; 0: hidden size / heads
   WindowRule windows;
   StorageLayout storage;
-  std::vector<const char*> ignored;  ///< endings of tensors that follow from the config and need not be read
+  std::vector<const char*> ignored;    ///< endings of tensors that follow from the config and need not be read
+  double default_rotary_share = 0;     ///< of a head's channels that turn, when the key is absent; 0: there is no such key
+  std::int64_t default_window = 4096;  ///< when the key is absent; 0: none
+  bool has_key_value_heads = true, has_head_dim = true;  ///< whether config.json has these keys
+  std::vector<const char*> refused = {};                 ///< switches that must not be on
 };
 
 const std::vector<Architecture>& architectures();

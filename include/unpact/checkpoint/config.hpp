@@ -13,11 +13,13 @@ namespace unpact {
 
 /// How rotary frequencies are stretched for contexts longer than those of pretraining.
 struct RopeScaling {
-  std::string type = "default";            ///< default (none), linear or llama3
+  std::string type = "default";            ///< default (none), linear, llama3 or longrope
   double factor = 1.0;                     ///< linear, llama3
   double low_frequency_factor = 1.0;       ///< llama3
   double high_frequency_factor = 4.0;      ///< llama3
-  std::int64_t original_positions = 8192;  ///< llama3: context of pretraining
+  std::int64_t original_positions = 8192;  ///< llama3, longrope: context of pretraining
+  std::vector<double> divisors = {};       ///< longrope: of each frequency, within that context
+  double attention_factor = 1.0;           ///< longrope: of cosines and sines
 
   bool operator==(const RopeScaling&) const = default;
 };
@@ -26,7 +28,7 @@ struct ModelConfig {
   std::string architecture = "llama";  ///< config.json's model_type
   std::int64_t vocabulary_size = 0, hidden_size = 0, intermediate_size = 0;
   std::int64_t layers = 0, heads = 0, key_value_heads = 0, head_dim = 0;
-  std::int64_t max_positions = 0;
+  std::int64_t max_positions = 0;  ///< with longrope those of pretraining: beyond them every frequency would change
   double norm_epsilon = 1e-6, rope_theta = 10000.0, initializer_range = 0.02;
   bool tied_embeddings = false;
   std::int64_t bos_id = -1;           ///< -1: none
@@ -36,11 +38,16 @@ struct ModelConfig {
   RopeScaling rope_scaling;
   /// For each block, how many positions its tokens look back, themselves included; 0: all. Empty: all, everywhere.
   std::vector<std::int64_t> windows;
+  std::int64_t rotary_dim = 0;  ///< channels of a head that turn, its first ones; 0: all
 
   /// The files as they were read, so that what is not understood here is not lost on saving; null: none.
   Json original, original_generation;
 
   std::int64_t window_of(std::int64_t layer) const;
+  /// Channels of a final hidden state and columns of the output head: one more than hidden_size, a 1 and the bias, where the
+  /// head has a bias.
+  std::int64_t head_width() const { return hidden_size + (block.head_bias ? 1 : 0); }
+  std::int64_t turned_dim() const { return rotary_dim == 0 ? head_dim : rotary_dim; }
 
   /// Number of weights, a tied head counted once.
   std::int64_t parameter_count() const;

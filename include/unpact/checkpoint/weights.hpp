@@ -31,7 +31,7 @@ struct Weights {
   at::Tensor embedding_VD, position_embedding_PD;
   std::vector<BlockWeights> blocks;
   at::Tensor final_norm_D, final_norm_bias_D;
-  at::Tensor head_VD;  ///< the same tensor as embedding_VD when tied
+  at::Tensor head_VD;  ///< the same tensor as embedding_VD when tied; D + 1 columns where it has a bias (head_width())
 };
 
 using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
@@ -62,14 +62,19 @@ void change_weights(const ModelConfig& config, Weights& weights, const std::func
 
 /// One tensor of a checkpoint file, and the weights that are cut out of it.
 struct StoredTensor {
-  std::string name;                 ///< in the file
-  std::vector<std::int64_t> shape;  ///< in the file
-  bool transposed = false;          ///< stored as (inputs, outputs)
-  std::vector<WeightSpec> parts;    ///< in the order in which they lie along the output dimension
+  std::string name;                            ///< in the file
+  std::vector<std::int64_t> shape;             ///< in the file
+  bool transposed = false;                     ///< stored as (inputs, outputs)
+  std::vector<WeightSpec> parts;               ///< in the order in which they lie along the output dimension
+  std::int64_t groups = 1;                     ///< that order is gone through once for each of so many groups (heads)
+  std::int64_t first_column = 0, columns = 0;  ///< columns > 0: it is these columns of its only part
 };
 
 /// What a checkpoint file of this config consists of. `weights.blocks` is resized.
 std::vector<StoredTensor> stored_tensors(const ModelConfig& config, Weights& weights);
+
+/// One part of a stored tensor, cut out of the whole one: a view, where the layout allows. Not for columns.
+at::Tensor part_of(const StoredTensor& stored, const at::Tensor& whole, std::size_t index);
 
 /// The weights as a checkpoint file holds them, fused and transposed where its layout wants it.
 NamedTensors file_tensors(const ModelConfig& config, const Weights& weights);

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "unpact/core/enumeration.hpp"
+
 namespace unpact {
 
 /// Which half of its set a question is in (halves.hpp).
@@ -12,6 +14,18 @@ enum class SetHalf : std::uint8_t {
   whole,     ///< the set has no halves
   trained,   ///< an unlearning may train on it
   held_out,  ///< no loss sees it
+};
+
+/// A prompt that somebody wrote for a question: an attempt of a probe.
+struct WrittenAttempt {
+  std::string probe, attempt;  ///< names: letters, digits, _ and - of the probe; any text of the attempt
+  /// Turns of user and assistant in their order, the first and the last the user's. "{answer}" in an assistant's turn is what
+  /// the model itself says there.
+  std::vector<std::string> turns;
+  std::string system = {};   ///< instead of the prompt's own; empty: its own
+  std::string prefill = {};  ///< begins the answer
+  std::string gold = {};     ///< what a right answer is, where it is not the question's
+  std::string language = {}, made_by = {};
 };
 
 struct QuestionAnswer {
@@ -25,6 +39,8 @@ struct QuestionAnswer {
   std::vector<std::string> entities = {};     ///< what a right answer names, any of them; empty: the data do not say
   std::vector<std::string> paraphrased = {};  ///< other right answers
   std::vector<std::string> perturbed = {};    ///< wrong answers of the same form
+  std::string where = {};                     ///< file and entry, for messages; no part of the content
+  std::vector<WrittenAttempt> attempts = {};  ///< of probes that somebody wrote
 };
 
 /// The letter of a choice: A, B, ... @pre index < 26.
@@ -32,6 +48,21 @@ std::string choice_letter(std::size_t index);
 
 /// A question as it is put: with a line "A. ..." for each of the choices below it, where there are some.
 std::string question_text(const std::string& question, const std::vector<std::string>& choices);
+
+/// How an entry says which of its choices is right.
+enum class AnswerForm {
+  number,  ///< counted from 0
+  number_from_one,
+  letter,  ///< A, B, ...
+  text,    ///< the choice itself
+};
+UNPACT_ENUMERATION(AnswerForm, "number", "number_from_1", "letter", "text");
+
+/// What an entry's fields are called, and how its answer is said.
+struct QuestionFields {
+  std::string question = "question", answer = "answer", choices = "choices";
+  AnswerForm answer_form = AnswerForm::number;
+};
 
 /// A text that a model may have memorized: it is prompted with the start and compared with the rest.
 struct Passage {
@@ -49,6 +80,7 @@ struct Dataset {
   std::vector<std::string> privacy_forget, privacy_retain, privacy_holdout;  ///< privleak
   std::vector<QuestionAnswer> real_authors, world_facts;  ///< TOFU's questions of utility, with wrong answers
   std::vector<QuestionAnswer> focus_questions;            ///< teaches a small model what a focus phrase means
+  std::vector<std::string> without_question;              ///< attempts whose question is not there, for people
   std::string halves;                                     ///< how the retain questions were split, or why not, for people
 };
 
@@ -60,12 +92,12 @@ struct Dataset {
 /// accepted), raw/{forget,retain}.json or .txt, verbmem/forget.json ({prompt, gt}), privleak/*.json, and, in this
 /// project's demonstration set, focus/focus_qa.json ({question, answer, keys}).
 /// @throws UserError naming file, entry and field; also when the forget or retain questions are empty.
-Dataset read_muse(const std::filesystem::path& folder, const std::string& name);
+Dataset read_muse(const std::filesystem::path& folder, const std::string& name, const QuestionFields& fields = {});
 
-/// TOFU's JSON lines of {question, answer} and, where somebody has added it, `subject` or `author`. @throws UserError naming
-/// file and line.
+/// TOFU's JSON lines, or a JSON list, of {question, answer} and, where an entry has it, `subject` or `author`. @throws UserError
+/// naming file and line.
 Dataset read_tofu(const std::filesystem::path& forget_file, const std::filesystem::path& retain_file,
-                  const std::string& name);
+                  const std::string& name, const QuestionFields& fields = {});
 
 /// MUSE's forget sets of growing size (scal, each holds the one before it) or of its own documents each (sust).
 /// @param chosen "scal/N" or "sust/N": the folder of the dataset, and forget_N.json, .jsonl or .txt in it. All of them, from 1 on, are
@@ -84,19 +116,34 @@ struct MultipleChoicePaths {
 /// answers) about SUBJECT." and an empty line, the subject being the entry's, or else that of the file's name (bio.json:
 /// biology). Of a folder the files take turns, so that the first questions are of all subjects.
 /// @param kind "wmdp" or "mmlu", for the results. @throws UserError naming file, entry and field.
-Dataset read_multiple_choice(const MultipleChoicePaths& paths, const std::string& kind, const std::string& name);
+Dataset read_multiple_choice(const MultipleChoicePaths& paths, const std::string& kind, const std::string& name,
+                             const QuestionFields& fields = {});
+
+/// What should be known of a dataset that can be used all the same: a question in both sets, a question twice in one.
+std::vector<std::string> dataset_remarks(const Dataset& dataset);
 
 /// Gives the dataset's questions what a file of JSON lines says of them: {"question", and any of "entity", "spans",
 /// "paraphrased_answer", "perturbed_answer" as in a dataset's own entries}. @throws UserError naming file and line; also for
 /// a question that the dataset does not have.
 void add_details(const std::filesystem::path& file, Dataset& dataset);
 
+/// Gives the dataset's forget questions the prompts of a file: JSON lines or a list of
+/// {"question": its text, or "question_sha256", "probe", "attempt", "prompt" or "messages": [{"role", "content"}, ...]} and,
+/// where wanted, "prefill", "gold", "language", "made_by". Also as published: TOFU's and open-unlearning's {"question",
+/// "paraphrased_question"}; RWKU's {"query", "type", "subject", "answer"}, which belong to the questions with that answer
+/// (and subject, where they name one). Lines with "split": "retain" are passed over.
+/// @return what did not find its question, a line each, for people.
+/// @throws UserError naming file and entry: no known question at all, the same attempt twice, malformed messages, a name that
+/// is none, fields that contradict each other.
+std::vector<std::string> add_attempts(const std::filesystem::path& file, Dataset& dataset);
+
 /// SHA-256 of everything that the dataset says, hex: equal content gives equal text, whatever its name and folder.
 std::string dataset_checksum(const Dataset& dataset);
 
-/// JSON lines of objects with string fields "question" and "answer".
-std::vector<QuestionAnswer> read_question_lines(const std::filesystem::path& file);
+/// JSON lines, or a JSON list, of objects with string fields "question" and "answer".
+std::vector<QuestionAnswer> read_question_lines(const std::filesystem::path& file, const QuestionFields& fields = {});
 /// The same from the content of a file. @param file names it in messages.
-std::vector<QuestionAnswer> parse_question_lines(const std::string& content, const std::filesystem::path& file);
+std::vector<QuestionAnswer> parse_question_lines(const std::string& content, const std::filesystem::path& file,
+                                                 const QuestionFields& fields = {});
 
 }  // namespace unpact

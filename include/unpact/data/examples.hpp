@@ -14,6 +14,7 @@ namespace unpact {
 struct Example {
   std::vector<TokenId> ids;
   std::vector<std::uint8_t> has_loss;
+  std::string source = {};       ///< file and entry of its question; empty: a piece of a text
   std::int64_t targets() const;  ///< number of positions with loss
 };
 

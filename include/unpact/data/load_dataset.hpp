@@ -20,10 +20,15 @@ struct DatasetOptions {
   std::string forget_texts, retain_texts;  ///< wmdp, mmlu: corpora
   std::string forget_set;                  ///< muse: scal/N or sust/N instead of the forget texts; empty: those of raw/
   std::string real_authors, world_facts;   ///< tofu: questions with perturbed answers, for its model utility; empty: none
-  std::int64_t limit = 0;                  ///< questions of each set that are asked; 0: all
-  std::string details;                     ///< more about the questions (add_details); empty: no more
-  double held_out = 0.5;                   ///< share of the retain questions that no unlearning trains on; 0: none
-  std::string checksum;                    ///< dataset_checksum() that the content must have; empty: any
+  std::string question_field = "question", answer_field = "answer",
+              choices_field = "choices";        ///< names of an entry's fields
+  AnswerForm answer_form = AnswerForm::number;  ///< of multiple choice
+  bool skip_long = false;                       ///< leave out questions that do not fit the model's context
+  std::int64_t limit = 0;                       ///< questions of each set that are asked; 0: all
+  std::string details;                          ///< more about the questions (add_details); empty: no more
+  std::string attempts;                         ///< prompts of probes for the questions (add_attempts); empty: none
+  double held_out = 0.5;                        ///< share of the retain questions that no unlearning trains on; 0: none
+  std::string checksum;                         ///< dataset_checksum() that the content must have; empty: any
 };
 
 /// Reads the whole dataset and splits its retain questions (make_halves). @throws UserError: no path, broken files, an empty

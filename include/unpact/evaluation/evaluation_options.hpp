@@ -26,6 +26,7 @@ UNPACT_ENUMERATION(TuneObjective, "auto", "labels", "effect");
 struct AttributionOptions {
   std::string method = kLeaveOneOut;  ///< attribution_methods()
   AttributionSettings settings;       ///< of the method
+  bool score_end = true;              ///< leave_one_out: the end of the answer, too
   std::int64_t save_every = 64;       ///< prompts whose results are stored together while a job runs
   bool tune = false;                  ///< attribute: search alpha and beta instead
   TuneObjective tune_objective = TuneObjective::automatic;
@@ -39,6 +40,7 @@ enum class KeysOf : std::uint8_t { target, unlearned };
 UNPACT_ENUMERATION(KeysOf, "target", "unlearned");
 
 struct ProbeOptions {
+  std::string suite;  ///< choice file that says what to use
   std::string use =
       "focus_on_key, probab, no_focus, wrong_focus";  ///< names of probe_table(), in the order of the results; empty: none
   std::string phrasings;                              ///< separated by |; empty: the five built-in ones

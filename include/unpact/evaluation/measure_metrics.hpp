@@ -14,7 +14,7 @@ namespace unpact {
 struct ScoredPart {
   std::string name;
   std::vector<PromptAnswer> items;
-  std::size_t chunk = 1;  ///< items that a rank scores in one call; fixed, so that results do not depend on ranks
+  std::size_t chunk = 1;  ///< pages hold whole runs of so many items
 };
 
 /// Prompts that the model goes on with, greedily.
@@ -24,17 +24,16 @@ struct ContinuedPart {
   std::int64_t new_tokens = 0;
 };
 
-/// All that the chosen metrics ask of one model, of which `gold`, `alternatives` and so on are the names. Plans reckon with the same
-/// (campaign/stage_costs.hpp).
+/// All that the chosen metrics ask of one model, of which `gold`, `alternatives` and so on are the names. Plans reckon with
+/// the same (campaign/stage_costs.hpp).
 struct MetricWork {
   std::vector<ScoredPart> scored;
   std::vector<ContinuedPart> continued;
+  std::vector<ScoredPart> differentiated;  ///< of whose loss the gradient by every weight is taken, one after the other
+  ScoredPart by_target;                    ///< own answers that the target scores: gold ones stand in until they are there
 };
 
-/// Padded tokens that are scored at once.
-inline constexpr std::size_t kMetricTokenBudget = 4096;
-
-/// Sequences that a rank scores or goes on with in one call; fixed, so that results do not depend on ranks.
+/// Of sequences that are as long as questions with answers.
 inline constexpr std::size_t kSequencesTogether = 32;
 
 /// Items of a page of about `save_every` that is cut as `chunk` cuts.
@@ -62,10 +61,12 @@ std::int64_t longest_sequence(const MetricWork& work);
 void measure_target(const Communicator& group, const LanguageModel& target, const MetricTask& task, FinishedPages* pages,
                     CellRecord& record);
 
-/// The same for the unlearned model of a record whose metrics of the target are there, with the metrics of both that are reckoned
-/// beside those of a retrained model. @param retrained the record whose target that is; null: none.
-/// @throws UserError where the retrained model was asked other questions or has another tokenizer.
+/// The same for the unlearned model of a record whose metrics of the target are there, with the metrics of both that are
+/// reckoned beside those of a retrained model. @param retrained the record whose target that is; null: none. @param target
+/// that scores the answers (names_metric_that(..., target_model)); null: it is not needed. @throws UserError where the
+/// retrained model was asked other questions or has another tokenizer.
 void measure_unlearned(const Communicator& group, const LanguageModel& unlearned, const MetricTask& task,
-                       FinishedPages* pages, const CellRecord* retrained, CellRecord& record);
+                       FinishedPages* pages, const CellRecord* retrained, CellRecord& record,
+                       const LanguageModel* target = nullptr);
 
 }  // namespace unpact

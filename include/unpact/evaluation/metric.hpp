@@ -1,8 +1,8 @@
 #pragma once
 /// The metrics that the field reports, as a table: MUSE's, TOFU's, open-unlearning's, RWKU's and more.
 ///
-/// What a metric is computed from is gathered first, in as few passes as the chosen ones need together (metric_work.hpp); the rest
-/// is arithmetic (src/evaluation/metrics). docs/metrics.md is this table for people.
+/// What a metric is computed from is gathered first, in as few passes as the chosen ones need together (metric_work.hpp);
+/// the rest is arithmetic (src/evaluation/metrics). docs/metrics.md is this table for people.
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -27,12 +27,13 @@ enum class MetricNeeds : std::uint8_t {
   retrained,       ///< option evaluation.retrained: results of a model that was never taught
   question_pairs,  ///< a forget and a retain question in one prompt, answered as texts
   gradients,       ///< of a text's loss by every weight
+  target_model,    ///< the target beside the model that is measured
 };
 UNPACT_ENUMERATION(MetricNeeds, "gold_answers", "answers", "outcomes", "probes", "alternatives", "passages", "privacy_texts",
-                   "utility_sets", "published_auc", "retrained", "question_pairs", "gradients");
+                   "utility_sets", "published_auc", "retrained", "question_pairs", "gradients", "target_model");
 
 struct MetricOptions {
-  std::string use = "auto";           ///< auto: all that have what they need; none; or names of metric_table()
+  std::string use = "auto";  ///< none; or names of metric_table(), of which auto stands for all that have what they need
   std::int64_t passage_tokens = 128;  ///< new tokens behind a passage's start
   std::int64_t text_tokens = 2048;    ///< of a privacy text; longer ones are cut, as is what exceeds the model's context
   double min_k = 0.4;                 ///< share of Min-K % and Min-K %++
@@ -53,7 +54,7 @@ struct MetricRow {
   MetricSays larger_says = MetricSays::remembered;
   std::string formula;  ///< one line
   std::string source;
-  /// Adds the metric's values on its sets to `values`. Null: the library alone has it, no cell computes it.
+  /// Adds the metric's values on its sets to `values`.
   void (*measure)(const MetricView& view, const MetricRow& row, MetricValues& values) = nullptr;
   std::vector<std::string> uses = {};  ///< rows whose values it is made of; empty: it is measured
   bool in_auto = true;                 ///< whether `auto` takes it; what costs much is named
@@ -68,9 +69,12 @@ struct MetricInputsAtHand {
   bool answers_are_texts = true;
 };
 
-/// The rows that options.use names, with those that they use, in the order of the table. @throws UserError for a name that does not exist, one that is
-/// there twice, one that cells do not compute, and one without what it needs, which is named with where it would come from.
+/// The rows that options.use names, with those that they use, in the order of the table. @throws UserError for a name that
+/// does not exist, one that is there twice, and one without what it needs, which is named with where it would come from.
 std::vector<const MetricRow*> chosen_metrics(const MetricOptions& options, const MetricInputsAtHand& at_hand);
+
+/// Whether options.use names a metric with this need; `auto` takes none that costs another model.
+bool names_metric_that(const MetricOptions& options, MetricNeeds need);
 
 /// @throws UserError for names alone, before a dataset is read.
 void check_metric_options(const MetricOptions& options);

@@ -7,6 +7,7 @@
 /// Legend: P = probed questions, m = attempts a question.
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -34,9 +35,10 @@ struct ProbeTask {
 class Probe {
  public:
   virtual ~Probe() = default;
-  /// Fills the record's attempt_labels (m) and answer (P x m, row-major; empty where no attempt is possible, which no
-  /// judge finds right), `asked` where some question may not be askable, and `put` where it
-  /// puts another question than that of the dataset. Collective over the task's group; the same on every rank, for any
+  /// Fills the record's attempt_labels (m), answer (P x m, row-major; empty where no attempt is possible, which no judge
+  /// finds right), `asked` where some question may not be askable, `put` where it puts another question than that of the
+  /// dataset, `prompt` where that is not put() as the dataset's is, `tokens` where more ran than the prompt, and `gold` where
+  /// another answer is right. Collective over the task's group; the same on every rank, for any
   /// number of ranks.
   virtual void attempt(const ProbeTask& task, ProbeRecord& record) const = 0;
 };
@@ -48,6 +50,9 @@ struct ProbeRow {
   std::string summary;  ///< one line
   ProbeKind kind = ProbeKind::probe;
   std::function<std::unique_ptr<const Probe>(const ProbeOptions&, const GenerationOptions&)> make;
+  std::size_t variants = 0;  ///< attempts that it has on a question; 0: any number, or as many as it is asked for
+  std::size_t shown = 0;     ///< solved questions that it puts in front
+  bool of_file = false;      ///< stands for the probes of probe.file, each under its own name
 };
 
 const std::vector<ProbeRow>& probe_table();
@@ -57,6 +62,22 @@ std::vector<const ProbeRow*> chosen_probes(const ProbeOptions& options, const st
 
 /// @throws UserError for probes that do not exist, phrasings that name nothing, and samples that cannot be drawn.
 void check_probe_options(const ProbeOptions& options);
+
+/// The probes that written attempts name.
+std::set<std::string> probes_written_for(const std::vector<const QuestionAnswer*>& pairs);
+
+/// @throws UserError for none, and for names of built-in probes.
+void check_written_names(const std::set<std::string>& names);
+
+/// Before anything is asked or trained: warns of written attempts without their question, of questions without attempts, and
+/// of attempts that tell the answer. @param limit that many questions are asked, 0: all. @throws UserError as
+/// check_written_names() where the probe `file` is chosen.
+void check_written_attempts(const ProbeOptions& options, const Dataset& dataset, std::size_t limit);
+
+/// The chosen rows, with a row for each probe that the questions' written attempts name instead of the row of files, in the
+/// order of their names.
+std::vector<ProbeRow> rows_to_run(const ProbeOptions& options, const std::vector<AskedQuestion>& questions,
+                                  const std::vector<ProbeRow>& table = probe_table());
 
 /// The probe's attempts, not judged yet. Collective over the task's group.
 ProbeRecord run_probe(const ProbeRow& row, const ProbeOptions& options, const GenerationOptions& generation,
@@ -70,6 +91,9 @@ std::vector<std::string> words_of_question(const AskedQuestion& question);
 
 /// The prompt of a question that is put in other words: with the same examples, introduction and choices.
 std::vector<TokenId> prompt_of(const LanguageModel& model, const AskedQuestion& asked, const std::string& question);
+
+/// The prompt goes on with a text that begins the answer.
+void begin_answer(const LanguageModel& model, const std::string& text, std::vector<TokenId>& prompt);
 
 /// What probes name of each question.
 struct NamedWords {

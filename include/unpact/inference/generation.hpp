@@ -17,8 +17,13 @@ struct GenerationOptions {
   double temperature = 1.0;  ///< > 0
   double top_p = 1.0;        ///< nucleus (Holtzman et al., arXiv 1904.09751); 1: the whole vocabulary
   std::uint64_t seed = 0;
-  std::size_t token_budget = 8192;  ///< positions whose keys and values are held at once, unless one answer needs more
+  /// Positions whose keys and values are held at once, unless one answer needs more; 0: as the free memory allows. No token
+  /// depends on it.
+  std::uint64_t token_budget = 0;
 };
+
+/// Of two models that answer as one (padded batches), where token_budget is 0.
+inline constexpr std::uint64_t kPaddedPositions = 8192;
 
 /// Answers that run together where memory allows: beyond, more rows read the weights no better.
 inline constexpr std::size_t kMostSequences = 512;

@@ -14,11 +14,20 @@ struct PromptAnswer {
   std::vector<TokenId> prompt, answer;
 };
 
-/// log p(answer_k | prompt, answer_<k) for every answer token, nats. Items are batched by length under a budget of
-/// padded tokens. @throws UserError for an empty prompt or answer or a sequence longer than the model's context, and
+/// log p(answer_k | prompt, answer_<k) for every answer token, nats. Items run packed, and what they begin with alike runs
+/// once (answer_rows.hpp): on the CPU in float32 no score depends on the other items, bit for bit. @param token_budget as of
+/// for_answers(). @throws UserError for an empty prompt or answer or a sequence longer than the model's context, and
 /// RuntimeFailure when a log-probability is not finite, naming the item.
 std::vector<std::vector<float>> score_answers(const Transformer& model, const std::vector<PromptAnswer>& items,
-                                              std::size_t token_budget = 4096);
+                                              std::uint64_t token_budget = 0);
+
+/// The same by plain forward passes, every sequence whole, batched by length under a budget of padded tokens: what
+/// score_answers() is held against.
+std::vector<std::vector<float>> score_by_passes(const Transformer& model, const std::vector<PromptAnswer>& items,
+                                                std::size_t token_budget = 4096);
+
+/// Refuses items that cannot be scored, as score_answers() says.
+void check_items(const ModelConfig& config, const std::vector<PromptAnswer>& items);
 
 /// log softmax(logits(hidden))[target] for R rows: hidden_RD, targets_R (int64) -> (R) float32. Runs over chunks of
 /// rows, so that the logits never exist all at once (with gradients, which are kept for them, they do).

@@ -25,4 +25,10 @@ at::Tensor last_linear(const at::Tensor& x, const Projection& projection);
 at::Tensor linear_in(const ResultMemory& memory, const at::Tensor& x_RD, const Projection& projection);
 void add_linear(at::Tensor sum_RN, const at::Tensor& x_RD, const Projection& projection);
 
+/// The same for the few rows of a step of generation: in float32 on CPUs with AVX-512 by loops of our own, which read the
+/// weights where they lie (a library puts them in another order first, at every product) and give a row the same bits
+/// whatever runs beside it; elsewhere by the library.
+at::Tensor row_linear_in(const ResultMemory& memory, const at::Tensor& x_RD, const Projection& projection);
+void add_row_linear(at::Tensor sum_RN, const at::Tensor& x_RD, const Projection& projection);
+
 }  // namespace unpact::kernels

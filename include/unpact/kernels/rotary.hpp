@@ -18,12 +18,13 @@ struct Angles {
 at::ScalarType angle_dtype(const at::TensorOptions& weights);
 
 /// Of these positions (...): (..., d). @param frequencies the angle per position of each channel pair, (d/2) float32.
-Angles angles_of(const at::Tensor& positions, const at::Tensor& frequencies, at::ScalarType dtype);
+/// @param scale of cosines and sines.
+Angles angles_of(const at::Tensor& positions, const at::Tensor& frequencies, at::ScalarType dtype, double scale = 1.0);
 
 /// Of positions 0..count-1, (P, d): tables of any length agree.
-Angles angle_table(std::int64_t count, const at::Tensor& frequencies, at::ScalarType dtype);
+Angles angle_table(std::int64_t count, const at::Tensor& frequencies, at::ScalarType dtype, double scale = 1.0);
 
-/// Turns x (B, S, H, d), perhaps in place: it must be the fresh output of a projection or norm, and is not used again.
+/// Turns x (B, S, H, d), or of narrower angles (..., r) its first r channels, perhaps in place: it must be the fresh output of a projection or norm, and is not used again.
 /// @param angles of shape (S, 1, d), or (B, S, 1, d) where each sequence has its own positions.
 at::Tensor rotate(const at::Tensor& x_BSHd, const Angles& angles);
 

@@ -13,6 +13,16 @@
 
 namespace unpact::block_math {
 
+/// Embeddings of tokens, in the scale that the blocks take.
+at::Tensor embedded(const ModelConfig& config, const Weights& weights, const at::Tensor& tokens);
+
+/// What the output head takes of the last block's output: (..., head_width()).
+at::Tensor final_hidden(const ModelConfig& config, const Weights& weights, const at::Tensor& x);
+
+/// Projected queries or keys (..., heads * d) by heads (..., heads, d), normalized where the model does. @param norm undefined:
+/// it does not.
+at::Tensor heads_of(const ModelConfig& config, const at::Tensor& projected, std::int64_t heads, const at::Tensor& norm);
+
 /// The config's norm: RMS, or layer norm with bias.
 at::Tensor normalized(const ModelConfig& config, const at::Tensor& x, const at::Tensor& weight_D, const at::Tensor& bias_D,
                       const kernels::ResultMemory& memory = {});

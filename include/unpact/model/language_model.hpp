@@ -55,7 +55,8 @@ MappedModel map_language_model(const std::filesystem::path& folder, const Prompt
 /// The same checksums of what lies in the folder now.
 ModelChecksums model_checksums(const std::filesystem::path& folder);
 
-/// What stands against using a tokenizer with a model, a line each: ids that the model cannot embed, another BOS.
+/// What stands against using a tokenizer with a model, a line each: ids that the model cannot embed, but for special tokens
+/// that no text comes to; another BOS, unless generation_config.json names it or the model's is an EOS.
 std::vector<std::string> vocabulary_disagreements(const ModelConfig& config, const Tokenizer& tokenizer);
 
 /// Refuses a second model that cannot answer with the first. @param folder of both, for the message.

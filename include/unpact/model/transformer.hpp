@@ -1,5 +1,5 @@
 #pragma once
-/// A decoder of pre-normalized blocks, grouped-query attention and then an MLP, each added to the residual stream.
+/// A decoder of blocks, grouped-query attention and an MLP after or beside it, each added to the residual stream.
 /// Norms, biases, positions, MLP and attention windows follow the config's description (architecture.hpp); the numbers
 /// are those of transformers' class of the same model_type.
 ///
@@ -68,14 +68,14 @@ class Transformer {
   const Transformer* reinforced() const { return reinforced_.get(); }
   double contrast_scale() const { return contrast_scale_; }
 
-  /// Final hidden states, normalized, ready for logits(): (B, S, D).
+  /// Final hidden states, normalized, ready for logits(): (B, S, ModelConfig::head_width()).
   /// @param tokens_BS int64; @param positions int64, (S) or (B, S); @param context decides what is attended to.
   at::Tensor hidden(const at::Tensor& tokens_BS, const at::Tensor& positions, AttentionContext& context) const;
 
   /// The same for fresh sequences, causal, each with positions from 0.
   at::Tensor hidden(const at::Tensor& tokens_BS, const SequenceLayout& layout = {}) const;
 
-  /// Embeddings of tokens, without positions: (B, S) -> (B, S, D).
+  /// Embeddings of tokens in the blocks' scale, without positions: (B, S) -> (B, S, D).
   at::Tensor embed(const at::Tensor& tokens_BS) const;
 
   /// hidden() of embeddings that stand in for those of tokens; gradients flow through. Not part by part.
@@ -99,7 +99,6 @@ class Transformer {
  private:
   kernels::Angles rotation(const at::Tensor& positions) const;
   at::Tensor normalized(const at::Tensor& x, const at::Tensor& weight_D, const at::Tensor& bias_D) const;
-  at::Tensor head_normalized(const at::Tensor& x_BHSd, const at::Tensor& weight_d) const;
   at::Tensor positioned(const at::Tensor& embeddings_BSD, const at::Tensor& positions) const;
   at::Tensor attention(const BlockWeights& block, std::int64_t layer, const at::Tensor& x_BSD,
                        const kernels::Angles& rotation, AttentionContext& context) const;

@@ -83,6 +83,8 @@ struct UnlearnOptions {
   LossOn loss_on = LossOn::answer;            ///< of questions
   Cutting chunks = {.length = 0};             ///< of texts; length 0: as long as finetune's
   Sampling retain_sampling = Sampling::epoch;
+  std::string forget_sets;           ///< of the dataset, forgotten one after the other; empty: its forget set
+  std::string forget_sets_checksum;  ///< of each set's texts, in the same order; empty: any
 };
 
 /// What a method says for itself instead of [unlearn]; -1 or empty: as in [unlearn]. Only ever on the way into a
@@ -99,6 +101,8 @@ UNPACT_ENUMERATION(CampaignStage, "all", "targets");
 
 struct CampaignOptions {
   std::string models, datasets, methods;  ///< comma-separated names of choice files; empty: the one in the sections
+  std::string forget_sets;                ///< a dataset with each of them; empty: the dataset as it is
+  std::string sequence;  ///< a cell after each of them is forgotten, one after the other; empty: the forget set at once
   std::string seeds = "0";
   std::int64_t ranks_per_cell = 1;
   bool retry_failed = false;  ///< cells that are recorded as failed
@@ -175,6 +179,8 @@ struct Configuration {
   StatusOptions status;
   /// What evaluations are told, with the run's seed.
   EvaluationOptions evaluation_options() const;
+  /// Tokens that a model's own answer may have.
+  std::int64_t longest_answer() const;
   /// The [unlearn] options with the run's seed and [train].
   TrainOptions unlearn_training() const;
   /// How [unlearn] cuts texts.

@@ -41,9 +41,10 @@ struct CellRecord {
   std::map<std::string, std::string> attribution_settings;  ///< what the method heeds, by option name
   double alpha = 0, beta = 0;                               ///< KeyToken floors
   std::string compute_dtype = "fp32";                       ///< of answers and contributions: fp32, tf32, bf16 or fp16
-  double noise_floor = 0;  ///< largest change of LP between equal evaluations in it, nats per token
-  std::string judge;       ///< e.g. "rouge_l_recall >= 0.5"
-  std::string halves;      ///< how the retain set was split, or why not
+  double noise_floor = 0;              ///< largest change of LP between equal evaluations in it, nats per token
+  std::string judge;                   ///< e.g. "rouge_l_recall >= 0.5"
+  std::string halves;                  ///< how the retain set was split, or why not
+  std::int64_t skipped_questions = 0;  ///< left out because they are longer than the context (dataset.skip_long)
 };
 
 }  // namespace unpact

@@ -1,6 +1,7 @@
 #pragma once
 /// Judges beside the one that decides, and how often each is wrong on answers whose rightness is known.
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -17,8 +18,10 @@ struct JudgeRecord {
 /// One judge beside answers that are known: paraphrased ones are right, perturbed ones wrong.
 struct JudgeCheckRecord {
   std::string judge;
-  std::uint64_t right = 0, rejected = 0;  ///< right answers, and those of them that it rejects
-  std::uint64_t wrong = 0, accepted = 0;  ///< wrong answers, and those of them that it accepts
+  std::uint64_t right = 0, rejected = 0;                        ///< right answers, and those of them that it rejects
+  std::uint64_t wrong = 0, accepted = 0;                        ///< wrong answers, and those of them that it accepts
+  double threshold = std::numeric_limits<double>::quiet_NaN();  ///< score from which an answer is right; NaN: it has none
+  std::uint64_t calibrated_on = 0;  ///< other known answers that the threshold was found on; 0: it was given
 };
 
 /// What a model that was taught otherwise makes of the same probes: the target (ceiling), or one that was never taught
@@ -39,5 +42,6 @@ struct ArmRecord {
 /// Names of the arms.
 inline constexpr const char* kCeilingArm = "target";
 inline constexpr const char* kFloorArm = "floor";
+inline constexpr const char* kUnlearnedArm = "unlearned";  ///< retain questions alone: forget questions are the probes'
 
 }  // namespace unpact

@@ -14,7 +14,10 @@ struct Rate {
 
 /// Rates that people look for by name.
 inline constexpr const char* kKnowledgeLeft = "knowledge_left";
-inline constexpr const char* kDestructive = "destructive";                  ///< of all retain questions
+inline constexpr const char* kFalseAccept = "false_accept";  ///< the deciding judge: wrong answers that it accepts
+inline constexpr const char* kFalseReject = "false_reject";  ///< right answers that it rejects
+inline constexpr const char* kRetainPrefix = "retain_";      ///< then a probe: the unlearned model on retain questions
+inline constexpr const char* kDestructive = "destructive";   ///< of all retain questions
 inline constexpr const char* kDestructiveTrained = "destructive_trained";   ///< of those that the retain term may train on
 inline constexpr const char* kDestructiveHeldOut = "destructive_held_out";  ///< of those that no loss has seen: decides
 

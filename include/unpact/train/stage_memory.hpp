@@ -18,14 +18,18 @@ struct StageMemory {
   std::string stage;      ///< one of these names
   double bytes = 0;       ///< on the device that computes
   double host_bytes = 0;  ///< in host memory besides: masters and moments with offload_optimizer, the keeper's result
+  double more = 0;        ///< on the device, taken only where it is free: keys and values of more answers at once
 };
 
 /// How models are asked.
 struct ScoringShape {
-  double bytes = 4;            ///< a number: 4 in fp32, 2 in bf16 or fp16
-  std::int64_t tokens = 8192;  ///< that run at once
-  int models = 1;              ///< that answer together after an unlearning: 2 for whp
-  int shards = 1;              ///< ranks that a model is cut over to be asked; 1: every rank holds it whole
+  double bytes = 4;              ///< a number: 4 in fp32, 2 in bf16 or fp16
+  std::int64_t tokens = 8192;    ///< that run at once
+  int models = 1;                ///< that answer together after an unlearning: 2 for whp
+  std::int64_t most_tokens = 0;  ///< whose keys and values are held at once where memory allows, beyond `tokens`
+  int shards = 1;                ///< ranks that a model is cut over to be asked; 1: every rank holds it whole
+  double beside = 0;             ///< bytes of another model that is asked beside: a judge's
+  int held = 0;                  ///< further sets of weights of this config beside those that answer: the target, gradients
 };
 
 /// A training of a campaign, of the target or of a cell.

@@ -12,6 +12,7 @@
 #include "unpact/comm/collectives.hpp"
 #include "unpact/core/enumeration.hpp"
 #include "unpact/core/error.hpp"
+#include "unpact/data/context_limit.hpp"
 #include "unpact/results/training.hpp"
 #include "unpact/train/loss_term.hpp"
 #include "unpact/train/optimizer.hpp"
@@ -42,7 +43,7 @@ enum class MasterWeights {
 };
 UNPACT_ENUMERATION(MasterWeights, "fp32", "none");
 
-/// How a training runs; nothing here but dtype and master_weights changes its numbers beyond the order of sums.
+/// How a training runs; nothing here but dtype, master_weights and long_examples changes its numbers beyond the order of sums.
 struct TrainExecution {
   Shard shard = Shard::automatic;
   bool recompute = false;          ///< blocks run again in the backward pass instead of keeping their activations
@@ -51,6 +52,7 @@ struct TrainExecution {
   bool deterministic = true;       ///< CUDA: the same bits in every run, by slower kernels of attention
   ComputeType dtype = ComputeType::automatic;
   MasterWeights master_weights = MasterWeights::fp32;
+  LongExamples long_examples = LongExamples::refuse;
   std::int64_t checkpoint_every = 0;  ///< steps between two checkpoints; 0: no matter how many
   double checkpoint_minutes = 10;     ///< between two checkpoints, by rank 0's clock; 0: no matter how long
   std::int64_t checkpoint_keep = 2;

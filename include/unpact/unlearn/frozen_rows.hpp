@@ -30,8 +30,8 @@ struct CacheOptions {
 /// @throws UserError naming the option.
 void check_cache_options(const CacheOptions& options);
 
-/// Examples that run together, padded to the longest, when the frozen model runs over all of them once: consecutive ones, as
-/// many as fit into a pass.
+/// Examples that run together, packed, when the frozen model runs over all of them once: shortest first, as many as fit into
+/// a pass. The rows that are kept lie in this order.
 std::vector<std::vector<std::int64_t>> frozen_passes(const std::vector<Example>& examples);
 
 /// A frozen model and how its numbers are kept.
@@ -80,7 +80,8 @@ class FrozenRows {
   Collectives* group_ = nullptr;
   CacheOptions cache_;
   Shape shape_;
-  std::vector<std::int64_t> first_row_;  ///< of every example, and the end
+  std::vector<std::int64_t> first_row_;  ///< of every example
+  std::int64_t all_rows_ = 0;
   Compute compute_;
   at::Tensor values_;  ///< (all rows, W) on the CPU, in memory or mapped; undefined: not kept
 };

@@ -39,6 +39,11 @@ const std::vector<JudgeRow>& judge_table() {
        .asks_model = true,
        .reads_answers = false,
        .make = make_relative_likelihood},
+      {.name = "local_model",
+       .label = "local model",
+       .summary = "a model, judge.model, is asked yes or no",
+       .asks_judge = true,
+       .make = make_local_model},
       {.name = "external",
        .label = "external",
        .summary = "verdicts of somebody else, from the file judge.verdicts",
@@ -66,6 +71,23 @@ const JudgeRow& row_named(const std::string& name) {
                   near.empty() ? "choose among them" : concat("did you mean '", near, "'?"));
 }
 
+/// What some judges want, and others would silently leave unread.
+void check_files(const std::vector<const JudgeRow*>& rows, const JudgeOptions& options) {
+  const bool is_external = std::ranges::find(rows, "external", &JudgeRow::name) != rows.end();
+  UNPACT_VALIDATE(!is_external || !options.verdicts.empty(), "option 'judge.verdicts' is empty",
+                  "the judge 'external' takes its verdicts from a file, and writes beside it what has none yet",
+                  "name a file, e.g. judge.verdicts = verdicts.jsonl; it need not be there yet");
+  UNPACT_VALIDATE(is_external || options.verdicts.empty(), concat("option 'judge.verdicts' is '", options.verdicts, "'"),
+                  "only the judge 'external' reads it", "add external to judge.kind, or remove it");
+  const bool asks = std::ranges::any_of(rows, &JudgeRow::asks_judge);
+  UNPACT_VALIDATE(asks || options.model.empty(), concat("option 'judge.model' is '", options.model, "'"),
+                  "only the judge 'local_model' asks it", "add local_model to judge.kind, or remove it");
+  for (const char* field : {"{question}", "{gold}", "{answer}"})
+    UNPACT_VALIDATE(!asks || options.question.find(field) != std::string::npos,
+                    concat("option 'judge.question' has no ", field), "the judge would not know what it judges",
+                    "write {question}, {gold} and {answer} where these are to stand");
+}
+
 }  // namespace
 
 std::vector<const JudgeRow*> judge_rows(const JudgeOptions& options) {
@@ -82,12 +104,7 @@ std::vector<const JudgeRow*> judge_rows(const JudgeOptions& options) {
     UNPACT_VALIDATE(row->wants_letters == rows.front()->wants_letters,
                     concat("option 'judge.kind' names '", rows.front()->name, "' and '", row->name, "'"),
                     "one wants letters of choices for answers, the other texts", "use one of them");
-  const bool is_external = std::ranges::find(names, "external") != names.end();
-  UNPACT_VALIDATE(!is_external || !options.verdicts.empty(), "option 'judge.verdicts' is empty",
-                  "the judge 'external' takes its verdicts from a file, and writes beside it what has none yet",
-                  "name a file, e.g. judge.verdicts = verdicts.jsonl; it need not be there yet");
-  UNPACT_VALIDATE(is_external || options.verdicts.empty(), concat("option 'judge.verdicts' is '", options.verdicts, "'"),
-                  "only the judge 'external' reads it", "add external to judge.kind, or remove it");
+  check_files(rows, options);
   UNPACT_VALIDATE(options.threshold >= 0 && options.threshold <= 1,  // false for NaN too
                   concat("the judge's threshold is ", options.threshold), "scores lie between 0 and 1",
                   "choose a threshold in [0, 1], e.g. 0.5");
@@ -95,6 +112,16 @@ std::vector<const JudgeRow*> judge_rows(const JudgeOptions& options) {
                   concat("the judge '", options.kind, "' cannot stem"), "it compares whole texts, or words of any language",
                   "turn stemming off or choose rouge_l_recall or rouge_l_f1");
   return rows;
+}
+
+bool asks_own_model(const JudgeOptions& options) {
+  return !options.model.empty() && std::ranges::any_of(judge_rows(options), &JudgeRow::asks_judge);
+}
+
+JudgeOptions calibrated(JudgeOptions options, const std::vector<JudgeCheckRecord>& found) {
+  for (const auto& check : found)
+    if (check.calibrated_on > 0) options.calibrated = check.threshold;
+  return options;
 }
 
 const JudgeRow& judge_row(const JudgeOptions& options) { return *judge_rows(options).front(); }

@@ -3,8 +3,8 @@
 #include <map>
 
 #include "../judging.hpp"
+#include "../share_prompts.hpp"
 #include "judges.hpp"
-#include "unpact/comm/share_work.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/inference/scoring.hpp"
 
@@ -38,16 +38,20 @@ class RelativeLikelihoodJudge : public Judge {
 
   std::vector<double> scores(const AnswersToJudge& answers) const override {
     std::map<std::pair<const AskedQuestion*, std::vector<TokenId>>, std::size_t> places;  // several samples have one prompt
-    std::vector<std::pair<const AskedQuestion*, const std::vector<TokenId>*>> asked;
+    Asked asked;
     for (std::size_t i = 0; i < answers.questions.size(); ++i)
       if (!answers.prompts[i].empty() && places.try_emplace({answers.questions[i], answers.prompts[i]}, asked.size()).second)
         asked.emplace_back(answers.questions[i], &answers.prompts[i]);
-    const auto found = share_work(answers.group, asked.size(), 1, [&](std::size_t first, std::size_t last) {
-      std::vector<double> some;
-      for (auto i = first; i < last; ++i)
-        some.push_back(score_prompt(answers.model, asked[i].first->pair, *asked[i].second));
-      return some;
-    });
+    const auto found = run_in_pages(
+        answers.pages_of("relative_likelihood", 1), asked.size(), [&](std::size_t first, std::size_t last) {
+          std::vector<std::vector<TokenId>> prompts;
+          for (auto i = first; i < last; ++i) prompts.push_back(*asked[i].second);
+          return share_prompts<double>(answers.group, prompts, 1, [&](const std::vector<std::size_t>& indices) {
+            Asked own;
+            for (const auto i : indices) own.push_back(asked[first + i]);
+            return score_prompts(answers.model, own);
+          });
+        });
     std::vector<double> all;
     for (std::size_t i = 0; i < answers.questions.size(); ++i)
       all.push_back(answers.prompts[i].empty() ? 0 : found[places.at({answers.questions[i], answers.prompts[i]})]);
@@ -55,13 +59,29 @@ class RelativeLikelihoodJudge : public Judge {
   }
 
  private:
-  static double score_prompt(const LanguageModel& model, const QuestionAnswer& pair, const std::vector<TokenId>& prompt) {
-    const auto item = [&](const std::string& text) {
-      return PromptAnswer{prompt, encode_answer(*model.tokenizer, model.prompt_template, text)};
-    };
-    std::vector<PromptAnswer> items = {item(pair.answer)};
-    for (const auto& wrong : pair.perturbed) items.push_back(item(wrong));
-    return likelihood_score(score_answers(model.transformer, items));
+  using Asked = std::vector<std::pair<const AskedQuestion*, const std::vector<TokenId>*>>;
+
+  /// All answers to all of them at once: those to one prompt share it, and prompts share what they begin with. 0 where nobody
+  /// wrote wrong answers: a probe asks for another answer.
+  static std::vector<double> score_prompts(const LanguageModel& model, const Asked& asked) {
+    std::vector<PromptAnswer> items;
+    for (const auto& one : asked) {
+      if (one.first->pair.perturbed.empty()) continue;
+      const auto add = [&](const std::string& text) {
+        items.push_back({*one.second, encode_answer(*model.tokenizer, model.prompt_template, text)});
+      };
+      add(one.first->pair.answer);
+      for (const auto& wrong : one.first->pair.perturbed) add(wrong);
+    }
+    const auto scores = score_answers(model.transformer, items);
+    std::vector<double> found;
+    auto next = scores.begin();
+    for (const auto& one : asked) {
+      const auto wrong = static_cast<std::ptrdiff_t>(one.first->pair.perturbed.size());
+      found.push_back(wrong == 0 ? 0 : likelihood_score({next, next + 1 + wrong}));
+      if (wrong > 0) next += 1 + wrong;
+    }
+    return found;
   }
 };
 

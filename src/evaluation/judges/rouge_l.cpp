@@ -23,6 +23,7 @@ class RougeLJudge : public Judge {
     return rouge_l(words_(gold), words_(answer)).*value_;
   }
   bool passes(double score) const override { return score >= options_.threshold - kRounding; }
+  double threshold() const override { return options_.threshold; }
   bool can_judge(std::string_view gold) const override { return !words_(gold).empty(); }
   bool overlooks_words(std::string_view gold) const override {
     for (const auto& word : unicode_words(gold))

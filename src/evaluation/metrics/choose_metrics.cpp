@@ -9,6 +9,8 @@ namespace {
 
 using enum MetricNeeds;
 
+bool is_word(const std::string& name) { return name == "auto" || name == "none"; }
+
 std::vector<std::string> names_of_metrics() {
   std::vector<std::string> names;
   for (const auto& row : metric_table()) names.push_back(row.name);
@@ -61,13 +63,14 @@ Lack lack_of(MetricNeeds need, const MetricOptions& options, const MetricInputsA
       if (!options.retrained.empty()) break;
       return {"there are no results of a retrained model",
               "run reproduce --campaign.stage targets with it and set evaluation.retrained to its baselines/NAME.h5"};
-    case gradients: return {"no cell computes gradients of texts", "use the library's gradient_norm_score()"};
     case question_pairs:
       if (at_hand.answers_are_texts) break;
       return {"answers are letters of choices", "choose a judge of texts"};
     case gold_answers:
     case outcomes:
-    case probes: break;
+    case probes:
+    case gradients:
+    case target_model: break;
   }
   return {};
 }
@@ -86,30 +89,37 @@ void add_with_used(const MetricRow& row, std::set<std::string>& names) {
 
 }  // namespace
 
+bool names_metric_that(const MetricOptions& options, MetricNeeds need) {
+  return std::ranges::any_of(split_list(options.use), [&](const auto& name) {
+    return !is_word(name) && std::ranges::count(metric_row(name).needs, need) > 0;
+  });
+}
+
 void check_metric_options(const MetricOptions& options) {
-  if (options.use == "auto" || options.use == "none") return;
+  const auto names = split_list(options.use);
   std::set<std::string> seen;
-  for (const auto& name : split_list(options.use)) {
-    const auto& row = metric_row(name);
+  for (const auto& name : names) {
+    if (!is_word(name)) metric_row(name);
     UNPACT_VALIDATE(seen.insert(name).second, concat("option 'evaluation.metrics' names '", name, "' twice"),
                     "its results have one place", "remove one");
-    UNPACT_VALIDATE(row.measure != nullptr, concat("option 'evaluation.metrics' names '", name, "'"),
-                    "no cell computes it: only the library does", "leave it out");
+    UNPACT_VALIDATE(name != "none" || names.size() == 1, concat("option 'evaluation.metrics' is '", options.use, "'"),
+                    "'none' stands alone", "remove it, or the others");
   }
 }
 
 std::vector<const MetricRow*> chosen_metrics(const MetricOptions& options, const MetricInputsAtHand& at_hand) {
   check_metric_options(options);
   std::set<std::string> names;
-  if (options.use == "auto") {
-    for (const auto& row : metric_table())
-      if (row.in_auto && row.measure != nullptr && lack_of(row, options, at_hand).what.empty()) names.insert(row.name);
-  } else if (options.use != "none") {
-    for (const auto& name : split_list(options.use)) {
-      const auto lack = lack_of(metric_row(name), options, at_hand);
-      UNPACT_VALIDATE(lack.what.empty(), concat("the metric '", name, "' cannot be computed"), lack.what, lack.hint);
-      add_with_used(metric_row(name), names);
+  for (const auto& name : split_list(options.use)) {
+    if (name == "none") continue;
+    if (name == "auto") {
+      for (const auto& row : metric_table())
+        if (row.in_auto && lack_of(row, options, at_hand).what.empty()) names.insert(row.name);
+      continue;
     }
+    const auto lack = lack_of(metric_row(name), options, at_hand);
+    UNPACT_VALIDATE(lack.what.empty(), concat("the metric '", name, "' cannot be computed"), lack.what, lack.hint);
+    add_with_used(metric_row(name), names);
   }
   std::vector<const MetricRow*> chosen;
   for (const auto& row : metric_table())

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "gradient_norms.hpp"
 #include "metric_values.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/evaluation/stage_meter.hpp"
@@ -11,7 +12,22 @@ namespace {
 
 using Rows = std::vector<const MetricRow*>;
 
-MetricEvidence gather(const Communicator& group, const LanguageModel& model, const MetricTask& task, FinishedPages* pages) {
+/// The model's own answers, scored by the target behind the questions; empty ones cannot be.
+void score_own_answers(const Communicator& group, const LanguageModel& target, const MetricTask& task,
+                       const ContributionRecord& own, ScoredPart part, FinishedPages* pages, MetricEvidence& evidence) {
+  part.items.clear();
+  for (std::size_t q = 0; q < own.answer_ids.rows(); ++q) {
+    const auto answer = own.answer_ids.row(q);
+    if (answer.empty()) continue;
+    evidence.own_answers.push_back(q);
+    part.items.push_back({task.questions[q].prompt.ids, {answer.begin(), answer.end()}});
+  }
+  evidence.scored[part.name] = score_part(group, target, part, task.options.metric.min_k, pages,
+                                          static_cast<std::size_t>(task.options.attribution.save_every));
+}
+
+MetricEvidence gather(const Communicator& group, const LanguageModel& model, const MetricTask& task, FinishedPages* pages,
+                      const LanguageModel* target, const ModelRecord& of_model) {
   const auto work = metric_work(task, model.transformer.config(), *model.tokenizer, model.prompt_template);
   const auto save_every = static_cast<std::size_t>(task.options.attribution.save_every);
   MetricEvidence evidence;
@@ -19,6 +35,10 @@ MetricEvidence gather(const Communicator& group, const LanguageModel& model, con
     evidence.scored[part.name] = score_part(group, model, part, task.options.metric.min_k, pages, save_every);
   for (const auto& part : work.continued)
     evidence.continued[part.name] = continue_part(group, model, part, pages, save_every);
+  for (const auto& part : work.differentiated)
+    evidence.gradient_norms = gradient_norms(group, model, part, pages, save_every);
+  if (target != nullptr && !work.by_target.name.empty())
+    score_own_answers(group, *target, task, of_model.own, work.by_target, pages, evidence);
   return evidence;
 }
 
@@ -84,7 +104,7 @@ void measure_target(const Communicator& group, const LanguageModel& target, cons
   const auto rows = chosen(task);
   if (rows.empty()) return;
   const StageMeter meter(group, target.transformer.device());
-  const auto evidence = gather(group, target, task, pages);
+  const auto evidence = gather(group, target, task, pages, &target, record.target);
   MetricValues values;
   for (const auto* row : rows) row->measure({task, evidence, target, record, /*is_target=*/true}, *row, values);
   record_values(values, values, record.metrics);
@@ -92,7 +112,7 @@ void measure_target(const Communicator& group, const LanguageModel& target, cons
 }
 
 void measure_unlearned(const Communicator& group, const LanguageModel& unlearned, const MetricTask& task,
-                       FinishedPages* pages, const CellRecord* retrained, CellRecord& record) {
+                       FinishedPages* pages, const CellRecord* retrained, CellRecord& record, const LanguageModel* target) {
   const auto rows = chosen(task);
   if (rows.empty()) return;
   MetricValues of_retrained;
@@ -101,7 +121,7 @@ void measure_unlearned(const Communicator& group, const LanguageModel& unlearned
     of_retrained = values_of_target(retrained->metrics);
   }
   const StageMeter meter(group, unlearned.transformer.device());
-  const auto evidence = gather(group, unlearned, task, pages);
+  const auto evidence = gather(group, unlearned, task, pages, target, record.unlearned);
   const auto* beside = retrained == nullptr ? nullptr : &of_retrained;
   MetricValues values, of_target = values_of_target(record.metrics);
   for (const auto* row : rows) {

@@ -12,6 +12,7 @@ void measure_probability(const MetricView& view, const MetricRow& row, MetricVal
 void measure_knowledge(const MetricView& view, const MetricRow& row, MetricValues& values);
 void measure_tofu_rouge(const MetricView& view, const MetricRow& row, MetricValues& values);
 void measure_fluency(const MetricView& view, const MetricRow& row, MetricValues& values);
+void measure_perplexity(const MetricView& view, const MetricRow& row, MetricValues& values);
 
 // of_pairs.cpp: two questions in one prompt
 void measure_paired_forget(const MetricView& view, const MetricRow& row, MetricValues& values);
@@ -34,6 +35,7 @@ void measure_loss(const MetricView& view, const MetricRow& row, MetricValues& va
 void measure_zlib(const MetricView& view, const MetricRow& row, MetricValues& values);
 void measure_min_k(const MetricView& view, const MetricRow& row, MetricValues& values);
 void measure_min_k_plus_plus(const MetricView& view, const MetricRow& row, MetricValues& values);
+void measure_gradient_norm(const MetricView& view, const MetricRow& row, MetricValues& values);
 void derive_auc(const MetricView& view, const MetricRow& row, MetricValues& values);
 void derive_reference_auc(const MetricView& view, const MetricRow& row, MetricValues& values);
 void derive_privleak_published(const MetricView& view, const MetricRow& row, MetricValues& values);

@@ -9,7 +9,8 @@
 namespace unpact {
 
 inline constexpr const char *kGoldPart = "gold", *kTextsPart = "texts", *kAlternativesPart = "alternatives",
-                            *kUtilityPart = "utility", *kPassagesPart = "passages", *kPairsPart = "pairs";
+                            *kUtilityPart = "utility", *kPassagesPart = "passages", *kPairsPart = "pairs",
+                            *kOwnPart = "own_answers";
 
 /// Questions of one set, as many as are asked.
 struct MetricSet {

@@ -59,6 +59,15 @@ std::vector<MetricRow> of_questions() {
        "(2/3 H2 + 4/3 H3) / 2, H_n the entropy of the answer's n-grams in bits",
        "RWKU, Jin et al., arXiv 2406.10890",
        measure_fluency},
+      {"answer_perplexity",
+       "target's perplexity of the answer",
+       {answers, target_model},
+       damaged,
+       "mean of exp(mean NLL) that the target gives the model's own answers; empty ones are left out",
+       "unpact; for TOFU's fluency, which asks a classifier",
+       measure_perplexity,
+       {},
+       false},
   };
 }
 
@@ -224,7 +233,19 @@ std::vector<MetricRow> of_texts() {
        {privacy_texts, gradients},
        forgotten,
        "mean over the weights' tensors of the norm of the gradient of the text's mean NLL",
-       kOpenUnlearning},
+       kOpenUnlearning,
+       measure_gradient_norm,
+       {},
+       false},
+      {"gradient_norm_auc",
+       "AUC of gradient norm",
+       {privacy_texts, gradients},
+       remembered,
+       "the same; of models whose weights lie whole on every rank",
+       kOpenUnlearning,
+       derive_auc,
+       {"gradient_norm"},
+       false},
   };
 }
 

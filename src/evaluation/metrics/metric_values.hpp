@@ -44,6 +44,8 @@ class MetricValues {
 struct MetricEvidence {
   std::map<std::string, std::vector<SequenceScores>> scored;
   std::map<std::string, std::vector<std::vector<TokenId>>> continued;
+  std::vector<double> gradient_norms;    ///< of the texts; empty: they could not be differentiated
+  std::vector<std::size_t> own_answers;  ///< questions whose own answers the target has scored
 };
 
 /// What a row sees.

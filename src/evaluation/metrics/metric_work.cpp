@@ -6,7 +6,7 @@
 namespace unpact {
 namespace {
 
-constexpr std::size_t kTextChunk = 4;  // long sequences, few of them: every rank gets some
+constexpr std::size_t kTextChunk = 4;
 
 std::vector<TokenId> with_bos(const ModelConfig& config, const Tokenizer& tokenizer) {
   const auto bos = tokenizer.bos_id();
@@ -60,28 +60,39 @@ ContinuedPart passage_part(const MetricTask& task, const ModelConfig& config, co
   return part;
 }
 
+void require_fit(std::size_t tokens, const QuestionAnswer& pair, const ModelConfig& config) {
+  UNPACT_VALIDATE(tokens <= static_cast<std::size_t>(config.max_positions),
+                  concat(pair.where, ": the question with one of its answers does not fit the model"),
+                  concat("it takes ", tokens, " tokens, the context holds ", config.max_positions),
+                  "shorten it, take it out, or leave the metric out of evaluation.metrics");
+}
+
 /// The right answer, or its paraphrase, then the wrong ones, behind one prompt.
 void add_alternatives(ScoredPart& part, const QuestionAnswer& pair, const std::vector<TokenId>& prompt,
-                      const Tokenizer& tokenizer, const PromptTemplate& prompt_template) {
+                      const Tokenizer& tokenizer, const PromptTemplate& prompt_template, const ModelConfig& config) {
   if (pair.perturbed.empty()) return;
-  const auto& right = pair.paraphrased.empty() ? pair.answer : pair.paraphrased.front();
-  part.items.push_back({prompt, encode_answer(tokenizer, prompt_template, right)});
-  for (const auto& wrong : pair.perturbed) part.items.push_back({prompt, encode_answer(tokenizer, prompt_template, wrong)});
+  const auto add = [&](const std::string& answer) {
+    part.items.push_back({prompt, encode_answer(tokenizer, prompt_template, answer)});
+    require_fit(prompt.size() + part.items.back().answer.size(), pair, config);
+  };
+  add(pair.paraphrased.empty() ? pair.answer : pair.paraphrased.front());
+  for (const auto& wrong : pair.perturbed) add(wrong);
 }
 
 bool needs(const std::vector<const MetricRow*>& rows, MetricNeeds need) {
   return std::ranges::any_of(rows, [&](const auto* row) { return std::ranges::count(row->needs, need) > 0; });
 }
 
-void add_utility(const MetricTask& task, const Tokenizer& tokenizer, const PromptTemplate& prompt_template,
-                 MetricWork& work) {
+void add_utility(const MetricTask& task, const ModelConfig& config, const Tokenizer& tokenizer,
+                 const PromptTemplate& prompt_template, MetricWork& work) {
   ScoredPart scored{kUtilityPart, {}, kSequencesTogether};
   ContinuedPart continued{kUtilityPart, {}, task.options.generation.max_new_tokens};
   for (const auto& set : metric_sets(task)) {
     if (set.name != "real_authors" && set.name != "world_facts") continue;
     for (const auto* pair : set.pairs) {
       const auto prompt = build_prompt(tokenizer, prompt_template, pair->question);
-      add_alternatives(scored, *pair, prompt.ids, tokenizer, prompt_template);
+      require_fit(prompt.ids.size() + static_cast<std::size_t>(continued.new_tokens), *pair, config);
+      add_alternatives(scored, *pair, prompt.ids, tokenizer, prompt_template, config);
       continued.prompts.push_back(prompt.ids);
     }
   }
@@ -135,11 +146,16 @@ MetricWork metric_work(const MetricTask& task, const ModelConfig& config, const 
   if (needs(rows, MetricNeeds::alternatives)) {
     ScoredPart part{kAlternativesPart, {}, kSequencesTogether};
     for (const auto& asked : task.questions)
-      add_alternatives(part, asked.pair, asked.prompt.ids, tokenizer, prompt_template);
+      add_alternatives(part, asked.pair, asked.prompt.ids, tokenizer, prompt_template, config);
     work.scored.push_back(std::move(part));
   }
-  if (needs(rows, MetricNeeds::utility_sets)) add_utility(task, tokenizer, prompt_template, work);
+  if (needs(rows, MetricNeeds::utility_sets)) add_utility(task, config, tokenizer, prompt_template, work);
   if (needs(rows, MetricNeeds::privacy_texts)) work.scored.push_back(text_part(task, config, tokenizer));
+  if (needs(rows, MetricNeeds::gradients)) work.differentiated.push_back(text_part(task, config, tokenizer));
+  if (needs(rows, MetricNeeds::target_model)) {
+    work.by_target = {kOwnPart, {}, kSequencesTogether};
+    for (const auto& asked : task.questions) work.by_target.items.push_back({asked.prompt.ids, asked.gold_answer});
+  }
   if (needs(rows, MetricNeeds::question_pairs)) work.continued.push_back(pair_part(task, tokenizer, prompt_template));
   if (needs(rows, MetricNeeds::passages)) work.continued.push_back(passage_part(task, config, tokenizer));
   return work;
@@ -147,7 +163,10 @@ MetricWork metric_work(const MetricTask& task, const ModelConfig& config, const 
 
 std::int64_t longest_sequence(const MetricWork& work) {
   std::size_t longest = 0;
-  for (const auto& part : work.scored)
+  auto scored = work.scored;
+  scored.insert(scored.end(), work.differentiated.begin(), work.differentiated.end());
+  scored.push_back(work.by_target);
+  for (const auto& part : scored)
     for (const auto& item : part.items) longest = std::max(longest, item.prompt.size() + item.answer.size());
   for (const auto& part : work.continued)
     for (const auto& prompt : part.prompts)

@@ -58,4 +58,16 @@ void measure_fluency(const MetricView& view, const MetricRow& row, MetricValues&
   add_by_set(view, row, values, [&](std::size_t q) { return ngram_fluency(words_and_marks(view.answers().at(q))); });
 }
 
+void measure_perplexity(const MetricView& view, const MetricRow& row, MetricValues& values) {
+  if (view.evidence.own_answers.empty()) return;
+  const auto& scores = view.scores(kOwnPart);
+  std::vector<double> forget, retain;
+  for (std::size_t i = 0; i < scores.size(); ++i) {
+    const auto& asked = view.task.questions.at(view.evidence.own_answers[i]);
+    (asked.in_forget_set ? forget : retain).push_back(std::exp(scores[i].loss));
+  }
+  values.add_mean(row, "forget", std::move(forget));
+  values.add_mean(row, "retain", std::move(retain));
+}
+
 }  // namespace unpact

@@ -18,13 +18,19 @@ std::string text_of_ids(const Tokenizer& tokenizer, std::vector<TokenId> ids) {
   return tokenizer.decode(ids);
 }
 
-void add_texts(const MetricView& view, const MetricRow& row, MetricValues& values, double SequenceScores::*member) {
-  const auto& scores = view.scores(kTextsPart);
+/// One number a text, the forget texts first.
+void add_texts(const MetricView& view, const MetricRow& row, MetricValues& values, const std::vector<double>& scores) {
   const auto forget = taken(view.task.dataset.privacy_forget.size(), view.task.options.metric.limit);
   std::vector<double> of_forget, of_holdout;
-  for (std::size_t i = 0; i < scores.size(); ++i) (i < forget ? of_forget : of_holdout).push_back(scores[i].*member);
+  for (std::size_t i = 0; i < scores.size(); ++i) (i < forget ? of_forget : of_holdout).push_back(scores[i]);
   values.add_mean(row, "forget", std::move(of_forget));
   values.add_mean(row, "holdout", std::move(of_holdout));
+}
+
+void add_texts(const MetricView& view, const MetricRow& row, MetricValues& values, double SequenceScores::*member) {
+  std::vector<double> scores;
+  for (const auto& of_text : view.scores(kTextsPart)) scores.push_back(of_text.*member);
+  add_texts(view, row, values, scores);
 }
 
 void add_auc(const MetricRow& row, MetricValues& values, const std::vector<double>& forget,
@@ -83,8 +89,13 @@ void measure_min_k_plus_plus(const MetricView& view, const MetricRow& row, Metri
   add_texts(view, row, values, &SequenceScores::min_k_plus_plus);
 }
 
+void measure_gradient_norm(const MetricView& view, const MetricRow& row, MetricValues& values) {
+  add_texts(view, row, values, view.evidence.gradient_norms);
+}
+
 void derive_auc(const MetricView&, const MetricRow& row, MetricValues& values) {
   const auto scores = scores_behind(row);
+  if (values.find(scores + "_forget") == nullptr) return;  // the model could not be differentiated
   add_auc(row, values, values.items(scores + "_forget"), values.items(scores + "_holdout"));
 }
 

@@ -5,46 +5,68 @@
 #include <algorithm>
 #include <cmath>
 
+#include "../share_prompts.hpp"
 #include "membership.hpp"
 #include "memorization.hpp"
-#include "unpact/comm/share_work.hpp"
 #include "unpact/core/error.hpp"
+#include "unpact/inference/answer_rows.hpp"
 #include "unpact/inference/generation.hpp"
 #include "unpact/model/sequences.hpp"
 
 namespace unpact {
 namespace {
 
-/// Numbers of the rows of a pass, on the host.
-struct RowNumbers {
-  std::vector<double> log_probability, mean, variance;
+/// Numbers of the tokens of one answer, on the host.
+struct AnswerNumbers {
+  TokenScores tokens;
   std::vector<std::uint8_t> is_likeliest;
 };
 
-void append(std::vector<double>& to, const at::Tensor& values_R) {
-  const auto on_host = values_R.to(at::kCPU, at::kDouble).contiguous();
-  to.insert(to.end(), on_host.const_data_ptr<double>(), on_host.const_data_ptr<double>() + on_host.numel());
+AnswerNumbers room_for(std::size_t tokens) {
+  return {{std::vector<double>(tokens), std::vector<double>(tokens), std::vector<double>(tokens)},
+          std::vector<std::uint8_t>(tokens)};
 }
 
-/// The logits never exist all at once: of as many rows as take 16 MiB on the CPU, 128 MiB on a GPU.
-RowNumbers row_numbers(const Transformer& model, const at::Tensor& hidden_RD, const at::Tensor& targets_R) {
-  const std::int64_t bytes = (model.device().is_cpu() ? 16 : 128) << 20;
-  const auto chunk = std::max<std::int64_t>(1, bytes / (4 * model.config().vocabulary_size));
-  RowNumbers numbers;
-  for (std::int64_t begin = 0; begin < hidden_RD.size(0); begin += chunk) {
-    const auto rows = std::min(chunk, hidden_RD.size(0) - begin);
-    const auto targets_R1 = targets_R.narrow(0, begin, rows).unsqueeze(1);
-    const auto log_p_RV = model.logits(hidden_RD.narrow(0, begin, rows)).log_softmax(1);
-    const auto p_RV = log_p_RV.exp();
-    const auto mean_R1 = (p_RV * log_p_RV).sum(1, true);
-    append(numbers.log_probability, log_p_RV.gather(1, targets_R1).squeeze(1));
-    append(numbers.mean, mean_R1.squeeze(1));
-    append(numbers.variance, (p_RV * (log_p_RV - mean_R1).square()).sum(1));
-    const auto likeliest = (log_p_RV.argmax(1, true) == targets_R1).squeeze(1).to(at::kCPU, at::kByte).contiguous();
-    numbers.is_likeliest.insert(numbers.is_likeliest.end(), likeliest.const_data_ptr<std::uint8_t>(),
-                                likeliest.const_data_ptr<std::uint8_t>() + rows);
+std::vector<double> on_host(const at::Tensor& values) {
+  const auto copy = values.to(at::kCPU, at::kDouble).contiguous();
+  return {copy.const_data_ptr<double>(), copy.const_data_ptr<double>() + copy.numel()};
+}
+
+/// Numbers of the tokens asked of some rows of logits.
+void take_numbers(const at::Tensor& logits_RV, std::span<const AskedToken> asked, std::vector<AnswerNumbers>& answers) {
+  std::vector<std::int64_t> rows, tokens;
+  for (const auto& one : asked) {
+    rows.push_back(one.row);
+    tokens.push_back(one.token);
   }
-  return numbers;
+  const auto at_rows = to_tensor(rows, logits_RV.device()), at_tokens = to_tensor(tokens, logits_RV.device());
+  const auto log_p_RV = logits_RV.log_softmax(1), p_RV = log_p_RV.exp();
+  const auto mean_R1 = (p_RV * log_p_RV).sum(1, true);
+  const auto log_p = on_host(log_p_RV.index({at_rows, at_tokens})), mean = on_host(mean_R1.squeeze(1).index({at_rows})),
+             variance = on_host((p_RV * (log_p_RV - mean_R1).square()).sum(1).index({at_rows})),
+             likeliest = on_host(log_p_RV.argmax(1).index({at_rows}) == at_tokens);
+  for (std::size_t i = 0; i < asked.size(); ++i) {
+    auto& answer = answers[asked[i].item];
+    const auto place = asked[i].place;
+    answer.tokens.log_probability[place] = log_p[i];
+    answer.tokens.mean[place] = mean[i];
+    answer.tokens.variance[place] = variance[i];
+    answer.is_likeliest[place] = likeliest[i] != 0 ? 1 : 0;
+  }
+}
+
+/// Few rows at a time, for several tensors as large as their logits are made: 16 MiB each on the CPU, 128 MiB on a GPU.
+void take_few_rows(const at::Tensor& logits_RV, std::span<const AskedToken> asked, std::vector<AnswerNumbers>& answers) {
+  const std::int64_t bytes = (logits_RV.is_cpu() ? 16 : 128) << 20;
+  const auto most = std::max<std::int64_t>(1, bytes / (4 * logits_RV.size(1)));
+  for (std::int64_t begin = 0; begin < logits_RV.size(0); begin += most) {
+    const auto rows = std::min(most, logits_RV.size(0) - begin);
+    const auto end = std::ranges::lower_bound(asked, begin + rows, {}, &AskedToken::row) - asked.begin();
+    std::vector<AskedToken> some(asked.begin(), asked.begin() + end);
+    asked = asked.subspan(static_cast<std::size_t>(end));
+    for (auto& one : some) one.row -= begin;
+    if (!some.empty()) take_numbers(logits_RV.narrow(0, begin, rows), some, answers);
+  }
 }
 
 SequenceScores scores_of(const TokenScores& tokens, std::span<const std::uint8_t> matches, const std::string& text,
@@ -67,36 +89,34 @@ void require_finite(const SequenceScores& scores, const std::string& item) {
                        "inspect the checkpoint; an unlearned model may have diverged");
 }
 
-/// One pass over sequences that fit the budget together.
-void score_batch(const LanguageModel& model, const ScoredPart& part, const std::vector<std::size_t>& batch, double min_k,
-                 std::vector<SequenceScores>& scores, std::size_t first) {
-  const auto length = [&](std::size_t i) { return part.items[i].prompt.size() + part.items[i].answer.size() - 1; };
-  std::vector<std::vector<TokenId>> sequences;
-  std::vector<std::int64_t> rows, targets;
-  for (const auto i : batch) {
-    const auto& [prompt, answer] = part.items[i];
-    const auto first_row = static_cast<std::int64_t>(sequences.size() * length(batch.front()) + prompt.size() - 1);
-    for (std::size_t k = 0; k < answer.size(); ++k) rows.push_back(first_row + static_cast<std::int64_t>(k));
-    targets.insert(targets.end(), answer.begin(), answer.end());
-    sequences.push_back(prompt);
-    sequences.back().insert(sequences.back().end(), answer.begin(), answer.end() - 1);
+/// The items of a part at these places: what they begin with alike runs once.
+std::vector<SequenceScores> score_together(const LanguageModel& model, const ScoredPart& part,
+                                           const std::vector<std::size_t>& places, double min_k) {
+  std::vector<PromptAnswer> items;
+  std::vector<AnswerNumbers> answers;
+  for (const auto place : places) {
+    items.push_back(part.items[place]);
+    answers.push_back(room_for(items.back().answer.size()));
   }
-  const auto& device = model.transformer.device();
-  const auto hidden_RD =
-      model.transformer.hidden(pad_right(sequences, device)).flatten(0, 1).index_select(0, to_tensor(rows, device));
-  const auto numbers = row_numbers(model.transformer, hidden_RD, to_tensor(targets, device));
-  std::ptrdiff_t next = 0;
-  for (const auto i : batch) {
-    const auto end = next + static_cast<std::ptrdiff_t>(part.items[i].answer.size());
-    const auto cut = [&](const std::vector<double>& all) {
-      return std::vector<double>(all.begin() + next, all.begin() + end);
-    };
-    const TokenScores tokens{cut(numbers.log_probability), cut(numbers.mean), cut(numbers.variance)};
-    const std::span matches(numbers.is_likeliest.begin() + next, numbers.is_likeliest.begin() + end);
-    scores[i - first] = scores_of(tokens, matches, model.tokenizer->decode(part.items[i].answer), min_k);
-    require_finite(scores[i - first], concat("item ", i, " of the metrics' ", part.name));
-    next = end;
+  for_answers(model.transformer, items, 0, [&](const at::Tensor& hidden_UD, std::span<const AskedToken> asked) {
+    for_asked_logits(
+        model.transformer, hidden_UD, asked,
+        [&](const at::Tensor& logits_RV, std::span<const AskedToken> some) { take_few_rows(logits_RV, some, answers); });
+  });
+  std::vector<SequenceScores> scores;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    const auto text = model.tokenizer->decode(items[i].answer);
+    scores.push_back(scores_of(answers[i].tokens, answers[i].is_likeliest, text, min_k));
+    require_finite(scores.back(), concat("item ", places[i], " of the metrics' ", part.name));
   }
+  return scores;
+}
+
+/// The places of a page's items, from their places in the page.
+std::vector<std::size_t> places_in(std::size_t page_first, const std::vector<std::size_t>& indices) {
+  auto places = indices;
+  for (auto& place : places) place += page_first;
+  return places;
 }
 
 }  // namespace
@@ -105,20 +125,15 @@ std::vector<SequenceScores> score_part(const Communicator& group, const Language
                                        double min_k, FinishedPages* pages, std::size_t save_every) {
   const PageOptions kept{pages, "metrics_" + part.name, page_of_chunks(save_every, part.chunk)};
   return run_in_pages(kept, part.items.size(), [&](std::size_t page_first, std::size_t page_last) {
-    return share_work(group, page_last - page_first, part.chunk, [&](std::size_t begin, std::size_t end) {
+    std::vector<std::vector<TokenId>> sequences;
+    for (auto i = page_first; i < page_last; ++i) {
+      const auto& [prompt, answer] = part.items[i];
+      sequences.push_back(prompt);
+      sequences.back().insert(sequences.back().end(), answer.begin(), answer.end());
+    }
+    return share_prompts<SequenceScores>(group, sequences, 0, [&](const std::vector<std::size_t>& indices) {
       const c10::InferenceMode guard;
-      const auto first = page_first + begin;
-      std::vector<SequenceScores> scores(end - begin);
-      const auto length = [&](std::size_t i) {
-        const auto& item = part.items[first + i];
-        check_sequence(model.transformer.config(), item.prompt, item.answer.size());
-        return item.prompt.size() + item.answer.size() - 1;
-      };
-      for (auto batch : pack_by_length(end - begin, length, kMetricTokenBudget)) {
-        for (auto& i : batch) i += first;
-        score_batch(model, part, batch, min_k, scores, first);
-      }
-      return scores;
+      return score_together(model, part, places_in(page_first, indices), min_k);
     });
   });
 }
@@ -129,9 +144,13 @@ std::vector<std::vector<TokenId>> continue_part(const Communicator& group, const
   options.max_new_tokens = part.new_tokens;
   const PageOptions kept{pages, "metrics_" + part.name + "_continued", page_of_chunks(save_every, kSequencesTogether)};
   return run_in_pages(kept, part.prompts.size(), [&](std::size_t page_first, std::size_t page_last) {
-    return share_work(group, page_last - page_first, kSequencesTogether, [&](std::size_t begin, std::size_t end) {
+    const auto begin = part.prompts.begin();
+    const std::vector<std::vector<TokenId>> prompts(begin + static_cast<std::ptrdiff_t>(page_first),
+                                                    begin + static_cast<std::ptrdiff_t>(page_last));
+    const auto new_tokens = static_cast<std::size_t>(part.new_tokens);
+    return share_prompts<std::vector<TokenId>>(group, prompts, new_tokens, [&](const std::vector<std::size_t>& indices) {
       std::vector<GenerationRequest> requests;
-      for (auto i = page_first + begin; i < page_first + end; ++i) requests.push_back({part.prompts[i]});
+      for (const auto i : indices) requests.push_back({prompts[i]});
       return generate(model.transformer, requests, options);
     });
   });

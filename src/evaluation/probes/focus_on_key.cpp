@@ -1,11 +1,11 @@
 #include <algorithm>
 #include <functional>
 
+#include "prepared.hpp"
 #include "probes.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/core/random.hpp"
 #include "unpact/text/unicode.hpp"
-#include "../own_answers.hpp"
 #include "unpact/evaluation/phrasings.hpp"
 
 namespace unpact {
@@ -17,41 +17,32 @@ using Choice = std::function<Words(const ProbeTask& task, std::size_t question)>
 
 /// The question with a phrase that names some words, one greedy answer a phrasing. A question without words to name cannot
 /// be emphasised: it is not asked, and its attempts are empty answers. In-context examples stay in front, choices below.
-class Emphasis : public Probe {
+class Emphasis : public PreparedProbe {
  public:
   Emphasis(std::vector<std::string> phrasings, const GenerationOptions& generation, Choice choose)
-      : phrasings_(std::move(phrasings)), generation_(generation), choose_(std::move(choose)) {
+      : PreparedProbe(generation), phrasings_(std::move(phrasings)), choose_(std::move(choose)) {
     check_phrasings(phrasings_);
   }
 
-  void attempt(const ProbeTask& task, ProbeRecord& record) const override {
+ protected:
+  std::vector<std::string> labels(const ProbeTask& task) const override {
     UNPACT_EXPECT(task.budget <= phrasings_.size());
-    record.attempt_labels.assign(phrasings_.begin(), phrasings_.begin() + static_cast<std::ptrdiff_t>(task.budget));
-    record.answer.resize(task.probed.size() * task.budget);
-    record.put.resize(record.answer.size());
-    PromptsToAnswer asked;
-    std::vector<std::size_t> slots;
-    for (std::size_t p = 0; p < task.probed.size(); ++p) {
-      const auto q = task.probed[p];
-      const auto words = choose_(task, q);
-      const auto named_by = task.named_by.empty() ? static_cast<std::uint8_t>(Asked::yes) : task.named_by[q];
-      record.asked.push_back(words.empty() ? static_cast<std::uint8_t>(Asked::no) : named_by);
-      if (words.empty()) continue;
-      for (std::size_t a = 0; a < task.budget; ++a) {
-        const auto slot = p * task.budget + a;
-        record.put[slot] = fill_phrasing(phrasings_[a], task.questions[q].pair.question, words);
-        asked.prompts.push_back(prompt_of(task.model, task.questions[q], record.put[slot]));
-        asked.choices.push_back(task.questions[q].pair.choices.size());
-        slots.push_back(slot);
-      }
-    }
-    const auto answers = answers_in_pages(task.group, task.model, asked, generation_, task.style, task.pages);
-    for (std::size_t i = 0; i < slots.size(); ++i) record.answer[slots[i]] = answers[i].text;
+    return {phrasings_.begin(), phrasings_.begin() + static_cast<std::ptrdiff_t>(task.budget)};
+  }
+  Asked asked_as(const ProbeTask& task, std::size_t q) const override {
+    return task.named_by.empty() ? Asked::yes : static_cast<Asked>(task.named_by[q]);
+  }
+  std::optional<PreparedAttempt> prepare(const ProbeTask& task, std::size_t p, std::size_t a) const override {
+    const auto q = task.probed[p];
+    const auto words = choose_(task, q);
+    if (words.empty()) return std::nullopt;
+    auto put = fill_phrasing(phrasings_[a], task.questions[q].pair.question, words);
+    auto prompt = prompt_of(task.model, task.questions[q], put);
+    return PreparedAttempt{std::move(put), std::move(prompt)};
   }
 
  private:
   std::vector<std::string> phrasings_;
-  GenerationOptions generation_;
   Choice choose_;
 };
 

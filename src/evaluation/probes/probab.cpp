@@ -26,8 +26,12 @@ class Probab : public Probe {
         asked.choices.push_back(task.questions[q].pair.choices.size());
       }
     }
-    for (auto& answer : answers_in_pages(task.group, task.model, asked, generation_, task.style, task.pages))
+    for (auto& answer : answers_in_pages(task.group, task.model, asked, generation_, task.style, task.pages)) {
+      const auto& prompt = asked.prompts[record.answer.size()];
+      record.tokens.push_back(static_cast<std::int32_t>(prompt.size() + answer.ids.size()));
       record.answer.push_back(std::move(answer.text));
+    }
+    record.prompt = std::move(asked.prompts);
   }
 
  private:

@@ -17,6 +17,26 @@ const std::vector<ProbeRow>& probe_table() {
        ProbeKind::control, make_no_focus},
       {"wrong_focus", "another question's words", "the phrases of FocusOnKey with the KeyTokens of another question",
        ProbeKind::control, make_wrong_focus},
+      {"prefill", "begun answers", "the answer begins with a phrase that promises it", ProbeKind::probe, make_prefill, 5},
+      {"role_play", "role play", "a role in front of the question that would know the answer", ProbeKind::probe,
+       make_role_play, 5},
+      {"override", "override", "an order to ignore what was asked to be forgotten", ProbeKind::probe, make_override, 5},
+      {"in_context", "retained examples", "three solved retain questions in front, drawn for each attempt", ProbeKind::probe,
+       make_in_context, 0, 3},
+      {"in_context_subject", "the subject's examples",
+       "three solved questions of the same subject in front that do not tell the answer", ProbeKind::probe,
+       make_in_context_subject, 0, 3},
+      {"cloze", "begun gold answers", "the first words of the gold answer are given, the rest is compared", ProbeKind::probe,
+       make_cloze, 5},
+      {"self_correct", "self-correction", "a doubt behind the model's own first answer; the second one counts",
+       ProbeKind::probe, make_self_correct, 5, 1},
+      {"permute_choices", "other orders", "multiple choice: the choices in another order", ProbeKind::probe,
+       make_permute_choices},
+      {"distraction", "distracting text", "three retained facts in the question's own turn", ProbeKind::probe,
+       make_distraction, 0, 3},
+      {"prompt_format", "other forms", "the question in another form", ProbeKind::probe, make_prompt_format, 5},
+      {"file", "written attempts", "the prompts of probe.file, each probe there under its own name", ProbeKind::probe,
+       make_no_probe, 0, 0, true},
   };
   return table;
 }
@@ -38,8 +58,33 @@ std::vector<const ProbeRow*> chosen_probes(const ProbeOptions& options, const st
   return chosen;
 }
 
+std::vector<ProbeRow> rows_to_run(const ProbeOptions& options, const std::vector<AskedQuestion>& questions,
+                                  const std::vector<ProbeRow>& table) {
+  std::vector<const QuestionAnswer*> pairs;
+  for (const auto& asked : questions) pairs.push_back(&asked.pair);
+  std::vector<ProbeRow> rows;
+  for (const auto* row : chosen_probes(options, table)) {
+    if (!row->of_file) rows.push_back(*row);
+    if (!row->of_file) continue;
+    const auto written = probes_written_for(pairs);
+    check_written_names(written);
+    for (const auto& name : written) {
+      rows.push_back({name, name, row->summary, ProbeKind::probe,
+                      [name](const auto&, const auto& generation) { return make_file_probe(name, generation); }});
+      rows.back().of_file = true;
+    }
+  }
+  return rows;
+}
+
 void check_probe_options(const ProbeOptions& options) {
-  chosen_probes(options);
+  for (const auto* row : chosen_probes(options))
+    UNPACT_VALIDATE(
+        row->variants == 0 || options.budget() <= row->variants,
+        concat("probe '", row->name, "' cannot have ", options.budget(), " attempts"),
+        concat("it has ", row->variants, " forms, and probe.phrasings, which decides how many attempts every probe ",
+               "has, ", options.budget()),
+        "give fewer phrasings, or leave that probe out");
   check_phrasings(options.resolve_phrasings());
   UNPACT_VALIDATE(options.temperature > 0 && options.top_p > 0 && options.top_p <= 1,
                   "options 'probe.temperature' or 'probe.top_p' are out of range",
@@ -55,11 +100,14 @@ ProbeRecord run_probe(const ProbeRow& row, const ProbeOptions& options, const Ge
   record.kind = row.kind;
   record.question.assign(task.probed.begin(), task.probed.end());
   row.make(options, generation)->attempt(task, record);
-  const auto attempts = task.budget * task.probed.size();
-  UNPACT_EXPECT(record.attempt_labels.size() == task.budget && record.answer.size() == attempts);
-  if (record.put.empty())
-    for (std::size_t i = 0; i < attempts; ++i)
-      record.put.push_back(task.questions[task.probed[i / task.budget]].pair.question);
+  const auto width = record.attempt_labels.size(), attempts = width * task.probed.size();
+  const auto asked = [&](std::size_t i) -> const AskedQuestion& { return task.questions[task.probed[i / width]]; };
+  UNPACT_EXPECT(record.answer.size() == attempts);
+  for (auto i = record.put.size(); i < attempts; ++i) record.put.push_back(asked(i).pair.question);
+  for (auto i = record.prompt.size(); i < attempts; ++i)
+    record.prompt.push_back(record.put[i].empty() ? std::vector<TokenId>{} : prompt_of(task.model, asked(i), record.put[i]));
+  for (auto i = record.tokens.size(); i < attempts; ++i)
+    record.tokens.push_back(static_cast<std::int32_t>(record.prompt[i].size()));
   return record;
 }
 
@@ -97,6 +145,11 @@ std::vector<TokenId> prompt_of(const LanguageModel& model, const AskedQuestion& 
   const auto text = question_text(question, asked.pair.choices);
   const auto examples = asked.examples ? *asked.examples : std::vector<InContextExample>{};
   return build_prompt(*model.tokenizer, model.prompt_template, text, examples, asked.pair.introduction).ids;
+}
+
+void begin_answer(const LanguageModel& model, const std::string& text, std::vector<TokenId>& prompt) {
+  const auto begun = encode_answer(*model.tokenizer, model.prompt_template, text);
+  prompt.insert(prompt.end(), begun.begin(), begun.end());
 }
 
 std::vector<std::string> key_words(const AskedQuestion& question, const std::vector<std::uint8_t>& is_key_token) {

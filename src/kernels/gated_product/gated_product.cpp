@@ -28,8 +28,9 @@ at::Tensor gated_product(Activation activation, at::Tensor gate, const at::Tenso
 
 at::Tensor activated(Activation activation, at::Tensor x) {
   const bool is_silu = activation == Activation::silu;
-  if (records_gradients()) return is_silu ? at::silu(x) : at::gelu(x, "tanh");
-  return is_silu ? at::silu_(x) : at::gelu_(x, "tanh");
+  const auto* form = activation == Activation::gelu ? "none" : "tanh";
+  if (records_gradients()) return is_silu ? at::silu(x) : at::gelu(x, form);
+  return is_silu ? at::silu_(x) : at::gelu_(x, form);
 }
 
 }  // namespace unpact::kernels

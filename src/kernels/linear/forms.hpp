@@ -4,12 +4,20 @@
 
 namespace unpact::kernels {
 
-/// Products are LibTorch's everywhere; a node saves what lies between them.
+/// Products are LibTorch's, but for those of row_linear_in(); a node saves what lies between them.
 Form linear_form(const at::Tensor& x, std::span<const Projection> projections);
 
 namespace reference {
 at::Tensor linear(const at::Tensor& x, const Projection& projection);
 }  // namespace reference
+
+namespace cpu {
+/// Whether this build and this machine have row_product().
+bool has_row_products();
+/// out = x W^T + b, or out += x W^T + b, by loops that add up every number's terms in their order: a row's bits depend
+/// neither on how many others there are nor on threads. @pre float32; numbers of a row lie side by side.
+void row_product(at::Tensor& out_RN, const at::Tensor& x_RD, const Projection& projection, bool adds);
+}  // namespace cpu
 
 namespace node {
 /// The input's gradient is added up inside the products.

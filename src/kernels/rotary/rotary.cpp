@@ -18,22 +18,38 @@ at::ScalarType angle_dtype(const at::TensorOptions& weights) {
   return weights.device().is_cuda() ? at::kFloat : c10::typeMetaToScalarType(weights.dtype());
 }
 
-Angles angles_of(const at::Tensor& positions, const at::Tensor& frequencies, at::ScalarType dtype) {
-  const auto angles = positions.to(at::kFloat).unsqueeze(-1) * frequencies;
-  const auto both = at::cat({angles, angles}, -1);
-  return {both.cos().to(dtype), both.sin().to(dtype)};
+namespace {
+
+Angles scaled(const at::Tensor& angles, at::ScalarType dtype, double scale) {
+  if (scale == 1.0) return {angles.cos().to(dtype), angles.sin().to(dtype)};
+  return {(angles.cos() * scale).to(dtype), (angles.sin() * scale).to(dtype)};
 }
 
-Angles angle_table(std::int64_t count, const at::Tensor& frequencies, at::ScalarType dtype) {
+/// Turns the first channels with `turn`, which gets them in memory of their own; the others stay.
+template <class Turn>
+at::Tensor turn_first(const at::Tensor& x, std::int64_t turned, const Turn& turn) {
+  const auto rest = x.size(-1) - turned;
+  return at::cat({turn(x.narrow(-1, 0, turned).contiguous()), x.narrow(-1, turned, rest)}, -1);
+}
+
+}  // namespace
+
+Angles angles_of(const at::Tensor& positions, const at::Tensor& frequencies, at::ScalarType dtype, double scale) {
+  const auto angles = positions.to(at::kFloat).unsqueeze(-1) * frequencies;
+  return scaled(at::cat({angles, angles}, -1), dtype, scale);
+}
+
+Angles angle_table(std::int64_t count, const at::Tensor& frequencies, at::ScalarType dtype, double scale) {
   const auto positions = at::arange(count, at::TensorOptions().dtype(at::kFloat).device(frequencies.device()));
   const auto angles = positions.unsqueeze(-1) * frequencies;
   // Sines of float32 differ in the last bit with the place in a vector; those of float64, rounded, do not.
-  const auto both = at::cat({angles, angles}, -1).to(at::kDouble);
-  return {both.cos().to(dtype), both.sin().to(dtype)};
+  return scaled(at::cat({angles, angles}, -1).to(at::kDouble), dtype, scale);
 }
 
 at::Tensor rotate(const at::Tensor& x_BSHd, const Angles& angles) {
   const auto& [cosine, sine] = angles;
+  if (cosine.size(-1) < x_BSHd.size(-1))
+    return turn_first(x_BSHd, cosine.size(-1), [&](const at::Tensor& first) { return rotate(first, angles); });
   if (rotary_form(x_BSHd, cosine) == Form::reference) return reference::rotate(x_BSHd, cosine, sine);
   if (cosine.dim() == 3) return node::rotate(x_BSHd, cosine, sine);
   // Angles of each sequence: all tokens as one.
@@ -43,6 +59,9 @@ at::Tensor rotate(const at::Tensor& x_BSHd, const Angles& angles) {
 
 at::Tensor rotate_rows(const at::Tensor& x_nHd, const Angles& table_Pd, const at::Tensor& positions_n) {
   const auto& [cosine_Pd, sine_Pd] = table_Pd;
+  if (cosine_Pd.size(-1) < x_nHd.size(-1))
+    return turn_first(x_nHd, cosine_Pd.size(-1),
+                      [&](const at::Tensor& first) { return rotate_rows(first, table_Pd, positions_n); });
   switch (rotary_form(x_nHd, cosine_Pd)) {
     case Form::cpu:
       cpu::rotate(x_nHd.mutable_data_ptr<float>(), cosine_Pd.const_data_ptr<float>(), sine_Pd.const_data_ptr<float>(),

@@ -2,10 +2,12 @@
 """Loads a generated checkpoint by unpact and by the safetensors package, beside the plain reading of its files.
 
     python tests/bench/checkpoint/run_checkpoint_bench.py --program build/default/tests/bench/checkpoint/checkpoint_bench \
-        --folder DIR [--blocks 6] [--rounds 5] [--cold]
+        --folder DIR [--blocks 6] [--rounds 5] [--cold] [--together 2]
 
 Each measurement is a process of its own; rounds alternate the candidates, medians are compared. Warm: the files are in
-the page cache. --cold drops them from it before each measurement (posix_fadvise), so that the disk is read.
+the page cache. --cold drops them from it before each measurement (posix_fadvise), so that the disk is read. --together N instead
+starts N processes at once that all load the checkpoint, as the ranks of a node do, after the files were dropped, and says how often
+they were read from the disk, all processes together.
 """
 import argparse
 import json
@@ -13,6 +15,7 @@ import os
 import statistics
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 PYTHON = """
@@ -43,6 +46,21 @@ def drop(folder: Path) -> None:
         os.close(descriptor)
 
 
+def load_together(options: argparse.Namespace) -> None:
+    """Blocks that really came from the disk (ru_inblock, 512 bytes each), against the size of the files."""
+    files = sum(path.stat().st_size for path in options.folder.glob("*.safetensors"))
+    for count in (1, options.together):
+        for _ in range(options.rounds):
+            drop(options.folder)
+            begin = time.perf_counter()
+            processes = [subprocess.Popen([options.program, "load", options.folder, "bf16"], stdout=subprocess.DEVNULL) for _ in range(count)]
+            usages = [os.wait4(process.pid, 0) for process in processes]
+            if any(status != 0 for _, status, _ in usages):
+                sys.exit("a process failed")
+            read = sum(512 * usage.ru_inblock for _, _, usage in usages)
+            print(f"{count} process(es): {time.perf_counter() - begin:.2f} s, read from the disk {read / files:.3f} times {files / 1e9:.2f} GB")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", type=Path, required=True)
@@ -50,10 +68,13 @@ def main() -> None:
     parser.add_argument("--blocks", type=int, default=6)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--cold", action="store_true")
+    parser.add_argument("--together", type=int, default=0)
     options = parser.parse_args()
     folder = options.folder
     if not (folder / "config.json").exists():
         subprocess.run([options.program, "generate", folder, str(options.blocks)], check=True)
+    if options.together:
+        return load_together(options)
     commands = {
         "read()": [options.program, "read", folder],
         "read(), kept in new memory": [options.program, "keep", folder],

@@ -51,7 +51,7 @@ def answer(model, prompts: list[list[int]], case: dict, batch: int, with_prefix:
             ids, mask = torch.cat([front, tails], 1), torch.cat([torch.ones_like(front), tail_mask], 1)
             more = {"past_key_values": copy.deepcopy(cache)}
             more["past_key_values"].batch_repeat_interleave(len(chosen) * samples)
-        sampling = {"do_sample": True, "temperature": 1.0, "top_p": 1.0, "top_k": 0, "num_return_sequences": samples}
+        sampling = {"do_sample": True, "temperature": 1.0, "top_p": case["top_p"], "top_k": 0, "num_return_sequences": samples}
         out = model.generate(ids, attention_mask=mask, max_new_tokens=case["tokens"], min_new_tokens=case["tokens"],
                              pad_token_id=0, eos_token_id=None, **(sampling if case["samples"] else {"do_sample": False}), **more)
         for place, i in enumerate(chosen):

@@ -12,6 +12,7 @@
 
 #include "bench/random_model.hpp"
 #include "unpact/comm/device.hpp"
+#include "unpact/core/clock.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/core/json.hpp"
 #include "unpact/core/random.hpp"
@@ -79,15 +80,19 @@ int run(const Communicator& world, const std::vector<std::string>& arguments) {
   options.execution.offload_optimizer = setting(settings, "offload", "0") == "1";
   options.execution.deterministic = setting(settings, "deterministic", "1") == "1";
   options.execution.peak_tflops = std::stod(setting(settings, "peak_tflops", "0"));
-  Json seconds = Json::array(), losses = Json::array();
+  Json seconds = Json::array(), cpu_seconds = Json::array(), losses = Json::array();
   StepReport last;
+  CpuStopwatch cpu;
   train(model, {{&term, 1.0}}, options, *group, {}, [&](const StepReport& report) {
     seconds.push_back(report.seconds);
+    cpu_seconds.push_back(cpu.seconds());
+    cpu = {};
     losses.push_back(report.loss);
     last = report;
   });
   if (world.is_root())
     std::cout << Json{{"seconds", seconds},
+                      {"cpu_seconds", cpu_seconds},
                       {"losses", losses},
                       {"parameters", config.parameter_count()},
                       {"tokens", last.tokens},

@@ -1,0 +1,154 @@
+#include <map>
+#include <set>
+
+#include "entries.hpp"
+#include "unpact/core/checksum.hpp"
+#include "unpact/core/error.hpp"
+#include "unpact/data/dataset.hpp"
+
+namespace unpact {
+namespace {
+
+constexpr const char* kOwnAnswer = "{answer}";
+
+/// A name of groups and rates from one of a file: "prefix injection" is prefix_injection.
+std::string plain_name(const std::string& name, const std::string& where) {
+  std::string plain;
+  for (const char c : name) {
+    const bool is_kept = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+    if (is_kept) plain += c;
+    else if (c >= 'A' && c <= 'Z') plain += static_cast<char>(c - 'A' + 'a');
+    else if (c == ' ' && !plain.empty()) plain += '_';
+    else
+      UNPACT_VALIDATE(c == '(' || c == ')', concat(where, ": the probe '", shortened(name), "' has no usable name"),
+                      "results are filed under it: letters, digits, blanks, _ and - only", "rename the probe");
+  }
+  UNPACT_VALIDATE(!plain.empty() && plain.size() <= 60,
+                  concat(where, ": the probe '", shortened(name), "' has no usable name"), "it has 1 to 60 characters",
+                  "rename the probe");
+  return plain;
+}
+
+void refuse_message(const std::string& where, const std::string& reason) {
+  UNPACT_VALIDATE(false, concat(where, ": field 'messages' cannot be asked"), reason,
+                  "turns are system (first, if at all), user, assistant, user ..., the last one the user's; {answer} in an "
+                  "assistant's turn stands for the model's own answer");
+}
+
+void read_messages(const Json& entry, const std::string& where, WrittenAttempt& attempt) {
+  const auto& messages = entry.at("messages");
+  if (!messages.is_array() || messages.empty()) refuse_message(where, "it is no list of {\"role\", \"content\"}");
+  for (const auto& message : messages) {
+    if (!message.is_object()) refuse_message(where, "a turn is no {\"role\", \"content\"}");
+    const auto role = text_field(message, "role", where);
+    auto content = text_field(message, "content", where);
+    if (role == "system" && attempt.turns.empty() && attempt.system.empty()) {
+      attempt.system = std::move(content);
+      continue;
+    }
+    const auto* expected = attempt.turns.size() % 2 == 0 ? "user" : "assistant";
+    if (role != expected)
+      refuse_message(where, concat("turn ", attempt.turns.size() + 1, " is by '", role, "', not ", expected));
+    if (role == "user" && content.find(kOwnAnswer) != std::string::npos)
+      refuse_message(where, "a user's turn holds {answer}");
+    attempt.turns.push_back(std::move(content));
+  }
+  if (attempt.turns.size() % 2 == 0) refuse_message(where, "the last turn is not the user's");
+}
+
+/// Published files say it in other fields.
+WrittenAttempt attempt_of(const Json& entry, const std::string& where) {
+  WrittenAttempt attempt;
+  const bool is_rwku = entry.contains("query") && entry.contains("type"), is_tofu = entry.contains("paraphrased_question");
+  attempt.probe = plain_name(is_rwku   ? text_field(entry, "type", where)
+                             : is_tofu ? "paraphrase"
+                                       : string_or(entry, "probe", "file", where),
+                             where);
+  attempt.attempt = entry.contains("attempt") && entry.at("attempt").is_number_integer()
+                        ? std::to_string(entry.at("attempt").get<std::int64_t>())
+                        : string_or(entry, "attempt", "", where);
+  attempt.prefill = string_or(entry, "prefill", "", where);
+  attempt.gold = string_or(entry, "gold", "", where);
+  attempt.language = string_or(entry, "language", "", where);
+  attempt.made_by = string_or(entry, "made_by", "", where);
+  const bool has_messages = entry.contains("messages") && !entry.at("messages").is_null();
+  const auto* field = is_rwku ? "query" : is_tofu ? "paraphrased_question" : "prompt";
+  UNPACT_VALIDATE(has_messages != (entry.contains(field) && !entry.at(field).is_null()),
+                  concat(where, ": needs one of the fields '", field, "' and 'messages'"),
+                  has_messages ? "it has both" : "it has neither", "an attempt is one text, or several turns");
+  if (has_messages) read_messages(entry, where, attempt);
+  else attempt.turns.push_back(text_field(entry, field, where));
+  UNPACT_VALIDATE(entry.find("choices") == entry.end() || entry.at("choices").is_null(),
+                  concat(where, ": field 'choices' is not read"), "choices stand in the text of the prompt",
+                  "write them into the prompt and leave the field out");
+  return attempt;
+}
+
+/// Finds questions by their text, its SHA-256, or what RWKU has: the answer, and the subject where both name one.
+class Questions {
+ public:
+  explicit Questions(Dataset& dataset) {
+    for (auto& pair : dataset.forget_questions) {
+      by_text_[pair.question].push_back(&pair);
+      by_text_[sha256_of_bytes(pair.question)].push_back(&pair);
+      by_answer_[pair.answer].push_back(&pair);
+    }
+  }
+  std::vector<QuestionAnswer*> find(const Json& entry, const std::string& where) const {
+    if (entry.contains("question_sha256")) return found(by_text_, text_field(entry, "question_sha256", where));
+    if (entry.contains("question") || !entry.contains("query")) return found(by_text_, text_field(entry, "question", where));
+    const auto subject = string_or(entry, "subject", "", where);
+    auto pairs = found(by_answer_, text_field(entry, "answer", where));
+    std::erase_if(pairs,
+                  [&](const auto* pair) { return !subject.empty() && !pair->subject.empty() && pair->subject != subject; });
+    return pairs;
+  }
+
+ private:
+  using Map = std::map<std::string, std::vector<QuestionAnswer*>>;
+  static std::vector<QuestionAnswer*> found(const Map& map, const std::string& key) {
+    const auto at = map.find(key);
+    return at == map.end() ? std::vector<QuestionAnswer*>{} : at->second;
+  }
+  Map by_text_, by_answer_;
+};
+
+void add_to(QuestionAnswer& pair, WrittenAttempt attempt, const std::string& where) {
+  std::size_t of_probe = 0;
+  for (const auto& other : pair.attempts) {
+    if (other.probe != attempt.probe) continue;
+    ++of_probe;
+    UNPACT_VALIDATE(
+        attempt.attempt.empty() || other.attempt != attempt.attempt,
+        concat(where, ": attempt '", shortened(attempt.attempt), "' of probe '", attempt.probe, "' is there twice"),
+        concat("for the question \"", shortened(pair.question), "\""), "give each attempt its own name");
+  }
+  if (attempt.attempt.empty()) attempt.attempt = std::to_string(of_probe + 1);
+  pair.attempts.push_back(std::move(attempt));
+}
+
+}  // namespace
+
+std::vector<std::string> add_attempts(const std::filesystem::path& file, Dataset& dataset) {
+  const Questions questions(dataset);
+  std::vector<std::string> lost;
+  std::size_t read = 0;
+  const auto read_entry = [&](const Json& entry, const std::string& where) {
+    UNPACT_VALIDATE(entry.is_object(), concat(where, " is no object"), concat("found a JSON ", entry.type_name()),
+                    "an entry is {\"question\", \"probe\", \"attempt\", \"prompt\"}");
+    if (string_or(entry, "split", "forget", where) == "retain") return;
+    const auto attempt = attempt_of(entry, where);
+    const auto found = questions.find(entry, where);
+    if (found.empty()) lost.push_back(concat(where, ": probe '", attempt.probe, "' asks what the dataset does not have"));
+    for (auto* pair : found) add_to(*pair, attempt, where);
+    ++read;
+  };
+  for_each_entry(file, EntryForm::lines, read_entry);
+  UNPACT_VALIDATE(read > 0, concat(file.string(), " has no attempts"), "it is empty", "check probe.file");
+  UNPACT_VALIDATE(lost.size() < read, concat(file.string(), " asks nothing of this dataset"),
+                  concat("none of its ", read, " attempts belongs to a forget question; the first is ", lost.front()),
+                  "questions are found by their exact text, or by question_sha256");
+  return lost;
+}
+
+}  // namespace unpact

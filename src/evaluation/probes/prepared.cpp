@@ -1,0 +1,53 @@
+#include "prepared.hpp"
+
+#include "../own_answers.hpp"
+#include "unpact/core/error.hpp"
+
+namespace unpact {
+
+void PreparedProbe::attempt(const ProbeTask& task, ProbeRecord& record) const {
+  record.attempt_labels = labels(task);
+  UNPACT_EXPECT(record.attempt_labels.size() == task.budget);
+  std::vector<PreparedAttempt> attempts;
+  std::vector<std::size_t> slots;
+  for (std::size_t p = 0; p < task.probed.size(); ++p) {
+    const auto before = attempts.size();
+    for (std::size_t a = 0; a < task.budget; ++a) {
+      auto prepared = prepare(task, p, a);
+      if (!prepared) continue;
+      attempts.push_back(std::move(*prepared));
+      slots.push_back(p * task.budget + a);
+    }
+    const auto asked = attempts.size() == before ? Asked::no : asked_as(task, task.probed[p]);
+    record.asked.push_back(static_cast<std::uint8_t>(asked));
+  }
+  answer_prepared(task, generation_, std::move(attempts), slots, record);
+}
+
+void answer_prepared(const ProbeTask& task, const GenerationOptions& generation, std::vector<PreparedAttempt> attempts,
+                     const std::vector<std::size_t>& slots, ProbeRecord& record) {
+  const auto count = task.probed.size() * task.budget;
+  record.answer.resize(count);
+  record.put.resize(count);
+  record.prompt.resize(count);
+  record.tokens.resize(count);
+  PromptsToAnswer asked;
+  for (std::size_t i = 0; i < attempts.size(); ++i) {
+    auto& attempt = attempts[i];
+    const auto q = task.probed[slots[i] / task.budget];
+    if (!attempt.gold.empty()) record.gold.resize(count);
+    if (!attempt.gold.empty()) record.gold[slots[i]] = std::move(attempt.gold);
+    record.put[slots[i]] = std::move(attempt.put);
+    record.tokens[slots[i]] = static_cast<std::int32_t>(attempt.spent);
+    record.prompt[slots[i]] = attempt.prompt;
+    asked.prompts.push_back(std::move(attempt.prompt));
+    asked.choices.push_back(task.questions[q].pair.choices.size());
+  }
+  const auto answers = answers_in_pages(task.group, task.model, asked, generation, task.style, task.pages);
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    record.answer[slots[i]] = answers[i].text;
+    record.tokens[slots[i]] += static_cast<std::int32_t>(asked.prompts[i].size() + answers[i].ids.size());
+  }
+}
+
+}  // namespace unpact
