@@ -7,6 +7,7 @@ import json
 import re
 import struct
 import zlib
+from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
@@ -62,3 +63,31 @@ def reals(values: np.ndarray, per_unit: float) -> np.ndarray:
     made = values.astype(float) / per_unit
     made[values == top], made[values == -top], made[values == -top - 1] = np.inf, -np.inf, np.nan
     return made
+
+
+class Page(HTMLParser):
+    """Collects elements, and checks that they nest."""
+
+    VOID = {"meta", "br"}
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open, self.elements = [], []
+        self.feed(text)
+        self.close()
+        assert not self.open, self.open
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        if tag not in self.VOID:
+            assert self.open and self.open.pop() == tag, tag
+
+    def of(self, tag):
+        return [attributes for name, attributes in self.elements if name == tag]

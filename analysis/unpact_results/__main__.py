@@ -107,11 +107,11 @@ def _table(options: argparse.Namespace) -> int:
         if options.format != "text" or options.out or not options.watch > 0:
             raise ResultsError("--watch shows text in the terminal, every so many seconds: neither --format nor --out go with it")
         with contextlib.suppress(KeyboardInterrupt):
-            terminal.watch(lambda: load_campaign(options.campaign, lazy=True), seconds=options.watch, width=max(60, options.width))
+            terminal.watch(lambda: load_campaign(options.campaign, lazy=True), seconds=options.watch, width=max(terminal.NARROWEST, options.width))
         return 0
     campaign = load_campaign(options.campaign, lazy=True)
     colours = sys.stdout.isatty() and options.out is None and "NO_COLOR" not in os.environ
-    make = {"text": lambda: terminal.render(campaign, max(60, options.width), colours), "markdown": lambda: table.markdown(campaign), "csv": lambda: table.csv_text(campaign)}
+    make = {"text": lambda: terminal.render(campaign, max(terminal.NARROWEST, options.width), colours), "markdown": lambda: table.markdown(campaign), "csv": lambda: table.csv_text(campaign)}
     text = make[options.format]()
     if options.out:
         options.out.parent.mkdir(parents=True, exist_ok=True)

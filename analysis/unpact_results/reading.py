@@ -117,6 +117,12 @@ class LazyContribution(Contribution):
     def __init__(self, path: Path, group: str, questions: int) -> None:
         self._path, self._group, self._questions = path, group, questions
 
+    @property
+    def end_log_probabilities(self) -> Ragged | None:  # type: ignore[override]
+        """Since 1.8; read each time, as few want it."""
+        with h5py.File(self._path, "r") as file:
+            return ragged(file[self._group]["end_log_probabilities"]) if "end_log_probabilities" in file[self._group] else None
+
     def __getattr__(self, name: str) -> Any:
         if name not in self.RAGGED and name not in self.FLAT:
             raise AttributeError(name)

@@ -17,7 +17,7 @@ from .reading import ResultsError
 from .table import Summary, summary_of
 
 COLOURS = {INSUFFICIENT: "33", DESTRUCTIVE: "31", BOTH: "35", NEITHER: "32"}
-WIDTH = 100
+WIDTH, NARROWEST = 100, 72
 PROBE = 11  # columns of a probe
 SHORT = {"knowledge_left": "left", "deciding_destruction": "wrecked", "focus_shift_forgotten": "shift"}
 
@@ -34,19 +34,22 @@ def shown(rate: Rate | None, mean: bool) -> str:
 def cut(text: str, width: int) -> str:
     """A text in so many columns of a terminal: control and bidirectional characters as ?, the end as …"""
     clean = "".join("?" if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp") else char for char in text)
+    steps = [2 if unicodedata.east_asian_width(char) in "WF" else 0 if unicodedata.combining(char) else 1 for char in clean]
+    if sum(steps) <= width:
+        return clean + " " * (width - sum(steps))
     result, used = "", 0
-    for char in clean:
-        step = 2 if unicodedata.east_asian_width(char) in "WF" else 0 if unicodedata.combining(char) else 1
-        if used + step > width - (1 if len(clean) > len(result) + 1 else 0) and len(clean) > width:
-            return result + "…" + " " * (width - used - 1)
+    for char, step in zip(clean, steps, strict=True):
+        if used + step > width - 1:
+            break
         result, used = result + char, used + step
-    return result + " " * max(0, width - used)
+    return result + "…" + " " * (width - used - 1)
 
 
 def text_table(rows: list[Pooled], probes: dict[str, str], width: int = WIDTH, colours: bool = False) -> str:
     """A block a model and data set, a line a method; probes that have no room are left out, which is said."""
-    method = min(18, max([6, *(len(row.method) for row in rows)]))
-    fixed, verdict = method + 1 + 5 + 9 + 9 + 9 + 6, 26
+    method = min(18 if width >= 90 else 12, max([6, *(len(row.method) for row in rows)]))
+    fixed = method + 1 + 5 + 9 + 9 + 9 + 6
+    verdict = max(14, min(26, width - fixed))
     room = max(0, (width - fixed - verdict) // PROBE)
     shown_probes, hidden = list(probes.items())[:room], list(probes.values())[room:]
     head = f"{'method':{method}} {'seeds':>5}{'forgot':>9}{SHORT['knowledge_left']:>9}" + "".join(f"{cut(label, PROBE - 1).strip():>{PROBE}}" for _, label in shown_probes)

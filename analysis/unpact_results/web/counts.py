@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import budgets
 from ..judging import by_judge
 from ..model import Cell, Half, Outcome, Split
 from ..stability import EDGES, FREQUENCIES, KINDS, POSITIONS, Token, edge_of, frequency_of, kind_of
@@ -77,16 +78,21 @@ def blind_counts(cell: Cell) -> dict[str, list[int]]:
     return made
 
 
-def recovery_by_attempts(cell: Cell) -> dict[str, list[int]]:
-    """For every probe: of how many forgotten questions that it asked any of the first k attempts is right, k = 1 .. m; last their number."""
+def recovery_by_attempts(cell: Cell) -> dict[str, list[float]]:
+    """For every probe: how many forgotten questions that it asked any of m attempts wins back, m = 1 ..., on average over the choice of attempts;
+    last the number of these questions (budgets.any_of)."""
     made = {}
     for name, probe in cell.probes.items():
-        inside = probe.question < len(cell.split)
-        rows = inside & probe.is_asked
-        rows[inside] &= cell.outcome[probe.question[inside]] == Outcome.forgotten
-        right = np.logical_or.accumulate((probe.is_right & probe.counts)[rows], axis=1) if rows.any() else np.zeros((0, len(probe.attempt_labels)), bool)
-        made[name] = [*map(int, right.sum(axis=0)), int(rows.sum())]
+        _, n, c = budgets.counts(cell, probe)
+        made[name] = [*(round(float(budgets.any_of(n, c, m).sum()), 6) for m in range(1, int(n.max(initial=0)) + 1)), len(n)]
     return made
+
+
+def beside_rates(cell: Cell) -> dict[str, dict[str, list[float]]]:
+    """For every probe the counts of floor, ceiling and retain questions that stand beside its recovery rate."""
+    names = {"floor": "floor_", "ceiling": "ceiling_", "retain, unlearned": "retain_", "retain, floor": "floor_retain_", "retain, ceiling": "ceiling_retain_"}
+    found = {name: {word: cell.rates.get(prefix + name) for word, prefix in names.items()} for name in cell.probes}
+    return {name: {word: [rate.count, rate.total] for word, rate in rates.items() if rate is not None and rate.total} for name, rates in found.items()}
 
 
 def candidate_classes(cell: Cell) -> dict[str, NDArray[np.uint8]]:

@@ -18,7 +18,7 @@ from ..model import Cell, Contribution, Half, ModelResult, Ragged
 from ..reading import minor_of_version
 from ..stability import DataSet, describe
 from ..statistics import error_rates, knowledge
-from ..table import Summary, summary_of
+from ..table import Summary, errors_beside, summary_of
 from . import counts
 from .chunks import fixed, pack, plain_number
 from .matrices import matrix_chunk
@@ -199,7 +199,7 @@ def entry_of(cell: Cell, keys: dict[str, str], campaign: int) -> dict[str, Any]:
     return {
         "id": cell.id, "model": cell.model, "dataset": cell.dataset, "method": cell.method, "seed": cell.seed, "campaign": campaign,
         "size": len(cell.question), **keys, "alpha": cell.alpha, "beta": cell.beta, "noise": plain_number(cell.contribution_noise), "unit": cell.contribution_unit,
-        "focus": cell.focus_answer, "attribution": name_of(cell), "judge": cell.judge, "judges": counts.judges_of(cell), "probes": probes, "errors": errors_of(cell), "destruction": destruction_of(cell),
+        "focus": cell.focus_answer, "attribution": name_of(cell), "judge": cell.judge, "judges": counts.judges_of(cell), "probes": probes, "errors": errors_of(cell), "beside": {judge: errors_beside(cell, judge) for judge in counts.judges_of(cell)}, "arms_beside": counts.beside_rates(cell), "destruction": destruction_of(cell),
         "counts": counts.all_counts(cell), "blind": counts.blind_counts(cell), "budget": counts.recovery_by_attempts(cell), "verdict": str(verdict_of(cell)),
         "seconds": _seconds(cell), "metrics": _metric_values(cell),
         "arms": {name: arm.model for name, arm in cell.arms.items()}, "dtype": cell.compute_dtype, "minor": minor_of_version(str(cell.attributes.get("schema_version", ""))),

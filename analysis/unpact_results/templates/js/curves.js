@@ -17,7 +17,7 @@ function plot(title, lines, { top = 1, bottom = 0, xs, percentAxis = false }) {
 const PROBE_COLOURS = ["#0b5394", "#c04f00", "#00775a", "#8a3f8f", "#6b6b00", "#a5004f", "#333333"];
 const PROBES = [...probeLabels.keys()], probeColour = (name) => PROBE_COLOURS[PROBES.indexOf(name) % PROBE_COLOURS.length];
 
-// Of the forgotten questions that a probe asked: how many any of its first k attempts won back.
+// Of the forgotten questions that a probe asked: how many any of m attempts wins back, on average over the choice of attempts.
 function budgetOf(cells, name) {
   const parts = cells.map((cell) => cell.budget[name]).filter((part) => part && part.length > 1), most = Math.max(0, ...parts.map((part) => part.length - 1));
   return Array.from({ length: most }, (_, k) => {
@@ -31,10 +31,10 @@ function budgetView() {
   const panels = groups(chosenCells(), (cell) => cell.method).map(([method, cells]) => {
     const lines = names.map((name) => ({ name, rates: budgetOf(cells, name) })).filter(({ rates }) => rates.length && rates[0].total);
     const most = Math.max(0, ...lines.map(({ rates }) => rates.length));
-    return most ? plot(visible(method), lines.map(({ name, rates }) => ({ stroke: probeColour(name), band: true, title: `${probeLabels.get(name)}: ${rates.map((r, k) => `m = ${k + 1}: ${full(r)}`).join(", ")}`,
+    return most ? plot(visible(method), lines.map(({ name, rates }) => ({ stroke: probeColour(name), band: true, title: `${probeLabels.get(name)}: ${rates.map((r, k) => `m = ${k + 1}: ${percent(r.value)} (${interval(r)}, ${r.total} questions)`).join(", ")}`,
       points: rates.map((r, k) => [k + 1, r.value, r.low, r.high]) })), { xs: [1, most], percentAxis: true }) : null;
   });
-  show("budget", el("p", { class: "note" }, "Across: attempts that count; up: recovery rate with its 95 % interval, by the judge that decides. ",
+  show("budget", el("p", { class: "note" }, "Across: attempts that count, on average over their choice; up: recovery rate with its 95 % interval, by the judge that decides. ",
     names.map((name) => [el("span", { class: "dot", style: { background: probeColour(name) } }), ` ${visible(probeLabels.get(name))} `])), el("div", { class: "panels" }, panels.length ? panels : el("p", { class: "soft" }, "No attempts.")));
 }
 

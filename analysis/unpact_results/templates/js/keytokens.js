@@ -2,12 +2,12 @@
 function keyTokenTables(cells) {
   return Object.entries(INDEX.views).map(([view, { title, classes }]) => {
     const rows = classes.map((_, place) => [0, 1, 2, 3].map((column) => sum(cells.map((cell) => cell.keys[view][place][column]))));
-    return el("table", { class: "data keys", "data-view": view }, el("caption", {}, `KeyTokens ${title}`), el("thead", {}, el("tr", {},
+    return el("div", { class: "wide", tabindex: 0, role: "region", "aria-label": `KeyTokens ${title}` }, el("table", { class: "data keys", "data-view": view }, el("caption", {}, `KeyTokens ${title}`), el("thead", {}, el("tr", {},
       ["class", "candidates", "before", "after", "still KeyTokens"].map((name, place) => el("th", { scope: "col", class: place ? null : "l" }, name)))),
       el("tbody", {}, classes.map((name, place) => {
         const [all, before, after, both] = rows[place];
         return el("tr", {}, el("th", { scope: "row", class: "l" }, name), el("td", {}, thousands(all)), barCell(rate(before, all)), barCell(rate(after, all)), barCell(rate(both, before)));
-      })));
+      }))));
   });
 }
 
@@ -18,8 +18,10 @@ function barCell(r) {
 const two = (value) => isNumber(value) ? value.toFixed(2) : DASH;
 function plainTable(caption, heads, rows, words) {
   if (!rows.length) return el("p", { class: "soft" }, words);
-  return el("div", { class: "wide", tabindex: 0, role: "region", "aria-label": caption }, el("table", { class: "data" }, el("caption", {}, caption), el("thead", {}, el("tr", {}, heads.map((name) => el("th", { scope: "col" }, name)))),
-    el("tbody", {}, rows.map((row) => el("tr", {}, row.map((value) => el("td", {}, visible(String(value)))))))));
+  const left = heads.map((_, place) => rows.some((row) => typeof row[place] === "string" && /^\p{L}/u.test(row[place])) ? "l" : null);
+  return el("div", { class: "wide", tabindex: 0, role: "region", "aria-label": caption }, el("table", { class: "data" }, el("caption", {}, caption),
+    el("thead", {}, el("tr", {}, heads.map((name, place) => el("th", { scope: "col", class: left[place] }, name)))),
+    el("tbody", {}, rows.map((row) => el("tr", {}, row.map((value, place) => el("td", { class: left[place] }, visible(String(value)))))))));
 }
 
 function keyTokenView() {

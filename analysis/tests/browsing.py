@@ -1,0 +1,54 @@
+"""Opens reports in Debian's Chromium, and keeps what goes wrong on their pages."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
+needs_chromium = pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="there is no Chromium (Debian: apt-get install chromium)")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as driver:
+        with driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"]) as made:
+            yield made
+
+
+class Opened:
+    """A page, and everything that went wrong on it."""
+
+    def __init__(self, browser, path: Path, address: str = "", width: int = 1400) -> None:
+        self.page = browser.new_page(viewport={"width": width, "height": 900})
+        self.faults: list[str] = []
+        self.page.on("console", lambda message: self.faults.append(message.text) if message.type in ("error", "warning") else None)
+        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
+        self.page.on("dialog", lambda dialog: (self.faults.append("a dialog"), dialog.dismiss()))
+        self.page.on("request", lambda request: self.faults.append(request.url) if not request.url.startswith(f"file://{path.parent}") else None)
+        self.page.goto(f"file://{path}{address}", wait_until="commit")
+        self.page.wait_for_selector("html[data-ready]")
+        self.page.wait_for_selector("#question-table")
+
+    def close(self) -> None:
+        assert self.faults == []
+        self.page.close()
+
+
+CONTRAST = """() => {
+  const parse = (text) => (text.match(/[\\d.]+/g) || []).map(Number);
+  const linear = (c) => c <= 10 ? c / 12.92 / 255 : ((c / 255 + 0.055) / 1.055) ** 2.4;
+  const light = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
+  const ground = (node) => { for (; node; node = node.parentElement) { const c = parse(getComputedStyle(node).backgroundColor); if (c.length && (c.length < 4 || c[3] > 0)) return c; } return [255, 255, 255]; };
+  const bad = [];
+  for (const node of document.querySelectorAll("body *")) {
+    if (![...node.childNodes].some((child) => child.nodeType === 3 && child.textContent.trim()) || !node.getClientRects().length) continue;
+    const style = getComputedStyle(node);
+    if (node.closest("svg") ? false : node.disabled) continue;
+    const text = light(parse(node.closest("svg") ? style.fill : style.color)), back = light(ground(node));
+    const ratio = (Math.max(text, back) + 0.05) / (Math.min(text, back) + 0.05);
+    if (ratio < 4.5 && Number(style.opacity) === 1) bad.push(`${node.tagName}.${node.className} ${node.textContent.slice(0, 20)} ${ratio.toFixed(2)}`);
+  }
+  return bad;
+}"""
