@@ -115,14 +115,15 @@ QWEN2 = QWEN25.replace("You are Qwen, created by Alibaba Cloud. You are a helpfu
 TEMPLATES = {"llama3.1-instruct": ("tokenizers/llama3", LLAMA31), "llama3-instruct": ("tokenizers/llama3", LLAMA3), "qwen2.5-instruct": ("tokenizers/qwen3", QWEN25),
              "qwen3": ("tokenizers/qwen3", None), "mistral-instruct": ("tokenizers/mistral-7b-v0.3", None),
              "qwen2": ("tokenizers/qwen3", QWEN2), "llama3.2-instruct": ("tokenizers/llama3", LLAMA31),
-             "open-unlearning": ("tokenizers/llama3", LLAMA31), "zephyr": ("tokenizers/llama2", ZEPHYR),
-             "llama2-chat": ("tokenizers/llama2", LLAMA2_CHAT), "mistral-instruct-v0.1": ("tokenizers/mistral-7b-v0.3", MISTRAL_V01),
+             "open-unlearning": ("tokenizers/llama3", LLAMA31), "zephyr": ("tokenizers/mistral-7b-v0.3", ZEPHYR),
+             "llama2-chat": ("tokenizers/mistral-7b-v0.3", LLAMA2_CHAT), "mistral-instruct-v0.1": ("tokenizers/mistral-7b-v0.3", MISTRAL_V01),
              "mistral-instruct-v0.2": ("tokenizers/mistral-7b-v0.3", MISTRAL_V02),
              "mistral-instruct-spaced": ("tokenizers/mistral-7b-v0.3", MISTRAL_SPACED), "phi3": ("tokenizers/llama3", PHI3),
              "gemma": ("tokenizers/llama3", GEMMA), "olmo2": ("tokenizers/llama3", OLMO2)}
 # Of other tokenizers than the models': what stands between special tokens is text in them, and must be cut alike.
 EOS = {"tokenizers/llama2": "</s>", "tokenizers/mistral-7b-v0.3": "</s>", "tokenizers/llama3": "<|end_of_text|>"}
 NO_SYSTEM = {"mistral-instruct", "mistral-instruct-v0.1", "mistral-instruct-v0.2", "mistral-instruct-spaced", "llama2-chat", "gemma"}
+SHORTER = NO_SYSTEM - {"mistral-instruct"} | {"qwen2", "llama3.2-instruct", "open-unlearning", "zephyr", "phi3", "olmo2"}  # fewer questions
 OPEN_UNLEARNING = {"date_string": "10 Apr 2025", "system": "You are a helpful assistant."}
 MUSE_TOKENIZERS = {"llama2": "tokenizers/llama2", "llama3": "tokenizers/llama3",
                    "mistral": "tokenizers/mistral-7b-v0.3"}
@@ -252,7 +253,7 @@ def main() -> None:
         print("no test data: no fixtures")
         return
     options.out.mkdir(parents=True, exist_ok=True)
-    asked = questions(options.data)
+    every = asked = questions(options.data)
     shots = pairs(options.data / "muse-news/knowmem/forget_qa_icl.json")
     random.Random(3).shuffle(shots)
 
@@ -262,6 +263,7 @@ def main() -> None:
 
     for name, (folder, template) in TEMPLATES.items():
         tokenizer = load(options.data, folder, template)
+        asked = every[-200:] if name in SHORTER else every
         cases = list(open_unlearning_cases(tokenizer, asked, shots) if name == "open-unlearning" else
                      chat_cases(tokenizer, asked, shots, own_system=name not in NO_SYSTEM))
         # SentencePiece's words depend on what is in front of a section: the test there compares other things.
@@ -270,8 +272,8 @@ def main() -> None:
         write(name, name, folder, cases, literal)
     for name, folder in MUSE_TOKENIZERS.items():
         tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(options.data / folder / "tokenizer.json"))
-        write(f"muse-{name}", "muse", folder, list(muse_cases(tokenizer, asked, shots)), [])
-    print(f"{len(asked)} questions for {len(TEMPLATES)} chat templates and {len(MUSE_TOKENIZERS)} base tokenizers")
+        write(f"muse-{name}", "muse", folder, list(muse_cases(tokenizer, every, shots)), [])
+    print(f"{len(every)} questions for {len(TEMPLATES)} chat templates and {len(MUSE_TOKENIZERS)} base tokenizers")
 
 
 if __name__ == "__main__":
