@@ -140,6 +140,8 @@ def test_a_question_shows_the_numbers_of_the_file(opened, made):
     page.wait_for_selector(".matrix")
     shape = part["target"]["log_probabilities/offsets"][question : question + 2]
     matrix = part["target"]["log_probabilities/values"][int(shape[0]) : int(shape[1])].reshape(last - first + 1, -1).astype(float)
+    ends = part["target"]["end_log_probabilities/offsets"][question : question + 2]
+    matrix = np.column_stack([matrix, part["target"]["end_log_probabilities/values"][int(ends[0]) : int(ends[1])]])
     shown = np.array([[float(text.replace("−", "-")) for text in row.locator("td").all_inner_texts()] for row in page.locator(".matrix").first.locator("tbody tr").all()])
     np.testing.assert_allclose(shown[0], matrix[0], atol=0.011)
     np.testing.assert_allclose(shown[1:], matrix[0] - matrix[1:], atol=0.011)
