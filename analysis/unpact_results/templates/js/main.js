@@ -34,14 +34,18 @@ function start() {
   onChange(FILTERS, keyTokenView);
   onChange(FILTERS, budgetView);
   onChange(FILTERS, differenceView);
-  for (const [id, make] of Object.entries({ contributions: contributionPanels, losses: lossView, cost: costView,
-      metrics: metricView, runs: runView })) onOpen(id, make);
+  const unfolded = { contributions: contributionPanels, models: modelView, losses: lossView, cost: costView,
+    metrics: metricView, runs: runView };
+  for (const [id, make] of Object.entries(unfolded)) onOpen(id, make);
   draw();
   document.documentElement.dataset.ready = "1";
 }
 
-addEventListener("popstate", () => { readAddress();
-  draw(); });
-addEventListener("beforeprint", () => { for (const part of document.querySelectorAll("details.print")) part.open =
-    true; });
+addEventListener("popstate", () => {
+  readAddress();
+  draw();
+});
+addEventListener("beforeprint", () => {
+  for (const part of document.querySelectorAll("details.print")) part.open = true;
+});
 start();
