@@ -25,12 +25,14 @@ function differenceView() {
 
 // Two models on the same questions: other architectures, or a base model beside its instruct model.
 function modelView() {
-  const chosen = (row) => [["dataset", row.dataset], ["method", row.method]].every(([name, value]) => !state[name].length || state[name].includes(value))
-    && (!state.model.length || state.model.includes(row.model) || state.model.includes(row.other_model));
+  const chosen = (row) => [["dataset", row.dataset], ["method", row.method]]
+    .every(([name, value]) => !state[name].length || state[name].includes(value)) && (!state.model.length ||
+    state.model.includes(row.model) || state.model.includes(row.other_model));
   const points = (value) => signed(100 * value, 1);
-  return [el("p", { class: "note" }, "The second model minus the first, on questions that both knew, seeds pooled; points with a 95 % bootstrap ",
-    "interval over questions, and McNemar's exact test."),
-    plainTable("Models on the same questions", ["model", "other model", "data", "method", "measure", "first", "other", "difference", "95 % interval", "p"],
+  return [el("p", { class: "note" }, "The second model minus the first, on questions that both knew, seeds pooled; ",
+    "points with a 95 % bootstrap interval over questions, and McNemar's exact test."),
+    plainTable("Models on the same questions",
+      ["model", "other model", "data", "method", "measure", "first", "other", "difference", "95 % interval", "p"],
       INDEX.models.filter(chosen).map((row) => [row.model, row.other_model, row.dataset, row.method, row.measure,
         `${row.first}/${row.count}`, `${row.other}/${row.count}`, isNumber(row.gap) ? `${points(row.gap)} points` : DASH,
         isNumber(row.low) ? `${points(row.low)} to ${points(row.high)}` : DASH, row.p.toPrecision(3)]),
