@@ -27,8 +27,8 @@ ExitCode plan_campaign(const Communicator& world, const CommandLine& line, const
                                   {.weights_may_miss = true, .planned_capability = capability});
   const auto cost = cost_of_campaign(c, plan, world.size());
   if (world.is_root()) {
+    log::info(concat(summary.text(), "\n", cost.text()));  // beside JSON: to standard error
     if (c.plan.json) std::cout << cost.json().dump(1, ' ', false, Json::error_handler_t::replace) << "\n";
-    else log::info(concat(summary.text(), "\n", cost.text()));
   }
   cost.refuse_misfits();
   return ExitCode::done;

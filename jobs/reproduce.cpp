@@ -7,11 +7,13 @@
 #include "unpact/campaign/check_plan.hpp"
 #include "unpact/campaign/collect_in_turn.hpp"
 #include "unpact/campaign/common_plan.hpp"
+#include "unpact/campaign/finished_list.hpp"
 #include "unpact/campaign/job_claims.hpp"
 #include "unpact/campaign/launch_checks.hpp"
 #include "unpact/campaign/pair_walker.hpp"
 #include "unpact/campaign/plan.hpp"
 #include "unpact/campaign/resources.hpp"
+#include "unpact/campaign/start_together.hpp"
 #include "unpact/campaign/summary_table.hpp"
 #include "unpact/comm/fail_together.hpp"
 #include "unpact/core/atomic_file.hpp"
@@ -38,7 +40,8 @@ class Campaign {
     check_model_dtype(configuration_.model.dtype, session_.device());
     check_plan(session_, group_.size(), plan_);
     session_.open_output(configuration_.run.output);
-    try_results_folder(world, folder_);
+    wait_among_many();
+    try_folder(world);
     claims_.emplace(claims_of_job(world, folder_, configuration_.campaign));
     warn_of_groups(world, configuration_.campaign.ranks_per_cell,
                    std::accumulate(plan_.begin(), plan_.end(), std::size_t{0},
@@ -50,7 +53,7 @@ class Campaign {
     const auto& options = configuration_.campaign;
     log::info(concat("unpact campaign in ", folder_.string(), ": ", session_.world().size(), " rank(s), ",
                      options.ranks_per_cell, " a cell, on ", session_.devices().front()));
-    if (session_.is_root()) write_campaign_text();
+    if (session_.is_root() && !was_begun_) write_file_atomically(folder_ / kCampaignText, configuration_text_);
     PairWalker walker(session_, group_, *claims_, folder_, plan_, options);
     walker.run();
     walker.finish();
@@ -58,15 +61,17 @@ class Campaign {
   }
 
  private:
-  /// A thousand jobs with one configuration write it once.
-  void write_campaign_text() const {
-    const auto file = folder_ / kCampaignText;
-    try {
-      if (read_file(file) == configuration_text_) return;
-    } catch (const UserError&) {
-      // There is none yet.
-    }
-    write_file_atomically(file, configuration_text_);
+  /// What an earlier job of this configuration has tried need not be tried by a thousand.
+  void try_folder(const Communicator& world) {
+    on_root(world, [&] {
+      try {
+        was_begun_ = read_file(folder_ / kCampaignText) == configuration_text_;
+      } catch (const UserError&) {
+        // There is none yet.
+      }
+    });
+    world.broadcast_bytes(&was_begun_, sizeof was_begun_, 0);
+    if (!was_begun_) try_results_folder(world, folder_);
   }
 
   /// Collects and says how it ended; the same on every rank.
@@ -91,16 +96,21 @@ class Campaign {
   /// Collecting opens every cell: of a thousand jobs the last one does it for all.
   ExitCode leave_collecting(const PairWalker& walker, std::size_t held) {
     add_to_plan(*claims_, folder_, walker.planned(), walker.costs());
-    log::info(concat(
-        held > 0 ? concat(held, " cell(s) are left to other jobs") : std::string("Other jobs finished after this one"),
-        " in this folder: the last of them collects\nUntil then:   unpact status ", folder_.string()));
+    if (held > 0 || walker.others_go_on())
+      log::info(concat(
+          held > 0 ? concat(held, " cell(s) are left to other jobs") : std::string("Other jobs finished after this one"),
+          " in this folder: the last of them collects\nUntil then:   unpact status ", folder_.string()));
+    else log::info("Nothing was left to this task of the array, and the others' cells are collected");
     if (walker.stopped()) return ExitCode::requeue;
     return walker.some_failed() || has_lost_pair(walker) ? ExitCode::failure : ExitCode::done;
   }
 
   /// On the root.
   ExitCode collect(const PairWalker& walker, double seconds) {
-    if (const auto held = held_by_others(walker); held > 0 || walker.others_go_on()) return leave_collecting(walker, held);
+    const bool had_nothing = array_place().index > 0 && !walker.ran_any() && !has_lost_pair(walker);
+    if (const auto held = held_by_others(walker);
+        held > 0 || walker.others_go_on() || (had_nothing && is_collected(folder_)))
+      return leave_collecting(walker, held);
     CollectSummary summary;
     const auto united = [&] { return add_to_plan(*claims_, folder_, walker.planned(), walker.costs()); };
     try {
@@ -169,6 +179,7 @@ class Campaign {
   Session session_;
   fs::path folder_;
   std::optional<Claims> claims_;
+  bool was_begun_ = false;  ///< by a job of the same configuration
 };
 
 }  // namespace

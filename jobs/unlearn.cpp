@@ -57,6 +57,9 @@ ExitCode plan_unlearning(const Session& session, const Configuration& c, const D
 ExitCode run_unlearn(const Communicator& world, const CommandLine&, const Configuration& given) {
   auto c = given;
   require_model(c);
+  UNPACT_VALIDATE(split_list(c.unlearn.forget_sets).size() <= 1,
+                  concat("option 'unlearn.forget_sets' is '", c.unlearn.forget_sets, "'"), "this job forgets one set",
+                  "use reproduce --campaign.sequence, which starts each step where the last one ended");
   const Session session(world, c.run);
   c.train.dtype = effective_dtype(c.train, session.device());
   check_training_device(c.train, session.device());

@@ -63,6 +63,16 @@ def test_errors_stand_beside_each_rate_that_the_judge_decides(tmp_path):
     assert table.row_of(plain, {}).judge_errors == ""
 
 
+def test_floor_and_ceiling_stand_beside_every_probe(tmp_path):
+    cell = load_cell(write_cell(tmp_path / "cell.h5"))
+    cell.rates |= {"retain_probab": cell.rates["destructive"]} if "destructive" in cell.rates else {}
+    lines = table.arms_beside(cell, "probab")
+    for name, rate in cell.rates.items():
+        if name in ("floor_probab", "ceiling_probab") and rate.total:
+            assert f"({rate.count}/{rate.total})" in lines[0]
+    assert table.arms_beside(cell, "no_such_probe") == []
+
+
 def test_the_report_shows_every_judge_with_its_errors(tmp_path):
     cell = load_cell(write_cell(tmp_path / "cell.h5", CHECKED))
     assert table.errors_beside(cell, "exact_match").startswith("judge accepts 10.0")

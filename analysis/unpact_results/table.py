@@ -6,7 +6,7 @@ import csv
 import io
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from .dilemma import verdict_of
 from .metrics import campaign_row
@@ -54,6 +54,7 @@ class Row:
     rates: dict[str, Rate]
     verdict: str
     judge_errors: str = ""  # of the judge that decides, to stand beside its rates; empty: not measured
+    arms: dict[str, list[str]] = field(default_factory=dict)  # by probe: the same asked of other models, and of retain questions
 
     @property
     def done(self) -> bool:
@@ -119,7 +120,7 @@ def row_of(cell: Cell, probes: dict[str, str]) -> Row:
     rates["deciding_destruction"] = deciding_destruction(cell)
     shifts = [focus_shift(cell, outcome) for outcome in (Outcome.forgotten, Outcome.retained)]
     rates |= dict(zip(_SHIFTS, shifts, strict=True))
-    return Row(cell.id, cell.model, cell.dataset, cell.method, cell.seed, len(cell.where(Outcome.forgotten)), rates, str(verdict_of(cell)), errors_beside(cell))
+    return Row(cell.id, cell.model, cell.dataset, cell.method, cell.seed, len(cell.where(Outcome.forgotten)), rates, str(verdict_of(cell)), errors_beside(cell), {name: arms_beside(cell, name) for name in probes})
 
 
 def errors_beside(cell: Cell, judge: str = "") -> str:
@@ -127,6 +128,16 @@ def errors_beside(cell: Cell, judge: str = "") -> str:
     accepts, rejects = error_rates(cell, judge or cell.deciding_judge)
     said = [f"accepts {percent(accepts.value)} of wrong"] * bool(accepts.total) + [f"rejects {percent(rejects.value)} of right"] * bool(rejects.total)
     return "judge " + ", ".join(said) if said else ""
+
+
+def arms_beside(cell: Cell, probe: str) -> list[str]:
+    """Floor and ceiling of a probe, and all three models under the same phrasings on retain questions; those that there are."""
+    lines = []
+    for title, names in (("", {"floor": "floor_", "ceiling": "ceiling_"}), ("retain: ", {"unlearned": "retain_", "floor": "floor_retain_", "ceiling": "ceiling_retain_"})):
+        found = [(word, cell.rates.get(prefix + probe)) for word, prefix in names.items()]
+        said = [f"{word} {percent(value.value)} ({value.count}/{value.total})" for word, value in found if value is not None and value.total]
+        lines += [title + ", ".join(said)] if said else []
+    return lines
 
 
 def texts(row: Row, probes: dict[str, str]) -> list[str]:

@@ -7,9 +7,10 @@
 
 namespace unpact {
 
-CellQueue::CellQueue(Claims& claims, std::vector<std::string> ids, std::uint64_t seed, std::size_t watched)
+CellQueue::CellQueue(Claims& claims, std::vector<std::string> ids, std::uint64_t seed, std::size_t watched,
+                     std::optional<std::size_t> first_choice)
     : claims_(claims), ids_(std::move(ids)), left_(ids_.size()), most_watched_(std::max<std::size_t>(watched, 1)),
-      most_opened_(watched), seed_(seed) {
+      most_opened_(watched), seed_(seed), first_choice_(first_choice) {
   std::iota(left_.begin(), left_.end(), 0);
 }
 
@@ -94,9 +95,10 @@ std::optional<CellQueue::Next> CellQueue::take_free(ClaimsListing& listing, cons
                                                     const std::function<bool(std::size_t)>& is_chosen) {
   std::uint64_t among = 1;
   for (auto free = free_in(listing, is_chosen); !free.empty(); free = free_in(listing, is_chosen)) {
-    const auto first = std::min<std::uint64_t>(among, free.size());
-    if (auto next = take(free[random_below(first, seed_, stream_of("cell queue"), tries_++)], listing, is_settled))
-      return next;
+    auto place = random_below(std::min<std::uint64_t>(among, free.size()), seed_, stream_of("cell queue"), tries_++);
+    if (first_choice_) place = *first_choice_ % free.size();
+    first_choice_.reset();
+    if (auto next = take(free[place], listing, is_settled)) return next;
     among *= 2;
     listing = claims_.look();
   }

@@ -8,6 +8,8 @@
 
 #include "provenance.hpp"
 #include "unpact/campaign/cell.hpp"
+#include "unpact/campaign/fingerprints.hpp"
+#include "unpact/campaign/start_together.hpp"
 #include "unpact/comm/fail_together.hpp"
 #include "unpact/comm/plain_words.hpp"
 #include "unpact/core/clock.hpp"
@@ -54,19 +56,26 @@ bool is_left(const Baseline& baseline, const Configuration& cell, const fs::path
 CellRunner::CellRunner(const Session& session, const Communicator& group, Claims& claims, fs::path folder, bool retry_failed,
                        std::function<bool(double)> leave_off, std::set<std::string> all_cells)
     : session_(session), group_(group), claims_(claims), folder_(std::move(folder)), retry_failed_(retry_failed),
-      leave_off_(std::move(leave_off)), agreement_(group), names_(folder_), last_(std::move(all_cells)),
+      leave_off_(std::move(leave_off)), agreement_(group), names_(folder_), finished_(folder_), last_(std::move(all_cells)),
       seed_(random_bits(std::hash<std::string>{}(claims.run()), stream_of("group"),
-                        static_cast<std::uint64_t>(session.world().rank()))) {}
+                        static_cast<std::uint64_t>(session.world().rank()))),
+      first_choice_(place_among_groups(session.world(), group)) {}
 
 CellQueue CellRunner::queue_of(const std::vector<Configuration>& cells, std::size_t pairs) const {
   std::vector<std::string> ids;
   for (const auto& cell : cells) ids.push_back(cell_id(cell));
-  return CellQueue(claims_, ids, seed_, CellQueue::kWatched / pairs);
+  return CellQueue(claims_, ids, seed_, CellQueue::kWatched / pairs, first_choice_);
 }
 
 CellQueue::Found CellRunner::foresee(const std::vector<Configuration>& cells, std::size_t pairs) {
   auto queue = queue_of(cells, pairs);
-  const auto found = queue.foresee(claims_.recent_look(), glance_at(cells));
+  const auto look_at = glance_at(cells);
+  const auto found = queue.foresee(claims_.recent_look(), [&](std::size_t cell) {
+    const auto seen = look_at(cell);
+    const auto id = cell_id(cells[cell]);
+    const bool is_done = seen == CellQueue::Glance::old_file && is_listed(id, expected_[id]);
+    return is_done ? CellQueue::Glance::new_file : seen;
+  });
   look_for_others();
   note_held(queue);
   return found;
@@ -105,22 +114,26 @@ void CellRunner::wait(double seconds) {
   }
 }
 
-std::vector<Configuration> cells_left(const Communicator& world, const Baseline& baseline,
-                                      const std::vector<Configuration>& cells, const fs::path& folder, bool retry_failed) {
-  CellNames names(folder);
-  return cells_left(world, baseline, cells, folder, retry_failed, names);
+/// Whether others have finished it with this fingerprint: then nothing is opened while they are at work, nor by the later tasks of
+/// an array. What is damaged since is found by the last one, or by the first task.
+bool CellRunner::is_listed(const std::string& id, const std::string& fingerprint) {
+  return (array_place().index > 0 || last_.is_any_held(claims_.recent_look())) && names_.has_results(id) &&
+         finished_.has(id, fingerprint);
 }
 
-std::vector<Configuration> cells_left(const Communicator& world, const Baseline& baseline,
-                                      const std::vector<Configuration>& cells, const fs::path& folder, bool retry_failed,
-                                      CellNames& names) {
+std::vector<Configuration> CellRunner::left_of(const Communicator& ranks, const Baseline& baseline,
+                                               const std::vector<Configuration>& cells) {
   std::string left;  // a letter a cell
-  on_root(world, [&] {
-    names.refresh();
-    for (const auto& cell : cells)
-      left += !names.has_any(cell_id(cell)) || is_left(baseline, cell, folder, retry_failed) ? 'y' : 'n';
+  on_root(ranks, [&] {
+    names_.refresh();
+    for (const auto& cell : cells) {
+      const auto id = cell_id(cell);
+      const bool is_done = names_.has_any(id) && (is_listed(id, fingerprint_of_cell(baseline, cell)) ||
+                                                  !is_left(baseline, cell, folder_, retry_failed_));
+      left += is_done ? 'n' : 'y';
+    }
   });
-  left = world.broadcast(left, 0);
+  left = ranks.broadcast(left, 0);
   std::vector<Configuration> result;
   for (std::size_t i = 0; i < cells.size(); ++i)
     if (left[i] == 'y') result.push_back(cells[i]);
@@ -159,7 +172,7 @@ CellRunner::Step CellRunner::next(CellQueue& queue, const Baseline& baseline, co
     claim_ = std::move(next.claim);
     if (!claim_) look_for_others();
     note_held(queue);
-    if (claim_) held_.erase(cell_id(cells[next.cell]));
+    if (claim_) held_.erase(cell_id(cells[next.cell])), first_choice_.reset();
     if (step.found == CellQueue::Found::wait) step.seconds = pause.next();
     else pause.reset();
   });
@@ -176,6 +189,7 @@ bool CellRunner::is_settled(const Baseline& baseline, const Configuration& cell)
 void CellRunner::run_claimed(const Baseline& baseline, const Configuration& cell) {
   const auto id = cell_id(cell);
   log::info(concat("Cell ", id));
+  ran_any_ = true;
   const Stopwatch clock;
   const auto end = agreement_.run([&] {
     try {
@@ -194,6 +208,7 @@ void CellRunner::run_claimed(const Baseline& baseline, const Configuration& cell
     if (group_.is_root()) record_failure(baseline, cell, end.error);
   } else {
     log::detail(concat("cell ", id, stopped_ ? " was left after " : " took ", format_duration(clock.seconds())));
+    if (group_.is_root() && !stopped_) finished_.add(id, fingerprint_of_cell(baseline, cell));
   }
   claim_.reset();
   last_.finished();

@@ -144,7 +144,7 @@ Claims::Claims(fs::path folder, ClaimOptions options)
   self_.rank = options_.rank;
   self_.ranks = options_.ranks;
   self_.stale_seconds = options_.stale_seconds;
-  require_writable_folder(folder_);
+  expect_writable_folder(folder_);
 }
 
 ClaimsListing Claims::look() const {

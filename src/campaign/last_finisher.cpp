@@ -9,4 +9,8 @@ void LastFinisher::saw(const ClaimsListing& listing, const HasEnded& has_ended) 
   others_go_on_ = others_go_on_ || std::ranges::any_of(listing.generations, goes_on);
 }
 
+bool LastFinisher::is_any_held(const ClaimsListing& listing) const {
+  return std::ranges::any_of(listing.generations, [&](const auto& claim) { return cells_.contains(claim.first); });
+}
+
 }  // namespace unpact

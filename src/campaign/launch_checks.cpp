@@ -30,11 +30,11 @@ std::optional<double> clock_of_folder(const fs::path& folder) {
   const auto file = folder / concat(".clock-", host_name(), "-", ::getpid());
   const int descriptor = ::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   if (descriptor < 0) return std::nullopt;
-  const bool written = ::write(descriptor, "x", 1) == 1;
-  ::close(descriptor);
+  const bool written = ::write(descriptor, "x", 1) == 1 && ::fsync(descriptor) == 0;  // the server has it
   struct stat found = {};
-  const bool seen = ::stat(file.c_str(), &found) == 0;
+  const bool seen = ::fstat(descriptor, &found) == 0;
   const double here = now();
+  ::close(descriptor);
   ::unlink(file.c_str());
   if (!written || !seen) return std::nullopt;
   return static_cast<double>(found.st_mtim.tv_sec) + 1e-9 * static_cast<double>(found.st_mtim.tv_nsec) - here;

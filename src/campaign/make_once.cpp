@@ -67,7 +67,10 @@ bool make_once(const Communicator& ranks, Claims* claims, const std::string& nam
   }
   if (turn == Turn::elsewhere)
     throw MadeElsewhere(concat(name, " is not there yet"), "somebody else makes it", "wait for it");
-  if (turn == Turn::mine) make();
+  if (turn == Turn::mine) {
+    make();
+    if (ranks.is_root()) note_progress();
+  }
   return turn == Turn::mine;
 }
 

@@ -42,6 +42,9 @@ PairWalker::PairWalker(const Session& session, const Communicator& group, Claims
           ids_of(plan)),
       planned_(planned_cells(plan, folder_)) {
   if (session_.is_root()) kept_ = add_to_plan(claims_, folder_, planned_, costs_);
+  std::map<std::string, std::string> fingerprints;
+  for (const auto& cell : kept_) fingerprints[cell.id] = cell.fingerprint;
+  runner_.expect(std::move(fingerprints));
 }
 
 void PairWalker::run() {
@@ -125,6 +128,7 @@ bool PairWalker::has_failed(Work& work) {
   std::string note;
   on_root(makers_, [&] {
     const auto failed = find_failed_pair(folder_, pair_id(work.pair->configuration));
+    work.may_have_failed = failed.has_value();
     if (failed && failed->run == claims_.run()) note = concat("its target failed: ", failed->problem, ": ", failed->reason);
   });
   note = makers_.broadcast(note, 0);
@@ -202,7 +206,7 @@ void PairWalker::know(const Work& work) {
     planned_[work.first + i].baseline = fingerprint_of(work.baseline->record.provenance);
   }
   if (!makers_.is_root()) return;
-  remove_failed_pair(folder_, pair_id(work.pair->configuration));
+  if (work.may_have_failed) remove_failed_pair(folder_, pair_id(work.pair->configuration));
   if (is_kept(work)) return;
   try {
     for (auto& [id, stages] : planned_stages(makers_session_, *work.baseline, *work.pair)) costs_[id] = std::move(stages);
@@ -213,8 +217,7 @@ void PairWalker::know(const Work& work) {
 }
 
 void PairWalker::run_cells(Work& work) {
-  if (!work.left)
-    work.left = cells_left(makers_, *work.baseline, work.pair->cells, folder_, options_.retry_failed, runner_.names());
+  if (!work.left) work.left = runner_.left_of(makers_, *work.baseline, work.pair->cells);
   const bool some_wait = runner_.run(*work.baseline, *work.left, plan_.size());
   stopped_ = stopped_ || runner_.stopped();
   work.is_settled = !some_wait && !stopped_;
@@ -225,6 +228,7 @@ void PairWalker::finish() {
   stopped_ = world.max(std::int64_t{stopped_}) > 0;
   others_go_on_ = world.max(std::int64_t{group_.is_root() && !runner_.others_go_on()}) == 0;
   some_failed_ = world.max(std::int64_t{runner_.some_failed()}) > 0;
+  ran_any_ = world.max(std::int64_t{runner_.ran_any()}) > 0;
   held_ = runner_.held();
   Json own = {{"held", held_}, {"cells", Json::object()}};
   if (makers_.is_root())

@@ -72,7 +72,7 @@ class Step {
   Step(const Session& session, const Baseline& baseline, Configuration c, const fs::path& folder)
       : session_(session), baseline_(baseline), c_(std::move(c)), folder_(folder),
         identity_(training_identity(c_, checksums_of(baseline.dataset_checksum, baseline.target))),
-        name_("step-" + sha256_of_bytes(identity_).substr(0, 16)) {}
+        name_(concat("step-", sha256_of_bytes(identity_).substr(0, 16))) {}
 
   const std::string& name() const { return name_; }
   fs::path place() const { return folder_ / "models" / name_; }

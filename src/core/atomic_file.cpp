@@ -75,8 +75,12 @@ void require_writable_folder(const fs::path& folder) {
   fs::remove(probe, code);
 }
 
+void expect_writable_folder(const fs::path& folder) {
+  if (::access((folder / ".").c_str(), W_OK | X_OK) != 0) require_writable_folder(folder);
+}
+
 AtomicFile::AtomicFile(fs::path target) : target_(std::move(target)) {
-  require_writable_folder(parent_of(target_));
+  expect_writable_folder(parent_of(target_));
   temporary_ = temporary_of(target_);
 }
 
@@ -92,22 +96,36 @@ void AtomicFile::commit() {
   sync_to_disk(parent_of(target_));
 }
 
-void write_file_atomically(const fs::path& target, std::string_view content) {
-  const auto temporary = temporary_of(target);
-  const auto create = [&] { return ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666); };
+namespace {
+
+/// @param target what a failure to write names.
+void write_to(const fs::path& file, const fs::path& target, std::string_view content) {
+  const auto create = [&] { return ::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666); };
   int descriptor = create();
   // There may be no folder yet; looking before each writing costs a shared file system as much as the writing.
   if (descriptor < 0) {
-    require_writable_folder(parent_of(target));
+    require_writable_folder(parent_of(file));
     descriptor = create();
   }
-  if (descriptor < 0) fail("create", temporary, errno);
+  if (descriptor < 0) fail("create", file, errno);
   int code = write_and_sync(descriptor, content);
   if (::close(descriptor) != 0 && code == 0 && errno != EINTR) code = errno;  // where network file systems may say it first
-  if (code != 0 || ::rename(temporary.c_str(), target.c_str()) != 0) {
-    const int reason = code != 0 ? code : errno;
+  if (code == 0) return;
+  ::unlink(file.c_str());
+  fail("write", target, code);
+}
+
+}  // namespace
+
+void write_file_in_place(const fs::path& target, std::string_view content) { write_to(target, target, content); }
+
+void write_file_atomically(const fs::path& target, std::string_view content) {
+  const auto temporary = temporary_of(target);
+  write_to(temporary, target, content);
+  if (::rename(temporary.c_str(), target.c_str()) != 0) {
+    const int reason = errno;
     ::unlink(temporary.c_str());
-    fail(code != 0 ? "write" : "rename to", target, reason);
+    fail("rename to", target, reason);
   }
   sync_to_disk(parent_of(target));
 }
@@ -118,14 +136,17 @@ void rename_folder_durably(const fs::path& temporary, const fs::path& target) {
   sync_to_disk(temporary);
   std::error_code code;
   const auto old = replaced_name(target);
-  put_back_replaced_folder(target);  // else the next line could remove the only copy
-  fs::remove_all(old, code);
-  const bool replaces = fs::exists(target);
+  put_back_replaced_folder(target);  // else the next lines could remove the only copy
+  bool replaces = fs::exists(target);
   constexpr int kTries = 3;  // a reader in between may put the old folder back
   for (int i = 1; i <= kTries; ++i) {
-    if (fs::exists(target) && ::rename(target.c_str(), old.c_str()) != 0) fail("move aside", target, errno);
+    if (replaces) {
+      fs::remove_all(old, code);
+      if (::rename(target.c_str(), old.c_str()) != 0 && errno != ENOENT) fail("move aside", target, errno);
+    }
     if (::rename(temporary.c_str(), target.c_str()) == 0) break;
     if (i == kTries || (errno != ENOTEMPTY && errno != EEXIST)) fail("rename to", target, errno);
+    replaces = true;
   }
   sync_to_disk(parent_of(target));
   if (replaces) fs::remove_all(old, code);
@@ -143,7 +164,7 @@ void remove_folder(const std::filesystem::path& folder) {
   std::error_code code;
   for (int tries = 0; tries < 100; ++tries) {  // an entry that vanishes on the way is an error of remove_all
     fs::remove_all(folder, code);
-    if (!fs::exists(folder)) return;
+    if (!code || !fs::exists(folder)) return;
   }
   throw RuntimeFailure(concat("cannot remove ", folder.string()), code.message(), "check the folder and its permissions");
 }

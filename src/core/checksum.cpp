@@ -47,11 +47,14 @@ std::string sha256_of_pieces(const std::function<std::string_view()>& next) {
   return hash.hex();
 }
 
-std::string sha256_of_file(const std::filesystem::path& path) { return sha256_of_start(path, FileReader(path).size()); }
+std::string sha256_of_file(const std::filesystem::path& path) {
+  const FileReader file(path);
+  return sha256_of_start(file, file.size());
+}
 
-std::string sha256_of_start(const std::filesystem::path& path, std::uintmax_t bytes) {
+std::string sha256_of_start(const FileReader& file, std::uintmax_t bytes) {
   Sha256 hash;
-  FileReader(path).read(0, bytes, [&](std::string_view block) { hash.update(block.data(), block.size()); });
+  file.read(0, bytes, [&](std::string_view block) { hash.update(block.data(), block.size()); });
   return hash.hex();
 }
 

@@ -53,13 +53,17 @@ void set_rank(int rank, int world_size) {
 
 void open_file(const std::filesystem::path& folder) {
   auto& s = state();
-  std::error_code ignored;
-  std::filesystem::create_directories(folder, ignored);
   const auto name = file_of_rank(s.rank);
   const std::lock_guard lock(s.mutex);
   s.file.close();
   s.file.clear();
   s.file.open(folder / name, std::ios::app);
+  if (!s.file.is_open()) {  // there may be no folder yet
+    std::error_code ignored;
+    std::filesystem::create_directories(folder, ignored);
+    s.file.clear();
+    s.file.open(folder / name, std::ios::app);
+  }
   UNPACT_VALIDATE(s.file.is_open(), concat("cannot write the log file ", (folder / name).string()),
                   "the folder is missing or not writable", "choose another output folder");
 }

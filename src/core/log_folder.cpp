@@ -26,8 +26,14 @@ std::filesystem::path own_folder(const std::filesystem::path& folder) {
   std::error_code ignored;
   for (int run = 1; run < kMostRuns; ++run) {
     const auto place = run == 1 ? folder : folder / concat("run-", run);
-    std::filesystem::create_directories(place, ignored);
-    const int file = ::open((place / file_of_rank(0)).c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    const auto open = [&] {
+      return ::open((place / file_of_rank(0)).c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    };
+    int file = open();
+    if (file < 0 && errno == ENOENT) {
+      std::filesystem::create_directories(place, ignored);
+      file = open();
+    }
     if (file < 0) return place;  // open_file says so
     if (::flock(file, LOCK_EX | LOCK_NB) == 0) {
       held = file;

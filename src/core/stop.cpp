@@ -4,6 +4,8 @@
 #include <atomic>
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
+#include <fstream>
 #include <limits>
 
 namespace unpact {
@@ -83,7 +85,10 @@ void leave_where_stop_is_wanted(const std::string& work) {
                               "start the same command again: of this nothing is kept, what came before is");
 }
 
-void note_progress() { progress = true; }
+void note_progress() {
+  if (progress.exchange(true)) return;
+  if (const char* file = std::getenv("UNPACT_PROGRESS_FILE")) std::ofstream(file, std::ios::app);
+}
 bool made_progress() { return progress; }
 
 void reset_stop() {

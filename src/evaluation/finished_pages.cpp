@@ -1,5 +1,9 @@
 #include "unpact/evaluation/finished_pages.hpp"
 
+#include <unistd.h>
+
+#include <cerrno>
+
 #include "unpact/comm/stop_together.hpp"
 #include "unpact/comm/fail_together.hpp"
 #include "unpact/core/atomic_file.hpp"
@@ -20,16 +24,29 @@ constexpr std::size_t kDigest = 64;
 FinishedPages::FinishedPages(const Communicator& group, fs::path folder, std::string fingerprint)
     : group_(group), folder_(std::move(folder)), fingerprint_(std::move(fingerprint)) {
   if (group_.is_root()) {
+    read_names();
     const auto mark = folder_ / kFingerprintFile;
-    const bool there = fs::exists(folder_);
-    if (there && !(fs::exists(mark) && trim(read_file(mark, 1 << 10)) == fingerprint_)) {
+    if (!names_.empty() && !(names_.contains(kFingerprintFile) && trim(read_file(mark, 1 << 10)) == fingerprint_)) {
       log::info(concat("What was finished in ", folder_.string(),
                        " is not used: it was made with another configuration, model or dataset"));
       remove_folder(folder_);
+      names_.clear();
     }
-    if (!fs::exists(mark)) write_file_atomically(mark, fingerprint_ + "\n");
+    if (names_.empty()) {
+      std::error_code ignored;  // the writing says what is wrong
+      fs::create_directory(folder_, ignored);
+      write_file_in_place(mark, fingerprint_ + "\n");
+      names_.insert(kFingerprintFile);
+    }
   }
   group_.barrier();
+}
+
+/// One reading of the folder, instead of a look at each page.
+void FinishedPages::read_names() {
+  std::error_code code;
+  for (fs::directory_iterator entry(folder_, code), end; !code && entry != end; entry.increment(code))
+    names_.insert(entry->path().filename().string());
 }
 
 fs::path FinishedPages::file(const std::string& stage, std::size_t first) const {
@@ -43,8 +60,7 @@ std::string FinishedPages::header(const std::string& stage, std::size_t first, s
 std::optional<std::string> FinishedPages::load(const std::string& stage, std::size_t first, std::size_t last,
                                                const Fits& fits) const {
   const auto path = file(stage, first);
-  std::error_code code;
-  if (!fs::exists(path, code)) return std::nullopt;
+  if (!names_.contains(path.filename().string())) return std::nullopt;
   try {
     const auto content = read_file(path);
     const auto start = header(stage, first, last);
@@ -68,9 +84,11 @@ std::optional<std::string> FinishedPages::find(const std::string& stage, std::si
   return shared.substr(1);
 }
 
-void FinishedPages::store(const std::string& stage, std::size_t first, std::size_t last, const std::string& encoded) const {
+void FinishedPages::store(const std::string& stage, std::size_t first, std::size_t last, const std::string& encoded) {
   const auto content = header(stage, first, last) + encoded;
-  write_file_atomically(file(stage, first), sha256_of_bytes(content) + content);
+  const auto path = file(stage, first);
+  write_file_in_place(path, sha256_of_bytes(content) + content);  // a kill in between leaves what load() refuses
+  names_.insert(path.filename().string());
   note_progress();
 }
 
@@ -87,7 +105,10 @@ void FinishedPages::say_found(const std::string& stage, std::size_t found, std::
 void FinishedPages::remove() {
   group_.barrier();
   fail_together(group_, [this] {
-    if (group_.is_root()) remove_folder(folder_);
+    if (!group_.is_root()) return;
+    for (const auto& name : names_) ::unlink((folder_ / name).c_str());
+    names_.clear();
+    if (::rmdir(folder_.c_str()) != 0 && errno != ENOENT) remove_folder(folder_);
   });
 }
 

@@ -47,8 +47,8 @@ void say_why_missing(const fs::path& folder, CellStatus& status, const std::stri
   }
 }
 
-/// Looks at a cell's file; a finished one adds its metrics.
-CellStatus examine(const PlannedCell& cell, const fs::path& folder, std::vector<CellMetrics>& metrics) {
+/// Looks at a cell's file; a finished one adds its metrics. @param is_found whether its fingerprint was seen to be the cell's.
+CellStatus examine(const PlannedCell& cell, const fs::path& folder, bool is_found, std::vector<CellMetrics>& metrics) {
   CellStatus status{cell, below(cell.file, folder), CollectedState::missing, "", "", false};
   std::error_code code;
   if (!fs::exists(cell.file, code)) {
@@ -61,7 +61,7 @@ CellStatus examine(const PlannedCell& cell, const fs::path& folder, std::vector<
     const CellRecord record = read_cell_file(cell.file);
     UNPACT_VALIDATE(record.id == cell.id, concat("the file holds another cell, '", record.id, "'"), "its id differs",
                     "delete it and run the cell again");
-    if (cell.fingerprint != describe_cell(cell.file).cell.fingerprint) {
+    if (!is_found && cell.fingerprint != describe_cell(cell.file).cell.fingerprint) {
       status.sha256.clear();
       say_why_missing(folder, status,
                       cell.fingerprint.empty() ? "it was not begun; the file there may be of another configuration"
@@ -87,11 +87,11 @@ void write_campaign(const fs::path& path, const std::vector<CellStatus>& states,
 }
 
 /// Where the cell lies: a job with other settings may have moved it.
-fs::path place_of(const fs::path& folder, const PlannedCell& cell) {
+std::optional<fs::path> place_of(const fs::path& folder, const PlannedCell& cell) {
   try {
-    return find_finished_cell(folder, cell.id, cell.fingerprint).value_or(cell.file);
+    return find_finished_cell(folder, cell.id, cell.fingerprint);
   } catch (const UnreadableFile&) {
-    return cell.file;  // whoever looks at it says so
+    return std::nullopt;  // whoever looks at its own file says so
   }
 }
 
@@ -159,8 +159,9 @@ CollectSummary collect_campaign(const fs::path& folder, const std::vector<Planne
   std::vector<CellMetrics> metrics;
   for (auto& cell : sorted) {
     before_each();
-    cell.file = place_of(folder, cell);
-    states.push_back(examine(cell, folder, metrics));
+    const auto found = place_of(folder, cell);
+    if (found) cell.file = *found;
+    states.push_back(examine(cell, folder, found.has_value(), metrics));
   }
   for (auto& other : examine_others(folder, states)) states.push_back(std::move(other));
   std::sort(states.begin(), states.end(), [](const auto& a, const auto& b) { return a.cell.id < b.cell.id; });

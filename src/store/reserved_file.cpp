@@ -28,7 +28,7 @@ int reserve(const std::filesystem::path& path, std::size_t bytes) {
 }  // namespace
 
 void write_reserved_file(const std::filesystem::path& path, std::string_view content, std::size_t bytes) {
-  write_file_atomically(path, content);
+  write_file_in_place(path, content);
   const int code = reserve(path, std::max(bytes, content.size()));
   if (code != 0)
     throw RuntimeFailure(concat("cannot reserve ", bytes, " bytes for ", path.string()), std::strerror(code),

@@ -28,14 +28,15 @@ std::string text_of(const FileReader& file, std::uintmax_t begin) {
 }
 
 /// That of a file's first bytes.
-std::string seal_of(const fs::path& path, std::uintmax_t bytes) {
-  return concat(kPrefix, sha256_of_start(path, bytes), "\n");
+std::string seal_of(const FileReader& file, std::uintmax_t bytes) {
+  return concat(kPrefix, sha256_of_start(file, bytes), "\n");
 }
 
 }  // namespace
 
 void append_seal(const fs::path& path) {
-  const std::string seal = seal_of(path, FileReader(path).size());
+  const FileReader file(path);
+  const std::string seal = seal_of(file, file.size());
   const int descriptor = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
   errno = 0;
   const bool written = descriptor >= 0 && ::write(descriptor, seal.data(), seal.size()) == static_cast<ssize_t>(seal.size());
@@ -54,7 +55,7 @@ void require_seal(const fs::path& path) {
   UNPACT_VALIDATE(end > 0 && seal.starts_with(kPrefix), concat("cannot use the results file ", path.string()),
                   "it does not end with a seal: it is truncated, was changed, or is not a results file",
                   "delete it and run the cell again, or restore a copy");
-  UNPACT_VALIDATE(seal == seal_of(path, end), concat("cannot use the results file ", path.string()),
+  UNPACT_VALIDATE(seal == seal_of(file, end), concat("cannot use the results file ", path.string()),
                   "its bytes do not match its seal: it was damaged or changed after it was written",
                   "delete it and run the cell again, or restore a copy");
 }

@@ -184,7 +184,7 @@ void Writer::index_scale(const std::string& path, std::size_t size, const std::s
 void Writer::close() {
   step([&] { UNPACT_HDF5(H5Fflush(file_, H5F_SCOPE_GLOBAL)); });
   step([&] { file_.close(); });
-  if (memory_) write_file_atomically(path_, memory_->content());
+  if (memory_) write_file_in_place(path_, memory_->content());
 }
 
 Writer::Layout Writer::layout_of(const std::vector<std::size_t>& shape, std::size_t item_bytes) const {

@@ -80,6 +80,10 @@ void measure_step(StepReport& report, const StepMeasures& measured) {
 
 StepLog::StepLog(const std::filesystem::path& path, const std::vector<StepReport>& so_far) {
   if (path.empty()) return;
+  if (so_far.empty()) {
+    out_.open(path, std::ios::trunc);
+    if (out_.is_open()) return;  // else there is no folder yet
+  }
   std::string lines;
   for (const auto& report : so_far) lines += to_json(report).dump() + "\n";
   write_file_atomically(path, lines);

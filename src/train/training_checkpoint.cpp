@@ -14,6 +14,7 @@
 #include "unpact/core/clock.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/core/log.hpp"
+#include "unpact/core/stop.hpp"
 #include "unpact/checkpoint/safetensors.hpp"
 
 namespace unpact {
@@ -81,7 +82,7 @@ void TrainingCheckpoints::start_save(const TrainingState& state) {
     if (group_.rank() != 0) return;
     std::error_code code;
     fs::remove_all(save->temporary, code);
-    fs::create_directories(save->temporary, code);
+    if (!fs::create_directory(save->temporary, code)) fs::create_directories(save->temporary, code);
     if (code)
       throw RuntimeFailure(concat("cannot create the checkpoint folder ", save->temporary.string()), by_rank(code.message()),
                            "check the disk, the folder and its permissions");
@@ -122,8 +123,9 @@ void TrainingCheckpoints::publish(const Save& save, const at::Tensor& table_RC) 
     manifest.files.push_back({shard_file_name(static_cast<std::size_t>(r)), row[kDigest], std::string(row, row + kDigest)});
   }
   try {
-    write_file_atomically(save.temporary / "manifest.json", to_text(manifest));
+    write_file_in_place(save.temporary / "manifest.json", to_text(manifest));  // the folder has no name yet
     rename_folder_durably(save.temporary, folder_ / checkpoint_folder_name(save.step));
+    note_progress();
   } catch (const std::exception& error) {
     throw RuntimeFailure(concat("the checkpoint of step ", save.step, " could not be completed"), by_rank(one_line(error)),
                          "check the disk, then start again: it continues from the checkpoint before");

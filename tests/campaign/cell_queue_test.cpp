@@ -52,6 +52,15 @@ TEST_F(Queue, GivesTheFreeCellsInOrder) {
   EXPECT_EQ(next(queue).found, Found::empty);
 }
 
+TEST_F(Queue, GroupsThatBeginTogetherTryDifferentCellsFirst) {
+  CellQueue third(claims_, {"a", "b", "c", "d"}, 1, CellQueue::kWatched, 2);
+  const auto first = next(third), second = next(third);
+  EXPECT_EQ(first.cell, 2U);
+  EXPECT_EQ(second.cell, 0U) << "then the costliest";
+  CellQueue seventh(claims_, {"b", "d"}, 1, CellQueue::kWatched, 7);
+  EXPECT_EQ(next(seventh).cell, 1U) << "more groups than cells";
+}
+
 TEST_F(Queue, LeavesToOthersWhatTheyAreSeenToWorkOn) {
   write_foreign("a", 3);
   CellQueue queue(claims_, {"a", "b"}, 1);

@@ -154,9 +154,11 @@ TEST(Checkpoint, LoadedWeightsDoNotDependOnTheFile) {
 
 TEST(Checkpoint, SaysWhenThereAreNoWeights) {
   const TemporaryFolder folder;
-  folder.write("pytorch_model.bin", "not read");
   EXPECT_THAT(message_of<UserError>([&] { load_weights(tiny_config(), folder.path(), at::kCPU); }),
               AllOf(HasSubstr("model.safetensors is missing"), HasSubstr("safetensors format")));
+  folder.write("pytorch_model.bin", "not read");
+  EXPECT_THAT(message_of<UserError>([&] { load_weights(tiny_config(), folder.path(), at::kCPU); }),
+              AllOf(HasSubstr("pytorch_model.bin is pickled"), HasSubstr("safetensors")));
   folder.write("model.safetensors", "version https://git-lfs.github.com/spec/v1\n");
   EXPECT_THAT(message_of<UserError>([&] { load_weights(tiny_config(), folder.path(), at::kCPU); }), HasSubstr("Git LFS"));
 }

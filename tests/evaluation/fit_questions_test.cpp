@@ -36,7 +36,7 @@ TEST(FitQuestions, NamesTheFirstThatIsTooLongByFileAndNumber) {
   auto questions = questions_of_lengths();
   EXPECT_EQ(fit_questions(questions, config_of_positions(21), 4, false), 0U);
   EXPECT_THAT(message_of<UserError>([&] { fit_questions(questions, config_of_positions(20), 4, false); }),
-              AllOf(HasSubstr("f.json, entry 2 (forget question 1) does not fit"), HasSubstr("take 21 tokens"),
+              AllOf(HasSubstr("f.json, entry 2: forget question 1 does not fit"), HasSubstr("take 21 tokens"),
                     HasSubstr("holds 20"), HasSubstr("dataset.skip_long")));
   EXPECT_EQ(questions.size(), 4U);
 }

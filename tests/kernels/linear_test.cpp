@@ -102,11 +102,12 @@ TEST(RowLinear, ARowHasTheSameBitsAmongAnyOthers) {
     return at::empty(shape, options);
   };
   const auto all = row_linear_in(memory, x, {weight, {}});
-  for (const std::int64_t first : {0, 1, 16, 77, 149})
-    for (const std::int64_t rows : {1, 2, 15, 16, 17, 31, 32, 33, 73})
-      if (first + rows <= 150)
-        EXPECT_TRUE(at::equal(row_linear_in(memory, x.narrow(0, first, rows), {weight, {}}), all.narrow(0, first, rows)))
-            << first << " and " << rows;
+  for (const std::int64_t first : {0, 1, 16, 77}) {
+    for (const std::int64_t rows : {1, 2, 15, 16, 17, 31, 32, 33, 73}) {
+      const auto some = row_linear_in(memory, x.narrow(0, first, rows), {weight, {}});
+      EXPECT_TRUE(at::equal(some, all.narrow(0, first, rows))) << first << " and " << rows;
+    }
+  }
 }
 
 class LinearOnCuda : public OnCuda {};

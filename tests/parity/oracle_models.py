@@ -104,8 +104,9 @@ def gradients(model: PreTrainedModel, tokens: torch.Tensor, lengths: list[int]) 
     logits = torch.cat([model(row[None], use_cache=False).logits[0, :-1] for row in rows])
     loss = cross_entropy(logits, torch.cat([row[1:] for row in rows]))
     loss.backward()
+    in_files = {"lm_head.weight": "embed_out.weight"} if model.config.model_type == "gpt_neox" else {}
     return {"loss": loss.detach().reshape(1),
-            **{f"grad.{name}": parameter.grad.clone() for name, parameter in model.named_parameters()}}
+            **{f"grad.{in_files.get(name, name)}": parameter.grad.clone() for name, parameter in model.named_parameters()}}
 
 
 @torch.no_grad()

@@ -35,7 +35,7 @@ def test_the_target_knows_everything_and_unlearning_changes_it(campaign: Path, m
             # A stage is called the same in every cell: its times stand in one column of the campaign's table.
             assert set(file["work/stage"].asstr()[:]) == {
                 "unlearn", "reshard", "unlearned_answers", "unlearned_attribution", "probe_focus_on_key", "probe_probab",
-                "probe_no_focus", "probe_wrong_focus", "unlearned_metrics"}
+                "probe_no_focus", "probe_wrong_focus", "retain_focus_on_key", "retain_probab", "unlearned_metrics"}
             changed += int(np.any(file["unlearned/is_right"][:] == 0))
     assert changed >= 4, "a campaign that changes nothing tests nothing"
 

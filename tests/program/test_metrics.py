@@ -104,10 +104,10 @@ def sets(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_sets_are_unlearned_one_after_the_other(unpact: Program, home: Path, target: Path, sets: Path, tmp_path: Path) -> None:
-    """One campaign: the second step starts from the first one's model, both compare with one target, and a step that is there is
-    not done again."""
+    """One campaign of two groups: the second step waits for the first one's model and starts from it, both compare with one
+    target, and a step that is there is not done again."""
     command = ("reproduce", "--config", home / "configs/tiny.ini", "--dataset.path", sets, *SEQUENCE, "--output", tmp_path / "out")
-    unpact.well(*command)
+    unpact.well(*command, ranks=2)
     cells = cells_of(tmp_path / "out")
     assert set(cells) == {f"tiny__tiny__ga-sust-{step}__seed3.h5" for step in (1, 2)}
     assert len(list((tmp_path / "out/baselines").glob("*.h5"))) == 1
@@ -140,3 +140,9 @@ def test_sets_that_do_not_fit_are_refused(unpact: Program, home: Path, target: P
     refused = unpact("reproduce", "--config", home / "configs/tiny.ini", "--dataset.path", folder, *arguments, "--output", tmp_path / "no")
     assert refused.code == 1 and said in refused.out + refused.err, refused.out + refused.err
     assert not (tmp_path / "no/models").exists()
+
+
+def test_the_job_unlearn_forgets_one_set(unpact: Program, home: Path, target: Path, sets: Path, tmp_path: Path) -> None:
+    refused = unpact("unlearn", "--config", home / "configs/tiny.ini", "--dataset.path", sets, "--unlearn.form", "texts", "--unlearn.forget_sets", "sust/1, sust/2",
+                     "--output", tmp_path / "no")
+    assert refused.code == 1 and "reproduce --campaign.sequence" in refused.message()

@@ -9,6 +9,7 @@ The templates are those of the real tokenizer_config.json where the data has one
 """
 
 import argparse
+import functools
 import json
 import random
 from collections.abc import Iterator
@@ -152,11 +153,16 @@ def questions(data: Path) -> list[str]:
     return [question for question, _ in news + tofu] + UNICODE
 
 
+@functools.cache
+def tokenizer_of(file: Path) -> Tokenizer:
+    return Tokenizer.from_file(str(file))
+
+
 def load(data: Path, folder: str, template: str | None) -> PreTrainedTokenizerFast:
     if template is None:
         return AutoTokenizer.from_pretrained(data / folder)
     bos = {"tokenizers/llama3": "<|begin_of_text|>", "tokenizers/llama2": "<s>", "tokenizers/mistral-7b-v0.3": "<s>"}
-    return PreTrainedTokenizerFast(tokenizer_file=str(data / folder / "tokenizer.json"), chat_template=template,
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer_of(data / folder / "tokenizer.json"), chat_template=template,
                                    bos_token=bos.get(folder), eos_token=EOS.get(folder))
 
 

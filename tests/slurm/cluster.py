@@ -5,6 +5,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -35,6 +36,7 @@ TmpFS={run}/%n/tmp
 SlurmdParameters=config_overrides
 SlurmdTimeout=10
 KillWait=5
+MinJobAge=3600
 ReturnToService=2
 NodeName=n[1-{nodes}] NodeHostname={host} NodeAddr=127.0.0.1 Port={first}-{last} CPUs=8
 PartitionName=main Nodes=ALL Default=YES PriorityTier=1 GraceTime=30
@@ -85,6 +87,8 @@ class Cluster:
         self.run, self.nodes = run, nodes
         self.environment = {key: value for key, value in os.environ.items() if not key.startswith(("SLURM", "SBATCH", "OMPI_", "PMIX_"))}
         self.environment.update(SLURM_CONF=str(run / "slurm.conf"))
+        self.stops = threading.Event()
+        self.starter = threading.Thread(target=self.start_requeued, daemon=True)
 
     def start(self) -> None:
         (self.run / "state").mkdir(parents=True)
@@ -99,6 +103,7 @@ class Cluster:
         for i in range(1, self.nodes + 1):
             self.start_node(f"n{i}")
         until(lambda: len(self.said("sinfo", "-h", "-N", "-p", "main", "-t", "idle", "-o", "%N").split()) == self.nodes, 30, "all nodes idle")
+        self.starter.start()
 
     def start_node(self, name: str) -> None:
         subprocess.run([daemon("slurmd"), "-c", "-N", name], env=self.environment, check=True, timeout=60)
@@ -106,7 +111,21 @@ class Cluster:
     def pids(self) -> list[int]:
         return [int(file.read_text()) for file in [*self.run.glob("slurmctld.pid"), *self.run.glob("n*/slurmd.pid")]]
 
+    def start_requeued(self) -> None:
+        """Slurm lets a requeued job wait for two minutes, unless it is told to start; and in the first seconds after its end it would take
+        the start for the old one's."""
+        since: dict[str, float] = {}
+        while not self.stops.wait(0.3):
+            waiting = [words[0] for line in self("squeue", "-h", "-r", "-t", "PENDING", "-o", "%A %r").stdout.splitlines()
+                       if (words := line.split())[1:] == ["BeginTime"]]
+            since = {job: since.get(job, time.monotonic()) for job in waiting}
+            for job in [job for job, begin in since.items() if time.monotonic() - begin > 2.5]:
+                self("scontrol", "update", f"jobid={job}", "StartTime=now")
+
     def stop(self) -> None:
+        self.stops.set()
+        if self.starter.is_alive():
+            self.starter.join()
         self("scancel", f"--user={getpass.getuser()}")
         pids = self.pids()
         for number in (signal.SIGTERM, signal.SIGKILL):
@@ -139,21 +158,13 @@ class Cluster:
         return self.finish_all([job], seconds)[job]
 
     def finish_all(self, jobs: list[str], seconds: float = 240) -> dict[str, str]:
-        """Waits for the end of jobs, over their restarts; returns their states. Slurm lets a requeued job wait for two minutes, unless it is
-        told to start; and in the first seconds after its end it would take the start for the old one's."""
+        """Waits for the end of jobs, over their restarts; returns their states."""
         end = time.monotonic() + seconds
-        waiting: dict[str, float] = {}
         ended: dict[str, str] = {}
         while len(ended) < len(jobs):
             for job in (job for job in jobs if job not in ended):
                 state = self.fact(job, "JobState")
-                if state == "PENDING" and self.fact(job, "Restarts") != "0":
-                    if time.monotonic() - waiting.setdefault(job, time.monotonic()) > 3:
-                        self("scontrol", "update", f"jobid={job}", "StartTime=now")
-                        waiting.pop(job)
-                elif state in ("RUNNING", "SIGNALING", "COMPLETING", "CONFIGURING", "PENDING"):
-                    waiting.pop(job, None)
-                else:
+                if state not in ("RUNNING", "SIGNALING", "COMPLETING", "CONFIGURING", "PENDING"):
                     ended[job] = state
             assert time.monotonic() < end, f"not ended in {seconds} s: {[self('scontrol', 'show', 'job', job).stdout for job in jobs if job not in ended]}"
             time.sleep(0.3)

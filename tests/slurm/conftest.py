@@ -3,7 +3,7 @@ import importlib.util
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ HERE = Path(__file__).parent
 PROGRAM_TESTS = HERE.parent / "program"
 sys.path[:0] = [str(HERE), str(PROGRAM_TESTS)]
 from cluster import Cluster, missing_tools  # noqa: E402
+from happenings import Happenings  # noqa: E402
 from slurm_jobs import Site  # noqa: E402
 from unpact_program import Program  # noqa: E402
 
@@ -20,12 +21,18 @@ program_tests = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(program_tests)
 unpact, home, target = program_tests.unpact, program_tests.home, program_tests.target
 
+ORDER = ["test_refusals.py", "test_preflight.py", "test_jobs.py", "test_decisions.py"]  # last who waits for jobs that run meanwhile
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: ORDER.index(item.path.name) if item.path.parent == HERE else -1)
+
 
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     if missing := missing_tools():
         pytest.skip(f"no Slurm: not installed: {', '.join(missing)} (Debian: slurmctld slurmd slurm-client)")
-    one = Cluster(tmp_path_factory.mktemp("slurm"), nodes=4)
+    one = Cluster(tmp_path_factory.mktemp("slurm"), nodes=5)
     try:
         one.start()
     except (OSError, subprocess.SubprocessError, AssertionError) as error:  # a container that lets no daemons run, say
@@ -48,3 +55,19 @@ def reference(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Path:
                           env={key: value for key, value in os.environ.items() if not key.startswith(("SLURM_", "OMPI_"))} | {"OMP_NUM_THREADS": "1"})
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def happenings(request: pytest.FixtureRequest, site: Site, reference: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Happenings]:
+    wanted = {item.name for item in request.session.items if item.path.parent == HERE}
+    if any(item.path.name == "test_decisions.py" for item in request.session.items):
+        wanted.add("decided")
+    all_of_them = Happenings(site, reference, tmp_path_factory.mktemp("happenings"), wanted)
+    yield all_of_them
+    all_of_them.stop()
+
+
+@pytest.fixture
+def happened(request: pytest.FixtureRequest, happenings: Happenings) -> Callable[[], None]:
+    """The end of what happens under the test's name, with its assertions."""
+    return happenings.futures[request.node.name].result

@@ -1,6 +1,8 @@
 """Jobs by slurm/submit on the tests' cluster."""
+import itertools
 import re
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,7 +12,9 @@ from unpact_program import ROOT, Program
 METHODS = ["ga", "ga_gd", "npo", "npo_gd"]
 STEPS = 24
 KEYS = {"PARTITION": "main", "MAX_TIME": "10", "GPUS_PER_NODE": "0", "TASKS_PER_NODE": "2", "CPUS_PER_TASK": "1", "SIGNAL_SECONDS": "60",
-        "LAUNCH_ARGS": "(--wait=5)"}
+        "LAUNCH_ARGS": "(--wait=5)", "SBATCH_ARGS": "(--exclude=n[3-5])"}
+# Nodes for what loses its node, or takes another's: no job by KEYS is there.
+DANGEROUS = {"SBATCH_ARGS": "(--exclude=n[1-2])"}
 # The only setting of Open MPI: what several nodes on one host need.
 ENVIRONMENT = "export OMPI_MCA_btl=self,tcp OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1"
 
@@ -43,12 +47,11 @@ class Site:
     unpact: Program
     home: Path
     folder: Path
-    files: int = field(default=0)
+    numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def write(self, text: str | None = None, environment: str = ENVIRONMENT, **keys: str) -> Path:
         """A site file; the keys in `keys` replace those of the tests' site, None leaves one out."""
-        self.files += 1
-        path = self.folder / f"site{self.files}.sh"
+        path = self.folder / f"site{next(self.numbers)}.sh"
         lines = [f"{key}={value}" for key, value in ({"PROGRAM": str(self.unpact.binary)} | KEYS | keys).items() if value is not None]
         path.write_text(text if text is not None else "\n".join(lines) + f"\nsite_environment() {{ {environment}; }}\n")
         return path
@@ -71,11 +74,14 @@ class Site:
         assert found, done.stdout
         return Job(found[1].split(), Path(found[2]), Path(found[3]), done.stdout)
 
+    def queued(self, output: Path | str) -> bool:
+        """Whether a job that works in this folder was ever submitted; other tests' jobs may be about."""
+        return str(output) in self.cluster.said("squeue", "-h", "-t", "all", "-o", "%o")
+
     def refused(self, *arguments: object, **more: object) -> str:
         """The one message of a refusal."""
-        before = self.cluster.said("squeue", "-h", "-o", "%i")
         done = self.run(*arguments, **more)
-        assert done.returncode == 1 and self.cluster.said("squeue", "-h", "-o", "%i") == before, done.stdout + done.stderr
+        assert done.returncode == 1 and not self.queued(arguments[arguments.index("--output") + 1]), done.stdout + done.stderr
         assert done.stderr.count("submit: error: ") == 1, done.stderr
         lines = done.stderr.split("submit: error: ")[1].splitlines()
         assert len(lines) == 3 and lines[1].startswith("  reason: ") and lines[2].startswith("  hint:   "), done.stderr

@@ -1,4 +1,5 @@
 """What is wrong is said in one message, before anything waits in a queue."""
+import re
 from pathlib import Path
 
 import pytest
@@ -116,7 +117,10 @@ def test_a_plan_that_does_not_hold(site: Site, tmp_path: Path) -> None:
 
 def test_what_is_odd_is_warned_of(site: Site, tmp_path: Path) -> None:
     done = site.run("--dry-run", "--array", 3, *site.campaign(tmp_path / "out"))
-    assert "6 groups for 4 cell(s): 2 will have nothing to do" in done.stderr
+    assert "6 groups for 4 cell(s): 2 will have nothing to do; --array 2 is enough" in done.stderr
+    short = site.write(PLAN_ARGS="(--plan.peak_tflops 100)")
+    done = site.run("--dry-run", "--array", 4, "--per-node", 1, *site.campaign(tmp_path / "out"), site=short)
+    assert re.search(r"4 groups with cells of 0 s would ask the file system for more than 50 operations a second: --array 1$", done.stderr, re.MULTILINE), done.stderr
     done = site.run("--dry-run", "--nodes", 2, "--per-node", 3, *site.campaign(tmp_path / "out", "--campaign.ranks_per_cell", 2))
     assert "span nodes of 3 needlessly" in done.stderr
 

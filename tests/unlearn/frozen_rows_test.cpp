@@ -86,7 +86,9 @@ TEST_F(FrozenRowsTest, RunByLengthInPassesThatFewExamplesShareToo) {
     std::ranges::sort(all);
     for (std::size_t i = 0; i < count; ++i) EXPECT_EQ(all.at(i), static_cast<std::int64_t>(i));
     EXPECT_EQ(all.size(), count);
-    if (count == 1500) EXPECT_GE(passes.size(), 8U);
+    if (count == 1500) {
+      EXPECT_GE(passes.size(), 8U);
+    }
   }
 }
 

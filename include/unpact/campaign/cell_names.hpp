@@ -23,6 +23,9 @@ class CellNames {
   /// Results, a failure, or pages that a killed job has left.
   bool has_any(const std::string& id) const { return has_any_in(now_, id); }
 
+  /// Results under the cell's own name.
+  bool has_results(const std::string& id) const { return now_.contains(id + ".h5"); }
+
   CellQueue::Glance glance(const std::string& id) const;
 
  private:

@@ -13,7 +13,7 @@ namespace unpact {
 
 /// The first free cell is taken: the costliest come first. Where others take it at the same moment, one of the first two is
 /// tried, then one of the first four, and so on, by chance: a thousand groups that begin at once hardly meet more than ten
-/// times each. One look at the folder of claims serves for all cells.
+/// times each; those that know their place among them meet nobody. One look at the folder of claims serves for all cells.
 ///
 /// When nothing is free, a few of the claims that others hold are watched, by chance. The stale are taken over. When all of
 /// the few are seen to live, the group leaves everything to them: whoever of them ends last finds only what the dead left.
@@ -46,7 +46,9 @@ class CellQueue {
 
   /// @param ids the names of the cells, in order. @param seed another one for every group. The claims must outlive it.
   /// @param watched claims of others that are watched at once, at least one; and files of others that are opened.
-  CellQueue(Claims& claims, std::vector<std::string> ids, std::uint64_t seed, std::size_t watched = kWatched);
+  /// @param first_choice counted over the groups that begin at the same time: each tries another cell first.
+  CellQueue(Claims& claims, std::vector<std::string> ids, std::uint64_t seed, std::size_t watched = kWatched,
+            std::optional<std::size_t> first_choice = {});
 
   /// @throws RuntimeFailure when the folder of claims cannot be used.
   Next next(ClaimsListing listing, const LookAt& look_at, const IsSettled& is_settled);
@@ -77,6 +79,7 @@ class CellQueue {
   std::size_t most_watched_, most_opened_;
   std::map<std::string, std::optional<ClaimHolder>> held_;
   std::uint64_t seed_, tries_ = 0;
+  std::optional<std::size_t> first_choice_;
   bool is_outdated_ = false;  ///< the listing: a watched claim was given back since
 };
 

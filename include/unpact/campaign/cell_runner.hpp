@@ -3,6 +3,7 @@
 #include <exception>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -11,22 +12,13 @@
 #include "unpact/campaign/baseline.hpp"
 #include "unpact/campaign/cell_names.hpp"
 #include "unpact/campaign/cell_queue.hpp"
+#include "unpact/campaign/finished_list.hpp"
 #include "unpact/campaign/claim_pause.hpp"
 #include "unpact/campaign/last_finisher.hpp"
 #include "unpact/campaign/session.hpp"
 #include "unpact/comm/agreement.hpp"
 
 namespace unpact {
-
-/// The cells that are neither finished nor, unless they shall be tried again, recorded as failed; says which are not left.
-/// What cannot be read now is not left either. Collective over `world`.
-std::vector<Configuration> cells_left(const Communicator& world, const Baseline& baseline,
-                                      const std::vector<Configuration>& cells, const std::filesystem::path& folder,
-                                      bool retry_failed);
-/// The same by what is known of the folder, on the root.
-std::vector<Configuration> cells_left(const Communicator& world, const Baseline& baseline,
-                                      const std::vector<Configuration>& cells, const std::filesystem::path& folder,
-                                      bool retry_failed, CellNames& names);
 
 /// Each cell is claimed, run, and recorded: finished, or failed with its reason, whatever was thrown on however many ranks.
 class CellRunner {
@@ -35,6 +27,16 @@ class CellRunner {
   /// collectively: whether to begin no further one, with how many seconds to spare. @param all_cells of the plan.
   CellRunner(const Session& session, const Communicator& group, Claims& claims, std::filesystem::path folder,
              bool retry_failed, std::function<bool(double)> leave_off, std::set<std::string> all_cells = {});
+
+  /// The cells that are neither finished nor, unless they shall be tried again, recorded as failed; says which are not left.
+  /// What cannot be read now is not left either. While others are at work their list is believed, and nothing opened.
+  /// Collective over `ranks`, whose root is this group's.
+  std::vector<Configuration> left_of(const Communicator& ranks, const Baseline& baseline,
+                                     const std::vector<Configuration>& cells);
+
+  /// Which fingerprints cells will have if nothing has changed since the plan was written: so that a pair whose cells are all
+  /// finished need not be opened while others are at work. On the root.
+  void expect(std::map<std::string, std::string> fingerprints) { expected_ = std::move(fingerprints); }
 
   /// Runs these cells, which were left a moment ago. Those that another group or job works on are left to it while it
   /// lives. Collective over the group. @throws RuntimeFailure when the group cannot go on: a rank does not come back, the device
@@ -49,9 +51,9 @@ class CellRunner {
 
   /// Whether a cell was left at a checkpoint because the job was asked to stop.
   bool stopped() const { return stopped_; }
+  bool ran_any() const { return ran_any_; }
   /// Whether a cell was recorded as failed; on the root.
   bool some_failed() const { return some_failed_; }
-  CellNames& names() { return names_; }
   /// Whether others finish cells after this group did: they collect. On the root.
   bool others_go_on() const { return last_.others_go_on(); }
   /// Cells that other jobs work on; on the root.
@@ -64,6 +66,7 @@ class CellRunner {
     double seconds = 0;  ///< of a wait
   };
   CellQueue queue_of(const std::vector<Configuration>& cells, std::size_t pairs) const;
+  bool is_listed(const std::string& id, const std::string& fingerprint);
   CellQueue::LookAt glance_at(const std::vector<Configuration>& cells);
   void look_for_others();
   void note_held(const CellQueue& queue);
@@ -81,11 +84,14 @@ class CellRunner {
   std::function<bool(double)> leave_off_;
   Agreement agreement_;
   CellNames names_;
+  FinishedList finished_;
+  std::map<std::string, std::string> expected_;  ///< fingerprints by cell
   LastFinisher last_;
   std::uint64_t seed_;
-  std::optional<Claim> claim_;  ///< on the root
+  std::optional<std::size_t> first_choice_;  ///< until the first cell is taken
+  std::optional<Claim> claim_;               ///< on the root
   std::set<std::string> held_;
-  bool stopped_ = false, some_failed_ = false;
+  bool stopped_ = false, some_failed_ = false, ran_any_ = false;
 };
 
 }  // namespace unpact

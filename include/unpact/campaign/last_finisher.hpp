@@ -25,6 +25,9 @@ class LastFinisher {
   /// @param has_ended whether a cell has a result or a failure; asked of held cells until one has none.
   void saw(const ClaimsListing& listing, const HasEnded& has_ended);
 
+  /// Whether somebody works on a cell, or died at it a moment ago; while this group holds none.
+  bool is_any_held(const ClaimsListing& listing) const;
+
   bool others_go_on() const { return others_go_on_; }
 
  private:

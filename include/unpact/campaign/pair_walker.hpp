@@ -40,6 +40,8 @@ class PairWalker {
   void finish();
 
   bool stopped() const { return stopped_; }
+  /// Whether this job has worked on a cell.
+  bool ran_any() const { return ran_any_; }
   /// Whether a cell was tried by this job and recorded as failed.
   bool some_failed() const { return some_failed_; }
   /// Whether every group has seen that others go on: then another job collects.
@@ -55,6 +57,7 @@ class PairWalker {
     std::size_t first = 0;  ///< of its cells in the plan
     std::optional<Baseline> baseline = {};
     std::optional<std::vector<Configuration>> left = {};  ///< cells that were not finished when its turn came
+    bool may_have_failed = true;                          ///< a failure of before may be recorded
     bool is_settled = false;
   };
 
@@ -87,7 +90,8 @@ class PairWalker {
   std::vector<PlannedCell> planned_, kept_;  ///< kept: what stood in the plan when the job began
   PlannedCosts costs_;
   std::set<std::string> held_;
-  bool stopped_ = false, some_failed_ = false, others_go_on_ = false, did_something_ = false, waits_for_target_ = false;
+  bool stopped_ = false, some_failed_ = false, others_go_on_ = false, ran_any_ = false, did_something_ = false,
+       waits_for_target_ = false;
 };
 
 }  // namespace unpact

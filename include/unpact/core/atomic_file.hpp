@@ -28,6 +28,10 @@ class AtomicFile {
 /// Writes `content` to `target` atomically.
 void write_file_atomically(const std::filesystem::path& target, std::string_view content);
 
+/// Writes and syncs under the final name: for what says by itself whether it is whole, or has a temporary name already.
+/// Creates the folder when it is missing. @throws RuntimeFailure when not all could be written; nothing is left then.
+void write_file_in_place(const std::filesystem::path& target, std::string_view content);
+
 /// Syncs a file's (or folder's) content to the disk. @throws RuntimeFailure.
 void sync_to_disk(const std::filesystem::path& path);
 
@@ -51,5 +55,8 @@ std::string read_file(const std::filesystem::path& path, std::uintmax_t max_byte
 
 /// Makes sure that files can be created in `folder`, creating it if need be. @throws UserError.
 void require_writable_folder(const std::filesystem::path& folder);
+
+/// The same by one question where all is well, instead of four. Where a file system answers wrongly, the first writing fails.
+void expect_writable_folder(const std::filesystem::path& folder);
 
 }  // namespace unpact

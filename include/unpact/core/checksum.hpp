@@ -8,12 +8,14 @@
 
 namespace unpact {
 
+class FileReader;
+
 std::string sha256_of_bytes(std::string_view bytes);
 /// Of bytes that come piece by piece. @param next gives the next ones, empty at the end.
 std::string sha256_of_pieces(const std::function<std::string_view()>& next);
 /// @throws as FileReader.
 std::string sha256_of_file(const std::filesystem::path& path);
 /// That of a file's first bytes.
-std::string sha256_of_start(const std::filesystem::path& path, std::uintmax_t bytes);
+std::string sha256_of_start(const FileReader& file, std::uintmax_t bytes);
 
 }  // namespace unpact

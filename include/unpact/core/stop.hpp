@@ -48,7 +48,8 @@ bool stop_signal_came();
 /// @throws StoppedAtCheckpoint.
 void leave_where_stop_is_wanted(const std::string& work);
 
-/// Notes that something was finished for good, which the next start of the same command need not do again.
+/// Notes that something was finished for good, which the next start of the same command need not do again. The first time makes
+/// the file that UNPACT_PROGRESS_FILE names: a job's script need not look through the results to know.
 void note_progress();
 bool made_progress();
 

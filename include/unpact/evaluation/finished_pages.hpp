@@ -7,6 +7,7 @@
 #include <functional>
 #include <iterator>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -18,8 +19,8 @@
 
 namespace unpact {
 
-/// One file a page, written by the group's root under a temporary name and renamed; with a SHA-256 of its content, and
-/// the fingerprint of all that the results depend on.
+/// One file a page, written by the group's root; with a SHA-256 of its content, which tells what a kill has cut off, and the
+/// fingerprint of all that the results depend on.
 class FinishedPages {
  public:
   /// Pages in `folder` that carry another fingerprint are removed, and the log says so. Collective over `group`.
@@ -46,7 +47,8 @@ class FinishedPages {
   std::optional<std::string> load(const std::string& stage, std::size_t first, std::size_t last, const Fits& fits) const;
   /// The encoded results of a page that is on the disk and fits, on every rank. Collective.
   std::optional<std::string> find(const std::string& stage, std::size_t first, std::size_t last, const Fits& fits) const;
-  void store(const std::string& stage, std::size_t first, std::size_t last, const std::string& encoded) const;
+  void store(const std::string& stage, std::size_t first, std::size_t last, const std::string& encoded);
+  void read_names();
   /// @param done of `count` items.
   void leave_where_stop_is_wanted(const std::string& stage, std::size_t done, std::size_t count) const;
   void say_found(const std::string& stage, std::size_t found, std::size_t count) const;
@@ -54,7 +56,8 @@ class FinishedPages {
   const Communicator& group_;
   std::filesystem::path folder_;
   std::string fingerprint_;
-  double longest_ = 0;  // seconds that a page took
+  std::set<std::string> names_;  ///< in the folder; on the root
+  double longest_ = 0;           // seconds that a page took
 };
 
 /// What a stage keeps on the disk, and what it is called there; none: nothing.

@@ -10,6 +10,7 @@
 #include "unpact/core/error.hpp"
 #include "unpact/core/text.hpp"
 #include "unpact/evaluation/measure_metrics.hpp"
+#include "unpact/inference/answer_rows.hpp"
 #include "unpact/inference/scoring.hpp"
 #include "unpact/model/sequences.hpp"
 #include "verdict_prompt.hpp"
@@ -28,7 +29,7 @@ std::vector<double> ask(const Transformer& model, const VerdictPrompts& verdicts
     check_sequence(model.config(), prompts[i], 0);
     return prompts[i].size();
   };
-  for (const auto& batch : pack_by_length(prompts.size(), length, kMetricTokenBudget)) {
+  for (const auto& batch : pack_by_length(prompts.size(), length, kPaddedTokens)) {
     std::vector<std::vector<TokenId>> sequences;
     std::vector<std::int64_t> last, rows;
     std::vector<TokenId> targets;

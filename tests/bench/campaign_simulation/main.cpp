@@ -14,7 +14,7 @@ constexpr double kHour = 3600;
 
 struct Arguments {
   std::string plan, folder, jobs = "1,4,16,64,256,1024";
-  double stretch = 1;
+  double stretch = 1, node_failures = 0;
   Settings settings;
 };
 
@@ -41,6 +41,7 @@ void set(Arguments& arguments, const std::string& option, const std::string& val
   else if (option == "--start-spread") s.start_spread = number(option, value);
   else if (option == "--stale-after") s.stale_after = number(option, value);
   else if (option == "--node-failure-hours") s.node_failure_mean = kHour * number(option, value);
+  else if (option == "--node-failures") arguments.node_failures = number(option, value);
   else if (option == "--preemption-hours") s.preemption_mean = kHour * number(option, value);
   else if (option == "--requeue-seconds") s.requeue_mean = number(option, value);
   else if (option == "--checkpoint-seconds") s.checkpoint_every = number(option, value);
@@ -66,33 +67,48 @@ Arguments parse(int count, char** values) {
 }
 
 void print_row(const Outcome& o, std::int64_t jobs) {
-  std::printf("| %lld | %.1f | %.1f | %.2f %% | %.2f %% | %.2f %% | %lld + %lld | %lld | %.2f | %.1f | %.1f |\n",
+  std::printf("| %lld | %.1f | %.1f | %.2f %% | %.2f %% | %.0f | %.2f %% | %lld + %lld | %lld | %.2f | %.1f | %.1f |\n",
               static_cast<long long>(jobs), o.makespan / 60, o.run_out / 60, 100 * o.idle_share, 100 * o.waiting_share,
-              100 * o.lost_share, static_cast<long long>(o.failures), static_cast<long long>(o.preemptions),
+              o.start_delay, 100 * o.lost_share, static_cast<long long>(o.failures), static_cast<long long>(o.preemptions),
               static_cast<long long>(o.collections), o.operations_mean, o.operations_busiest_minute,
               o.operations_after_start);
   std::fflush(stdout);
 }
 
+void print_kinds(const std::vector<std::pair<std::int64_t, Outcome>>& outcomes) {
+  std::printf("\n| jobs | operations in all | of these |\n|---|---|---|\n");
+  for (const auto& [jobs, outcome] : outcomes) {
+    std::printf("| %lld | %.0f |", static_cast<long long>(jobs), outcome.operations);
+    for (const auto& [kind, count] : outcome.operations_by_kind)
+      if (count > 0) std::printf(" %s %.1f %%;", kind.c_str(), 100 * count / outcome.operations);
+    std::printf(" |\n");
+  }
+}
+
 void run(const Arguments& arguments) {
   auto work = read_planned_work(arguments.plan);
   work.stretch(arguments.stretch);
+  const double failure_mean =
+      arguments.node_failures > 0 ? work.seconds() / arguments.node_failures : arguments.settings.node_failure_mean;
   std::printf("%lld cells of %zu pairs, %.1f h in all by one job; longest cell %.1f min, longest target %.1f min\n\n",
               static_cast<long long>(work.cells()), work.pairs.size(), work.seconds() / kHour, work.longest_cell() / 60,
               work.longest_target() / 60);
   std::printf(
-      "| jobs | makespan, min | cells run out, min | idle until then | idle of all time | lost work | node failures + "
-      "preemptions "
-      "| collected | operations/s | busiest minute | busiest after ten minutes "
-      "|\n|---|---|---|---|---|---|---|---|---|---|---|\n");
+      "| jobs | makespan, min | cells run out, min | idle until then | idle of all time | start delay, s | lost work "
+      "| node failures + preemptions | collected | operations/s | busiest minute | busiest after ten minutes "
+      "|\n|---|---|---|---|---|---|---|---|---|---|---|---|\n");
+  std::vector<std::pair<std::int64_t, Outcome>> outcomes;
   for (const auto& text : split_list(arguments.jobs)) {
     auto settings = arguments.settings;
+    settings.node_failure_mean = failure_mean;
     settings.jobs = static_cast<std::int64_t>(number("--jobs", text));
     UNPACT_VALIDATE(settings.jobs > 0, "a campaign of no jobs", "it would never end", "name numbers from 1");
     const auto folder = std::filesystem::path(arguments.folder) / text;
-    print_row(simulate(work, settings, folder), settings.jobs);
+    outcomes.emplace_back(settings.jobs, simulate(work, settings, folder));
+    print_row(outcomes.back().second, settings.jobs);
     remove_folder(folder);
   }
+  print_kinds(outcomes);
 }
 
 }  // namespace

@@ -37,9 +37,11 @@ std::set<std::string> ids_of(const PlannedWork& work) {
   return ids;
 }
 
+constexpr const char* kFingerprint = "settings";  // of all cells
+
 /// Costs what is_cell_done() was measured to do of a file that is there.
 bool is_finished(const fs::path& file) {
-  constexpr std::int64_t kMoreOperations = 8;  // than to see that it is there
+  constexpr std::int64_t kMoreOperations = 5;  // than to see that it is there
   if (!fs::exists(file)) return false;
   testing_support::add_metadata_operations(kMoreOperations);
   return true;
@@ -53,10 +55,10 @@ fs::path target_place(const fs::path& folder, const std::string& pair) { return 
 SimulatedJob::SimulatedJob(const PlannedWork& work, const Settings& settings, const fs::path& folder, std::int64_t index,
                            std::int64_t restart, std::function<double()> now)
     : work_(work), folder_(folder), claims_(folder / "claims", claim_options(settings, index, restart, now)), busy_(claims_),
-      names_(folder, now), last_(ids_of(work)), pause_(pause_seed(settings, index, restart)),
+      names_(folder, now), finished_(folder, now), last_(ids_of(work)), pause_(pause_seed(settings, index, restart)),
       beats_pause_(ClaimPause::for_beats(pause_seed(settings, index, restart), claims_.renew_seconds())),
       is_ready_(work.pairs.size(), false), is_empty_(work.pairs.size(), false), settings_(settings),
-      seed_(pause_seed(settings, index, restart)) {
+      seed_(pause_seed(settings, index, restart)), first_choice_(static_cast<std::size_t>(index)), index_(index) {
   for (const auto& pair : work.pairs) {
     left_.emplace_back(pair.cells.size());
     std::iota(left_.back().begin(), left_.back().end(), 0);
@@ -84,7 +86,9 @@ Decision SimulatedJob::next() {
   return {Doing::wait, 0, 0, {}, waits_for_target_ ? pause_.next() : beats_pause_.next()};
 }
 
-void SimulatedJob::finished() {
+void SimulatedJob::finished(const std::string& cell) {
+  if (!cell.empty()) finished_.add(cell, kFingerprint);
+  ran_any_ = ran_any_ || !cell.empty();
   last_.finished();
   claims_.forget_look();
 }
@@ -95,13 +99,13 @@ bool SimulatedJob::collects() {
   for (const auto& pair : work_.pairs)
     for (const auto& cell : pair.cells)
       if (listing.is_held(cell)) return false;
-  return true;
+  return index_ == 0 || ran_any_ || !is_collected(folder_);
 }
 
 CellQueue SimulatedJob::queue_of(std::size_t pair) {
   std::vector<std::string> ids;
   for (const auto cell : left_[pair]) ids.push_back(work_.pairs[pair].cells[cell]);
-  return CellQueue(claims_, ids, random_bits(seed_, pair, 0), CellQueue::kWatched / work_.pairs.size());
+  return CellQueue(claims_, ids, random_bits(seed_, pair, 0), CellQueue::kWatched / work_.pairs.size(), first_choice_);
 }
 
 CellQueue::LookAt SimulatedJob::glance_at(std::size_t pair) {
@@ -111,12 +115,18 @@ CellQueue::LookAt SimulatedJob::glance_at(std::size_t pair) {
   };
 }
 
-/// As cells_left().
+/// As CellRunner.
+bool SimulatedJob::is_listed(const std::string& id) {
+  return (index_ > 0 || last_.is_any_held(claims_.recent_look())) && names_.has_results(id) &&
+         finished_.has(id, kFingerprint);
+}
+
+/// As CellRunner::left_of().
 void SimulatedJob::drop_finished(std::size_t pair) {
   names_.refresh();
   std::erase_if(left_[pair], [&](auto cell) {
     const auto& id = work_.pairs[pair].cells[cell];
-    return names_.has_any(id) && is_finished(cell_place(folder_, id));
+    return names_.has_any(id) && (is_listed(id) || is_finished(cell_place(folder_, id)));
   });
 }
 
@@ -125,6 +135,7 @@ std::optional<Decision> SimulatedJob::at_pair(std::size_t pair) {
   const auto& cells = work_.pairs[pair].cells;
   auto next = queue_of(pair).next(claims_.recent_look(), glance_at(pair),
                                   [&](auto cell) { return is_finished(cell_place(folder_, cells[left_[pair][cell]])); });
+  if (next.found == CellQueue::Found::ours) first_choice_.reset();
   if (next.found == CellQueue::Found::ours)
     return Decision{Doing::cell, pair, left_[pair][next.cell], std::move(next.claim)};
   is_empty_[pair] = next.found == CellQueue::Found::empty;
@@ -139,7 +150,12 @@ std::optional<Decision> SimulatedJob::at_target(std::size_t pair) {
     waits_for_target_ = true;
     return Decision{Doing::wait};
   }
-  const auto found = queue_of(pair).foresee(claims_.recent_look(), glance_at(pair));
+  const auto look_at = glance_at(pair);
+  const auto found = queue_of(pair).foresee(claims_.recent_look(), [&](std::size_t cell) {
+    const auto seen = look_at(cell);
+    const bool is_done = seen == CellQueue::Glance::old_file && is_listed(work_.pairs[pair].cells[left_[pair][cell]]);
+    return is_done ? CellQueue::Glance::new_file : seen;
+  });
   is_empty_[pair] = found == CellQueue::Found::empty;
   if (is_empty_[pair]) return std::nullopt;
   if (found == CellQueue::Found::wait) return Decision{Doing::wait};

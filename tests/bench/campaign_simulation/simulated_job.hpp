@@ -8,6 +8,7 @@
 #include "unpact/campaign/cell_names.hpp"
 #include "unpact/campaign/cell_queue.hpp"
 #include "unpact/campaign/claim_pause.hpp"
+#include "unpact/campaign/finished_list.hpp"
 #include "unpact/campaign/last_finisher.hpp"
 
 namespace unpact::simulation {
@@ -35,8 +36,8 @@ class SimulatedJob {
 
   Decision next();
 
-  /// What next() said is done, or left, and its claim given back.
-  void finished();
+  /// What next() said is done, or left, and its claim given back. @param cell that has results now; or empty.
+  void finished(const std::string& cell);
 
   /// After the last decision, with all claims given back: whether it is this job that collects the cells.
   bool collects();
@@ -44,6 +45,7 @@ class SimulatedJob {
  private:
   CellQueue queue_of(std::size_t pair);
   CellQueue::LookAt glance_at(std::size_t pair);
+  bool is_listed(const std::string& id);
   void drop_finished(std::size_t pair);
   std::optional<Decision> at_pair(std::size_t pair);
   std::optional<Decision> at_target(std::size_t pair);
@@ -53,6 +55,7 @@ class SimulatedJob {
   Claims claims_;
   BusyWatch busy_;
   CellNames names_;
+  FinishedList finished_;
   LastFinisher last_;
   ClaimPause pause_, beats_pause_;
   std::vector<bool> is_ready_, is_empty_;       ///< by pair: its target is loaded; nothing in it is left to this job
@@ -60,6 +63,9 @@ class SimulatedJob {
   bool waits_for_target_ = false;
   const Settings& settings_;
   std::uint64_t seed_;
+  std::optional<std::size_t> first_choice_;  ///< until the first cell is taken
+  std::int64_t index_;
+  bool ran_any_ = false;
 };
 
 }  // namespace unpact::simulation

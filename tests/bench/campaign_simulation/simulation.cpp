@@ -7,6 +7,7 @@
 
 #include "metadata_counter.hpp"
 #include "simulated_job.hpp"
+#include "unpact/campaign/start_together.hpp"
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/core/random.hpp"
@@ -15,7 +16,20 @@ namespace unpact::simulation {
 namespace fs = std::filesystem;
 namespace {
 
-enum class Kind { start, look, finish, beat, failure, preemption };
+enum class Kind { arrive, start, look, finish, beat, failure, preemption };
+
+const char* words_of(Kind kind) {
+  switch (kind) {
+    case Kind::arrive:
+    case Kind::start: return "starts";
+    case Kind::look: return "looks";
+    case Kind::finish: return "ends of cells";
+    case Kind::beat: return "renewals";
+    case Kind::failure:
+    case Kind::preemption: break;
+  }
+  return "failures";
+}
 
 struct Event {
   double time = 0;
@@ -43,11 +57,11 @@ class Simulation {
  public:
   Simulation(const PlannedWork& work, const Settings& settings, fs::path folder)
       : work_(work), settings_(settings), folder_(std::move(folder)), jobs_(static_cast<std::size_t>(settings.jobs)) {
-    for (const auto* place : {"cells", "baselines"}) fs::create_directories(folder_ / place);
+    for (const auto* place : {"cells", "baselines", "logs"}) fs::create_directories(folder_ / place);
     for (const auto& pair : work.pairs)
       if (settings.targets_are_made || pair.target_seconds == 0) write_file_atomically(target_place(folder_, pair.name), "");
     testing_support::count_metadata_below(folder_.string());
-    for (std::size_t j = 0; j < jobs_.size(); ++j) foresee(j, Kind::start, settings.start_spread * uniform());
+    for (std::size_t j = 0; j < jobs_.size(); ++j) foresee(j, Kind::arrive, settings.start_spread * uniform());
   }
 
   ~Simulation() { testing_support::count_metadata_below(""); }
@@ -63,7 +77,7 @@ class Simulation {
       if (event.life != job.life || (is_of_task && event.task != job.task)) continue;
       now_ = event.time;
       follow(event);
-      count_operations();
+      count_operations(words_of(event.kind));
     }
     finish_outcome();
     return std::move(outcome_);
@@ -79,6 +93,7 @@ class Simulation {
 
   void follow(const Event& event) {
     switch (event.kind) {
+      case Kind::arrive: return arrive(event.job);
       case Kind::start: return start(event.job);
       case Kind::look: return look(event.job);
       case Kind::finish: return finish(event.job);
@@ -86,6 +101,15 @@ class Simulation {
       case Kind::failure: return end_by(event.job, /*saves=*/false);
       case Kind::preemption: return end_by(event.job, /*saves=*/true);
     }
+  }
+
+  /// As wait_among_many().
+  void arrive(std::size_t j) {
+    const double delay =
+        start_delay(settings_.jobs, random_bits(settings_.seed, j, static_cast<std::uint64_t>(jobs_[j].life)));
+    ++arrivals_;
+    delayed_ += delay;
+    foresee(j, Kind::start, delay);
   }
 
   void start(std::size_t j) {
@@ -137,8 +161,9 @@ class Simulation {
       write_file_atomically(target_place(folder_, work_.pairs[job.work.pair].name), "");
     }
     busy_.erase(name);
+    const bool has_results = job.work.doing == Doing::cell;
     job.work.claim.reset();
-    job.self->finished();
+    job.self->finished(has_results ? name : "");
     look(j);
   }
 
@@ -146,7 +171,10 @@ class Simulation {
   void leave_for_good(std::size_t j) {
     if (jobs_[j].self->collects()) {
       ++outcome_.collections;
+      count_operations("looks");
+      write_file_atomically(folder_ / "campaign.h5", "");
       testing_support::add_metadata_operations(settings_.collect_operations * work_.cells());
+      count_operations("collecting");
     }
     leave(j);
   }
@@ -174,7 +202,7 @@ class Simulation {
     }
     if (job.work.doing == Doing::wait) idle_[job.idle].end = now_;
     leave(j);
-    foresee(j, Kind::start, exponential(settings_.requeue_mean));
+    foresee(j, Kind::arrive, exponential(settings_.requeue_mean));
   }
 
   std::string name_of(const Decision& work) const {
@@ -190,8 +218,9 @@ class Simulation {
     return planned * (1 + settings_.time_spread * (2 * chance - 1));
   }
 
-  void count_operations() {
+  void count_operations(const std::string& kind) {
     const auto now = testing_support::metadata_operations();
+    outcome_.operations_by_kind[kind] += static_cast<double>(now - counted_);
     by_minute_[static_cast<std::int64_t>(now_ / 60)] += static_cast<double>(now - counted_);
     counted_ = now;
   }
@@ -204,7 +233,8 @@ class Simulation {
     for (const auto& one : alive_) alive += one.until(outcome_.run_out), all += one.until(one.end);
     for (const auto& one : idle_) idle += one.until(outcome_.run_out), waited += one.until(one.end);
     outcome_.idle_share = alive > 0 ? idle / alive : 0;
-    outcome_.waiting_share = all > 0 ? waited / all : 0;
+    outcome_.waiting_share = all > 0 ? (waited + delayed_) / (all + delayed_) : 0;
+    outcome_.start_delay = delayed_ / static_cast<double>(arrivals_);
     outcome_.lost_share = worked_ > 0 ? lost_ / worked_ : 0;
     constexpr std::int64_t kStart = 10;  // minutes
     for (const auto& [minute, count] : by_minute_) {
@@ -220,9 +250,9 @@ class Simulation {
   fs::path folder_;
   std::vector<Job> jobs_;
   std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;
-  double now_ = 0, worked_ = 0, lost_ = 0;
+  double now_ = 0, worked_ = 0, lost_ = 0, delayed_ = 0;
   std::uint64_t drawn_ = 0;
-  std::int64_t sequence_ = 0, counted_ = 0;
+  std::int64_t sequence_ = 0, counted_ = 0, arrivals_ = 0;
   std::set<std::string> busy_, begun_;
   std::map<std::string, double> saved_;
   std::vector<Interval> alive_, idle_;

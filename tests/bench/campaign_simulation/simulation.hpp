@@ -32,13 +32,16 @@ struct Settings {
 };
 
 struct Outcome {
-  double makespan = 0;         ///< until the last cell was done
-  double run_out = 0;          ///< until no cell was left that nobody had begun
-  double idle_share = 0;       ///< of the jobs' time until then in which they neither made a target nor worked on a cell
-  double waiting_share = 0;    ///< of all their time
-  double lost_share = 0;       ///< work that was done again, of all work
-  double operations = 0;       ///< on the shared folder
-  double operations_mean = 0;  ///< a second, until the last cell was done
+  double makespan = 0;       ///< until the last cell was done
+  double run_out = 0;        ///< until no cell was left that nobody had begun
+  double idle_share = 0;     ///< of the jobs' time until then in which they neither made a target nor worked on a cell
+  double waiting_share = 0;  ///< of all their time
+  double lost_share = 0;     ///< work that was done again, of all work
+  double start_delay = 0;    ///< seconds that a job waited at its start, on average (start_delay())
+  double operations = 0;     ///< on the shared folder
+  std::map<std::string, double>
+      operations_by_kind;                ///< of a start, a look, a cell's end and what follows, a renewal, collecting
+  double operations_mean = 0;            ///< a second, until the last cell was done
   double operations_busiest_minute = 0;  ///< a second
   double operations_after_start = 0;     ///< the same, without the first ten minutes
   std::int64_t failures = 0, preemptions = 0;

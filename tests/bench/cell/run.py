@@ -116,7 +116,7 @@ class Bench:
             probed = text("probes/probab/put")[::ATTEMPTS]
         forget = [pair for pair, s in zip(asked, split, strict=True) if s == 0]
         retain = [pair for pair, s, h in zip(asked, split, half, strict=True) if s == 1 and h != 2]
-        return {"model": str(model), "tokenizer": str((self.options.tokenizer or model) / "tokenizer.json"), "threads": self.options.threads * max(self.options.ranks),
+        return {"model": str(model), "tokenizer": str((self.options.tokenizer or model) / "tokenizer.json"),
                 "asked": asked, "put": put, "probed": probed, "samples": ATTEMPTS, "max_new_tokens": NEW_TOKENS, "train_forget": forget,
                 "train_retain": retain, "batch_size": BATCH, "steps": -(-EPOCHS * len(forget) // BATCH), "learning_rate": self.rate}
 

@@ -41,7 +41,9 @@ def measured(command: list, log: Path) -> dict:
         _, status, usage = os.wait4(process.pid, 0)
     if status != 0:
         sys.exit(f"{command} failed, see {log}:\n{log.read_text()[-2000:]}")
-    return {"cpu_seconds": usage.ru_utime + usage.ru_stime, "seconds": time.perf_counter() - begin, "peak_bytes": 1024 * usage.ru_maxrss}
+    found = {"cpu_seconds": usage.ru_utime + usage.ru_stime, "seconds": time.perf_counter() - begin, "peak_bytes": 1024 * usage.ru_maxrss}
+    print(f"{' '.join(map(str, command[:3]))}: {found}", file=sys.stderr, flush=True)
+    return found
 
 
 class Bench:
