@@ -19,7 +19,7 @@ window.unpactData = (name, text) => { waiting.get(name)?.(text); };
 
 function fromFile(name) {
   return new Promise((done, fail) => {
-    const script = el("script", { src: `${INDEX.folder}/${name}.js` });
+    const script = el("script", { src: `${encodeURIComponent(INDEX.folder)}/${name}.js` });
     waiting.set(name, (text) => { waiting.delete(name);
       script.remove();
       done(text); });
@@ -86,14 +86,23 @@ async function cellData(cell) {
   return { cell, questions, prompts, target, own };
 }
 
-// A place for a view that needs data: says that it waits, and what went wrong.
-async function later(node, make) {
+// A place for a view that needs data: says that it waits, and what went wrong. The last view that was asked for stays, and the
+// focus on the control that asked for it.
+const turns = new WeakMap();
+async function later(place, make) {
+  const node = typeof place === "string" ? byId(place) : place, mine = (turns.get(node) || 0) + 1;
+  const focus = node.contains(document.activeElement) ? document.activeElement.id : "";
+  turns.set(node, mine);
   show(node, el("p", { class: "soft", role: "status" }, "Unpacking\u2026"));
+  let made;
   try {
-    show(node, await make());
+    made = await make();
   } catch (error) {
-    show(node, el("p", { class: "problem", role: "alert" }, `This cannot be shown: ${error.message}.`));
+    made = el("p", { class: "problem", role: "alert" }, `This cannot be shown: ${error.message}.`);
   }
+  if (turns.get(node) !== mine) return;
+  show(node, made);
+  if (focus) byId(focus)?.focus({ preventScroll: true });
 }
 
 // Runs a task for each item, a few at a time; calls `said` after each.

@@ -148,21 +148,21 @@ async function drawExplorer() {
   if (mine !== turn) return;
   const { list, sets } = result, pages = Math.max(1, Math.ceil(list.length / PAGE)), page = Math.min(pages, Math.max(
     1, Number(state.page) || 1));
-  const step = (label, to) => {
-    const button = el("button", { type: "button", disabled: to < 1 || to > pages }, label);
+  const step = (id, label, to) => {
+    const button = el("button", { type: "button", id, disabled: to < 1 || to > pages }, label);
     button.addEventListener("click", () => change({ page: String(to) }));
     return button;
   };
   const heads = ["question", "cell", "outcome"].map((name) => el("th", { scope: "col", class: "l" }, name));
   const focus = document.activeElement?.id;
   show("questions", el("p", { role: "status", id: "count" },
-      `${plural(list.length, "question")}, page ${page} of ${pages} `, step("\u25c0 previous", page - 1), " ", step(
-        "next \u25b6", page + 1)),
+      `${plural(list.length, "question")}, page ${page} of ${pages} `, step("page-before", "\u25c0 previous", page - 1), " ",
+      step("page-after", "next \u25b6", page + 1)),
     el("div", { class: "wide", tabindex: 0, role: "region", "aria-label": "questions" }, el(
       "table", { class: "data", id: "question-table" },
       el("thead", {}, el("tr", {}, sortHead("question", "no."), heads, ["shift", "lost", "recovered", "score",
         "disagree"
       ].map((name) => sortHead(name, SORTS.get(name))))),
       el("tbody", {}, list.slice((page - 1) * PAGE, page * PAGE).map((row) => explorerRow(row, sets))))));
-  if (focus?.startsWith("sort-")) byId(focus)?.focus();
+  if (/^(sort|page)-/.test(focus || "")) byId(focus)?.focus({ preventScroll: true });
 }

@@ -69,6 +69,7 @@ function heatCell(r, measure, [model, dataset, campaign], method, low, high) {
     change({ model: [model], dataset: [dataset], method: [method], campaign: campaign ? [campaign] : [], page: "1",
       cell: "", n: "" });
     byId("explorer").scrollIntoView();
+    byId("find").focus({ preventScroll: true });
   });
   return el("td", {}, button);
 }

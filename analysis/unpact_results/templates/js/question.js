@@ -76,24 +76,30 @@ async function questionView(cell, question) {
 }
 
 function stepper(cell, question) {
-  const step = (label, to) => {
-    const button = el("button", { type: "button", disabled: to < 0 || to >= cell.size }, label);
+  const step = (id, label, to) => {
+    const button = el("button", { type: "button", id, disabled: to < 0 || to >= cell.size }, label);
     button.addEventListener("click", () => change({ n: String(to) }));
     return button;
   };
   const close = el("button", { type: "button" }, "close");
-  close.addEventListener("click", () => { change({ cell: "", n: "" });
-    byId("find").focus(); });
-  return [step("\u25c0 question before", question - 1), " ", step("question after \u25b6", question + 1), " ", close];
+  close.addEventListener("click", () => {
+    change({ cell: "", n: "" });
+    byId("find").focus();
+  });
+  return [step("question-before", "\u25c0 question before", question - 1), " ", 
+    step("question-after", "question after \u25b6", question + 1), " ", close];
 }
 
 function drawQuestion() {
   const cell = cellOf(state.cell),
     question = Number(state.n);
-  if (!state.cell) { show("question", null); return; }
+  if (!state.cell) {
+    later("question", async () => null);
+    return;
+  }
   if (!cell || !Number.isInteger(question) || question < 0 || question >= cell.size) {
-    show("question", el("p", { class: "problem", role: "alert" },
-      `This report has no question ${visible(state.n)} of ${visible(state.cell)}.`));
+    const words = `This report has no question ${visible(state.n)} of ${visible(state.cell)}.`;
+    later("question", async () => el("p", { class: "problem", role: "alert" }, words));
     return;
   }
   later("question", () => questionView(cell, question));
