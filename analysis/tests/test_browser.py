@@ -1,7 +1,10 @@
 """The report in Chromium: what it shows beside the HDF5 files, links, keyboard, contrast, print; nothing leaves the page."""
 
+import functools
+import http.server
 import re
 import shutil
+import threading
 from pathlib import Path
 
 import h5py
@@ -140,6 +143,8 @@ def test_a_question_shows_the_numbers_of_the_file(opened, made):
     page.wait_for_selector(".matrix")
     shape = part["target"]["log_probabilities/offsets"][question : question + 2]
     matrix = part["target"]["log_probabilities/values"][int(shape[0]) : int(shape[1])].reshape(last - first + 1, -1).astype(float)
+    ends = part["target"]["end_log_probabilities/offsets"][question : question + 2]
+    matrix = np.column_stack([matrix, part["target"]["end_log_probabilities/values"][int(ends[0]) : int(ends[1])]])
     shown = np.array([[float(text.replace("−", "-")) for text in row.locator("td").all_inner_texts()] for row in page.locator(".matrix").first.locator("tbody tr").all()])
     np.testing.assert_allclose(shown[0], matrix[0], atol=0.011)
     np.testing.assert_allclose(shown[1:], matrix[0] - matrix[1:], atol=0.011)
@@ -176,6 +181,7 @@ def test_hostile_text_is_text(opened, made):
 
 def test_unknown_addresses_say_so(opened):
     page = opened("#cell=nobody&n=77&sort=nonsense&heat=nothing&page=zzz&model=none").page
+    page.wait_for_selector("#question .problem")
     assert "no question 77 of nobody" in page.inner_text("#question") and "0 of 8 cells" in page.inner_text("#chosen")
 
 
@@ -191,6 +197,12 @@ def test_keyboard_alone_finds_a_question(opened):
     page.keyboard.press("Enter")
     page.wait_for_selector(".question .qa")
     assert page.evaluate("document.activeElement.id") == "question"
+    page.focus("#question-after")
+    page.keyboard.press("Enter")
+    page.wait_for_function("document.activeElement.id === 'question-after' && document.querySelector('.question h3').textContent.includes('Question 1:')")
+    page.focus("#page-after")
+    page.keyboard.press("Enter")
+    page.wait_for_function("document.activeElement.id === 'page-after' && document.getElementById('count').textContent.includes('page 2')")
     unnamed = "nodes => nodes.filter(n => !(n.textContent.trim() || n.getAttribute('aria-label') || n.labels?.length)).length"
     assert page.eval_on_selector_all("button, input, select, summary", unnamed) == 0
 
@@ -232,6 +244,27 @@ def test_a_folder_of_data_opens_from_disk(opened, made, tmp_path):
     page, data = write_report(sources_of([made.parent]), tmp_path / "report.html", folder=True)[:2]
     cell = cells_of(made, method="tv")[0].attrs["cell_id"]
     opened(f"#cell={cell}&n=1", path=page).page.wait_for_selector(".question .strip")
+
+
+def test_a_folder_of_data_opens_from_a_server(browser, made, tmp_path):  # noqa: F811
+    write_report(sources_of([made.parent]), tmp_path / "a # b.html", folder=True)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=tmp_path)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        page = browser.new_page()
+        faults: list[str] = []
+        page.on("console", lambda message: faults.append(message.text) if message.type == "error" and "favicon" not in message.location["url"] else None)
+        page.goto(f"http://127.0.0.1:{server.server_port}/a%20%23%20b.html")
+        page.wait_for_selector("#question-table tbody tr")
+        page.close()
+        server.shutdown()
+    assert faults == []
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    """Says nothing of what it serves."""
+
+    def log_message(self, *_: object) -> None:
+        pass
 
 
 def test_a_missing_data_file_is_said(browser, made, tmp_path):  # noqa: F811

@@ -32,3 +32,15 @@ def test_the_whole_study_in_one_screen(browser, study):  # noqa: F811
     page.wait_for_selector(".question .strip")
     assert page.input_value("#find") == "" and MODELS[1] in page.inner_text(".question")
     opened.close()
+
+
+def test_the_first_screen_takes_little_processor_time(browser, study):  # noqa: F811
+    """Processor time of the page's main thread, which a busy machine does not change."""
+    page = browser.new_page(viewport={"width": 1400, "height": 900})
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable", {"timeDomain": "threadTicks"})
+    page.goto(f"file://{study}", wait_until="commit")
+    page.wait_for_selector("html[data-ready]")
+    metrics = {metric["name"]: metric["value"] for metric in session.send("Performance.getMetrics")["metrics"]}
+    page.close()
+    assert 0 < metrics["TaskDuration"] < 2

@@ -181,6 +181,16 @@ def test_campaigns_side_by_side(tmp_path):
     assert row["low"] <= row["gap"] <= row["high"] and row["gap"] == pytest.approx((row["other"] - row["first"]) / row["count"]) and row["p"] < 0.05
 
 
+def test_models_on_the_same_questions(campaign_file, report):
+    row = next(row for row in report.index["models"] if row["method"] == "ga_gd" and row["measure"] == "destructive rate")
+    with cell_file(campaign_file, "llama-2-7b.muse-news.ga_gd.s1") as one, cell_file(campaign_file, "qwen3-14b.muse-news.ga_gd.s1") as other:
+        first, second = one["outcome/class"][:], other["outcome/class"][:]
+    both = (first >= 3) & (second >= 3)
+    assert (row["model"], row["other_model"]) == ("llama-2-7b", "qwen3-14b")
+    assert (row["count"], row["first"], row["other"]) == (both.sum(), (first[both] == 4).sum(), (second[both] == 4).sum())
+    assert row["low"] <= row["gap"] <= row["high"]
+
+
 def test_report_command_writes_all_files(campaign_file, tmp_path, capsys):
     out = tmp_path / "deep" / "r.html"
     assert main(["report", str(campaign_file.parent), "--out", str(out), "--questions", "5,6", "--jobs", "2"]) == 0

@@ -30,7 +30,7 @@ def index_of(made: Gathered, sources: Sequence[Source], shown: Sequence[int] | N
         "limits": {"left": LEFT_LIMIT, "destroyed": DESTRUCTION_LIMIT, "much": STUDY_LOW, "shift": SHIFT_MARGIN, "colour": colour_limit(made.histogram)},
         "quadrants": QUADRANTS, "outcomes": [{"name": outcome.name, "words": OUTCOME_WORDS[outcome.name], "colour": OUTCOME_COLOURS[outcome.name]} for outcome in Outcome],
         "views": {name: {"title": words, "classes": list(classes)} for name, (words, classes) in VIEW_WORDS.items()}, "seeds": pairs.across_seeds(made), "datasets": pairs.across_datasets(made),
-        "attributions": pairs.of_attributions(made), "differences": pairs.between_campaigns(made), "asked": list(shown) if shown is not None else None,
+        "attributions": pairs.of_attributions(made), "differences": pairs.between_campaigns(made), "models": pairs.between_models(made), "asked": list(shown) if shown is not None else None,
     }
 
 

@@ -99,10 +99,23 @@ def between_campaigns(made: Gathered) -> list[dict[str, Any]]:
         other = first.get(_group(entry, "seed"))
         if entry["campaign"] and other is not None and made.entries[other]["questions"] == entry["questions"]:
             pairs.setdefault((*_group(entry), entry["campaign"]), []).append((other, number))
-    return [_difference(made, key, found, measure) for key, found in pairs.items() for measure in MEASURES]
+    return [{"model": key[0], "dataset": key[1], "method": key[2], "campaign": key[3]} | _difference(made, found, measure) for key, found in pairs.items() for measure in MEASURES]
 
 
-def _difference(made: Gathered, key: tuple[Any, ...], pairs: list[tuple[int, int]], measure: str) -> dict[str, Any]:
+def between_models(made: Gathered) -> list[dict[str, Any]]:
+    """Two models of the first campaign on the same questions, by data set and method, seeds pooled: a difference with its paired interval."""
+    cells: dict[tuple[Any, ...], dict[str, int]] = {}
+    for number, entry in enumerate(made.entries):
+        if entry["campaign"] == 0:
+            cells.setdefault((entry["dataset"], entry["method"], entry["seed"], entry["questions"]), {})[entry["model"]] = number
+    pairs: dict[tuple[str, ...], list[tuple[int, int]]] = {}
+    for (dataset, method, *_), models in cells.items():
+        for first, other in combinations(models, 2):
+            pairs.setdefault((first, other, dataset, method), []).append((models[first], models[other]))
+    return [{"model": key[0], "other_model": key[1], "dataset": key[2], "method": key[3]} | _difference(made, found, measure) for key, found in pairs.items() for measure in MEASURES]
+
+
+def _difference(made: Gathered, pairs: list[tuple[int, int]], measure: str) -> dict[str, Any]:
     column, counted, hits = MEASURES[measure]
     counts = np.zeros(4, int)  # questions, hits of the first alone, of the other alone, of both
     for a, b in pairs:
@@ -112,6 +125,6 @@ def _difference(made: Gathered, key: tuple[Any, ...], pairs: list[tuple[int, int
         counts += [int(both.sum()), int((hit & ~hit_other).sum()), int((hit_other & ~hit).sum()), int((hit & hit_other).sum())]
     total, only_first, only_other, shared = map(int, counts)
     low, high = gap_interval(only_other, only_first, total) if total else (math.nan, math.nan)
-    return {"model": key[0], "dataset": key[1], "method": key[2], "campaign": key[3], "measure": measure, "seeds": len(pairs), "count": total,
+    return {"measure": measure, "seeds": len(pairs), "count": total,
             "first": only_first + shared, "other": only_other + shared, "gap": (only_other - only_first) / total if total else None,
             "low": _or_none(low), "high": _or_none(high), "p": mcnemar(only_first, only_other)}

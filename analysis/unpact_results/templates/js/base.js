@@ -1,5 +1,6 @@
 // Elements, and numbers and texts as people read them. Texts of the results only ever become text nodes.
-const DASH = "\u2013", MINUS = "\u2212";
+const DASH = "\u2013",
+  MINUS = "\u2212";
 const SVG = "http://www.w3.org/2000/svg";
 
 function fill(node, attributes, children) {
@@ -10,7 +11,8 @@ function fill(node, attributes, children) {
     else node.setAttribute(name, value === true ? "" : value);
   }
   for (const child of children.flat(Infinity)) {
-    if (child !== null && child !== undefined && child !== false) node.append(child instanceof Node ? child : String(child));
+    if (child !== null && child !== undefined && child !== false) node.append(child instanceof Node ? child : String(
+      child));
   }
   return node;
 }
@@ -48,7 +50,8 @@ function metricNumber(value) {
 }
 
 // Characters that nobody sees, or that turn text around, by their number.
-const HIDDEN = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/gu;
+const HIDDEN = new RegExp("[\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f-\\u009f\\u00ad\\u061c\\u180e" +
+  "\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u206f\\ufeff\\ufff9-\\ufffb]", "gu");
 const codeOf = (char) => `[U+${char.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}]`;
 const visible = (text) => text.replace(HIDDEN, codeOf);
 
@@ -75,20 +78,25 @@ function marks(piece) {
   return text.split(/([\s\S])/u).filter(Boolean).map((char) => {
     if (signs[char]) return el("i", {}, signs[char]);
     const code = char.replace(HIDDEN, codeOf);
-    return code === char && !/[\s\p{Co}\p{Cs}]/u.test(char) ? char : el("i", {}, code === char ? codeOf(char) : code);
+    return code === char && !/[\s\p{Co}\p{Cs}]/u.test(char) ? char : el("i", {}, code === char ? codeOf(char) :
+      code);
   });
 }
 
 const outcomeOf = (number) => INDEX.outcomes[number];
+
 function chip(word, kind, title) {
   return el("span", { class: `chip v-${kind}`, title }, word);
 }
+
 function verdictChip(word) {
   const bare = word.replace(" (uncertain)", "");
-  const kind = bare === "holds" ? "holds" : bare === "does not hold" ? "fails" : bare.includes("destructive") ? "destructive"
-    : ["both", "neither", "insufficient"].find((name) => bare.startsWith(name)) || "open";
+  const kind = bare === "holds" ? "holds" : bare === "does not hold" ? "fails" : bare.includes("destructive") ?
+    "destructive" :
+    ["both", "neither", "insufficient"].find((name) => bare.startsWith(name)) || "open";
   return [chip(bare, kind), word.endsWith("(uncertain)") && el("small", {}, "uncertain")];
 }
+
 function outcomeChip(number) {
   const outcome = outcomeOf(number);
   return el("span", { class: "chip", title: outcome.words, style: { borderColor: outcome.colour } }, outcome.name);

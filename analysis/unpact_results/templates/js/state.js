@@ -1,6 +1,22 @@
 // What is shown stands in the address, so that a link shows the same.
-const DEFAULTS = { model: [], dataset: [], method: [], seed: [], probe: [], campaign: [], judge: "", heat: "knowledge left", rows: "pooled", find: "", answers: "", outcome: "", sort: "",
-  page: "1", cell: "", n: "" };
+const DEFAULTS = {
+  model: [],
+  dataset: [],
+  method: [],
+  seed: [],
+  probe: [],
+  campaign: [],
+  judge: "",
+  heat: "knowledge left",
+  rows: "pooled",
+  find: "",
+  answers: "",
+  outcome: "",
+  sort: "",
+  page: "1",
+  cell: "",
+  n: ""
+};
 const state = { ...DEFAULTS };
 const listeners = [];
 
@@ -29,16 +45,20 @@ function change(changes, keep = false) {
 }
 
 function draw(names) {
-  for (const { on, run } of listeners) if (!names || names.some((name) => on.includes(name))) run();
+  for (const { on, run } of listeners)
+    if (!names || names.some((name) => on.includes(name))) run();
 }
+
 function onChange(on, run) { listeners.push({ on, run }); }
 
 const FILTERS = ["model", "dataset", "method", "seed", "probe", "judge", "campaign"];
 const filters = () => ({ judge: state.judge, probes: state.probe });
+
 function chosenCells() {
   const match = (name, value) => !state[name].length || state[name].includes(String(value));
-  return CELLS.filter((cell) => match("model", cell.model) && match("dataset", cell.dataset) && match("method", cell.method) && match("seed", cell.seed)
-    && match("campaign", INDEX.campaigns[cell.campaign]) && (!state.judge || cell.judges.includes(state.judge)));
+  return CELLS.filter((cell) => match("model", cell.model) && match("dataset", cell.dataset) && match("method", cell
+      .method) && match("seed", cell.seed) &&
+    match("campaign", INDEX.campaigns[cell.campaign]) && (!state.judge || cell.judges.includes(state.judge)));
 }
 
 const distinct = (values) => [...new Set(values)];
