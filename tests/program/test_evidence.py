@@ -152,6 +152,15 @@ def test_a_local_judge_is_calibrated_and_its_errors_are_measured(evidence: Calla
         assert row["threshold"] != 0.5 and np.isnan(file["judge_check/threshold"][names.index("contains_entity")])
 
 
+def test_a_judge_on_shards_says_the_same(evidence: Callable[[int], Path], reproduce: Callable[..., Ended], all_of_it: tuple[object, ...], tmp_path: Path) -> None:
+    """No rank holds a whole model, neither the one that answers nor the one that judges."""
+    reproduce(tmp_path, *all_of_it, "--model.replica", "sharded", "--campaign.stage", "targets", ranks=2)
+    one, two = (next((folder / "baselines").glob("*.h5")) for folder in (evidence(1), tmp_path))
+    with h5py.File(one) as whole, h5py.File(two) as cut:
+        np.testing.assert_allclose(cut["judges/local_model/target_score"][:], whole["judges/local_model/target_score"][:], atol=1e-5)
+        np.testing.assert_allclose(cut["judge_check/threshold"][:], whole["judge_check/threshold"][:], atol=1e-5)
+
+
 STAGES = ("cells/*.unfinished/local_model_on_answers-*", "cells/*.unfinished/retain_probab-*", "cells/*.unfinished/probe_no_focus-*", "cells/*.unfinished/metrics_gold-*",
           "cells/*.unfinished/metrics_own_answers-*")
 
