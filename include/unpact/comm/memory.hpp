@@ -11,7 +11,8 @@ namespace unpact {
 
 /// Bytes that could be allocated now: of a GPU, what the driver has free and LibTorch's allocator holds unused; of the
 /// CPU, what the operating system calls available to the whole machine, or what this process's control groups (as a batch
-/// system sets them) leave of their limits, which all ranks on it share. @throws RuntimeFailure where the system does not say.
+/// system sets them) leave of their limits, which all ranks on it share. @throws RuntimeFailure where the system does not
+/// say.
 std::uint64_t available_memory(const c10::Device& device);
 
 /// Bytes that the control groups of a process may still take, the tightest of those above each other; the largest number

@@ -32,8 +32,8 @@ using VisitAnswers = std::function<void(const at::Tensor& hidden_UD, std::span<c
 void for_answers(const Transformer& model, const std::vector<PromptAnswer>& items, std::uint64_t token_budget,
                  const VisitAnswers& visit);
 
-/// Calls visit(logits in float32, tokens asked of them, with the rows of these logits) for parts of hidden states whose logits
-/// fit into little memory.
+/// Calls visit(logits in float32, tokens asked of them, with the rows of these logits) for parts of hidden states whose
+/// logits fit into little memory.
 using VisitAskedLogits = std::function<void(const at::Tensor& logits_RV, std::span<const AskedToken> asked)>;
 void for_asked_logits(const Transformer& model, const at::Tensor& hidden_UD, std::span<const AskedToken> asked,
                       const VisitAskedLogits& visit);
