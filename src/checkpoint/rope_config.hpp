@@ -6,7 +6,8 @@
 
 namespace unpact {
 
-/// Reads rope_theta and the scaling; rotary_dim is known. Reads them from "rope_scaling" or, as transformers 5 spells it, "rope_parameters".
+/// Reads rope_theta and the scaling from "rope_scaling" or, as transformers 5 spells it, "rope_parameters"; with longrope also
+/// limits config.max_positions. @pre config.rotary_dim is known.
 /// @throws UserError naming the key or the rope type.
 void read_rope(const Json& json, const Architecture& architecture, ModelConfig& config, const std::string& where);
 

@@ -51,10 +51,10 @@ QuestionAnswer question_of(const Json& entry, const std::string& where, const Qu
   return pair;
 }
 
-std::vector<QuestionAnswer> read_questions(const fs::path& path, const QuestionFields& fields) {
+std::vector<QuestionAnswer> read_questions(const fs::path& path, EntryForm usual, const QuestionFields& fields) {
   std::vector<QuestionAnswer> questions;
   if (path.empty()) return questions;
-  for_each_entry(path, EntryForm::list, [&](const Json& entry, const std::string& where) {
+  for_each_entry(path, usual, [&](const Json& entry, const std::string& where) {
     questions.push_back(question_of(entry, where, fields));
   });
   return questions;
@@ -66,7 +66,7 @@ std::vector<QuestionAnswer> require_questions(const fs::path& folder, const std:
   UNPACT_VALIDATE(!path.empty(), concat("the dataset has no ", join(names, " or ")),
                   concat("there is no such file in ", folder.string()),
                   "give the folder that holds knowmem, raw and verbmem");
-  auto questions = read_questions(path, fields);
+  auto questions = read_questions(path, EntryForm::list, fields);
   UNPACT_VALIDATE(!questions.empty(), concat(path.string(), " has no questions"), "its list is empty", "check the file");
   return questions;
 }
@@ -92,9 +92,9 @@ Dataset read_muse(const fs::path& folder, const std::string& name, const Questio
   dataset.folder = folder;
   dataset.forget_questions = require_questions(folder, {"knowmem/forget_qa.json"}, fields);
   dataset.retain_questions = require_questions(folder, {"knowmem/retain_qa.json", "knowmem/retain2_qa.json"}, fields);
-  dataset.forget_examples = read_questions(first_existing(folder, {"knowmem/forget_qa_icl.json"}), fields);
-  dataset.retain_examples =
-      read_questions(first_existing(folder, {"knowmem/retain_qa_icl.json", "knowmem/retain2_qa_icl.json"}), fields);
+  dataset.forget_examples = read_questions(first_existing(folder, {"knowmem/forget_qa_icl.json"}), EntryForm::list, fields);
+  dataset.retain_examples = read_questions(
+      first_existing(folder, {"knowmem/retain_qa_icl.json", "knowmem/retain2_qa_icl.json"}), EntryForm::list, fields);
   dataset.forget_texts = read_texts(first_existing(folder, {"raw/forget.json", "raw/forget.txt"}));
   dataset.retain_texts =
       read_texts(first_existing(folder, {"raw/retain.json", "raw/retain.txt", "raw/retain1.json", "raw/retain1.txt"}));
@@ -102,12 +102,21 @@ Dataset read_muse(const fs::path& folder, const std::string& name, const Questio
   dataset.privacy_forget = read_texts(first_existing(folder, {"privleak/forget.json"}));
   dataset.privacy_retain = read_texts(first_existing(folder, {"privleak/retain.json"}));
   dataset.privacy_holdout = read_texts(first_existing(folder, {"privleak/holdout.json"}));
-  dataset.focus_questions = read_questions(first_existing(folder, {"focus/focus_qa.json"}), fields);
+  dataset.focus_questions = read_questions(first_existing(folder, {"focus/focus_qa.json"}), EntryForm::list, fields);
   return dataset;
 }
 
+namespace {
+
+std::vector<QuestionAnswer> some_questions(std::vector<QuestionAnswer> questions, const fs::path& file) {
+  UNPACT_VALIDATE(!questions.empty(), concat(file.string(), " has no questions"), "it is empty", "check the file");
+  return questions;
+}
+
+}  // namespace
+
 std::vector<QuestionAnswer> read_question_lines(const fs::path& file, const QuestionFields& fields) {
-  return parse_question_lines(read_file(file, kMaxFileBytes), file, fields);
+  return some_questions(read_questions(file, EntryForm::lines, fields), file);
 }
 
 std::vector<QuestionAnswer> parse_question_lines(const std::string& content, const fs::path& file,
@@ -116,8 +125,7 @@ std::vector<QuestionAnswer> parse_question_lines(const std::string& content, con
   for_each_entry_of(content, EntryForm::lines, file.string(), [&](const Json& entry, const std::string& where) {
     questions.push_back(question_of(entry, where, fields));
   });
-  UNPACT_VALIDATE(!questions.empty(), concat(file.string(), " has no questions"), "it is empty", "check the file");
-  return questions;
+  return some_questions(std::move(questions), file);
 }
 
 std::string dataset_checksum(const Dataset& dataset) {

@@ -25,6 +25,14 @@ std::string text_of(const Json& entry, const std::string& where) {
   return text;
 }
 
+/// What the first character says; of nothing what is usual.
+EntryForm form_of(std::string_view content, EntryForm usual) {
+  if (content.starts_with(kByteOrderMark)) content.remove_prefix(kByteOrderMark.size());
+  const auto first = content.find_first_not_of(" \t\r\n");
+  if (first == std::string_view::npos) return usual;
+  return content[first] == '[' ? EntryForm::list : EntryForm::lines;
+}
+
 void read_list(std::string_view content, const std::string& where, const ReadEntry& read) {
   const Json list = parse_json(content, where, kMaxDepth);
   std::size_t number = 0;
@@ -56,19 +64,18 @@ std::string plain_text(std::string content) {
 }  // namespace
 
 void for_each_entry(const fs::path& path, EntryForm usual, const ReadEntry& read) {
-  for_each_entry_of(read_file(path, kMaxFileBytes), usual, path.string(), read);
+  const auto content = read_file(path, kMaxFileBytes);
+  const auto form = form_of(content, usual);
+  if (form != usual && log::rank() == 0)
+    log::info(concat(path.string(), form == EntryForm::list ? " holds a JSON list, where JSON lines are usual"
+                                                            : " holds JSON lines, where a JSON list is usual"));
+  for_each_entry_of(content, usual, path.string(), read);
 }
 
 void for_each_entry_of(std::string_view content, EntryForm usual, const std::string& where, const ReadEntry& read) {
   refuse_foreign(content, where);
   if (content.starts_with(kByteOrderMark)) content.remove_prefix(kByteOrderMark.size());
-  const auto first = content.find_first_not_of(" \t\r\n");
-  const auto form = first == std::string_view::npos ? usual : content[first] == '[' ? EntryForm::list : EntryForm::lines;
-  if (form != usual && log::rank() == 0)
-    log::info(concat(
-        where,
-        form == EntryForm::list ? " holds a JSON list, where JSON lines are" : " holds JSON lines, where a JSON list is",
-        " usual: it is read as what it is"));
+  const auto form = form_of(content, usual);
   if (form == EntryForm::list) read_list(content, where, read);
   else read_lines(content, where, usual, read);
 }

@@ -27,7 +27,8 @@ struct ContextLimit {
 /// Which examples are longer than the context, by index.
 std::vector<std::size_t> too_long(const std::vector<Example>& examples, std::int64_t positions);
 
-/// Makes every example fit, by the limit's rule; one with an id beyond the vocabulary is refused, and says in the log how many were cut or left out.
+/// Makes every example fit, by the limit's rule, and says in the log how many were cut or left out. One with an id beyond the
+/// vocabulary is refused.
 /// @param set names them where an example does not know its file: "forget set". @throws UserError naming file and number of the
 /// first that is too long, under `refuse`; of one of which no token with loss is left, under `cut`; of a piece of a text,
 /// under `skip`.

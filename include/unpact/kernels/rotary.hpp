@@ -24,7 +24,8 @@ Angles angles_of(const at::Tensor& positions, const at::Tensor& frequencies, at:
 /// Of positions 0..count-1, (P, d): tables of any length agree.
 Angles angle_table(std::int64_t count, const at::Tensor& frequencies, at::ScalarType dtype, double scale = 1.0);
 
-/// Turns x (B, S, H, d), or of narrower angles (..., r) its first r channels, perhaps in place: it must be the fresh output of a projection or norm, and is not used again.
+/// Turns x (B, S, H, d), or by narrower angles (..., r) its first r channels, perhaps in place: it must be the fresh output of
+/// a projection or norm, and is not used again.
 /// @param angles of shape (S, 1, d), or (B, S, 1, d) where each sequence has its own positions.
 at::Tensor rotate(const at::Tensor& x_BSHd, const Angles& angles);
 
