@@ -117,8 +117,7 @@ void CellRunner::wait(double seconds) {
 /// Whether others have finished it with this fingerprint: then nothing is opened while they are at work, nor by the later tasks of
 /// an array. What is damaged since is found by the last one, or by the first task.
 bool CellRunner::is_listed(const std::string& id, const std::string& fingerprint) {
-  return (array_place().index > 0 || last_.is_any_held(claims_.recent_look())) && names_.has_results(id) &&
-         finished_.has(id, fingerprint);
+  return (array_place().index > 0 || last_.others_work(claims_)) && names_.has_results(id) && finished_.has(id, fingerprint);
 }
 
 std::vector<Configuration> CellRunner::left_of(const Communicator& ranks, const Baseline& baseline,

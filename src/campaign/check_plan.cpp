@@ -81,7 +81,7 @@ class PlanCheck {
       chosen_metrics(c.metric, {*opened.dataset, !judge_row(c.judge).wants_letters});
     });
     findings_.note(where, [&] { open_model(c.model, opened); });
-    if (!findings_.note(where, [&] { check_judge_model(c); })) return;  // memory cannot be planned without its model
+    if (!findings_.note(where, [&] { check_judge_model(c); })) return;       // memory cannot be planned without its model
     if (opened.config) findings_.note(where, [&] { pin_dtypes_of(pair); });  // before memory is planned
     if (opened.dataset && opened.config && opened.tokenizer) {
       findings_.note(where, [&] { check_asking(c, opened); });

@@ -9,8 +9,20 @@ void LastFinisher::saw(const ClaimsListing& listing, const HasEnded& has_ended) 
   others_go_on_ = others_go_on_ || std::ranges::any_of(listing.generations, goes_on);
 }
 
-bool LastFinisher::is_any_held(const ClaimsListing& listing) const {
-  return std::ranges::any_of(listing.generations, [&](const auto& claim) { return cells_.contains(claim.first); });
+bool LastFinisher::others_work(Claims& claims) {
+  constexpr int kLooks = 2;
+  const auto& listing = claims.recent_look();
+  if (asked_ == listing.time) return others_work_;
+  asked_ = listing.time;
+  others_work_ = false;
+  int looks = 0;
+  for (auto claim = listing.generations.begin(); claim != listing.generations.end() && looks < kLooks && !others_work_;
+       ++claim) {
+    if (!cells_.contains(claim->first)) continue;
+    ++looks;
+    others_work_ = !claims.watch(claim->first, listing).is_stale;
+  }
+  return others_work_;
 }
 
 }  // namespace unpact

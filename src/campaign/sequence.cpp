@@ -103,7 +103,10 @@ class Step {
   UnlearnResult train(const LanguageModel& start, TrainOptions& options) const {
     const auto& world = session_.world();
     UnlearnData data;
-    fail_together(world, [&] { data = unlearn_data(c_, baseline_.dataset, *start.tokenizer, start.prompt_template); });
+    fail_together(world, [&] {
+      data = unlearn_data(c_, baseline_.dataset, *start.tokenizer, start.prompt_template,
+                          context_limit(c_, start.transformer.config()));
+    });
     data.target_fingerprint = concat(start.checksums.weights, " ", start.checksums.config);
     std::optional<LanguageModel> whole;
     if (c_.train.shard == Shard::none) whole = load_mapped(session_, world, start, at::kFloat);

@@ -55,7 +55,8 @@ std::vector<StoredTensor> named_as_in_files(const ModelConfig& config, const std
   auto& embedding = tensors[embedding_index(tensors, weights)];
   if (config.tied_embeddings && in_files.count(embedding.name) == 0 && in_files.count(kHead) != 0) embedding.name = kHead;
   for (auto& tensor : tensors)  // GPT-NeoX's head under the name that it has in memory
-    if (tensor.name == "embed_out.weight" && in_files.count(tensor.name) == 0 && in_files.count(kHead) != 0) tensor.name = kHead;
+    if (tensor.name == "embed_out.weight" && in_files.count(tensor.name) == 0 && in_files.count(kHead) != 0)
+      tensor.name = kHead;
   return tensors;
 }
 

@@ -156,6 +156,18 @@ void write_sizes(const ModelConfig& config, const Architecture& architecture, Js
   if (config.rope_scaling.type != "longrope" || !is_set(json, keys.positions)) json[keys.positions] = config.max_positions;
 }
 
+/// Where the file did not say it and it is not the default.
+void write_rotary_share(const ModelConfig& config, const Architecture& architecture, Json& json) {
+  const auto share = architecture.default_rotary_share, whole = static_cast<double>(config.head_dim);
+  if (share == 0 || static_cast<std::int64_t>(whole * share) == config.turned_dim()) return;
+  const auto* key = architecture.keys.rotary_share;
+  bool said = is_set(json, key);
+  for (const char* settings : {"rope_parameters", "rope_scaling"})
+    said =
+        said || (is_set(json, settings) && json[settings].is_object() && json[settings].contains("partial_rotary_factor"));
+  if (!said) json[key] = static_cast<double>(config.turned_dim()) / whole;
+}
+
 /// As the file said it, where that means the same.
 void write_activation(const ModelConfig& config, const Architecture& architecture, Json& json) {
   const auto* key = architecture.keys.activation;
@@ -212,6 +224,7 @@ Json model_config_json(const ModelConfig& config, const std::string& dtype) {
   write_activation(config, architecture, json);
   json[architecture.keys.epsilon] = config.norm_epsilon;
   if (config.block.positions == PositionKind::rotary) write_rope(config, architecture, json);
+  write_rotary_share(config, architecture, json);
   write_windows(config, architecture, json);
   if (architecture.attention_bias) json["attention_bias"] = config.block.output_bias;
   if (architecture.mlp_bias) json["mlp_bias"] = config.block.mlp_bias;

@@ -117,6 +117,14 @@ void write_rope(const ModelConfig& config, const Architecture& architecture, Jso
     settings["high_freq_factor"] = rope.high_frequency_factor;
     settings["original_max_position_embeddings"] = rope.original_positions;
   }
+  if (is_long && !scaled && !newer) {
+    settings = {{"rope_type", rope.type},
+                {"factor", rope.factor},
+                {"short_factor", rope.divisors},
+                {"long_factor", rope.divisors},
+                {"attention_factor", rope.attention_factor}};
+    json["original_max_position_embeddings"] = rope.original_positions;
+  }
   if (newer) {
     settings["rope_theta"] = config.rope_theta;
     json["rope_parameters"].update(settings);

@@ -14,12 +14,11 @@ std::size_t count_of(const std::vector<AskedQuestion>& questions, bool forget) {
 
 void refuse(const std::vector<AskedQuestion>& questions, std::size_t q, const ModelConfig& config, std::int64_t new_tokens) {
   const auto& where = questions[q].pair.where;
-  throw UserError(
-      concat(where, where.empty() ? "" : ": ", name_of_question(questions, q), " does not fit the model"),
-      concat("prompt and answer take ", tokens_of(questions[q], new_tokens), " tokens, its context holds ",
-             config.max_positions),
-      "lower generation.max_new_tokens or prompt.examples, or set dataset.skip_long = true, which leaves such "
-      "questions out");
+  throw UserError(concat(where, where.empty() ? "" : ": ", name_of_question(questions, q), " does not fit the model"),
+                  concat("prompt and answer take ", tokens_of(questions[q], new_tokens), " tokens, its context holds ",
+                         config.max_positions),
+                  "lower generation.max_new_tokens or prompt.examples, or set dataset.skip_long = true, which leaves such "
+                  "questions out");
 }
 
 }  // namespace

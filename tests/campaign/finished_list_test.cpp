@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <fstream>
 
 #include "core/temporary_folder.hpp"
@@ -45,6 +46,19 @@ TEST_F(Finished, WithoutAFolderThereIsNone) {
   FinishedList nowhere(folder_.path() / "nowhere");
   nowhere.add("a", "1");
   EXPECT_FALSE(nowhere.has("a", "1"));
+}
+
+TEST_F(Finished, ATableIsOfAllCellsUntilALineIsAdded) {
+  EXPECT_FALSE(is_collected(folder_.path())) << "neither table nor list";
+  list().add("a", "1");
+  EXPECT_FALSE(is_collected(folder_.path()));
+  const auto table = folder_.path() / "campaign.h5";
+  std::ofstream(table) << "x";
+  const auto time = std::filesystem::last_write_time(folder_.path() / "logs/finished.txt");
+  std::filesystem::last_write_time(table, time + std::chrono::seconds(1));
+  EXPECT_TRUE(is_collected(folder_.path()));
+  std::filesystem::last_write_time(table, time - std::chrono::seconds(1));
+  EXPECT_FALSE(is_collected(folder_.path()));
 }
 
 TEST_F(Finished, IsReadAgainAfterAWhile) {

@@ -1,6 +1,10 @@
 #include "unpact/campaign/last_finisher.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/temporary_folder.hpp"
 
 namespace unpact {
 namespace {
@@ -28,6 +32,29 @@ TEST(LastFinisher, IsNotHeldBackByAClaimOnACellThatHasEnded) {
   EXPECT_FALSE(self.others_go_on()) << "whoever held it died before giving it back, or is about to look";
   self.saw(held("b"), [](const std::string& id) { return id == "a"; });
   EXPECT_TRUE(self.others_go_on());
+}
+
+TEST(LastFinisher, BelievesThatOthersWorkUnlessTheyAreSeenToBeDead) {
+  const testing_support::TemporaryFolder folder;
+  double time = 0;
+  Claims claims(folder.path(), {45, 180, [&] { return time; }, "this job"});
+  LastFinisher self({"a", "b"});
+  EXPECT_FALSE(self.others_work(claims));
+  const auto child = ::fork();
+  if (child == 0) {
+    Claims others(folder.path());
+    const auto claim = others.take("a");
+    ::_exit(claim ? 0 : 1);  // killed, as far as its files can tell
+  }
+  int status = -1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_EQ(status, 0);
+  time = 2;
+  EXPECT_FALSE(self.others_work(claims)) << "a dead process of this machine";
+  folder.write("b.claim.1", R"({"host": "elsewhere", "job": "17", "pid": 1, "process": "x", "started": "then", "beat": 3})");
+  EXPECT_FALSE(self.others_work(claims)) << "a round of questions reads the folder once";
+  time = 4;
+  EXPECT_TRUE(self.others_work(claims));
 }
 
 }  // namespace

@@ -26,6 +26,26 @@ std::size_t entries(const fs::path& folder) {
 
 void put(const fs::path& path, const std::string& content) { std::ofstream(path, std::ios::binary) << content; }
 
+TEST(FileInPlace, IsWrittenWholeAndMakesItsFolder) {
+  const TemporaryFolder folder;
+  const auto file = folder.path() / "deep/er/file";
+  write_file_in_place(file, "long content");
+  write_file_in_place(file, "short");
+  EXPECT_EQ(read_file(file), "short");
+  EXPECT_EQ(entries(folder.path() / "deep/er"), 1U);
+  EXPECT_ANY_THROW(write_file_in_place(folder.path() / "deep", "a folder is in the way"));
+}
+
+TEST(WritableFolder, IsMadeOrRefused) {
+  const TemporaryFolder folder;
+  expect_writable_folder(folder.path() / "new");
+  EXPECT_TRUE(fs::is_directory(folder.path() / "new"));
+  put(folder.path() / "file", "x");
+  fs::permissions(folder.path() / "file", fs::perms::all);
+  EXPECT_THAT(message_of([&] { expect_writable_folder(folder.path() / "file"); }),
+              HasSubstr("file of that name is in the way"));
+}
+
 TEST(AtomicFile, AppearsWithCommitOnly) {
   const TemporaryFolder folder;
   const auto target = folder.path() / "deep/er/file";

@@ -7,6 +7,8 @@
 #include <csignal>
 #include <ctime>
 
+#include "core/temporary_folder.hpp"
+
 namespace unpact {
 namespace {
 
@@ -95,6 +97,19 @@ TEST_F(Signals, OthersEndTheProcess) {
         std::raise(SIGUSR1);
       },
       testing::KilledBySignal(SIGUSR1), "");
+}
+
+TEST_F(StopTime, ProgressMakesTheFileThatAScriptLooksFor) {
+  const testing_support::TemporaryFolder folder;
+  const auto file = folder.path() / "progress";
+  ::setenv("UNPACT_PROGRESS_FILE", file.c_str(), 1);
+  EXPECT_FALSE(std::filesystem::exists(file));
+  note_progress();
+  EXPECT_TRUE(std::filesystem::exists(file));
+  std::filesystem::remove(file);
+  note_progress();
+  EXPECT_FALSE(std::filesystem::exists(file)) << "once";
+  ::unsetenv("UNPACT_PROGRESS_FILE");
 }
 
 TEST_F(StopTime, ProgressIsRemembered) {

@@ -1,13 +1,4 @@
-#include "unpact/evaluation/measure_metrics.hpp"
-
-#include <gmock/gmock.h>
-
-#include <cmath>
-
-#include "support/shared_folder.hpp"
-#include "support/tiny_language_model.hpp"
-#include "unpact/core/atomic_file.hpp"
-#include "unpact/evaluation/evaluate_cell.hpp"
+#include "measure_metrics_fixture.hpp"
 
 namespace unpact {
 namespace {
@@ -15,93 +6,13 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 using testing_support::ByteTokenizer;
+using testing_support::expect_same_metrics;
+using testing_support::MeasureMetrics;
 using testing_support::message_of;
-using testing_support::tiny_language_model;
 
-class MeasureMetrics : public testing::Test {
- protected:
-  MeasureMetrics() {
-    options_.generation.max_new_tokens = 4;
-    options_.metric.limit = 7;
-    options_.metric.text_tokens = 30;
-    options_.metric.passage_tokens = 6;
-    options_.metric.published_auc = kMuseNews;
-    for (auto* set : {&dataset_.forget_questions, &dataset_.retain_questions}) {
-      for (std::size_t i = 0; i < set->size(); ++i) {
-        (*set)[i].paraphrased = {concat("It is ", (*set)[i].answer)};
-        if (i != 1) (*set)[i].perturbed = {concat("Writer ", i), concat("Nobody ", i % 3)};
-      }
-    }
-    for (int i = 0; i < 9; ++i) {
-      dataset_.privacy_forget.push_back(concat("The report ", 10 + i, " on the harbour is of 2005."));
-      dataset_.privacy_holdout.push_back(concat("The report ", 20 + i, " on the harbour is of 2005."));
-      dataset_.passages.push_back({concat("Once upon ", i), concat(" times a harbour ", i, " was built")});
-    }
-    dataset_.real_authors = {{"Who wrote 1984?", "Orwell", {}}, {"Who wrote Emma?", "Austen", {}}};
-    dataset_.world_facts = {{"Where is Paris?", "France", {}}};
-    for (auto* set : {&dataset_.real_authors, &dataset_.world_facts})
-      for (auto& pair : *set) pair.perturbed = {"Twain", "Dickens"};
-    questions_ = ask_questions(dataset_, ByteTokenizer(), {}, 0, options_.metric.limit);
-  }
-
-  MetricTask task() const { return {dataset_, questions_, options_}; }
-
-  CellRecord target_on(const Communicator& group, FinishedPages* pages = nullptr) const {
-    CellRecord record;
-    for (const auto& asked : questions_) {
-      record.questions.question.push_back(asked.pair.question);
-      record.target.answer.push_back(concat(asked.pair.answer, " or so"));
-      record.unlearned.answer.push_back(asked.in_forget_set ? "nobody" : asked.pair.answer);
-      record.outcome.push_back(static_cast<std::uint8_t>(asked.in_forget_set               ? Outcome::forgotten
-                                                         : asked.pair.answer.back() == '1' ? Outcome::destroyed
-                                                                                           : Outcome::kept));
-    }
-    ProbeRecord probe;
-    probe.kind = ProbeKind::baseline;
-    probe.attempt_labels = {"a", "b", "c", "d"};
-    probe.question = {0, 1};
-    probe.is_right = {1, 0, 0, 0, 0, 0, 0, 0};
-    record.probes = {probe};
-    measure_target(group, model_, task(), pages, record);
-    return record;
-  }
-
-  CellRecord cell_on(const Communicator& group, const CellRecord* retrained = nullptr) const {
-    auto record = target_on(group);
-    measure_unlearned(group, other_, task(), nullptr, retrained, record);
-    return record;
-  }
-
-  static const MetricRecord& row(const CellRecord& record, const std::string& name) {
-    const auto found = std::ranges::find(record.metrics.rows, name, &MetricRecord::name);
-    UNPACT_EXPECT(found != record.metrics.rows.end());
-    return *found;
-  }
-  static bool has(const CellRecord& record, const std::string& name) {
-    return std::ranges::count(record.metrics.rows, name, &MetricRecord::name) > 0;
-  }
-
-  static constexpr double kMuseNews = 0.4772;
-  Communicator world_ = Communicator::world(), alone_;
-  Dataset dataset_ = testing_support::small_dataset();
-  LanguageModel model_ = tiny_language_model(1), other_ = tiny_language_model(2);
-  std::vector<AskedQuestion> questions_;
-  EvaluationOptions options_;
-};
-
-void expect_same(const MetricsRecord& a, const MetricsRecord& b) {
-  ASSERT_EQ(a.rows.size(), b.rows.size());
-  const auto same = [](double x, double y) { return x == y || (std::isnan(x) && std::isnan(y)); };
-  for (std::size_t i = 0; i < a.rows.size(); ++i) {
-    EXPECT_EQ(a.rows[i].name, b.rows[i].name);
-    EXPECT_TRUE(same(a.rows[i].target, b.rows[i].target) && same(a.rows[i].unlearned, b.rows[i].unlearned))
-        << a.rows[i].name;
-  }
-  EXPECT_EQ(a.target_items.values, b.target_items.values);
-  EXPECT_EQ(a.unlearned_items.values, b.unlearned_items.values);
+TEST_F(MeasureMetrics, AreTheSameOnAnyNumberOfRanks) {
+  expect_same_metrics(cell_on(world_).metrics, cell_on(alone_).metrics);
 }
-
-TEST_F(MeasureMetrics, AreTheSameOnAnyNumberOfRanks) { expect_same(cell_on(world_).metrics, cell_on(alone_).metrics); }
 
 TEST_F(MeasureMetrics, EveryOneThatHasWhatItNeedsIsThere) {
   const auto cell = cell_on(world_);
@@ -190,50 +101,12 @@ TEST_F(MeasureMetrics, ARetrainedModelIsLikeItself) {
   EXPECT_LT(row(other, "privacy").unlearned, 1);
 }
 
-TEST_F(MeasureMetrics, TheTargetTellsHowOddAnAnswerIs) {
-  options_.metric.use = "answer_perplexity";
-  auto record = target_on(world_);
-  EXPECT_TRUE(record.metrics.rows.empty()) << "no answer has tokens yet";
-  Ragged<std::int32_t> ids;
-  for (std::size_t q = 0; q < questions_.size(); ++q)
-    ids.add(q % 3 == 0 ? std::vector<std::int32_t>{} : std::vector{40, 41});
-  record.target.own.answer_ids = record.unlearned.own.answer_ids = ids;
-  measure_target(world_, model_, task(), nullptr, record);
-  measure_unlearned(world_, other_, task(), nullptr, nullptr, record, &model_);
-  const auto& found = row(record, "answer_perplexity_forget");
-  EXPECT_EQ(found.count, 4U) << "of seven, three wrote nothing";
-  EXPECT_EQ(found.unlearned, found.target) << "the target reads both";
-  const auto scores = score_answers(model_.transformer, {{questions_[1].prompt.ids, {40, 41}}}).front();
-  EXPECT_NEAR(record.metrics.unlearned_items.row(0).front(), std::exp(-mean_log_probability(scores)), 1e-3);
-  EXPECT_TRUE(names_metric_that(options_.metric, MetricNeeds::target_model));
-}
-
-TEST_F(MeasureMetrics, GradientNormsAreThoseOfTheLossByEveryWeight) {
-  options_.metric.use = "gradient_norm_auc";
-  const auto record = target_on(world_);
-  EXPECT_EQ(row(record, "gradient_norm_forget").count, 7U);
-  EXPECT_EQ(row(record, "gradient_norm_auc").count, 14U);
-  EXPECT_GT(row(record, "gradient_norm_forget").target, 0);
-  expect_same(record.metrics, target_on(alone_).metrics);
-  for (const auto& [name, weight] : named_tensors(model_.transformer.weights()))
-    EXPECT_FALSE(weight.requires_grad()) << name;
-}
-
-TEST_F(MeasureMetrics, AutoMayBeNamedWithOthers) {
-  options_.metric.use = "auto, gradient_norm";
-  const auto cell = cell_on(world_);
-  EXPECT_TRUE(has(cell, "verbmem") && has(cell, "gradient_norm_holdout"));
-  EXPECT_FALSE(has(cell, "paired_drop"));
-  EXPECT_TRUE(names_metric_that(options_.metric, MetricNeeds::gradients));
-  EXPECT_FALSE(names_metric_that(options_.metric, MetricNeeds::target_model));
-}
-
 TEST_F(MeasureMetrics, KeepFinishedPages) {
   const testing_support::SharedFolder folder(world_);
   FinishedPages pages(world_, folder.path() / "x.unfinished", "f"), again(world_, folder.path() / "x.unfinished", "f");
   const auto first = target_on(world_, &pages);
   EXPECT_TRUE(std::filesystem::exists(pages.file("metrics_texts", 0)));
-  expect_same(first.metrics, target_on(world_, &again).metrics);
+  expect_same_metrics(first.metrics, target_on(world_, &again).metrics);
 }
 
 TEST_F(MeasureMetrics, SayWhatIsMissing) {

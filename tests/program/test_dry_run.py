@@ -127,7 +127,7 @@ def test_inspect_shows_planned_beside_measured(unpact: Program, campaign: Path) 
         text = unpact.well("inspect", "results", path).out
         assert re.search(r"^stage \w+: .*operations.*GB\n  planned: .*operations.*GB$", text, re.MULTILINE), text
     moved = unpact.well("inspect", "results", next((campaign / "cells").glob("*npo_kl*.h5"))).out
-    assert moved.count("\n  planned: ") == 9, "unlearning, resharding, answers, contributions, two probes, two controls and metrics"
+    assert moved.count("\n  planned: ") == 11, "unlearning, resharding, answers, contributions, two probes, also on retain questions, two controls and metrics"
 
 
 @pytest.mark.parametrize(("more", "said"), [

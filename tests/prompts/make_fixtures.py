@@ -112,17 +112,20 @@ OLMO2 = """\
 {% else %}{{ '<|assistant|>\n'  + message['content'] + eos_token }}{% endif %}{% endif %}\
 {% if loop.last and add_generation_prompt %}{{ '<|assistant|>\n' }}{% endif %}{% endfor %}"""
 QWEN2 = QWEN25.replace("You are Qwen, created by Alibaba Cloud. You are a helpful assistant.", "You are a helpful assistant.")
+TURNS = "turns"  # Mistral's tokenizer with these in place of tokens that it has no use for:
+TURN_TOKENS = ["<start_of_turn>", "<end_of_turn>", "<|user|>", "<|assistant|>", "<|system|>", "<|end|>", "<|endoftext|>"]
 TEMPLATES = {"llama3.1-instruct": ("tokenizers/llama3", LLAMA31), "llama3-instruct": ("tokenizers/llama3", LLAMA3), "qwen2.5-instruct": ("tokenizers/qwen3", QWEN25),
              "qwen3": ("tokenizers/qwen3", None), "mistral-instruct": ("tokenizers/mistral-7b-v0.3", None),
              "qwen2": ("tokenizers/qwen3", QWEN2), "llama3.2-instruct": ("tokenizers/llama3", LLAMA31),
-             "open-unlearning": ("tokenizers/llama3", LLAMA31), "zephyr": ("tokenizers/llama2", ZEPHYR),
-             "llama2-chat": ("tokenizers/llama2", LLAMA2_CHAT), "mistral-instruct-v0.1": ("tokenizers/mistral-7b-v0.3", MISTRAL_V01),
+             "open-unlearning": ("tokenizers/llama3", LLAMA31), "zephyr": ("tokenizers/mistral-7b-v0.3", ZEPHYR),
+             "llama2-chat": ("tokenizers/mistral-7b-v0.3", LLAMA2_CHAT), "mistral-instruct-v0.1": ("tokenizers/mistral-7b-v0.3", MISTRAL_V01),
              "mistral-instruct-v0.2": ("tokenizers/mistral-7b-v0.3", MISTRAL_V02),
-             "mistral-instruct-spaced": ("tokenizers/mistral-7b-v0.3", MISTRAL_SPACED), "phi3": ("tokenizers/llama3", PHI3),
-             "gemma": ("tokenizers/llama3", GEMMA), "olmo2": ("tokenizers/llama3", OLMO2)}
+             "mistral-instruct-spaced": ("tokenizers/mistral-7b-v0.3", MISTRAL_SPACED), "phi3": (TURNS, PHI3),
+             "gemma": (TURNS, GEMMA), "olmo2": (TURNS, OLMO2)}
 # Of other tokenizers than the models': what stands between special tokens is text in them, and must be cut alike.
-EOS = {"tokenizers/llama2": "</s>", "tokenizers/mistral-7b-v0.3": "</s>", "tokenizers/llama3": "<|end_of_text|>"}
+EOS = {"tokenizers/mistral-7b-v0.3": "</s>", "tokenizers/llama3": "<|end_of_text|>"}
 NO_SYSTEM = {"mistral-instruct", "mistral-instruct-v0.1", "mistral-instruct-v0.2", "mistral-instruct-spaced", "llama2-chat", "gemma"}
+SHORTER = NO_SYSTEM - {"mistral-instruct"} | {"qwen2", "llama3.2-instruct", "open-unlearning", "zephyr", "phi3", "olmo2"}  # fewer questions
 OPEN_UNLEARNING = {"date_string": "10 Apr 2025", "system": "You are a helpful assistant."}
 MUSE_TOKENIZERS = {"llama2": "tokenizers/llama2", "llama3": "tokenizers/llama3",
                    "mistral": "tokenizers/mistral-7b-v0.3"}
@@ -158,12 +161,23 @@ def tokenizer_of(file: Path) -> Tokenizer:
     return Tokenizer.from_file(str(file))
 
 
+def write_turns(data: Path, folder: Path) -> None:
+    text = (data / "tokenizers/mistral-7b-v0.3/tokenizer.json").read_text(encoding="utf-8")
+    for number, token in enumerate(TURN_TOKENS):
+        text = text.replace(json.dumps(f"[control_{100 + number}]"), json.dumps(token))
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "tokenizer.json").write_text(text, encoding="utf-8")
+    ends = {"bos_token": "<|endoftext|>", "eos_token": "<|endoftext|>"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(ends), encoding="utf-8")
+
+
 def load(data: Path, folder: str, template: str | None) -> PreTrainedTokenizerFast:
     if template is None:
         return AutoTokenizer.from_pretrained(data / folder)
-    bos = {"tokenizers/llama3": "<|begin_of_text|>", "tokenizers/llama2": "<s>", "tokenizers/mistral-7b-v0.3": "<s>"}
+    ends = {"tokenizers/llama3": "<|begin_of_text|>", "tokenizers/mistral-7b-v0.3": "<s>"}
+    of_turns = "<|endoftext|>" if folder.endswith(TURNS) else None
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer_of(data / folder / "tokenizer.json"), chat_template=template,
-                                   bos_token=bos.get(folder), eos_token=EOS.get(folder))
+                                   bos_token=ends.get(folder, of_turns), eos_token=EOS.get(folder, of_turns))
 
 
 def messages(question: str, shots: list[tuple[str, str]], system: str | None) -> list[dict[str, str]]:
@@ -252,7 +266,7 @@ def main() -> None:
         print("no test data: no fixtures")
         return
     options.out.mkdir(parents=True, exist_ok=True)
-    asked = questions(options.data)
+    every = asked = questions(options.data)
     shots = pairs(options.data / "muse-news/knowmem/forget_qa_icl.json")
     random.Random(3).shuffle(shots)
 
@@ -260,18 +274,22 @@ def main() -> None:
         content = {"config": config, "tokenizer": folder, "examples": shots, "cases": cases, "literal": literal}
         (options.out / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
 
+    turns = (options.out / TURNS).resolve()
+    write_turns(options.data, turns)
     for name, (folder, template) in TEMPLATES.items():
+        folder = str(turns) if folder == TURNS else folder
         tokenizer = load(options.data, folder, template)
+        asked = every[-200:] if name in SHORTER else every
         cases = list(open_unlearning_cases(tokenizer, asked, shots) if name == "open-unlearning" else
                      chat_cases(tokenizer, asked, shots, own_system=name not in NO_SYSTEM))
         # SentencePiece's words depend on what is in front of a section: the test there compares other things.
-        by_words = folder in ("tokenizers/llama2", "tokenizers/mistral-7b-v0.3")
+        by_words = folder in (str(turns), "tokenizers/mistral-7b-v0.3")
         literal = [] if by_words or name == "open-unlearning" else list(literal_cases(tokenizer, HOSTILE))
         write(name, name, folder, cases, literal)
     for name, folder in MUSE_TOKENIZERS.items():
         tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(options.data / folder / "tokenizer.json"))
-        write(f"muse-{name}", "muse", folder, list(muse_cases(tokenizer, asked, shots)), [])
-    print(f"{len(asked)} questions for {len(TEMPLATES)} chat templates and {len(MUSE_TOKENIZERS)} base tokenizers")
+        write(f"muse-{name}", "muse", folder, list(muse_cases(tokenizer, every, shots)), [])
+    print(f"{len(every)} questions for {len(TEMPLATES)} chat templates and {len(MUSE_TOKENIZERS)} base tokenizers")
 
 
 if __name__ == "__main__":

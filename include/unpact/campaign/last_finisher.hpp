@@ -1,6 +1,7 @@
 #pragma once
 /// Who of many groups collects the cells when all are done: the one that finishes last, and nobody else has to.
 #include <functional>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -25,14 +26,16 @@ class LastFinisher {
   /// @param has_ended whether a cell has a result or a failure; asked of held cells until one has none.
   void saw(const ClaimsListing& listing, const HasEnded& has_ended);
 
-  /// Whether somebody works on a cell, or died at it a moment ago; while this group holds none.
-  bool is_any_held(const ClaimsListing& listing) const;
+  /// Whether somebody works on a cell who is not known to be dead, by the last reading of the folder; two claims are looked into
+  /// at most. While this group holds none.
+  bool others_work(Claims& claims);
 
   bool others_go_on() const { return others_go_on_; }
 
  private:
   std::set<std::string> cells_;
-  bool others_go_on_ = false;
+  bool others_go_on_ = false, others_work_ = false;
+  std::optional<double> asked_;  ///< when the folder was read by which others_work_ is known
 };
 
 }  // namespace unpact

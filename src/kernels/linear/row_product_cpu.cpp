@@ -74,17 +74,43 @@ void arrange(const Product& p, std::int64_t first, std::int64_t count, float* pa
   }
 }
 
+/// `outs` numbers of one row, which stand kWidth apart, to their place.
+template <int outs>
+inline __attribute__((always_inline)) void put_row(const Product& p, const float* sums, float* to, const float* bias) {
+  float values[outs];
+  for (int o = 0; o < outs; ++o) values[o] = sums[o * kWidth];
+  for (int o = 0; bias != nullptr && o < outs; ++o) values[o] += bias[o];
+  for (int o = 0; p.adds && o < outs; ++o) values[o] += to[o];
+  std::copy(values, values + outs, to);
+}
+
 /// A tile's sums, (vectors, outs, kWidth), to the rows from `row` and the outputs from `output` on.
 void put(const Product& p, const float* sums, std::int64_t row, std::int64_t rows, std::int64_t output, std::int64_t outs) {
+  const float* const bias = p.bias == nullptr ? nullptr : p.bias + output;
   for (std::int64_t r = 0; r < rows; ++r) {
     float* const to = p.out + (row + r) * p.out_stride + output;
     const float* const from = sums + r / kWidth * outs * kWidth + r % kWidth;
-    for (std::int64_t o = 0; o < outs; ++o) {
-      const float value = p.bias == nullptr ? from[o * kWidth] : from[o * kWidth] + p.bias[output + o];
-      to[o] = p.adds ? to[o] + value : value;
-    }
+    if (outs == kOuts) put_row<kOuts>(p, from, to, bias);
+    for (std::int64_t o = 0; outs < kOuts && o < outs; ++o)
+      put_row<1>(p, from + o * kWidth, to + o, bias == nullptr ? bias : bias + o);
   }
 }
+
+/// Asks for memory ahead of its use, a piece at a time.
+class Ahead {
+ public:
+  Ahead(const float* begin, const float* end, std::int64_t pieces)
+      : next_(begin), end_(end), piece_((end - begin) / pieces + kLine) {}
+  void ask() {
+    for (const float* const stop = std::min(end_, next_ + piece_); next_ < stop; next_ += kLine)
+      __builtin_prefetch(next_, 0, 1);
+  }
+
+ private:
+  static constexpr std::int64_t kLine = 16;
+  const float *next_, *end_;
+  std::int64_t piece_;
+};
 
 /// Some outputs, at most kOuts, of rows that were arranged.
 void multiply_panels(const Product& p, const float* panels, std::int64_t first, std::int64_t count, std::int64_t output) {
@@ -92,7 +118,12 @@ void multiply_panels(const Product& p, const float* panels, std::int64_t first, 
   const auto* const flat = reinterpret_cast<const float*>(sums);
   const float* const weight = p.weight + output * p.weight_stride;
   const auto outs = std::min<std::int64_t>(kOuts, p.outputs - output);
+  // Short runs of memory, each a weight's row: the machine does not see by itself where the next ones are.
+  const float* const following = weight + outs * p.weight_stride;
+  Ahead ahead(following, following + std::min<std::int64_t>(kOuts, p.outputs - output - outs) * p.weight_stride,
+              (count + 2 * kWidth - 1) / (2 * kWidth));
   for (std::int64_t r = 0; r < count;) {
+    ahead.ask();
     const float* const panel = panels + r * p.inputs;
     const bool two = r + kWidth < count && outs == kOuts;
     const auto rows = std::min(two ? 2 * kWidth : kWidth, count - r);

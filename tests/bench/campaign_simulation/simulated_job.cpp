@@ -117,8 +117,7 @@ CellQueue::LookAt SimulatedJob::glance_at(std::size_t pair) {
 
 /// As CellRunner.
 bool SimulatedJob::is_listed(const std::string& id) {
-  return (index_ > 0 || last_.is_any_held(claims_.recent_look())) && names_.has_results(id) &&
-         finished_.has(id, kFingerprint);
+  return (index_ > 0 || last_.others_work(claims_)) && names_.has_results(id) && finished_.has(id, kFingerprint);
 }
 
 /// As CellRunner::left_of().

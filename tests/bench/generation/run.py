@@ -103,7 +103,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "unpact-generation-bench")
     options = parser.parse_args()
-    names = [name for key in options.cases.split(",") for name in CASES if name == key or name.startswith(key + "-")]
+    names = [name for key in options.cases.split(",") for name in CASES
+             if name == key or (key not in CASES and name.startswith(key + "-"))]
     if not names:
         sys.exit(f"no case is called {options.cases}; there are {', '.join(CASES)}")
     print(f"{platform.processor() or platform.machine()}, {options.threads} threads, {options.device}, {options.dtype}")
