@@ -3,11 +3,17 @@
 import shutil
 from pathlib import Path
 
+import h5py
+import numpy as np
 import pytest
+
+from unpact_results.report import sources_of, write_report
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
-needs_chromium = pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="there is no Chromium (Debian: apt-get install chromium)")
+needs_chromium = pytest.mark.skipif(
+    not Path(CHROMIUM).exists(), reason="there is no Chromium (Debian: apt-get install chromium)"
+)
 
 
 @pytest.fixture(scope="module")
@@ -23,10 +29,15 @@ class Opened:
     def __init__(self, browser, path: Path, address: str = "", width: int = 1400) -> None:
         self.page = browser.new_page(viewport={"width": width, "height": 900})
         self.faults: list[str] = []
-        self.page.on("console", lambda message: self.faults.append(message.text) if message.type in ("error", "warning") else None)
+        self.page.on(
+            "console", lambda message: self.faults.append(message.text) if message.type in ("error", "warning") else None
+        )
         self.page.on("pageerror", lambda error: self.faults.append(str(error)))
         self.page.on("dialog", lambda dialog: (self.faults.append("a dialog"), dialog.dismiss()))
-        self.page.on("request", lambda request: self.faults.append(request.url) if not request.url.startswith(f"file://{path.parent}") else None)
+        self.page.on(
+            "request",
+            lambda request: self.faults.append(request.url) if not request.url.startswith(f"file://{path.parent}") else None,
+        )
         self.page.goto(f"file://{path}{address}", wait_until="commit")
         self.page.wait_for_selector("html[data-ready]")
         self.page.wait_for_selector("#question-table")
@@ -34,6 +45,55 @@ class Opened:
     def close(self) -> None:
         assert self.faults == []
         self.page.close()
+
+
+HOSTILE = '<img src=x onerror=alert(1)> \u202eevil\u202c <script>alert(2)</script> & "quoted" \u0007'
+
+
+@pytest.fixture(scope="module")
+def made(campaign_file, tmp_path_factory) -> Path:
+    """A report of eight cells, in which one question and one answer are hostile."""
+    folder = tmp_path_factory.mktemp("hostile")
+    shutil.copytree(campaign_file.parent / "cells", folder / "cells")
+    first = sorted((folder / "cells").iterdir())[0]
+    with h5py.File(first, "r+") as file:
+        for name, text in (
+            ("unlearned/answer", HOSTILE + "x" * 1_000_000),
+            ("questions/text", HOSTILE),
+            ("questions/gold_answer", "gold \u202e\u2066"),
+        ):
+            values = file[name].asstr()[:].astype(object)
+            values[2] = text
+            encoded = [value.encode() for value in values]
+            attributes = dict(file[name].attrs)
+            del file[name]
+            file.create_dataset(
+                name,
+                data=np.array(encoded, dtype=f"S{max(map(len, encoded))}").astype(
+                    h5py.string_dtype("utf-8", max(map(len, encoded)))
+                ),
+            )
+            for key in ("unit", "units", "long_name"):
+                file[name].attrs[key] = attributes[key]
+    return write_report(sources_of([folder]), folder / "report.html")[0]
+
+
+@pytest.fixture()
+def opened(browser, made):
+    pages: list[Opened] = []
+
+    def open_it(address: str = "", width: int = 1400, path: Path = made) -> Opened:
+        pages.append(Opened(browser, path, address, width))
+        return pages[-1]
+
+    yield open_it
+    for page in pages:
+        page.close()
+
+
+def cells_of(path: Path, **wanted) -> list[h5py.File]:
+    files = [h5py.File(file) for file in sorted((path.parent / "cells").iterdir())]
+    return [file for file in files if all(file.attrs[name] == value for name, value in wanted.items())]
 
 
 CONTRAST = """() => {

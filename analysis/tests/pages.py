@@ -21,7 +21,9 @@ class Report:
     def __init__(self, page: str | Path) -> None:
         self.folder = page.parent if isinstance(page, Path) else None
         self.html = page.read_text(encoding="utf-8") if isinstance(page, Path) else page
-        self.index = json.loads(re.search(r'<script type="application/json" id="index">(.*?)</script>', self.html, re.DOTALL)[1])
+        self.index = json.loads(
+            re.search(r'<script type="application/json" id="index">(.*?)</script>', self.html, re.DOTALL)[1]
+        )
         self.cells = {cell["id"]: cell for cell in self.index["cells"]}
 
     def number(self, cell: str) -> int:
@@ -37,7 +39,9 @@ class Report:
     def chunk(self, name: str) -> dict:
         """Texts and arrays of a chunk by name."""
         if self.index["folder"]:
-            text = re.fullmatch(r'unpactData\("[^"]+","([^"]*)"\);\n', (self.folder / self.index["folder"] / f"{name}.js").read_text())[1]
+            text = re.fullmatch(
+                r'unpactData\("[^"]+","([^"]*)"\);\n', (self.folder / self.index["folder"] / f"{name}.js").read_text()
+            )[1]
         else:
             text = re.search(rf'id="chunk-{re.escape(name)}">([^<]*)</script>', self.html)[1]
         raw = zlib.decompress(base64.b64decode(text))
@@ -53,8 +57,18 @@ class Report:
 
     def text(self) -> str:
         """Everything that the page can show, as one text."""
-        return "\n".join([json.dumps(self.index, ensure_ascii=False), *(json.dumps({key: value for key, value in self.chunk(name).items() if not isinstance(value, np.ndarray)},
-                                                                                   ensure_ascii=False) for name in self.names())])
+        return "\n".join(
+            [
+                json.dumps(self.index, ensure_ascii=False),
+                *(
+                    json.dumps(
+                        {key: value for key, value in self.chunk(name).items() if not isinstance(value, np.ndarray)},
+                        ensure_ascii=False,
+                    )
+                    for name in self.names()
+                ),
+            ]
+        )
 
 
 def reals(values: np.ndarray, per_unit: float) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Writes a campaign of the study's own size: 3 models x 3 datasets x 8 methods x 3 seeds = 216 cells.
 
-    python analysis/tests/synthetic_study.py FOLDER [QUESTIONS]
+python analysis/tests/synthetic_study.py FOLDER [QUESTIONS]
 """
 
 from __future__ import annotations
@@ -17,8 +17,14 @@ from synthetic import Recipe, write_cell
 MODELS = ("llama-2-7b", "llama-3.1-8b-instruct", "qwen3-14b")
 DATASETS = ("muse-news", "muse-books", "wmdp")
 METHODS = {  # forgotten, destroyed, recovered, sampled
-    "ga": (0.95, 0.9, 0.08, 0.05), "ga_gd": (0.7, 0.25, 0.4, 0.15), "ga_kl": (0.75, 0.35, 0.35, 0.15), "npo": (0.8, 0.6, 0.3, 0.15),
-    "npo_gd": (0.55, 0.15, 0.5, 0.25), "npo_kl": (0.5, 0.15, 0.5, 0.25), "tv": (0.3, 0.1, 0.55, 0.3), "rmu": (0.6, 0.5, 0.35, 0.2),
+    "ga": (0.95, 0.9, 0.08, 0.05),
+    "ga_gd": (0.7, 0.25, 0.4, 0.15),
+    "ga_kl": (0.75, 0.35, 0.35, 0.15),
+    "npo": (0.8, 0.6, 0.3, 0.15),
+    "npo_gd": (0.55, 0.15, 0.5, 0.25),
+    "npo_kl": (0.5, 0.15, 0.5, 0.25),
+    "tv": (0.3, 0.1, 0.55, 0.3),
+    "rmu": (0.6, 0.5, 0.35, 0.2),
 }
 SEEDS = (1, 2, 3)
 SYLLABLES = "ka lo mi tan ver ris en do pal ner su be tor gu lin hav ost er win dar".split()
@@ -41,9 +47,22 @@ def write_study(folder: Path, questions: int = 200, answer_tokens: int = 7) -> P
     bank = bank_of(questions)
     for method, (forgotten, destroyed, recovered, sampled) in METHODS.items():
         for seed in SEEDS:
-            made = Recipe(method, MODELS[0], DATASETS[0], seed, questions // 2, questions - questions // 2, forgotten=forgotten, destroyed=destroyed,
-                          recovered=recovered, sampled=sampled, second_judge=True, bank=bank, answer_tokens=answer_tokens,
-                          more_probes=(("no_focus", "other words", "control"),))
+            made = Recipe(
+                method,
+                MODELS[0],
+                DATASETS[0],
+                seed,
+                questions // 2,
+                questions - questions // 2,
+                forgotten=forgotten,
+                destroyed=destroyed,
+                recovered=recovered,
+                sampled=sampled,
+                second_judge=True,
+                bank=bank,
+                answer_tokens=answer_tokens,
+                more_probes=(("no_focus", "other words", "control"),),
+            )
             first = write_cell(cells / f"{made.id}.h5", made)
             for model in MODELS:
                 for dataset in DATASETS:

@@ -23,7 +23,9 @@ def test_the_whole_study_in_one_screen(browser, study):  # noqa: F811
     page = opened.page
     assert "216 of 216 cells" in page.inner_text("#chosen")
     assert page.locator("#pictures svg").count() == 9 and page.locator("#sentences li").count() == 4
-    assert page.locator("#heat tbody tr").count() == len(METHODS) and page.locator("#heat tbody td").count() == 9 * len(METHODS)
+    assert page.locator("#heat tbody tr").count() == len(METHODS) and page.locator("#heat tbody td").count() == 9 * len(
+        METHODS
+    )
     assert page.locator("#heat").bounding_box()["y"] < 900 and page.locator("#verdict-table tbody tr").count() == 72
     page.click("#heat tbody tr:nth-child(2) td:nth-child(5) button")
     assert "3 of 216 cells" in page.inner_text("#chosen"), "three seeds"

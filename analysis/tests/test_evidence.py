@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from synthetic import Recipe, write_cell
 
-from unpact_results.web.digest import errors_of
+from unpact_results.web.entries import errors_of
 from unpact_results import load_campaign, load_cell, table
 from unpact_results.report import render
 from unpact_results.validate import validate_file

@@ -20,7 +20,11 @@ NOTEBOOK = Path(__file__).parents[2] / "examples" / "results.ipynb"
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("frames")
-    write_campaign(path, [Recipe(seed=1, forget=8, retain=6, second_judge=True), Recipe(seed=2, forget=8, retain=6, second_judge=True)], [Recipe("tv")])
+    write_campaign(
+        path,
+        [Recipe(seed=1, forget=8, retain=6, second_judge=True), Recipe(seed=2, forget=8, retain=6, second_judge=True)],
+        [Recipe("tv")],
+    )
     return path
 
 
@@ -33,14 +37,18 @@ def test_questions_attempts_and_tokens_are_those_of_the_file(folder):
         mine = questions[questions["cell"] == file.attrs["cell_id"]]
         assert mine["after"].tolist() == file["unlearned/answer"].asstr()[:].tolist()
         np.testing.assert_allclose(mine["focus_shift"], 1 - file["focus_shift/set_cosine"][:])
-        np.testing.assert_array_equal(mine["right_after_exact_match"], file["judges/exact_match/unlearned_is_right"][:].astype(bool))
+        np.testing.assert_array_equal(
+            mine["right_after_exact_match"], file["judges/exact_match/unlearned_is_right"][:].astype(bool)
+        )
         probe = file["probes/focus_on_key"]
         tried = attempts[(attempts["cell"] == file.attrs["cell_id"]) & (attempts["probe"] == "focus_on_key")]
         np.testing.assert_array_equal(tried["right"], probe["is_right"][:].ravel().astype(bool))
         assert tried["answer"].tolist() == probe["answer"].asstr()[:].ravel().tolist()
         found = tokens[tokens["cell"] == file.attrs["cell_id"]]
         np.testing.assert_array_equal(found["after"].astype(np.float32), file["unlearned/gold/contributions/values"][:])
-        np.testing.assert_array_equal(found["token_id"], file["prompts/token_ids/values"][:][file["prompts/is_candidate/values"][:] == 1])
+        np.testing.assert_array_equal(
+            found["token_id"], file["prompts/token_ids/values"][:][file["prompts/is_candidate/values"][:] == 1]
+        )
         rates = frames.rates(campaign)
         np.testing.assert_allclose(rates[rates["cell"] == file.attrs["cell_id"]]["value"], file["rates/value"][:])
 
@@ -54,7 +62,9 @@ def test_xarray_has_matrices_and_rates(folder):
     np.testing.assert_allclose(made.contribution.sel(model="target")[1:], cell.target.gold.contributions[3], atol=1e-5)
     rates = frames.dataset(campaign)
     assert rates.sizes == {"rate": 2, "model": 1, "dataset": 1, "method": 1, "seed": 2}
-    assert float(rates["value"].sel(rate="destructive", seed=cell.seed).squeeze()) == pytest.approx(cell.rates["destructive"].value)
+    assert float(rates["value"].sel(rate="destructive", seed=cell.seed).squeeze()) == pytest.approx(
+        cell.rates["destructive"].value
+    )
 
 
 def test_a_campaign_that_is_still_written(tmp_path):

@@ -34,7 +34,9 @@ def test_every_figure_and_table_in_every_format(paper):
     assert len(names) == len(figures) * 4 + len(tables) * 3 + 1
     for figure in figures:
         ElementTree.parse(paper / "paper" / f"{figure}.svg")
-        assert (paper / "paper" / f"{figure}.pdf").read_bytes().startswith(b"%PDF") and (paper / "paper" / f"{figure}.png").read_bytes().startswith(b"\x89PNG")
+        assert (paper / "paper" / f"{figure}.pdf").read_bytes().startswith(b"%PDF") and (
+            paper / "paper" / f"{figure}.png"
+        ).read_bytes().startswith(b"\x89PNG")
 
 
 def test_pooled_numbers_are_sums_over_the_files(paper):
@@ -51,16 +53,24 @@ def test_pooled_numbers_are_sums_over_the_files(paper):
 def test_latex_is_escaped_and_has_intervals(paper):
     text = (paper / "paper" / "table_1_results.tex").read_text()
     assert r"\toprule" in text and r"ga\_gd" in text and re.search(r"\\% \{\\scriptsize \[[\d.]+, [\d.]+\]\}", text)
-    assert text.count(r"\begin") == text.count(r"\end") and text.count("{") - text.count(r"\{") == text.count("}") - text.count(r"\}")
+    assert text.count(r"\begin") == text.count(r"\end") and text.count("{") - text.count(r"\{") == text.count(
+        "}"
+    ) - text.count(r"\}")
     hostile = Table("x", "50 % of $x_1$ & {y}", ["a", "b"], [["<b>\\evil^~#|", rate(1, 4)], ["–", rate(0, 0)]])
-    assert r"\textless{}b\textgreater{}\textbackslash{}evil\textasciicircum{}\textasciitilde{}\#" in hostile.latex() and "-- & --" in hostile.latex()
+    assert (
+        r"\textless{}b\textgreater{}\textbackslash{}evil\textasciicircum{}\textasciitilde{}\#" in hostile.latex()
+        and "-- & --" in hostile.latex()
+    )
     assert "\\<b>" in hostile.markdown() and "\\|" in hostile.markdown()
     assert hostile.csv().splitlines()[1].startswith("<b>\\evil^~#|,1,4,0.25,")
 
 
 def test_what_was_used_is_cited(paper):
     text = (paper / "paper" / "references.bib").read_text()
-    assert re.findall(r"@\w+\{(\w+),", text) == ["dilemma2025", "jang2022", "shi2024muse", "touvron2023", "unpact", "lin2004"] and "0123abcd" in text
+    assert (
+        re.findall(r"@\w+\{(\w+),", text) == ["dilemma2025", "jang2022", "shi2024muse", "touvron2023", "unpact", "lin2004"]
+        and "0123abcd" in text
+    )
 
 
 def test_pareto_front():

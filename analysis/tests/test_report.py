@@ -29,7 +29,12 @@ def cell_file(campaign_file: Path, cell: str) -> h5py.File:
 
 def test_page_is_well_formed_and_self_contained(html):
     page = Page(html)
-    links = [value for tag, attributes in page.elements for name, value in attributes.items() if name in ("href", "src", "xlink:href")]
+    links = [
+        value
+        for tag, attributes in page.elements
+        for name, value in attributes.items()
+        if name in ("href", "src", "xlink:href")
+    ]
     assert links and all(value.startswith("#") for value in links)
     assert "url(http" not in html and "@import" not in html and "fetch(" not in html and "XMLHttpRequest" not in html
     ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
@@ -48,16 +53,23 @@ def test_every_number_of_a_model_is_that_of_the_file(campaign_file, report):
     for cell in list(report.cells)[:3]:
         entry = report.cells[cell]
         with cell_file(campaign_file, cell) as file:
-            for model, chunk in (("target", report.chunk(entry["target"])), ("unlearned", report.chunk(f"c{report.number(cell)}"))):
+            for model, chunk in (
+                ("target", report.chunk(entry["target"])),
+                ("unlearned", report.chunk(f"c{report.number(cell)}")),
+            ):
                 assert chunk["answer"] == file[f"{model}/answer"].asstr()[:].tolist()
                 np.testing.assert_array_equal(chunk["right"], file[f"{model}/is_right"][:])
                 for answer in ("own", "gold"):
                     group = file[f"{model}/{answer}"]
-                    np.testing.assert_allclose(reals(chunk[f"{answer}_values"], 1000), group["contributions/values"][:], atol=0.000501)
+                    np.testing.assert_allclose(
+                        reals(chunk[f"{answer}_values"], 1000), group["contributions/values"][:], atol=0.000501
+                    )
                     np.testing.assert_array_equal(chunk[f"{answer}_offsets"], group["contributions/offsets"][:])
                     np.testing.assert_array_equal(chunk[f"{answer}_flags"] & 1, group["is_key_token/values"][:])
                     np.testing.assert_array_equal(chunk[f"{answer}_flags"] >> 1, group["key_token_uncertain/values"][:])
-                    np.testing.assert_allclose(reals(chunk[f"{answer}_score"], 1000), group["mean_log_probability"][:], atol=0.000501)
+                    np.testing.assert_allclose(
+                        reals(chunk[f"{answer}_score"], 1000), group["mean_log_probability"][:], atol=0.000501
+                    )
 
 
 def test_matrices_are_those_of_the_file(campaign_file, report):
@@ -83,13 +95,18 @@ def test_prompts_questions_and_attempts_are_those_of_the_file(campaign_file, rep
     entry, own = report.cells[cell], report.chunk(f"c{report.number(cell)}")
     with cell_file(campaign_file, cell) as file:
         questions, prompts = report.chunk(entry["questions"]), report.chunk(entry["prompts"])
-        assert questions["text"] == file["questions/text"].asstr()[:].tolist() and questions["gold"] == file["questions/gold_answer"].asstr()[:].tolist()
+        assert (
+            questions["text"] == file["questions/text"].asstr()[:].tolist()
+            and questions["gold"] == file["questions/gold_answer"].asstr()[:].tolist()
+        )
         assert prompts["pieces"] == file["prompts/pieces"].asstr()[:].tolist()
         np.testing.assert_array_equal(prompts["ids"], file["prompts/token_ids/values"][:])
         np.testing.assert_array_equal(prompts["candidate"], file["prompts/is_candidate/values"][:])
         for number, probe in enumerate(own["probes"]):
             group = file[f"probes/{probe['name']}"]
-            assert probe["answer"] == group["answer"].asstr()[:].tolist() and probe["put"] == group["put"].asstr()[:].tolist()
+            assert (
+                probe["answer"] == group["answer"].asstr()[:].tolist() and probe["put"] == group["put"].asstr()[:].tolist()
+            )
             np.testing.assert_array_equal(own[f"question{number}"], group["probed_question"][:])
             np.testing.assert_array_equal(own[f"right{number}"] & 1, group["is_right"][:].ravel())
 
@@ -122,7 +139,12 @@ def test_counts_of_the_index_give_the_rates_of_the_file(campaign_file, report):
     for cell, entry in report.cells.items():
         counts = entry["counts"][entry["judges"][0]]
         with cell_file(campaign_file, cell) as file:
-            rates = {name: (int(count), int(total)) for name, count, total in zip(file["rates/name"].asstr()[:], file["rates/count"][:], file["rates/total"][:], strict=True)}
+            rates = {
+                name: (int(count), int(total))
+                for name, count, total in zip(
+                    file["rates/name"].asstr()[:], file["rates/count"][:], file["rates/total"][:], strict=True
+                )
+            }
         won = [sum(count for _, won, count in counts["masks"] if won & bits) for bits in (1, 2, 3)]
         still, lost = counts["outcome"][1], counts["outcome"][2]
         assert rates["recovery_focus_on_key"] == (won[0], sum(count for asked, _, count in counts["masks"] if asked & 1))
@@ -131,13 +153,18 @@ def test_counts_of_the_index_give_the_rates_of_the_file(campaign_file, report):
         for model in ("target", "unlearned"):
             for split in ("forget", "retain"):
                 assert rates[f"{model}_right_{split}"] == (counts[f"{model}_{split}"], counts[split])
-        assert entry["budget"]["focus_on_key"][-2:] == pytest.approx(list(rates["recovery_focus_on_key"])) or not rates["recovery_focus_on_key"][1]
+        assert (
+            entry["budget"]["focus_on_key"][-2:] == pytest.approx(list(rates["recovery_focus_on_key"]))
+            or not rates["recovery_focus_on_key"][1]
+        )
 
 
 def test_key_tokens_by_class_add_up(campaign_file, report):
     for cell, entry in report.cells.items():
         with cell_file(campaign_file, cell) as file:
-            before, after = (file[f"{model}/{entry['focus']}/is_key_token/values"][:].astype(bool) for model in ("target", "unlearned"))
+            before, after = (
+                file[f"{model}/{entry['focus']}/is_key_token/values"][:].astype(bool) for model in ("target", "unlearned")
+            )
         for rows in entry["keys"].values():
             assert np.sum(rows, axis=0).tolist() == [len(before), before.sum(), after.sum(), (before & after).sum()]
 
@@ -148,7 +175,9 @@ def test_several_judges_have_counts_of_their_own(tmp_path):
         file["judges/exact_match/unlearned_is_right"][:4] = 1 - file["judges/exact_match/unlearned_is_right"][:4]
         wanted = int(file["judges/exact_match/unlearned_is_right"][:][file["questions/split"][:] == 0].sum())
     (entry,) = Report(render(load_campaign(path))).cells.values()
-    assert entry["judges"] == ["rouge_l_recall", "exact_match"] and entry["counts"]["exact_match"]["unlearned_forget"] == wanted
+    assert (
+        entry["judges"] == ["rouge_l_recall", "exact_match"] and entry["counts"]["exact_match"]["unlearned_forget"] == wanted
+    )
     assert entry["counts"]["exact_match"]["unlearned_forget"] != entry["counts"]["rouge_l_recall"]["unlearned_forget"]
 
 
@@ -159,7 +188,9 @@ def test_stability_across_seeds(tmp_path):
         sets = [file["unlearned/own/is_key_token/values"][:].astype(bool) for file in (one, other)]
         offsets = one["unlearned/own/is_key_token/offsets"][:].astype(int)
         pairs = [(sets[0][a:b], sets[1][a:b]) for a, b in zip(offsets, offsets[1:], strict=False)]
-    wanted = [(a & b).sum() / np.sqrt(a.sum() * b.sum()) if a.any() and b.any() else 0.0 for a, b in pairs if a.any() or b.any()]
+    wanted = [
+        (a & b).sum() / np.sqrt(a.sum() * b.sum()) if a.any() and b.any() else 0.0 for a, b in pairs if a.any() or b.any()
+    ]
     (row,) = Report(render(load_campaign(tmp_path))).index["seeds"]
     assert row["count"] == len(wanted) and row["cosine"] == pytest.approx(np.mean(wanted))
 
@@ -177,13 +208,24 @@ def test_campaigns_side_by_side(tmp_path):
         files = [h5py.File(tmp_path / folder / f"{seed}.h5") for seed in (1, 2)]
         classes.append(np.concatenate([file["outcome/class"][:] for file in files]))
     both = (classes[0] >= 3) & (classes[1] >= 3)
-    assert (row["count"], row["first"], row["other"]) == (both.sum(), (classes[0][both] == 4).sum(), (classes[1][both] == 4).sum())
-    assert row["low"] <= row["gap"] <= row["high"] and row["gap"] == pytest.approx((row["other"] - row["first"]) / row["count"]) and row["p"] < 0.05
+    assert (row["count"], row["first"], row["other"]) == (
+        both.sum(),
+        (classes[0][both] == 4).sum(),
+        (classes[1][both] == 4).sum(),
+    )
+    assert (
+        row["low"] <= row["gap"] <= row["high"]
+        and row["gap"] == pytest.approx((row["other"] - row["first"]) / row["count"])
+        and row["p"] < 0.05
+    )
 
 
 def test_models_on_the_same_questions(campaign_file, report):
     row = next(row for row in report.index["models"] if row["method"] == "ga_gd" and row["measure"] == "destructive rate")
-    with cell_file(campaign_file, "llama-2-7b.muse-news.ga_gd.s1") as one, cell_file(campaign_file, "qwen3-14b.muse-news.ga_gd.s1") as other:
+    with (
+        cell_file(campaign_file, "llama-2-7b.muse-news.ga_gd.s1") as one,
+        cell_file(campaign_file, "qwen3-14b.muse-news.ga_gd.s1") as other,
+    ):
         first, second = one["outcome/class"][:], other["outcome/class"][:]
     both = (first >= 3) & (second >= 3)
     assert (row["model"], row["other_model"]) == ("llama-2-7b", "qwen3-14b")
@@ -206,7 +248,11 @@ def test_a_folder_holds_the_same_and_is_replaced_whole(campaign_file, tmp_path):
     texts = single.text()
     page, data = write_report(sources_of([campaign_file]), out, limit=1000)[:2]
     made = Report(page)
-    assert data.is_dir() and sorted(made.names()) == sorted(single.names()) and sorted(made.text().split("\n")[1:]) == sorted(texts.split("\n")[1:])
+    assert (
+        data.is_dir()
+        and sorted(made.names()) == sorted(single.names())
+        and sorted(made.text().split("\n")[1:]) == sorted(texts.split("\n")[1:])
+    )
     assert write_report(sources_of([campaign_file]), out, folder=True)[1] == data, "equal data are not written again"
     write_report(sources_of([campaign_file]), out)
     assert not data.exists() and Report(out).index["folder"] is None
@@ -229,7 +275,11 @@ def test_too_large_matrices_are_left_out_and_said(campaign_file, tmp_path):
     assert gold
     write_report(sources_of([campaign_file]), out, limit=whole - 50_000)
     report = Report(out)
-    assert report.index["folder"] is None and report.index["left_out"] and not [name for name in report.names() if name.endswith("-gold")]
+    assert (
+        report.index["folder"] is None
+        and report.index["left_out"]
+        and not [name for name in report.names() if name.endswith("-gold")]
+    )
 
 
 def test_equal_input_gives_equal_bytes(campaign_file, html):

@@ -28,7 +28,15 @@ def test_bad_cells_are_said_and_the_rest_is_shown(tmp_path):
     assert "contributions" in said[RECIPES[1].id][1] and "9.0.0" in said[RECIPES[2].id][1]
 
 
-@pytest.mark.parametrize("recipe", [Recipe(forget=1, retain=0), Recipe(forget=1, retain=1, steps=0), Recipe(forgotten=0, destroyed=0), Recipe(attribution="shapley", forget=4, retain=4)])
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        Recipe(forget=1, retain=0),
+        Recipe(forget=1, retain=1, steps=0),
+        Recipe(forgotten=0, destroyed=0),
+        Recipe(attribution="shapley", forget=4, retain=4),
+    ],
+)
 def test_small_and_odd_campaigns(tmp_path, recipe):
     Page(render(load_campaign(write_cell(tmp_path / "a.h5", recipe))))
 

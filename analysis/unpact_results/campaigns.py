@@ -72,7 +72,12 @@ def _loose_cells(folder: Path, lazy: bool) -> Campaign:
     files = sorted(folder.glob("*.h5")) or sorted((folder / "cells").glob("*.h5"))
     if not files:
         raise ResultsError(f"{folder}: no campaign.h5 and no cell files in it")
-    return _read_cells(folder, [CellStatus(file.stem, "", "", "", 0, "finished", str(file.relative_to(folder))) for file in files], {}, lazy=lazy)
+    return _read_cells(
+        folder,
+        [CellStatus(file.stem, "", "", "", 0, "finished", str(file.relative_to(folder))) for file in files],
+        {},
+        lazy=lazy,
+    )
 
 
 def _campaign_file(path: Path, lazy: bool) -> Campaign:
@@ -87,9 +92,14 @@ def _campaign_file(path: Path, lazy: bool) -> Campaign:
         raise ResultsError(f"{path}: cannot be read: {error}") from error
     names = ("id", "model", "dataset", "method", "seed", "state", "file", "reason")
     rows = zip(*(table[name] for name in names), strict=True)
-    status = [CellStatus(*row[:4], int(row[4]), STATES[row[5]] if row[5] < len(STATES) else "broken", *row[6:]) for row in rows]
+    status = [
+        CellStatus(*row[:4], int(row[4]), STATES[row[5]] if row[5] < len(STATES) else "broken", *row[6:]) for row in rows
+    ]
     if "fingerprint" in table:  # since 1.4
-        status = [_finished_since(folder_of(path), entry, fingerprint) for entry, fingerprint in zip(status, table["fingerprint"], strict=True)]
+        status = [
+            _finished_since(folder_of(path), entry, fingerprint)
+            for entry, fingerprint in zip(status, table["fingerprint"], strict=True)
+        ]
     return _read_cells(folder_of(path), status, attributes, path, lazy)
 
 
@@ -105,7 +115,9 @@ def _finished_since(folder: Path, entry: CellStatus, fingerprint: str) -> CellSt
     return replace(entry, status="finished") if same else entry
 
 
-def _read_cells(folder: Path, status: list[CellStatus], attributes: dict[str, Any], path: Path | None = None, lazy: bool = False) -> Campaign:
+def _read_cells(
+    folder: Path, status: list[CellStatus], attributes: dict[str, Any], path: Path | None = None, lazy: bool = False
+) -> Campaign:
     cells: list[Cell] = []
     paths: list[Path] = []
     seen = []

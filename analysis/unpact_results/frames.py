@@ -62,36 +62,63 @@ def _names(values: Iterable[int], kind: type[Outcome | Split | Half | Knowledge]
 
 def rates(campaign: Campaign | Cell) -> pandas.DataFrame:
     """A row a cell and rate: count, total, value and its 95 % Wilson interval."""
+
     def columns(cell: Cell) -> Columns:
         found = list(cell.rates.values())
-        return {"rate": list(cell.rates)} | {name: [getattr(rate, name) for rate in found] for name in ("count", "total", "value", "low", "high")}
+        return {"rate": list(cell.rates)} | {
+            name: [getattr(rate, name) for rate in found] for name in ("count", "total", "value", "low", "high")
+        }
 
     return _frame(campaign, columns)
 
 
 def metrics(campaign: Campaign | Cell) -> pandas.DataFrame:
     """A row a cell and metric: the target's and the unlearned model's value with their intervals."""
+
     def columns(cell: Cell) -> Columns:
         found = list(cell.metrics.values())
         ends = ("", "_low", "_high")
-        values = {f"{model}{end}": [getattr(metric, model)[place] for metric in found] for model in ("target", "unlearned") for place, end in enumerate(ends)}
-        return {"metric": [m.name for m in found], "label": [m.label for m in found], "larger_says": [m.larger_says for m in found], "count": [m.count for m in found]} | values
+        values = {
+            f"{model}{end}": [getattr(metric, model)[place] for metric in found]
+            for model in ("target", "unlearned")
+            for place, end in enumerate(ends)
+        }
+        return {
+            "metric": [m.name for m in found],
+            "label": [m.label for m in found],
+            "larger_says": [m.larger_says for m in found],
+            "count": [m.count for m in found],
+        } | values
 
     return _frame(campaign, columns)
 
 
 def questions(campaign: Campaign | Cell) -> pandas.DataFrame:
     """A row a cell and question: texts, verdicts, outcome, focus shift, KeyTokens, what each probe won back."""
+
     def columns(cell: Cell) -> Columns:
         sets = [cell.key_tokens(model) for model in (cell.target, cell.unlearned)]
         half = cell.half if len(cell.half) else np.zeros(len(cell.split), np.uint8)
         made: Columns = {
-            "question": np.arange(len(cell.question)), "text": cell.question, "gold": cell.gold_answer, "split": _names(cell.split, Split), "half": _names(half, Half),
-            "before": cell.target.answer, "after": cell.unlearned.answer, "right_before": cell.target.is_right, "right_after": cell.unlearned.is_right,
-            "score_before": cell.target.score, "score_after": cell.unlearned.score, "outcome": _names(cell.outcome, Outcome), "knowledge": _names(knowledge(cell), Knowledge),
+            "question": np.arange(len(cell.question)),
+            "text": cell.question,
+            "gold": cell.gold_answer,
+            "split": _names(cell.split, Split),
+            "half": _names(half, Half),
+            "before": cell.target.answer,
+            "after": cell.unlearned.answer,
+            "right_before": cell.target.is_right,
+            "right_after": cell.unlearned.is_right,
+            "score_before": cell.target.score,
+            "score_after": cell.unlearned.score,
+            "outcome": _names(cell.outcome, Outcome),
+            "knowledge": _names(knowledge(cell), Knowledge),
             "kind": [kind_of(cell, question) for question in range(len(cell.question))],
-            "focus_shift": cell.shift, "contribution_shift": 1.0 - cell.contribution_cosine,
-            "keys_before": [int((row != 0).sum()) for row in sets[0]], "keys_after": [int((row != 0).sum()) for row in sets[1]]}
+            "focus_shift": cell.shift,
+            "contribution_shift": 1.0 - cell.contribution_cosine,
+            "keys_before": [int((row != 0).sum()) for row in sets[0]],
+            "keys_after": [int((row != 0).sum()) for row in sets[1]],
+        }
         for name in cell.probes:
             made[f"asked_{name}"], made[f"won_{name}"] = flags_of(cell, name)
         for judge in cell.judges.values():
@@ -103,6 +130,7 @@ def questions(campaign: Campaign | Cell) -> pandas.DataFrame:
 
 def attempts(campaign: Campaign | Cell) -> pandas.DataFrame:
     """A row a cell, probe, probed question and attempt, with the verdict of every judge."""
+
     def columns(cell: Cell) -> Columns:
         rows: list[tuple[Any, ...]] = []
         for probe in cell.probes.values():
@@ -110,10 +138,37 @@ def attempts(campaign: Campaign | Cell) -> pandas.DataFrame:
             for row, question in enumerate(probe.question.tolist()):
                 for attempt, label in enumerate(probe.attempt_labels):
                     put = probe.put[row][attempt] if probe.put is not None else None
-                    judged = tuple(bool(probe.judged[name][row, attempt]) if name in probe.judged else None for name in cell.judges)
-                    rows.append((probe.name, probe.kind, question, attempt, label, put, probe.answer[row][attempt], float(probe.score[row, attempt]),
-                                 bool(probe.is_right[row, attempt]), bool(counts[row, attempt]), *judged))
-        names = ("probe", "kind", "question", "attempt", "label", "put", "answer", "score", "right", "counts", *(f"right_{name}" for name in cell.judges))
+                    judged = tuple(
+                        bool(probe.judged[name][row, attempt]) if name in probe.judged else None for name in cell.judges
+                    )
+                    rows.append(
+                        (
+                            probe.name,
+                            probe.kind,
+                            question,
+                            attempt,
+                            label,
+                            put,
+                            probe.answer[row][attempt],
+                            float(probe.score[row, attempt]),
+                            bool(probe.is_right[row, attempt]),
+                            bool(counts[row, attempt]),
+                            *judged,
+                        )
+                    )
+        names = (
+            "probe",
+            "kind",
+            "question",
+            "attempt",
+            "label",
+            "put",
+            "answer",
+            "score",
+            "right",
+            "counts",
+            *(f"right_{name}" for name in cell.judges),
+        )
         return {name: [row[place] for row in rows] for place, name in enumerate(names)}
 
     return _frame(campaign, columns)
@@ -121,8 +176,11 @@ def attempts(campaign: Campaign | Cell) -> pandas.DataFrame:
 
 def tokens(campaign: Campaign | Cell, answer: str = "own") -> pandas.DataFrame:
     """A row a cell, question and candidate token: contributions to one answer ("own" or "gold") and KeyToken flags, before and after."""
+
     def columns(cell: Cell) -> Columns:
-        made: dict[str, list[Any]] = {name: [] for name in ("question", "position", "token_id", "piece", "before", "after", "key_before", "key_after")}
+        made: dict[str, list[Any]] = {
+            name: [] for name in ("question", "position", "token_id", "piece", "before", "after", "key_before", "key_after")
+        }
         for question in range(len(cell.question)):
             parts = [getattr(model, answer) for model in (cell.target, cell.unlearned)]
             values, flags = [part.contributions[question] for part in parts], [part.is_key_token[question] for part in parts]
@@ -130,7 +188,14 @@ def tokens(campaign: Campaign | Cell, answer: str = "own") -> pandas.DataFrame:
             if any(len(row) != len(where) for row in (*values, *flags)):
                 continue  # not attributed
             pieces, ids = cell.pieces_of(question), cell.token_ids[question]
-            columns_ = ([question] * len(where), where, ids[where], [pieces[at] for at in where], *values, *(row.astype(bool) for row in flags))
+            columns_ = (
+                [question] * len(where),
+                where,
+                ids[where],
+                [pieces[at] for at in where],
+                *values,
+                *(row.astype(bool) for row in flags),
+            )
             for name, column in zip(made, columns_, strict=True):
                 made[name].extend(list(column))
         return made
@@ -149,7 +214,12 @@ def to_polars(frame: pandas.DataFrame) -> polars.DataFrame:
         import polars
     except ImportError as error:
         raise ResultsError("polars is not installed: pip install polars") from error
-    return polars.DataFrame({name: frame[name].astype(object).tolist() if str(frame[name].dtype) == "category" else frame[name].tolist() for name in frame})
+    return polars.DataFrame(
+        {
+            name: frame[name].astype(object).tolist() if str(frame[name].dtype) == "category" else frame[name].tolist()
+            for name in frame
+        }
+    )
 
 
 def matrix(cell: Cell, question: int, answer: str = "own") -> xarray.Dataset:
@@ -165,13 +235,27 @@ def matrix(cell: Cell, question: int, answer: str = "own") -> xarray.Dataset:
     for place, part in enumerate(matrices):
         if len(part):
             values[place, : len(part), : part.shape[1]] = part
-    pieces = [piece for piece, candidate in zip(cell.pieces_of(question), cell.is_candidate[question], strict=True) if candidate]
-    coordinates = {"model": ["target", "unlearned"], "removed": np.arange(rows), "answer_token": np.arange(columns), "piece": ("removed", ["", *pieces][:rows])}
-    data = xarray.Dataset({"log_probability": (("model", "removed", "answer_token"), values, {"units": "nat"})}, coordinates,
-                          {"cell": cell.id, "question": question, "text": cell.question[question], "answer": answer})
+    pieces = [
+        piece for piece, candidate in zip(cell.pieces_of(question), cell.is_candidate[question], strict=True) if candidate
+    ]
+    coordinates = {
+        "model": ["target", "unlearned"],
+        "removed": np.arange(rows),
+        "answer_token": np.arange(columns),
+        "piece": ("removed", ["", *pieces][:rows]),
+    }
+    data = xarray.Dataset(
+        {"log_probability": (("model", "removed", "answer_token"), values, {"units": "nat"})},
+        coordinates,
+        {"cell": cell.id, "question": question, "text": cell.question[question], "answer": answer},
+    )
     if not rows:
         return data
-    return data.assign(contribution=(data.log_probability.isel(removed=0) - data.log_probability).mean("answer_token").assign_attrs(units="nat/token"))
+    return data.assign(
+        contribution=(data.log_probability.isel(removed=0) - data.log_probability)
+        .mean("answer_token")
+        .assign_attrs(units="nat/token")
+    )
 
 
 def dataset(campaign: Campaign, measures: Sequence[str] = ("knowledge_left", "destructive")) -> xarray.Dataset:
@@ -182,4 +266,8 @@ def dataset(campaign: Campaign, measures: Sequence[str] = ("knowledge_left", "de
     kept = table[table["rate"].isin(list(measures))] if len(table) else table
     if not len(kept):
         return xarray.Dataset()
-    return xarray.Dataset.from_dataframe(kept.drop(columns="cell").astype({"model": str, "dataset": str, "method": str}).set_index(["rate", "model", "dataset", "method", "seed"]))
+    return xarray.Dataset.from_dataframe(
+        kept.drop(columns="cell")
+        .astype({"model": str, "dataset": str, "method": str})
+        .set_index(["rate", "model", "dataset", "method", "seed"])
+    )

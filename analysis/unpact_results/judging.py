@@ -11,7 +11,15 @@ from .statistics import outcomes
 def by_judge(cell: Cell, name: str) -> Cell:
     """The cell with the verdicts of a judge that does not decide; the probes are those that it judged."""
     judge = cell.judges[name]
-    probes = {key: dataclasses.replace(probe, is_right=probe.judged[name]) for key, probe in cell.probes.items() if name in probe.judged}
-    return dataclasses.replace(cell, target=dataclasses.replace(cell.target, is_right=judge.target),
-                               unlearned=dataclasses.replace(cell.unlearned, is_right=judge.unlearned),
-                               outcome=outcomes(cell.split, judge.target, judge.unlearned), probes=probes)
+    probes = {
+        key: dataclasses.replace(probe, is_right=probe.judged[name])
+        for key, probe in cell.probes.items()
+        if name in probe.judged
+    }
+    return dataclasses.replace(
+        cell,
+        target=dataclasses.replace(cell.target, is_right=judge.target),
+        unlearned=dataclasses.replace(cell.unlearned, is_right=judge.unlearned),
+        outcome=outcomes(cell.split, judge.target, judge.unlearned),
+        probes=probes,
+    )

@@ -37,7 +37,11 @@ def write_paper(sources: Sequence[Source], out: Path, jobs: int = 1) -> list[Pat
             written.append(_write(out / f"table_{number}_{table.name}{suffix}", content))
     for number, (name, caption, figure) in enumerate(figures.all_figures(made, rows), 1):
         base = f"figure_{number}_{name}"
-        for suffix, content in ((".svg", to_svg(figure, base, caption, caption)), (".pdf", pdf_of(figure)), (".png", png_of(figure, 200))):
+        for suffix, content in (
+            (".svg", to_svg(figure, base, caption, caption)),
+            (".pdf", pdf_of(figure)),
+            (".png", png_of(figure, 200)),
+        ):
             written.append(_write(out / f"{base}{suffix}", content))
         written.append(_write(out / f"{base}.txt", caption + "\n"))
     return [*written, _write(out / "references.bib", bibtex(made.entries, [run["attributes"] for run in made.runs]))]
@@ -58,16 +62,39 @@ def pdf_of(figure: Figure) -> bytes:
 
 def all_tables(made: Gathered, rows: Sequence[Pooled]) -> list[Table]:
     """The main results, the claims, and KeyTokens by class of token."""
-    return [results_table(rows, probes_of(made.summaries)), claims_table(made), *(key_token_table(made, view) for view in VIEW_WORDS)]
+    return [
+        results_table(rows, probes_of(made.summaries)),
+        claims_table(made),
+        *(key_token_table(made, view) for view in VIEW_WORDS),
+    ]
 
 
 def results_table(rows: Sequence[Pooled], probes: dict[str, str]) -> Table:
     """A row a model, data set and method, seeds pooled."""
-    names = {"knowledge_left": COLUMNS["knowledge_left"], **{f"recovery_{name}": f"recovery {label}" for name, label in probes.items()},
-             **{name: words for name, words in COLUMNS.items() if name != "knowledge_left"}}
-    body = [[row.model, row.dataset, row.method, ", ".join(map(str, row.seeds)), row.forgotten, *(row.rates.get(name, rate(0, 0)) for name in names), row.verdict] for row in rows]
-    return Table("results", "Knowledge left, recovery, destruction and focus shift; seeds pooled, in brackets 95 % Wilson intervals.",
-                 ["model", "data", "method", "seeds", "forgotten", *names.values(), "verdict"], body, tuple(COLUMNS[name] for name in MEANS))
+    names = {
+        "knowledge_left": COLUMNS["knowledge_left"],
+        **{f"recovery_{name}": f"recovery {label}" for name, label in probes.items()},
+        **{name: words for name, words in COLUMNS.items() if name != "knowledge_left"},
+    }
+    body = [
+        [
+            row.model,
+            row.dataset,
+            row.method,
+            ", ".join(map(str, row.seeds)),
+            row.forgotten,
+            *(row.rates.get(name, rate(0, 0)) for name in names),
+            row.verdict,
+        ]
+        for row in rows
+    ]
+    return Table(
+        "results",
+        "Knowledge left, recovery, destruction and focus shift; seeds pooled, in brackets 95 % Wilson intervals.",
+        ["model", "data", "method", "seeds", "forgotten", *names.values(), "verdict"],
+        body,
+        tuple(COLUMNS[name] for name in MEANS),
+    )
 
 
 def claims_table(made: Gathered) -> Table:
@@ -79,9 +106,19 @@ def claims_table(made: Gathered) -> Table:
     for (model, dataset), answers in groups.items():
         columns = [[given[place] for given in answers] for place in range(len(answers[0]))]
         said = [_headline(column) for column in columns]
-        body.append([model, dataset, *(f"{word} ({column.count(word)}/{len(column)})" for word, column in zip(said, columns, strict=True))])
-    return Table("claims", "The study's claims 1 to 3 and ours on their cause (4), by the rules of the report; in brackets cells with this answer.",
-                 ["model", "data", "claim 1", "claim 2", "claim 3", "claim 4"], body)
+        body.append(
+            [
+                model,
+                dataset,
+                *(f"{word} ({column.count(word)}/{len(column)})" for word, column in zip(said, columns, strict=True)),
+            ]
+        )
+    return Table(
+        "claims",
+        "The study's claims 1 to 3 and ours on their cause (4), by the rules of the report; in brackets cells with this answer.",
+        ["model", "data", "claim 1", "claim 2", "claim 3", "claim 4"],
+        body,
+    )
 
 
 def _headline(answers: Sequence[str]) -> str:
@@ -91,7 +128,17 @@ def _headline(answers: Sequence[str]) -> str:
 def key_token_table(made: Gathered, view: str) -> Table:
     """Shares of KeyTokens by one kind of class, over all cells."""
     title, classes = VIEW_WORDS[view]
-    sums = [[sum(entry["keys"][view][place][column] for entry in made.entries) for column in range(4)] for place in range(len(classes))]
-    body = [[name, int(counts[0]), rate(counts[1], counts[0]), rate(counts[2], counts[0]), rate(counts[3], counts[1])] for name, counts in zip(classes, sums, strict=True)]
-    return Table(f"key_tokens_{view}", f"KeyTokens {title}, before and after unlearning, and how many of those before are KeyTokens after; all cells.",
-                 ["class", "candidates", "before", "after", "still KeyTokens"], body or [[DASH] * 5])
+    sums = [
+        [sum(entry["keys"][view][place][column] for entry in made.entries) for column in range(4)]
+        for place in range(len(classes))
+    ]
+    body = [
+        [name, int(counts[0]), rate(counts[1], counts[0]), rate(counts[2], counts[0]), rate(counts[3], counts[1])]
+        for name, counts in zip(classes, sums, strict=True)
+    ]
+    return Table(
+        f"key_tokens_{view}",
+        f"KeyTokens {title}, before and after unlearning, and how many of those before are KeyTokens after; all cells.",
+        ["class", "candidates", "before", "after", "still KeyTokens"],
+        body or [[DASH] * 5],
+    )

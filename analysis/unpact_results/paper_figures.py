@@ -10,32 +10,41 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch, Rectangle
+from matplotlib.patches import Patch
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
-from . import strips
-from .choose import choose
 from .dilemma import DESTRUCTION_LIMIT, LEFT_LIMIT
 from .labels import Label, place
-from .model import Cell, Outcome, Rate
+from .model import Outcome, Rate
+from .paper_strips import Made, example_strips
 from .plotting import MODEL_COLOURS, OUTCOME_COLOURS, new_figure, style
 from .pooled import Pooled, probes_of
-from .reading import load_cell
 from .statistics import rate
 from .web.chunks import unpack
 from .web.gather import Gathered, colour_limit
 
 CLASSES = (Outcome.forgotten, Outcome.retained, Outcome.destroyed, Outcome.kept)
-Made = tuple[str, str, Figure]
 
 
 def all_figures(made: Gathered, rows: Sequence[Pooled]) -> list[Made]:
     """Name, caption and figure, in order."""
     figures = [
-        ("dilemma", "Knowledge left against destructive rate: a point a method, seeds pooled, with 95 % Wilson intervals; dotted the Pareto front, dashed our limits.", dilemma(rows)),
-        ("focus_shift", "Mean focus shift (1 - cosine of the KeyToken sets before and after) by outcome and method, seeds pooled, with 95 % Wilson intervals.", focus_shift(made)),
-        ("contributions", "Contribution of every candidate token to the gold answer before and after unlearning, by method, all models, data sets and seeds; logarithmic counts.", contributions(made)),
+        (
+            "dilemma",
+            "Knowledge left against destructive rate: a point a method, seeds pooled, with 95 % Wilson intervals; dotted the Pareto front, dashed our limits.",
+            dilemma(rows),
+        ),
+        (
+            "focus_shift",
+            "Mean focus shift (1 - cosine of the KeyToken sets before and after) by outcome and method, seeds pooled, with 95 % Wilson intervals.",
+            focus_shift(made),
+        ),
+        (
+            "contributions",
+            "Contribution of every candidate token to the gold answer before and after unlearning, by method, all models, data sets and seeds; logarithmic counts.",
+            contributions(made),
+        ),
         ("recovery", "Recovery rate over the number of attempts, by method, with 95 % Wilson intervals.", recovery(made)),
     ]
     strip = example_strips(made)
@@ -54,7 +63,9 @@ def _panels(count: int, columns: int, width: float, height: float) -> tuple[Figu
 
 def pareto(points: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Which points (less is better in both) no other one beats."""
-    return np.array([not any(np.all(other <= point) and np.any(other < point) for other in points) for point in points], dtype=bool)
+    return np.array(
+        [not any(np.all(other <= point) and np.any(other < point) for other in points) for point in points], dtype=bool
+    )
 
 
 def dilemma(rows: Sequence[Pooled]) -> Figure:
@@ -85,8 +96,18 @@ def _dilemma_panel(axes: Axes, title: str, group: Sequence[Pooled], colours: dic
     pairs = [(row, row.rates["deciding_destruction"], row.rates["knowledge_left"]) for row in group]
     pairs = [(row, x, y) for row, x, y in pairs if x.total and y.total]
     for row, x, y in pairs:
-        axes.errorbar(x.value, y.value, xerr=[[x.value - x.low], [x.high - x.value]], yerr=[[y.value - y.low], [y.high - y.value]], fmt="o", color=colours[row.method],
-                      elinewidth=0.8, markersize=4.5, markeredgecolor="white", markeredgewidth=0.5)
+        axes.errorbar(
+            x.value,
+            y.value,
+            xerr=[[x.value - x.low], [x.high - x.value]],
+            yerr=[[y.value - y.low], [y.high - y.value]],
+            fmt="o",
+            color=colours[row.method],
+            elinewidth=0.8,
+            markersize=4.5,
+            markeredgecolor="white",
+            markeredgewidth=0.5,
+        )
     points = np.array([(x.value, y.value) for _, x, y in pairs]).reshape(-1, 2)
     front = points[pareto(points)] if len(points) else points
     front = front[np.argsort(front[:, 0])]
@@ -108,7 +129,9 @@ def focus_shift(made: Gathered) -> Figure:
             axes.set_xticks(range(len(methods)), list(methods), rotation=35, ha="right", fontsize=8)
             axes.set(ylim=(0, 1.04), ylabel="mean focus shift", title=f"{model}, {dataset}")
             axes.grid(axis="x", visible=False)
-        figure.legend(handles=[Patch(color=OUTCOME_COLOURS[o.name], label=o.name) for o in CLASSES], loc="outside upper left", ncols=4)
+        figure.legend(
+            handles=[Patch(color=OUTCOME_COLOURS[o.name], label=o.name) for o in CLASSES], loc="outside upper left", ncols=4
+        )
     return figure
 
 
@@ -123,7 +146,15 @@ def _shift(made: Gathered, numbers: Sequence[int], outcome: Outcome) -> Rate:
 def _bar(axes: Axes, x: float, value: Rate, colour: str) -> None:
     if value.total:
         axes.bar(x, value.value, 0.18, color=colour, zorder=2)
-        axes.errorbar(x, value.value, yerr=[[value.value - value.low], [value.high - value.value]], fmt="none", ecolor="#333333", elinewidth=0.7, zorder=3)
+        axes.errorbar(
+            x,
+            value.value,
+            yerr=[[value.value - value.low], [value.high - value.value]],
+            fmt="none",
+            ecolor="#333333",
+            elinewidth=0.7,
+            zorder=3,
+        )
 
 
 def contribution_pairs(made: Gathered, number: int) -> NDArray[np.float64]:
@@ -131,7 +162,14 @@ def contribution_pairs(made: Gathered, number: int) -> NDArray[np.float64]:
     own, target = (unpack(made.chunks[name])[1] for name in (f"c{number}", made.entries[number]["target"]))
     if not np.array_equal(own["gold_offsets"], target["gold_offsets"]):
         return np.zeros((0, 2))
-    pairs = [np.where(np.abs(part["gold_values"].astype(np.int64)) < np.iinfo(part["gold_values"].dtype).max, part["gold_values"] / 1000.0, np.nan) for part in (target, own)]
+    pairs = [
+        np.where(
+            np.abs(part["gold_values"].astype(np.int64)) < np.iinfo(part["gold_values"].dtype).max,
+            part["gold_values"] / 1000.0,
+            np.nan,
+        )
+        for part in (target, own)
+    ]
     made_pairs = np.column_stack(pairs)
     return made_pairs[np.isfinite(made_pairs).all(axis=1)]
 
@@ -150,7 +188,14 @@ def contributions(made: Gathered) -> Figure:
             for number in numbers:
                 pairs = np.clip(contribution_pairs(made, number), -limit, limit)
                 counts += np.histogram2d(pairs[:, 0], pairs[:, 1], bins=[edges, edges])[0]
-            axes.pcolormesh(edges, edges, np.ma.masked_equal(counts.T, 0), norm=LogNorm(1, max(2.0, counts.max())), cmap="Blues", rasterized=True)
+            axes.pcolormesh(
+                edges,
+                edges,
+                np.ma.masked_equal(counts.T, 0),
+                norm=LogNorm(1, max(2.0, counts.max())),
+                cmap="Blues",
+                rasterized=True,
+            )
             axes.axline((0, 0), slope=1, color="#999999", linewidth=0.8)
             axes.set(title=f"{method} ({int(counts.sum())})", xlabel="before", ylabel="after", aspect="equal")
     return figure
@@ -171,57 +216,21 @@ def recovery(made: Gathered) -> Figure:
             axes.set(title=method, ylim=(0, 1), xlabel="attempts", ylabel="recovery rate")
             axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
             axes.xaxis.get_major_locator().set_params(integer=True)
-        figure.legend(handles=[Line2D([], [], color=colours[name], label=label) for name, label in labels.items()], loc="outside upper left", ncols=4)
+        figure.legend(
+            handles=[Line2D([], [], color=colours[name], label=label) for name, label in labels.items()],
+            loc="outside upper left",
+            ncols=4,
+        )
     return figure
 
 
 def _recovery_line(axes: Axes, budgets: Sequence[Sequence[int]], colour: str) -> None:
     most = max((len(budget) - 1 for budget in budgets), default=0)
-    values = [rate(sum(b[k] for b in budgets if len(b) - 1 > k), sum(b[-1] for b in budgets if len(b) - 1 > k)) for k in range(most)]
+    values = [
+        rate(sum(b[k] for b in budgets if len(b) - 1 > k), sum(b[-1] for b in budgets if len(b) - 1 > k))
+        for k in range(most)
+    ]
     if values and values[0].total:
         x = np.arange(1, most + 1)
         axes.plot(x, [v.value for v in values], color=colour, marker="o", markersize=3)
         axes.fill_between(x, [v.low for v in values], [v.high for v in values], color=colour, alpha=0.15, linewidth=0)
-
-
-def example_strips(made: Gathered) -> Made | None:
-    """One instructive question of the first cell that has one: before, after and difference."""
-    limit = colour_limit(made.histogram)
-    for path in made.paths:
-        cell = load_cell(path, lazy=True)
-        chosen = choose(cell)
-        found = strips.build(cell, chosen[0].question, cell.focus_answer, limit) if chosen else None
-        if chosen and found is not None:
-            words = f"Contributions to each model's own answer, {cell.method} on {cell.model}, {cell.dataset}, question {chosen[0].question} ({chosen[0].kind}): " \
-                    f"before, after, difference; colours saturate at {limit:g} nats per token, frames are KeyTokens, dashed ones lost."
-            return "strips", words, strip_figure(cell, found)
-    return None
-
-
-def strip_figure(cell: Cell, made: strips.Strips) -> Figure:
-    """The strips of a question, line under line."""
-    step, line_height = 0.085, 0.85
-    with style():
-        figure = new_figure(1.0 + strips.LINE_WIDTH * step, 0.2 + line_height * len(made.lines))
-        axes = figure.subplots()
-        axes.set_axis_off()
-        for number, line in enumerate(made.lines):
-            _strip_line(axes, line, -number * 4.0)
-        axes.set(xlim=(-12, strips.LINE_WIDTH + 6), ylim=(-4.0 * len(made.lines) + 0.6, 0.4))
-    return figure
-
-
-def _strip_line(axes: Axes, line: Sequence[strips.Column], top: float) -> None:
-    for row, name in enumerate(strips.ROWS):
-        axes.text(-1, top - row - 0.5, name, ha="right", va="center", fontsize=7, color="#595959")
-    x = 0.0
-    for column in line:
-        text = "".join(piece.text for piece in column.pieces).replace("$", r"\$")
-        for row, box in enumerate(column.boxes):
-            edge = {"": "none", "lost": "black"}.get(box.frame, "black")
-            axes.add_patch(Rectangle((x, top - row - 0.92), column.width - 0.15, 0.84, facecolor=box.background, edgecolor=edge, linewidth=0.9,
-                                     linestyle="--" if box.frame == "lost" else "-"))
-            axes.text(x + column.width / 2, top - row - 0.5, text, ha="center", va="center", fontsize=6.6, family="DejaVu Sans Mono", color="white" if box.light_text else "black")
-        if not column.boxes:
-            axes.text(x + column.width / 2, top - 1.5, text, ha="center", va="center", fontsize=6.6, family="DejaVu Sans Mono", color="#767676", style="italic")
-        x += column.width

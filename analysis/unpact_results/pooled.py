@@ -11,7 +11,12 @@ from .model import Rate
 from .statistics import pool
 from .table import Summary
 
-COLUMNS = {"knowledge_left": "knowledge left", "deciding_destruction": "destructive rate", "focus_shift_forgotten": "shift of forgotten", "focus_shift_retained": "shift of retained"}
+COLUMNS = {
+    "knowledge_left": "knowledge left",
+    "deciding_destruction": "destructive rate",
+    "focus_shift_forgotten": "shift of forgotten",
+    "focus_shift_retained": "shift of retained",
+}
 MEANS = ("focus_shift_forgotten", "focus_shift_retained")  # values in [0, 1], no shares
 
 
@@ -45,8 +50,14 @@ def _row(key: tuple[str, str, str], group: Sequence[Summary], states: Counter[st
     names = dict.fromkeys(name for summary in group for name in summary.row.rates)
     rates = {name: pool((summary.row.rates[name] for summary in group if name in summary.row.rates), name) for name in names}
     said = str(verdict(rates["knowledge_left"], rates["deciding_destruction"])) if group else ""
-    return Pooled(*key, tuple(summary.row.seed for summary in group), sum(summary.row.forgotten or 0 for summary in group), rates, said,
-                  ", ".join(f"{count} {state}" for state, count in sorted(states.items())))
+    return Pooled(
+        *key,
+        tuple(summary.row.seed for summary in group),
+        sum(summary.row.forgotten or 0 for summary in group),
+        rates,
+        said,
+        ", ".join(f"{count} {state}" for state, count in sorted(states.items())),
+    )
 
 
 def probes_of(summaries: Iterable[Summary]) -> dict[str, str]:

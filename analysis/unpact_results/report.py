@@ -26,8 +26,14 @@ def sources_of(paths: Sequence[str | Path]) -> list[Source]:
     return made
 
 
-def write_report(sources: Sequence[Source], out: Path, questions: Sequence[int] | None = None, jobs: int = 1, limit: int = LIMIT,
-                 folder: bool | None = None) -> list[Path]:
+def write_report(
+    sources: Sequence[Source],
+    out: Path,
+    questions: Sequence[int] | None = None,
+    jobs: int = 1,
+    limit: int = LIMIT,
+    folder: bool | None = None,
+) -> list[Path]:
     """Write the report and, beside it, table.md, table.csv, scatter.svg and scatter.png of the first campaign; returns what was written."""
     made = gather(sources, jobs)
     written = write_page(made, sources, out, questions, limit, folder)
@@ -52,6 +58,9 @@ def render(campaign: Campaign, questions: Sequence[int] | None = None) -> str:
 
 def scatter_words(points: Sequence[dilemma.Point]) -> tuple[str, str]:
     """Title and description of the scatter."""
-    said = [f"{p.method} on {p.model}, {p.dataset}: knowledge left {text.full(p.left)}, recovery {text.full(p.recovered)}, destructive rate {text.full(p.destroyed)}."
-            for p in points if p.complete]
+    said = [
+        f"{p.method} on {p.model}, {p.dataset}: knowledge left {text.full(p.left)}, recovery {text.full(p.recovered)}, destructive rate {text.full(p.destroyed)}."
+        for p in points
+        if p.complete
+    ]
     return "Knowledge left against destructive rate", " ".join(said) or "No method has both rates."

@@ -25,6 +25,7 @@ class Table:
 
     def markdown(self) -> str:
         """The table in Markdown, under its caption."""
+
         def cell(heading: str, value: Value) -> str:
             text = (mean_full if heading in self.means else full)(value) if isinstance(value, Rate) else str(value)
             return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "\\<").replace("\n", " ")
@@ -39,25 +40,73 @@ class Table:
         is_rate = [any(isinstance(row[place], Rate) for row in self.rows) for place in range(len(self.headings))]
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
-        writer.writerow([name for heading, rate in zip(self.headings, is_rate, strict=True) for name in ([f"{heading} {part}" for part in parts] if rate else [heading])])
+        writer.writerow(
+            [
+                name
+                for heading, rate in zip(self.headings, is_rate, strict=True)
+                for name in ([f"{heading} {part}" for part in parts] if rate else [heading])
+            ]
+        )
         for row in self.rows:
             line: list[str] = []
             for value, rate in zip(row, is_rate, strict=True):
-                line += [_number(getattr(value, part)) for part in parts] if isinstance(value, Rate) else [str(value)] + [""] * (4 if rate else 0)
+                line += (
+                    [_number(getattr(value, part)) for part in parts]
+                    if isinstance(value, Rate)
+                    else [str(value)] + [""] * (4 if rate else 0)
+                )
             writer.writerow(line)
         return out.getvalue()
 
     def latex(self) -> str:
         """The table as LaTeX for booktabs, intervals in brackets."""
-        align = "".join("r" if any(isinstance(row[place], Rate | int) for row in self.rows) else "l" for place in range(len(self.headings)))
+        align = "".join(
+            "r" if any(isinstance(row[place], Rate | int) for row in self.rows) else "l"
+            for place in range(len(self.headings))
+        )
         lines = [" & ".join(latex_text(heading) for heading in self.headings) + r" \\"]
-        body = [" & ".join(_latex_cell(value, heading in self.means) for heading, value in zip(self.headings, row, strict=True)) + r" \\" for row in self.rows]
-        return "\n".join([r"% \usepackage{booktabs}", r"\begin{table}", r"\centering", rf"\caption{{{latex_text(self.caption)}}}", rf"\label{{tab:{self.name}}}",
-                          rf"\begin{{tabular}}{{{align}}}", r"\toprule", *lines, r"\midrule", *body, r"\bottomrule", r"\end{tabular}", r"\end{table}", ""])
+        body = [
+            " & ".join(_latex_cell(value, heading in self.means) for heading, value in zip(self.headings, row, strict=True))
+            + r" \\"
+            for row in self.rows
+        ]
+        return "\n".join(
+            [
+                r"% \usepackage{booktabs}",
+                r"\begin{table}",
+                r"\centering",
+                rf"\caption{{{latex_text(self.caption)}}}",
+                rf"\label{{tab:{self.name}}}",
+                rf"\begin{{tabular}}{{{align}}}",
+                r"\toprule",
+                *lines,
+                r"\midrule",
+                *body,
+                r"\bottomrule",
+                r"\end{tabular}",
+                r"\end{table}",
+                "",
+            ]
+        )
 
 
-SPECIAL = {"\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
-           DASH: "--", "\N{MINUS SIGN}": "$-$", "<": r"\textless{}", ">": r"\textgreater{}", "\n": " "}
+SPECIAL = {
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    DASH: "--",
+    "\N{MINUS SIGN}": "$-$",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "\n": " ",
+}
 
 
 def latex_text(text: str) -> str:

@@ -52,7 +52,9 @@ def text_table(rows: list[Pooled], probes: dict[str, str], width: int = WIDTH, c
     verdict = max(14, min(26, width - fixed))
     room = max(0, (width - fixed - verdict) // PROBE)
     shown_probes, hidden = list(probes.items())[:room], list(probes.values())[room:]
-    head = f"{'method':{method}} {'seeds':>5}{'forgot':>9}{SHORT['knowledge_left']:>9}" + "".join(f"{cut(label, PROBE - 1).strip():>{PROBE}}" for _, label in shown_probes)
+    head = f"{'method':{method}} {'seeds':>5}{'forgot':>9}{SHORT['knowledge_left']:>9}" + "".join(
+        f"{cut(label, PROBE - 1).strip():>{PROBE}}" for _, label in shown_probes
+    )
     head += f"{SHORT['deciding_destruction']:>9}{SHORT['focus_shift_forgotten']:>6}  verdict"
     lines: list[str] = []
     for row in rows:
@@ -61,8 +63,14 @@ def text_table(rows: list[Pooled], probes: dict[str, str], width: int = WIDTH, c
             lines += ([""] if lines else []) + [f"# {title}", head]
         lines.append(_line(row, method, shown_probes, verdict, colours))
     lines = [cut(line, width).rstrip() if line.startswith("# ") else line for line in lines]
-    note = "In percent ± half a 95 % interval, seeds pooled. left: knowledge left; probes: recovery; wrecked: destructive rate."
-    lines += ["", *_wrapped(note, width), *(_wrapped(f"Without room here: recovery by {', '.join(hidden)}.", width) if hidden else [])]
+    note = (
+        "In percent ± half a 95 % interval, seeds pooled. left: knowledge left; probes: recovery; wrecked: destructive rate."
+    )
+    lines += [
+        "",
+        *_wrapped(note, width),
+        *(_wrapped(f"Without room here: recovery by {', '.join(hidden)}.", width) if hidden else []),
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -91,7 +99,10 @@ def _wrapped(text: str, width: int) -> list[str]:
 def render(campaign: Campaign, width: int = WIDTH, colours: bool = False, known: dict[str, Summary] | None = None) -> str:
     """The table of a campaign; `known` keeps summaries of cells by path and time of change, for a campaign that is looked at again."""
     known = {} if known is None else known
-    summaries, absent = [], [(entry.model or "?", entry.dataset or "?", entry.method or entry.id, entry.status) for entry in campaign.absent]
+    summaries, absent = (
+        [],
+        [(entry.model or "?", entry.dataset or "?", entry.method or entry.id, entry.status) for entry in campaign.absent],
+    )
     done = [entry for entry in campaign.status if entry.status == "finished"]
     for place in range(len(campaign.cells)):
         try:
@@ -116,7 +127,13 @@ def _summary(campaign: Campaign, place: int, known: dict[str, Summary]) -> Summa
     return known[key]
 
 
-def watch(load: Callable[[], Campaign], out: TextIO = sys.stdout, seconds: float = 10.0, width: int = WIDTH, rounds: int | None = None) -> None:
+def watch(
+    load: Callable[[], Campaign],
+    out: TextIO = sys.stdout,
+    seconds: float = 10.0,
+    width: int = WIDTH,
+    rounds: int | None = None,
+) -> None:
     """Show the table again and again until every planned cell is finished, or the user interrupts."""
     known: dict[str, Summary] = {}
     colours, turn = out.isatty(), 0

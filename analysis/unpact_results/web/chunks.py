@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 CODES = {"uint8": "u1", "int16": "i2", "uint16": "u2", "int32": "i4", "uint32": "u4"}
 LEVEL = 6
+MILLI, SHIFT, SCORE = 1000, 10_000, 10_000  # the units of numbers that are stored as integers
 
 
 def pack(content: dict[str, Any], arrays: dict[str, NDArray[Any]] | None = None) -> bytes:
@@ -28,7 +29,9 @@ def pack(content: dict[str, Any], arrays: dict[str, NDArray[Any]] | None = None)
         places[name] = [code, offset, len(values)]
         parts.append(raw + b"\0" * (-len(raw) % 8))
         offset += len(parts[-1])
-    header = json.dumps({"content": content, "arrays": places}, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    header = json.dumps(
+        {"content": content, "arrays": places}, ensure_ascii=False, separators=(",", ":"), allow_nan=False
+    ).encode()
     head = len(header).to_bytes(4, "little") + header
     return zlib.compress(b"".join([head, b"\0" * (-len(head) % 8), *parts]), LEVEL)
 

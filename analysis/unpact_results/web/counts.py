@@ -11,7 +11,16 @@ from numpy.typing import NDArray
 from .. import budgets
 from ..judging import by_judge
 from ..model import Cell, Half, Outcome, Split
-from ..stability import EDGES, FREQUENCIES, KINDS, POSITIONS, Token, edge_of, frequency_of, kind_of
+from ..stability import (
+    EDGES,
+    FREQUENCIES,
+    KINDS,
+    POSITIONS,
+    Token,
+    edge_of,
+    frequency_of,
+    kind_of,
+)
 from ..statistics import flags_of
 
 VIEWS = {"frequency": FREQUENCIES, "position": POSITIONS, "edge": EDGES, "kind": KINDS}
@@ -47,9 +56,12 @@ def verdict_counts(cell: Cell) -> dict[str, Any]:
     masks = Counter(zip(asked[forgotten].tolist(), won[forgotten].tolist(), strict=True))
     shift = cell.shift
     return {
-        "forget": int(forget.sum()), "retain": int(retain.sum()),
-        "target_forget": int(cell.target.is_right[forget].sum()), "target_retain": int(cell.target.is_right[retain].sum()),
-        "unlearned_forget": int(cell.unlearned.is_right[forget].sum()), "unlearned_retain": int(cell.unlearned.is_right[retain].sum()),
+        "forget": int(forget.sum()),
+        "retain": int(retain.sum()),
+        "target_forget": int(cell.target.is_right[forget].sum()),
+        "target_retain": int(cell.target.is_right[retain].sum()),
+        "unlearned_forget": int(cell.unlearned.is_right[forget].sum()),
+        "unlearned_retain": int(cell.unlearned.is_right[retain].sum()),
         "outcome": [int((cell.outcome == outcome).sum()) for outcome in Outcome],
         "deciding": [int(((cell.outcome == outcome) & deciding).sum()) for outcome in (Outcome.kept, Outcome.destroyed)],
         "masks": [[*key, count] for key, count in sorted(masks.items())],
@@ -90,9 +102,18 @@ def recovery_by_attempts(cell: Cell) -> dict[str, list[float]]:
 
 def beside_rates(cell: Cell) -> dict[str, dict[str, list[float]]]:
     """For every probe the counts of floor, ceiling and retain questions that stand beside its recovery rate."""
-    names = {"floor": "floor_", "ceiling": "ceiling_", "retain, unlearned": "retain_", "retain, floor": "floor_retain_", "retain, ceiling": "ceiling_retain_"}
+    names = {
+        "floor": "floor_",
+        "ceiling": "ceiling_",
+        "retain, unlearned": "retain_",
+        "retain, floor": "floor_retain_",
+        "retain, ceiling": "ceiling_retain_",
+    }
     found = {name: {word: cell.rates.get(prefix + name) for word, prefix in names.items()} for name in cell.probes}
-    return {name: {word: [rate.count, rate.total] for word, rate in rates.items() if rate is not None and rate.total} for name, rates in found.items()}
+    return {
+        name: {word: [rate.count, rate.total] for word, rate in rates.items() if rate is not None and rate.total}
+        for name, rates in found.items()
+    }
 
 
 def candidate_classes(cell: Cell) -> dict[str, NDArray[np.uint8]]:
@@ -103,15 +124,23 @@ def candidate_classes(cell: Cell) -> dict[str, NDArray[np.uint8]]:
         pieces, ids = cell.pieces_of(question), cell.token_ids[question]
         tokens += [Token(int(ids[at]), pieces[at], place, len(where), False, False) for place, at in enumerate(where)]
     times = Counter(token.id for token in tokens)
-    named = {"frequency": [frequency_of(times[token.id]) for token in tokens], "edge": [edge_of(token) for token in tokens],
-             "position": [POSITIONS[int(5 * (token.place + 0.5) / token.count)] for token in tokens], "kind": [kind_of(token) for token in tokens]}
+    named = {
+        "frequency": [frequency_of(times[token.id]) for token in tokens],
+        "edge": [edge_of(token) for token in tokens],
+        "position": [POSITIONS[int(5 * (token.place + 0.5) / token.count)] for token in tokens],
+        "kind": [kind_of(token) for token in tokens],
+    }
     return {view: np.array([VIEWS[view].index(name) for name in names], np.uint8) for view, names in named.items()}
 
 
-def key_token_counts(classes: dict[str, NDArray[np.uint8]], before: NDArray[np.bool_], after: NDArray[np.bool_],
-                     measured: NDArray[np.bool_]) -> dict[str, list[list[int]]]:
+def key_token_counts(
+    classes: dict[str, NDArray[np.uint8]], before: NDArray[np.bool_], after: NDArray[np.bool_], measured: NDArray[np.bool_]
+) -> dict[str, list[list[int]]]:
     """A row a class of each view: candidates, KeyTokens before, after, both."""
+
     def row(chosen: NDArray[np.bool_]) -> list[int]:
         return [int(part.sum()) for part in (chosen, chosen & before, chosen & after, chosen & before & after)]
 
-    return {view: [row(measured & (classes[view] == number)) for number in range(len(names))] for view, names in VIEWS.items()}
+    return {
+        view: [row(measured & (classes[view] == number)) for number in range(len(names))] for view, names in VIEWS.items()
+    }

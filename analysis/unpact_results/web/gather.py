@@ -87,7 +87,9 @@ def _digests(cells: Sequence[Cell], campaign: int, jobs: int) -> Iterator[tuple[
     for place in range(len(cells)):
         path = cells.paths[place] if isinstance(cells, LazyCells) else cells[place].path
         try:
-            digest: Digest | str = digester.digest(load_cell(path, lazy=True) if isinstance(cells, LazyCells) else cells[place])
+            digest: Digest | str = digester.digest(
+                load_cell(path, lazy=True) if isinstance(cells, LazyCells) else cells[place]
+            )
         except ResultsError as error:
             digest = str(error)
         yield path, digest
@@ -122,5 +124,12 @@ def columns_of(gathered: Gathered) -> dict[str, NDArray[Any]]:
     names = list(dict.fromkeys(name for columns in gathered.columns for name in columns))
     lengths = [entry["size"] for entry in gathered.entries]
     found = {name: next(columns[name].dtype for columns in gathered.columns if name in columns) for name in names}
-    return {name: np.concatenate([columns.get(name, np.zeros(length, found[name])) for columns, length in zip(gathered.columns, lengths, strict=True)])
-            for name in names}
+    return {
+        name: np.concatenate(
+            [
+                columns.get(name, np.zeros(length, found[name]))
+                for columns, length in zip(gathered.columns, lengths, strict=True)
+            ]
+        )
+        for name in names
+    }

@@ -26,9 +26,21 @@ def matrix_chunk(model: ModelResult, cell: Cell, answer: str) -> bytes:
     column = inside % width
     whole = flat.values[starts + column].astype(np.float64)
     is_whole = inside < width
-    arrays = {"tokens": tokens.astype(np.uint16), "ids": part.answer_ids.values.astype(np.int32), "id_offsets": part.answer_ids.offsets.astype(np.uint32),
-              "whole": fixed(flat.values[is_whole], CENTI), "loss": fixed((whole - flat.values)[~is_whole], CENTI), "sizes": (sizes - tokens).astype(np.uint32)}
+    arrays = {
+        "tokens": tokens.astype(np.uint16),
+        "ids": part.answer_ids.values.astype(np.int32),
+        "id_offsets": part.answer_ids.offsets.astype(np.uint32),
+        "whole": fixed(flat.values[is_whole], CENTI),
+        "loss": fixed((whole - flat.values)[~is_whole], CENTI),
+        "sizes": (sizes - tokens).astype(np.uint32),
+    }
     end = part.end_log_probabilities  # since 1.8
-    if end is not None and len(end.values) and np.array_equal(np.diff(end.offsets.astype(np.int64)) * tokens, np.where(np.diff(end.offsets.astype(np.int64)), sizes, 0)):
+    if (
+        end is not None
+        and len(end.values)
+        and np.array_equal(
+            np.diff(end.offsets.astype(np.int64)) * tokens, np.where(np.diff(end.offsets.astype(np.int64)), sizes, 0)
+        )
+    ):
         arrays |= {"end": fixed(end.values, CENTI), "end_offsets": end.offsets.astype(np.uint32)}
     return pack({"answer": answer, "cell": cell.id}, arrays)

@@ -34,8 +34,17 @@ def across_seeds(made: Gathered) -> list[dict[str, Any]]:
         if values:
             joined = np.concatenate(values)
             joined = joined[~np.isnan(joined)]
-            result.append({"model": key[0], "dataset": key[1], "method": key[2], "campaign": key[3], "pairs": len(values), "count": len(joined),
-                           "cosine": plain_number(float(joined.mean())) if len(joined) else None})
+            result.append(
+                {
+                    "model": key[0],
+                    "dataset": key[1],
+                    "method": key[2],
+                    "campaign": key[3],
+                    "pairs": len(values),
+                    "count": len(joined),
+                    "cosine": plain_number(float(joined.mean())) if len(joined) else None,
+                }
+            )
     return result
 
 
@@ -56,8 +65,16 @@ def across_datasets(made: Gathered) -> list[dict[str, Any]]:
     for (key, first), (other, second) in combinations(made.targets.items(), 2):
         if owners[key]["model"] == owners[other]["model"] and owners[key]["dataset"] != owners[other]["dataset"]:
             found = stability.overlap(first, second)
-            result.append({"model": owners[key]["model"], "first": first.name, "second": second.name, "shared": found.shared,
-                           "cosine": _or_none(found.cosine), "correlation": _or_none(found.correlation)})
+            result.append(
+                {
+                    "model": owners[key]["model"],
+                    "first": first.name,
+                    "second": second.name,
+                    "shared": found.shared,
+                    "cosine": _or_none(found.cosine),
+                    "correlation": _or_none(found.correlation),
+                }
+            )
     return result
 
 
@@ -76,19 +93,33 @@ def of_attributions(made: Gathered) -> list[dict[str, Any]]:
             continue
         entry = made.entries[next(iter(methods.values()))]
         try:
-            measured = agreement.measure([load_cell(made.paths[number], lazy=True) for number in methods.values()], "gold", 3)
+            measured = agreement.measure(
+                [load_cell(made.paths[number], lazy=True) for number in methods.values()], "gold", 3
+            )
         except ResultsError as error:
             result.append({"model": entry["model"], "dataset": entry["dataset"], "error": str(error)})
             continue
         for pair in measured.pairs.values():
             correlation, overlap = (agreement.mean_and_error(part) for part in (pair.correlation, pair.overlap))
-            result.append({"model": entry["model"], "dataset": entry["dataset"], "first": pair.first, "second": pair.second, "count": measured.prompts,
-                           "correlation": _or_none(correlation[0]), "overlap": _or_none(overlap[0])})
+            result.append(
+                {
+                    "model": entry["model"],
+                    "dataset": entry["dataset"],
+                    "first": pair.first,
+                    "second": pair.second,
+                    "count": measured.prompts,
+                    "correlation": _or_none(correlation[0]),
+                    "overlap": _or_none(overlap[0]),
+                }
+            )
     return result
 
 
 KNOWN = (Knowledge.still_right, Knowledge.recovered, Knowledge.gone)
-MEASURES = {"knowledge left": ("state", KNOWN, KNOWN[:2]), "destructive rate": ("outcome", (Outcome.kept, Outcome.destroyed), (Outcome.destroyed,))}
+MEASURES = {
+    "knowledge left": ("state", KNOWN, KNOWN[:2]),
+    "destructive rate": ("outcome", (Outcome.kept, Outcome.destroyed), (Outcome.destroyed,)),
+}
 
 
 def between_campaigns(made: Gathered) -> list[dict[str, Any]]:
@@ -99,7 +130,11 @@ def between_campaigns(made: Gathered) -> list[dict[str, Any]]:
         other = first.get(_group(entry, "seed"))
         if entry["campaign"] and other is not None and made.entries[other]["questions"] == entry["questions"]:
             pairs.setdefault((*_group(entry), entry["campaign"]), []).append((other, number))
-    return [{"model": key[0], "dataset": key[1], "method": key[2], "campaign": key[3]} | _difference(made, found, measure) for key, found in pairs.items() for measure in MEASURES]
+    return [
+        {"model": key[0], "dataset": key[1], "method": key[2], "campaign": key[3]} | _difference(made, found, measure)
+        for key, found in pairs.items()
+        for measure in MEASURES
+    ]
 
 
 def between_models(made: Gathered) -> list[dict[str, Any]]:
@@ -107,12 +142,18 @@ def between_models(made: Gathered) -> list[dict[str, Any]]:
     cells: dict[tuple[Any, ...], dict[str, int]] = {}
     for number, entry in enumerate(made.entries):
         if entry["campaign"] == 0:
-            cells.setdefault((entry["dataset"], entry["method"], entry["seed"], entry["questions"]), {})[entry["model"]] = number
+            cells.setdefault((entry["dataset"], entry["method"], entry["seed"], entry["questions"]), {})[entry["model"]] = (
+                number
+            )
     pairs: dict[tuple[str, ...], list[tuple[int, int]]] = {}
     for (dataset, method, *_), models in cells.items():
         for first, other in combinations(models, 2):
             pairs.setdefault((first, other, dataset, method), []).append((models[first], models[other]))
-    return [{"model": key[0], "other_model": key[1], "dataset": key[2], "method": key[3]} | _difference(made, found, measure) for key, found in pairs.items() for measure in MEASURES]
+    return [
+        {"model": key[0], "other_model": key[1], "dataset": key[2], "method": key[3]} | _difference(made, found, measure)
+        for key, found in pairs.items()
+        for measure in MEASURES
+    ]
 
 
 def _difference(made: Gathered, pairs: list[tuple[int, int]], measure: str) -> dict[str, Any]:
@@ -122,9 +163,22 @@ def _difference(made: Gathered, pairs: list[tuple[int, int]], measure: str) -> d
         one, other = made.columns[a][column], made.columns[b][column]
         both = np.isin(one, counted) & np.isin(other, counted)
         hit, hit_other = np.isin(one, hits) & both, np.isin(other, hits) & both
-        counts += [int(both.sum()), int((hit & ~hit_other).sum()), int((hit_other & ~hit).sum()), int((hit & hit_other).sum())]
+        counts += [
+            int(both.sum()),
+            int((hit & ~hit_other).sum()),
+            int((hit_other & ~hit).sum()),
+            int((hit & hit_other).sum()),
+        ]
     total, only_first, only_other, shared = map(int, counts)
     low, high = gap_interval(only_other, only_first, total) if total else (math.nan, math.nan)
-    return {"measure": measure, "seeds": len(pairs), "count": total,
-            "first": only_first + shared, "other": only_other + shared, "gap": (only_other - only_first) / total if total else None,
-            "low": _or_none(low), "high": _or_none(high), "p": mcnemar(only_first, only_other)}
+    return {
+        "measure": measure,
+        "seeds": len(pairs),
+        "count": total,
+        "first": only_first + shared,
+        "other": only_other + shared,
+        "gap": (only_other - only_first) / total if total else None,
+        "low": _or_none(low),
+        "high": _or_none(high),
+        "p": mcnemar(only_first, only_other),
+    }

@@ -20,8 +20,28 @@ from .gather import Gathered, Source, columns_of
 from .index import index_of
 
 LIMIT = 25_000_000  # bytes of a page that is one file
-SCRIPTS = ("base", "rates", "data", "state", "filters", "colours", "dilemma", "heat", "claims", "overview", "explorer", "strips", "question", "beside", "matrix",
-           "population", "keytokens", "curves", "runs", "main")
+SCRIPTS = (
+    "base",
+    "rates",
+    "data",
+    "state",
+    "filters",
+    "colours",
+    "dilemma",
+    "heat",
+    "claims",
+    "overview",
+    "explorer",
+    "strips",
+    "question",
+    "beside",
+    "matrix",
+    "population",
+    "keytokens",
+    "curves",
+    "runs",
+    "main",
+)
 
 
 @dataclass(frozen=True)
@@ -36,7 +56,9 @@ class Plan:
 def plan(made: Gathered, rest: int, limit: int, folder: bool | None) -> Plan:
     """One file with all matrices; else without those of the answer that the focus shift is not about; else a folder with all of them."""
     everything = tuple(made.matrices)
-    focus = {f"c{number}-{entry['focus']}" for number, entry in enumerate(made.entries)} | {f"{entry['target']}-{entry['focus']}" for entry in made.entries}
+    focus = {f"c{number}-{entry['focus']}" for number, entry in enumerate(made.entries)} | {
+        f"{entry['target']}-{entry['focus']}" for entry in made.entries
+    }
     if not folder:
         for names in (everything, tuple(name for name in everything if name in focus)):
             if folder is False or rest + sum(len(made.matrices[name]) * 4 / 3 + 80 for name in names) <= limit:
@@ -44,8 +66,14 @@ def plan(made: Gathered, rest: int, limit: int, folder: bool | None) -> Plan:
     return Plan(True, everything, False)
 
 
-def write_page(made: Gathered, sources: Sequence[Source], out: Path, shown: Sequence[int] | None = None, limit: int = LIMIT,
-               folder: bool | None = None) -> list[Path]:
+def write_page(
+    made: Gathered,
+    sources: Sequence[Source],
+    out: Path,
+    shown: Sequence[int] | None = None,
+    limit: int = LIMIT,
+    folder: bool | None = None,
+) -> list[Path]:
     """Write OUT, and OUT's name with `_data-` and a checksum where it needs a folder; `folder` None: where it is too large for one file."""
     index, chunks, chosen = planned(made, sources, shown, limit, folder)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -60,8 +88,9 @@ def write_page(made: Gathered, sources: Sequence[Source], out: Path, shown: Sequ
     return [out, data]
 
 
-def planned(made: Gathered, sources: Sequence[Source], shown: Sequence[int] | None, limit: int,
-            folder: bool | None) -> tuple[dict[str, Any], dict[str, bytes], Plan]:
+def planned(
+    made: Gathered, sources: Sequence[Source], shown: Sequence[int] | None, limit: int, folder: bool | None
+) -> tuple[dict[str, Any], dict[str, bytes], Plan]:
     """The index, the chunks that go into the report, and where they go."""
     chunks = {"rows": pack({}, columns_of(made)), "runs": pack({"runs": made.runs}), **made.chunks}
     index = index_of(made, sources, shown)
@@ -79,21 +108,33 @@ def page_of(made: Gathered, sources: Sequence[Source], shown: Sequence[int] | No
 
 def html(index: dict[str, Any], chunks: dict[str, bytes]) -> str:
     """The page with its data. Every text of the results is inside JSON or a chunk; scripts show it as text alone."""
-    environment = Environment(loader=PackageLoader("unpact_results"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        loader=PackageLoader("unpact_results"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     assert environment.loader is not None
     load = environment.loader.get_source
     script = '"use strict";\n' + "".join(load(environment, f"js/{name}.js")[0] for name in SCRIPTS)
     css = load(environment, "report.css")[0] + load(environment, "page.css")[0]
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     content = json.dumps(index, ensure_ascii=False, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
-    data = "".join(f'<script type="text/plain" id="chunk-{name}">{text_of(chunk)}</script>\n' for name, chunk in chunks.items())
+    data = "".join(
+        f'<script type="text/plain" id="chunk-{name}">{text_of(chunk)}</script>\n' for name, chunk in chunks.items()
+    )
     policy = f"script-src 'sha256-{digest}'" + (" 'self' file:" if index["folder"] else "")
-    return environment.get_template("page.html.j2").render(css=Markup(css), script=Markup(script), index=Markup(content), data=Markup(data), policy=Markup(policy))  # noqa: S704
+    return environment.get_template("page.html.j2").render(
+        css=Markup(css), script=Markup(script), index=Markup(content), data=Markup(data), policy=Markup(policy)
+    )  # noqa: S704
 
 
 def _write_folder(out: Path, chunks: dict[str, bytes]) -> Path:
     """The data files, in a folder whose name tells their content; it is there whole or not at all."""
-    digest = hashlib.sha256(b"".join(hashlib.sha256(name.encode() + chunk).digest() for name, chunk in chunks.items())).hexdigest()[:12]
+    digest = hashlib.sha256(
+        b"".join(hashlib.sha256(name.encode() + chunk).digest() for name, chunk in chunks.items())
+    ).hexdigest()[:12]
     folder = out.with_name(f"{out.stem}_data-{digest}")
     if folder.is_dir():
         return folder

@@ -1,0 +1,105 @@
+"""The report for everybody: keyboard, contrast, narrow screens, print, a folder of data from disk or a server."""
+
+import functools
+import http.server
+import re
+import threading
+
+import pytest
+from browsing import CONTRAST, browser, cells_of, made, needs_chromium, opened  # noqa: F401 (fixtures)
+
+from unpact_results.report import sources_of, write_report
+
+pytestmark = needs_chromium
+
+
+def test_keyboard_alone_finds_a_question(opened):
+    page = opened().page
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the answer"
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.dataset.filter") == "model"
+    page.keyboard.press("Space")
+    assert page.get_attribute(".toggle >> nth=0", "aria-pressed") == "true"
+    page.focus("button.open")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".question .qa")
+    assert page.evaluate("document.activeElement.id") == "question"
+    page.focus("#question-after")
+    page.keyboard.press("Enter")
+    page.wait_for_function(
+        "document.activeElement.id === 'question-after' && document.querySelector('.question h3').textContent.includes('Question 1:')"
+    )
+    page.focus("#page-after")
+    page.keyboard.press("Enter")
+    page.wait_for_function(
+        "document.activeElement.id === 'page-after' && document.getElementById('count').textContent.includes('page 2')"
+    )
+    unnamed = (
+        "nodes => nodes.filter(n => !(n.textContent.trim() || n.getAttribute('aria-label') || n.labels?.length)).length"
+    )
+    assert page.eval_on_selector_all("button, input, select, summary", unnamed) == 0
+
+
+@pytest.mark.parametrize("width", [1400, 420])
+def test_contrast_and_width(opened, made, width):
+    cell = cells_of(made)[3].attrs["cell_id"]
+    page = opened(f"#cell={cell}&n=4", width).page
+    page.wait_for_selector(".beside .strip")
+    page.evaluate("document.querySelectorAll('main details').forEach(d => { d.open = true; })")
+    page.wait_for_selector("#runs details")
+    page.wait_for_function("!document.querySelector('[role=status].soft:not(#chosen)')")
+    assert page.evaluate(CONTRAST) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width, "only tables scroll sideways"
+
+
+def test_print_fits_a4(opened):
+    page = opened().page
+    page.emulate_media(media="print")
+    pages = page.pdf(prefer_css_page_size=True)
+    box = re.search(rb"/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]", pages)
+    assert {round(float(box[1])), round(float(box[2]))} == {842, 595}
+    page.set_viewport_size({"width": 1030, "height": 700})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1030
+
+
+def test_a_folder_of_data_opens_from_disk(opened, made, tmp_path):
+    page, data = write_report(sources_of([made.parent]), tmp_path / "report.html", folder=True)[:2]
+    cell = cells_of(made, method="tv")[0].attrs["cell_id"]
+    opened(f"#cell={cell}&n=1", path=page).page.wait_for_selector(".question .strip")
+
+
+def test_a_folder_of_data_opens_from_a_server(browser, made, tmp_path):  # noqa: F811
+    write_report(sources_of([made.parent]), tmp_path / "a # b.html", folder=True)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=tmp_path)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        page = browser.new_page()
+        faults: list[str] = []
+        page.on(
+            "console",
+            lambda message: (
+                faults.append(message.text) if message.type == "error" and "favicon" not in message.location["url"] else None
+            ),
+        )
+        page.goto(f"http://127.0.0.1:{server.server_port}/a%20%23%20b.html")
+        page.wait_for_selector("#question-table tbody tr")
+        page.close()
+        server.shutdown()
+    assert faults == []
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    """Says nothing of what it serves."""
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_missing_data_file_is_said(browser, made, tmp_path):  # noqa: F811
+    path, data = write_report(sources_of([made.parent]), tmp_path / "report.html", folder=True)[:2]
+    (data / "c0.js").unlink()
+    page = browser.new_page()
+    page.goto(f"file://{path}#cell={sorted(file.attrs['cell_id'] for file in cells_of(made))[0]}&n=1")
+    page.wait_for_selector("#question .problem")
+    assert "c0.js is missing" in page.inner_text("#question") and page.locator("#question-table tbody tr").count() == 25
+    page.close()
