@@ -203,8 +203,9 @@ OptionValues OptionSources::one_choice(const std::string& kind, const std::strin
     store(values, read_option_text(built_in->second, Place::choice_file, where).options, {});
     return values;
   }
-  const auto names = kind == "probes" ? std::string("'probe.suite' names a file")
-                                      : concat("'", kind.substr(0, kind.size() - 1), ".use' and 'campaign.", kind, "' name files");
+  const auto names = kind == "probes"
+                         ? std::string("'probe.suite' names a file")
+                         : concat("'", kind.substr(0, kind.size() - 1), ".use' and 'campaign.", kind, "' name files");
   auto hint = concat(names, " of that folder without their .ini; the configuration has no section [choice.", kind, ".", name,
                      "] either");
   if (kind == "models") hint += concat("; the program brings ", join(keys_of(built_in_models()), ", "));

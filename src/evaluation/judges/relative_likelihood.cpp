@@ -42,8 +42,8 @@ class RelativeLikelihoodJudge : public Judge {
     for (std::size_t i = 0; i < answers.questions.size(); ++i)
       if (!answers.prompts[i].empty() && places.try_emplace({answers.questions[i], answers.prompts[i]}, asked.size()).second)
         asked.emplace_back(answers.questions[i], &answers.prompts[i]);
-    const auto found = run_in_pages(
-        answers.pages_of("relative_likelihood", 1), asked.size(), [&](std::size_t first, std::size_t last) {
+    const auto found =
+        run_in_pages(answers.pages_of("relative_likelihood", 1), asked.size(), [&](std::size_t first, std::size_t last) {
           std::vector<std::vector<TokenId>> prompts;
           for (auto i = first; i < last; ++i) prompts.push_back(*asked[i].second);
           return share_prompts<double>(answers.group, prompts, 1, [&](const std::vector<std::size_t>& indices) {
