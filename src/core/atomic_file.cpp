@@ -103,7 +103,7 @@ void write_to(const fs::path& file, const fs::path& target, std::string_view con
   const auto create = [&] { return ::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666); };
   int descriptor = create();
   // There may be no folder yet; looking before each writing costs a shared file system as much as the writing.
-  if (descriptor < 0) {
+  if (descriptor < 0 && (errno == ENOENT || errno == EACCES || errno == ENOTDIR)) {
     require_writable_folder(parent_of(file));
     descriptor = create();
   }

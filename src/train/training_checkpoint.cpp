@@ -82,7 +82,8 @@ void TrainingCheckpoints::start_save(const TrainingState& state) {
     if (group_.rank() != 0) return;
     std::error_code code;
     fs::remove_all(save->temporary, code);
-    if (!fs::create_directory(save->temporary, code)) fs::create_directories(save->temporary, code);
+    fs::create_directory(save->temporary, code);
+    if (code == std::errc::no_such_file_or_directory) fs::create_directories(save->temporary, code);
     if (code)
       throw RuntimeFailure(concat("cannot create the checkpoint folder ", save->temporary.string()), by_rank(code.message()),
                            "check the disk, the folder and its permissions");

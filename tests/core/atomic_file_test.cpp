@@ -43,7 +43,7 @@ TEST(WritableFolder, IsMadeOrRefused) {
   put(folder.path() / "file", "x");
   fs::permissions(folder.path() / "file", fs::perms::all);
   EXPECT_THAT(message_of<UserError>([&] { expect_writable_folder(folder.path() / "file"); }),
-              HasSubstr("file of that name is in the way"));
+              HasSubstr("Not a directory"));
 }
 
 TEST(AtomicFile, AppearsWithCommitOnly) {

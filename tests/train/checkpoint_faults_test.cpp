@@ -87,7 +87,7 @@ TEST_P(FailingDisk, EveryCallThatFailsIsAnErrorOnEveryRankAndTheCheckpointBefore
   }
   EXPECT_FALSE(failed) << "some call must be one too many";
   // Rank 0 makes the folder and the manifest, too: an opening, a write, a sync, a name and the folder's sync. A shard's file takes
-  // a probe, an opening, writes, a sync and a name.
+  // an opening, writes, a sync, a name and the folder's sync.
   const bool only_writes = fault == disk::Fault::short_write;
   EXPECT_GT(call, only_writes ? (failing == 0 ? 2 : 1) : (failing == 0 ? 9 : 5));
 }

@@ -144,8 +144,8 @@ TEST_P(ShardedArchitecture, GivesTheParametersOfTheReference) {
   const CrossEntropyTerm term(random_examples(9, 5));
   auto options = ten_steps("parameters", true);
   options.max_steps = 5;
-  // Without rotary positions a key's bias has no gradient but rounding, which Adam would blow up to full steps.
-  if (GetParam() == "gpt2") options.adamw.epsilon = 1e-5;
+  // The part of a key's bias that no position turns has no gradient but rounding, which Adam would blow up to full steps.
+  if (GetParam() == "gpt2" || GetParam() == "phi" || GetParam() == "gpt_neox") options.adamw.epsilon = 1e-5;
   expect_same_as_reference(tiny_config_of(GetParam()), {{&term, 1.0}}, options);
 }
 
