@@ -93,7 +93,7 @@ def _root(file, recipe: Recipe) -> None:
                                                {"inexact": "some carry a share", "keep_words": "4"} if recipe.attribution == "hierarchical" else {})}
     for name, value in text.items():
         file.attrs[name] = value
-    for name, value in {"seed": recipe.seed, "world_size": 2, "group_size": 2}.items():
+    for name, value in {"seed": recipe.seed, "world_size": 2, "group_size": 2, "skipped_questions": 0}.items():
         file.attrs[name] = np.int64(value)
     for name, value in {"alpha": 0.22, "beta": 0.24, "noise_floor": 2e-4}.items():
         file.attrs[name] = np.float64(value)

@@ -17,6 +17,7 @@ CELL_ATTRIBUTES_SINCE_1_4 = {"baseline_fingerprint": STRING}
 CELL_ATTRIBUTES_SINCE_1_5 = {"compute_dtype": STRING}
 CELL_ATTRIBUTES_SINCE_1_6 = {"processes": STRING, "environment": STRING}
 CELL_ATTRIBUTES_SINCE_1_7 = {"halves": STRING}
+CELL_ATTRIBUTES_SINCE_1_8 = {"skipped_questions": "int64"}
 DTYPES = ("fp32", "tf32", "bf16", "fp16")  # that a model answers in
 PROBE_ATTRIBUTES_SINCE_1_3 = ("label", "kind")
 PROBE_KINDS = ("probe", "baseline", "control")
@@ -204,7 +205,7 @@ def campaign_attributes_of(minor: int) -> dict[str, str]:
 def cell_attributes_of(minor: int) -> dict[str, str]:
     """The root attributes of a cell of version 1.`minor`."""
     return CELL_ATTRIBUTES | (CELL_ATTRIBUTES_SINCE_1_1 if minor >= 1 else {}) | (CELL_ATTRIBUTES_SINCE_1_4 if minor >= 4 else {}) | (CELL_ATTRIBUTES_SINCE_1_5 if minor >= 5 else {}) | (CELL_ATTRIBUTES_SINCE_1_6 if minor >= 6 else {}) | (
-        CELL_ATTRIBUTES_SINCE_1_7 if minor >= 7 else {})
+        CELL_ATTRIBUTES_SINCE_1_7 if minor >= 7 else {}) | (CELL_ATTRIBUTES_SINCE_1_8 if minor >= 8 else {})
 
 
 CAMPAIGN_GROUPS_BEFORE_1_4 = ("/cells",)

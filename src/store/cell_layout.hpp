@@ -42,7 +42,7 @@ void visit_attributes(Archive& archive, Cell& cell) {
   archive.attribute("judge", cell.judge);
   if (archive.has_attribute("halves")) archive.attribute("halves", cell.halves);  // since 1.7
   if (archive.has_attribute("skipped_questions"))
-    archive.attribute("skipped_questions", cell.skipped_questions);  // since 1.7
+    archive.attribute("skipped_questions", cell.skipped_questions);  // since 1.8
   if (archive.has_attribute("attribution_method")) {                 // since 1.1
     archive.attribute("attribution_method", cell.attribution_method);
     archive.json_attribute("attribution_settings", cell.attribution_settings);
