@@ -87,12 +87,18 @@ PlannedStage judges_cost(const AskedModel& asked, const std::vector<ToAnswer>& p
 }
 
 PlannedStages known_answers_cost(const AskedModel& asked) {
-  if (!judge_on_paper(asked)) return {};
+  const bool compares = std::ranges::any_of(judge_rows(asked.options.judge), &JudgeRow::asks_model);
+  if (!judge_on_paper(asked) && !compares) return {};
   std::vector<ToAnswer> known;
-  for (const auto& question : asked.questions)
-    known.insert(known.end(), question.pair.paraphrased.size() + question.pair.perturbed.size(),
-                 {{}, question.gold_answer.size(), 0, 1, tokens_of_question(question)});
-  auto cost = verdicts_cost(asked, known, /*echoes=*/false);
+  PlannedStage cost;
+  for (const auto& question : asked.questions) {
+    const auto count = question.pair.paraphrased.size() + question.pair.perturbed.size();
+    const ToAnswer one{question.prompt.ids, question.gold_answer.size(), 0, 1 + count, tokens_of_question(question)};
+    known.insert(known.end(), count, one);
+    // They and the gold answer are compared again and again, and run once.
+    if (count > 0) add(cost, likelihood_cost(asked, {one}, 1));
+  }
+  add(cost, verdicts_cost(asked, known, /*echoes=*/false));
   cost.stage = "judge_check";
   return {cost};
 }

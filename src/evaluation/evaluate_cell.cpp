@@ -27,7 +27,7 @@ EvaluationOptions check_judges(const Communicator& group, const LanguageModel& t
   const StageMeter meter(group, target.transformer.device());
   record.judge_check =
       panel.check(group, target, questions, pages, static_cast<std::size_t>(options.attribution.save_every));
-  if (panel.asks_judge()) record.work.push_back(meter.record("judge_check"));
+  if (panel.asks_model()) record.work.push_back(meter.record("judge_check"));
   options.judge = calibrated(options.judge, record.judge_check);
   return options;
 }

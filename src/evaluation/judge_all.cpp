@@ -31,6 +31,22 @@ AnswersToJudge attempts_to_judge(const Communicator& group, const LanguageModel&
   return all;
 }
 
+/// For a judge that compares likelihoods and does not look at what was answered: the known answer in the gold one's place. A wrong
+/// one has the gold answer among those that it is compared with.
+AnswersToJudge in_place_of_gold(AnswersToJudge known, const std::vector<KnownAnswer>& kinds) {
+  for (std::size_t i = 0; i < kinds.size(); ++i) {
+    auto changed = std::make_shared<AskedQuestion>(*known.questions[i]);
+    auto& pair = changed->pair;
+    if (!kinds[i].is_right) std::erase(pair.perturbed, known.answers[i]);
+    if (!kinds[i].is_right) pair.perturbed.push_back(pair.answer);
+    pair.answer = known.answers[i];
+    known.questions[i] = changed.get();
+    known.prompts.push_back(changed->prompt.ids);
+    known.changed.push_back(std::move(changed));
+  }
+  return known;
+}
+
 JudgeRecord& record_of(CellRecord& cell, const JudgeRow& row, const Judge& judge) {
   const auto found = std::ranges::find(cell.judges, row.name, &JudgeRecord::name);
   if (found != cell.judges.end()) return *found;
@@ -76,8 +92,8 @@ void JudgePanel::judge_probe(const Communicator& group, const LanguageModel& mod
   }
 }
 
-bool JudgePanel::asks_judge() const {
-  return std::ranges::any_of(judges_, [](const auto& seat) { return seat.row->asks_judge; });
+bool JudgePanel::asks_model() const {
+  return std::ranges::any_of(judges_, [](const auto& seat) { return seat.row->asks_judge || seat.row->asks_model; });
 }
 
 std::vector<std::uint8_t> JudgePanel::echoes(const Communicator& group, const LanguageModel& model,
@@ -112,9 +128,11 @@ std::vector<JudgeCheckRecord> JudgePanel::check(const Communicator& group, const
     with_known += is_known;
   }
   std::vector<JudgeCheckRecord> found;
-  for (const auto& [row, judge] : judges_)
-    if (row->reads_answers && !row->wants_letters && !kinds.empty())
-      found.push_back(check_judge(row->name, *judge, judge->scores(known), kinds));
+  for (const auto& [row, judge] : judges_) {
+    if (row->wants_letters || kinds.empty() || !(row->reads_answers || row->asks_model)) continue;
+    const auto scores = judge->scores(row->asks_model ? in_place_of_gold(known, kinds) : known);
+    found.push_back(check_judge(row->name, *judge, scores, kinds));
+  }
   return found;
 }
 

@@ -29,15 +29,16 @@ class JudgePanel {
                                    const std::vector<AskedQuestion>& questions, const PageOptions& kept,
                                    const ProbeRecord& probe) const;
 
-  /// How often each judge that reads answers is wrong on the paraphrased (right) and perturbed (wrong) answers of the
-  /// questions. One that calibrates is measured on every other question, with the threshold that tells right from wrong best
+  /// How often each judge is wrong on the paraphrased (right) and perturbed (wrong) answers of the questions, but for letters and
+  /// for verdicts of others. One that compares likelihoods finds a known answer right where it is likelier than all wrong ones, and
+  /// for a wrong one the gold answer. One that calibrates is measured on every other question, with the threshold that tells right from wrong best
   /// on those between. Collective over the group. @param model that is judged.
   std::vector<JudgeCheckRecord> check(const Communicator& group, const LanguageModel& model,
                                       const std::vector<AskedQuestion>& questions, FinishedPages* pages,
                                       std::size_t save_every) const;
 
-  /// Whether one of them asks a model about each answer.
-  bool asks_judge() const;
+  /// Whether one of them asks a model.
+  bool asks_model() const;
 
  private:
   struct Seat {

@@ -42,8 +42,7 @@ TEST(WritableFolder, IsMadeOrRefused) {
   EXPECT_TRUE(fs::is_directory(folder.path() / "new"));
   put(folder.path() / "file", "x");
   fs::permissions(folder.path() / "file", fs::perms::all);
-  EXPECT_THAT(message_of<UserError>([&] { expect_writable_folder(folder.path() / "file"); }),
-              HasSubstr("Not a directory"));
+  EXPECT_THAT(message_of<UserError>([&] { expect_writable_folder(folder.path() / "file"); }), HasSubstr("Not a directory"));
 }
 
 TEST(AtomicFile, AppearsWithCommitOnly) {

@@ -80,11 +80,33 @@ TEST_F(Judges, OneDecidesAndTheOthersStandBeside) {
 TEST_F(Judges, AreCheckedOnKnownAnswers) {
   const auto found = JudgePanel({.kind = "rouge_l_recall, exact_match, relative_likelihood"})
                          .check(alone_, model_, questions_, nullptr, 64);
-  ASSERT_EQ(found.size(), 2U) << "one does not read answers";
+  ASSERT_EQ(found.size(), 3U);
   EXPECT_EQ(found[0].judge, "rouge_l_recall");
   EXPECT_EQ(std::tie(found[0].right, found[0].rejected), std::tuple(2U, 1U));
   EXPECT_EQ(std::tie(found[0].wrong, found[0].accepted), std::tuple(8U, 0U));
   EXPECT_EQ(found[1].rejected, 2U);
+  const auto likelihood = [&](const AskedQuestion& asked, const std::string& answer) {
+    return mean_log_probability(
+        score_answers(model_.transformer,
+                      {{asked.prompt.ids, encode_answer(*model_.tokenizer, model_.prompt_template, answer)}})
+            .front());
+  };
+  std::size_t rejected = 0, accepted = 0;
+  for (const auto& asked : questions_) {
+    const auto beats = [&](const std::string& answer, std::vector<std::string> others) {
+      return std::ranges::all_of(others,
+                                 [&](const auto& other) { return likelihood(asked, answer) > likelihood(asked, other); });
+    };
+    for (const auto& right : asked.pair.paraphrased) rejected += !beats(right, asked.pair.perturbed);
+    for (const auto& wrong : asked.pair.perturbed) {
+      auto others = asked.pair.perturbed;
+      std::erase(others, wrong);
+      others.push_back(asked.pair.answer);
+      accepted += beats(wrong, others);
+    }
+  }
+  EXPECT_EQ(std::tie(found[2].right, found[2].rejected), std::tuple(2U, rejected));
+  EXPECT_EQ(std::tie(found[2].wrong, found[2].accepted), std::tuple(8U, accepted));
   for (auto& asked : questions_) asked.pair.paraphrased = asked.pair.perturbed = {};
   EXPECT_TRUE(JudgePanel({}).check(alone_, model_, questions_, nullptr, 64).empty());
 }
