@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "unpact/core/error.hpp"
+
 namespace unpact {
 
 void LastFinisher::saw(const ClaimsListing& listing, const HasEnded& has_ended) {
@@ -23,6 +25,16 @@ bool LastFinisher::others_work(Claims& claims) {
     others_work_ = !claims.watch(claim->first, listing).is_stale;
   }
   return others_work_;
+}
+
+void LastFinisher::clear_claims_of_the_dead(Claims& claims) const {
+  try {
+    const auto listing = claims.look();
+    for (const auto& [name, generations] : listing.generations)
+      if (cells_.contains(name)) claims.take(name, listing);  // none, or one that is given back at once
+  } catch (const RuntimeFailure&) {
+    return;  // it is tidiness alone
+  }
 }
 
 }  // namespace unpact

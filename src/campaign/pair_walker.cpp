@@ -227,6 +227,7 @@ void PairWalker::finish() {
   const auto& world = session_.world();
   stopped_ = world.max(std::int64_t{stopped_}) > 0;
   others_go_on_ = world.max(std::int64_t{group_.is_root() && !runner_.others_go_on()}) == 0;
+  if (!others_go_on_ && !stopped_ && group_.is_root() && !runner_.others_go_on()) runner_.clear_claims_of_the_dead();
   some_failed_ = world.max(std::int64_t{runner_.some_failed()}) > 0;
   ran_any_ = world.max(std::int64_t{runner_.ran_any()}) > 0;
   held_ = runner_.held();

@@ -89,11 +89,19 @@ void add_judge(OptionTable& t, JudgeOptions& j) {
 }
 
 /// The phrasings are also what a target may be taught to understand (finetune.parts = focus).
-void add_probe(OptionTable& t, ProbeOptions& p) {
+/// @param attempts the file of them, which is a part of the dataset.
+void add_probe(OptionTable& t, ProbeOptions& p, std::string& attempts) {
   t.push_back({"probe.suite", "choice file probes/NAME.ini beside the configuration: study, standard or thorough", &p.suite,
                kNothing});
   t.push_back(
       {"probe.use", concat("separated by commas, of ", listed(probe_table()), "; empty: none"), &p.use, kEvaluation});
+  t.push_back(
+      {"probe.file",
+       "prompts for the forget questions, JSON lines or a list (docs/probes.md), which the probe 'file' asks; empty: none",
+       &attempts,
+       kNothing,
+       {},
+       Role::input_path});
   t.push_back({"probe.phrasings", "of FocusOnKey, separated by |, with {question} and {keys}; empty: five built-in ones",
                &p.phrasings, kTarget | kEvaluation});
   t.push_back({"probe.keys_of", "whose KeyTokens FocusOnKey names: target or unlearned", &p.keys_of, kEvaluation});
@@ -134,7 +142,7 @@ void add_evaluation_options(OptionTable& table, Configuration& configuration) {
   add_generation(table, configuration.generation);
   add_attribution(table, configuration.attribution);
   add_judge(table, configuration.judge);
-  add_probe(table, configuration.probe);
+  add_probe(table, configuration.probe, configuration.dataset.attempts);
   add_metrics(table, configuration.metric);
 }
 

@@ -106,13 +106,6 @@ void add_dataset(OptionTable& t, DatasetOptions& d) {
        kNothing,
        {},
        Role::input_path});
-  t.push_back(
-      {"probe.file",
-       "prompts for the forget questions, JSON lines or a list (docs/probes.md), which the probe 'file' asks; empty: none",
-       &d.attempts,
-       kNothing,
-       {},
-       Role::input_path});
   t.push_back({"dataset.limit", "questions of each set that are asked; 0: all; training takes all", &d.limit, kEvaluation,
                at_least(0, "a count is negative")});
   t.push_back({"dataset.question_field", "field of an entry that holds the question", &d.question_field, kNothing});

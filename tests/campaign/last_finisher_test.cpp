@@ -55,6 +55,10 @@ TEST(LastFinisher, BelievesThatOthersWorkUnlessTheyAreSeenToBeDead) {
   EXPECT_FALSE(self.others_work(claims)) << "a round of questions reads the folder once";
   time = 4;
   EXPECT_TRUE(self.others_work(claims));
+  folder.write("c.claim.1", "of no cell");
+  self.clear_claims_of_the_dead(claims);
+  EXPECT_EQ(claims.look().generations.size(), 2U) << "what may be alive, and what is no cell, stay";
+  EXPECT_FALSE(claims.look().is_held("a"));
 }
 
 }  // namespace

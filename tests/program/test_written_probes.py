@@ -70,7 +70,7 @@ def test_what_a_file_lacks_is_said_before_work(asked: Callable) -> None:
 
 
 @pytest.mark.parametrize(("content", "reason"), [
-    ('{"question": "Who?", "probe": "p", "prompt": "x"}\n', "asks nothing of this dataset"), ("", "has no attempts"), ("{", "line 1")])
+    ('{"question": "Who?", "probe": "p", "prompt": "x"}\n', "asks nothing of this dataset"), ("", "has no attempts"), ("{", "neither a JSON list nor JSON lines")])
 def test_a_file_that_cannot_be_asked_is_refused(unpact: Program, home: Path, target: Path, tmp_path: Path, content: str, reason: str) -> None:
     file = tmp_path / "attempts.jsonl"
     file.write_text(content)

@@ -56,6 +56,8 @@ class CellRunner {
   bool some_failed() const { return some_failed_; }
   /// Whether others finish cells after this group did: they collect. On the root.
   bool others_go_on() const { return last_.others_go_on(); }
+  /// By the root of a group, when nobody else goes on.
+  void clear_claims_of_the_dead() { last_.clear_claims_of_the_dead(claims_); }
   /// Cells that other jobs work on; on the root.
   const std::set<std::string>& held() const { return held_; }
 

@@ -32,6 +32,10 @@ class LastFinisher {
 
   bool others_go_on() const { return others_go_on_; }
 
+  /// Takes away what the dead left on the plan's cells: they had filed a result and not given their claim back. As far as the
+  /// folder lets itself be used.
+  void clear_claims_of_the_dead(Claims& claims) const;
+
  private:
   std::set<std::string> cells_;
   bool others_go_on_ = false, others_work_ = false;
