@@ -33,7 +33,7 @@ def any_of(n: NDArray[np.integer] | int, c: NDArray[np.integer] | int, m: int) -
 
 def counts(cell: Cell, probe: Probe) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Of each forgotten question that the probe asked: its number, n and c."""
-    counted = np.ones(probe.is_right.shape, dtype=bool) if probe.has_gold is None else ~probe.has_gold
+    counted = probe.counts.copy()
     if probe.put is not None:
         counted &= np.array([[bool(text) for text in row] for row in probe.put], dtype=bool).reshape(counted.shape)
     n, c = counted.sum(axis=1), (counted & probe.is_right).sum(axis=1)

@@ -7,9 +7,6 @@
 
 namespace unpact {
 
-/// What white space separates between two bytes of the text.
-std::vector<ByteSpan> words_of(const std::string& text, std::size_t begin, std::size_t end);
-
 /// Whether the token is a part of the word; a token of white space belongs to the word that it introduces.
 bool belongs_to(const ByteSpan& token, const ByteSpan& word, const std::string& text);
 

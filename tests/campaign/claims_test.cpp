@@ -8,6 +8,7 @@
 #include <fstream>
 #include <thread>
 
+#include "campaign/dead_claim.hpp"
 #include "core/temporary_folder.hpp"
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/error.hpp"
@@ -147,15 +148,7 @@ TEST(Claims, BrokenFilesCountAsHeldUntilTheTimeIsOver) {
 
 TEST(Claims, OfADeadProcessOfThisMachineAreTakenOverAtOnce) {
   const TemporaryFolder folder;
-  const auto child = ::fork();
-  if (child == 0) {
-    Claims claims(folder.path());
-    const auto claim = claims.take("cell");
-    ::_exit(claim ? 0 : 1);  // killed, as far as its files can tell
-  }
-  int status = -1;
-  ASSERT_EQ(::waitpid(child, &status, 0), child);
-  ASSERT_EQ(status, 0);
+  testing_support::leave_claim_of_the_dead(folder.path(), "cell");
   Claims claims(folder.path());
   ASSERT_TRUE(claims.holder("cell"));
   const auto claim = claims.take("cell");

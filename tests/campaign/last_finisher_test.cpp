@@ -1,9 +1,8 @@
 #include "unpact/campaign/last_finisher.hpp"
 
 #include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
+#include "campaign/dead_claim.hpp"
 #include "core/temporary_folder.hpp"
 
 namespace unpact {
@@ -40,15 +39,7 @@ TEST(LastFinisher, BelievesThatOthersWorkUnlessTheyAreSeenToBeDead) {
   Claims claims(folder.path(), {45, 180, [&] { return time; }, "this job"});
   LastFinisher self({"a", "b"});
   EXPECT_FALSE(self.others_work(claims));
-  const auto child = ::fork();
-  if (child == 0) {
-    Claims others(folder.path());
-    const auto claim = others.take("a");
-    ::_exit(claim ? 0 : 1);  // killed, as far as its files can tell
-  }
-  int status = -1;
-  ASSERT_EQ(::waitpid(child, &status, 0), child);
-  ASSERT_EQ(status, 0);
+  testing_support::leave_claim_of_the_dead(folder.path(), "a");
   time = 2;
   EXPECT_FALSE(self.others_work(claims)) << "a dead process of this machine";
   folder.write("b.claim.1", R"({"host": "elsewhere", "job": "17", "pid": 1, "process": "x", "started": "then", "beat": 3})");

@@ -62,7 +62,7 @@ class Ended:
 def environment(**more: str) -> dict[str, str]:
     # A variable of a Slurm or mpirun session around this one would make MPI look for its other ranks.
     clean = {key: value for key, value in os.environ.items() if not key.startswith(("OMPI_", "PMIX_", "SLURM_"))}
-    # One process needs no daemon beside it: half a second a start.
+    # One process needs no daemon beside it (scripts/lib.sh).
     clean.update(OMP_NUM_THREADS="1", OMPI_MCA_btl_vader_single_copy_mechanism="none", OMPI_MCA_ess_singleton_isolated="1")
     clean.update(more)
     return clean

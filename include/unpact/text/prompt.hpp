@@ -52,6 +52,9 @@ std::vector<TokenId> encode_answer(const Tokenizer& tokenizer, const PromptTempl
 std::string readable_answer(const Tokenizer& tokenizer, const PromptTemplate& prompt_template,
                             const std::vector<TokenId>& ids);
 
+/// What white space separates between two bytes of a text.
+std::vector<ByteSpan> words_of(const std::string& text, std::size_t begin, std::size_t end);
+
 /// The words behind the marked tokens, in the order of the text, each once: a token is widened to the word that it is
 /// a part of, and neighbouring marked words become one phrase. `marked[i]` belongs to candidate i.
 std::vector<std::string> words_behind(const Prompt& prompt, const std::vector<bool>& marked);

@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <cmath>
 
 #include "../unicode_words.hpp"
@@ -11,15 +10,6 @@ namespace {
 
 /// Shares of the gold answer's words that are given away, fewest first.
 constexpr double kShares[] = {0.1, 0.25, 0.5, 0.6, 0.75};
-
-/// Ends of the words of a text, in bytes.
-std::vector<std::size_t> word_ends(const std::string& text) {
-  std::vector<std::size_t> ends;
-  const std::string blanks = " \t\r\n";
-  for (auto at = text.find_first_not_of(blanks); at != std::string::npos; at = text.find_first_not_of(blanks, ends.back()))
-    ends.push_back(std::min(text.find_first_of(blanks, at), text.size()));
-  return ends;
-}
 
 /// The gold answer's first words are given, the model has to go on. What it says is compared with the rest. At least one word
 /// is given, at least one is left, and where the data name the answer's entities, none of these is touched.
@@ -39,10 +29,10 @@ class Cloze : public PreparedProbe {
     if (task.style == AnswerStyle::choice) return std::nullopt;
     const auto& asked = task.questions[task.probed[p]];
     const auto& gold = asked.pair.answer;
-    const auto ends = word_ends(gold);
-    const auto words = static_cast<std::size_t>(std::ceil(kShares[a] * static_cast<double>(ends.size())));
-    if (words == 0 || words >= ends.size()) return std::nullopt;
-    const auto end = ends[words - 1];
+    const auto words = words_of(gold, 0, gold.size());
+    const auto count = static_cast<std::size_t>(std::ceil(kShares[a] * static_cast<double>(words.size())));
+    if (count == 0 || count >= words.size()) return std::nullopt;
+    const auto end = words[count - 1].end;
     for (const auto& entity : asked.pair.entities)
       if (const auto at = gold.find(entity); at != std::string::npos && at < end) return std::nullopt;
     const auto given = gold.substr(0, end), rest = trim(std::string_view(gold).substr(end));
