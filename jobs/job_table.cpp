@@ -53,7 +53,9 @@ std::vector<Job> asking_jobs() {
           {"inspect",
            "Says what a model, tokenizer, dataset, results file, this machine or its network is.",
            "unpact inspect model DIR [--inspect.quick true] [--inspect.ranks W] [--json]\n"
-           "       unpact inspect tokenizer|dataset|results|machine|network [PATH]",
+           "       unpact inspect results FILE\n"
+           "       unpact inspect results DIR [--watch [SECONDS]]\n"
+           "       unpact inspect tokenizer|dataset|machine|network [PATH]",
            {"inspect", "dataset", "prompt"},
            run_inspect}};
 }

@@ -77,6 +77,9 @@ void add_inspect(OptionTable& t, InspectOptions& i) {
   t.push_back({"inspect.ranks", "model: number of ranks that memory is asked for", &i.ranks, kNothing, positive()});
   t.push_back({"inspect.quick", "model: leave out the weights' values and checksum", &i.quick, kNothing});
   t.push_back({"inspect.json", "model: print one JSON object", &i.json, kNothing});
+  t.push_back({"inspect.watch",
+               "results of a folder: seconds between two looks, until every cell is finished or failed; 0: one look",
+               &i.watch, kNothing, at_least(0, "time does not go back")});
 }
 
 void add_status(OptionTable& t, StatusOptions& s) {

@@ -147,6 +147,7 @@ struct InspectOptions {
   std::int64_t ranks = 1;  ///< model: how many ranks memory is asked for
   bool quick = false;      ///< model: do not read the weights' values
   bool json = false;       ///< model: one JSON object
+  double watch = 0;        ///< results of a folder: seconds between two looks; 0: one look
 };
 
 struct StatusOptions {
