@@ -35,8 +35,11 @@ const std::vector<ProbeRow>& probe_table() {
       {"distraction", "distracting text", "three retained facts in the question's own turn", ProbeKind::probe,
        make_distraction, 0, 3},
       {"prompt_format", "other forms", "the question in another form", ProbeKind::probe, make_prompt_format, 5},
+      {"logit_lens", "hidden layers",
+       "what a hidden layer says in the place of the gold answer's tokens, through the final norm and the head",
+       ProbeKind::probe, make_logit_lens, 0, 0, true},
       {"file", "written attempts", "the prompts of probe.file, each probe there under its own name", ProbeKind::probe,
-       make_no_probe, 0, 0, true},
+       make_no_probe, 0, 0, false, true},
   };
   return table;
 }

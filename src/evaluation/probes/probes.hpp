@@ -20,6 +20,7 @@ std::unique_ptr<const Probe> make_distraction(const ProbeOptions& options, const
 std::unique_ptr<const Probe> make_cloze(const ProbeOptions& options, const GenerationOptions& generation);
 std::unique_ptr<const Probe> make_self_correct(const ProbeOptions& options, const GenerationOptions& generation);
 std::unique_ptr<const Probe> make_permute_choices(const ProbeOptions& options, const GenerationOptions& generation);
+std::unique_ptr<const Probe> make_logit_lens(const ProbeOptions& options, const GenerationOptions& generation);
 
 /// The attempts of one name in probe.file.
 std::unique_ptr<const Probe> make_file_probe(const std::string& name, const GenerationOptions& generation);
