@@ -214,6 +214,13 @@ TEST(Refusal, TermsThatAreClippedAloneWhereThereIsOne) {
   EXPECT_EQ(refusal({"--method.forget", "rmu", "--unlearn.clip", "terms"}), "nothing was thrown") << "it brings its own";
 }
 
+TEST(Refusal, WeightsOfWhatATextNames) {
+  EXPECT_THAT(refusal({"--method.weighting", "spans", "--unlearn.form", "texts"}),
+              HasSubstr("'unlearn.form = texts' contradict"));
+  EXPECT_THAT(refusal({"--method.weight_outside", "0.5"}), HasSubstr("only method.weighting = spans"));
+  EXPECT_THAT(refusal({"--method.weighting", "spans", "--method.weight_outside", "-1"}), HasSubstr("must be >= 0"));
+}
+
 TEST(Refusal, MethodsThatContradictThemselvesOrTheText) {
   EXPECT_THAT(refusal({"--method.forget", "dpo", "--method.alternates", "idk.txt", "--unlearn.form", "texts"}),
               HasSubstr("'unlearn.form = texts' contradict"));
