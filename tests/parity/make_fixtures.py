@@ -110,6 +110,9 @@ G. METHODS (oracle_methods.py): methods.safetensors, settings in methods.json; m
     simnpo          -(2/b) mean_i log sigmoid(b (NLL_i / n_i - delta)), b = `simnpo`
     simnpo_satimp   the same with -log p_t weighted by p_t^b1 (1 - p_t)^b2, (b1, b2) = `satimp`; _balanced: by the balanced ones
     dpo             -(2/beta) mean_i log sigmoid(beta ((NLL - NLL_ref)(forget) - (NLL - NLL_ref)(alternate)))
+    jensun          mean over targets of JSD(onehot(a), p_theta), a = token k mod n of `refusal` for a row's k-th target
+    jsd             mean over targets of retain of JSD(p_ref, p_theta) = KL(p_ref || m) / 2 + KL(p_theta || m) / 2
+    npo_token       -(2/beta) mean over targets of log sigmoid(beta (log p_ref - log p_theta))
     undial          mean over targets of the cross-entropy of p_theta with softmax(z_ref - `undial` onehot(y_t))
     ceu             mean over targets but the first `skipped` of a row: cross-entropy of p_theta with softmax(z, z_y = -inf)
     pdu             mean over targets of (max_v z - mean_v z)^2
