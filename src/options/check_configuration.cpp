@@ -53,6 +53,8 @@ void check_configuration(const Configuration& c) {
   if (c.model.replica == Replica::sharded) check_takes_shards(c.attribution.method);
   check_probe_options(c.probe);
   judge_row(c.judge);
+  check_changed_models(c.probe, c.judge);
+  check_relearn_options(c.probe);
   check_metric_options(c.metric);
   c.prompt.resolve();
   read_grid_axis(c.attribution.tune_alphas, "attribution.tune_alphas");

@@ -129,6 +129,14 @@ G. METHODS (oracle_methods.py): methods.safetensors, settings in methods.json; m
     rmu             training mlp.down_proj of blocks 0 and 1
     reinforced      CE(forget); tv: start - `tv` (reinforced - start)
   whp.logits [P,V]  z - `whp` relu(z_reinforced - z) on forget, packed
+
+H. WEIGHTS AND STATES (oracle_weight_probes.py): weight_probes.safetensors; settings, questions and losses in weight_probes.json
+    soft.vectors [K,D]     `vectors` vectors in front of the candidates, trained for `steps` steps of Adam (`lr`) from the embeddings
+                           of `start` on the mean of -LP over all questions; weights of losses_theta frozen; soft_losses before each
+    soft.score.<i> [1]     LP of question i's answer with them
+    depth.score.<i> [1], depth.drops.<i> [3,L]   LP by losses_theta, and by how much it falls with the states of losses_ref behind a
+                           block at the positions that predict the answer, at KeyTokens (`keys`), at the other candidates; NaN: none
+    relearn.<hf name>      losses_theta after `steps` steps of AdamW (`relearn_lr`, `weight_decay`), clipped, on all questions
 """
 import argparse
 from pathlib import Path
@@ -142,6 +150,7 @@ import oracle_losses
 import oracle_methods
 import oracle_models
 import oracle_training
+import oracle_weight_probes
 
 
 def main() -> None:
@@ -162,6 +171,7 @@ def main() -> None:
     oracle_training.write(options.out)
     oracle_loo.write(options.out)
     oracle_attribution.write(options.out)
+    oracle_weight_probes.write(options.out)
 
 
 if __name__ == "__main__":
