@@ -200,6 +200,28 @@ at::Tensor Transformer::continue_blocks(const at::Tensor& x_BSD, std::int64_t fi
   return run_block_parts(x_BSD, positions, layout.context(), first, layer + 1, layer + 1);
 }
 
+at::Tensor Transformer::hidden_behind(const at::Tensor& tokens_BS, const std::vector<std::int64_t>& layers,
+                                      const SequenceLayout& layout) const {
+  UNPACT_VALIDATE(!reinforced_, "this looks into one model", "the model answers by two, each with its own blocks",
+                  "leave the probe logit_lens out of probe.use");
+  UNPACT_EXPECT(!layers.empty());
+  const auto positions = layout.positions(tokens_BS.size(1), tokens_BS.device());
+  const auto context = layout.context();
+  const auto last = config_.layers + 1;
+  std::vector<at::Tensor> behind;
+  auto x_BSD = run_parts(tokens_BS, positions, context, 0, last);
+  std::int64_t next = 0;
+  for (const auto layer : layers) {
+    UNPACT_EXPECT(layer >= next && layer < config_.layers);
+    x_BSD = run_block_parts(x_BSD, positions, context, next, layer + 1, last);
+    next = layer + 1;
+    behind.push_back(x_BSD);
+  }
+  if (runner_ != nullptr) run_block_parts(x_BSD, positions, context, next, config_.layers, last);  // in its order
+  return run_part(last, last, at::stack(behind),
+                  [this](const at::Tensor& x) { return block_math::final_hidden(config_, weights_, x); });
+}
+
 at::Tensor Transformer::logits(const at::Tensor& hidden) const {
   if (!reinforced_) return logits_with(hidden, weights_.head_VD);
   const auto halves = hidden.chunk(2, -1);

@@ -90,7 +90,8 @@ void add_judge(OptionTable& t, JudgeOptions& j) {
 
 /// The phrasings are also what a target may be taught to understand (finetune.parts = focus).
 /// @param attempts the file of them, which is a part of the dataset.
-void add_probe(OptionTable& t, ProbeOptions& p, std::string& attempts) {
+/// @param generator the model that writes them in the job `probe`.
+void add_probe(OptionTable& t, ProbeOptions& p, std::string& attempts, std::string& generator) {
   t.push_back({"probe.suite", "choice file probes/NAME.ini beside the configuration: study, standard or thorough", &p.suite,
                kNothing});
   t.push_back(
@@ -102,6 +103,12 @@ void add_probe(OptionTable& t, ProbeOptions& p, std::string& attempts) {
        kNothing,
        {},
        Role::input_path});
+  t.push_back({"probe.generator",
+               "job probe: folder of a model that writes attempts of the probe 'paraphrase'; empty: none",
+               &generator,
+               kNothing,
+               {},
+               Role::input_path});
   t.push_back({"probe.phrasings", "of FocusOnKey, separated by |, with {question} and {keys}; empty: five built-in ones",
                &p.phrasings, kTarget | kEvaluation});
   t.push_back({"probe.keys_of", "whose KeyTokens FocusOnKey names: target or unlearned", &p.keys_of, kEvaluation});
@@ -181,7 +188,7 @@ void add_evaluation_options(OptionTable& table, Configuration& configuration) {
   add_generation(table, configuration.generation);
   add_attribution(table, configuration.attribution);
   add_judge(table, configuration.judge);
-  add_probe(table, configuration.probe, configuration.dataset.attempts);
+  add_probe(table, configuration.probe, configuration.dataset.attempts, configuration.exported.generator);
   add_relearn(table, configuration.probe.relearn);
   add_soft_prompt(table, configuration.probe.soft_prompt);
   add_metrics(table, configuration.metric);

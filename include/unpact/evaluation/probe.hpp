@@ -38,8 +38,9 @@ class Probe {
   virtual ~Probe() = default;
   /// Fills the record's attempt_labels (m), answer (P x m, row-major; empty where no attempt is possible, which no judge
   /// finds right), `asked` where some question may not be askable, `put` where it puts another question than that of the
-  /// dataset, `prompt` where that is not put() as the dataset's is, `tokens` where more ran than the prompt, and `gold`
-  /// where another answer is right. Collective over the task's group; the same on every rank, for any number of ranks.
+  /// dataset, `prompt` where that is not put() as the dataset's is, `tokens` where more ran than the prompt, `gold` where
+  /// another answer is right, and `found` where it says itself what is right. Collective over the task's group; the same on
+  /// every rank, for any number of ranks.
   virtual void attempt(const ProbeTask& task, ProbeRecord& record) const = 0;
 };
 
@@ -50,9 +51,10 @@ struct ProbeRow {
   std::string summary;  ///< one line
   ProbeKind kind = ProbeKind::probe;
   std::function<std::unique_ptr<const Probe>(const ProbeOptions&, const GenerationOptions&)> make;
-  std::size_t variants = 0;  ///< attempts that it has on a question; 0: any number, or as many as it is asked for
-  std::size_t shown = 0;     ///< solved questions that it puts in front
-  bool of_file = false;      ///< stands for the probes of probe.file, each under its own name
+  std::size_t variants = 0;   ///< attempts that it has on a question; 0: any number, or as many as it is asked for
+  std::size_t shown = 0;      ///< solved questions that it puts in front
+  bool reads_layers = false;  ///< looks at hidden states behind the prompt and the gold answer; says itself what is right
+  bool of_file = false;       ///< stands for the probes of probe.file, each under its own name
   /// Attempts that it has on a question whatever the others have: one a model that it makes of the probed one, which are put
   /// the plain question; empty: as many as they.
   std::function<std::size_t(const ProbeOptions&)> models = {};

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <vector>
 
 #include "unpact/model/attention_context.hpp"
 #include "unpact/checkpoint/config.hpp"
@@ -63,7 +64,7 @@ class Transformer {
   /// Makes two models answer as one: hidden() gives the states of both side by side, (B, S, 2 D), and logits() combines
   /// them to z - scale * relu(z_reinforced - z): what a model that was trained further on a text says more readily is said
   /// less (Eldan & Russinovich, arXiv 2310.02238, as muse_bench computes it). Scoring, generation and removal of
-  /// tokens work as with one model; hidden_of(), block_output(), continue_blocks(), packed passes and training do not.
+  /// tokens work as with one model; hidden_of(), block_output(), continue_blocks(), hidden_behind(), packed passes and training do not.
   void contrast_with(std::shared_ptr<const Transformer> reinforced, double scale);
   const Transformer* reinforced() const { return reinforced_.get(); }
   double contrast_scale() const { return contrast_scale_; }
@@ -89,6 +90,11 @@ class Transformer {
   /// continue_blocks(block_output(tokens, 4), 5, 7) is block_output(tokens, 7).
   at::Tensor continue_blocks(const at::Tensor& x_BSD, std::int64_t first, std::int64_t layer,
                              const SequenceLayout& layout = {}) const;
+
+  /// What hidden() would be if the blocks ended behind each of `layers` (0-based, ascending), of fresh sequences, in one pass:
+  /// (layers, B, S, ModelConfig::head_width()). Its logits are the logit lens (nostalgebraist 2020).
+  at::Tensor hidden_behind(const at::Tensor& tokens_BS, const std::vector<std::int64_t>& layers,
+                           const SequenceLayout& layout = {}) const;
 
   /// Logits of hidden rows (..., D) -> (..., V), in float32. A runner keeps the head at hand after hidden().
   at::Tensor logits(const at::Tensor& hidden) const;

@@ -36,16 +36,19 @@ const std::vector<ProbeRow>& probe_table() {
       {"distraction", "distracting text", "three retained facts in the question's own turn", ProbeKind::probe,
        make_distraction, 0, 3},
       {"prompt_format", "other forms", "the question in another form", ProbeKind::probe, make_prompt_format, 5},
+      {"logit_lens", "hidden layers",
+       "what a hidden layer says in the place of the gold answer's tokens, through the final norm and the head",
+       ProbeKind::probe, make_logit_lens, 0, 0, true},
       {"quantize", "quantized weights", "the model's weights in nf4, int4 and int8, one greedy answer each",
-       ProbeKind::probe, make_quantize, 0, 0, false, [](const ProbeOptions&) { return kQuantizations.size(); }},
+       ProbeKind::probe, make_quantize, 0, 0, false, false, [](const ProbeOptions&) { return kQuantizations.size(); }},
       {"relearn", "relearning", "the model is trained on other facts for a few steps", ProbeKind::probe, make_no_probe, 0, 0,
-       false, [](const ProbeOptions& options) { return read_steps(options.relearn.steps, "relearn.steps").size(); },
+       false, false, [](const ProbeOptions& options) { return read_steps(options.relearn.steps, "relearn.steps").size(); },
        /*trains=*/true},
       {"soft_prompt", "soft prompt", "vectors in front of the question, trained on other forget questions", ProbeKind::probe,
-       make_soft_prompt, 0, 0, false,
+       make_soft_prompt, 0, 0, false, false,
        [](const ProbeOptions& options) { return read_steps(options.soft_prompt.steps, "soft_prompt.steps").size(); }},
       {"file", "written attempts", "the prompts of probe.file, each probe there under its own name", ProbeKind::probe,
-       make_no_probe, 0, 0, true},
+       make_no_probe, 0, 0, false, true},
   };
   return table;
 }

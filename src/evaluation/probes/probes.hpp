@@ -22,6 +22,7 @@ std::unique_ptr<const Probe> make_self_correct(const ProbeOptions& options, cons
 std::unique_ptr<const Probe> make_permute_choices(const ProbeOptions& options, const GenerationOptions& generation);
 std::unique_ptr<const Probe> make_quantize(const ProbeOptions& options, const GenerationOptions& generation);
 std::unique_ptr<const Probe> make_soft_prompt(const ProbeOptions& options, const GenerationOptions& generation);
+std::unique_ptr<const Probe> make_logit_lens(const ProbeOptions& options, const GenerationOptions& generation);
 
 /// The attempts of one name in probe.file.
 std::unique_ptr<const Probe> make_file_probe(const std::string& name, const GenerationOptions& generation);
