@@ -1,14 +1,43 @@
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <optional>
+#include <vector>
 
 #include "forms.hpp"
 #include "unpact/kernels/soft_cap.hpp"
 #include "unpact/kernels/training_bits.hpp"
 
 namespace unpact::kernels {
+
+namespace {
+
+constexpr std::int64_t kCappedWeights = std::int64_t{1} << 24;  // that exist at once where no graph needs them: 64 MiB
+
+/// With explicit weights, of some queries at a time.
+at::Tensor capped_attention(const at::Tensor& query_BHSd, const at::Tensor& keys_BHKd, const at::Tensor& values_BHKd,
+                            const at::Tensor& mask, double cap) {
+  const auto tokens = query_BHSd.size(2), all = keys_BHKd.size(2);
+  const auto most = std::max<std::int64_t>(1, kCappedWeights / (query_BHSd.size(0) * query_BHSd.size(1) * all));
+  const auto mixed = [&](const at::Tensor& query, const at::Tensor& seen) {
+    const auto weights = attention_weights(query, keys_BHKd, seen, cap);
+    return at::matmul(weights.to(values_BHKd.scalar_type()), values_BHKd);
+  };
+  if (records_gradients() || tokens <= most) return mixed(query_BHSd, mask);
+  const auto options = query_BHSd.options().dtype(at::kBool);
+  const auto seen = mask.defined() ? mask : at::ones({tokens, all}, options).tril(all - tokens);
+  std::vector<at::Tensor> parts;
+  for (std::int64_t first = 0; first < tokens; first += most) {
+    const auto count = std::min(most, tokens - first);
+    parts.push_back(
+        mixed(query_BHSd.narrow(2, first, count), seen.size(-2) == tokens ? seen.narrow(-2, first, count) : seen));
+  }
+  return at::cat(parts, 2);
+}
+
+}  // namespace
 
 Form attention_form(const at::Tensor& query_BHSd, const at::Tensor& keys_BGKd, const at::Tensor& values_BGKd,
                     const at::Tensor& mask, double cap) {
@@ -26,10 +55,8 @@ Form attention_form(const at::Tensor& query_BHSd, const at::Tensor& keys_BGKd, c
 at::Tensor reference::attention(const at::Tensor& query_BHSd, const at::Tensor& keys_BGKd, const at::Tensor& values_BGKd,
                                 const at::Tensor& mask, double cap) {
   const auto heads = query_BHSd.size(1);
-  if (cap != 0) {
-    const auto weights_BHSK = attention_weights(query_BHSd, share_heads(keys_BGKd, heads), mask, cap);
-    return at::matmul(weights_BHSK.to(values_BGKd.scalar_type()), share_heads(values_BGKd, heads));
-  }
+  if (cap != 0)
+    return capped_attention(query_BHSd, share_heads(keys_BGKd, heads), share_heads(values_BGKd, heads), mask, cap);
   std::optional<at::Tensor> seen;
   if (mask.defined()) seen = mask;
   return at::scaled_dot_product_attention(query_BHSd, share_heads(keys_BGKd, heads), share_heads(values_BGKd, heads), seen,
