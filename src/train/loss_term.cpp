@@ -80,7 +80,8 @@ at::Tensor target_hidden(const Transformer& model, const ExampleBatch& batch) {
 at::Tensor example_log_probabilities(const Transformer& model, const ExampleBatch& batch) {
   const auto hidden_RD = target_hidden(model, batch);
   count_head(hidden_RD, model.weights().head_VD);
-  return kernels::chunked_log_probabilities(hidden_RD, model.weights().head_VD, batch.targets_R);
+  return kernels::chunked_log_probabilities(hidden_RD, model.weights().head_VD, batch.targets_R, /*logit_bytes=*/0,
+                                            model.config().block.logit_cap);
 }
 
 std::int64_t count_targets(const std::vector<Example>& examples, ExampleIndices indices) {
