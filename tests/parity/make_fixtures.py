@@ -19,6 +19,12 @@ A. MODELS (oracle_models.py)
     qwen3, qwen3_bias_window                     norms of query and key heads; layer_types with a window of 6, all biases
     mistral, mistral_two, mistral_full           windows of 9, 2, none
     gpt2, gpt2_untied                            tied head; untied, n_inner not 4 n_embd
+    phi, phi3, gpt_neox, gemma, olmo2 (and more) parallel residual, partial rotary, longrope, scaled embeddings, norms after
+    gemma2, gemma2_uncapped                      capped scores and logits; neither, all biases, layer_types
+    gemma3, gemma3_old                           two ropes; respelled as transformers 4 wrote them, with a pattern of windows
+    gpt_neo, gpt_neo_wide                        windows of 7 and 2 by attention_types, scores that nothing divides
+    opt, opt_post                                ReLU, biases; norms after the sum, no biases, untied
+    mixtral, mixtral_window                      2 of 4 experts; 2 of 3, a window of 9, tied head
   Beside each, <name>.safetensors:
     tokens   [B,T] I64     ids, row b starts with BOS (1); lengths are unequal and include 1
     lengths  [B]   I64
@@ -28,6 +34,8 @@ A. MODELS (oracle_models.py)
     greedy_gap [B,64] F32  best minus second-best logit at each of these steps (all > 1e-3: no near-ties)
     bf16_difference [1]    |z16 - z| / |z| of the last row's logits when transformers itself computes in bf16
     loss [1], grad.<name>  mean cross-entropy of all next tokens of all rows, its gradient by every tensor of the file
+  trained/<name>.safetensors, for those in TRAINED:
+    losses [20], <name> F32  20 steps of AdamW (TRAINING) on that loss: each step's loss, every tensor of the file behind them
   With --data, for DIR/models/stories260K (plain `rope_theta`, tied, D = 64, V = 512):
     stories260K.json         list of {prompt, ids, greedy, text, full_text}: ids = BOS + SentencePiece(prompt); greedy =
                              64 ids, not stopped by EOS; text = decode(greedy); full_text = decode(ids[1:] + greedy)
