@@ -7,6 +7,7 @@
 #include <ATen/core/Tensor.h>
 #include <c10/core/Device.h>
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -99,11 +100,12 @@ class Transformer {
   /// Logits of hidden rows (..., D) -> (..., V), in float32. A runner keeps the head at hand after hidden().
   at::Tensor logits(const at::Tensor& hidden) const;
 
-  /// The same with this output head: losses that differentiate by it piece by piece hold it themselves.
+  /// The same with this output head, uncapped: losses that differentiate by it piece by piece hold it themselves.
   static at::Tensor logits_with(const at::Tensor& hidden, const at::Tensor& head_VD);
 
  private:
-  kernels::Angles rotation(const at::Tensor& positions) const;
+  kernels::Angles rotation(const at::Tensor& positions, bool local) const;
+  std::array<kernels::Angles, 2> rotations(const at::Tensor& positions) const;
   at::Tensor normalized(const at::Tensor& x, const at::Tensor& weight_D, const at::Tensor& bias_D) const;
   at::Tensor positioned(const at::Tensor& embeddings_BSD, const at::Tensor& positions) const;
   at::Tensor attention(const BlockWeights& block, std::int64_t layer, const at::Tensor& x_BSD,
