@@ -24,6 +24,7 @@
 #include "unpact/evaluation/measure_metrics.hpp"
 #include "unpact/evaluation/stage_meter.hpp"
 #include "unpact/kernels/tf32_products.hpp"
+#include "unpact/model/remote_model.hpp"
 #include "unpact/store/cell_file.hpp"
 #include "unpact/store/cell_places.hpp"
 #include "unpact/train/step_note.hpp"
@@ -59,7 +60,9 @@ bool is_cell_done(const Baseline& baseline, const Configuration& c, const fs::pa
 
 FinishedPages pages_of_cell(const Communicator& group, const Baseline& baseline, const LanguageModel& unlearned,
                             const Configuration& c, const fs::path& folder) {
-  const Json parts = {fingerprint_of_cell(baseline, c), digest_of(group, unlearned.transformer)};
+  const auto* remote = remote_of(unlearned.transformer);
+  const Json parts = {fingerprint_of_cell(baseline, c),
+                      remote == nullptr ? digest_of(group, unlearned.transformer) : remote->identity()};
   return {group, unfinished_folder(folder, cell_id(c)), sha256_of_bytes(parts.dump())};
 }
 
