@@ -48,6 +48,16 @@ void check_rows(const Configuration& configuration) {
   }
 }
 
+/// Probes and metrics that look at weights or hidden states.
+void check_what_endpoints_give(const Configuration& c) {
+  if (c.model.endpoint.url.empty() && c.endpoint.unlearned.url.empty()) return;
+  for (const auto* row : chosen_probes(c.probe))
+    UNPACT_VALIDATE(!row->reads_layers && !row->models, concat("option 'probe.use' names '", row->name, "'"),
+                    "it needs the weights, and a model answers over HTTP", "leave the probe out");
+  UNPACT_VALIDATE(!c.metric.depth, "option 'evaluation.depth' is true",
+                  "it exchanges hidden states, and a model answers over HTTP", "leave it out");
+}
+
 }  // namespace
 
 void check_endpoints(const Configuration& c, const std::string& job) {
@@ -60,6 +70,7 @@ void check_endpoints(const Configuration& c, const std::string& job) {
   };
   if (!takes_target) refuse("model.endpoint", c.model.endpoint.url);
   if (!takes_unlearned) refuse("endpoint.unlearned", c.endpoint.unlearned.url);
+  if (takes_target && job != "ask") check_what_endpoints_give(c);
 }
 
 void check_configuration(const Configuration& c) {
@@ -74,6 +85,8 @@ void check_configuration(const Configuration& c) {
   check_endpoints(c);
   check_probe_options(c.probe);
   judge_row(c.judge);
+  check_changed_models(c.probe, c.judge);
+  check_relearn_options(c.probe);
   check_metric_options(c.metric);
   c.prompt.resolve();
   read_grid_axis(c.attribution.tune_alphas, "attribution.tune_alphas");
@@ -81,6 +94,14 @@ void check_configuration(const Configuration& c) {
   UNPACT_VALIDATE(!kind_of(c.method).needs_questions || c.unlearn.form == ExampleForm::questions,
                   concat("options 'method.forget = ", c.method.forget, "' and 'unlearn.form = texts' contradict each other"),
                   "a text has no other answer", "set unlearn.form = questions");
+  UNPACT_VALIDATE(c.method.weighting != WeightingKind::spans || c.unlearn.form == ExampleForm::questions,
+                  "options 'method.weighting = spans' and 'unlearn.form = texts' contradict each other",
+                  "nobody has said what a text names", "set unlearn.form = questions");
+  UNPACT_VALIDATE(c.unlearn.train.clip == ClipRule::sum || kind_of(c.method).has_retain_term(c.method.retain) ||
+                      c.method.anchor_weight > 0,
+                  concat("options 'unlearn.clip = terms' and 'method.forget = ", c.method.forget,
+                         "' with method.retain = ", name_of_value(c.method.retain), " contradict each other"),
+                  "the loss has one term", "set unlearn.clip = sum, or add a retain term");
   UNPACT_VALIDATE(c.unlearn.forget_sets.empty() || c.unlearn.form == ExampleForm::texts,
                   concat("option 'unlearn.forget_sets' is '", c.unlearn.forget_sets, "', and unlearn.form is 'questions'"),
                   "such sets are texts", "set unlearn.form = texts");

@@ -35,6 +35,16 @@ TEST(EndpointOptions, AnAddressIsOneOfHttpWithoutSecrets) {
                 AllOf(HasSubstr("'endpoint.unlearned'"), HasSubstr("environment"), Not(HasSubstr("sesame"))));
 }
 
+TEST(EndpointOptions, ProbesAndMetricsThatNeedWeightsAreRefusedByName) {
+  for (const std::string probe : {"logit_lens", "quantize", "relearn", "soft_prompt"})
+    for (const char* option : {"--model.endpoint", "--endpoint.unlearned"})
+      EXPECT_THAT(refusal({option, "http://a", "--probe.use", probe}, "evaluate"),
+                  AllOf(HasSubstr("'" + probe + "'"), HasSubstr("weights")));
+  EXPECT_THAT(refusal({"--model.endpoint", "http://a", "--evaluation.depth", "true"}, "evaluate"),
+              HasSubstr("'evaluation.depth'"));
+  EXPECT_NO_THROW(resolve({"--model.endpoint", "http://a", "--probe.use", "focus_on_key, probab, prefill"}, "evaluate"));
+}
+
 TEST(EndpointOptions, JobsThatNeedWeightsRefuseThemByName) {
   for (const std::string job : {"finetune", "unlearn", "reproduce", "collect"})
     EXPECT_THAT(refusal({"--model.endpoint", "http://a"}, job), AllOf(HasSubstr(job), HasSubstr("weights"))) << job;

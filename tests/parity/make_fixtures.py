@@ -19,6 +19,12 @@ A. MODELS (oracle_models.py)
     qwen3, qwen3_bias_window                     norms of query and key heads; layer_types with a window of 6, all biases
     mistral, mistral_two, mistral_full           windows of 9, 2, none
     gpt2, gpt2_untied                            tied head; untied, n_inner not 4 n_embd
+    phi, phi3, gpt_neox, gemma, olmo2 (and more) parallel residual, partial rotary, longrope, scaled embeddings, norms after
+    gemma2, gemma2_uncapped                      capped scores and logits; neither, all biases, layer_types
+    gemma3, gemma3_old                           two ropes; respelled as transformers 4 wrote them, with a pattern of windows
+    gpt_neo, gpt_neo_wide                        windows of 7 and 2 by attention_types, scores that nothing divides
+    opt, opt_post                                ReLU, biases; norms after the sum, no biases, untied
+    mixtral, mixtral_window                      2 of 4 experts; 2 of 3, a window of 9, tied head
   Beside each, <name>.safetensors:
     tokens   [B,T] I64     ids, row b starts with BOS (1); lengths are unequal and include 1
     lengths  [B]   I64
@@ -28,6 +34,8 @@ A. MODELS (oracle_models.py)
     greedy_gap [B,64] F32  best minus second-best logit at each of these steps (all > 1e-3: no near-ties)
     bf16_difference [1]    |z16 - z| / |z| of the last row's logits when transformers itself computes in bf16
     loss [1], grad.<name>  mean cross-entropy of all next tokens of all rows, its gradient by every tensor of the file
+  trained/<name>.safetensors, for those in TRAINED:
+    losses [20], <name> F32  20 steps of AdamW (TRAINING) on that loss: each step's loss, every tensor of the file behind them
   With --data, for DIR/models/stories260K (plain `rope_theta`, tied, D = 64, V = 512):
     stories260K.json         list of {prompt, ids, greedy, text, full_text}: ids = BOS + SentencePiece(prompt); greedy =
                              64 ids, not stopped by EOS; text = decode(greedy); full_text = decode(ids[1:] + greedy)
@@ -64,6 +72,8 @@ B. LOSSES AND GRADIENTS (oracle_losses.py)
   training.json: {steps, lr, weight_decay, warmup, clip, gamma, losses, terms}: CE(retain) - gamma CE(forget), all
     examples in every step, by torch.optim.AdamW with a linear schedule and clipping; `losses` and `terms` ([forget,
     retain]) before each update, first of losses_theta, then of losses_tied
+  training_by_terms.json: {..., clip_terms, rows: [{terms, norms}]}: the same loss on losses_theta at a constant rate, each
+    term's gradient clipped alone to clip_terms before its coefficient; `norms` before clipping
 
 C. OPTIMIZER (oracle_training.py): adamw.safetensors, settings in adamw.json
     init.<p>        parameters <p> = matrix [7,5], vector [11], cube [3,2,4], scalar [1]
@@ -108,6 +118,9 @@ G. METHODS (oracle_methods.py): methods.safetensors, settings in methods.json; m
     simnpo          -(2/b) mean_i log sigmoid(b (NLL_i / n_i - delta)), b = `simnpo`
     simnpo_satimp   the same with -log p_t weighted by p_t^b1 (1 - p_t)^b2, (b1, b2) = `satimp`; _balanced: by the balanced ones
     dpo             -(2/beta) mean_i log sigmoid(beta ((NLL - NLL_ref)(forget) - (NLL - NLL_ref)(alternate)))
+    jensun          mean over targets of JSD(onehot(a), p_theta), a = token k mod n of `refusal` for a row's k-th target
+    jsd             mean over targets of retain of JSD(p_ref, p_theta) = KL(p_ref || m) / 2 + KL(p_theta || m) / 2
+    npo_token       -(2/beta) mean over targets of log sigmoid(beta (log p_ref - log p_theta))
     undial          mean over targets of the cross-entropy of p_theta with softmax(z_ref - `undial` onehot(y_t))
     ceu             mean over targets but the first `skipped` of a row: cross-entropy of p_theta with softmax(z, z_y = -inf)
     pdu             mean over targets of (max_v z - mean_v z)^2
@@ -124,6 +137,14 @@ G. METHODS (oracle_methods.py): methods.safetensors, settings in methods.json; m
     rmu             training mlp.down_proj of blocks 0 and 1
     reinforced      CE(forget); tv: start - `tv` (reinforced - start)
   whp.logits [P,V]  z - `whp` relu(z_reinforced - z) on forget, packed
+
+H. WEIGHTS AND STATES (oracle_weight_probes.py): weight_probes.safetensors; settings, questions and losses in weight_probes.json
+    soft.vectors [K,D]     `vectors` vectors in front of the candidates, trained for `steps` steps of Adam (`lr`) from the embeddings
+                           of `start` on the mean of -LP over all questions; weights of losses_theta frozen; soft_losses before each
+    soft.score.<i> [1]     LP of question i's answer with them
+    depth.score.<i> [1], depth.drops.<i> [3,L]   LP by losses_theta, and by how much it falls with the states of losses_ref behind a
+                           block at the positions that predict the answer, at KeyTokens (`keys`), at the other candidates; NaN: none
+    relearn.<hf name>      losses_theta after `steps` steps of AdamW (`relearn_lr`, `weight_decay`), clipped, on all questions
 """
 import argparse
 from pathlib import Path
@@ -137,6 +158,7 @@ import oracle_losses
 import oracle_methods
 import oracle_models
 import oracle_training
+import oracle_weight_probes
 
 
 def main() -> None:
@@ -157,6 +179,7 @@ def main() -> None:
     oracle_training.write(options.out)
     oracle_loo.write(options.out)
     oracle_attribution.write(options.out)
+    oracle_weight_probes.write(options.out)
 
 
 if __name__ == "__main__":

@@ -97,6 +97,7 @@ StepReport make_step(int number) {
   step.loss = 1.0 / number;
   step.term_losses = number < 5 ? std::vector<double>{-0.5, 0.25} : std::vector<double>{-0.5};
   step.gradient_norm = 3.5;
+  step.term_norms = number < 5 ? std::vector<double>{12.5, 0.75} : std::vector<double>{};
   step.learning_rate = 1e-5;
   step.targets = 128;
   return step;
@@ -130,6 +131,10 @@ CellRecord make_record(const RecordShape& shape) {
   for (auto* items : {&cell.metrics.target_items, &cell.metrics.unlearned_items}) {
     items->add({numbers.uniform(), numbers.uniform(), numbers.uniform()});
     items->add({});
+  }
+  cell.curves = {{"relearn", "unlearned", 5, 2, 4, 1.5}, {"relearn", "floor", 5, 0, 4, kNan}};
+  if (shape.questions > 1) {  // the unlearned model's states were not exchanged; no question has a KeyToken in both blocks
+    cell.depth = {{1, 0}, 2, {-0.5, -0.25}, {{numbers.uniform(), 0.5, -1, 2}, {kNan, kNan, 0.25, 1}, {1, 2, 3, 4}}, {}};
   }
   cell.judge_check = {{"rouge_l_recall", 40, 30, 200, 20, 0.5, 0}, {"local_model", 20, 3, 100, 7, 0.75, 120}};
   cell.attribution_method = "shapley";
