@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include "remote_engine.hpp"
 #include "requests.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/inference/scoring.hpp"
@@ -82,6 +83,12 @@ std::vector<AttributionPart> BoundEngine::finer_parts(const AttributionRequest& 
   return parts(request);
 }
 
+std::vector<std::vector<RemovalScores>> BoundEngine::run_parts(const std::vector<RequestedPart>& parts) {
+  std::vector<std::vector<RemovalScores>> results;
+  for (const auto& [request, part] : parts) results.push_back(run_part(*request, part));
+  return results;
+}
+
 std::vector<RemovalScores> BoundEngine::run(const AttributionRequest& request) {
   const auto all = parts(request);
   std::vector<RemovalScores> results;
@@ -106,6 +113,7 @@ RemovalScores LeaveOneOutEngine::run(const Transformer& model, const Attribution
 }
 
 std::unique_ptr<BoundEngine> ReferenceEngine::open(const Transformer& model) const {
+  if (remote_of(model) != nullptr) return open_remote_engine(model);
   return std::make_unique<BoundReference>(model);
 }
 

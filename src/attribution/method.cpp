@@ -3,6 +3,7 @@
 #include "noise_floor.hpp"
 #include "passes.hpp"
 #include "unpact/core/error.hpp"
+#include "unpact/model/remote_model.hpp"
 #include "unpact/model/sharded_replica.hpp"
 
 namespace unpact {
@@ -43,6 +44,7 @@ void AttributionMethod::check_model(const Transformer& model) const {
                   concat("attribution.method = ", facts_->name, " cannot look into this model"),
                   "it answers by two models at once (method whp), and the method reads the inside of one",
                   "use an attribution that removes, masks or replaces tokens, such as leave_one_out");
+  if (facts_ != nullptr && !facts_->takes_remote) require_weights(model, concat("attribution.method = ", facts_->name));
   if (facts_ != nullptr && is_sharded(model)) check_takes_shards(facts_->name);
 }
 

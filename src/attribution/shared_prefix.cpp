@@ -10,6 +10,7 @@
 #include "unpact/comm/memory.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/inference/scoring.hpp"
+#include "unpact/model/remote_model.hpp"
 
 namespace unpact {
 namespace {
@@ -184,6 +185,10 @@ class BoundSharedPrefix : public BoundEngine {
 };
 
 }  // namespace
+
+bool SharedPrefixEngine::is_reference_for(const Transformer& model) const {
+  return model.reinforced() != nullptr || remote_of(model) != nullptr;
+}
 
 std::unique_ptr<BoundEngine> SharedPrefixEngine::open(const Transformer& model) const {
   if (is_reference_for(model)) return ReferenceEngine().open(model);  // a packed pass runs one model

@@ -8,6 +8,7 @@
 #include "next_tokens.hpp"
 #include "prompt_reader.hpp"
 #include "unpact/core/error.hpp"
+#include "unpact/model/remote_model.hpp"
 #include "unpact/model/sequences.hpp"
 #include "workspace.hpp"
 
@@ -122,6 +123,7 @@ void visit_padded(const Transformer& model, const std::vector<PromptAnswer>& ite
 void for_answers(const Transformer& model, const std::vector<PromptAnswer>& items, std::uint64_t token_budget,
                  const VisitAnswers& visit) {
   check_items(model.config(), items);
+  require_weights(model, "reading hidden states");
   if (items.empty()) return;
   const c10::InferenceMode guard;
   if (model.reinforced() == nullptr) return visit_packed(model, items, token_budget, visit);

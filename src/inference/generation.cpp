@@ -4,6 +4,7 @@
 
 #include "packed_generation.hpp"
 #include "padded_generation.hpp"
+#include "remote_answers.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/inference/scoring.hpp"
 
@@ -47,6 +48,7 @@ std::vector<Continuation> continue_prompts(const Transformer& model, const std::
     check_sequence(model.config(), requests[i].prompt, static_cast<std::size_t>(options.max_new_tokens));
   }
   if (requests.empty()) return {};
+  if (const auto* remote = remote_of(model)) return continue_remotely(*remote, model.config(), requests, options);
   return model.reinforced() != nullptr ? continue_padded(model, requests, options)
                                        : continue_packed(model, requests, options);
 }
