@@ -1,9 +1,14 @@
 #include "unpact/campaign/stage_shapes.hpp"
 
+#include <ATen/core/Tensor.h>
+
 #include <algorithm>
+#include <filesystem>
+#include <system_error>
 
 #include "unpact/attribution/method.hpp"
 #include "unpact/campaign/judge_model.hpp"
+#include "unpact/checkpoint/checkpoint.hpp"
 #include "unpact/inference/generation.hpp"
 #include "unpact/kernels/blocked_attention.hpp"
 #include "unpact/unlearn/forget_kind.hpp"
@@ -48,16 +53,26 @@ ScoringShape cut(const Configuration& c, ScoringShape shape, int shards) {
   return shape;
 }
 
+c10::ScalarType stored_to_train(const Configuration& c) {
+  std::error_code code;
+  const std::filesystem::path folder = c.model.path;
+  if (folder.empty() || !std::filesystem::exists(folder / "config.json", code)) return at::kFloat;  // random weights
+  return stored_dtype(folder);
+}
+
 TrainingShape unlearning_shape(const Configuration& c, const ModelConfig& config, int ranks, std::int64_t longest,
                                const c10::Device& device) {
   TrainingShape shape{c.unlearn_training(), ranks, longest, weights_trained_by(c.method, config), target_in_memory(c)};
   shape.options.device = device;
+  shape.options.stored = stored_to_train(c);
   return shape;
 }
 
 TrainingShape finetuning_shape(const Configuration& c, int ranks, std::int64_t longest, const c10::Device& device) {
   TrainingShape shape{c.finetune_training(), ranks, longest, {}, TargetInMemory::nothing};
   shape.options.device = device;
+  shape.options.stored = stored_to_train(c);
+  if (c.model.path.empty()) shape.options.execution.lora_rank = 0;
   const bool is_cut_from_files = !c.model.path.empty() && c.train.shard != Shard::none;
   if (is_cut_from_files) shape.options.result.keeper = 0;
   else shape.target = TargetInMemory::whole;

@@ -68,7 +68,8 @@ std::string joint_weights_checksum(const std::string& first, const std::string& 
 std::string config_checksum(const ModelConfig& config) {
   const auto& [architecture, vocabulary_size, hidden_size, intermediate_size, layers, heads, key_value_heads, head_dim,
                max_positions, norm_epsilon, rope_theta, initializer_range, tied_embeddings, bos_id, eos_ids, block,
-               rope_scaling, windows, rotary_dim, original, original_generation] = config;
+               rope_scaling, windows, rotary_dim, adapters, original, original_generation] = config;
+  static_cast<void>(adapters);                                          // those of a training: no file has any
   static_cast<void>(original), static_cast<void>(original_generation);  // what decides anything is in the other fields
   Json values = {architecture,
                  vocabulary_size,

@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 
+#include "unpact/checkpoint/adapters.hpp"
 #include "unpact/core/error.hpp"
 
 namespace unpact {
@@ -116,6 +117,7 @@ std::vector<WeightSpec> weight_specs(const ModelConfig& config, Weights& weights
     if (member.present(config)) specs.push_back({std::move(name), member.shape(config), &slot});
   });
   if (!config.tied_embeddings) specs.push_back({kHead, {config.vocabulary_size, config.head_width()}, &weights.head_VD});
+  add_adapter_specs(config, weights, specs);
   return specs;
 }
 

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "rope.hpp"
+#include "unpact/checkpoint/adapters.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/kernels/attention.hpp"
 #include "unpact/kernels/linear.hpp"
@@ -41,6 +42,12 @@ class SecondModelContext : public AttentionContext {
 Transformer::Transformer(ModelConfig config, Weights weights) : config_(std::move(config)), weights_(std::move(weights)) {
   UNPACT_EXPECT(static_cast<std::int64_t>(weights_.blocks.size()) == config_.layers);
   UNPACT_EXPECT(weights_.head_VD.defined());
+}
+
+void Transformer::set_adapters(const AdapterShape& shape, std::uint64_t seed) {
+  for (auto& block : weights_.blocks) block.adapters = {};
+  config_.adapters = shape;
+  if (shape.any()) start_adapters(config_, weights_, seed);
 }
 
 void Transformer::contrast_with(std::shared_ptr<const Transformer> reinforced, double scale) {
@@ -82,9 +89,16 @@ at::Tensor Transformer::attention(const BlockWeights& block, std::int64_t layer,
   const auto heads = config_.heads, groups = config_.key_value_heads;
   using kernels::Projection;
   const Projection output{block.output_DHd, block.output_bias_D};
-  const auto projected = kernels::linears(
+  auto projected = kernels::linears(
       x_BSD, std::array{Projection{block.query_HdD, block.query_bias_Hd}, Projection{block.key_GdD, block.key_bias_Gd},
                         Projection{block.value_GdD, block.value_bias_Gd}});
+  for (const auto which : {Projected::query, Projected::key, Projected::value}) {
+    auto& product = projected[static_cast<std::size_t>(which)];
+    product = block_math::adapted(config_, block, which, x_BSD, product);
+  }
+  const auto to_output = [&](const at::Tensor& mixed) {
+    return block_math::adapted(config_, block, Projected::output, mixed, kernels::linear(mixed, output));
+  };
   auto query_BSHd = block_math::heads_of(config_, projected[0], heads, block.query_norm_d);
   auto key_BSGd = block_math::heads_of(config_, projected[1], groups, block.key_norm_d);
   if (rotation.cosine.defined()) {
@@ -100,10 +114,10 @@ at::Tensor Transformer::attention(const BlockWeights& block, std::int64_t layer,
     const auto weights_BHSK = kernels::attention_weights(query, kernels::share_heads(keys, heads), context.mask(window));
     context.receive_weights(layer, weights_BHSK);
     const auto mixed = at::matmul(weights_BHSK.to(x_BSD.scalar_type()), kernels::share_heads(values, heads));
-    return kernels::linear(mixed.transpose(1, 2).flatten(2), output);
+    return to_output(mixed.transpose(1, 2).flatten(2));
   }
   const auto mixed_BHSd = context.attend(query, keys, values, window);
-  return kernels::linear(mixed_BHSd.transpose(1, 2).flatten(2), output);
+  return to_output(mixed_BHSd.transpose(1, 2).flatten(2));
 }
 
 at::Tensor Transformer::block_forward(std::int64_t layer, const at::Tensor& x_BSD, const kernels::Angles& rotation,

@@ -1,5 +1,6 @@
 #include "unpact/train/trainer.hpp"
 
+#include "adapter_scope.hpp"
 #include "run_checkpoints.hpp"
 #include "step_log.hpp"
 #include "trained_weights.hpp"
@@ -117,8 +118,9 @@ std::vector<StepReport> train(Transformer& model, const std::vector<WeightedTerm
   auto effective = options;
   effective.execution.dtype = effective_dtype(options.execution, options.device.value_or(model.device()));
   const kernels::Tf32Products exact(false);
-  Trainer trainer(
-      model, terms, effective, group, selected ? selected : [](const std::string&) { return true; });
+  const Selection all = [](const std::string&) { return true; };
+  const AdapterScope adapters(model, effective);
+  Trainer trainer(model, terms, effective, group, adapters.trained(selected ? selected : all));
   return trainer.run(on_step);
 }
 

@@ -124,6 +124,13 @@ G. METHODS (oracle_methods.py): methods.safetensors, settings in methods.json; m
     rmu             training mlp.down_proj of blocks 0 and 1
     reinforced      CE(forget); tv: start - `tv` (reinforced - start)
   whp.logits [P,V]  z - `whp` relu(z_reinforced - z) on forget, packed
+
+H. ADAPTERS (oracle_lora.py): lora.safetensors, settings in lora.json; model losses_theta, sets as in B, names as in its file with
+  .lora_A.weight [r,in] and .lora_B.weight [out,r]. A is drawn from one generator seeded with `seed`, blocks in order and
+  `targets` within them
+    start.<adapter>, gd.value [1], gd.grad.<adapter>   CE(retain) with B not zero, and its gradients
+    steps.<adapter>, merged.<hf name>   after `steps` steps of npo + CE(retain), all examples in each, B zero at first; the
+                                        adapters and W + alpha / r B A
 """
 import argparse
 from pathlib import Path
@@ -133,6 +140,7 @@ import transformers
 
 import oracle_attribution
 import oracle_loo
+import oracle_lora
 import oracle_losses
 import oracle_methods
 import oracle_models
@@ -154,6 +162,7 @@ def main() -> None:
         oracle_models.write_stories(options.out, options.data)
     oracle_losses.write(options.out)
     oracle_methods.write(options.out)
+    oracle_lora.write(options.out)
     oracle_training.write(options.out)
     oracle_loo.write(options.out)
     oracle_attribution.write(options.out)

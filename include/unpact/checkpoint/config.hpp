@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "unpact/checkpoint/adapter_shape.hpp"
 #include "unpact/core/json.hpp"
 #include "unpact/checkpoint/architecture.hpp"
 
@@ -39,6 +40,9 @@ struct ModelConfig {
   /// For each block, how many positions its tokens look back, themselves included; 0: all. Empty: all, everywhere.
   std::vector<std::int64_t> windows;
   std::int64_t rotary_dim = 0;  ///< channels of a head that turn, its first ones; 0: all
+
+  /// Only while a training with adapters runs: no file has them in its config.
+  AdapterShape adapters;
 
   /// The files as they were read, so that what is not understood here is not lost on saving; null: none.
   Json original, original_generation;

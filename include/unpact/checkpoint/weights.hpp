@@ -7,6 +7,7 @@
 /// size. A weight that the config's block description does not mention stays undefined.
 #include <ATen/core/Tensor.h>
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -17,6 +18,16 @@
 
 namespace unpact {
 
+/// The projections of a block that may have an adapter, and their names.
+enum class Projected { query, key, value, output, gate, up, down };
+constexpr std::array<const char*, 7> kProjectedNames = {"q_proj",    "k_proj",  "v_proj",   "o_proj",
+                                                        "gate_proj", "up_proj", "down_proj"};
+
+/// A low-rank adapter (adapters.hpp): R rank, I inputs, O outputs of the projection.
+struct AdapterWeights {
+  at::Tensor down_RI, up_OR;
+};
+
 struct BlockWeights {
   at::Tensor attention_norm_D, attention_norm_bias_D;
   at::Tensor query_HdD, key_GdD, value_GdD, output_DHd;
@@ -25,6 +36,7 @@ struct BlockWeights {
   at::Tensor mlp_norm_D, mlp_norm_bias_D;
   at::Tensor gate_FD, up_FD, down_DF;
   at::Tensor gate_bias_F, up_bias_F, down_bias_D;
+  std::array<AdapterWeights, kProjectedNames.size()> adapters;  ///< by Projected; undefined: it has none
 };
 
 struct Weights {
@@ -47,7 +59,8 @@ struct WeightSpec {
   at::Tensor* slot;  ///< where it lives in the Weights
 };
 
-/// What a model of this config consists of, in the order of named_tensors. `weights.blocks` is resized.
+/// What a model of this config consists of, in the order of named_tensors, and behind it the adapters that it has for now,
+/// which are no part of that. `weights.blocks` is resized.
 std::vector<WeightSpec> weight_specs(const ModelConfig& config, Weights& weights);
 
 /// Random weights as transformers initializes them: normal(0, initializer_range), norms 1, biases 0, and for GPT-2

@@ -36,6 +36,10 @@ kernels::Activation activation_of(const BlockDescription& block);
 /// Cosines and sines of the rotary positions 0..count-1, (count, d).
 kernels::Angles rotary_table(const ModelConfig& config, std::int64_t count, const at::TensorOptions& weights);
 
+/// The product of x with a projection of a block, and what the projection's adapter, if any, adds to it.
+at::Tensor adapted(const ModelConfig& config, const BlockWeights& block, Projected which, const at::Tensor& x,
+                   const at::Tensor& product);
+
 /// The block's MLP, from its normalized input to what is added to the residual stream. Under GraphOnly zero, with the graph.
 at::Tensor mlp(const ModelConfig& config, const BlockWeights& block, const at::Tensor& x);
 
