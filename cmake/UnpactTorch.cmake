@@ -26,25 +26,22 @@ add_library(unpact_torch INTERFACE)
 # Published LibTorch libraries export parts of another libstdc++ (std::filesystem::remove_all of libtorch.so calls a
 # function that is not there). The compiler's own must be searched first.
 target_link_options(unpact_torch INTERFACE "LINKER:--push-state,--no-as-needed" "SHELL:-lstdc++" "LINKER:--pop-state")
+# Torch's package file links every library and refuses a CUDA build without a toolkit. Operations on GPUs (torch_cuda) are loaded by the
+# processes that find a driver (src/comm/gpu_operations.cpp): the others start in two thirds of the time.
+target_include_directories(unpact_torch SYSTEM INTERFACE ${UNPACT_TORCH_ROOT}/include ${UNPACT_TORCH_ROOT}/include/torch/csrc/api/include)
+set(_unpact_torch_libraries torch_cpu c10)
 if(UNPACT_HAS_CUDA)
-  # Torch's package asks for the architectures of the GPUs that it sees; a build machine may have none.
-  if(NOT TORCH_CUDA_ARCH_LIST AND NOT DEFINED ENV{TORCH_CUDA_ARCH_LIST})
-    set(TORCH_CUDA_ARCH_LIST "8.0;9.0")
-  endif()
+  list(APPEND _unpact_torch_libraries c10_cuda)
+  enable_language(CUDA)
   set(UNPACT_CUDA_ARCHITECTURES "80-real;90" CACHE STRING "What our own kernels are compiled for, as CMAKE_CUDA_ARCHITECTURES")
   set(CMAKE_CUDA_STANDARD 17)  # CMake 3.25 knows no C++20 flag for nvcc 13
-  find_package(Torch REQUIRED CONFIG PATHS ${UNPACT_TORCH_CMAKE_DIR} NO_DEFAULT_PATH)
-  target_link_libraries(unpact_torch INTERFACE ${TORCH_LIBRARIES})
+  target_link_libraries(unpact_torch INTERFACE CUDA::cudart ${CMAKE_DL_LIBS})
   target_compile_definitions(unpact_torch INTERFACE UNPACT_HAS_CUDA=1)
-else()
-  # Torch's package file refuses a CUDA build without a toolkit; its CPU libraries need none.
-  target_include_directories(unpact_torch SYSTEM INTERFACE
-    ${UNPACT_TORCH_ROOT}/include ${UNPACT_TORCH_ROOT}/include/torch/csrc/api/include)
-  foreach(name torch_cpu c10)
-    find_library(UNPACT_LIB_${name} ${name} PATHS ${UNPACT_TORCH_ROOT}/lib NO_DEFAULT_PATH REQUIRED)
-    target_link_libraries(unpact_torch INTERFACE ${UNPACT_LIB_${name}})
-  endforeach()
 endif()
+foreach(name IN LISTS _unpact_torch_libraries)
+  find_library(UNPACT_LIB_${name} ${name} PATHS ${UNPACT_TORCH_ROOT}/lib NO_DEFAULT_PATH REQUIRED)
+  target_link_libraries(unpact_torch INTERFACE ${UNPACT_LIB_${name}})
+endforeach()
 
 # at::parallel_for is a template: without the compiler's OpenMP the loops of this project's own kernels run on one thread.
 # The library must be the one that LibTorch loads, whatever its name; two of them would each start their threads.

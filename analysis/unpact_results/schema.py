@@ -151,6 +151,7 @@ CELL_FIELDS: list[Field] = [
     Field("/focus_shift/set_cosine", "float64", ("/question",)), Field("/focus_shift/contribution_cosine", "float64", ("/question",)),
     *_table("/rates", "name", STRING, {"count": "uint64", "total": "uint64", "value": "float64", "low": "float64", "high": "float64"}),
     *_table("/training", "step", "int64", dict.fromkeys(("loss", "forget_loss", "retain_loss", "gradient_norm", "learning_rate"), "float64") | {"tokens": "int64"}),
+    *[Field(f"/training/{name}", "float64", ("/training/step",), since=9) for name in ("forget_norm", "retain_norm")],
     replace(Field("/work/peak_memory", "float64", ("/work/stage",), "byte"), since=2),
     replace(Field("/work/operations", "float64", ("/work/stage",)), since=5),
     *[replace(field, since=2) for field in _table("/verification", "model", STRING, {"questions": "uint64", "largest_difference": "float64",

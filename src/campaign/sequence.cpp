@@ -29,7 +29,7 @@ Json to_json(const std::vector<StepReport>& steps) {
   Json rows = Json::array();
   for (const auto& s : steps)
     rows.push_back({s.step, s.total_steps, s.loss, s.term_losses, s.coefficients, s.gradient_norm, s.learning_rate,
-                    s.targets, s.tokens, s.padding});
+                    s.targets, s.tokens, s.padding, s.term_norms});
   return rows;
 }
 
@@ -49,6 +49,7 @@ std::vector<StepReport> read_steps(const fs::path& folder) {
       row.at(7).get_to(s.targets);
       row.at(8).get_to(s.tokens);
       row.at(9).get_to(s.padding);
+      row.at(10).get_to(s.term_norms);
     }
   } catch (const Json::exception& error) {
     throw UserError(concat("cannot read ", file.string()), error.what(), "remove its folder: the step is done again");

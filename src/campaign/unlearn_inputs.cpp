@@ -4,6 +4,7 @@
 #include <map>
 #include <sstream>
 
+#include "span_weights.hpp"
 #include "unpact/campaign/same_inputs.hpp"
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/checksum.hpp"
@@ -134,7 +135,9 @@ std::string data_key(const Configuration& c) {
   const auto chunks = c.unlearn_chunks();
   return concat(u.forget_sets, " ", u.forget_sets_checksum, " ", name_of_value(u.form), " ", name_of_value(u.loss_on), " ",
                 name_of_value(chunks.rule), " ", chunks.length, " ", chunks.wrap_last, " ",
-                name_of_value(c.train.long_examples), " ", path_of_needed_file(c.method), " ", c.method.file_checksum,
+                name_of_value(c.train.long_examples), " ",
+                c.method.weighting == WeightingKind::spans ? concat("spans ", c.method.weight_outside, " ") : "",
+                path_of_needed_file(c.method), " ", c.method.file_checksum,
                 c.method.alternates.empty() ? "" : concat(" ", c.run.seed));  // which answers are preferred is drawn
 }
 
@@ -199,6 +202,9 @@ UnlearnData unlearn_data(const Configuration& c, const Dataset& dataset, const T
   data.retain = shared(std::move(retain), form, "retain");
   if (!alternates.empty()) data.alternates = std::make_shared<const std::vector<Example>>(std::move(alternates));
   if (c.method.weighting == WeightingKind::given) data.given_weights = read_weights(file, *data.forget);
+  if (c.method.weighting == WeightingKind::spans)
+    data.given_weights =
+        span_weights(dataset.forget_questions, *data.forget, tokenizer, prompt_template, c.method.weight_outside);
   data.retain_sampling = c.unlearn.retain_sampling;
   data.cache_folder = fs::path(c.run.output) / "cache";
   return data;

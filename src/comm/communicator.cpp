@@ -7,6 +7,7 @@
 #include <iostream>
 #include <utility>
 
+#include "gpu_operations.hpp"
 #include "mpi_bytes.hpp"
 #include "pause.hpp"
 #include "unpact/core/error.hpp"
@@ -79,6 +80,7 @@ MpiSession::MpiSession(int* argc, char*** argv) {
   int initialized = 0;
   MPI_Initialized(&initialized);
   UNPACT_EXPECT(!initialized);  // one session a process
+  load_gpu_operations();
   int provided = MPI_THREAD_SINGLE;
   UNPACT_MPI(MPI_Init_thread(argc, argv, MPI_THREAD_SERIALIZED, &provided));
   UNPACT_MPI(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN));

@@ -9,6 +9,7 @@
 #include <map>
 #include <sstream>
 
+#include "gpu_operations.hpp"
 #include "unpact/comm/memory.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/core/text.hpp"
@@ -29,7 +30,12 @@ VisibleGpus visible_gpus() {
 #ifdef UNPACT_HAS_CUDA
   VisibleGpus gpus;
   const auto code = cudaGetDeviceCount(&gpus.count);
-  if (code == cudaSuccess && gpus.count > 0) return gpus;
+  if (code == cudaSuccess && gpus.count > 0) {
+    const auto missing = missing_gpu_operations();
+    UNPACT_VALIDATE(missing.empty(), "a GPU is visible, but LibTorch's CUDA library could not be loaded", missing,
+                    "let LD_LIBRARY_PATH name the folder of LibTorch's libraries, or choose the CPU");
+    return gpus;
+  }
   cudaGetLastError();  // forget the error: no GPU is no fault
   return {0, code == cudaSuccess ? "no CUDA device is visible" : cudaGetErrorString(code)};
 #else

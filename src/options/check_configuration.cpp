@@ -60,6 +60,13 @@ void check_configuration(const Configuration& c) {
   UNPACT_VALIDATE(!kind_of(c.method).needs_questions || c.unlearn.form == ExampleForm::questions,
                   concat("options 'method.forget = ", c.method.forget, "' and 'unlearn.form = texts' contradict each other"),
                   "a text has no other answer", "set unlearn.form = questions");
+  UNPACT_VALIDATE(c.method.weighting != WeightingKind::spans || c.unlearn.form == ExampleForm::questions,
+                  "options 'method.weighting = spans' and 'unlearn.form = texts' contradict each other",
+                  "nobody has said what a text names", "set unlearn.form = questions");
+  UNPACT_VALIDATE(c.unlearn.train.clip == ClipRule::sum || kind_of(c.method).has_retain_term(c.method.retain),
+                  concat("options 'unlearn.clip = terms' and 'method.forget = ", c.method.forget,
+                         "' with method.retain = ", name_of_value(c.method.retain), " contradict each other"),
+                  "the loss has one term", "set unlearn.clip = sum, or add a retain term");
   UNPACT_VALIDATE(c.unlearn.forget_sets.empty() || c.unlearn.form == ExampleForm::texts,
                   concat("option 'unlearn.forget_sets' is '", c.unlearn.forget_sets, "', and unlearn.form is 'questions'"),
                   "such sets are texts", "set unlearn.form = texts");

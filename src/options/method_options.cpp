@@ -34,9 +34,11 @@ void add_loss(OptionTable& t, MethodOptions& m) {
 }
 
 void add_token_weights(OptionTable& t, MethodOptions& m) {
-  t.push_back(
-      {"method.weighting", "ga, npo, simnpo: weights of tokens: none, wga, satimp or given", &m.weighting, kUnlearning});
-  t.push_back({"method.weight_power", "wga: beta; satimp: beta1; -1: the published one", &m.weight_power, kUnlearning});
+  t.push_back({"method.weighting", "ga, npo, simnpo: weights of tokens: none, wga, satimp, entropy, given or spans",
+               &m.weighting, kUnlearning});
+  t.push_back({"method.weight_power",
+               "wga: beta; satimp: beta1; given, spans: their weights times p_t to this power; -1: 1, 5 and 0",
+               &m.weight_power, kUnlearning});
   t.push_back({"method.weight_complement", "satimp: beta2", &m.weight_complement, kUnlearning});
   t.push_back(
       {"method.weight_scale",
@@ -49,6 +51,8 @@ void add_token_weights(OptionTable& t, MethodOptions& m) {
                kNothing,
                {},
                Role::input_path});
+  t.push_back({"method.weight_outside", "spans: weight of the tokens that hold nothing of what the answer names",
+               &m.weight_outside, kUnlearning});
   t.push_back({"method.file_checksum", "SHA-256 that the file of weights or alternates must have; empty: any",
                &m.file_checksum, kUnlearning});
 }

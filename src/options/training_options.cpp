@@ -108,6 +108,9 @@ void add_unlearn(OptionTable& t, UnlearnOptions& u) {
                "epoch: in random order, each once; uniform: any at any time; paired: i mod n for forget example i",
                &u.retain_sampling, kUnlearning});
   add_training(t, "unlearn", u.train, kUnlearning);
+  t.push_back({"unlearn.clip",
+               "what clip_norm limits: sum (the whole gradient) or terms (each term's alone, before its coefficient)",
+               &u.train.clip, kUnlearning});
 }
 
 }  // namespace

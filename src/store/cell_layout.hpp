@@ -179,6 +179,12 @@ void visit_training(Archive& archive, Cell& cell) {
   archive.element({"/training/forget_loss", {axis}, "1", "forget term of the loss"}, steps, &StepReport::term_losses, 0);
   archive.element({"/training/retain_loss", {axis}, "1", "retain term of the loss"}, steps, &StepReport::term_losses, 1);
   archive.field({"/training/gradient_norm", {axis}, "1", "norm of the gradient"}, steps, &StepReport::gradient_norm);
+  if (archive.has("/training/forget_norm")) {  // since 1.9
+    archive.element({"/training/forget_norm", {axis}, "1", "norm of the forget term's gradient"}, steps,
+                    &StepReport::term_norms, 0);
+    archive.element({"/training/retain_norm", {axis}, "1", "norm of the retain term's gradient"}, steps,
+                    &StepReport::term_norms, 1);
+  }
   archive.field({"/training/learning_rate", {axis}, "1", "learning rate"}, steps, &StepReport::learning_rate);
   archive.field({"/training/tokens", {axis}, "1", "target tokens over all ranks"}, steps, &StepReport::targets);
 }

@@ -77,10 +77,13 @@ at::Tensor target_hidden(const Transformer& model, const ExampleBatch& batch) {
   return model.hidden(batch.tokens_BS, batch.layout).flatten(0, 1).index_select(0, batch.rows_R);
 }
 
-at::Tensor example_log_probabilities(const Transformer& model, const ExampleBatch& batch) {
-  const auto hidden_RD = target_hidden(model, batch);
+at::Tensor log_probabilities_of(const Transformer& model, const at::Tensor& hidden_RD, const ExampleBatch& batch) {
   count_head(hidden_RD, model.weights().head_VD);
   return kernels::chunked_log_probabilities(hidden_RD, model.weights().head_VD, batch.targets_R);
+}
+
+at::Tensor example_log_probabilities(const Transformer& model, const ExampleBatch& batch) {
+  return log_probabilities_of(model, target_hidden(model, batch), batch);
 }
 
 std::int64_t count_targets(const std::vector<Example>& examples, ExampleIndices indices) {

@@ -65,6 +65,7 @@ MemoryPlan plan_memory(const ModelConfig& config, const std::function<bool(const
   add("weights of the shard",
       ((e.offload_optimizer ? compute : master) * size.trained + frozen_bytes(options) * (size.all - size.trained)) / share);
   add("gradients of the shard", 4 * size.trained / share);
+  if (options.clip == ClipRule::terms) add("clipped gradients of the terms so far", 4 * size.trained / share);
   if (e.offload_optimizer) {
     plan.host_lines = {
         {"master weights of the shard", master * size.trained / share},

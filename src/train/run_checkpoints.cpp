@@ -27,7 +27,7 @@ std::string text_of(const TrainOptions& o) {
                 exact(o.learning_rate), "|", name_of_value(o.schedule), "|", o.warmup_steps, "|", exact(o.clip_norm), "|",
                 exact(o.adamw.beta1), "|", exact(o.adamw.beta2), "|", exact(o.adamw.epsilon), "|",
                 exact(o.adamw.weight_decay), "|", o.seed, "|", o.shuffle, "|", name_of_value(e.dtype), "|",
-                name_of_value(e.master_weights), "|", e.packing, adapters);
+                name_of_value(e.master_weights), "|", e.packing, o.clip == ClipRule::sum ? "" : "|terms", adapters);
 }
 
 }  // namespace

@@ -33,6 +33,7 @@ Json to_json(const StepReport& r) {
                {"tokens", r.tokens},
                {"padding", r.padding},
                {"seconds", r.seconds}};
+  if (!r.term_norms.empty()) json["term_norms"] = r.term_norms;
   if (r.seconds > 0) json["tokens_per_second"] = static_cast<double>(r.tokens) / r.seconds;
   if (r.mfu > 0) json["mfu"] = r.mfu;
   if (r.peak_bytes > 0) json["peak_bytes"] = r.peak_bytes;
@@ -53,6 +54,7 @@ std::vector<StepReport> reports_from_json(const Json& history, const std::string
     r.term_losses = numbers(entry, "terms", where);
     r.coefficients = numbers(entry, "coefficients", where);
     r.gradient_norm = number_or(entry, "gradient_norm", 0, where);
+    if (entry.contains("term_norms")) r.term_norms = numbers(entry, "term_norms", where);
     r.learning_rate = number_or(entry, "learning_rate", 0, where);
     r.targets = require_integer(entry, "targets", where);
     r.tokens = integer_or(entry, "tokens", 0, where);

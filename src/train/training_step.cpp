@@ -1,6 +1,7 @@
 #include "training_step.hpp"
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 
 #include <algorithm>
 #include <cmath>
@@ -24,6 +25,7 @@ TrainingStep::TrainingStep(const Transformer& model, const std::vector<WeightedT
     : model_(model), terms_(terms), options_(options), group_(group), weights_(weights), optimizer_(optimizer),
       examples_(sets_of(terms), options) {
   for (const auto& weighted : terms) coefficients_.push_back(weighted.coefficient);
+  if (clips_terms()) clipped_ = at::zeros_like(weights.gradients());
 }
 
 StepOutcome TrainingStep::run(std::int64_t index, StepWishes wishes) {
@@ -38,15 +40,16 @@ StepOutcome TrainingStep::run(std::int64_t index, StepWishes wishes) {
   for (std::size_t k = 0; k < terms_.size(); ++k) {
     const auto drawn = examples_.of(k, index);
     report.targets += terms_[k].term->targets(drawn);
-    shares.push_back(accumulate(*terms_[k].term, coefficients_[k], drawn, outcome));
+    shares.push_back(accumulate(*terms_[k].term, clips_terms() ? 1.0 : coefficients_[k], drawn, outcome));
+    if (clips_terms()) clip_term(k, report);
   }
-  weights_.finish_gradients();
+  if (!clips_terms()) weights_.finish_gradients();
   add_up(std::move(shares), outcome);
   report.learning_rate =
       options_.learning_rate * schedule_factor(options_.schedule, index, options_.warmup_steps, examples_.total_steps());
   report.gradient_norm = weights_.gradient_norm();
   refuse_non_finite(report);
-  limit_norm(weights_.gradients(), report.gradient_norm, options_.clip_norm);
+  if (!clips_terms()) limit_norm(weights_.gradients(), report.gradient_norm, options_.clip_norm);
   weights_.update(optimizer_, report.learning_rate);
   weights_.finish_step();
   follow_rules(report);
@@ -70,6 +73,19 @@ double TrainingStep::accumulate(const LossTerm& term, double coefficient, const 
     if (batch.counts) count_tokens(term, batch.examples, outcome);
   }
   return value;
+}
+
+/// Takes over the gradient that the passes of a term left: behind the last one, the gradients are those of all terms.
+void TrainingStep::clip_term(std::size_t k, StepReport& report) {
+  const c10::NoGradGuard guard;
+  weights_.finish_gradients();
+  report.term_norms.push_back(weights_.gradient_norm());
+  auto& gradients = weights_.gradients();
+  limit_norm(gradients, report.term_norms.back(), options_.clip_norm);
+  if (k == 0) clipped_.zero_();
+  clipped_.add_(gradients, coefficients_[k]);
+  if (k + 1 < terms_.size()) gradients.zero_();
+  else gradients.copy_(clipped_);
 }
 
 void TrainingStep::count_tokens(const LossTerm& term, const std::vector<std::int64_t>& drawn, StepOutcome& outcome) const {

@@ -37,6 +37,8 @@ class TrainingStep {
 
  private:
   double accumulate(const LossTerm& term, double coefficient, const std::vector<std::int64_t>& drawn, StepOutcome& outcome);
+  bool clips_terms() const { return options_.clip == ClipRule::terms; }
+  void clip_term(std::size_t k, StepReport& report);
   void count_tokens(const LossTerm& term, const std::vector<std::int64_t>& drawn, StepOutcome& outcome) const;
   void add_up(std::vector<double> shares, StepOutcome& outcome);
   void refuse_non_finite(const StepReport& report);
@@ -50,6 +52,7 @@ class TrainingStep {
   AdamW& optimizer_;
   StepExamples examples_;
   std::vector<double> coefficients_;
+  at::Tensor clipped_;  // of the terms so far: coefficient * clipped gradient; where terms are clipped alone
 };
 
 }  // namespace unpact

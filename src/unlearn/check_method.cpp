@@ -65,6 +65,8 @@ void check_forget(const MethodOptions& m, const ForgetKind& kind) {
   require_own(m.weight_scale == WeightScale::fading, "weight_scale", name_of_value(m.weight_scale), kind);
   require_meant(m.weight_scale == WeightScale::fading || by_confidence, "weight_scale", name_of_value(m.weight_scale),
                 "method.weighting = wga or satimp");
+  require_meant(m.weight_outside == 0 || m.weighting == WeightingKind::spans, "weight_outside", concat(m.weight_outside),
+                "method.weighting = spans");
   require_meant(m.weights_path.empty() || m.weighting == WeightingKind::given, "weights_path", m.weights_path,
                 "method.weighting = given");
   if (const auto* file = needed_file(m))
@@ -81,6 +83,7 @@ void check_numbers(const MethodOptions& m, const ForgetKind& kind) {
   require_number("weight_power", m.weight_power, m.weight_power >= 0 || m.weight_power == -1,
                  "it must be >= 0, or -1 for the published value", "use -1");
   require_number("weight_complement", m.weight_complement, m.weight_complement >= 0, "it must be >= 0", "use 1");
+  require_number("weight_outside", m.weight_outside, m.weight_outside >= 0, "it must be >= 0", "use 0");
   require_number("delta", m.delta, true, "it must be finite", "use 0");
   require_number("scale", m.scale, true, "it must be finite", "use 1");
   require_number("steering", m.steering, true, "it must be finite", "use 20");

@@ -21,7 +21,10 @@ TokenWeighting make_weighting(const TermInputs& in) {
     case WeightingKind::wga: return TokenWeighting::wga(m.weight_power < 0 ? 1.0 : m.weight_power);
     case WeightingKind::satimp:
       return TokenWeighting::satimp(m.weight_power < 0 ? 5.0 : m.weight_power, m.weight_complement);
-    case WeightingKind::given: return TokenWeighting::given(in.data.forget, in.data.given_weights);
+    case WeightingKind::entropy: return TokenWeighting::entropy();
+    case WeightingKind::given:
+    case WeightingKind::spans:
+      return TokenWeighting::given(in.data.forget, in.data.given_weights, m.weight_power < 0 ? 0.0 : m.weight_power);
   }
   return TokenWeighting();
 }

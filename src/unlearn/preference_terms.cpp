@@ -43,9 +43,9 @@ NpoTerm::NpoTerm(Examples examples, const Frozen& reference, double beta, bool l
 
 at::Tensor NpoTerm::sum(const Transformer& model, ExampleIndices indices) const {
   const auto rows = batch(indices, model);
-  const auto log_p_R = example_log_probabilities(model, rows);
-  auto rise_R = reference_log_p_.of(indices).squeeze(1) - log_p_R;
-  if (!weighting_.is_none()) rise_R = weighting_.weights_in_sequences(*examples_, indices, log_p_R, rows) * rise_R;
+  const auto scores = weighting_.score(model, rows);
+  auto rise_R = reference_log_p_.of(indices).squeeze(1) - scores.log_p_R;
+  if (!weighting_.is_none()) rise_R = weighting_.weights_in_sequences(*examples_, indices, scores, rows) * rise_R;
   auto rise_B = sum_by_example(rise_R, rows);
   if (length_normalized_) rise_B = rise_B / targets_by_example(rows);
   return preference_loss(rise_B, beta_);
@@ -70,9 +70,10 @@ SimNpoTerm::SimNpoTerm(Examples examples, double beta, double delta, TokenWeight
 
 at::Tensor SimNpoTerm::sum(const Transformer& model, ExampleIndices indices) const {
   const auto rows = batch(indices, model);
-  const auto log_p_R = example_log_probabilities(model, rows);
-  const auto nll_R =
-      weighting_.is_none() ? -log_p_R : -weighting_.weights_in_sequences(*examples_, indices, log_p_R, rows) * log_p_R;
+  const auto scores = weighting_.score(model, rows);
+  const auto nll_R = weighting_.is_none()
+                         ? -scores.log_p_R
+                         : -weighting_.weights_in_sequences(*examples_, indices, scores, rows) * scores.log_p_R;
   return preference_loss(sum_by_example(nll_R, rows) / targets_by_example(rows) - delta_, beta_);
 }
 

@@ -206,6 +206,21 @@ TEST(Refusal, AttributionsThatCannotLookIntoWhatTheMethodMakes) {
   EXPECT_EQ(refusal({"--method.forget", "whp", "--attribution.method", "shapley"}), "nothing was thrown");
 }
 
+TEST(Refusal, TermsThatAreClippedAloneWhereThereIsOne) {
+  for (const char* one_term : {"ga", "tv"})
+    EXPECT_THAT(refusal({"--method.forget", one_term, "--unlearn.clip", "terms"}),
+                AllOf(HasSubstr("'unlearn.clip = terms'"), HasSubstr("one term")));
+  EXPECT_EQ(refusal({"--method.forget", "ga", "--method.retain", "gd", "--unlearn.clip", "terms"}), "nothing was thrown");
+  EXPECT_EQ(refusal({"--method.forget", "rmu", "--unlearn.clip", "terms"}), "nothing was thrown") << "it brings its own";
+}
+
+TEST(Refusal, WeightsOfWhatATextNames) {
+  EXPECT_THAT(refusal({"--method.weighting", "spans", "--unlearn.form", "texts"}),
+              HasSubstr("'unlearn.form = texts' contradict"));
+  EXPECT_THAT(refusal({"--method.weight_outside", "0.5"}), HasSubstr("only method.weighting = spans"));
+  EXPECT_THAT(refusal({"--method.weighting", "spans", "--method.weight_outside", "-1"}), HasSubstr("must be >= 0"));
+}
+
 TEST(Refusal, MethodsThatContradictThemselvesOrTheText) {
   EXPECT_THAT(refusal({"--method.forget", "dpo", "--method.alternates", "idk.txt", "--unlearn.form", "texts"}),
               HasSubstr("'unlearn.form = texts' contradict"));

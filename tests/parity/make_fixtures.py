@@ -64,6 +64,8 @@ B. LOSSES AND GRADIENTS (oracle_losses.py)
   training.json: {steps, lr, weight_decay, warmup, clip, gamma, losses, terms}: CE(retain) - gamma CE(forget), all
     examples in every step, by torch.optim.AdamW with a linear schedule and clipping; `losses` and `terms` ([forget,
     retain]) before each update, first of losses_theta, then of losses_tied
+  training_by_terms.json: {..., clip_terms, rows: [{terms, norms}]}: the same loss on losses_theta at a constant rate, each
+    term's gradient clipped alone to clip_terms before its coefficient; `norms` before clipping
 
 C. OPTIMIZER (oracle_training.py): adamw.safetensors, settings in adamw.json
     init.<p>        parameters <p> = matrix [7,5], vector [11], cube [3,2,4], scalar [1]

@@ -10,7 +10,7 @@ from transformers import LlamaForCausalLM, get_scheduler
 from oracle_models import load_llama, random_llama, random_rows
 
 BETA, C, ALPHA, LAYER, VOCABULARY = 0.1, 2.0, 5.0, 1, 97
-TRAINING = {"steps": 20, "lr": 1e-3, "weight_decay": 0.01, "warmup": 3, "clip": 1.0, "gamma": 0.2}
+TRAINING = {"steps": 20, "lr": 1e-3, "weight_decay": 0.01, "warmup": 3, "clip": 1.0, "clip_terms": 0.5, "gamma": 0.2}
 SHAPE = dict(vocab_size=VOCABULARY, hidden_size=32, intermediate_size=80, num_attention_heads=4, num_key_value_heads=2)
 
 
@@ -120,6 +120,28 @@ def gradients(model: LlamaForCausalLM, name: str, loss) -> dict[str, torch.Tenso
     return tensors
 
 
+def write_training_by_terms(out: Path, batches: dict[str, Batch]) -> None:
+    """The same loss, each term's gradient clipped alone before its coefficient."""
+    model = load_llama(out / "losses_theta").train()
+    parameters = list(model.parameters())
+    optimizer = torch.optim.AdamW(parameters, lr=TRAINING["lr"], weight_decay=TRAINING["weight_decay"], foreach=False, fused=False)
+    rows = []
+    for _ in range(TRAINING["steps"]):
+        terms = [Outputs(model, batches[name]).cross_entropy() for name in ("forget", "retain")]
+        norms, total = [], [torch.zeros_like(parameter) for parameter in parameters]
+        for term, coefficient in zip(terms, (-TRAINING["gamma"], 1.0), strict=True):
+            optimizer.zero_grad(set_to_none=True)
+            term.backward()
+            norms.append(torch.nn.utils.clip_grad_norm_(parameters, TRAINING["clip_terms"]).item())
+            for summed, parameter in zip(total, parameters, strict=True):
+                summed += coefficient * parameter.grad
+        for summed, parameter in zip(total, parameters, strict=True):
+            parameter.grad = summed
+        optimizer.step()
+        rows.append({"terms": [term.item() for term in terms], "norms": norms})
+    (out / "training_by_terms.json").write_text(json.dumps({**TRAINING, "rows": rows}, indent=1) + "\n")
+
+
 def write_training(out: Path, batches: dict[str, Batch]) -> None:
     """A plain loop: one term on the forget set against one on the retain set, all examples in each step."""
     losses, rates = [], []
@@ -148,6 +170,7 @@ def write(out: Path) -> None:
     forget = Batch(31, lengths=[9, 14, 5], prompts=[3, 1, 4])
     retain = Batch(32, lengths=[12, 6, 10, 8], prompts=[1, 2, 5, 7])
     write_training(out, {"forget": forget, "retain": retain})
+    write_training_by_terms(out, {"forget": forget, "retain": retain})
     weight = torch.rand(forget.ids.shape, generator=torch.Generator().manual_seed(33)) * forget.has_loss
     u = torch.rand(SHAPE["hidden_size"], generator=torch.Generator().manual_seed(34))
     u /= u.norm()

@@ -84,8 +84,8 @@ std::string text_of(const CellRecord& cell) {
   for (const auto& r : cell.rates)
     text += concat(r.name, " ", r.count, "/", r.total, " ", r.value, " ", r.low, " ", r.high, "\n");
   for (const auto& s : cell.training)
-    text += concat(s.step, " ", s.loss, " ", Json(s.term_losses).dump(), " ", s.gradient_norm, " ", s.learning_rate, " ",
-                   s.targets, "\n");
+    text += concat(s.step, " ", s.loss, " ", Json(s.term_losses).dump(), " ", Json(s.term_norms).dump(), " ",
+                   s.gradient_norm, " ", s.learning_rate, " ", s.targets, "\n");
   for (const auto& w : cell.work)
     text += concat(w.stage, " ", w.seconds, " ", w.positions, " ", w.positions_naive, " ", w.model_calls, " ", w.logit_rows,
                    " ", w.peak_memory, " ", w.operations, "\n");

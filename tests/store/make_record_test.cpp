@@ -97,6 +97,7 @@ StepReport make_step(int number) {
   step.loss = 1.0 / number;
   step.term_losses = number < 5 ? std::vector<double>{-0.5, 0.25} : std::vector<double>{-0.5};
   step.gradient_norm = 3.5;
+  step.term_norms = number < 5 ? std::vector<double>{12.5, 0.75} : std::vector<double>{};
   step.learning_rate = 1e-5;
   step.targets = 128;
   return step;

@@ -245,6 +245,50 @@ TEST_P(ShardedMode, LossesAreThoseOfAPlainPyTorchLoop) {
   }
 }
 
+TEST_F(ShardedRanks, TermsAreClippedAloneAsAPlainPyTorchLoopDoes) {
+  const auto expected = read_json_file(testing_support::parity("training_by_terms.json"));
+  const testing_support::Expected fixture("losses.safetensors");
+  const CrossEntropyTerm forget(testing_support::read_examples(fixture, "forget")),
+      retain(testing_support::read_examples(fixture, "retain"));
+  for (const char* shard : {"none", "parameters"}) {
+    auto model = testing_support::load_transformer(testing_support::parity("losses_theta"));
+    auto options = ten_steps(shard, false);
+    options.max_steps = expected["steps"];
+    options.batch_size = 12;  // four times the forget set, three times the retain set: the same means as of all once
+    options.micro_batch = 12;
+    options.learning_rate = expected["lr"];
+    options.schedule = Schedule::constant;
+    options.warmup_steps = 0;
+    options.clip_norm = expected["clip_terms"];
+    options.clip = ClipRule::terms;
+    options.adamw.weight_decay = expected["weight_decay"];
+    const auto reports = train(model, {{&forget, -expected["gamma"].get<double>()}, {&retain, 1.0}}, options, *group_);
+    ASSERT_EQ(reports.size(), expected["rows"].size());
+    for (std::size_t i = 0; i < reports.size(); ++i) {
+      const auto& row = expected["rows"][i];
+      ASSERT_EQ(reports[i].term_norms.size(), 2);
+      for (const std::size_t k : {0, 1}) {
+        // float32 in another order, through 20 steps of Adam; losses are about 4, norms about 1.
+        EXPECT_NEAR(reports[i].term_losses[k], row["terms"][k].get<double>(), 1e-4) << shard << ", step " << i;
+        EXPECT_NEAR(reports[i].term_norms[k], row["norms"][k].get<double>(), 1e-3) << shard << ", step " << i;
+      }
+    }
+  }
+}
+
+TEST_F(ShardedRanks, OneTermClippedAloneIsClippedAsASum) {
+  const CrossEntropyTerm term(random_examples(9, 4));
+  auto options = ten_steps("parameters", false);
+  options.clip_norm = 0.5;
+  auto whole = tiny_transformer(1), alone = tiny_transformer(1);
+  train(whole, {{&term, 1.0}}, options, *group_);
+  options.clip = ClipRule::terms;
+  const auto reports = train(alone, {{&term, 1.0}}, options, *group_);
+  EXPECT_EQ(first_difference(whole.weights(), alone.weights()), "");
+  EXPECT_GT(reports.front().term_norms.at(0), 0.5);
+  EXPECT_NEAR(reports.front().gradient_norm, 0.5, 1e-5);  // clip_norm / (norm + 1e-6) of it
+}
+
 TEST_F(ShardedRanks, Bfloat16FollowsFloat32) {
   const CrossEntropyTerm term(random_examples(13, 8));
   for (const auto master : {MasterWeights::fp32, MasterWeights::none}) {

@@ -74,7 +74,10 @@ ExampleBatch make_batch(const std::vector<Example>& examples, ExampleIndices ind
 /// Normalized final hidden states of the rows that predict a target: (R, D).
 at::Tensor target_hidden(const Transformer& model, const ExampleBatch& batch);
 
-/// log p of every target, (R), float32, differentiable.
+/// log p of every target from target_hidden(), (R), float32, differentiable.
+at::Tensor log_probabilities_of(const Transformer& model, const at::Tensor& hidden_RD, const ExampleBatch& batch);
+
+/// The same from the start.
 at::Tensor example_log_probabilities(const Transformer& model, const ExampleBatch& batch);
 
 /// Number of targets in these examples.

@@ -81,6 +81,13 @@ enum class StepRule {
 };
 UNPACT_ENUMERATION(StepRule, "continuous", "per_epoch");
 
+/// Whose 2-norm clip_norm limits.
+enum class ClipRule {
+  sum,    ///< the gradient's of the whole loss: a term whose own is large starves the others
+  terms,  ///< each term's without its coefficient: clipped gradients are weighted with the coefficients and added
+};
+UNPACT_ENUMERATION(ClipRule, "sum", "terms");
+
 struct TrainOptions {
   std::int64_t epochs = 1;       ///< passes over the first term's examples
   std::int64_t max_steps = 0;    ///< 0: as many as the epochs need
@@ -91,6 +98,7 @@ struct TrainOptions {
   Schedule schedule = Schedule::constant;
   std::int64_t warmup_steps = 0;
   double clip_norm = 1.0;  ///< 0: no clipping
+  ClipRule clip = ClipRule::sum;
   AdamWOptions adamw;
   std::uint64_t seed = 0;
   bool shuffle = true;

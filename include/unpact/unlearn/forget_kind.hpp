@@ -55,6 +55,10 @@ struct ForgetKind {
   std::unique_ptr<LossTerm> (*make_term)(const TermInputs&) = nullptr;
   UnlearnResult (*procedure)(const MethodRun&) = nullptr;
 
+  /// Whether the training has a term on the retain set, whoever brings it.
+  bool has_retain_term(RetainKind retain) const {
+    return retain_side == RetainSide::own || (takes_retain() && retain != RetainKind::none);
+  }
   bool takes_retain() const { return retain_side == RetainSide::optional || retain_side == RetainSide::required; }
 };
 

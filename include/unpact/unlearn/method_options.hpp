@@ -17,11 +17,12 @@ struct MethodOptions {
   bool length_normalized = false;  ///< npo
   NpoVariant npo_variant = NpoVariant::sequence;
   KlVariant kl_variant = KlVariant::token;
-  WeightingKind weighting = WeightingKind::none;   ///< ga, npo, simnpo
-  double weight_power = -1;                        ///< wga's beta, satimp's beta1; -1: 1 and 5
-  double weight_complement = 1.0;                  ///< satimp's beta2
+  WeightingKind weighting = WeightingKind::none;  ///< ga, npo, simnpo
+  double weight_power = -1;        ///< wga's beta, satimp's beta1; of given and spans: times p_t to it; -1: 1, 5 and 0
+  double weight_complement = 1.0;  ///< satimp's beta2
   WeightScale weight_scale = WeightScale::fading;  ///< npo, simnpo: of wga's and satimp's
   std::string weights_path;                        ///< given: JSON lines, a list of one number a target each
+  double weight_outside = 0;                       ///< spans: of targets that hold nothing of what the answer names
   std::string file_checksum;                       ///< SHA-256 that the file of weights or alternates must have; empty: any
   double delta = 0.0;                              ///< simnpo's margin
   std::string alternates;                ///< dpo: answers to prefer; text lines, or JSON lines of question and answer

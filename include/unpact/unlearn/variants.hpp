@@ -24,8 +24,8 @@ enum class KlVariant {
 UNPACT_ENUMERATION(KlVariant, "token", "all_positions", "muse_logit");
 
 /// Weights of target tokens (TokenWeighting).
-enum class WeightingKind { none, wga, satimp, given };
-UNPACT_ENUMERATION(WeightingKind, "none", "wga", "satimp", "given");
+enum class WeightingKind { none, wga, satimp, entropy, given, spans };
+UNPACT_ENUMERATION(WeightingKind, "none", "wga", "satimp", "entropy", "given", "spans");
 
 /// How npo and simnpo take the weights of wga and satimp, which follow the probabilities. Given weights are always balanced.
 enum class WeightScale {

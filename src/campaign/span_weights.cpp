@@ -1,0 +1,78 @@
+#include "span_weights.hpp"
+
+#include <algorithm>
+#include <map>
+#include <string>
+
+#include "unpact/core/error.hpp"
+
+namespace unpact {
+namespace {
+
+/// Bytes of `text` that belong to an occurrence of one of the entities. @throws UserError for one that does not occur.
+std::vector<bool> bytes_named(const std::string& text, const QuestionAnswer& pair, const std::string& where) {
+  std::vector<bool> named(text.size(), false);
+  for (const auto& entity : pair.entities) {
+    auto found = text.find(entity);
+    UNPACT_VALIDATE(found != std::string::npos, concat(where, ": the answer does not hold the entity '", entity, "'"),
+                    concat("it is '", pair.answer, "'; method.weighting = spans weighs the places where entities stand"),
+                    "write the entity as it stands in the answer, or give its place in `spans`");
+    for (; found != std::string::npos; found = text.find(entity, found + 1))
+      std::fill_n(named.begin() + static_cast<std::ptrdiff_t>(found), entity.size(), true);
+  }
+  return named;
+}
+
+/// Where each token's text ends in the decoded answer. A token that ends inside a character ends with that character.
+std::vector<std::size_t> ends_of(const Tokenizer& tokenizer, const std::vector<TokenId>& answer, const std::string& text) {
+  std::vector<std::size_t> ends;
+  for (std::size_t k = 1; k <= answer.size(); ++k) {
+    const auto part = tokenizer.decode({answer.begin(), answer.begin() + static_cast<std::ptrdiff_t>(k)});
+    const auto differ = std::mismatch(part.begin(), part.end(), text.begin(), text.end());
+    auto end = static_cast<std::size_t>(differ.second - text.begin());
+    while (end < text.size() && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) ++end;
+    ends.push_back(ends.empty() ? end : std::max(end, ends.back()));
+  }
+  return ends;
+}
+
+std::vector<float> weights_of(const QuestionAnswer& pair, const Example& whole, const Tokenizer& tokenizer,
+                              const PromptTemplate& prompt_template, float outside) {
+  UNPACT_VALIDATE(!pair.entities.empty(), concat(whole.source, ": nothing says what a right answer names"),
+                  "method.weighting = spans needs the field 'entity' or 'spans' of every forget question",
+                  "add it to the dataset, or in a file that dataset.details names");
+  std::vector<float> weights(whole.ids.size(), outside);
+  const auto answer = encode_answer(tokenizer, prompt_template, pair.answer);
+  const auto text = tokenizer.decode(answer);
+  const auto named = bytes_named(text, pair, whole.source);
+  const auto ends = ends_of(tokenizer, answer, text);
+  const auto first = whole.ids.size() - (tokenizer.eos_id() ? 1 : 0) - answer.size();
+  for (std::size_t k = 0, begin = 0; k < answer.size(); begin = ends[k], ++k)
+    if (std::any_of(named.begin() + static_cast<std::ptrdiff_t>(begin), named.begin() + static_cast<std::ptrdiff_t>(ends[k]),
+                    [](bool in) { return in; }))
+      weights[first + k] = 1;
+  return weights;
+}
+
+}  // namespace
+
+TokenWeights span_weights(const std::vector<QuestionAnswer>& pairs, const std::vector<Example>& examples,
+                          const Tokenizer& tokenizer, const PromptTemplate& prompt_template, double outside) {
+  TokenWeights weights;
+  auto pair = pairs.begin();
+  for (const auto& example : examples) {
+    Example whole;
+    for (;; ++pair) {
+      UNPACT_EXPECT(pair != pairs.end());  // a context may leave questions out
+      whole = make_question_example(tokenizer, prompt_template, *pair, LossOn::answer);
+      if (whole.source == example.source && whole.ids.size() >= example.ids.size() &&
+          std::equal(example.ids.begin(), example.ids.end(), whole.ids.begin()))
+        break;
+    }
+    weights.push_back(weights_of(*pair++, whole, tokenizer, prompt_template, static_cast<float>(outside)));
+    weights.back().resize(example.ids.size());
+  }
+  return weights;
+}
+
+}  // namespace unpact
