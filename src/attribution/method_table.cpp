@@ -23,11 +23,12 @@ double over_masks(const AttributionSettings& s, double) { return static_cast<dou
 
 std::vector<MethodRow> rows() {
   std::vector<MethodRow> table;
-  table.push_back({{.name = kLeaveOneOut, .settings = {"engine", "unit", "verify"}},
+  table.push_back({{.name = kLeaveOneOut, .takes_encoders = true, .settings = {"engine", "unit", "verify"}},
                    [](const MethodInputs& in) { return make_leave_one_out(engine_of(in)); }});
   table.push_back(
       {{.name = "hierarchical",
         .inexact = "a token that was not taken out alone carries an equal share of its word's or sentence's contribution",
+        .takes_encoders = true,
         .passes = one_each,
         .settings = {"engine", "keep_sentences", "keep_words"}},
        [](const MethodInputs& in) { return make_hierarchical(engine_of(in), in.settings); }});

@@ -11,6 +11,7 @@
 #include "unpact/core/progress.hpp"
 #include "unpact/checkpoint/adapters.hpp"
 #include "unpact/checkpoint/checkpoint.hpp"
+#include "unpact/model/encoder_decoder.hpp"
 #include "unpact/text/sentencepiece_trainer.hpp"
 #include "unpact/train/training_checkpoint.hpp"
 
@@ -175,6 +176,7 @@ void require_one_model(const fs::path& folder) {
   UNPACT_VALIDATE(!contrast_scale_of(folder), concat("the model in ", folder.string(), " cannot be trained"),
                   concat("it answers by two models (", kContrastFile, "): a training would change only one of them"),
                   "start from the target that it was made of");
+  refuse_encoder_decoder(read_model_config(folder), "trained");
 }
 
 ModelConfig starting_config(const ModelOptions& model, const Tokenizer* tokenizer) {

@@ -11,6 +11,7 @@
 #include "unpact/checkpoint/checkpoint.hpp"
 #include "unpact/inference/generation.hpp"
 #include "unpact/kernels/blocked_attention.hpp"
+#include "unpact/model/encoder_decoder.hpp"
 #include "unpact/unlearn/forget_kind.hpp"
 
 namespace unpact {
@@ -38,6 +39,8 @@ ScoringShape scoring_shape(const Configuration& c, double bytes, std::int64_t as
 }
 
 int shards_to_ask(const Configuration& c, const ModelConfig& config, const ScoringShape& shape, int ranks, double room) {
+  if (c.model.replica == Replica::sharded) refuse_encoder_decoder(config, "asked on shards");
+  if (is_encoder_decoder(config)) return 1;
   if (c.model.replica != Replica::automatic) return c.model.replica == Replica::sharded ? ranks : 1;
   if (room <= 0 || !facts_of(c.attribution.method).takes_shards) return 1;
   return shape.models * scoring_bytes(config, shape.bytes, shape.tokens) + shape.beside +
@@ -62,6 +65,7 @@ c10::ScalarType stored_to_train(const Configuration& c) {
 
 TrainingShape unlearning_shape(const Configuration& c, const ModelConfig& config, int ranks, std::int64_t longest,
                                const c10::Device& device) {
+  refuse_encoder_decoder(config, "unlearned");
   TrainingShape shape{c.unlearn_training(), ranks, longest, weights_trained_by(c.method, config), target_in_memory(c)};
   shape.options.device = device;
   shape.options.stored = stored_to_train(c);

@@ -87,6 +87,48 @@ constexpr Spelling kOlmo2[] = {
     {"post_attention_layernorm.weight", "post_feedforward_layernorm.weight"},
 };
 
+/// Within a layer of a block: attention, attention to the encoder (decoders alone), and the MLP behind them.
+constexpr Spelling kT5[] = {
+    {"input_layernorm.weight", "layer.0.layer_norm.weight"},
+    {"self_attn.q_proj.weight", "layer.0.SelfAttention.q.weight"},
+    {"self_attn.k_proj.weight", "layer.0.SelfAttention.k.weight"},
+    {"self_attn.v_proj.weight", "layer.0.SelfAttention.v.weight"},
+    {"self_attn.o_proj.weight", "layer.0.SelfAttention.o.weight"},
+    {"cross_layernorm.weight", "layer.1.layer_norm.weight"},
+    {"cross_attn.q_proj.weight", "layer.1.EncDecAttention.q.weight"},
+    {"cross_attn.k_proj.weight", "layer.1.EncDecAttention.k.weight"},
+    {"cross_attn.v_proj.weight", "layer.1.EncDecAttention.v.weight"},
+    {"cross_attn.o_proj.weight", "layer.1.EncDecAttention.o.weight"},
+    {"post_attention_layernorm.weight", ".layer_norm.weight"},
+    {"mlp.gate_proj.weight", ".DenseReluDense.wi_0.weight"},
+    {"mlp.up_proj.weight", ".DenseReluDense.wi_1.weight"},
+    {"mlp.down_proj.weight", ".DenseReluDense.wo.weight"},
+};
+constexpr Spelling kT5Outside[] = {
+    {"model.embed_tokens.weight", "shared.weight"},
+    {"model.encoder.relative_bias.weight", "encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight"},
+    {"model.relative_bias.weight", "decoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight"},
+    {"model.encoder.norm.weight", "encoder.final_layer_norm.weight"},
+    {"model.norm.weight", "decoder.final_layer_norm.weight"},
+};
+
+std::string t5_name(const std::string& ours, bool gated) {
+  for (const auto& row : kT5Outside)
+    if (ours == row.ours) return row.stored;
+  const bool encoder = ours.starts_with("model.encoder.");
+  const std::string blocks = encoder ? "model.encoder.layers." : "model.layers.";
+  if (!ours.starts_with(blocks)) return ours;  // the head
+  const auto dot = ours.find('.', blocks.size());
+  const auto block =
+      concat(encoder ? "encoder" : "decoder", ".block.", ours.substr(blocks.size(), dot - blocks.size()), ".");
+  const auto rest = ours.substr(dot + 1);
+  const std::string mlp = encoder ? "layer.1" : "layer.2";
+  if (rest == "mlp.up_proj.weight" && !gated) return concat(block, mlp, ".DenseReluDense.wi.weight");
+  for (const auto& row : kT5)
+    if (rest == row.ours) return concat(block, *row.stored == '.' ? mlp : "", row.stored);
+  return ours;
+}
+
 Layout layout_of(StorageLayout layout) {
   switch (layout) {
     case StorageLayout::gpt2: return {kGpt2, "transformer.h."};
@@ -94,6 +136,7 @@ Layout layout_of(StorageLayout layout) {
     case StorageLayout::phi: return {kPhi, "model.layers."};
     case StorageLayout::phi3: return {kPhi3, "model.layers."};
     case StorageLayout::olmo2: return {kOlmo2, "model.layers."};
+    case StorageLayout::t5:  // t5_name()
     case StorageLayout::plain: break;
   }
   return {{}, "model.layers."};
@@ -128,7 +171,8 @@ std::vector<std::int64_t> stored_shape(const StoredTensor& tensor) {
 }  // namespace
 
 std::vector<StoredTensor> stored_tensors(const ModelConfig& config, Weights& weights) {
-  const auto layout = layout_of(architecture_of(config.architecture, "this model").storage);
+  const auto storage = architecture_of(config.architecture, "this model").storage;
+  const auto layout = layout_of(storage);
   std::vector<StoredTensor> tensors;
   std::map<std::string, std::size_t> places;
   for (auto& spec : weight_specs(config, weights)) {
@@ -138,7 +182,8 @@ std::vector<StoredTensor> stored_tensors(const ModelConfig& config, Weights& wei
       tensors.push_back({"lm_head.bias", {rows}, false, {std::move(spec)}, 1, columns, 1});
       continue;
     }
-    const auto stored = stored_name(spec.name, layout);
+    const auto stored = storage == StorageLayout::t5 ? StoredName{t5_name(spec.name, config.block.mlp == MlpKind::gated)}
+                                                     : stored_name(spec.name, layout);
     const auto [place, is_new] = places.emplace(stored.name, tensors.size());
     if (is_new) tensors.push_back({stored.name, {}, stored.transposed, {}, stored.by_head ? config.heads : 1});
     tensors[place->second].parts.push_back(std::move(spec));

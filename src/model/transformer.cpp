@@ -182,6 +182,7 @@ at::Tensor Transformer::hidden_of(const at::Tensor& embeddings_BSD, const at::Te
 
 at::Tensor Transformer::one_hidden(const at::Tensor& tokens_BS, const at::Tensor& positions,
                                    const std::shared_ptr<AttentionContext>& context) const {
+  UNPACT_EXPECT(!config_.encoder.any());  // encoder_decoder.hpp
   const auto last = config_.layers + 1;
   return run_part(last, last, run_parts(tokens_BS, positions, context, config_.layers, last),
                   [this](const at::Tensor& x_BSD) { return block_math::final_hidden(config_, weights_, x_BSD); });

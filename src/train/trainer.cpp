@@ -11,6 +11,7 @@
 #include "unpact/core/kept_memory.hpp"
 #include "unpact/core/log.hpp"
 #include "unpact/kernels/tf32_products.hpp"
+#include "unpact/model/encoder_decoder.hpp"
 
 namespace unpact {
 namespace {
@@ -111,6 +112,7 @@ std::vector<StepReport> train(Transformer& model, const std::vector<WeightedTerm
                               Collectives& group, const std::function<bool(const std::string&)>& selected,
                               const std::function<void(const StepReport&)>& on_step) {
   check_train_options(options);
+  refuse_encoder_decoder(model.config(), "trained");
   UNPACT_EXPECT(!terms.empty());
   for (const auto& weighted : terms)
     UNPACT_VALIDATE(weighted.term->example_count() > 0, concat("the term '", weighted.term->name(), "' has no examples"),

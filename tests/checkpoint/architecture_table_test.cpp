@@ -20,6 +20,7 @@ std::string norm_text(const BlockDescription& block) {
 
 std::string positions_text(const Architecture& row) {
   if (row.block.positions == PositionKind::learned) return "learned";
+  if (row.block.positions == PositionKind::relative) return "relative";
   if (row.storage == StorageLayout::phi3) return "rotary, longrope";
   const auto share = row.default_rotary_share;
   return share > 0 && share < 1 ? concat("rotary, ", share, " of a head") : "rotary";

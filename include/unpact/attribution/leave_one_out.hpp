@@ -112,7 +112,8 @@ class ReferenceEngine : public LeaveOneOutEngine {
 /// only the positions behind it run again, many removals in one packed pass (packed_pass.hpp) under a token budget.
 /// Several answers share the prompt's part of each removal; equal neighbours are scored once. The unablated prompt is
 /// scored in the same passes as the removals, so that rounding hits both alike. All of this is exact.
-/// A model of two (Transformer::contrast_with) is left to the ReferenceEngine.
+/// A model of two (Transformer::contrast_with) is left to the ReferenceEngine. Of an encoder-decoder model, whose encoder sees a
+/// prompt from both ends, nothing can be kept: removals run many at once.
 class SharedPrefixEngine : public LeaveOneOutEngine {
  public:
   /// @param token_budget rows of a pass, though never less than one removal; 0: chosen_token_budget().

@@ -7,10 +7,12 @@
 
 namespace unpact {
 
-enum class NormKind { rms, layer };              ///< arXiv 1910.07467; arXiv 1607.06450, with bias
-enum class MlpKind { gated, plain };             ///< down(act(gate x) * up x), arXiv 2002.05202; down(act(up x))
-enum class Activation { silu, gelu_new, gelu };  ///< arXiv 1702.03118; arXiv 1606.08415 in its tanh form, and by erf
-enum class PositionKind { rotary, learned };     ///< arXiv 2104.09864; a table that is added to the embedding
+enum class NormKind { rms, layer };   ///< arXiv 1910.07467; arXiv 1607.06450, with bias
+enum class MlpKind { gated, plain };  ///< down(act(gate x) * up x), arXiv 2002.05202; down(act(up x))
+/// arXiv 1702.03118; arXiv 1606.08415 in its tanh form, and by erf; max(x, 0)
+enum class Activation { silu, gelu_new, gelu, relu };
+/// arXiv 2104.09864; a table that is added to the embedding; a number of the distance that is added to scores, arXiv 1910.10683
+enum class PositionKind { rotary, learned, relative };
 enum class WindowRule { none, every_block, chosen_blocks };
 enum class HeadNorm {
   none,
@@ -18,7 +20,7 @@ enum class HeadNorm {
   whole
 };  ///< an RMS norm of queries and keys before the rotation: of every head, or of all at once
 /// How files spell and pack the weights (stored_tensors.cpp).
-enum class StorageLayout { plain, gpt2, gpt_neox, phi, phi3, olmo2 };
+enum class StorageLayout { plain, gpt2, gpt_neox, phi, phi3, olmo2, t5 };
 
 struct BlockDescription {
   NormKind norm = NormKind::rms;

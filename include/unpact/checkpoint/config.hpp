@@ -25,6 +25,16 @@ struct RopeScaling {
   bool operator==(const RopeScaling&) const = default;
 };
 
+/// What an encoder-decoder model has beside its decoder, which the rest of the config describes.
+struct EncoderShape {
+  std::int64_t layers = 0;                        ///< 0: there is no encoder
+  std::int64_t buckets = 32, max_distance = 128;  ///< of relative positions, on both sides
+  std::int64_t start_id = 0;                      ///< what the decoder begins with
+  bool scaled_output = true;                      ///< the head reads states divided by sqrt(hidden size)
+
+  bool any() const { return layers > 0; }
+};
+
 struct ModelConfig {
   std::string architecture = "llama";  ///< config.json's model_type
   std::int64_t vocabulary_size = 0, hidden_size = 0, intermediate_size = 0;
@@ -41,6 +51,7 @@ struct ModelConfig {
   std::vector<std::int64_t> windows;
   std::int64_t rotary_dim = 0;  ///< channels of a head that turn, its first ones; 0: all
 
+  EncoderShape encoder;
   /// Only while a training with adapters runs: no file has them in its config.
   AdapterShape adapters;
 

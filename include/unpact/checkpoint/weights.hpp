@@ -3,7 +3,7 @@
 /// checkpoints. GPT-2, whose files spell and pack them differently, gets the same names in memory (docs/models.md);
 /// stored_tensors() says how a file holds them.
 ///
-/// Legend of shapes: V vocabulary, P positions, D hidden size, F MLP width, H query heads, G key-value heads, d head
+/// Legend of shapes: V vocabulary, P positions, K buckets of distances, D hidden size, F MLP width, H query heads, G key-value heads, d head
 /// size. A weight that the config's block description does not mention stays undefined.
 #include <ATen/core/Tensor.h>
 
@@ -37,11 +37,16 @@ struct BlockWeights {
   at::Tensor gate_FD, up_FD, down_DF;
   at::Tensor gate_bias_F, up_bias_F, down_bias_D;
   std::array<AdapterWeights, kProjectedNames.size()> adapters;  ///< by Projected; undefined: it has none
+  at::Tensor cross_norm_D;  ///< of a decoder that looks at an encoder's states, as the next ones
+  at::Tensor cross_query_HdD, cross_key_HdD, cross_value_HdD, cross_output_DHd;
 };
 
 struct Weights {
   at::Tensor embedding_VD, position_embedding_PD;
   std::vector<BlockWeights> blocks;
+  std::vector<BlockWeights> encoder_blocks;  ///< of an encoder-decoder model; `blocks` are the decoder's
+  at::Tensor encoder_norm_D;
+  at::Tensor encoder_bias_KH, decoder_bias_KH;  ///< of K buckets of relative positions
   at::Tensor final_norm_D, final_norm_bias_D;
   at::Tensor head_VD;  ///< the same tensor as embedding_VD when tied; D + 1 columns where it has a bias (head_width())
 };

@@ -12,6 +12,7 @@
 #include "unpact/evaluation/measure_metrics.hpp"
 #include "unpact/inference/answer_rows.hpp"
 #include "unpact/inference/scoring.hpp"
+#include "unpact/model/encoder_decoder.hpp"
 #include "unpact/model/sequences.hpp"
 #include "verdict_prompt.hpp"
 
@@ -23,6 +24,7 @@ constexpr double kGivenThreshold = 0.5;  // the model says yes rather than no
 /// p(yes) / (p(yes) + p(no)) behind each prompt, in passes of a few thousand tokens.
 std::vector<double> ask(const Transformer& model, const VerdictPrompts& verdicts,
                         const std::vector<std::vector<TokenId>>& prompts) {
+  refuse_encoder_decoder(model.config(), "asked as a judge");
   const c10::InferenceMode guard;
   std::vector<double> scores(prompts.size());
   const auto length = [&](std::size_t i) {
