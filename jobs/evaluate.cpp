@@ -51,6 +51,7 @@ void collect(const CellRecord& record, const fs::path& folder) {
 ExitCode run_evaluate(const Communicator& world, const CommandLine&, const Configuration& given) {
   auto c = given;
   require_model(c);
+  refuse_generator(c);
   UNPACT_VALIDATE(!c.evaluate.unlearned.empty(), "no unlearned model was given", "this job compares two models",
                   "add --unlearned DIR");
   const Session session(world, c.run);

@@ -53,9 +53,18 @@ std::vector<Job> asking_jobs() {
           {"inspect",
            "Says what a model, tokenizer, dataset, results file, this machine or its network is.",
            "unpact inspect model DIR [--inspect.quick true] [--inspect.ranks W] [--json]\n"
-           "       unpact inspect tokenizer|dataset|results|machine|network [PATH]",
+           "       unpact inspect results FILE\n"
+           "       unpact inspect results DIR [--watch [SECONDS]]\n"
+           "       unpact inspect tokenizer|dataset|machine|network [PATH]",
            {"inspect", "dataset", "prompt"},
-           run_inspect}};
+           run_inspect},
+          {"probe",
+           "Writes the forget questions for attackers who have prompts of their own, or has a local model write attempts.",
+           "unpact probe --export FILE|- --dataset NAME --config FILE\n"
+           "       unpact probe --export FILE|- --export.results CELL.h5\n"
+           "       unpact probe --export FILE|- --probe.generator DIR --dataset NAME --config FILE",
+           {"run", "export", "probe", "dataset", "prompt", "model", "generation"},
+           run_export}};
 }
 
 /// Jobs that make a model.
@@ -145,6 +154,12 @@ void require_token_removal(const Configuration& c, const std::string& job) {
                   concat(job, " takes out one token at a time"), "remove it, or use `unpact attribute`");
   UNPACT_VALIDATE(settings.verify == 0, concat("option 'attribution.verify' is ", settings.verify),
                   concat(job, " verifies nothing"), "remove it, or use `unpact attribute`");
+}
+
+void refuse_generator(const Configuration& c) {
+  UNPACT_VALIDATE(c.exported.generator.empty(), "option 'probe.generator' would change nothing here",
+                  "attempts are written once, before models are compared",
+                  "unpact probe --export FILE --probe.generator DIR writes them; --probe.file FILE asks them");
 }
 
 void require_model(const Configuration& c) {

@@ -35,10 +35,14 @@ void require_model(const Configuration& configuration);
 /// Refuses settings of [attribution] that only whole evaluations heed. @throws UserError naming the option.
 void require_token_removal(const Configuration& configuration, const std::string& job);
 
+/// Refuses a generator where no job heeds it. @throws UserError naming the option.
+void refuse_generator(const Configuration& configuration);
+
 ExitCode run_ask(const Communicator& world, const CommandLine& line, const Configuration& configuration);
 ExitCode run_attribute(const Communicator& world, const CommandLine& line, const Configuration& configuration);
 ExitCode run_collect(const Communicator& world, const CommandLine& line, const Configuration& configuration);
 ExitCode run_evaluate(const Communicator& world, const CommandLine& line, const Configuration& configuration);
+ExitCode run_export(const Communicator& world, const CommandLine& line, const Configuration& configuration);
 ExitCode run_finetune(const Communicator& world, const CommandLine& line, const Configuration& configuration);
 ExitCode run_inspect(const Communicator& world, const CommandLine& line, const Configuration& configuration);
 ExitCode run_reproduce(const Communicator& world, const CommandLine& line, const Configuration& configuration);

@@ -185,6 +185,7 @@ class Campaign {
 }  // namespace
 
 ExitCode run_reproduce(const Communicator& world, const CommandLine& command_line, const Configuration& configuration) {
+  refuse_generator(configuration);
   if (configuration.run.dry_run) return plan_campaign(world, command_line, configuration);
   UNPACT_VALIDATE(!configuration.plan.json, "--json says what a campaign costs", "this one is to run", "add --dry-run");
   return Campaign(world, command_line).run();

@@ -44,6 +44,7 @@ def write_cell(path: Path, recipe: Recipe | None = None) -> Path:
         rates = _probes(out, data) + _shares(data) + _knowledge(out, data)
         _judges(out, data)
         rates += _arms(out, data)
+        _weights(out)
         if data["recipe"].checked:
             judges = ["", *(["by_exact_match_"] if data["recipe"].second_judge else [])]
             rates += [(f"{judge}{name}", *counts) for judge in judges for name, counts in (("false_accept", (20, 200)), ("false_reject", (30, 40)))]
@@ -205,6 +206,21 @@ def _judges(out: Writer, data: dict) -> None:
         out.put(f"/judge_check/{column}", np.array([count] * len(names), np.uint64), ["/judge_check/judge"])
     out.put("/judge_check/threshold", np.array([0.5] * len(names)), ["/judge_check/judge"])
     out.put("/judge_check/calibrated_on", np.zeros(len(names), np.uint64), ["/judge_check/judge"])
+
+
+def _weights(out: Writer) -> None:
+    """Two points of a curve and the depth of one question in two blocks."""
+    out.scale("/curves/probe", as_bytes(["relearn", "relearn"]))
+    out.put("/curves/arm", as_bytes(["unlearned", "floor"]), ["/curves/probe"])
+    for name, values, unit in (("step", np.array([5, 5]), "1"), ("right", np.array([2, 1], np.uint64), "1"), ("asked", np.array([4, 4], np.uint64), "1"),
+                               ("loss", np.array([1.5, 2.5]), "nat/token")):
+        out.put(f"/curves/{name}", values, ["/curves/probe"], unit=unit)
+    out.scale("/depth/probed_question", np.zeros(1, np.uint64))
+    out.scale("/depth/block", np.arange(2, dtype=np.uint64))
+    out.put("/depth/log_probability", np.array([-0.5]), ["/depth/probed_question"], unit="nat/token")
+    for source, drop in (("floor", 2.0), ("unlearned", 1.0)):
+        for part in ("answer", "key_tokens", "others"):
+            out.put(f"/depth/{source}/{part}", np.full((1, 2), drop), ["/depth/probed_question", "/depth/block"], unit="nat/token")
 
 
 def _arms(out: Writer, data: dict) -> list:

@@ -180,3 +180,48 @@ def test_population_views_count_every_token(opened, made):
     before = int(file["target/own/is_key_token/values"][:].sum())
     cells = [int(text.split()[-1].split("/")[0]) for text in texts(page, "[data-view=kind] tbody td:nth-child(3)")]
     assert sum(cells) == before
+
+
+def test_population_views_show_the_numbers_of_the_file(opened, made):
+    """What the page's own script adds up: the picture of contributions, recovery with its cost, the time of each stage."""
+    page = opened("#method=ga_gd&model=llama-2-7b").page
+    (file,) = cells_of(made, method="ga_gd", model="llama-2-7b")
+    for section in ("contributions", "cost", "losses", "probe-costs"):
+        page.evaluate(f"document.getElementById('{section}').open = true")
+    page.wait_for_selector("#contributions canvas")
+    counts = np.array(page.evaluate("[...document.querySelector('#contributions canvas').counts].map((part) => [...part])"))
+    limit, outcome = 1.5 * page.evaluate("INDEX.limits.colour"), file["outcome/class"][:]
+    sizes = np.diff(file["target/gold/contributions/offsets"][:].astype(int))
+    x, y = (np.round(file[f"{model}/gold/contributions/values"][:].astype(float), 3) for model in ("target", "unlearned"))
+    edges = np.linspace(-limit, limit, 85)
+    for number in range(5):
+        mine = np.repeat(outcome == number, sizes)
+        clipped = [np.clip(values[mine], -limit, np.nextafter(limit, 0)) for values in (y, x)]
+        wanted = np.histogram2d(*clipped, bins=[edges, edges])[0].ravel()
+        assert counts[number].sum() == wanted.sum() and np.abs(counts[number] - wanted).sum() <= 4, "rounding on an edge"
+    page.wait_for_selector("#cost table")
+    rows = page.eval_on_selector_all("#cost table:first-of-type tbody tr", "rows => rows.map((row) => [...row.cells].map((cell) => cell.textContent))")
+    stages = dict(zip(file["work/stage"].asstr()[:], file["work/positions"][:].astype(int), strict=True))
+    shown = {row[0]: int(re.sub(r"\D", "", row[3]) or 0) for row in rows if row[0] in stages}
+    assert shown == stages
+    page.wait_for_selector("#losses path")
+    losses = page.eval_on_selector_all("#losses .place path", "nodes => nodes.map((node) => node.getAttribute('d').split(/[ML]/).length - 1)")
+    assert losses[0] == len(file["training/loss"])
+    forgotten, right = set(np.flatnonzero(outcome == 2).tolist()), {}
+    for row in page.eval_on_selector_all("#probe-table tbody tr", "rows => rows.map((row) => [...row.cells].map((cell) => cell.textContent))"):
+        name = {"FocusOnKey": "focus_on_key", "Probab": "probab"}[row[2]]
+        probe = file[f"probes/{name}"]
+        right[name] = {int(q) for q, ok in zip(probe["probed_question"][:], probe["is_right"][:].any(axis=1), strict=True) if ok and int(q) in forgotten}
+        first = np.mean([ok.mean() for q, ok in zip(probe["probed_question"][:], probe["is_right"][:], strict=True) if int(q) in forgotten])
+        assert row[5].startswith(f"{100 * first:.1f} %") and row[7].startswith(f"{100 * len(right[name]) / len(forgotten):.1f} %")
+        tokens = sum(int(t.sum()) for q, t in zip(probe["probed_question"][:], probe["tokens"][:], strict=True) if int(q) in forgotten)
+        assert int(re.sub(r"\D", "", row[11])) == round(tokens / len(right[name])) and row[4] == str(len(forgotten))
+    for name, mine in right.items():
+        (other,) = [values for key, values in right.items() if key != name]
+        (row,) = [row for row in page.eval_on_selector_all("#probe-table tbody tr", "rows => rows.map((row) => [...row.cells].map((cell) => cell.textContent))") if {"FocusOnKey": "focus_on_key", "Probab": "probab"}[row[2]] == name]
+        assert row[10] == str(len(mine - other))
+    verdict = page.locator("#verdict-table tbody td:last-child").inner_text()
+    still, known = int((outcome == 1).sum()), int(np.isin(outcome, [1, 2]).sum())
+    best = max(right, key=lambda name: len(right[name]))
+    wanted = "what is still right" if still / known >= 0.307 else {"focus_on_key": "FocusOnKey", "probab": "Probab"}[best] if (still + len(right[best])) / known >= 0.307 else "several"
+    assert f"much is left by {wanted}" in verdict

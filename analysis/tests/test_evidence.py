@@ -33,6 +33,21 @@ def test_files_of_version_1_7_are_read(tmp_path):
     assert not validate_file(path)
 
 
+def test_curves_and_depth_are_read(tmp_path):
+    path = write_cell(tmp_path / "cell.h5")
+    cell = load_cell(path)
+    assert [(point.probe, point.arm, point.step, point.right, point.asked, point.loss) for point in cell.curves] == [
+        ("relearn", "unlearned", 5, 2, 4, 1.5), ("relearn", "floor", 5, 1, 4, 2.5)]
+    assert cell.depth is not None and cell.depth.log_probability.tolist() == [-0.5]
+    assert cell.depth.drops["floor", "key_tokens"].tolist() == [[2.0, 2.0]] and cell.depth.drops["unlearned", "answer"].tolist() == [[1.0, 1.0]]
+    assert not validate_file(path)
+    with h5py.File(path, "r+") as file:
+        file.attrs["schema_version"] = "1.8.0"
+        del file["curves"], file["depth"]
+    older = load_cell(path)
+    assert older.curves == [] and older.depth is None and not validate_file(path)
+
+
 def test_thresholds_are_read(tmp_path):
     path = write_cell(tmp_path / "cell.h5", CHECKED)
     with h5py.File(path, "r+") as file:

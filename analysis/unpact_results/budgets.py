@@ -11,7 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .model import Cell, Outcome, Probe
+from .dilemma import verdict_of, what_leaves_much
+from .model import Cell, Outcome, Probe, Rate
+from .statistics import arm_rate, knowledge_rates, recovery
 
 Z95 = 1.959963984540054
 SEED = 20240607
@@ -176,18 +178,28 @@ def _crossing(drop, inside: float, outside: float) -> float:  # type: ignore[no-
 
 
 def markdown(cell: Cell) -> str:
-    """A table of one cell: recovery at one attempt and at all, what each probe wins back alone, and what that costs."""
+    """A table of one cell: recovery over the attempts beside floor and ceiling, what each probe wins back alone, what that costs, and what decides."""
     made = curves(cell)
-    lines = ["| probe | kind | asked | at 1 | at all attempts (95 %) | alone | tokens a recovery | still there (95 %) |", "|---|---|---|---|---|---|---|---|"]
+    lines = ["| probe | kind | asked | at 1, 2, ... attempts | at all (95 %) | floor | ceiling | alone | tokens a recovery | still there (95 %) |", "|---|---|---|---|---|---|---|---|---|---|"]
     for curve in made:
         _, n, c = counts(cell, cell.probes[curve.probe])
         there = occupancy(n, c) if len(n) and c.sum() else None
         shown = f"{there.psi:.2f} ({there.low:.2f} to {there.high:.2f})" if there else "–"
         if not curve.questions:
-            lines.append(f"| {curve.label} | {curve.kind} | 0 | – | – | – | – | – |")
+            lines.append(f"| {curve.label} | {curve.kind} | 0 | – | – | – | – | – | – | – |")
             continue
         tokens = "–" if math.isnan(curve.tokens_a_recovery) else f"{curve.tokens_a_recovery:,.0f}"
-        lines.append(f"| {curve.label} | {curve.kind} | {curve.questions} | {curve.rate[0]:.3f} | {len(curve.rate)}: {curve.rate[-1]:.3f} ({curve.low[-1]:.3f} to "
-                     f"{curve.high[-1]:.3f}) | {curve.alone} | {tokens} | {shown} |")
+        floor, ceiling = (_share(arm_rate(cell, arm, curve.probe)) for arm in ("floor", "target"))
+        over = " ".join(f"{value:.3f}" for value in curve.rate)
+        lines.append(f"| {curve.label} | {curve.kind} | {curve.questions} | {over} | {curve.rate[-1]:.3f} ({curve.low[-1]:.3f} to "
+                     f"{curve.high[-1]:.3f}) | {floor} | {ceiling} | {curve.alone} | {tokens} | {shown} |")
     won, asked = worst_case(cell)
-    return "\n".join([*lines, "", f"Any probe but controls: {won} of {asked} forgotten questions."]) + "\n"
+    known = knowledge_rates(cell)
+    back = {probe.label: int(recovery(cell, name).count) for name, probe in cell.probes.items() if probe.kind != "control"}
+    cause = what_leaves_much(known["knowledge_left"], known["still_right"], back)
+    said = f" Verdict: {verdict_of(cell)}; {f'much is left by {cause}' if cause else 'no probe brings much back'}."
+    return "\n".join([*lines, "", f"Any probe but controls: {won} of {asked} forgotten questions.{said}"]) + "\n"
+
+
+def _share(rate: Rate) -> str:
+    return f"{rate.value:.3f}" if rate.total else "–"

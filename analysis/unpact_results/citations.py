@@ -6,22 +6,22 @@ from collections.abc import Sequence
 from typing import Any
 
 STUDY = "dilemma2025"
-# key -> (title, first author, year, eprint)
+# key -> (title, authors, year, eprint); long lists end with "and others", and those of the study are not known here
 WORKS = {
     STUDY: ("Understanding the Dilemma of Unlearning for Large Language Models", "", 2025, "2509.24675"),
     "jang2022": (
         "Knowledge Unlearning for Mitigating Privacy Risks in Language Models",
-        "Jang, Joel and others",
+        "Jang, Joel and Yoon, Dongkeun and Yang, Sohee and Cha, Sungmin and Lee, Moontae and Logeswaran, Lajanugen and Seo, Minjoon",
         2022,
         "2210.01504",
     ),
     "zhang2024npo": (
         "Negative Preference Optimization: From Catastrophic Collapse to Effective Unlearning",
-        "Zhang, Ruiqi and others",
+        "Zhang, Ruiqi and Lin, Licong and Bai, Yu and Mei, Song",
         2024,
         "2404.05868",
     ),
-    "ilharco2022": ("Editing Models with Task Arithmetic", "Ilharco, Gabriel and others", 2022, "2212.04089"),
+    "ilharco2022": ("Editing Models with Task Arithmetic", "Ilharco, Gabriel and Ribeiro, Marco Tulio and Wortsman, Mitchell and Gururangan, Suchin and Schmidt, Ludwig and Hajishirzi, Hannaneh and Farhadi, Ali", 2022, "2212.04089"),
     "li2024wmdp": (
         "The WMDP Benchmark: Measuring and Reducing Malicious Use With Unlearning",
         "Li, Nathaniel and others",
@@ -30,15 +30,15 @@ WORKS = {
     ),
     "shi2024muse": (
         "MUSE: Machine Unlearning Six-Way Evaluation for Language Models",
-        "Shi, Weijia and others",
+        "Shi, Weijia and Lee, Jaechan and Huang, Yangsibo and Malladi, Sadhika and Zhao, Jieyu and Holtzman, Ari and Liu, Daogao and Zettlemoyer, Luke and Smith, Noah A. and Zhang, Chiyuan",
         2024,
         "2407.06460",
     ),
-    "maini2024tofu": ("TOFU: A Task of Fictitious Unlearning for LLMs", "Maini, Pratyush and others", 2024, "2401.06121"),
+    "maini2024tofu": ("TOFU: A Task of Fictitious Unlearning for LLMs", "Maini, Pratyush and Feng, Zhili and Schwarzschild, Avi and Lipton, Zachary C. and Kolter, J. Zico", 2024, "2401.06121"),
     "touvron2023": ("Llama 2: Open Foundation and Fine-Tuned Chat Models", "Touvron, Hugo and others", 2023, "2307.09288"),
     "llama2024": ("The Llama 3 Herd of Models", "Grattafiori, Aaron and others", 2024, "2407.21783"),
     "qwen2025": ("Qwen3 Technical Report", "Yang, An and others", 2025, "2505.09388"),
-    "sundararajan2017": ("Axiomatic Attribution for Deep Networks", "Sundararajan, Mukund and others", 2017, "1703.01365"),
+    "sundararajan2017": ("Axiomatic Attribution for Deep Networks", "Sundararajan, Mukund and Taly, Ankur and Yan, Qiqi", 2017, "1703.01365"),
     "lundberg2017": (
         "A Unified Approach to Interpreting Model Predictions",
         "Lundberg, Scott and Lee, Su-In",
@@ -47,7 +47,7 @@ WORKS = {
     ),
     "ribeiro2016": (
         '"Why Should I Trust You?": Explaining the Predictions of Any Classifier',
-        "Ribeiro, Marco Tulio and others",
+        "Ribeiro, Marco Tulio and Singh, Sameer and Guestrin, Carlos",
         2016,
         "1602.04938",
     ),

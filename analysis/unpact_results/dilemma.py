@@ -59,6 +59,24 @@ def verdict(left: Rate, destroyed: Rate) -> Verdict:
     return Verdict(quadrant(left.value, destroyed.value), sure)
 
 
+def what_leaves_much(left: Rate, still_right: Rate, won: dict[str, int]) -> str:
+    """Where much is left: the label of the probe that wins most back, where that and what is still right are much by themselves.
+
+    Otherwise "several probes together", or "what is still right" where no probe is needed; empty where little is left. `won`: forgotten questions
+    that each probe (no control) wins back, by label.
+    """
+
+    def much(count: float) -> bool:
+        return bool(left.total) and count / left.total >= LEFT_LIMIT
+
+    if not much(left.count):
+        return ""
+    if much(still_right.count):
+        return "what is still right"
+    most = max(won, key=lambda label: won[label], default="")
+    return most if most and much(still_right.count + won[most]) else "several probes together"
+
+
 def verdict_of(cell: Cell) -> Verdict:
     """Verdict of a cell."""
     return verdict(knowledge_left(cell), deciding_destruction(cell))

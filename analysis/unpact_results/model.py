@@ -113,6 +113,27 @@ class Arm:
 
 
 @dataclass(frozen=True)
+class CurvePoint:
+    """A probe that trains, after so many steps: how many of the forget questions that it asked were right."""
+
+    probe: str
+    arm: str  # unlearned, target or floor
+    step: int
+    right: int
+    asked: int
+    loss: float  # of that step, nats a token
+
+
+@dataclass
+class Depth:
+    """What the answer loses with another model's states behind a block of the target, nats a token, by source and class of position."""
+
+    question: NDArray[np.uint64]  # P
+    log_probability: NDArray[np.float64]  # P, by the target itself
+    drops: dict[tuple[str, str], NDArray[np.float64]]  # (floor or unlearned; answer, key_tokens or others): P x L, NaN: not measured
+
+
+@dataclass(frozen=True)
 class Verification:
     """Contributions to gold answers beside their definition in float32."""
 
@@ -181,6 +202,8 @@ class Cell:
     judges: dict[str, Judge] = field(default_factory=dict)  # those that do not decide
     judge_check: dict[str, JudgeCheck] = field(default_factory=dict)  # of every judge
     arms: dict[str, Arm] = field(default_factory=dict)
+    curves: list[CurvePoint] = field(default_factory=list)  # of probes that train
+    depth: Depth | None = None  # None before version 1.9
     knowledge_probes: tuple[str, ...] = ()  # the probe set that it is about
 
     @property

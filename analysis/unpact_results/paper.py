@@ -1,6 +1,7 @@
 """Tables and figures for a paper: `unpact_results paper DIR` writes them by number, with what to cite.
 
-The numbers are ours: figure 1 is the dilemma, then follow focus shift, contributions, recovery over attempts and token strips.
+The numbers are ours: what is known here of the study does not say which of its tables and figures has which number. Figure 1 is the dilemma, then
+follow focus shift, contributions, recovery over attempts and token strips; table 1 has the rates of claim 2 and the dilemma, table 2 all claims.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from .dilemma import verdict
+from .dilemma import verdict, what_leaves_much
 from .model import Rate
 from .statistics import pool
 from .table import Summary
@@ -32,6 +32,7 @@ class Pooled:
     rates: dict[str, Rate]
     verdict: str
     absent: str = ""  # "2 missing": cells without a result
+    leaves_much: str = ""  # what decides that much is left: dilemma.what_leaves_much
 
 
 def pooled_rows(summaries: Iterable[Summary], absent: Iterable[tuple[str, str, str, str]] = ()) -> list[Pooled]:
@@ -50,6 +51,8 @@ def _row(key: tuple[str, str, str], group: Sequence[Summary], states: Counter[st
     names = dict.fromkeys(name for summary in group for name in summary.row.rates)
     rates = {name: pool((summary.row.rates[name] for summary in group if name in summary.row.rates), name) for name in names}
     said = str(verdict(rates["knowledge_left"], rates["deciding_destruction"])) if group else ""
+    kinds = {name: kind for summary in group for name, kind in summary.kinds.items()}
+    won = {label: int(rates[f"recovery_{name}"].count) for name, label in probes_of(group).items() if kinds.get(name) != "control"}
     return Pooled(
         *key,
         tuple(summary.row.seed for summary in group),
@@ -57,6 +60,7 @@ def _row(key: tuple[str, str, str], group: Sequence[Summary], states: Counter[st
         rates,
         said,
         ", ".join(f"{count} {state}" for state, count in sorted(states.items())),
+        what_leaves_much(rates["knowledge_left"], rates["still_right"], won) if group else "",
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from .model import Arm, Cell, Contribution, Judge, JudgeCheck, Metric, ModelResult, Probe, Ragged, Rate, Verification
+from .model import Arm, Cell, Contribution, CurvePoint, Depth, Judge, JudgeCheck, Metric, ModelResult, Probe, Ragged, Rate, Verification
 from .schema import LEAVE_ONE_OUT, NATS
 from .statistics import set_cosines
 
@@ -187,6 +187,16 @@ def _evidence(file: h5py.File, cell: Cell) -> None:
                  for name, part in file["arms"].items()}
 
 
+def _weights(file: h5py.File, cell: Cell) -> None:
+    """Curves of probes that train, and depth: since 1.9."""
+    table = table_of(file["curves"])
+    rows = zip(*(table[name] for name in ("probe", "arm", "step", "right", "asked", "loss")), strict=True)
+    cell.curves = [CurvePoint(probe, arm, int(step), int(right), int(asked), float(loss)) for probe, arm, step, right, asked, loss in rows]
+    depth = file["depth"]
+    drops = {(source, part): depth[source][part][:] for source in ("floor", "unlearned") for part in ("answer", "key_tokens", "others")}
+    cell.depth = Depth(depth["probed_question"][:], depth["log_probability"][:], drops)
+
+
 def _probes(group: h5py.Group, rates: dict[str, Rate]) -> dict[str, Probe]:
     """All probes; groups of a file come by name, the rates tell the order."""
     places = {name: place for place, name in enumerate(rates)}
@@ -252,6 +262,8 @@ def _cell(file: h5py.File, path: Path, lazy: bool) -> Cell:
     )
     if "knowledge" in file:  # since 1.7
         _evidence(file, cell)
+    if "curves" in file:  # since 1.9
+        _weights(file, cell)
     _check_lengths(cell)
     cell.focus_answer = focus_answer(cell)
     return cell

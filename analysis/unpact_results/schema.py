@@ -1,4 +1,4 @@
-"""docs/results-format.md, version 1.8, as data: which attributes and datasets a file has."""
+"""docs/results-format.md, version 1.9, as data: which attributes and datasets a file has."""
 
 from __future__ import annotations
 
@@ -169,6 +169,11 @@ CELL_FIELDS += [replace(field, since=7) for field in (
     _scale("/metrics/bound"),
     *(field for items in METRIC_ITEMS for field in (_scale(f"{items}_item"), Field(f"{items}/values", "float64", (f"{items}_item",)),
                                                    Field(f"{items}/offsets", "uint64", ("/metrics/bound",)))))]
+CELL_FIELDS += [replace(field, since=9) for field in (
+    *_table("/curves", "probe", STRING, {"arm": STRING, "step": "int64", "right": "uint64", "asked": "uint64", "loss": "float64"}, {"loss": "nat/token"}),
+    _scale("/depth/probed_question"), _scale("/depth/block"), Field("/depth/log_probability", "float64", ("/depth/probed_question",), "nat/token"),
+    *(Field(f"/depth/{source}/{part}", "float64", ("/depth/probed_question", "/depth/block"), "nat/token")
+      for source in ("floor", "unlearned") for part in ("answer", "key_tokens", "others")))]
 CELL_GROUPS = ("/probes",)
 CELL_GROUPS_SINCE_1_7 = ("/judges", "/arms", "/knowledge")
 

@@ -70,6 +70,7 @@ class Summary:
     probes: dict[str, str]  # name -> label
     metrics: dict[str, float]
     leading: str  # name of the probe that stands for its kind, or empty
+    kinds: dict[str, str] = field(default_factory=dict)  # of the probes, by name
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def summary_of(cell: Cell) -> Summary:
     """The summary of a finished cell."""
     probes = {probe.name: probe.label for probe in cell.probes.values()}
     leading = cell.leading("probe")
-    return Summary(row_of(cell, probes), probes, campaign_row(cell), leading.name if leading else "")
+    return Summary(row_of(cell, probes), probes, campaign_row(cell), leading.name if leading else "", {probe.name: probe.kind for probe in cell.probes.values()})
 
 
 def table_from(summaries: Iterable[Summary], absent: Iterable[CellStatus]) -> Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import sys
 import time
 import unicodedata
@@ -31,47 +32,67 @@ def shown(rate: Rate | None, mean: bool) -> str:
     return f"{100 * rate.value:.0f}±{50 * (rate.high - rate.low):.0f}"
 
 
+def _step(char: str) -> int:
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 0 if unicodedata.combining(char) else 1
+
+
+def columns(text: str) -> int:
+    """How many columns of a terminal a text takes."""
+    return sum(map(_step, text))
+
+
+def _right(text: str, width: int) -> str:
+    return " " * (width - columns(text)) + text
+
+
 def cut(text: str, width: int) -> str:
     """A text in so many columns of a terminal: control and bidirectional characters as ?, the end as …"""
     clean = "".join("?" if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp") else char for char in text)
-    steps = [2 if unicodedata.east_asian_width(char) in "WF" else 0 if unicodedata.combining(char) else 1 for char in clean]
-    if sum(steps) <= width:
-        return clean + " " * (width - sum(steps))
+    if columns(clean) <= width:
+        return clean + " " * (width - columns(clean))
     result, used = "", 0
-    for char, step in zip(clean, steps, strict=True):
-        if used + step > width - 1:
+    for char in clean:
+        if used + _step(char) > width - 1:
             break
-        result, used = result + char, used + step
+        result, used = result + char, used + _step(char)
     return result + "…" + " " * (width - used - 1)
 
 
 def text_table(rows: list[Pooled], probes: dict[str, str], width: int = WIDTH, colours: bool = False) -> str:
     """A block a model and data set, a line a method; probes that have no room are left out, which is said."""
-    method = min(18 if width >= 90 else 12, max([6, *(len(row.method) for row in rows)]))
+    method = min(18 if width >= 90 else 12, max([6, *(columns(row.method) for row in rows)]))
     fixed = method + 1 + 5 + 9 + 9 + 9 + 6
     verdict = max(14, min(26, width - fixed))
     room = max(0, (width - fixed - verdict) // PROBE)
     shown_probes, hidden = list(probes.items())[:room], list(probes.values())[room:]
     head = f"{'method':{method}} {'seeds':>5}{'forgot':>9}{SHORT['knowledge_left']:>9}" + "".join(
-        f"{cut(label, PROBE - 1).strip():>{PROBE}}" for _, label in shown_probes
+        _right(cut(label, PROBE - 1).strip(), PROBE) for _, label in shown_probes
     )
     head += f"{SHORT['deciding_destruction']:>9}{SHORT['focus_shift_forgotten']:>6}  verdict"
-    lines: list[str] = []
+    blocks: dict[str, list[Pooled]] = {}
     for row in rows:
-        title = f"{row.model}, {row.dataset}"
-        if f"# {title}" not in lines:
-            lines += ([""] if lines else []) + [f"# {title}", head]
-        lines.append(_line(row, method, shown_probes, verdict, colours))
-    lines = [cut(line, width).rstrip() if line.startswith("# ") else line for line in lines]
+        blocks.setdefault(f"# {row.model}, {row.dataset}", []).append(row)
+    lines: list[str] = []
+    for title, block in blocks.items():
+        lines += [cut(title, width).rstrip(), head, *(_line(row, method, shown_probes, verdict, colours) for row in block)]
+        lines += [*_wrapped(_causes(block), width), ""] if any(row.leaves_much for row in block) else [""]
     note = (
         "In percent ± half a 95 % interval, seeds pooled. left: knowledge left; probes: recovery; wrecked: destructive rate."
     )
     lines += [
-        "",
         *_wrapped(note, width),
         *(_wrapped(f"Without room here: recovery by {', '.join(hidden)}.", width) if hidden else []),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _causes(block: list[Pooled]) -> str:
+    """What decides that much is left, where it is."""
+    causes: dict[str, list[str]] = {}
+    for row in block:
+        if row.leaves_much:
+            causes.setdefault(row.leaves_much, []).append(row.method)
+    return "Much is left by " + "; by ".join(f"{cause}: {', '.join(methods)}" for cause, methods in causes.items()) + "."
 
 
 def _line(row: Pooled, method: int, probes: list[tuple[str, str]], verdict: int, colours: bool) -> str:
@@ -90,7 +111,7 @@ def _line(row: Pooled, method: int, probes: list[tuple[str, str]], verdict: int,
 def _wrapped(text: str, width: int) -> list[str]:
     lines = [""]
     for word in text.split():
-        if lines[-1] and len(lines[-1]) + 1 + len(word) > width:
+        if lines[-1] and columns(lines[-1]) + 1 + columns(word) > width:
             lines.append("")
         lines[-1] = f"{lines[-1]} {word}".strip()
     return [cut(line, width).rstrip() for line in lines]
@@ -136,10 +157,11 @@ def watch(
 ) -> None:
     """Show the table again and again until every planned cell is finished, or the user interrupts."""
     known: dict[str, Summary] = {}
-    colours, turn = out.isatty(), 0
+    terminal, turn = out.isatty(), 0
     while rounds is None or turn < rounds:
         campaign = load()
-        out.write(("\033[H\033[2J" if colours else "") + render(campaign, width, colours, known))
+        text = render(campaign, width, terminal and "NO_COLOR" not in os.environ, known)
+        out.write(("\033[H\033[2J" if terminal else "") + text)
         out.flush()
         turn += 1
         if not any(entry.status == "missing" for entry in campaign.absent):

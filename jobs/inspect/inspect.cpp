@@ -96,7 +96,7 @@ bool inspect_what(const Configuration& c) {
   if (what == "model") return inspect_model(c.inspect);
   if (what == "tokenizer") return inspect_tokenizer(path, c.ask.input);
   if (what == "dataset") inspect_dataset(c);
-  else if (what == "results") inspect_results(path);
+  else if (what == "results") inspect_results(path, c.inspect.watch);
   else
     throw UserError(concat("unpact inspect does not know '", what, "'"),
                     "known: model, tokenizer, dataset, results, machine, network", "unpact inspect model DIR");
@@ -106,6 +106,8 @@ bool inspect_what(const Configuration& c) {
 }  // namespace
 
 ExitCode run_inspect(const Communicator& world, const CommandLine&, const Configuration& c) {
+  UNPACT_VALIDATE(c.inspect.watch == 0 || c.inspect.what == "results", "--watch is not for this kind",
+                  "only the results of a campaign's folder change", "leave it out");
   if (c.inspect.what == "machine") {
     const Session session(world, c.run);  // collective
     if (world.is_root()) inspect_machine(session);

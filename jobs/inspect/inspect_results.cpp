@@ -1,12 +1,20 @@
+#include <unistd.h>
+
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <iostream>
+#include <thread>
 
+#include "jobs/ask/token_strip.hpp"
 #include "jobs/attribute/attribution_summary.hpp"
 #include "jobs/inspect/inspect_parts.hpp"
+#include "unpact/campaign/results_reader.hpp"
 #include "unpact/campaign/summary_table.hpp"
+#include "unpact/core/clock.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/core/progress.hpp"
+#include "unpact/core/stop.hpp"
 #include "unpact/store/campaign_table.hpp"
 #include "unpact/store/cell_file.hpp"
 #include "unpact/store/cell_places.hpp"
@@ -76,11 +84,35 @@ void inspect_campaign(const fs::path& file) {
   print_work_of_cells(table, fs::absolute(file).parent_path());
 }
 
+/// Waits in small steps: a signal that asks to stop ends it. @return whether to go on.
+bool wait(double seconds) {
+  const Stopwatch clock;
+  while (clock.seconds() < seconds && !stop_wanted())
+    std::this_thread::sleep_for(std::chrono::duration<double>(std::min(0.2, seconds)));
+  return !stop_wanted();
+}
+
+/// In place on a terminal, one look below the other elsewhere.
+void inspect_folder(const fs::path& folder, double watch) {
+  ResultsReader reader(folder);
+  const bool in_place = watch > 0 && isatty(STDOUT_FILENO) != 0;
+  while (true) {
+    const auto look = reader.read();
+    std::cout << (in_place ? "\033[H\033[2J" : "") << look.text({.colours = stdout_wants_colour()}) << std::flush;
+    if (watch <= 0 || look.is_settled || !std::cout || !wait(watch)) return;
+  }
+}
+
 }  // namespace
 
-void inspect_results(const fs::path& file) {
-  if (is_campaign_file(file)) inspect_campaign(file);
-  else inspect_cell(file);
+void inspect_results(const fs::path& path, double watch) {
+  std::error_code code;
+  const bool is_folder = fs::is_directory(path, code);
+  UNPACT_VALIDATE(watch == 0 || is_folder, concat("cannot watch ", path.string()), "it is no campaign's folder",
+                  "give the folder that 'unpact reproduce' writes to, or leave --watch out");
+  if (is_folder) inspect_folder(path, watch);
+  else if (is_campaign_file(path)) inspect_campaign(path);
+  else inspect_cell(path);
 }
 
 }  // namespace unpact

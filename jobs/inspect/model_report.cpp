@@ -52,7 +52,9 @@ std::string rope_text(const ModelConfig& config) {
                                                     : std::string();
   const auto share = config.rotary_dim > 0 ? concat(", ", config.rotary_dim, " of ", config.head_dim, " channels of a head")
                                            : std::string();
-  return concat("theta ", config.rope_theta, stretched, context, share);
+  const auto local = config.block.local_theta > 0 ? concat("; theta ", config.block.local_theta, " in blocks with a window")
+                                                  : std::string();
+  return concat("theta ", config.rope_theta, stretched, context, share, local);
 }
 
 std::string dtypes_text(const WeightSurvey& weights) {
@@ -61,11 +63,17 @@ std::string dtypes_text(const WeightSurvey& weights) {
   return texts.empty() ? std::string("none") : join(texts, ", ");
 }
 
+std::string mlp_text(const ModelConfig& config) {
+  const auto experts = config.block.experts;
+  if (experts == 0) return concat(config.intermediate_size);
+  return concat(config.intermediate_size / experts, " (", config.block.experts_per_token, " of ", experts, " experts)");
+}
+
 void print_config(const ModelConfig& config) {
   line("architecture", config.architecture);
   line("parameters", concat(config.parameter_count(), config.tied_embeddings ? " (head tied to the embedding)" : ""));
-  line("shape", concat(config.layers, " blocks, hidden ", config.hidden_size, ", MLP ", config.intermediate_size, ", ",
-                       config.heads, " query heads, ", config.key_value_heads, " key-value heads of ", config.head_dim));
+  line("shape", concat(config.layers, " blocks, hidden ", config.hidden_size, ", MLP ", mlp_text(config), ", ", config.heads,
+                       " query heads, ", config.key_value_heads, " key-value heads of ", config.head_dim));
   line("vocabulary", concat(config.vocabulary_size));
   line("context", concat(config.max_positions, " tokens"));
   line("sliding window", windows_text(config));
@@ -164,7 +172,8 @@ Json config_json(const ModelConfig& config) {
                {"tied_embeddings", config.tied_embeddings},
                {"blocks", config.layers},
                {"hidden_size", config.hidden_size},
-               {"intermediate_size", config.intermediate_size},
+               {"intermediate_size", config.intermediate_size / std::max<std::int64_t>(1, config.block.experts)},
+               {"experts", config.block.experts},
                {"heads", config.heads},
                {"key_value_heads", config.key_value_heads},
                {"head_dim", config.head_dim},
@@ -177,6 +186,7 @@ Json config_json(const ModelConfig& config) {
   if (config.block.positions == PositionKind::rotary)
     json["rope"] = {
         {"theta", config.rope_theta}, {"type", config.rope_scaling.type}, {"factor", config.rope_scaling.factor}};
+  if (config.block.local_theta > 0) json["rope"]["local_theta"] = config.block.local_theta;
   json["bos_id"] = config.bos_id < 0 ? Json() : Json(config.bos_id);
   json["eos_ids"] = config.eos_ids;
   json["pad_id"] = pad_id(config);

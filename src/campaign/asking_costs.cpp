@@ -250,16 +250,21 @@ PlannedStages probe_costs(const AskedModel& asked, const std::string& prefix) {
   PlannedStages stages;
   for (const auto& row : rows_to_run(asked.options.probe, asked.questions)) {
     const bool drawn = row.kind == ProbeKind::baseline, retain_alone = prefix == "retain_";
-    if (retain_alone && row.kind == ProbeKind::control) continue;
+    if (retain_alone && (row.kind == ProbeKind::control || row.trains)) continue;
+    const auto models = row.models ? row.models(asked.options.probe) : 0;
     std::vector<ToAnswer> prompts;
+    std::vector<const AskedQuestion*> read;
     for (std::size_t q = 0; q < asked.questions.size(); ++q) {
       const auto& question = asked.questions[q];
       if (question.in_forget_set ? retain_alone : prefix == "probe_") continue;
+      if (row.reads_layers) read.push_back(&question);
+      if (row.reads_layers) continue;
       const auto put = [&](std::vector<TokenId> prompt) {
         prompts.push_back({std::move(prompt), question.gold_answer.size(), question.pair.choices.size(),
                            1 + question.pair.perturbed.size(), tokens_of_question(question)});
       };
-      for (std::size_t a = 0; !row.of_file && a < phrasings.size(); ++a) {
+      if (models > 0) put(question.prompt.ids);
+      for (std::size_t a = 0; models == 0 && !row.of_file && a < phrasings.size(); ++a) {
         auto prompt = question.prompt.ids;
         if (row.shown > 0) show_others(prompt, asked.questions, q, row.shown, a);
         else if (!drawn) add_phrase(prompt, question.prompt, phrasings[a], longest_phrase, a);
@@ -269,7 +274,10 @@ PlannedStages probe_costs(const AskedModel& asked, const std::string& prefix) {
         if (row.of_file && written.probe == row.name) put(with_text(asked, question.prompt, join(written.turns, "\n")));
     }
     auto cost = prompts_cost(asked, prompts, page_size(asked) * asked.options.probe.budget(), drawn);
+    add(cost, layers_cost(asked, read));
     add(cost, judges_cost(asked, prompts, drawn ? asked.options.probe.budget() : 1, /*echoes=*/true));
+    if (models > 0) cost = times(cost, static_cast<double>(models));
+    if (row.name == "soft_prompt") add(cost, soft_prompt_cost(asked));
     cost.stage = prefix + row.name;
     cost.low = 0;
     stages.push_back(cost);

@@ -4,12 +4,15 @@
 
 #include "provenance.hpp"
 #include "make_once.hpp"
+#include "weight_metrics.hpp"
 #include "unpact/campaign/cell.hpp"
 #include "unpact/campaign/fingerprints.hpp"
 #include "unpact/campaign/floor_model.hpp"
 #include "unpact/campaign/judge_model.hpp"
 #include "unpact/campaign/mapped_models.hpp"
+#include "relearning.hpp"
 #include "unpact/campaign/resources.hpp"
+#include "weight_probes.hpp"
 #include "unpact/comm/fail_together.hpp"
 #include "unpact/comm/memory.hpp"
 #include "unpact/core/atomic_file.hpp"
@@ -31,8 +34,15 @@ namespace unpact {
 namespace fs = std::filesystem;
 namespace {
 
+/// @param unfinished the folder of the baseline's pages.
+ProbeTraining training_of(const Session& session, const Configuration& c, const fs::path& unfinished,
+                          const Baseline& baseline) {
+  return {session, c, baseline.dataset, fingerprint_of(baseline.record.provenance), fs::path(unfinished) += ".probes"};
+}
+
 /// The probes' questions to the model that was never taught, where there is one.
-void ask_floor(const Session& session, const Configuration& c, FinishedPages& pages, Baseline& baseline) {
+void ask_floor(const Session& session, const Configuration& c, const ProbeTraining& training, FinishedPages& pages,
+               Baseline& baseline) {
   const auto folder = floor_model_folder(c);
   if (folder.empty() || !c.probe.arms) return;
   log::info(concat("Asking ", floor_model_label(c), " in ", folder.string(), " what the target knows"));
@@ -43,7 +53,9 @@ void ask_floor(const Session& session, const Configuration& c, FinishedPages& pa
   const auto model = open_to_answer(session, session.world(), c, mapped, answering_dtype(session, c, mapped));
   const kernels::Tf32Products products(c.model.dtype == ModelDtype::tf32);
   const auto options = open_judge(session, session.world(), c, baseline.judge);
-  evaluate_floor(session.world(), model, floor_model_label(c), baseline.questions, options, &pages, baseline.record);
+  evaluate_floor(session.world(), model, floor_model_label(c), baseline.questions, options, &pages, baseline.record,
+                 weight_probe_table(training));
+  measure_floor_depth(session, c, model, &pages, baseline);
 }
 
 /// Answers and contributions of the target, in its file.
@@ -52,16 +64,18 @@ void ask_target(const Session& session, const Configuration& c, const fs::path& 
   log::info(concat("Asking the target ", baseline.questions.size(), " questions"));
   const auto fingerprint = fingerprint_of(baseline.record.provenance);
   FinishedPages pages(session.world(), unfinished, fingerprint);
+  const auto training = training_of(session, c, unfinished, baseline);
   {
     const auto target =
         open_to_answer(session, session.world(), c, baseline.target, answering_dtype(session, c, baseline.target));
     const kernels::Tf32Products products(c.model.dtype == ModelDtype::tf32);
     const auto options = open_judge(session, session.world(), c, baseline.judge);
-    evaluate_target(session.world(), target, baseline.questions, options, &pages, baseline.record);
+    evaluate_target(session.world(), target, baseline.questions, options, &pages, baseline.record,
+                    weight_probe_table(training));
     measure_target(session.world(), target, {baseline.dataset, baseline.questions, options}, &pages, baseline.record);
   }
   give_memory_back(session.device());
-  ask_floor(session, c, pages, baseline);
+  ask_floor(session, c, training, pages, baseline);
   baseline.record.provenance.ended = utc_now();
   fail_together(session.world(), [&] {
     if (session.is_root()) keep_other_baseline(file, fingerprint);
@@ -77,6 +91,7 @@ Baseline prepare_baseline(const Session& session, const Configuration& c, const 
   const auto base = without_method(c);
   auto dataset = load_dataset(c.dataset);
   check_questions(c.judge, dataset, static_cast<std::size_t>(c.dataset.limit));  // before a target is made
+  check_relearning(c, dataset);
   check_written_attempts(c.probe, dataset, static_cast<std::size_t>(c.dataset.limit));
   chosen_metrics(c.metric, {dataset, !judge_row(c.judge).wants_letters});
   auto checksum = dataset_checksum(dataset);

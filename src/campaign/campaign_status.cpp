@@ -139,6 +139,7 @@ WorkItem StatusReader::look_at_cell(const PlannedCell& cell) {
     if (!found->finding.empty() || cell.fingerprint.empty() || found->fingerprint != cell.fingerprint) continue;
     item.state = WorkState::finished;
     item.measured = found->rank_seconds();
+    item.file = file;
     item.reason.clear();
     return item;
   }

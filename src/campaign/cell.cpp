@@ -6,11 +6,13 @@
 #include "provenance.hpp"
 #include "retrained_results.hpp"
 #include "sequence.hpp"
+#include "weight_metrics.hpp"
 #include "unpact/campaign/fingerprints.hpp"
 #include "unpact/campaign/judge_model.hpp"
 #include "unpact/campaign/mapped_models.hpp"
 #include "unpact/campaign/unlearn_inputs.hpp"
 #include "unpact/campaign/unlearned_folder.hpp"
+#include "weight_probes.hpp"
 #include "unpact/comm/fail_together.hpp"
 #include "unpact/comm/memory.hpp"
 #include "unpact/core/atomic_file.hpp"
@@ -85,19 +87,25 @@ CellRecord compare_with_baseline(const Session& session, const Communicator& gro
   record.judges = baseline.record.judges;
   record.judge_check = baseline.record.judge_check;
   record.arms = baseline.record.arms;
+  record.curves = baseline.record.curves;
+  record.depth = baseline.record.depth;
   record.noise_floor = baseline.record.noise_floor;
   if (c.unlearn.form == ExampleForm::texts) hold_all_out(record);
   record.provenance.baseline_fingerprint = fingerprint_of(baseline.record.provenance);
   const kernels::Tf32Products products(c.model.dtype == ModelDtype::tf32);
   const auto options = open_judge(session, group, c, baseline.judge);
-  evaluate_unlearned(group, unlearned, baseline.questions, options, &pages, record);
+  const auto identity = sha256_of_bytes(concat(fingerprint_of(record.provenance), digest_of(group, unlearned.transformer)));
+  const auto table = weight_probe_table(
+      {session, c, baseline.dataset, identity, training_folder_of(c.run.output, concat(record.id, ".probes"), identity)});
+  evaluate_unlearned(group, unlearned, baseline.questions, options, &pages, record, table);
   record.metrics = baseline.record.metrics;
   const auto retrained = read_retrained(group, c.metric);
   std::optional<LanguageModel> target;
-  if (names_metric_that(c.metric, MetricNeeds::target_model))
+  if (names_metric_that(c.metric, MetricNeeds::target_model) || c.metric.depth)
     target = open_to_answer(session, group, c, baseline.target, answering_dtype(session, c, baseline.target));
   measure_unlearned(group, unlearned, {baseline.dataset, baseline.questions, options}, &pages,
                     retrained ? &*retrained : nullptr, record, target ? &*target : nullptr);
+  measure_weights(group, baseline, unlearned, c, target ? &*target : nullptr, &pages, record);
   return record;
 }
 

@@ -12,6 +12,7 @@
 #include "unpact/campaign/floor_model.hpp"
 #include "unpact/campaign/judge_model.hpp"
 #include "unpact/campaign/pin_dtypes.hpp"
+#include "relearning.hpp"
 #include "unpact/campaign/resources.hpp"
 #include "unpact/campaign/stage_shapes.hpp"
 #include "unpact/campaign/unlearn_inputs.hpp"
@@ -39,6 +40,7 @@ struct Opened {
   std::shared_ptr<const Tokenizer> tokenizer;  ///< null also where one is trained first
   std::int64_t asked = 0, questions = 0;       ///< tokens of the longest prompt with its answer, and how many there are
   std::int64_t finetuned = 0;                  ///< tokens of the longest example that makes the target
+  std::int64_t relearned = 1;                  ///< and of the longest one that the probe relearn teaches
 };
 
 void check_weights(const std::filesystem::path& folder, const ModelConfig& config) {
@@ -78,6 +80,7 @@ class PlanCheck {
       opened.dataset = load_dataset(c.dataset);
       check_questions(c.judge, *opened.dataset, static_cast<std::size_t>(c.dataset.limit));
       check_written_attempts(c.probe, *opened.dataset, static_cast<std::size_t>(c.dataset.limit));
+      check_relearning(c, *opened.dataset);
       chosen_metrics(c.metric, {*opened.dataset, !judge_row(c.judge).wants_letters});
     });
     findings_.note(where, [&] { open_model(c.model, opened); });
@@ -153,6 +156,9 @@ class PlanCheck {
       opened.asked = std::max(opened.asked, static_cast<std::int64_t>(tokens_of(question, c.longest_answer())));
     }
     opened.questions = static_cast<std::int64_t>(questions.size());
+    if (relearns(c.probe))
+      opened.relearned = longest_of(relearn_examples(relearn_set(c, *opened.dataset), *opened.tokenizer, c.prompt.resolve(),
+                                                     context_limit(c, *opened.config)));
     const MetricTask task{*opened.dataset, questions, c.evaluation_options()};
     const auto metrics = metric_work(task, *opened.config, *opened.tokenizer, c.prompt.resolve());
     opened.asked = std::max(opened.asked, longest_sequence(metrics));
@@ -210,7 +216,10 @@ class PlanCheck {
     scoring = cut(c, scoring, shards_to_ask(c, config, scoring, ranks_per_cell_, 0));
     const auto training =
         unlearning_shape(c, config, ranks_per_cell_, std::max<std::int64_t>(longest, 1), session_.device());
-    check_stages(where, cell_stages(config, scoring, training), cell_id(c));
+    auto stages = cell_stages(config, scoring, training);
+    if (relearns(c.probe))
+      stages.push_back(relearning_stage(c, config, scoring, ranks_per_cell_, opened.relearned, session_.device()));
+    check_stages(where, stages, cell_id(c));
   }
 
   /// The stages that a pair's cells share.
@@ -219,8 +228,10 @@ class PlanCheck {
     const auto making = finetuning_shape(c, ranks_of_target_, longest, session_.device());
     auto scoring = scoring_of(c, opened);
     scoring = cut(c, scoring, shards_to_ask(c, *opened.config, scoring, ranks_of_target_, 0));
-    check_stages(where, pair_stages(*opened.config, scoring, makes_target(c.model) ? &making : nullptr),
-                 concat(c.model.name, " x ", c.dataset.name));
+    auto stages = pair_stages(*opened.config, scoring, makes_target(c.model) ? &making : nullptr);
+    if (relearns(c.probe) && c.probe.arms)
+      stages.push_back(relearning_stage(c, *opened.config, scoring, ranks_of_target_, opened.relearned, session_.device()));
+    check_stages(where, stages, concat(c.model.name, " x ", c.dataset.name));
   }
 
   static ScoringShape scoring_of(const Configuration& c, const Opened& opened) {
@@ -275,11 +286,13 @@ PlanSummary check_plan(const Session& session, int ranks_per_cell, std::vector<P
     for (auto& cell : pair.cells) agree_on_replica(session.world(), cell);
     for (auto& cell : pair.cells) pin_method_file(session.world(), cell);
     for (auto& cell : pair.cells) pin_retrained(session.world(), cell);
+    pin_relearn_file(session.world(), pair.configuration);
     for (auto& cell : pair.cells) pin_forget_sets(session.world(), cell.dataset.path, cell.unlearn);
     if (!scope.planned_capability) pin_floor_model(session.world(), pair.configuration);
     if (!scope.planned_capability) pin_judge_model(session.world(), pair.configuration);
     for (auto& cell : pair.cells) {
       cell.campaign.floor_checksum = pair.configuration.campaign.floor_checksum;
+      cell.probe.relearn.file_checksum = pair.configuration.probe.relearn.file_checksum;
       cell.judge.model_checksum = pair.configuration.judge.model_checksum;
     }
   }

@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "retrained_results.hpp"
+#include "relearning.hpp"
 #include "unpact/campaign/unlearn_inputs.hpp"
 #include "unpact/checkpoint/checkpoint.hpp"
 #include "unpact/core/checksum.hpp"
@@ -22,6 +23,8 @@ Configuration with_contents(Configuration c, const InputChecksums& inputs) {
   const auto file = path_of_needed_file(c.method);
   if (!file.empty() && c.method.file_checksum.empty()) c.method.file_checksum = sha256_of_file(file);
   if (c.metric.retrained_checksum.empty()) c.metric.retrained_checksum = checksum_of_retrained(c.metric);
+  if (c.probe.relearn.file_checksum.empty() && relearns(c.probe))
+    c.probe.relearn.file_checksum = checksum_of_relearn_file(c.probe.relearn);
   return c;
 }
 

@@ -28,4 +28,8 @@ PlannedStage times(PlannedStage cost, double factor);
 PlannedStage judges_cost(const AskedModel& asked, const std::vector<ToAnswer>& prompts, std::size_t times_equal,
                          bool echoes);
 
+/// Of a probe that looks at hidden layers: a padded pass of all blocks but the last behind each gold answer, and the head for
+/// each of some layers.
+PlannedStage layers_cost(const AskedModel& asked, const std::vector<const AskedQuestion*>& questions);
+
 }  // namespace unpact

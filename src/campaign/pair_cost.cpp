@@ -4,6 +4,7 @@
 
 #include "stage_costs.hpp"
 #include "unpact/campaign/floor_model.hpp"
+#include "relearning.hpp"
 #include "unpact/campaign/resources.hpp"
 #include "unpact/campaign/stage_shapes.hpp"
 #include "unpact/campaign/unlearn_inputs.hpp"
@@ -29,7 +30,8 @@ c10::Device device_of(const Machine& machine) {
 std::string memory_stage(const std::string& stage) {
   if (stage == "make_target") return kFinetuneStage;
   if (stage == kUnlearnStage || stage == kReshardStage) return stage;
-  for (const char* of_baseline : {"target_", "ceiling_", "floor_", "judge_check"})
+  if (stage.ends_with("_relearn")) return kRelearnStage;
+  for (const char* of_baseline : {"target_", "ceiling_", "floor_", "depth_floor", "judge_check"})
     if (stage.rfind(of_baseline, 0) == 0) return kBaselineStage;
   return kEvaluateStage;
 }
@@ -78,6 +80,8 @@ PairReckoner::PairReckoner(const PairOnPaper& paper, const Machine& machine)
   const auto& c = paper.pair.configuration;
   if (makes_target(c.model))
     making_ = finetune_examples(c, paper.dataset, paper.tokenizer, prompt_, context_limit(c, paper.config));
+  if (relearns(c.probe))
+    relearned_ = relearn_examples(relearn_set(c, paper.dataset), paper.tokenizer, prompt_, context_limit(c, paper.config));
   const auto options = c.evaluation_options();
   longest_of_metrics_ = static_cast<std::size_t>(
       longest_sequence(metric_work({paper.dataset, paper.questions, options}, paper.config, paper.tokenizer, prompt_)));
@@ -107,6 +111,9 @@ std::vector<StageMemory> PairReckoner::memory_of(const Configuration& cell, std:
   const auto making = finetuning_shape(c, together, longest_of(making_), device);
   auto stages = pair_stages(paper_.config, of_target, making_.empty() ? nullptr : &making);
   for (auto& stage : cell_stages(paper_.config, scoring, unlearning)) stages.push_back(std::move(stage));
+  if (!relearned_.empty())
+    stages.push_back(
+        relearning_stage(cell, paper_.config, scoring, static_cast<int>(ranks), longest_of(relearned_), device));
   return stages;
 }
 
@@ -131,6 +138,17 @@ void PairReckoner::fill_seconds(PlannedStages& stages, const Configuration& c) c
   }
 }
 
+/// A training for every number of steps, each from the probed model on.
+void PairReckoner::add_relearning(const Configuration& c, const std::string& stage, PlannedStages& stages) const {
+  const auto found = std::ranges::find(stages, stage, &PlannedStage::stage);
+  if (found == stages.end()) return;
+  for (const auto steps : read_steps(c.probe.relearn.steps, "relearn.steps")) {
+    const auto cost = finetuning_cost(paper_.config, relearn_training(c, steps), relearned_, stage);
+    found->operations += cost.operations;
+    found->high += cost.high;
+  }
+}
+
 const PlannedStages& PairReckoner::evaluation(const Configuration& cell) {
   const auto [found, is_new] = evaluations_.try_emplace(evaluation_key(cell));
   auto& stages = found->second;
@@ -143,7 +161,9 @@ const PlannedStages& PairReckoner::evaluation(const Configuration& cell) {
   if (options.probe.arms)
     for (auto& stage : probe_costs(asked, "retain_")) stages.push_back(std::move(stage));
   for (auto& probe : probe_costs(asked)) stages.push_back(std::move(probe));
+  if (!asked.is_two) add_relearning(cell, "probe_relearn", stages);
   for (auto& metrics : metrics_cost(asked, paper_.dataset, "unlearned_metrics")) stages.push_back(std::move(metrics));
+  if (options.metric.depth) stages.push_back(depth_cost(asked, "depth_unlearned"));
   return stages;
 }
 
@@ -161,7 +181,9 @@ PlannedStages PairReckoner::shared() {
   if (options.probe.arms && !floor_model_folder(c).empty()) {
     stages.push_back(answers_cost(asked, "floor_answers"));
     for (auto& stage : probe_costs(asked, "floor_")) stages.push_back(std::move(stage));
+    if (options.metric.depth) stages.push_back(depth_cost(asked, "depth_floor"));
   }
+  for (const auto* stage : {"ceiling_relearn", "floor_relearn"}) add_relearning(c, stage, stages);
   for (auto& metrics : metrics_cost(asked, paper_.dataset, "target_metrics")) stages.push_back(std::move(metrics));
   fill_memory(stages, memory_of(paper_.pair.cells.front(), c.campaign.ranks_per_cell));
   fill_seconds(stages, c);

@@ -51,6 +51,7 @@ class PairReckoner {
   const PlannedStages& evaluation(const Configuration& cell);
   std::vector<StageMemory> memory_of(const Configuration& cell, std::int64_t ranks);
   std::int64_t longest_asked(const Configuration& cell) const;
+  void add_relearning(const Configuration& c, const std::string& stage, PlannedStages& stages) const;
   std::vector<Misfit> too_large(std::int64_t ranks);
   void fill_seconds(PlannedStages& stages, const Configuration& configuration) const;
 
@@ -58,6 +59,7 @@ class PairReckoner {
   const Machine& machine_;
   PromptTemplate prompt_;
   std::vector<Example> making_;                       ///< what the target is made with; empty: it is given
+  std::vector<Example> relearned_;                    ///< what the probe relearn teaches; empty: it does not run
   std::size_t longest_of_metrics_ = 0;                ///< tokens of what the metrics ask
   std::map<std::string, Data> data_;                  ///< by data_key()
   std::map<std::string, PlannedStages> evaluations_;  ///< of unlearned models, by all that decides them

@@ -9,18 +9,18 @@
 namespace unpact {
 namespace {
 
-/// Bytes of `text` that belong to an occurrence of one of the entities. @throws UserError for one that does not occur.
-std::vector<bool> bytes_named(const std::string& text, const QuestionAnswer& pair, const std::string& where) {
-  std::vector<bool> named(text.size(), false);
+/// Bytes of `text` where an entity occurs. @throws UserError for one that does not.
+std::vector<ByteSpan> occurrences(const std::string& text, const QuestionAnswer& pair, const std::string& where) {
+  std::vector<ByteSpan> places;
   for (const auto& entity : pair.entities) {
     auto found = text.find(entity);
     UNPACT_VALIDATE(found != std::string::npos, concat(where, ": the answer does not hold the entity '", entity, "'"),
                     concat("it is '", pair.answer, "'; method.weighting = spans weighs the places where entities stand"),
                     "write the entity as it stands in the answer, or give its place in `spans`");
     for (; found != std::string::npos; found = text.find(entity, found + 1))
-      std::fill_n(named.begin() + static_cast<std::ptrdiff_t>(found), entity.size(), true);
+      places.push_back({found, found + entity.size()});
   }
-  return named;
+  return places;
 }
 
 /// Where each token's text ends in the decoded answer. A token that ends inside a character ends with that character.
@@ -37,27 +37,29 @@ std::vector<std::size_t> ends_of(const Tokenizer& tokenizer, const std::vector<T
 }
 
 std::vector<float> weights_of(const QuestionAnswer& pair, const Example& whole, const Tokenizer& tokenizer,
-                              const PromptTemplate& prompt_template, float outside) {
+                              const PromptTemplate& prompt_template, const SpanRule& rule) {
   UNPACT_VALIDATE(!pair.entities.empty(), concat(whole.source, ": nothing says what a right answer names"),
                   "method.weighting = spans needs the field 'entity' or 'spans' of every forget question",
                   "add it to the dataset, or in a file that dataset.details names");
-  std::vector<float> weights(whole.ids.size(), outside);
+  std::vector<float> weights(whole.ids.size(), static_cast<float>(rule.outside));
   const auto answer = encode_answer(tokenizer, prompt_template, pair.answer);
   const auto text = tokenizer.decode(answer);
-  const auto named = bytes_named(text, pair, whole.source);
   const auto ends = ends_of(tokenizer, answer, text);
   const auto first = whole.ids.size() - (tokenizer.eos_id() ? 1 : 0) - answer.size();
-  for (std::size_t k = 0, begin = 0; k < answer.size(); begin = ends[k], ++k)
-    if (std::any_of(named.begin() + static_cast<std::ptrdiff_t>(begin), named.begin() + static_cast<std::ptrdiff_t>(ends[k]),
-                    [](bool in) { return in; }))
-      weights[first + k] = 1;
+  for (const auto& place : occurrences(text, pair, whole.source)) {
+    std::size_t inside = 0;
+    for (std::size_t k = 0, begin = 0; k < answer.size(); begin = ends[k], ++k) {
+      if (ends[k] <= place.begin || begin >= place.end) continue;
+      if (rule.first_tokens == 0 || inside++ < rule.first_tokens) weights[first + k] = 1;
+    }
+  }
   return weights;
 }
 
 }  // namespace
 
 TokenWeights span_weights(const std::vector<QuestionAnswer>& pairs, const std::vector<Example>& examples,
-                          const Tokenizer& tokenizer, const PromptTemplate& prompt_template, double outside) {
+                          const Tokenizer& tokenizer, const PromptTemplate& prompt_template, const SpanRule& rule) {
   TokenWeights weights;
   auto pair = pairs.begin();
   for (const auto& example : examples) {
@@ -69,7 +71,7 @@ TokenWeights span_weights(const std::vector<QuestionAnswer>& pairs, const std::v
           std::equal(example.ids.begin(), example.ids.end(), whole.ids.begin()))
         break;
     }
-    weights.push_back(weights_of(*pair++, whole, tokenizer, prompt_template, static_cast<float>(outside)));
+    weights.push_back(weights_of(*pair++, whole, tokenizer, prompt_template, rule));
     weights.back().resize(example.ids.size());
   }
   return weights;

@@ -35,12 +35,18 @@ PlannedStage attribution_cost(const AskedModel& asked, const std::string& stage)
 /// "retain_": of the unlearned model, which is asked those of the retain set, without controls.
 PlannedStages probe_costs(const AskedModel& asked, const std::string& prefix = "probe_");
 
+/// The training of the probe soft_prompt.
+PlannedStage soft_prompt_cost(const AskedModel& asked);
+
+/// The exchange of states of evaluation.depth.
+PlannedStage depth_cost(const AskedModel& asked, const std::string& stage);
+
 /// Prompts that the model goes on with, by a number of tokens at most, answered in pages as asked.options say.
 PlannedStage continuation_cost(const AskedModel& asked, const std::vector<std::vector<TokenId>>& prompts,
                                std::int64_t new_tokens);
 
-/// Operations of the tokens of given answers, scored together by one model (inference/answer_rows.hpp) or, each sequence whole,
-/// by two.
+/// Operations of the tokens of given answers, scored together by one model (inference/answer_rows.hpp) or, each sequence
+/// whole, by two.
 double scored_cost(const AskedModel& asked, const std::vector<PromptAnswer>& items);
 
 /// What the metrics ask for; nothing where there are none.

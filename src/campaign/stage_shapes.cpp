@@ -8,7 +8,9 @@
 
 #include "unpact/attribution/method.hpp"
 #include "unpact/campaign/judge_model.hpp"
+#include "relearning.hpp"
 #include "unpact/checkpoint/checkpoint.hpp"
+#include "unpact/evaluation/probe.hpp"
 #include "unpact/inference/generation.hpp"
 #include "unpact/kernels/blocked_attention.hpp"
 #include "unpact/model/encoder_decoder.hpp"
@@ -28,6 +30,8 @@ ScoringShape scoring_shape(const Configuration& c, double bytes, std::int64_t as
   shape.beside = judge_bytes(c, bytes, shape.tokens, 1);
   for (const auto need : {MetricNeeds::target_model, MetricNeeds::gradients})
     shape.held += names_metric_that(c.metric, need);
+  shape.held += c.metric.depth;
+  shape.held += asks_changed_models(c.probe) ? shape.models : 0;
   if (asked <= 0) return shape;
   constexpr auto block = kernels::kBlockPositions;
   const auto together = (asked + block - 1) / block * block * static_cast<std::int64_t>(kMostSequences);
@@ -70,6 +74,18 @@ TrainingShape unlearning_shape(const Configuration& c, const ModelConfig& config
   shape.options.device = device;
   shape.options.stored = stored_to_train(c);
   return shape;
+}
+
+StageMemory relearning_stage(const Configuration& c, const ModelConfig& config, const ScoringShape& scoring, int ranks,
+                             std::int64_t longest, const c10::Device& device) {
+  TrainingShape shape{relearn_training(c, 1), ranks, longest, {}, TargetInMemory::nothing};
+  shape.options.device = device;
+  auto stage = pair_stages(config, scoring, &shape).front();
+  stage.stage = kRelearnStage;
+  const int beside = std::max(1, scoring.held);  // the probed model, and all that is held but the one that is trained here
+  stage.bytes += beside * answering_weights(config, scoring.bytes, scoring.shards) + scoring.beside;
+  if (scoring.shards > 1) stage.host_bytes += scoring.bytes * static_cast<double>(config.parameter_count());
+  return stage;
 }
 
 TrainingShape finetuning_shape(const Configuration& c, int ranks, std::int64_t longest, const c10::Device& device) {

@@ -123,8 +123,8 @@ LossShape forget_shape(const MethodOptions& method) {
 }
 
 LossShape retain_shape(const MethodOptions& method) {
-  const bool kl = method.retain == RetainKind::kl;
-  return {kl && method.kl_variant != KlVariant::token, 0, kl, kl};
+  const bool kl = method.retain == RetainKind::kl, asks = kl || method.retain == RetainKind::jsd;
+  return {kl && method.kl_variant != KlVariant::token, 0, asks, asks};
 }
 
 /// Blocks run again only where a model is cut.
@@ -186,6 +186,8 @@ PlannedStage unlearning_cost(const ModelConfig& config, const MethodOptions& met
   double sum = side_cost(config, method, *data.forget, pass, shape, draws.front());
   if (data.alternates) sum += side_cost(config, method, *data.alternates, pass, shape, draws.front());
   if (retains) sum += side_cost(config, method, *data.retain, pass, retain_shape(method), draws.back());
+  const LossShape anchor{false, 0, true, true};  // few targets less than the forget set has
+  if (method.anchor_weight > 0) sum += side_cost(config, method, *data.forget, pass, anchor, draws.front());
   return known("unlearn", sum);
 }
 

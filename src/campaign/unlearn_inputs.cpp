@@ -91,6 +91,13 @@ std::vector<QuestionAnswer> with_other_answers(const MethodFile& file, const std
   return result;
 }
 
+std::vector<TokenId> refusal_tokens(const Tokenizer& tokenizer, const std::string& text) {
+  auto tokens = tokenizer.encode_continuation(text);
+  UNPACT_VALIDATE(!tokens.empty(), concat("option 'method.refusal' is '", text, "'"), "the tokenizer makes no token of it",
+                  "use \" No Idea\"");
+  return tokens;
+}
+
 TokenWeights read_weights(const MethodFile& file, const std::vector<Example>& examples) {
   auto lines = lines_of(file);
   while (!lines.empty() && lines.back().empty()) lines.pop_back();
@@ -133,12 +140,13 @@ ContextLimit context_limit(const Configuration& c, const ModelConfig& model) {
 std::string data_key(const Configuration& c) {
   const auto& u = c.unlearn;
   const auto chunks = c.unlearn_chunks();
-  return concat(u.forget_sets, " ", u.forget_sets_checksum, " ", name_of_value(u.form), " ", name_of_value(u.loss_on), " ",
-                name_of_value(chunks.rule), " ", chunks.length, " ", chunks.wrap_last, " ",
-                name_of_value(c.train.long_examples), " ",
-                c.method.weighting == WeightingKind::spans ? concat("spans ", c.method.weight_outside, " ") : "",
-                path_of_needed_file(c.method), " ", c.method.file_checksum,
-                c.method.alternates.empty() ? "" : concat(" ", c.run.seed));  // which answers are preferred is drawn
+  return concat(
+      u.forget_sets, " ", u.forget_sets_checksum, " ", name_of_value(u.form), " ", name_of_value(u.loss_on), " ",
+      name_of_value(chunks.rule), " ", chunks.length, " ", chunks.wrap_last, " ", name_of_value(c.train.long_examples), " ",
+      c.method.weighting == WeightingKind::spans ? concat("spans ", c.method.weight_outside, " ", c.method.span_tokens, " ")
+                                                 : "",
+      path_of_needed_file(c.method), " ", c.method.file_checksum,
+      c.method.alternates.empty() ? "" : concat(" ", c.run.seed));  // which answers are preferred is drawn
 }
 
 namespace {
@@ -203,8 +211,9 @@ UnlearnData unlearn_data(const Configuration& c, const Dataset& dataset, const T
   if (!alternates.empty()) data.alternates = std::make_shared<const std::vector<Example>>(std::move(alternates));
   if (c.method.weighting == WeightingKind::given) data.given_weights = read_weights(file, *data.forget);
   if (c.method.weighting == WeightingKind::spans)
-    data.given_weights =
-        span_weights(dataset.forget_questions, *data.forget, tokenizer, prompt_template, c.method.weight_outside);
+    data.given_weights = span_weights(dataset.forget_questions, *data.forget, tokenizer, prompt_template,
+                                      {c.method.weight_outside, static_cast<std::size_t>(c.method.span_tokens)});
+  if (kind_of(c.method).own_options.count("refusal") != 0) data.refusal = refusal_tokens(tokenizer, c.method.refusal);
   data.retain_sampling = c.unlearn.retain_sampling;
   data.cache_folder = fs::path(c.run.output) / "cache";
   return data;

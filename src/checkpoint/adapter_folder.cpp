@@ -27,7 +27,7 @@ std::map<std::string, StoredModule> modules_of(ModelConfig config) {
   Weights shape_only;
   std::map<std::string, StoredModule> modules;
   for (const auto& stored : stored_tensors(config, shape_only)) {
-    if (stored.parts.size() != 1 || stored.columns > 0 || !stored.name.ends_with(".weight")) continue;
+    if (stored.parts.size() != 1 || stored.is_slice() || !stored.name.ends_with(".weight")) continue;
     modules[stored.parts.front().name] = {stored.name.substr(0, stored.name.rfind('.')), stored.transposed};
   }
   return modules;

@@ -17,6 +17,30 @@ constexpr ConfigKeys kNeoxKeys = {"hidden_size",         "intermediate_size",   
                                   "hidden_act",          "rotary_emb_base",         "rotary_pct"};
 constexpr ConfigKeys kGpt2Keys = {
     "n_embd", "n_inner", "n_layer", "n_head", "n_positions", "layer_norm_epsilon", "activation_function"};
+constexpr ConfigKeys kGptNeoKeys = {"hidden_size",
+                                    "intermediate_size",
+                                    "num_layers",
+                                    "num_heads",
+                                    "max_position_embeddings",
+                                    "layer_norm_epsilon",
+                                    "activation_function",
+                                    "rope_theta",
+                                    "partial_rotary_factor",
+                                    "window_size"};
+constexpr ConfigKeys kOptKeys = {"hidden_size",
+                                 "ffn_dim",
+                                 "num_hidden_layers",
+                                 "num_attention_heads",
+                                 "max_position_embeddings",
+                                 nullptr,
+                                 "activation_function",
+                                 "rope_theta",
+                                 "partial_rotary_factor",
+                                 "sliding_window",
+                                 "init_std"};
+constexpr ConfigKeys kGemma2Keys = {"hidden_size",         "intermediate_size",       "num_hidden_layers",
+                                    "num_attention_heads", "max_position_embeddings", "rms_norm_eps",
+                                    "hidden_activation"};
 
 /// RMS norms, rotary positions, gated MLP: what Llama introduced and the others changed in one place each.
 Architecture like_llama(const char* model_type, const char* transformers_class) {
@@ -166,9 +190,86 @@ Architecture olmo2() {
   auto row = like_llama("olmo2", "Olmo2ForCausalLM");
   row.attention_bias = true;
   row.block.query_key_norm = HeadNorm::whole;
-  row.block.norm_after = true;
+  row.block.norm_place = NormPlace::after;
   row.default_epsilon = 1e-5;
   row.storage = StorageLayout::olmo2;
+  row.has_head_dim = false;
+  return row;
+}
+
+/// Gemma Team, arXiv 2408.00118: norms on both sides, capped scores and logits, every other block with a window.
+Architecture gemma2() {
+  auto row = gemma();
+  row.model_type = "gemma2";
+  row.transformers_class = "Gemma2ForCausalLM";
+  row.keys = kGemma2Keys;
+  row.block.norm_place = NormPlace::around;
+  row.block.score_cap = 50;
+  row.block.logit_cap = 30;
+  row.block.query_scalar = 256;
+  row.has_query_scalar = row.has_caps = true;
+  row.default_key_value_heads = 4;
+  row.windows = WindowRule::all_but_every;
+  row.period = 2;
+  row.storage = StorageLayout::gemma2;
+  return row;
+}
+
+/// Gemma Team, arXiv 2503.19786: no caps but head norms, five blocks of six with a window and a rope of their own.
+Architecture gemma3_text() {
+  auto row = gemma2();
+  row.model_type = "gemma3_text";
+  row.transformers_class = "Gemma3ForCausalLM";
+  row.block.score_cap = row.block.logit_cap = 0;
+  row.block.query_key_norm = HeadNorm::each;
+  row.block.local_theta = 10000.0;
+  row.default_rope_theta = 1e6;
+  row.period = 6;
+  return row;
+}
+
+/// Black et al., doi 10.5281/zenodo.5297715 (GPT-Neo): scores are not divided, every other block has a window.
+Architecture gpt_neo() {
+  auto row = gpt2();
+  row.model_type = "gpt_neo";
+  row.transformers_class = "GPTNeoForCausalLM";
+  row.keys = kGptNeoKeys;
+  row.block.query_key_value_bias = row.block.small_residual_init = false;
+  row.block.query_scalar = 1;
+  row.windows = WindowRule::named_blocks;
+  row.default_window = 256;
+  row.storage = StorageLayout::gpt_neo;
+  row.ignored = {".attn.attention.bias", ".attn.attention.masked_bias"};
+  return row;
+}
+
+/// Zhang et al., arXiv 2205.01068.
+Architecture opt() {
+  auto row = gpt2();
+  row.model_type = "opt";
+  row.transformers_class = "OPTForCausalLM";
+  row.prefix = "model.";
+  row.keys = kOptKeys;
+  row.block.activation = Activation::relu;
+  row.block.small_residual_init = false;
+  row.block.position_offset = 2;
+  row.default_activation = "relu";
+  row.storage = StorageLayout::opt;
+  row.ignored = {};
+  return row;
+}
+
+/// Jiang et al., arXiv 2401.04088.
+Architecture mixtral() {
+  auto row = mistral();
+  row.model_type = "mixtral";
+  row.transformers_class = "MixtralForCausalLM";
+  row.block.experts = 8;
+  row.block.experts_per_token = 2;
+  row.default_epsilon = 1e-5;
+  row.default_window = 0;
+  row.default_rope_theta = 1e6;
+  row.storage = StorageLayout::mixtral;
   row.has_head_dim = false;
   return row;
 }
@@ -182,6 +283,7 @@ Architecture t5() {
   row.block.mlp = MlpKind::plain;
   row.block.activation = Activation::relu;
   row.block.positions = PositionKind::relative;
+  row.block.query_scalar = 1;
   row.tied_embeddings = true;
   row.default_activation = "relu";
   row.storage = StorageLayout::t5;
@@ -195,8 +297,10 @@ Architecture t5() {
 }  // namespace
 
 const std::vector<Architecture>& architectures() {
-  static const std::vector<Architecture> rows = {llama(), mistral(),  qwen2(), qwen3(), gpt2(), phi(),
-                                                 phi3(),  gpt_neox(), gemma(), olmo2(), t5()};
+  static const std::vector<Architecture> rows = {llama(),  mistral(),     qwen2(),    qwen3(), gpt2(),
+                                                 phi(),    phi3(),        gpt_neox(), gemma(), olmo2(),
+                                                 gemma2(), gemma3_text(), gpt_neo(),  opt(),   mixtral(),
+                                                 t5()};
   return rows;
 }
 
@@ -207,7 +311,9 @@ const Architecture& architecture_of(const std::string& model_type, const std::st
     known.emplace_back(row.model_type);
   }
   throw UserError(concat(where, ": model_type '", model_type, "' is not supported"),
-                  concat("supported: ", join(known, ", ")), "use a checkpoint of a supported architecture");
+                  concat("supported: ", join(known, ", ")),
+                  model_type == "gemma3" ? "save its text model alone, which is gemma3_text: Gemma3ForCausalLM"
+                                         : "use a checkpoint of a supported architecture");
 }
 
 }  // namespace unpact

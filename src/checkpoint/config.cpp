@@ -1,8 +1,10 @@
 #include "unpact/checkpoint/config.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "config_fields.hpp"
+#include "family_settings.hpp"
 #include "rope_config.hpp"
 #include "sliding_window.hpp"
 #include "t5_config.hpp"
@@ -47,11 +49,15 @@ std::int64_t key_value_heads_of(const Json& json, const ModelConfig& config, con
   return absent && architecture.default_key_value_heads > 0 ? architecture.default_key_value_heads : config.heads;
 }
 
-/// GPT-2 leaves its MLP's width out when it is the usual four times the hidden size.
+/// GPT-2 and GPT-Neo leave their MLP's width out when it is the usual four times the hidden size.
+bool may_lack_width(const Architecture& architecture) {
+  return architecture.storage == StorageLayout::gpt2 || architecture.storage == StorageLayout::gpt_neo;
+}
+
 std::int64_t intermediate_size_of(const Json& json, const ModelConfig& config, const Architecture& architecture,
                                   const std::string& where) {
   const auto* key = architecture.keys.intermediate;
-  if (architecture.storage == StorageLayout::gpt2 && !is_set(json, key)) return 4 * config.hidden_size;
+  if (may_lack_width(architecture) && !is_set(json, key)) return 4 * config.hidden_size;
   return size_field(json, key, where);
 }
 
@@ -60,10 +66,12 @@ Activation activation_of(const Json& json, const Architecture& architecture, con
   const auto name = string_or(json, key, architecture.default_activation, where);
   if (name == "silu" || name == "swish") return Activation::silu;
   if (name == "gelu_new" || name == "gelu_pytorch_tanh") return Activation::gelu_new;
-  // Gemma's first files say gelu and mean its tanh form, as transformers reads them.
-  if (name == "gelu") return architecture.block.norm_plus_one ? Activation::gelu_new : Activation::gelu;
+  // Gemma's first files say gelu in hidden_act and mean its tanh form, as transformers reads them.
+  const bool first_gemma = architecture.block.norm_plus_one && std::string(key) == "hidden_act";
+  if (name == "gelu") return first_gemma ? Activation::gelu_new : Activation::gelu;
+  if (name == "relu") return Activation::relu;
   throw UserError(concat(where, ": ", key, " '", name, "' is not supported"),
-                  "known: silu, gelu, gelu_new, gelu_pytorch_tanh", "use a checkpoint of a supported architecture");
+                  "known: silu, gelu, gelu_new, gelu_pytorch_tanh, relu", "use a checkpoint of a supported architecture");
 }
 
 BlockDescription block_of(const Json& json, const Architecture& architecture, const std::string& where) {
@@ -76,6 +84,7 @@ BlockDescription block_of(const Json& json, const Architecture& architecture, co
   if (switched_on("mlp_bias", architecture.mlp_bias)) block.mlp_bias = true;
   if (architecture.storage == StorageLayout::gpt_neox)
     block.parallel_residual = bool_or(json, "use_parallel_residual", true, where);
+  read_family_settings(json, architecture, block, where);
   return block;
 }
 
@@ -91,6 +100,7 @@ void refuse_unsupported(const Json& json, const Architecture& architecture, cons
   UNPACT_VALIDATE(!is_set(json, "quantization_config"), concat(where, ": quantization_config is not supported"),
                   concat("the weights are packed in fewer bits", quantization_of(json)),
                   "use the checkpoint in F32, F16 or BF16");
+  if (architecture.storage == StorageLayout::opt) refuse_other_opt(json, where);
   for (const auto* key : architecture.refused)
     UNPACT_VALIDATE(!bool_or(json, key, false, where), concat(where, ": ", key, " is not supported"), "it is true",
                     "use a checkpoint without it");
@@ -143,12 +153,12 @@ void write_ids(const ModelConfig& config, Json& json) {
 
 void write_sizes(const ModelConfig& config, const Architecture& architecture, Json& json) {
   const auto& keys = architecture.keys;
-  const bool gpt2 = architecture.storage == StorageLayout::gpt2;
+  const auto width = config.intermediate_size / std::max<std::int64_t>(1, config.block.experts);
   const bool usual_head = config.head_dim * config.heads == config.hidden_size;
   json["vocab_size"] = config.vocabulary_size;
   json[keys.hidden] = config.hidden_size;
-  if (!gpt2 || config.intermediate_size != 4 * config.hidden_size || is_set(json, keys.intermediate))
-    json[keys.intermediate] = config.intermediate_size;
+  if (!may_lack_width(architecture) || width != 4 * config.hidden_size || is_set(json, keys.intermediate))
+    json[keys.intermediate] = width;
   json[keys.layers] = config.layers;
   json[keys.heads] = config.heads;
   if (architecture.has_key_value_heads) json["num_key_value_heads"] = config.key_value_heads;
@@ -175,6 +185,7 @@ void write_activation(const ModelConfig& config, const Architecture& architectur
   if (is_set(json, key) && activation_of(json, architecture, "config.json") == config.block.activation) return;
   json[key] = config.block.activation == Activation::silu   ? "silu"
               : config.block.activation == Activation::gelu ? "gelu"
+              : config.block.activation == Activation::relu ? "relu"
                                                             : "gelu_new";
 }
 
@@ -182,6 +193,10 @@ void write_activation(const ModelConfig& config, const Architecture& architectur
 
 std::int64_t ModelConfig::window_of(std::int64_t layer) const {
   return windows.empty() ? 0 : windows.at(static_cast<std::size_t>(layer));
+}
+
+double ModelConfig::query_factor() const {
+  return block.query_scalar == 0 ? 1 : std::sqrt(static_cast<double>(head_dim) / block.query_scalar);
 }
 
 ModelConfig parse_model_config(std::string_view text, const std::string& where) {
@@ -193,12 +208,15 @@ ModelConfig parse_model_config(std::string_view text, const std::string& where) 
   if (architecture.storage == StorageLayout::t5) return t5_config(json, where);
   read_sizes(json, architecture, config, where);
   config.block = block_of(json, architecture, where);
+  config.intermediate_size *= std::max<std::int64_t>(1, config.block.experts);
   check_heads(config, architecture, where);
   read_rotary_dim(json, architecture, config, where);
   if (config.block.positions == PositionKind::rotary) read_rope(json, architecture, config, where);
   read_windows(json, architecture, config, where);
-  config.norm_epsilon = number_field(json, architecture.keys.epsilon, architecture.default_epsilon, true, where);
-  config.initializer_range = number_field(json, "initializer_range", 0.02, true, where);
+  config.norm_epsilon = architecture.default_epsilon;
+  if (const auto* key = architecture.keys.epsilon; key != nullptr)
+    config.norm_epsilon = number_field(json, key, config.norm_epsilon, true, where);
+  config.initializer_range = number_field(json, architecture.keys.initializer, 0.02, true, where);
   config.tied_embeddings = bool_or(json, "tie_word_embeddings", architecture.tied_embeddings, where);
   UNPACT_VALIDATE(!config.tied_embeddings || !config.block.head_bias,
                   concat(where, ": tie_word_embeddings is not supported with model_type ", config.architecture),
@@ -225,13 +243,14 @@ Json model_config_json(const ModelConfig& config, const std::string& dtype) {
   json["model_type"] = config.architecture;
   write_sizes(config, architecture, json);
   write_activation(config, architecture, json);
-  json[architecture.keys.epsilon] = config.norm_epsilon;
+  if (architecture.keys.epsilon != nullptr) json[architecture.keys.epsilon] = config.norm_epsilon;
   if (config.block.positions == PositionKind::rotary) write_rope(config, architecture, json);
   write_rotary_share(config, architecture, json);
   write_windows(config, architecture, json);
   if (architecture.attention_bias) json["attention_bias"] = config.block.output_bias;
   if (architecture.mlp_bias) json["mlp_bias"] = config.block.mlp_bias;
-  json["initializer_range"] = config.initializer_range;
+  write_family_settings(config.block, architecture, json);
+  json[architecture.keys.initializer] = config.initializer_range;
   json["tie_word_embeddings"] = config.tied_embeddings;
   write_ids(config, json);
   if (json.contains("dtype")) json["dtype"] = dtype;  // since transformers 5

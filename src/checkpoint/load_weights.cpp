@@ -118,17 +118,17 @@ class StoredReader {
     for (std::size_t i = 0; i < stored.parts.size(); ++i) {
       const auto& part = stored.parts[i];
       if (selected_ && !selected_(part.name)) continue;
-      if (stored.columns > 0) read_columns(file, stored, part);
+      if (stored.is_slice()) read_slice(file, stored, part);
       else *part.slot = read_part(file, stored, i);
     }
   }
 
  private:
-  void read_columns(const SafetensorsFile& file, const StoredTensor& stored, const WeightSpec& part) const {
+  void read_slice(const SafetensorsFile& file, const StoredTensor& stored, const WeightSpec& part) const {
     const auto whole = file.tensor(stored.name);
     if (!part.slot->defined()) *part.slot = at::empty(part.shape, options_);
-    const auto target = part.slot->narrow(1, stored.first_column, stored.columns);
-    target.copy_(whole.view({whole.size(0), stored.columns}));
+    const auto target = part.slot->narrow(stored.axis, stored.first, stored.count);
+    target.copy_(whole.view(target.sizes()));
     if (!all_finite(whole)) refuse_not_finite(folder_, stored.name);
     refuse_overflow(folder_, stored.name, whole, target);
     file.release(whole);

@@ -11,10 +11,11 @@ Weights map_weights(const ModelConfig& config, const std::filesystem::path& fold
   Weights weights;
   for (const auto& stored : fitting_tensors(config, folder, reader, weights)) {
     const auto whole = reader.file_of(stored.name).tensor(stored.name);
-    if (stored.columns > 0) {
+    if (stored.is_slice()) {
       auto& slot = *stored.parts.front().slot;
       if (!slot.defined()) slot = at::empty(stored.parts.front().shape, whole.options());
-      slot.narrow(1, stored.first_column, stored.columns).copy_(whole.view({whole.size(0), stored.columns}));
+      auto place = slot.narrow(stored.axis, stored.first, stored.count);
+      place.copy_(whole.view(place.sizes()));
       continue;
     }
     for (std::size_t i = 0; i < stored.parts.size(); ++i) *stored.parts[i].slot = part_of(stored, whole, i);

@@ -1,4 +1,7 @@
 /// The checksums of a model: of its weights' files, and of what its configuration files decide.
+#include <algorithm>
+#include <vector>
+
 #include "checksum_of_files.hpp"
 #include "unpact/checkpoint/checkpoint.hpp"
 #include "unpact/checkpoint/checkpoint_reader.hpp"
@@ -24,14 +27,32 @@ int number(Enumeration value) {
 // A field that is added to these structs does not compile until it is taken in here.
 Json values_of(const BlockDescription& block) {
   const auto& [norm, mlp, activation, positions, qkv_bias, output_bias, mlp_bias, query_key_norm, small_init, parallel,
-               shared_norm, norm_after, norm_plus_one, scaled_embedding, head_bias] = block;
+               shared_norm, norm_place, norm_plus_one, scaled_embedding, head_bias, no_final_norm, score_cap, logit_cap,
+               query_scalar, local_theta, position_offset, experts, experts_per_token] = block;
   const bool each = query_key_norm == HeadNorm::each;
   Json values = {number(norm), number(mlp), number(activation), number(positions), qkv_bias, output_bias,
                  mlp_bias,     each,        small_init};
   // What came later counts where it is on: the checksums of other models stay what they were.
-  const Json later = {
-      query_key_norm == HeadNorm::whole, parallel, shared_norm, norm_after, norm_plus_one, scaled_embedding, head_bias};
+  const Json later = {query_key_norm == HeadNorm::whole,
+                      parallel,
+                      shared_norm,
+                      norm_place == NormPlace::after,
+                      norm_plus_one,
+                      scaled_embedding,
+                      head_bias};
   if (std::find(later.begin(), later.end(), Json(true)) != later.end()) values.push_back(later);
+  const std::vector<double> latest = {static_cast<double>(number(norm_place)),
+                                      no_final_norm ? 1.0 : 0.0,
+                                      score_cap,
+                                      logit_cap,
+                                      query_scalar,
+                                      local_theta,
+                                      static_cast<double>(position_offset),
+                                      static_cast<double>(experts),
+                                      static_cast<double>(experts_per_token)};
+  const bool olmo2 = norm_place == NormPlace::after;  // counted above
+  if (std::any_of(latest.begin() + (olmo2 ? 1 : 0), latest.end(), [](double value) { return value != 0; }))
+    values.push_back(latest);
   return values;
 }
 

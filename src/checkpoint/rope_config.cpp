@@ -90,13 +90,54 @@ RopeScaling read_scaling(const Json& json, const Architecture& architecture, con
                   "use a checkpoint without this kind of rope scaling");
 }
 
+constexpr const char *kWhole = "full_attention", *kLocal = "sliding_attention", *kLocalTheta = "rope_local_base_freq";
+
+/// Gemma 3's rope of blocks without a window, and that of those with one, which nothing stretches: in "rope_parameters", one
+/// entry for each, or in "rope_theta" with "rope_scaling" and "rope_local_base_freq".
+void read_two_ropes(const Json& json, const Architecture& architecture, ModelConfig& config, const std::string& where) {
+  const auto* parameters = object_field(json, "rope_parameters", where);
+  const auto part_of = [&](const char* name) {
+    const auto* part = parameters != nullptr ? object_field(*parameters, name, where) : nullptr;
+    return part != nullptr ? *part : Json::object();
+  };
+  auto whole = part_of(kWhole);
+  const auto local = part_of(kLocal);
+  if (const auto* scaling = object_field(json, "rope_scaling", where); scaling != nullptr) {
+    if (scaling->contains("type")) whole.erase("rope_type");  // the older name
+    whole.update(*scaling);
+  }
+  const auto rope_theta = number_field(json, architecture.keys.rope_theta, architecture.default_rope_theta, false, where);
+  const auto local_theta = number_field(json, kLocalTheta, config.block.local_theta, false, where);
+  config.rope_theta = number_field(whole, "rope_theta", rope_theta, false, where);
+  config.block.local_theta = number_field(local, "rope_theta", local_theta, false, where);
+  config.rope_scaling = read_scaling(json, architecture, whole, "rope_parameters", config, where);
+  const auto type = string_or(local, "rope_type", "default", where);
+  UNPACT_VALIDATE(type == "default", concat(where, ": rope_type '", type, "' of ", kLocal, " is not supported"),
+                  "known there: default", "use a checkpoint without this kind of rope scaling");
+}
+
+/// @return whether rope_parameters has an entry for each kind of block, which then are written.
+bool write_two_ropes(const ModelConfig& config, const Json& settings, Json& json) {
+  if (!is_set(json, "rope_parameters") || !is_set(json["rope_parameters"], kWhole)) {
+    json[kLocalTheta] = config.block.local_theta;
+    return false;
+  }
+  auto& parameters = json["rope_parameters"];
+  parameters[kWhole].update(settings);
+  parameters[kWhole]["rope_theta"] = config.rope_theta;
+  if (!is_set(parameters, kLocal)) parameters[kLocal] = {{"rope_type", "default"}};
+  parameters[kLocal]["rope_theta"] = config.block.local_theta;
+  return true;
+}
+
 }  // namespace
 
 void read_rope(const Json& json, const Architecture& architecture, ModelConfig& config, const std::string& where) {
+  if (config.block.local_theta > 0) return read_two_ropes(json, architecture, config, where);
   const auto* scaling = object_field(json, "rope_scaling", where);
   const auto* parameters = object_field(json, "rope_parameters", where);
   const auto* used = scaling != nullptr ? scaling : parameters;  // as transformers 5 chooses
-  config.rope_theta = number_field(json, architecture.keys.rope_theta, 10000.0, false, where);
+  config.rope_theta = number_field(json, architecture.keys.rope_theta, architecture.default_rope_theta, false, where);
   if (used == nullptr) return;
   config.rope_theta = number_field(*used, "rope_theta", config.rope_theta, false, where);
   config.rope_scaling =
@@ -125,6 +166,7 @@ void write_rope(const ModelConfig& config, const Architecture& architecture, Jso
                 {"attention_factor", rope.attention_factor}};
     json["original_max_position_embeddings"] = rope.original_positions;
   }
+  if (config.block.local_theta > 0 && write_two_ropes(config, settings, json)) return;
   if (newer) {
     settings["rope_theta"] = config.rope_theta;
     json["rope_parameters"].update(settings);

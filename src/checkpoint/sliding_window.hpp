@@ -1,12 +1,12 @@
 #pragma once
-/// Which blocks look back over a bounded window, as config.json says it for Mistral, Phi-3, Qwen2 and Qwen3.
+/// Which blocks look back over a bounded window, as config.json says it for each family (WindowRule).
 #include <string>
 
 #include "unpact/checkpoint/config.hpp"
 
 namespace unpact {
 
-/// Fills config.windows. @throws UserError naming the key.
+/// Fills config.windows. @pre config.block is known. @throws UserError naming the key.
 void read_windows(const Json& json, const Architecture& architecture, ModelConfig& config, const std::string& where);
 
 void write_windows(const ModelConfig& config, const Architecture& architecture, Json& json);

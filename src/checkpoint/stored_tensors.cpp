@@ -87,6 +87,57 @@ constexpr Spelling kOlmo2[] = {
     {"post_attention_layernorm.weight", "post_feedforward_layernorm.weight"},
 };
 
+constexpr Spelling kGemma2[] = {
+    {"attention_output_layernorm.weight", "post_attention_layernorm.weight"},
+    {"post_attention_layernorm.weight", "pre_feedforward_layernorm.weight"},
+    {"mlp_output_layernorm.weight", "post_feedforward_layernorm.weight"},
+};
+
+constexpr Spelling kGptNeo[] = {
+    {"input_layernorm.weight", "ln_1.weight"},
+    {"input_layernorm.bias", "ln_1.bias"},
+    {"self_attn.q_proj.weight", "attn.attention.q_proj.weight"},
+    {"self_attn.k_proj.weight", "attn.attention.k_proj.weight"},
+    {"self_attn.v_proj.weight", "attn.attention.v_proj.weight"},
+    {"self_attn.o_proj.weight", "attn.attention.out_proj.weight"},
+    {"self_attn.o_proj.bias", "attn.attention.out_proj.bias"},
+    {"post_attention_layernorm.weight", "ln_2.weight"},
+    {"post_attention_layernorm.bias", "ln_2.bias"},
+    {"mlp.up_proj.weight", "mlp.c_fc.weight"},
+    {"mlp.up_proj.bias", "mlp.c_fc.bias"},
+    {"mlp.down_proj.weight", "mlp.c_proj.weight"},
+    {"mlp.down_proj.bias", "mlp.c_proj.bias"},
+    {"model.embed_tokens.weight", "transformer.wte.weight"},
+    {"model.embed_positions.weight", "transformer.wpe.weight"},
+    {"model.norm.weight", "transformer.ln_f.weight"},
+    {"model.norm.bias", "transformer.ln_f.bias"},
+};
+
+/// Its "final" norm of a block is the one before, or behind, the MLP.
+constexpr Spelling kOpt[] = {
+    {"input_layernorm.weight", "self_attn_layer_norm.weight"},
+    {"input_layernorm.bias", "self_attn_layer_norm.bias"},
+    {"self_attn.o_proj.weight", "self_attn.out_proj.weight"},
+    {"self_attn.o_proj.bias", "self_attn.out_proj.bias"},
+    {"post_attention_layernorm.weight", "final_layer_norm.weight"},
+    {"post_attention_layernorm.bias", "final_layer_norm.bias"},
+    {"mlp.up_proj.weight", "fc1.weight"},
+    {"mlp.up_proj.bias", "fc1.bias"},
+    {"mlp.down_proj.weight", "fc2.weight"},
+    {"mlp.down_proj.bias", "fc2.bias"},
+    {"model.embed_tokens.weight", "model.decoder.embed_tokens.weight"},
+    {"model.embed_positions.weight", "model.decoder.embed_positions.weight"},
+    {"model.norm.weight", "model.decoder.final_layer_norm.weight"},
+    {"model.norm.bias", "model.decoder.final_layer_norm.bias"},
+};
+
+/// Its MLPs are cut into experts (expert_slices).
+constexpr Spelling kMixtral[] = {
+    {"mlp.router.weight", "block_sparse_moe.gate.weight"},
+    {"mlp.gate_proj.weight", "w1"},
+    {"mlp.up_proj.weight", "w3"},
+    {"mlp.down_proj.weight", "w2"},
+};
 /// Within a layer of a block: attention, attention to the encoder (decoders alone), and the MLP behind them.
 constexpr Spelling kT5[] = {
     {"input_layernorm.weight", "layer.0.layer_norm.weight"},
@@ -136,6 +187,10 @@ Layout layout_of(StorageLayout layout) {
     case StorageLayout::phi: return {kPhi, "model.layers."};
     case StorageLayout::phi3: return {kPhi3, "model.layers."};
     case StorageLayout::olmo2: return {kOlmo2, "model.layers."};
+    case StorageLayout::gemma2: return {kGemma2, "model.layers."};
+    case StorageLayout::gpt_neo: return {kGptNeo, "transformer.h."};
+    case StorageLayout::opt: return {kOpt, "model.decoder.layers."};
+    case StorageLayout::mixtral: return {kMixtral, "model.layers."};
     case StorageLayout::t5:  // t5_name()
     case StorageLayout::plain: break;
   }
@@ -146,6 +201,25 @@ struct StoredName {
   std::string name;
   bool transposed = false, by_head = false;
 };
+
+/// A matrix of all experts by those of each: rows of what leads into the MLPs, columns of what leads out.
+void add_experts(const ModelConfig& config, const std::string& stored, const WeightSpec& spec,
+                 std::vector<StoredTensor>& tensors) {
+  const auto width = config.intermediate_size / config.block.experts;
+  const std::int64_t axis = stored.ends_with("w2") ? 1 : 0;
+  const auto dot = stored.rfind('.');
+  auto shape = spec.shape;
+  shape[static_cast<std::size_t>(axis)] = width;
+  for (std::int64_t expert = 0; expert < config.block.experts; ++expert)
+    tensors.push_back({concat(stored.substr(0, dot), ".block_sparse_moe.experts.", expert, stored.substr(dot), ".weight"),
+                       shape,
+                       false,
+                       {spec},
+                       1,
+                       axis,
+                       expert * width,
+                       width});
+}
 
 StoredName stored_name(const std::string& ours, const Layout& layout) {
   const std::string blocks = "model.layers.";
@@ -178,18 +252,22 @@ std::vector<StoredTensor> stored_tensors(const ModelConfig& config, Weights& wei
   for (auto& spec : weight_specs(config, weights)) {
     if (config.block.head_bias && spec.slot == &weights.head_VD) {
       const auto rows = spec.shape.front(), columns = config.hidden_size;
-      tensors.push_back({"lm_head.weight", {rows, columns}, false, {spec}, 1, 0, columns});
-      tensors.push_back({"lm_head.bias", {rows}, false, {std::move(spec)}, 1, columns, 1});
+      tensors.push_back({"lm_head.weight", {rows, columns}, false, {spec}, 1, 1, 0, columns});
+      tensors.push_back({"lm_head.bias", {rows}, false, {std::move(spec)}, 1, 1, columns, 1});
       continue;
     }
     const auto stored = storage == StorageLayout::t5 ? StoredName{t5_name(spec.name, config.block.mlp == MlpKind::gated)}
                                                      : stored_name(spec.name, layout);
+    if (config.block.experts > 0 && spec.name.find(".mlp.") != std::string::npos && !spec.name.ends_with("router.weight")) {
+      add_experts(config, stored.name, spec, tensors);
+      continue;
+    }
     const auto [place, is_new] = places.emplace(stored.name, tensors.size());
     if (is_new) tensors.push_back({stored.name, {}, stored.transposed, {}, stored.by_head ? config.heads : 1});
     tensors[place->second].parts.push_back(std::move(spec));
   }
   for (auto& tensor : tensors)
-    if (tensor.columns == 0) tensor.shape = stored_shape(tensor);
+    if (!tensor.is_slice()) tensor.shape = stored_shape(tensor);
   return tensors;
 }
 
@@ -207,9 +285,9 @@ namespace {
 
 /// The inverse of part_of.
 at::Tensor together(const StoredTensor& stored, const std::vector<at::Tensor>& parts) {
-  if (stored.columns > 0) {
-    const auto columns = parts.front().narrow(1, stored.first_column, stored.columns);
-    return stored.shape.size() == 1 ? columns.squeeze(1) : columns;
+  if (stored.is_slice()) {
+    const auto slice = parts.front().narrow(stored.axis, stored.first, stored.count);
+    return stored.shape.size() == 1 ? slice.squeeze(1) : slice;
   }
   if (stored.groups == 1) {
     auto whole = parts.size() == 1 ? parts.front() : at::cat(parts);

@@ -32,6 +32,10 @@ bool output_bias(const Config& c) { return c.block.output_bias; }
 bool head_norms(const Config& c) { return c.block.query_key_norm != HeadNorm::none; }
 bool mlp_norm(const Config& c) { return !c.block.shared_norm; }
 bool mlp_layer_norm(const Config& c) { return mlp_norm(c) && layer_norm(c); }
+bool norms_around(const Config& c) { return c.block.norm_place == NormPlace::around; }
+bool final_norm(const Config& c) { return !c.block.no_final_norm; }
+bool final_layer_norm(const Config& c) { return final_norm(c) && layer_norm(c); }
+bool has_experts(const Config& c) { return c.block.experts > 0; }
 bool whole_norm(const Config& c) { return c.block.query_key_norm == HeadNorm::whole; }
 bool gated(const Config& c) { return c.block.mlp == MlpKind::gated; }
 bool gate_bias(const Config& c) { return gated(c) && c.block.mlp_bias; }
@@ -52,7 +56,8 @@ Shape hidden_to_inner(const Config& c) { return {c.intermediate_size, c.hidden_s
 Shape inner_to_hidden(const Config& c) { return {c.hidden_size, c.intermediate_size}; }
 Shape vocabulary(const Config& c) { return {c.vocabulary_size, c.hidden_size}; }
 Shape distances(const Config& c) { return {c.encoder.buckets, c.heads}; }
-Shape positions(const Config& c) { return {c.max_positions, c.hidden_size}; }
+Shape positions(const Config& c) { return {c.max_positions + c.block.position_offset, c.hidden_size}; }
+Shape hidden_to_experts(const Config& c) { return {c.block.experts, c.hidden_size}; }
 
 constexpr std::array kBlockMembers = {
     Member<Block>{"input_layernorm.weight", &Block::attention_norm_D, always, hidden},
@@ -75,6 +80,9 @@ constexpr std::array kBlockMembers = {
     Member<Block>{"mlp.gate_proj.bias", &Block::gate_bias_F, gate_bias, inner},
     Member<Block>{"mlp.up_proj.bias", &Block::up_bias_F, mlp_bias, inner},
     Member<Block>{"mlp.down_proj.bias", &Block::down_bias_D, mlp_bias, hidden},
+    Member<Block>{"attention_output_layernorm.weight", &Block::attention_output_norm_D, norms_around, hidden},
+    Member<Block>{"mlp_output_layernorm.weight", &Block::mlp_output_norm_D, norms_around, hidden},
+    Member<Block>{"mlp.router.weight", &Block::router_ED, has_experts, hidden_to_experts},
 };
 
 /// Behind those above, of a decoder that looks at an encoder's states.
@@ -99,8 +107,8 @@ constexpr std::array kEncoderMembers = {
 };
 
 constexpr std::array kOutputMembers = {
-    Member<Weights>{"model.norm.weight", &Weights::final_norm_D, always, hidden},
-    Member<Weights>{"model.norm.bias", &Weights::final_norm_bias_D, layer_norm, hidden},
+    Member<Weights>{"model.norm.weight", &Weights::final_norm_D, final_norm, hidden},
+    Member<Weights>{"model.norm.bias", &Weights::final_norm_bias_D, final_layer_norm, hidden},
 };
 
 constexpr const char* kHead = "lm_head.weight";

@@ -84,6 +84,13 @@ WrittenAttempt attempt_of(const Json& entry, const std::string& where) {
   return attempt;
 }
 
+/// A question of `unpact probe --export` that nobody has written an attempt for.
+bool is_open(const Json& entry) {
+  const auto prompt = entry.find("prompt");
+  return prompt != entry.end() && prompt->is_string() && prompt->get_ref<const std::string&>().empty() &&
+         !entry.contains("messages");
+}
+
 /// Finds questions by their text, its SHA-256, or what RWKU has: the answer, and the subject where both name one.
 class Questions {
  public:
@@ -136,7 +143,7 @@ std::vector<std::string> add_attempts(const std::filesystem::path& file, Dataset
   const auto read_entry = [&](const Json& entry, const std::string& where) {
     UNPACT_VALIDATE(entry.is_object(), concat(where, " is no object"), concat("found a JSON ", entry.type_name()),
                     "an entry is {\"question\", \"probe\", \"attempt\", \"prompt\"}");
-    if (string_or(entry, "split", "forget", where) == "retain") return;
+    if (string_or(entry, "split", "forget", where) == "retain" || is_open(entry)) return;
     const auto attempt = attempt_of(entry, where);
     const auto found = questions.find(entry, where);
     if (found.empty()) lost.push_back(concat(where, ": probe '", attempt.probe, "' asks what the dataset does not have"));
@@ -144,7 +151,8 @@ std::vector<std::string> add_attempts(const std::filesystem::path& file, Dataset
     ++read;
   };
   for_each_entry(file, EntryForm::lines, read_entry);
-  UNPACT_VALIDATE(read > 0, concat(file.string(), " has no attempts"), "it is empty", "check probe.file");
+  UNPACT_VALIDATE(read > 0, concat(file.string(), " has no attempts"), "it is empty, or no prompt is filled in",
+                  "check probe.file");
   UNPACT_VALIDATE(lost.size() < read, concat(file.string(), " asks nothing of this dataset"),
                   concat("none of its ", read, " attempts belongs to a forget question; the first is ", lost.front()),
                   "questions are found by their exact text, or by question_sha256");

@@ -57,7 +57,6 @@ Dataset load_dataset(const DatasetOptions& options) {
                   concat("the dataset ", options.name, " has an empty set"), "it needs forget and retain questions",
                   "check its folder");
   warn_once(dataset);
-  constexpr std::size_t kQuestionsOfTofuAuthor = 20;
   dataset.halves = make_halves(dataset.retain_questions, options.held_out,
                                options.kind == DatasetKind::tofu ? kQuestionsOfTofuAuthor : 0);
   return dataset;

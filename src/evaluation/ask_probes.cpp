@@ -1,6 +1,7 @@
 #include "ask_probes.hpp"
 
 #include "choices.hpp"
+#include "curves.hpp"
 #include "focus_shift.hpp"
 #include "injection.hpp"
 #include "knowledge.hpp"
@@ -59,9 +60,10 @@ std::vector<ProbeRecord> ask_probes(const ProbedModel& probed, const JudgePanel&
                  probed.words.words, options.probe.budget(), style_of(options.judge)};
   task.seed = options.seed;
   task.named_by = probed.words.named_by;
+  task.stage = probed.stage;
   std::vector<ProbeRecord> probes;
   for (const auto& row : rows_to_run(options.probe, probed.questions, table)) {
-    if (row.kind == ProbeKind::control && !probed.controls) continue;
+    if ((row.kind == ProbeKind::control || row.trains) && !probed.controls) continue;
     const StageMeter meter(probed.group, probed.model.transformer.device());
     const auto stage = probed.stage + row.name;
     task.pages = pages_of_probe(pages, stage, static_cast<std::size_t>(options.attribution.save_every), task.budget);
@@ -88,8 +90,10 @@ ArmRecord ask_arm(const Communicator& group, const LanguageModel& answering, con
       words_to_name(questions, focused(cell.target, options.attribution.focus_of), options.attribution.keys.alpha);
   const JudgePanel judges(options.judge);
   const ProbedModel probed{group, answering, questions, known, words, is_target ? "ceiling_" : "floor_"};
-  for (const auto& probe : ask_probes(probed, judges, options, table, pages, cell.work))
+  for (const auto& probe : ask_probes(probed, judges, options, table, pages, cell.work)) {
     arm.probes.push_back(states_of(probe, questions.size()));
+    add_curve(name, probe, questions, cell.curves);
+  }
   return arm;
 }
 

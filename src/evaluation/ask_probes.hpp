@@ -19,7 +19,7 @@ struct ProbedModel {
   const std::vector<std::size_t>& probed;  ///< indices of the questions
   const NamedWords& words;                 ///< of every question
   std::string stage = "probe_";            ///< its stages in /work and its pages begin with this, the probe's name follows
-  bool controls = true;                    ///< those among the probes are asked, too
+  bool controls = true;                    ///< those among the probes are asked, too, and those that train
 };
 
 /// Attempts with verdicts and injection. Appends a stage a probe to `work`. Collective over the group; the same on every

@@ -2,6 +2,7 @@
 
 #include "ask_probes.hpp"
 #include "cell_rates.hpp"
+#include "curves.hpp"
 #include "focus_shift.hpp"
 #include "knowledge.hpp"
 #include "outcome.hpp"
@@ -32,6 +33,7 @@ void compare_models(const Communicator& group, const LanguageModel& unlearned, c
   const JudgePanel judges(options.judge);
   const auto words = words_of_cell(questions, options, record);
   record.probes = ask_probes({group, unlearned, questions, forgotten, words}, judges, options, table, pages, record.work);
+  for (const auto& probe : record.probes) add_curve(kUnlearnedArm, probe, questions, record.curves);
   record.knowledge = knowledge_of(outcomes, record.questions.split, record.probes);
   record.rates = cell_rates(record);
   record.judge = judges.deciding().describe();

@@ -1,6 +1,8 @@
 #include "judge_all.hpp"
 
 #include <algorithm>
+#include <tuple>
+#include <utility>
 
 #include "judge_check.hpp"
 
@@ -81,6 +83,12 @@ void JudgePanel::judge_probe(const Communicator& group, const LanguageModel& mod
                              const std::vector<AskedQuestion>& questions, const PageOptions& kept,
                              ProbeRecord& probe) const {
   for (const auto& [row, judge] : judges_) {
+    if (!probe.found.empty()) {  // no judge has anything to read
+      const std::vector<double> scores(probe.found.begin(), probe.found.end());
+      if (judge.get() == &deciding()) std::tie(probe.score, probe.is_right) = std::pair(scores, probe.found);
+      else probe.judged.push_back({row->name, scores, probe.found});
+      continue;
+    }
     auto scores = judge->scores(attempts_to_judge(group, model, questions, probe, kept));
     auto verdicts = verdicts_of(*judge, scores);
     if (judge.get() == &deciding()) {
@@ -100,7 +108,8 @@ std::vector<std::uint8_t> JudgePanel::echoes(const Communicator& group, const La
                                              const std::vector<AskedQuestion>& questions, const PageOptions& kept,
                                              const ProbeRecord& probe) const {
   const auto& [row, judge] = judges_.front();
-  if (!row->reads_answers || row->wants_letters) return std::vector<std::uint8_t>(probe.put.size(), 0);
+  if (!row->reads_answers || row->wants_letters || !probe.found.empty())
+    return std::vector<std::uint8_t>(probe.put.size(), 0);
   auto all = attempts_to_judge(group, model, questions, probe, kept);
   all.answers = probe.put;
   all.prompts.clear();

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "statistics.hpp"
+#include "unpact/evaluation/statistics.hpp"
 #include "unpact/core/error.hpp"
 
 namespace unpact {

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <span>
 
-#include "statistics.hpp"
+#include "unpact/evaluation/statistics.hpp"
 #include "unpact/results/outcome.hpp"
 #include "unpact/results/question.hpp"
 

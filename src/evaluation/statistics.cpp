@@ -1,4 +1,4 @@
-#include "statistics.hpp"
+#include "unpact/evaluation/statistics.hpp"
 
 #include <algorithm>
 #include <cmath>

@@ -8,6 +8,7 @@
 #include "unpact/core/error.hpp"
 #include "unpact/kernels/linear.hpp"
 #include "unpact/kernels/log_softmax.hpp"
+#include "unpact/kernels/soft_cap.hpp"
 #include "unpact/model/operation_count.hpp"
 
 namespace unpact {
@@ -45,7 +46,9 @@ void for_logits(const Transformer& model, const at::Tensor& hidden_RD, const ker
     }
     const auto& head_VD = model.weights().head_VD;
     count_head(some_RD, head_VD);
-    visit(begin, count, kernels::row_linear_in(memory, with_fewest_rows(some_RD), {head_VD, {}}).to(at::kFloat));
+    const auto logits_RV = kernels::row_linear_in(memory, with_fewest_rows(some_RD), {head_VD, {}});
+    kernels::soft_cap_in_place(logits_RV, model.config().block.logit_cap);
+    visit(begin, count, logits_RV.to(at::kFloat));
   }
 }
 

@@ -10,6 +10,7 @@
 #include "unpact/core/operation_tally.hpp"
 #include "unpact/kernels/embedding.hpp"
 #include "unpact/kernels/linear.hpp"
+#include "unpact/model/encoder_decoder.hpp"
 #include "unpact/model/block_math.hpp"
 #include "unpact/model/sequences.hpp"
 #include "workspace.hpp"
@@ -57,6 +58,11 @@ class PackedPass::Runner {
   at::Tensor queries(const BlockWeights& block, const at::Tensor& normed_RD, const PackedInputs& in,
                      const FirstProjections& first, const at::Tensor& chosen);
   at::Tensor normalized(const at::Tensor& x_nD, const at::Tensor& weight_D, const at::Tensor& bias_D);
+  at::Tensor into_attention(const BlockWeights& block, const at::Tensor& x_nD) {
+    return block_math::normalizes_before(model_.config())
+               ? normalized(x_nD, block.attention_norm_D, block.attention_norm_bias_D)
+               : x_nD;
+  }
   /// A linear projection to heads, and their norm where the model has one: (n, heads, d).
   at::Tensor project(Workspace::Slot slot, const at::Tensor& normed_nD, const Projection& projection, std::int64_t heads,
                      const at::Tensor& norm_d);
@@ -71,13 +77,17 @@ class PackedPass::Runner {
   /// @param from_nD what the MLP reads; may be `x_nD` itself.
   void add_mlp(const BlockWeights& block, const at::Tensor& from_nD, at::Tensor& x_nD);
   void add_attention(const BlockWeights& block, const at::Tensor& mixed_nE, at::Tensor& x_nD);
+  /// Adds a projection to the residual stream, with the norm behind it. Not before queries are mixed, whose memory it takes.
+  void add_normalized(const block_math::NormBehind& norm, const at::Tensor& from_nN, const Projection& projection,
+                      at::Tensor& x_nD);
   void prepare_angles(const std::vector<PackedSegment>& segments);
 
   const Transformer& model_;
   PackedAttention attention_;
   bool by_rows_ = false;  ///< no row's bits may depend on how many there are
   Workspace workspace_;
-  kernels::Angles table_;
+  kernels::Angles table_, local_table_;     ///< the second for blocks that turn locally
+  const kernels::Angles* turns_ = &table_;  ///< of the block that runs
 };
 
 void PackedPass::Runner::prepare_angles(const std::vector<PackedSegment>& segments) {
@@ -85,14 +95,16 @@ void PackedPass::Runner::prepare_angles(const std::vector<PackedSegment>& segmen
   std::int64_t count = 0;
   for (const auto& segment : segments) count = std::max(count, segment.position(segment.rows));
   if (table_.cosine.defined() && table_.cosine.size(0) >= count) return;
-  table_ = block_math::rotary_table(model_.config(), count, model_.weights().embedding_VD.options());
+  const auto options = model_.weights().embedding_VD.options();
+  table_ = block_math::rotary_table(model_.config(), count, options, false);
+  if (model_.config().block.local_theta > 0) local_table_ = block_math::rotary_table(model_.config(), count, options, true);
 }
 
 at::Tensor PackedPass::Runner::embedded(const PackedInputs& in) const {
   const auto& weights = model_.weights();
   auto x_RD = block_math::embedded(model_.config(), weights, in.tokens_R);
   if (model_.config().block.positions == PositionKind::learned)
-    x_RD.add_(kernels::embedding(weights.position_embedding_PD, in.positions_R));
+    x_RD.add_(kernels::embedding(weights.position_embedding_PD, in.positions_R + model_.config().block.position_offset));
   return x_RD;
 }
 
@@ -107,17 +119,28 @@ at::Tensor PackedPass::Runner::project(Workspace::Slot slot, const at::Tensor& n
 }
 
 at::Tensor PackedPass::Runner::rotated(const at::Tensor& x_nHd, const at::Tensor& positions_n) const {
-  return table_.cosine.defined() ? kernels::rotate_rows(x_nHd, table_, positions_n) : x_nHd;
+  return turns_->cosine.defined() ? kernels::rotate_rows(x_nHd, *turns_, positions_n) : x_nHd;
 }
 
 void PackedPass::Runner::add_attention(const BlockWeights& block, const at::Tensor& mixed_nE, at::Tensor& x_nD) {
-  const Projection output{block.output_DHd, block.output_bias_D};
-  if (!model_.config().block.norm_after) return add_product(x_nD, mixed_nE, output);
-  x_nD.add_(normalized(product(Workspace::query, mixed_nE, output), block.attention_norm_D, block.attention_norm_bias_D));
+  add_normalized(block_math::norm_behind_attention(model_.config(), block), mixed_nE,
+                 {block.output_DHd, block.output_bias_D}, x_nD);
+}
+
+void PackedPass::Runner::add_normalized(const block_math::NormBehind& norm, const at::Tensor& from_nN,
+                                        const Projection& projection, at::Tensor& x_nD) {
+  const auto place = model_.config().block.norm_place;
+  if (place == NormPlace::after || place == NormPlace::around) {
+    x_nD.add_(normalized(product(Workspace::query, from_nN, projection), norm.weight_D, norm.bias_D));
+    return;
+  }
+  add_product(x_nD, from_nN, projection);
+  if (place == NormPlace::of_sum) x_nD.copy_(normalized(x_nD, norm.weight_D, norm.bias_D));
 }
 
 void PackedPass::Runner::add_mlp(const BlockWeights& block, const at::Tensor& from_nD, at::Tensor& x_nD) {
-  const auto& description = model_.config().block;
+  const auto& config = model_.config();
+  const auto& description = config.block;
   const auto& norm_D = description.shared_norm ? block.attention_norm_D : block.mlp_norm_D;
   const auto& norm_bias_D = description.shared_norm ? block.attention_norm_bias_D : block.mlp_norm_bias_D;
   const Projection down{block.down_DF, block.down_bias_D};
@@ -126,7 +149,7 @@ void PackedPass::Runner::add_mlp(const BlockWeights& block, const at::Tensor& fr
   for (std::int64_t begin = 0; begin < x_nD.size(0); begin += most) {
     auto part = x_nD.narrow(0, begin, std::min(most, x_nD.size(0) - begin));
     const auto from = from_nD.narrow(0, begin, part.size(0));
-    const auto normed = description.norm_after ? from : normalized(from, norm_D, norm_bias_D);
+    const auto normed = block_math::normalizes_before(config) ? normalized(from, norm_D, norm_bias_D) : from;
     auto inner = product(Workspace::up, normed, {block.up_FD, block.up_bias_F});
     if (description.mlp == MlpKind::gated) {
       const auto gate = product(Workspace::gate, normed, {block.gate_FD, block.gate_bias_F});
@@ -134,9 +157,9 @@ void PackedPass::Runner::add_mlp(const BlockWeights& block, const at::Tensor& fr
     } else {
       inner = kernels::activated(activation, inner);
     }
-    // The queries have been mixed: their memory is free.
-    if (description.norm_after) part.add_(normalized(product(Workspace::query, inner, down), norm_D, norm_bias_D));
-    else add_product(part, inner, down);
+    if (description.experts > 0)
+      inner = block_math::routed(config, product(Workspace::up, normed, {block.router_ED, {}}), inner);
+    add_normalized(block_math::norm_behind_mlp(config, block), inner, down, part);
   }
 }
 
@@ -159,25 +182,24 @@ at::Tensor PackedPass::Runner::queries(const BlockWeights& block, const at::Tens
                              ? project(Workspace::query, of_chosen(normed_RD), {block.query_HdD, block.query_bias_Hd},
                                        model_.config().heads, block.query_norm_d)
                              : first.query_MHd.index_select(0, of_chosen(in.first_R));
-  return rotated(query_QHd, of_chosen(in.positions_R));
+  return rotated(block_math::scaled_queries(model_.config(), query_QHd), of_chosen(in.positions_R));
 }
 
 at::Tensor PackedPass::Runner::block(std::int64_t layer, at::Tensor x_RD, const Pass& pass) {
   const auto& in = pass.in;
   const auto& block = model_.weights().blocks[static_cast<std::size_t>(layer)];
   const bool last = layer + 1 == model_.config().layers, from_table = layer == 0 && in.first_R.defined();
-  const auto& description = model_.config().block;
-  const auto normed_RD = from_table               ? at::Tensor()
-                         : description.norm_after ? x_RD
-                                                  : normalized(x_RD, block.attention_norm_D, block.attention_norm_bias_D);
+  const auto& config = model_.config();
+  turns_ = config.turns_locally(layer) ? &local_table_ : &table_;
+  const auto normed_RD = from_table ? at::Tensor() : into_attention(block, x_RD);
   const auto fresh = keys_values(block, normed_RD, in, pass.first);
   pass.attention.keep(layer, fresh);
   if (last && in.scored_U.numel() == 0) return {};
   const auto query_QHd = queries(block, normed_RD, in, pass.first, last ? in.scored_U : at::Tensor());
   if (last) x_RD = x_RD.index_select(0, in.scored_U);
-  const PassQueries asked{layer, query_QHd, !last, model_.config().window_of(layer)};
+  const PassQueries asked{layer, query_QHd, !last, block_math::score_rule(config, layer)};
   const auto mixed_QHd = pass.attention.mix(asked, fresh, workspace_.slot(Workspace::mixed));
-  const auto before_RD = description.parallel_residual ? x_RD.clone() : x_RD;
+  const auto before_RD = config.block.parallel_residual ? x_RD.clone() : x_RD;
   add_attention(block, mixed_QHd.flatten(1), x_RD);
   add_mlp(block, before_RD, x_RD);
   return x_RD;
@@ -225,7 +247,7 @@ FirstProjections PackedPass::Runner::project_first(const std::vector<TokenId>& t
   FirstProjections first;
   model_.run_part(1, 1, x_MD, [&](const at::Tensor& x) {
     const auto& block = model_.weights().blocks.front();
-    const auto normed_MD = config.block.norm_after ? x : normalized(x, block.attention_norm_D, block.attention_norm_bias_D);
+    const auto normed_MD = into_attention(block, x);
     const auto of = [&](Workspace::Slot slot, const Projection& projection, std::int64_t heads, const at::Tensor& norm_d) {
       return project(slot, normed_MD, projection, heads, norm_d).clone();
     };
@@ -240,6 +262,7 @@ FirstProjections PackedPass::Runner::project_first(const std::vector<TokenId>& t
 PackedPass::PackedPass(const Transformer& model, PackedAttention attention)
     : runner_(std::make_unique<Runner>(model, attention)) {
   UNPACT_EXPECT(model.reinforced() == nullptr);  // it runs one model's weights
+  refuse_encoder_decoder(model.config(), "asked in this way");
 }
 
 PackedPass::~PackedPass() = default;

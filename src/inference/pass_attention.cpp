@@ -21,8 +21,8 @@ at::Tensor StoreAttention::mix(const PassQueries& asked, const FreshRows& fresh,
   const kernels::PackedKeys keys{stored.keys_CGd, stored.values_CGd, fresh.keys_RGd, fresh.values_RGd};
   const auto& plan = asked.of_all ? in_.all : in_.scored;
   if (form_ == PackedAttention::plain)
-    return kernels::packed_attention_by_definition(asked.query_QHd, keys, plan, asked.window);
-  return kernels::packed_attention(asked.query_QHd, keys, plan, asked.window, memory);
+    return kernels::packed_attention_by_definition(asked.query_QHd, keys, plan, asked.rule);
+  return kernels::packed_attention(asked.query_QHd, keys, plan, asked.rule, memory);
 }
 
 PoolAttention::PoolAttention(const std::vector<PackedSegment>& segments, const KeyValuePool& pool,
@@ -51,8 +51,8 @@ at::Tensor PoolAttention::mix(const PassQueries& asked, const FreshRows& /*fresh
   const auto& blocks = pool_.layer(asked.layer);
   const auto& plan = asked.of_all ? all_ : scored_;
   if (form_ == PackedAttention::plain)
-    return kernels::blocked_attention_by_definition(asked.query_QHd, blocks, plan, asked.window);
-  return kernels::blocked_attention(asked.query_QHd, blocks, plan, asked.window, memory);
+    return kernels::blocked_attention_by_definition(asked.query_QHd, blocks, plan, asked.rule);
+  return kernels::blocked_attention(asked.query_QHd, blocks, plan, asked.rule, memory);
 }
 
 }  // namespace unpact

@@ -6,6 +6,7 @@
 #include "packed_inputs.hpp"
 #include "unpact/inference/packed_pass.hpp"
 #include "unpact/kernels/result_memory.hpp"
+#include "unpact/kernels/score_rule.hpp"
 
 namespace unpact {
 
@@ -17,7 +18,7 @@ struct PassQueries {
   std::int64_t layer;
   const at::Tensor& query_QHd;
   bool of_all;  ///< rows, else of the scored ones alone
-  std::int64_t window;
+  kernels::ScoreRule rule;
 };
 
 class PassAttention {

@@ -6,6 +6,7 @@
 #include "unpact/core/error.hpp"
 #include "unpact/inference/scoring.hpp"
 #include "unpact/kernels/log_softmax.hpp"
+#include "unpact/kernels/soft_cap.hpp"
 #include "unpact/model/operation_count.hpp"
 #include "unpact/model/sequences.hpp"
 
@@ -16,11 +17,16 @@ bool fits_tiles(const Transformer& model, const at::Tensor& hidden_RD) {
   return model.reinforced() == nullptr && kernels::tiles_apply(hidden_RD, model.weights().head_VD);
 }
 
+std::vector<float> tiled(const Transformer& model, const at::Tensor& hidden_RD,
+                         const std::vector<kernels::AskedTarget>& asked) {
+  return kernels::tiled_log_probabilities(hidden_RD, model.weights().head_VD, asked, model.config().block.logit_cap);
+}
+
 /// Logits in the precision of the weights: what reads them computes in float32. With gradients in float32 from here on.
 at::Tensor logits_of(const Transformer& model, const at::Tensor& hidden_RD) {
   if (model.reinforced() != nullptr || c10::GradMode::is_enabled()) return model.logits(hidden_RD);
   count_head(hidden_RD, model.weights().head_VD);
-  return at::linear(hidden_RD, model.weights().head_VD);
+  return kernels::soft_capped(at::linear(hidden_RD, model.weights().head_VD), model.config().block.logit_cap);
 }
 
 /// Calls visit(first row, logits_RV, log sum exp of each row in float32) for chunks of rows.
@@ -45,7 +51,7 @@ at::Tensor target_log_probabilities(const Transformer& model, const at::Tensor& 
     const auto contiguous_R = targets_R.contiguous();
     const auto* targets = contiguous_R.const_data_ptr<std::int64_t>();
     for (std::int64_t row = 0; row < contiguous_R.numel(); ++row) asked.push_back({row, targets[row], asked.size()});
-    return at::tensor(kernels::tiled_log_probabilities(hidden_RD, model.weights().head_VD, asked), at::kFloat);
+    return at::tensor(tiled(model, hidden_RD, asked), at::kFloat);
   }
   std::vector<at::Tensor> parts;
   for_logit_chunks(model, hidden_RD, row_chunk,
@@ -66,7 +72,7 @@ std::vector<float> chosen_log_probabilities(const Transformer& model, const at::
                    [](const kernels::AskedTarget& a, const kernels::AskedTarget& b) { return a.row < b.row; });
   if (row_chunk == 0 && fits_tiles(model, hidden_RD)) {
     count_head(hidden_RD, model.weights().head_VD);
-    return kernels::tiled_log_probabilities(hidden_RD, model.weights().head_VD, asked);
+    return tiled(model, hidden_RD, asked);
   }
   std::vector<at::Tensor> parts;
   auto next = asked.begin();

@@ -20,8 +20,8 @@ at::Tensor remembered(std::map<std::int64_t, at::Tensor>& masks, std::int64_t wi
 }  // namespace
 
 at::Tensor AttentionContext::attend(const at::Tensor& query_BHSd, const at::Tensor& keys_BGKd, const at::Tensor& values_BGKd,
-                                    std::int64_t window) const {
-  return kernels::attention(query_BHSd, keys_BGKd, values_BGKd, mask(window));
+                                    const kernels::ScoreRule& rule) const {
+  return kernels::attention(query_BHSd, keys_BGKd, values_BGKd, mask(rule.window), rule.cap);
 }
 
 double AttentionContext::pairs(std::int64_t sequences, std::int64_t queries, std::int64_t keys, std::int64_t) const {

@@ -19,8 +19,8 @@ bool graph_is_kept() { return c10::GradMode::is_enabled() && !DroppedGraph::acti
 /// Numbers in the block's matrices that train.
 double trained_size(const BlockWeights& block) {
   double size = 0;
-  for (const auto* matrix :
-       {&block.query_HdD, &block.key_GdD, &block.value_GdD, &block.output_DHd, &block.gate_FD, &block.up_FD, &block.down_DF})
+  for (const auto* matrix : {&block.query_HdD, &block.key_GdD, &block.value_GdD, &block.output_DHd, &block.gate_FD,
+                             &block.up_FD, &block.down_DF, &block.router_ED})
     if (matrix->defined() && matrix->requires_grad()) size += real(matrix->numel());
   return size;
 }
@@ -33,7 +33,8 @@ double key_value_matrix_size(const ModelConfig& c) { return 2 * real(c.hidden_si
 
 double block_matrix_size(const ModelConfig& c) {
   const double mlp = c.block.mlp == MlpKind::gated ? 3 : 2;
-  return 2 * query_matrix_size(c) + key_value_matrix_size(c) + mlp * real(c.hidden_size * c.intermediate_size);
+  return 2 * query_matrix_size(c) + key_value_matrix_size(c) + mlp * real(c.hidden_size * c.intermediate_size) +
+         real(c.hidden_size * c.block.experts);
 }
 
 double head_size(const ModelConfig& c) { return real(c.vocabulary_size * c.head_width()); }

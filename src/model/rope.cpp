@@ -6,11 +6,12 @@
 
 namespace unpact {
 
-at::Tensor rotary_frequencies(const ModelConfig& config, const c10::Device& device) {
+at::Tensor rotary_frequencies(const ModelConfig& config, const c10::Device& device, bool local) {
   const auto& rope = config.rope_scaling;
   const auto d = static_cast<double>(config.turned_dim());
   const auto exponents = at::arange(0, config.turned_dim(), 2, at::TensorOptions().dtype(at::kFloat).device(device)) / d;
-  const auto plain = 1.0 / at::pow(config.rope_theta, exponents);
+  const auto plain = 1.0 / at::pow(local ? config.block.local_theta : config.rope_theta, exponents);
+  if (local) return plain;
   if (rope.type == "linear") return plain / rope.factor;
   if (rope.type == "default") return plain;
   if (rope.type == "longrope")

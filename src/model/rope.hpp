@@ -7,7 +7,8 @@
 
 namespace unpact {
 
-/// Angle per position of each channel pair: (d/2) float32.
-at::Tensor rotary_frequencies(const ModelConfig& config, const c10::Device& device);
+/// Angle per position of each channel pair: (d/2) float32. @param local for blocks that turn locally
+/// (ModelConfig::turns_locally).
+at::Tensor rotary_frequencies(const ModelConfig& config, const c10::Device& device, bool local);
 
 }  // namespace unpact

@@ -56,7 +56,7 @@ class PackedContext final : public AttentionContext {
   }
 
   at::Tensor attend(const at::Tensor& query_BHSd, const at::Tensor& keys_BGKd, const at::Tensor& values_BGKd,
-                    std::int64_t window) const override {
+                    const kernels::ScoreRule& rule) const override {
     const auto queries = query_BHSd.split_with_sizes(columns_, 2), keys = keys_BGKd.split_with_sizes(columns_, 2),
                values = values_BGKd.split_with_sizes(columns_, 2);
     std::vector<at::Tensor> mixed;
@@ -65,8 +65,8 @@ class PackedContext final : public AttentionContext {
       const auto apart = [&, n = sequences, s = length](const at::Tensor& x_1HCd) {  // -> (sequences, H, length, d)
         return x_1HCd.squeeze(0).unflatten(1, {n, s}).transpose(0, 1);
       };
-      const auto seen = window > 0 && window < length ? causal(length, window) : at::Tensor();
-      const auto one_nHsd = kernels::attention(apart(queries[i]), apart(keys[i]), apart(values[i]), seen);
+      const auto seen = rule.window > 0 && rule.window < length ? causal(length, rule.window) : at::Tensor();
+      const auto one_nHsd = kernels::attention(apart(queries[i]), apart(keys[i]), apart(values[i]), seen, rule.cap);
       mixed.push_back(one_nHsd.transpose(0, 1).flatten(1, 2).unsqueeze(0));
     }
     return at::cat(mixed, 2);

@@ -9,7 +9,9 @@
 #include "unpact/core/error.hpp"
 #include "unpact/kernels/attention.hpp"
 #include "unpact/kernels/linear.hpp"
+#include "unpact/kernels/soft_cap.hpp"
 #include "unpact/model/block_math.hpp"
+#include "unpact/model/encoder_decoder.hpp"
 #include "unpact/model/operation_count.hpp"
 
 namespace unpact {
@@ -28,8 +30,8 @@ class SecondModelContext : public AttentionContext {
     return shared_.pairs(sequences, queries, keys, window);
   }
   at::Tensor attend(const at::Tensor& query_BHSd, const at::Tensor& keys_BHKd, const at::Tensor& values_BHKd,
-                    std::int64_t window) const override {
-    return shared_.attend(query_BHSd, keys_BHKd, values_BHKd, window);
+                    const kernels::ScoreRule& rule) const override {
+    return shared_.attend(query_BHSd, keys_BHKd, values_BHKd, rule);
   }
 
  private:
@@ -61,12 +63,17 @@ void Transformer::contrast_with(std::shared_ptr<const Transformer> reinforced, d
 c10::Device Transformer::device() const { return weights_.embedding_VD.device(); }
 
 /// Broadcastable to (B, S, heads, d); undefined without rotary positions.
-kernels::Angles Transformer::rotation(const at::Tensor& positions) const {
+kernels::Angles Transformer::rotation(const at::Tensor& positions, bool local) const {
   if (config_.block.positions != PositionKind::rotary) return {};
   const auto dtype = kernels::angle_dtype(weights_.embedding_VD.options());
-  const auto angles =
-      kernels::angles_of(positions, rotary_frequencies(config_, device()), dtype, config_.rope_scaling.attention_factor);
+  const auto angles = kernels::angles_of(positions, rotary_frequencies(config_, device(), local), dtype,
+                                         config_.rope_scaling.attention_factor);
   return {angles.cosine.unsqueeze(-2), angles.sine.unsqueeze(-2)};  // room for the heads
+}
+
+/// Those of blocks that turn locally come second.
+std::array<kernels::Angles, 2> Transformer::rotations(const at::Tensor& positions) const {
+  return {rotation(positions, false), config_.block.local_theta > 0 ? rotation(positions, true) : kernels::Angles{}};
 }
 
 at::Tensor Transformer::normalized(const at::Tensor& x, const at::Tensor& weight_D, const at::Tensor& bias_D) const {
@@ -81,7 +88,7 @@ at::Tensor Transformer::embed(const at::Tensor& tokens_BS) const {
 
 at::Tensor Transformer::positioned(const at::Tensor& embeddings_BSD, const at::Tensor& positions) const {
   if (config_.block.positions != PositionKind::learned) return embeddings_BSD;
-  return embeddings_BSD + at::embedding(weights_.position_embedding_PD, positions);
+  return embeddings_BSD + at::embedding(weights_.position_embedding_PD, positions + config_.block.position_offset);
 }
 
 at::Tensor Transformer::attention(const BlockWeights& block, std::int64_t layer, const at::Tensor& x_BSD,
@@ -99,7 +106,8 @@ at::Tensor Transformer::attention(const BlockWeights& block, std::int64_t layer,
   const auto to_output = [&](const at::Tensor& mixed) {
     return block_math::adapted(config_, block, Projected::output, mixed, kernels::linear(mixed, output));
   };
-  auto query_BSHd = block_math::heads_of(config_, projected[0], heads, block.query_norm_d);
+  auto query_BSHd =
+      block_math::scaled_queries(config_, block_math::heads_of(config_, projected[0], heads, block.query_norm_d));
   auto key_BSGd = block_math::heads_of(config_, projected[1], groups, block.key_norm_d);
   if (rotation.cosine.defined()) {
     query_BSHd = kernels::rotate(query_BSHd, rotation);
@@ -108,44 +116,47 @@ at::Tensor Transformer::attention(const BlockWeights& block, std::int64_t layer,
   const auto query = query_BSHd.transpose(1, 2);
   const auto [keys, values] = context.extend(layer, key_BSGd.transpose(1, 2),
                                              block_math::heads_of(config_, projected[2], groups, {}).transpose(1, 2));
-  const auto window = config_.window_of(layer);
-  count_block(config_, block, x_BSD, context.pairs(x_BSD.size(0), x_BSD.size(1), keys.size(2), window));
+  const auto rule = block_math::score_rule(config_, layer);
+  count_block(config_, block, x_BSD, context.pairs(x_BSD.size(0), x_BSD.size(1), keys.size(2), rule.window));
   if (context.wants_weights()) {
-    const auto weights_BHSK = kernels::attention_weights(query, kernels::share_heads(keys, heads), context.mask(window));
+    const auto weights_BHSK =
+        kernels::attention_weights(query, kernels::share_heads(keys, heads), context.mask(rule.window), rule.cap);
     context.receive_weights(layer, weights_BHSK);
     const auto mixed = at::matmul(weights_BHSK.to(x_BSD.scalar_type()), kernels::share_heads(values, heads));
     return to_output(mixed.transpose(1, 2).flatten(2));
   }
-  const auto mixed_BHSd = context.attend(query, keys, values, window);
+  const auto mixed_BHSd = context.attend(query, keys, values, rule);
   return to_output(mixed_BHSd.transpose(1, 2).flatten(2));
 }
 
 at::Tensor Transformer::block_forward(std::int64_t layer, const at::Tensor& x_BSD, const kernels::Angles& rotation,
                                       AttentionContext& context) const {
   const auto& block = weights_.blocks[static_cast<std::size_t>(layer)];
-  if (config_.block.norm_after) {
-    const auto mixed_BSD = attention(block, layer, x_BSD, rotation, context);
-    const auto onward_BSD = x_BSD + normalized(mixed_BSD, block.attention_norm_D, block.attention_norm_bias_D);
-    const auto inner_BSD = block_math::mlp(config_, block, onward_BSD);
-    return onward_BSD + normalized(inner_BSD, block.mlp_norm_D, block.mlp_norm_bias_D);
-  }
-  const auto into = block_math::forked_norm(config_, x_BSD, block.attention_norm_D, block.attention_norm_bias_D);
+  const auto read = [&](const at::Tensor& x, const at::Tensor& norm_D, const at::Tensor& bias_D) {
+    return block_math::normalizes_before(config_) ? block_math::forked_norm(config_, x, norm_D, bias_D)
+                                                  : kernels::ForkedNorm{x, x};
+  };
+  const auto into = read(x_BSD, block.attention_norm_D, block.attention_norm_bias_D);
   if (config_.block.parallel_residual) {
     const auto second =
         config_.block.shared_norm ? into.normed : normalized(into.residual, block.mlp_norm_D, block.mlp_norm_bias_D);
     const auto mixed_BSD = into.residual + attention(block, layer, into.normed, rotation, context);
     return mixed_BSD + block_math::mlp(config_, block, second);
   }
-  const auto mixed_BSD = into.residual + attention(block, layer, into.normed, rotation, context);
-  const auto onward = block_math::forked_norm(config_, mixed_BSD, block.mlp_norm_D, block.mlp_norm_bias_D);
-  return onward.residual + block_math::mlp(config_, block, onward.normed);
+  const auto mixed_BSD = block_math::joined(config_, into.residual, attention(block, layer, into.normed, rotation, context),
+                                            block_math::norm_behind_attention(config_, block));
+  const auto onward = read(mixed_BSD, block.mlp_norm_D, block.mlp_norm_bias_D);
+  return block_math::joined(config_, onward.residual, block_math::mlp(config_, block, onward.normed),
+                            block_math::norm_behind_mlp(config_, block));
 }
 
 at::Tensor Transformer::run_blocks(at::Tensor x_BSD, const at::Tensor& positions, std::int64_t first, std::int64_t end,
                                    AttentionContext& context) const {
   UNPACT_EXPECT(x_BSD.dim() == 3);
-  const auto turns = rotation(positions);
-  for (std::int64_t layer = first; layer < end; ++layer) x_BSD = block_forward(layer, x_BSD, turns, context);
+  refuse_encoder_decoder(config_, "asked in this way");
+  const auto turns = rotations(positions);
+  for (std::int64_t layer = first; layer < end; ++layer)
+    x_BSD = block_forward(layer, x_BSD, turns[config_.turns_locally(layer) ? 1 : 0], context);
   return x_BSD;
 }
 
@@ -163,11 +174,13 @@ at::Tensor Transformer::run_parts(const at::Tensor& tokens_BS, const at::Tensor&
 at::Tensor Transformer::run_block_parts(at::Tensor x_BSD, const at::Tensor& positions,
                                         const std::shared_ptr<AttentionContext>& context, std::int64_t first,
                                         std::int64_t end, std::int64_t last) const {
-  const auto turns = rotation(positions);
-  for (std::int64_t layer = first; layer < end; ++layer)
-    x_BSD = run_part(1 + layer, last, x_BSD, [this, layer, turns, context](const at::Tensor& x) {
-      return block_forward(layer, x, turns, *context);
-    });
+  refuse_encoder_decoder(config_, "asked in this way");
+  const auto turns = rotations(positions);
+  for (std::int64_t layer = first; layer < end; ++layer) {
+    const auto& turn = turns[config_.turns_locally(layer) ? 1 : 0];
+    x_BSD = run_part(1 + layer, last, x_BSD,
+                     [this, layer, turn, context](const at::Tensor& x) { return block_forward(layer, x, turn, *context); });
+  }
   return x_BSD;
 }
 
@@ -182,7 +195,6 @@ at::Tensor Transformer::hidden_of(const at::Tensor& embeddings_BSD, const at::Te
 
 at::Tensor Transformer::one_hidden(const at::Tensor& tokens_BS, const at::Tensor& positions,
                                    const std::shared_ptr<AttentionContext>& context) const {
-  UNPACT_EXPECT(!config_.encoder.any());  // encoder_decoder.hpp
   const auto last = config_.layers + 1;
   return run_part(last, last, run_parts(tokens_BS, positions, context, config_.layers, last),
                   [this](const at::Tensor& x_BSD) { return block_math::final_hidden(config_, weights_, x_BSD); });
@@ -215,10 +227,35 @@ at::Tensor Transformer::continue_blocks(const at::Tensor& x_BSD, std::int64_t fi
   return run_block_parts(x_BSD, positions, layout.context(), first, layer + 1, layer + 1);
 }
 
+at::Tensor Transformer::hidden_behind(const at::Tensor& tokens_BS, const std::vector<std::int64_t>& layers,
+                                      const SequenceLayout& layout) const {
+  UNPACT_VALIDATE(!reinforced_, "this looks into one model", "the model answers by two, each with its own blocks",
+                  "leave the probe logit_lens out of probe.use");
+  UNPACT_EXPECT(!layers.empty());
+  const auto positions = layout.positions(tokens_BS.size(1), tokens_BS.device());
+  const auto context = layout.context();
+  const auto last = config_.layers + 1;
+  std::vector<at::Tensor> behind;
+  auto x_BSD = run_parts(tokens_BS, positions, context, 0, last);
+  std::int64_t next = 0;
+  for (const auto layer : layers) {
+    UNPACT_EXPECT(layer >= next && layer < config_.layers);
+    x_BSD = run_block_parts(x_BSD, positions, context, next, layer + 1, last);
+    next = layer + 1;
+    behind.push_back(x_BSD);
+  }
+  if (runner_ != nullptr) run_block_parts(x_BSD, positions, context, next, config_.layers, last);  // in its order
+  return run_part(last, last, at::stack(behind),
+                  [this](const at::Tensor& x) { return block_math::final_hidden(config_, weights_, x); });
+}
+
 at::Tensor Transformer::logits(const at::Tensor& hidden) const {
-  if (!reinforced_) return logits_with(hidden, weights_.head_VD);
+  const auto capped = [this](const at::Tensor& x) {
+    return kernels::soft_capped(logits_with(x, weights_.head_VD), config_.block.logit_cap);
+  };
+  if (!reinforced_) return capped(hidden);
   const auto halves = hidden.chunk(2, -1);
-  const auto own = logits_with(halves[0], weights_.head_VD);
+  const auto own = capped(halves[0]);
   return own - contrast_scale_ * at::relu(reinforced_->logits(halves[1]) - own);
 }
 

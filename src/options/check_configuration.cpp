@@ -53,6 +53,8 @@ void check_configuration(const Configuration& c) {
   if (c.model.replica == Replica::sharded) check_takes_shards(c.attribution.method);
   check_probe_options(c.probe);
   judge_row(c.judge);
+  check_changed_models(c.probe, c.judge);
+  check_relearn_options(c.probe);
   check_metric_options(c.metric);
   c.prompt.resolve();
   read_grid_axis(c.attribution.tune_alphas, "attribution.tune_alphas");
@@ -63,7 +65,8 @@ void check_configuration(const Configuration& c) {
   UNPACT_VALIDATE(c.method.weighting != WeightingKind::spans || c.unlearn.form == ExampleForm::questions,
                   "options 'method.weighting = spans' and 'unlearn.form = texts' contradict each other",
                   "nobody has said what a text names", "set unlearn.form = questions");
-  UNPACT_VALIDATE(c.unlearn.train.clip == ClipRule::sum || kind_of(c.method).has_retain_term(c.method.retain),
+  UNPACT_VALIDATE(c.unlearn.train.clip == ClipRule::sum || kind_of(c.method).has_retain_term(c.method.retain) ||
+                      c.method.anchor_weight > 0,
                   concat("options 'unlearn.clip = terms' and 'method.forget = ", c.method.forget,
                          "' with method.retain = ", name_of_value(c.method.retain), " contradict each other"),
                   "the loss has one term", "set unlearn.clip = sum, or add a retain term");

@@ -90,7 +90,8 @@ void add_judge(OptionTable& t, JudgeOptions& j) {
 
 /// The phrasings are also what a target may be taught to understand (finetune.parts = focus).
 /// @param attempts the file of them, which is a part of the dataset.
-void add_probe(OptionTable& t, ProbeOptions& p, std::string& attempts) {
+/// @param generator the model that writes them in the job `probe`.
+void add_probe(OptionTable& t, ProbeOptions& p, std::string& attempts, std::string& generator) {
   t.push_back({"probe.suite", "choice file probes/NAME.ini beside the configuration: study, standard or thorough", &p.suite,
                kNothing});
   t.push_back(
@@ -102,6 +103,12 @@ void add_probe(OptionTable& t, ProbeOptions& p, std::string& attempts) {
        kNothing,
        {},
        Role::input_path});
+  t.push_back({"probe.generator",
+               "job probe: folder of a model that writes attempts of the probe 'paraphrase'; empty: none",
+               &generator,
+               kNothing,
+               {},
+               Role::input_path});
   t.push_back({"probe.phrasings", "of FocusOnKey, separated by |, with {question} and {keys}; empty: five built-in ones",
                &p.phrasings, kTarget | kEvaluation});
   t.push_back({"probe.keys_of", "whose KeyTokens FocusOnKey names: target or unlearned", &p.keys_of, kEvaluation});
@@ -111,6 +118,38 @@ void add_probe(OptionTable& t, ProbeOptions& p, std::string& attempts) {
        &p.arms, kEvaluation});
   t.push_back({"probe.temperature", "of Probab's samples", &p.temperature, kEvaluation, positive("use 1")});
   t.push_back({"probe.top_p", "of Probab's samples", &p.top_p, kEvaluation, share("use 1")});
+}
+
+/// Of the probe relearn.
+void add_relearn(OptionTable& t, RelearnOptions& r) {
+  t.push_back({"relearn.data",
+               "what the model is taught: forget_part (of the forget questions; the others are asked), retain or file",
+               &r.data, kEvaluation});
+  t.push_back({"relearn.file",
+               "data = file: questions with answers, JSON lines or a list; one that tells an asked answer is refused",
+               &r.file,
+               kNothing,
+               {},
+               Role::input_path});
+  t.push_back({"relearn.file_checksum", "SHA-256 that this file must have; empty: any", &r.file_checksum, kEvaluation});
+  t.push_back({"relearn.share", "forget_part: of the forget questions that are taught, by hash of the subject or question",
+               &r.share, kEvaluation, share_inside("use 0.5")});
+  t.push_back(
+      {"relearn.steps", "optimizer steps after which the model is asked, in ascending order", &r.steps, kEvaluation});
+  t.push_back({"relearn.learning_rate", "AdamW's, constant", &r.learning_rate, kEvaluation, positive("use 1e-5")});
+  t.push_back({"relearn.weight_decay", "AdamW's", &r.weight_decay, kEvaluation,
+               at_least(0, "it takes a share of each weight away", "use 0")});
+  t.push_back({"relearn.batch_size", "examples a step, over all ranks", &r.batch_size, kEvaluation, positive("use 4")});
+}
+
+/// Of the probe soft_prompt.
+void add_soft_prompt(OptionTable& t, SoftPromptOptions& s) {
+  t.push_back(
+      {"soft_prompt.tokens", "vectors in front of the question", &s.tokens, kEvaluation, in_range(1, 1024, "use 8")});
+  t.push_back(
+      {"soft_prompt.steps", "optimizer steps after which the model is asked, in ascending order", &s.steps, kEvaluation});
+  t.push_back({"soft_prompt.learning_rate", "Adam's", &s.learning_rate, kEvaluation, positive("use 0.01")});
+  t.push_back({"soft_prompt.batch_size", "questions a step", &s.batch_size, kEvaluation, positive("use 8")});
 }
 
 /// A retrained model's results decide numbers of cells alone: the target's own are measured without it.
@@ -126,6 +165,13 @@ void add_metrics(OptionTable& t, MetricOptions& m) {
                share("use MUSE's 0.4")});
   t.push_back({"evaluation.published_auc", "MUSE's AUC of its retrained model, for privleak_published; 0: none",
                &m.published_auc, kEvaluation, in_range(0, 1, "it is a share, such as 0.4772")});
+  t.push_back(
+      {"evaluation.depth",
+       "put states of the unlearned model, and of campaign.floor_model, into the target: in which blocks is the answer?",
+       &m.depth, kEvaluation});
+  t.push_back({"evaluation.depth_threshold",
+               "nats a token that the answer must lose by the floor model's states for a block to count in a depth score",
+               &m.depth_threshold, kCell, at_least(0, "it is a drop", "use 0.05")});
   t.push_back({"evaluation.retrained",
                "results file (baselines/NAME.h5) whose target is a model trained without the forget set; empty: none",
                &m.retrained,
@@ -142,7 +188,9 @@ void add_evaluation_options(OptionTable& table, Configuration& configuration) {
   add_generation(table, configuration.generation);
   add_attribution(table, configuration.attribution);
   add_judge(table, configuration.judge);
-  add_probe(table, configuration.probe, configuration.dataset.attempts);
+  add_probe(table, configuration.probe, configuration.dataset.attempts, configuration.exported.generator);
+  add_relearn(table, configuration.probe.relearn);
+  add_soft_prompt(table, configuration.probe.soft_prompt);
   add_metrics(table, configuration.metric);
 }
 

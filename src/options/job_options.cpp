@@ -77,6 +77,9 @@ void add_inspect(OptionTable& t, InspectOptions& i) {
   t.push_back({"inspect.ranks", "model: number of ranks that memory is asked for", &i.ranks, kNothing, positive()});
   t.push_back({"inspect.quick", "model: leave out the weights' values and checksum", &i.quick, kNothing});
   t.push_back({"inspect.json", "model: print one JSON object", &i.json, kNothing});
+  t.push_back({"inspect.watch",
+               "results of a folder: seconds between two looks, until every cell is finished or failed; 0: one look",
+               &i.watch, kNothing, at_least(0, "time does not go back")});
 }
 
 void add_status(OptionTable& t, StatusOptions& s) {
@@ -84,6 +87,23 @@ void add_status(OptionTable& t, StatusOptions& s) {
   t.push_back({"status.watch", "seconds between two looks, until every cell is finished or failed; 0: one look", &s.watch,
                kNothing, at_least(0, "time does not go back")});
   t.push_back({"status.json", "print one JSON object a look", &s.json, kNothing});
+}
+
+void add_export(OptionTable& t, ExportOptions& e) {
+  t.push_back({"export.file", "where the forget questions, or attempts on them, are written, JSON lines; -: standard output",
+               &e.file, kNothing});
+  t.push_back(
+      {"export.results",
+       "a cell's results file: its questions, with KeyTokens, both models' answers and all attempts; empty: the dataset's",
+       &e.results,
+       kNothing,
+       {},
+       Role::input_path});
+  t.push_back({"export.attempts", "of probe.generator on a question", &e.attempts, kNothing,
+               positive("equal budgets: as many as probe.phrasings has")});
+  t.push_back({"export.instructions",
+               "what probe.generator is told, separated by |, with {question}; empty: five built-in ones", &e.instructions,
+               kNothing});
 }
 
 }  // namespace
@@ -95,6 +115,7 @@ void add_job_options(OptionTable& table, Configuration& configuration) {
   add_evaluate(table, configuration.evaluate);
   add_inspect(table, configuration.inspect);
   add_status(table, configuration.status);
+  add_export(table, configuration.exported);
 }
 
 }  // namespace unpact

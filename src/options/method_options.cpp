@@ -21,14 +21,14 @@ void add_overrides(OptionTable& t, MethodOverrides& o) {
 
 void add_loss(OptionTable& t, MethodOptions& m) {
   t.push_back({"method.forget", "forget term, one of the list below", &m.forget, kUnlearning});
-  t.push_back({"method.retain", "retain term: none, gd or kl", &m.retain, kUnlearning});
+  t.push_back({"method.retain", "retain term: none, gd, kl or jsd", &m.retain, kUnlearning});
   t.push_back({"method.forget_weight", "coefficient of the forget term", &m.forget_weight, kUnlearning});
   t.push_back({"method.retain_weight", "coefficient of the retain term (rmu: its alpha)", &m.retain_weight, kUnlearning});
   t.push_back({"method.beta", "npo, simnpo, dpo: inverse temperature; undial: strength; -1: the published one", &m.beta,
                kUnlearning});
   t.push_back({"method.length_normalized", "npo: mean instead of sum over a sequence", &m.length_normalized, kUnlearning});
-  t.push_back({"method.npo_variant", "npo: sequence; token_mean and muse_logit as published code has it", &m.npo_variant,
-               kUnlearning});
+  t.push_back({"method.npo_variant", "npo: sequence; token (TNPO); token_mean and muse_logit as published code has it",
+               &m.npo_variant, kUnlearning});
   t.push_back({"method.kl_variant", "kl: token, all_positions (open-unlearning) or muse_logit (muse_bench)", &m.kl_variant,
                kUnlearning});
 }
@@ -53,6 +53,12 @@ void add_token_weights(OptionTable& t, MethodOptions& m) {
                Role::input_path});
   t.push_back({"method.weight_outside", "spans: weight of the tokens that hold nothing of what the answer names",
                &m.weight_outside, kUnlearning});
+  t.push_back({"method.span_tokens", "spans: weigh the first so many tokens of each occurrence alone (PALU's onset); 0: all",
+               &m.span_tokens, kUnlearning});
+  t.push_back(
+      {"method.anchor_weight",
+       "given, spans: coefficient of KL to the target on the forget set's tokens that weigh less than 1; 0: no such term",
+       &m.anchor_weight, kUnlearning});
   t.push_back({"method.file_checksum", "SHA-256 that the file of weights or alternates must have; empty: any",
                &m.file_checksum, kUnlearning});
 }
@@ -60,6 +66,8 @@ void add_token_weights(OptionTable& t, MethodOptions& m) {
 /// What single forget terms heed.
 void add_term_settings(OptionTable& t, MethodOptions& m) {
   t.push_back({"method.delta", "simnpo: margin", &m.delta, kUnlearning});
+  t.push_back({"method.refusal", "jensun: text whose tokens take turns as what the answer's tokens are pulled towards",
+               &m.refusal, kUnlearning});
   t.push_back({"method.alternates",
                "dpo: file of answers to prefer: one a line, or JSON lines of question and answer",
                &m.alternates,

@@ -49,6 +49,10 @@ OptionCheck share(const std::string& hint) {
   return number_that([](double number) { return number > 0 && number <= 1; }, "it must lie in (0, 1]", hint);
 }
 
+OptionCheck share_inside(const std::string& hint) {
+  return number_that([](double number) { return number > 0 && number < 1; }, "it must lie between 0 and 1", hint);
+}
+
 OptionCheck share_or_none(const std::string& hint) {
   return number_that([](double number) { return number >= 0 && number < 1; }, "it must lie in [0, 1)", hint);
 }

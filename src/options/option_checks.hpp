@@ -18,6 +18,8 @@ OptionCheck at_least(double bound, const std::string& meaning, const std::string
 OptionCheck in_range(double low, double high, const std::string& hint);
 /// A number in (0, 1].
 OptionCheck share(const std::string& hint);
+/// A number in (0, 1), both ends left out.
+OptionCheck share_inside(const std::string& hint);
 /// A number in [0, 1).
 OptionCheck share_or_none(const std::string& hint);
 /// A part of a file's name: no / in it.

@@ -7,9 +7,9 @@ namespace unpact {
 
 const std::map<std::string, std::string>& option_aliases() {
   static const std::map<std::string, std::string> names = {
-      {"model", "model.path"},  {"dataset", "dataset.use"}, {"method", "method.use"},   {"output", "run.output"},
-      {"seed", "run.seed"},     {"prompt", "ask.prompt"},   {"answer", "ask.answer"},   {"input", "ask.input"},
-      {"device", "run.device"}, {"watch", "status.watch"},  {"stage", "campaign.stage"}};
+      {"model", "model.path"},  {"dataset", "dataset.use"}, {"method", "method.use"},    {"output", "run.output"},
+      {"seed", "run.seed"},     {"prompt", "ask.prompt"},   {"answer", "ask.answer"},    {"input", "ask.input"},
+      {"device", "run.device"}, {"watch", "status.watch"},  {"stage", "campaign.stage"}, {"export", "export.file"}};
   return names;
 }
 

@@ -24,6 +24,13 @@ std::string json_key(const std::string& job) {
   return job == "reproduce" ? "plan.json" : "ask.json";
 }
 
+/// What --watch means to a job, and any other short name.
+std::string key_of_alias(const std::string& job, const std::string& alias) {
+  if (job == "inspect" && alias == "watch") return "inspect.watch";
+  const auto found = option_aliases().find(alias);
+  return found == option_aliases().end() ? alias : found->second;
+}
+
 po::options_description description_of_command_line() {
   po::options_description all;
   for (const auto& key : known_keys()) all.add_options()(key.c_str(), po::value<std::string>());
@@ -85,10 +92,8 @@ std::vector<Given> parse_command_line(const std::string& job, const std::vector<
   });
   std::vector<Given> options;
   for (const auto& option : parsed.options) {
-    const auto alias = option_aliases().find(option.string_key);
     // A switch carries no value.
-    options.push_back({alias == option_aliases().end() ? option.string_key : alias->second,
-                       option.value.empty() ? "true" : option.value.back(), kOrigin});
+    options.push_back({key_of_alias(job, option.string_key), option.value.empty() ? "true" : option.value.back(), kOrigin});
   }
   return options;
 }

@@ -97,6 +97,14 @@ class CellWriter {
   void attempts(const hdf5::Description& description, const std::vector<std::size_t>& shape, const std::vector<T>& values) {
     matrix(description, shape, values.empty() ? std::vector<T>(shape[0] * shape[1]) : values);
   }
+  void counted_scale(const std::string& path, const std::string& long_name, std::int64_t count) {
+    index_scale(path, static_cast<std::size_t>(count), long_name);
+  }
+  /// Numbers that need not have been measured: then NaN.
+  void drops(const hdf5::Description& description, const std::vector<std::size_t>& shape,
+             const std::vector<double>& values) {
+    matrix(description, shape, values.empty() ? std::vector<double>(shape[0] * shape[1], std::nan("")) : values);
+  }
   void describe_knowledge(const std::string& group, const KnowledgeRecord& knowledge) {
     file_.group_attribute(group, "probes", Json(knowledge.probes).dump(-1, ' ', false, Json::error_handler_t::replace));
     file_.group_attribute(group, "attempts", std::to_string(knowledge.attempts));
@@ -200,6 +208,14 @@ class CellReader {
   template <class T>
   void attempts(const hdf5::Description& description, const std::vector<std::size_t>&, std::vector<T>& values) {
     column(description, values);
+  }
+  void counted_scale(const std::string& path, const std::string& long_name, std::int64_t& count) {
+    index_scale(path, 0, long_name);
+    count = static_cast<std::int64_t>(file_.numbers<std::uint64_t>(path).size());
+  }
+  void drops(const hdf5::Description& description, const std::vector<std::size_t>&, std::vector<double>& values) {
+    column(description, values);
+    if (std::ranges::all_of(values, [](double value) { return std::isnan(value); })) values.clear();
   }
   void describe_knowledge(const std::string& group, KnowledgeRecord& knowledge) {
     const Json probes = parse_json(file_.group_text(group, "probes"), concat(name_, ", ", group));

@@ -196,6 +196,27 @@ void check_metrics(Findings& findings, const MetricsRecord& metrics) {
   }
 }
 
+void check_curves(Findings& findings, const std::vector<CurvePoint>& curves) {
+  for (const auto& point : curves) {
+    findings.require(is_plain_name(point.probe) && is_plain_name(point.arm),
+                     concat("a curve has the probe '", point.probe, "' and the arm '", point.arm, "'"));
+    findings.require(
+        point.step > 0 && point.right <= point.asked,
+        concat("the curve of ", point.probe, " has ", point.right, " of ", point.asked, " right at step ", point.step));
+  }
+}
+
+void check_depth(Findings& findings, const DepthRecord& depth, std::size_t questions) {
+  findings.require(depth.blocks >= 0, "depth has a negative number of blocks");
+  findings.length("depth/log_probability", depth.log_probability.size(), depth.question.size());
+  for (const auto question : depth.question)
+    findings.require(question < questions, concat("depth names question ", question, " of ", questions));
+  const auto all = depth.question.size() * static_cast<std::size_t>(std::max<std::int64_t>(depth.blocks, 0));
+  for (const auto* drops : {&depth.floor, &depth.unlearned})
+    for (const auto* values : {&drops->answer, &drops->key_tokens, &drops->others})
+      findings.require(values->empty() || values->size() == all, "depth has not one value a question and block");
+}
+
 }  // namespace
 
 std::string inconsistency_of(const CellRecord& cell) {
@@ -214,6 +235,8 @@ std::string inconsistency_of(const CellRecord& cell) {
   check_judges(findings, cell);
   check_verification(findings, cell.verification, questions);
   check_metrics(findings, cell.metrics);
+  check_curves(findings, cell.curves);
+  check_depth(findings, cell.depth, questions);
   const auto& dtype = cell.compute_dtype;
   findings.require(dtype == "fp32" || dtype == "tf32" || dtype == "bf16" || dtype == "fp16",
                    concat("compute_dtype is '", dtype, "'"));

@@ -3,6 +3,7 @@
 /// cell_layout.hpp says what an archive is.
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "unpact/core/text.hpp"
@@ -82,6 +83,41 @@ void visit_judges(Archive& archive, Cell& cell) {
                 &JudgeCheckRecord::threshold);
   archive.field({"/judge_check/calibrated_on", {axis}, "1", "other such answers, on which the threshold was found"}, rows,
                 &JudgeCheckRecord::calibrated_on);
+}
+
+/// Since 1.9.
+template <class Archive, class Cell>
+void visit_curves(Archive& archive, Cell& cell) {
+  const std::string axis = "/curves/probe";
+  if (!archive.has(axis)) return;
+  auto& rows = cell.curves;
+  archive.field({axis, {axis}, "1", "probe that trains"}, rows, &CurvePoint::probe);
+  archive.field({"/curves/arm", {axis}, "1", "model that it trained"}, rows, &CurvePoint::arm);
+  archive.field({"/curves/step", {axis}, "1", "optimizer steps done"}, rows, &CurvePoint::step);
+  archive.field({"/curves/right", {axis}, "1", "forget questions that were right then"}, rows, &CurvePoint::right);
+  archive.field({"/curves/asked", {axis}, "1", "of so many that were asked"}, rows, &CurvePoint::asked);
+  archive.field({"/curves/loss", {axis}, "nat/token", "loss of the last step"}, rows, &CurvePoint::loss);
+}
+
+/// Since 1.9.
+template <class Archive, class Cell>
+void visit_depth(Archive& archive, Cell& cell) {
+  const std::string row = "/depth/probed_question", column = "/depth/block";
+  if (!archive.has(row)) return;
+  auto& depth = cell.depth;
+  archive.column({row, {row}, "1", "index of the question"}, depth.question);
+  archive.counted_scale(column, "index of a block", depth.blocks);
+  archive.column({"/depth/log_probability", {row}, "nat/token", "of the answer's scored tokens by the target"},
+                 depth.log_probability);
+  const std::vector<std::size_t> shape = {depth.question.size(), static_cast<std::size_t>(depth.blocks)};
+  for (const auto& [name, drops] : {std::pair("floor", &depth.floor), std::pair("unlearned", &depth.unlearned)})
+    for (const auto& [part, values] : {std::pair("answer", &drops->answer), std::pair("key_tokens", &drops->key_tokens),
+                                       std::pair("others", &drops->others)})
+      archive.drops({concat("/depth/", name, "/", part),
+                     {row, column},
+                     "nat/token",
+                     "what the answer loses with these states behind a block"},
+                    shape, *values);
 }
 
 /// Since 1.7.

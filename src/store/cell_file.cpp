@@ -76,6 +76,36 @@ CellRecord read_content(const fs::path& path) {
   return record;
 }
 
+CellRecord numbers_of(const fs::path& path) {
+  const hdf5::Reader file(path);
+  require_schema(file, path.string(), kCellSchema);
+  CellRecord record;
+  CellReader archive(file, path.string());
+  visit_attributes(archive, record);
+  visit_comparison(archive, record);
+  archive.name_probes("/probes", record.probes);
+  for (auto& probe : record.probes) archive.describe_probe("/probes/" + probe.name, probe);
+  visit_rates(archive, record);
+  order_probes(record);
+  UNPACT_VALIDATE(record.outcome.size() == record.focus_shift.set_cosine.size(),
+                  concat("cannot use the results file ", path.string()), "outcomes and focus shifts differ in number",
+                  "it was not written by unpact; make it again");
+  return record;
+}
+
+/// What `read` makes of a file whose bytes are those that were sealed.
+template <class Read>
+CellRecord read_sealed(const fs::path& path, const Read& read) {
+  require_seal(path);
+  try {
+    return read(path);
+  } catch (const UnreadableFile&) {
+    throw;
+  } catch (const RuntimeFailure& failure) {
+    throw_unreadable(path, concat(failure.problem(), ": ", failure.reason()));
+  }
+}
+
 }  // namespace
 
 void write_cell_file(const Communicator& group, const fs::path& path, const CellRecord& record) {
@@ -96,16 +126,9 @@ void write_cell_file(const Communicator& group, const fs::path& path, const Cell
   });
 }
 
-CellRecord read_cell_file(const fs::path& path) {
-  require_seal(path);
-  try {
-    return read_content(path);
-  } catch (const UnreadableFile&) {
-    throw;
-  } catch (const RuntimeFailure& failure) {  // its bytes are those that were sealed
-    throw_unreadable(path, concat(failure.problem(), ": ", failure.reason()));
-  }
-}
+CellRecord read_cell_file(const fs::path& path) { return read_sealed(path, read_content); }
+
+CellRecord read_cell_numbers(const fs::path& path) { return read_sealed(path, numbers_of); }
 
 bool is_finished_cell(const fs::path& path, const std::string& fingerprint) {
   std::error_code code;

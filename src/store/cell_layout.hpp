@@ -239,6 +239,8 @@ void visit_cell(Archive& archive, Cell& cell) {
   for (auto& probe : cell.probes) visit_probe(archive, probe);
   visit_judges(archive, cell);
   visit_arms(archive, cell);
+  visit_curves(archive, cell);
+  visit_depth(archive, cell);
   visit_rates(archive, cell);
   visit_training(archive, cell);
   visit_work(archive, cell);

@@ -79,7 +79,8 @@ at::Tensor target_hidden(const Transformer& model, const ExampleBatch& batch) {
 
 at::Tensor log_probabilities_of(const Transformer& model, const at::Tensor& hidden_RD, const ExampleBatch& batch) {
   count_head(hidden_RD, model.weights().head_VD);
-  return kernels::chunked_log_probabilities(hidden_RD, model.weights().head_VD, batch.targets_R);
+  return kernels::chunked_log_probabilities(hidden_RD, model.weights().head_VD, batch.targets_R, /*logit_bytes=*/0,
+                                            model.config().block.logit_cap);
 }
 
 at::Tensor example_log_probabilities(const Transformer& model, const ExampleBatch& batch) {

@@ -11,12 +11,18 @@
 namespace unpact {
 namespace {
 
-/// Numbers a token that a block keeps for its backward pass: the parts of two norms and of attention as wide as the hidden
-/// state, and the MLP's. Counted from the operations of Transformer; an estimate.
+/// Numbers a token that a block keeps for its backward pass: the parts of two norms (or four) and of attention as wide as the
+/// hidden state, and the MLP's. Counted from the operations of Transformer; an estimate.
 double kept_by_block(const ModelConfig& c) {
   const auto hidden = static_cast<double>(c.hidden_size), heads = static_cast<double>(c.heads * c.head_dim);
-  const double gated = c.block.mlp == MlpKind::gated ? 4 : 2;
-  return 9 * hidden + 8 * heads + gated * static_cast<double>(c.intermediate_size);
+  const double gated = c.block.mlp == MlpKind::gated ? 4 : 2, norms = c.block.norm_place == NormPlace::around ? 13 : 9;
+  return norms * hidden + 8 * heads + (gated + (c.block.experts > 0 ? 1 : 0)) * static_cast<double>(c.intermediate_size);
+}
+
+/// Bytes a token that a block keeps of capped scores, whose weights the reference holds in float32: the caps' tanh, the
+/// softmax and what masks it.
+double kept_scores(const ModelConfig& c, std::int64_t longest) {
+  return c.block.score_cap > 0 ? 9.0 * static_cast<double>(c.heads * longest) : 0.0;
 }
 
 std::string gibibytes(double bytes) {
@@ -56,7 +62,8 @@ MemoryPlan plan_memory(const ModelConfig& config, const std::function<bool(const
                compute = effective_dtype(e, device) == ComputeType::bf16 ? 2 : 4;
   const double master = e.master_weights == MasterWeights::none ? 2 : 4;
   const double tokens = static_cast<double>(std::min(options.micro_batch, options.batch_size) * longest);
-  const auto layers = static_cast<double>(config.layers), kept = kept_by_block(config) * compute * tokens;
+  const auto layers = static_cast<double>(config.layers),
+             kept = (kept_by_block(config) * compute + kept_scores(config, longest)) * tokens;
   MemoryPlan plan;
   const auto add = [&](const char* what, double bytes) { plan.lines.emplace_back(what, bytes); };
   if (target == TargetInMemory::whole) add("the target, whole", 4 * size.all);

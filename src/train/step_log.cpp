@@ -68,7 +68,8 @@ std::vector<StepReport> reports_from_json(const Json& history, const std::string
 double training_flops(const ModelConfig& c, const StepReport& report, double squared_lengths) {
   const auto head = static_cast<double>(c.vocabulary_size * c.head_width());
   double blocks = static_cast<double>(c.parameter_count()) - head * (c.tied_embeddings ? 1 : 2);
-  if (c.block.positions == PositionKind::learned) blocks -= static_cast<double>(c.max_positions * c.hidden_size);
+  if (c.block.positions == PositionKind::learned)
+    blocks -= static_cast<double>((c.max_positions + c.block.position_offset) * c.hidden_size);
   const auto attention = static_cast<double>(c.layers * c.heads * c.head_dim);
   if (c.adapters.any()) {
     auto plain = c;

@@ -51,7 +51,8 @@ void check_retain(const MethodOptions& m, const ForgetKind& kind) {
 }
 
 void check_forget(const MethodOptions& m, const ForgetKind& kind) {
-  const bool by_sequence = m.npo_variant == NpoVariant::sequence, weighted = m.weighting != WeightingKind::none;
+  const bool by_sequence = m.npo_variant == NpoVariant::sequence, by_token = m.npo_variant == NpoVariant::token,
+             weighted = m.weighting != WeightingKind::none;
   require_own(by_sequence, "npo_variant", name_of_value(m.npo_variant), kind);
   require_own(!m.length_normalized, "length_normalized", "true", kind);
   require_meant(!m.length_normalized || by_sequence, "length_normalized", "true", "npo_variant = sequence");
@@ -60,13 +61,19 @@ void check_forget(const MethodOptions& m, const ForgetKind& kind) {
   const auto& weighting = name_of_value(m.weighting);
   require_meant(!weighted || kind.takes_weighting, "weighting", weighting,
                 kinds_with([](const auto& row) { return row.takes_weighting; }));
-  require_meant(!weighted || by_sequence, "weighting", weighting, "npo_variant = sequence");
+  require_meant(!weighted || by_sequence || by_token, "weighting", weighting, "npo_variant = sequence or token");
   const bool by_confidence = m.weighting == WeightingKind::wga || m.weighting == WeightingKind::satimp;
   require_own(m.weight_scale == WeightScale::fading, "weight_scale", name_of_value(m.weight_scale), kind);
   require_meant(m.weight_scale == WeightScale::fading || by_confidence, "weight_scale", name_of_value(m.weight_scale),
                 "method.weighting = wga or satimp");
   require_meant(m.weight_outside == 0 || m.weighting == WeightingKind::spans, "weight_outside", concat(m.weight_outside),
                 "method.weighting = spans");
+  require_meant(m.span_tokens == 0 || m.weighting == WeightingKind::spans, "span_tokens", concat(m.span_tokens),
+                "method.weighting = spans");
+  const bool by_place = m.weighting == WeightingKind::given || m.weighting == WeightingKind::spans;
+  require_meant(m.anchor_weight == 0 || by_place, "anchor_weight", concat(m.anchor_weight),
+                "method.weighting = given or spans");
+  require_own(m.refusal == MethodOptions().refusal, "refusal", m.refusal, kind);
   require_meant(m.weights_path.empty() || m.weighting == WeightingKind::given, "weights_path", m.weights_path,
                 "method.weighting = given");
   if (const auto* file = needed_file(m))
@@ -84,6 +91,7 @@ void check_numbers(const MethodOptions& m, const ForgetKind& kind) {
                  "it must be >= 0, or -1 for the published value", "use -1");
   require_number("weight_complement", m.weight_complement, m.weight_complement >= 0, "it must be >= 0", "use 1");
   require_number("weight_outside", m.weight_outside, m.weight_outside >= 0, "it must be >= 0", "use 0");
+  require_number("anchor_weight", m.anchor_weight, m.anchor_weight >= 0, "it must be >= 0", "use 1");
   require_number("delta", m.delta, true, "it must be finite", "use 0");
   require_number("scale", m.scale, true, "it must be finite", "use 1");
   require_number("steering", m.steering, true, "it must be finite", "use 20");
@@ -91,8 +99,10 @@ void check_numbers(const MethodOptions& m, const ForgetKind& kind) {
   require_number("retain_limit", m.retain_limit, m.retain_limit > 0 || kind.retain_rule == nullptr,
                  concat(m.forget, " needs a limit on the retain loss, in nats a token"),
                  "use a little more than the target's own retain loss");
-  UNPACT_VALIDATE(m.skipped_targets >= 0 && m.dual_warmup >= 0, "a count is negative",
-                  "method.skipped_targets and method.dual_warmup must be >= 0", "use 1 and 5");
+  UNPACT_VALIDATE(m.skipped_targets >= 0 && m.dual_warmup >= 0 && m.span_tokens >= 0, "a count is negative",
+                  "method.skipped_targets, method.dual_warmup and method.span_tokens must be >= 0", "use 1, 5 and 0");
+  UNPACT_VALIDATE(!m.refusal.empty(), "option 'method.refusal' is empty", "there would be nothing to pull answers towards",
+                  "use \" No Idea\"");
 }
 
 }  // namespace
@@ -120,7 +130,10 @@ std::string name_of(const MethodOptions& method) {
 
 double beta_of(const MethodOptions& method) { return method.beta == -1 ? kind_of(method).default_beta : method.beta; }
 
-bool asks_target(const MethodOptions& method) { return method.retain == RetainKind::kl || kind_of(method).asks_target; }
+bool asks_target(const MethodOptions& method) {
+  return method.retain == RetainKind::kl || method.retain == RetainKind::jsd || method.anchor_weight > 0 ||
+         kind_of(method).asks_target;
+}
 
 std::function<bool(const std::string&)> weights_trained_by(const MethodOptions& method, const ModelConfig& config) {
   const auto& kind = kind_of(method);
@@ -129,8 +142,8 @@ std::function<bool(const std::string&)> weights_trained_by(const MethodOptions& 
 }
 
 double relative_cost(const MethodOptions& method) {
-  const double retain = method.retain == RetainKind::gd ? 1.0 : method.retain == RetainKind::kl ? 1.2 : 0.0;
-  return kind_of(method).cost + retain;
+  const double retain = method.retain == RetainKind::none ? 0.0 : method.retain == RetainKind::gd ? 1.0 : 1.2;
+  return kind_of(method).cost + retain + (method.anchor_weight > 0 ? 1.2 : 0.0);
 }
 
 void check_method(const MethodOptions& method) {

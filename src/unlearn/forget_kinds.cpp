@@ -8,6 +8,7 @@
 #include "ascent_term.hpp"
 #include "logit_terms.hpp"
 #include "preference_terms.hpp"
+#include "refusal_term.hpp"
 
 namespace unpact {
 namespace {
@@ -41,6 +42,7 @@ Made make_npo(const TermInputs& in) {
   const double beta = beta_of(in.method);
   switch (in.method.npo_variant) {
     case NpoVariant::sequence: break;
+    case NpoVariant::token: return std::make_unique<NpoTokenTerm>(in.data.forget, in.frozen, beta, make_weighting(in));
     case NpoVariant::token_mean: return std::make_unique<NpoTokenMeanTerm>(in.data.forget, in.frozen, beta);
     case NpoVariant::muse_logit: return std::make_unique<NpoLogitTerm>(in.data.forget, in.frozen, beta);
   }
@@ -62,6 +64,8 @@ Made make_undial(const TermInputs& in) {
 }
 
 Made make_ceu(const TermInputs& in) { return std::make_unique<CeuTerm>(in.data.forget, in.method.skipped_targets); }
+
+Made make_jensun(const TermInputs& in) { return std::make_unique<RefusalTerm>(in.data.forget, in.data.refusal); }
 
 Made make_pdu(const TermInputs& in) { return std::make_unique<FlatnessTerm>(in.data.forget); }
 
@@ -100,7 +104,12 @@ Rows answer_kinds() {
            .needs_questions = true,
            .file = &kAlternates,
            .own_options = {"alternates"},
-           .make_term = make_dpo}};
+           .make_term = make_dpo},
+          {.name = "jensun",
+           .summary = "pulls every token of the answer towards method.refusal, by the Jensen-Shannon divergence",
+           .needs_questions = true,
+           .own_options = {"refusal"},
+           .make_term = make_jensun}};
 }
 
 /// Losses over the whole distribution of the next token.

@@ -6,6 +6,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "unpact/kernels/log_softmax.hpp"
+#include "unpact/kernels/soft_cap.hpp"
 #include "unpact/model/operation_count.hpp"
 
 namespace unpact {
@@ -71,7 +72,10 @@ at::Tensor sum_over_logits(const Transformer& model, const at::Tensor& hidden_RD
                            std::int64_t chunk_rows) {
   const auto& head_VD = model.weights().head_VD;
   if (chunk_rows <= 0) chunk_rows = kernels::rows_of_logits(4 * kLogitElements, head_VD.size(0));
-  return ChunkedSum::apply(hidden_RD, head_VD, loss, chunk_rows);
+  const RowLoss of_capped = [&loss, cap = model.config().block.logit_cap](const at::Tensor& logits_CV, std::int64_t first) {
+    return loss(kernels::soft_capped(logits_CV, cap), first);
+  };
+  return ChunkedSum::apply(hidden_RD, head_VD, of_capped, chunk_rows);
 }
 
 at::Tensor sum_over_logits_at_once(const Transformer& model, const at::Tensor& hidden_RD, const RowLoss& loss) {

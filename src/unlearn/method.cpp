@@ -16,22 +16,40 @@ std::unique_ptr<LossTerm> make_retain_term(const TermInputs& inputs) {
   switch (inputs.method.retain) {
     case RetainKind::none: break;
     case RetainKind::gd: return std::make_unique<CrossEntropyTerm>(inputs.data.retain);
+    case RetainKind::jsd: return std::make_unique<JsdTerm>(inputs.data.retain, inputs.frozen);
     case RetainKind::kl: return std::make_unique<KlTerm>(inputs.data.retain, inputs.frozen, inputs.method.kl_variant);
   }
   return nullptr;
 }
 
-/// A training with the kind's forget term and a retain term, if any.
+/// KL to the target on what the forget term spares: targets of the forget set that weigh less than 1.
+std::unique_ptr<LossTerm> make_anchor_term(const TermInputs& inputs) {
+  if (inputs.method.anchor_weight == 0) return nullptr;
+  auto spared = std::make_shared<std::vector<Example>>();
+  for (std::size_t i = 0; i < inputs.data.forget->size(); ++i) {
+    auto example = (*inputs.data.forget)[i];
+    for (std::size_t t = 0; t < example.has_loss.size(); ++t)
+      if (inputs.data.given_weights[i][t] >= 1) example.has_loss[t] = 0;
+    if (example.targets() > 0) spared->push_back(std::move(example));
+  }
+  UNPACT_VALIDATE(!spared->empty(), "option 'method.anchor_weight' asks for a term on nothing",
+                  "no token of the forget set weighs less than 1", "set it to 0, or give weights below 1");
+  return std::make_unique<KlTerm>(std::move(spared), inputs.frozen);
+}
+
+/// A training with the kind's forget term, a retain term and an anchor, if any.
 UnlearnResult run_terms(const MethodRun& run) {
   const auto& method = run.inputs.method;
   const auto& kind = kind_of(method);
-  auto forget = kind.make_term(run.inputs), retain = make_retain_term(run.inputs);
+  auto forget = kind.make_term(run.inputs), retain = make_retain_term(run.inputs), anchor = make_anchor_term(run.inputs);
   std::vector<WeightedTerm> terms = {{forget.get(), method.forget_weight}};
   if (retain) terms.push_back({retain.get(), method.retain_weight, run.inputs.data.retain_sampling});
   if (kind.retain_rule != nullptr) terms.back().rule = kind.retain_rule(method, run.options, forget->example_count());
+  if (anchor) terms.push_back({anchor.get(), method.anchor_weight});
   const auto options = freeing(run.options, [&] {
     forget.reset();
     retain.reset();
+    anchor.reset();
   });
   UnlearnResult result;
   result.steps = train(run.model, terms, options, run.group, {}, run.on_step);

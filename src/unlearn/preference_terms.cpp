@@ -51,6 +51,20 @@ at::Tensor NpoTerm::sum(const Transformer& model, ExampleIndices indices) const 
   return preference_loss(rise_B, beta_);
 }
 
+NpoTokenTerm::NpoTokenTerm(Examples examples, const Frozen& reference, double beta, TokenWeighting weighting)
+    : ExampleTerm(std::move(examples)), beta_(beta), weighting_(std::move(weighting)) {
+  require_beta(beta);
+  reference_log_p_ = frozen_log_probabilities(examples_, reference);
+}
+
+at::Tensor NpoTokenTerm::sum(const Transformer& model, ExampleIndices indices) const {
+  const auto rows = batch(indices, model);
+  const auto scores = weighting_.score(model, rows);
+  const auto margin_R = reference_log_p_.of(indices).squeeze(1) - scores.log_p_R;
+  const auto loss_R = (-2.0 / beta_) * at::log_sigmoid(beta_ * margin_R);
+  return weighting_.is_none() ? loss_R.sum() : (weighting_.of(*examples_, indices, scores, rows) * loss_R).sum();
+}
+
 NpoTokenMeanTerm::NpoTokenMeanTerm(Examples examples, const Frozen& reference, double beta)
     : ExampleTerm(std::move(examples)), beta_(beta) {
   require_beta(beta);

@@ -24,6 +24,21 @@ class NpoTerm : public ExampleTerm {
   FrozenRows reference_log_p_;  ///< a row a target
 };
 
+/// npo with a margin a target: -(2/beta) mean over targets of w_t log sigmoid(beta (log p_ref,t - log p_t)); its gradient weighs the
+/// target's log p by 2 p^beta / (p^beta + p_ref^beta) (TNPO and WTNPO, Wang et al., arXiv 2502.19301). Weights as in ga.
+class NpoTokenTerm : public ExampleTerm {
+ public:
+  NpoTokenTerm(Examples examples, const Frozen& reference, double beta, TokenWeighting weighting = TokenWeighting());
+  std::string name() const override { return "npo_token"; }
+  at::Tensor sum(const Transformer& model, ExampleIndices indices) const override;
+  double normalizer(ExampleIndices indices) const override { return weighting_.total(*examples_, indices); }
+
+ private:
+  double beta_;
+  TokenWeighting weighting_;
+  FrozenRows reference_log_p_;
+};
+
 /// npo as SimNPO's published WMDP code has it: the margin is the difference of the token means of the whole batch,
 /// one number for all its sequences. The batch is the micro-batch: this rule depends on how a step is cut, here as there.
 class NpoTokenMeanTerm : public ExampleTerm {

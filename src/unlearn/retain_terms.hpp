@@ -22,4 +22,18 @@ class KlTerm : public ExampleTerm {
   FrozenRows reference_hidden_;
 };
 
+/// jsd: mean over targets of JSD(p_ref, p) = KL(p_ref || m) / 2 + KL(p || m) / 2, m the mean of both: the retain side of JensUn
+/// (arXiv 2509.02820). Between 0 and log 2.
+class JsdTerm : public ExampleTerm {
+ public:
+  JsdTerm(Examples examples, const Frozen& reference);
+  std::string name() const override { return "jsd"; }
+  at::Tensor sum(const Transformer& model, ExampleIndices indices) const override;
+  double normalizer(ExampleIndices indices) const override { return static_cast<double>(targets(indices)); }
+
+ private:
+  const Transformer& reference_;
+  FrozenRows reference_hidden_;
+};
+
 }  // namespace unpact

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "core/temporary_folder.hpp"
 #include "text/tokenizers_for_tests.hpp"
 #include "unpact/core/error.hpp"
@@ -26,8 +28,8 @@ class SpanWeights : public testing::Test {
   std::vector<Example> examples(const std::vector<QuestionAnswer>& pairs) const {
     return question_examples(tokenizer_, template_, pairs, LossOn::answer);
   }
-  std::vector<float> weights(const QuestionAnswer& pair, double outside = 0) const {
-    return span_weights({pair}, examples({pair}), tokenizer_, template_, outside).front();
+  std::vector<float> weights(const QuestionAnswer& pair, const SpanRule& rule = {}) const {
+    return span_weights({pair}, examples({pair}), tokenizer_, template_, rule).front();
   }
   testing_support::ByteTokenizer tokenizer_;
   PromptTemplate template_;
@@ -37,7 +39,7 @@ class SpanWeights : public testing::Test {
 TEST_F(SpanWeights, CoverTheEntityWhereverItStands) {
   const auto pair = pair_of("It was Ada Lovelace. Ada Lovelace wrote it.", {"Ada Lovelace"});
   const auto example = examples({pair}).front();
-  const auto w = weights(pair, 0.25);
+  const auto w = weights(pair, {0.25, 0});
   ASSERT_EQ(w.size(), example.ids.size());
   std::vector<TokenId> inside;
   for (std::size_t t = 0; t < w.size(); ++t) {
@@ -63,19 +65,25 @@ TEST_F(SpanWeights, CoverSeveralEntitiesAndLettersOfSeveralBytes) {
   EXPECT_EQ(tokenizer_.decode(outside).find("rhus"), std::string::npos);
 }
 
+TEST_F(SpanWeights, MayCountTheOnsetAlone) {
+  const auto pair = pair_of("Ada Lovelace, yes: Ada Lovelace", {"Ada Lovelace"});  // a token a byte
+  const auto w = weights(pair, {0, 3});
+  EXPECT_EQ(std::count(w.begin(), w.end(), 1.0F), 6) << "three of each occurrence";
+}
+
 TEST_F(SpanWeights, EndWhereTheContextCutsTheExample) {
   const auto pair = pair_of("It was Ada Lovelace.", {"Ada"});
   auto cut = examples({pair});
   cut.front().ids.resize(cut.front().ids.size() - 4);
   cut.front().has_loss.resize(cut.front().ids.size());
-  const auto w = span_weights({pair}, cut, tokenizer_, template_, 0);
+  const auto w = span_weights({pair}, cut, tokenizer_, template_, {});
   EXPECT_EQ(w.front().size(), cut.front().ids.size());
 }
 
 TEST_F(SpanWeights, BelongToTheQuestionsThatAreLeft) {
   auto left_out = pair_of("Somebody", {"Somebody"}), kept = pair_of("Ada Lovelace", {"Ada"});
   kept.question = "Who?";
-  const auto w = span_weights({left_out, kept}, examples({kept}), tokenizer_, template_, 0);
+  const auto w = span_weights({left_out, kept}, examples({kept}), tokenizer_, template_, {});
   ASSERT_EQ(w.size(), 1);
   EXPECT_EQ(w.front(), weights(kept));
 }

@@ -1,5 +1,6 @@
 // What is planned on paper against what the stages of a run count.
-#include "../../src/campaign/stage_costs.hpp"  // private to the layer
+#include "../../src/campaign/judging_costs.hpp"  // private to the layer
+#include "../../src/campaign/stage_costs.hpp"
 
 #include <gmock/gmock.h>
 
@@ -9,6 +10,9 @@
 #include "unpact/campaign/judge_model.hpp"
 #include "unpact/campaign/unlearn_inputs.hpp"
 #include "unpact/core/atomic_file.hpp"
+#include "unpact/evaluation/probe.hpp"
+#include "unpact/evaluation/questions.hpp"
+#include "unpact/evaluation/stage_meter.hpp"
 #include "unpact/model/operation_count.hpp"
 
 namespace unpact {
@@ -148,6 +152,30 @@ TEST_F(StageCosts, AModelThatAJudgeAsks) {
   const auto alone = planned_stages(session_, baseline, {c, {c}});
   EXPECT_GT(stage_of(with[1].second, "unlearned_answers").bytes, 1.9 * stage_of(alone[1].second, "unlearned_answers").bytes);
   EXPECT_EQ(stage_of(with[1].second, "unlearn").bytes, stage_of(alone[1].second, "unlearn").bytes);
+}
+
+TEST_F(StageCosts, LayersThatAProbeLooksInto) {
+  if (world_.size() > 1) GTEST_SKIP() << "as above";
+  const auto model = load_language_model(folder_ / "model", {}, at::kCPU);
+  Dataset dataset;
+  for (const auto* question : {"Who wrote the report?", "Where?", "When was the harbour beside the river built?"})
+    dataset.forget_questions.push_back({question, "beside the river, of 2005", {}});
+  dataset.retain_questions.push_back({"Where is the town?", "the river", {}});
+  const auto questions = ask_questions(dataset, *model.tokenizer, {}, 0, 0);
+  const EvaluationOptions options;
+  const PromptTemplate plain;
+  const AskedModel asked{model.transformer.config(), *model.tokenizer, plain, questions, options};
+  std::vector<const AskedQuestion*> all;
+  std::vector<std::size_t> probed;
+  for (const auto& question : questions) {
+    probed.push_back(all.size());
+    all.push_back(&question);
+  }
+  const auto row = std::ranges::find(probe_table(), "logit_lens", &ProbeRow::name);
+  const std::vector<std::vector<std::string>> no_keys(questions.size());
+  const StageMeter meter(world_, at::kCPU);
+  run_probe(*row, options.probe, {}, {world_, model, questions, probed, no_keys, options.probe.budget()});
+  EXPECT_DOUBLE_EQ(meter.record("lens").operations, layers_cost(asked, all).operations);
 }
 
 TEST_F(StageCosts, AnswersThatArePreferred) {

@@ -12,6 +12,7 @@
 #include "unpact/checkpoint/safetensors.hpp"
 #include "unpact/core/checksum.hpp"
 #include "unpact/core/error.hpp"
+#include "unpact/core/json.hpp"
 
 namespace unpact {
 namespace {
@@ -51,6 +52,34 @@ TEST(ConfigChecksum, ChangesWithEverythingThatDecides) {
            {"\"qwen2\"", "\"llama\""}})
     EXPECT_NE(checksum_with(from, to), before) << to;
   EXPECT_NE(checksum_with("", "", R"({"eos_token_id": [2, 5]})"), before);
+}
+
+TEST(ConfigChecksum, ChangesWithCapsScalesRopesAndExperts) {
+  const auto of = [](const char* type, const Json& more) {
+    auto json = Json::parse(kConfig);
+    json["model_type"] = type;
+    json.update(more);
+    return config_checksum(parse_model_config(json.dump(), "config.json"));
+  };
+  for (const auto& [type, more] :
+       std::vector<std::pair<const char*, Json>>{{"gemma2", {{"attn_logit_softcapping", 40.0}}},
+                                                 {"gemma2", {{"final_logit_softcapping", nullptr}}},
+                                                 {"gemma2", {{"query_pre_attn_scalar", 144}}},
+                                                 {"gemma3_text", {{"rope_local_base_freq", 5e3}}},
+                                                 {"mixtral", {{"num_experts_per_tok", 1}}},
+                                                 {"opt", {{"do_layer_norm_before", false}}},
+                                                 {"opt", {{"_remove_final_layer_norm", true}}}}) {
+    const Json ffn = {{"ffn_dim", 32}};
+    auto changed = more;
+    changed.update(ffn);
+    EXPECT_NE(of(type, changed), of(type, ffn)) << type << " " << more;
+  }
+}
+
+/// Taken before there were caps, experts and other places of norms: files that name it stay valid.
+TEST(ConfigChecksum, StaysWhatItWasForEarlierFamilies) {
+  EXPECT_EQ(checksum_with("", ""), "145ccc54b91722465650476e135759730a3118ee1fb29382781266d892f2137f");
+  EXPECT_EQ(checksum_with("\"qwen2\"", "\"olmo2\""), "be6538d52f3715f5f659d23c51dd0b761a60bc1e6d825283f98cbe134faef7e5");
 }
 
 TEST(ConfigChecksum, StaysWithSpellingAndWithWhatNothingHeeds) {

@@ -101,6 +101,7 @@ TEST_F(WrittenAttempts, ThatCannotBeAskedAreNamed) {
               AllOf(HasSubstr("line 2"), HasSubstr("twice")));
   EXPECT_THAT(refusal("[1]"), HasSubstr("entry 1 is no object"));
   EXPECT_THAT(refusal("\n"), HasSubstr("no attempts"));
+  EXPECT_THAT(refusal(begin + R"("prompt": ""})"), HasSubstr("no prompt is filled in"));
   EXPECT_THAT(refusal("{\"question\": \"\xE9\"}"), HasSubstr("line 1"));
 }
 

@@ -1,4 +1,5 @@
 /// Metrics beside numpy, scipy, Python's zlib (tests/evaluation/metric_oracles.py) and test_vectors.json of the test data.
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -13,6 +14,8 @@
 #include "../../src/evaluation/metrics/truth_ratio.hpp"
 #include "unpact/core/json.hpp"
 #include "unpact/core/text.hpp"
+#include "unpact/evaluation/depth.hpp"
+#include "unpact/model/quantization.hpp"
 
 namespace unpact {
 namespace {
@@ -85,6 +88,31 @@ TEST_F(MetricOracle, EntropiesAndHarmonicMeansAreThoseOfScipy) {
     EXPECT_NEAR(harmonic_mean(row["values"].get<Numbers>()), row["hmean"].get<double>(), 1e-12);
 }
 
+TEST_F(MetricOracle, QuantizedMatricesAreThoseOfNumpy) {
+  ASSERT_GE(rows_.at("quantization").size(), 15U);
+  for (const auto& row : rows_.at("quantization")) {
+    Quantization kind{};
+    ASSERT_TRUE(EnumReference(&kind).assign(row["kind"].get<std::string>()));
+    const auto shape = row["shape"].get<std::vector<std::int64_t>>();
+    const auto weight = at::tensor(row["weight"].get<Numbers>(), at::kDouble).view(shape);
+    const auto found = quantize(weight, kind);
+    const auto codes = at::tensor(row["codes"].get<std::vector<std::int64_t>>(), at::kLong).view(shape);
+    EXPECT_TRUE(at::equal(found.codes_OI.to(at::kLong), codes)) << row["kind"] << row["shape"];
+    const auto values = at::tensor(row["values"].get<Numbers>(), at::kDouble).view(shape);
+    EXPECT_LE((found.values_OI - values).abs().max().item<double>(), 1e-10) << row["kind"] << row["shape"];
+    EXPECT_EQ(quantize(weight.to(at::kBFloat16), kind).values_OI.scalar_type(), at::kFloat);
+  }
+}
+
+TEST_F(MetricOracle, DepthScoresAreThoseOfNumpy) {
+  for (const auto& row : rows_.at("depth")) {
+    const auto floor = row["floor"].get<Numbers>(), unlearned = row["unlearned"].get<Numbers>();
+    const double score = depth_score(unlearned, floor, 0.05);
+    if (row["score"].is_null()) EXPECT_TRUE(std::isnan(score));
+    else EXPECT_NEAR(score, row["score"].get<double>(), 1e-10);
+  }
+}
+
 class TestVectors : public testing::Test {
  protected:
   void SetUp() override {
@@ -126,6 +154,17 @@ TEST_F(TestVectors, OfMemorizationAndSampling) {
   for (const auto& row : vectors_["clopper_pearson_95_upper"])
     EXPECT_NEAR(clopper_pearson_upper(row["n"].get<std::uint64_t>(), row["c"].get<std::uint64_t>()),
                 row["one_sided"].get<double>(), 1e-10);
+}
+
+TEST_F(TestVectors, OfNf4) {
+  const auto& row = vectors_["nf4_block"];
+  const auto found = quantize(at::tensor(row["weights"].get<Numbers>(), at::kDouble).unsqueeze(0), Quantization::nf4);
+  const auto codes = row["codes"].get<std::vector<std::int64_t>>();
+  const auto values = row["dequantized"].get<Numbers>();
+  for (std::size_t i = 0; i < codes.size(); ++i) {
+    EXPECT_EQ(found.codes_OI[0][static_cast<std::int64_t>(i)].item<std::int64_t>(), codes[i]) << i;
+    EXPECT_NEAR(found.values_OI[0][static_cast<std::int64_t>(i)].item<double>(), values[i], 1e-10) << i;
+  }
 }
 
 TEST_F(TestVectors, OfMembership) {

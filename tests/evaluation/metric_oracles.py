@@ -10,6 +10,55 @@ import numpy as np
 from scipy import stats
 
 
+NF4 = np.array([-1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635, -0.18477343022823334,
+                -0.09105003625154495, 0.0, 0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224,
+                0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0])
+
+
+def quantized(weight: np.ndarray, kind: str) -> tuple[np.ndarray, np.ndarray]:
+    """Codes and what they stand for, block by block."""
+    rows = weight.reshape(1, -1) if kind == "nf4" else weight
+    width = {"nf4": 64, "int4": 128, "int8_rows": weight.shape[1]}[kind]
+    codes, values = np.zeros(rows.shape, int), np.zeros(rows.shape)
+    for r, row in enumerate(rows):
+        for begin in range(0, len(row), width):
+            part = slice(begin, begin + width)
+            top = np.abs(row[part]).max()
+            if kind == "nf4":
+                codes[r, part] = np.abs((row[part] / (top or 1))[:, None] - NF4).argmin(axis=1)
+                values[r, part] = NF4[codes[r, part]] * top
+            else:
+                scale = top / {"int4": 7, "int8_rows": 127}[kind]
+                codes[r, part] = np.rint(row[part] / (scale or 1))
+                values[r, part] = codes[r, part] * scale
+    return codes.reshape(weight.shape), values.reshape(weight.shape)
+
+
+def quantization_rows(rng: random.Random) -> list[dict[str, Any]]:
+    """Matrices whose rows are no multiples of a block, one with a row of zeros."""
+    normal = np.random.default_rng(rng.randrange(2**32))
+    rows = []
+    for shape in ((3, 5), (7, 64), (5, 200), (2, 128), (4, 257)):
+        weight = normal.standard_normal(shape) * np.exp(normal.standard_normal((shape[0], 1)))
+        weight[1] *= shape[1] != 64
+        for kind in ("nf4", "int4", "int8_rows"):
+            codes, values = quantized(weight, kind)
+            rows.append({"kind": kind, "shape": shape, "weight": weight.ravel().tolist(), "codes": codes.ravel().tolist(), "values": values.ravel().tolist()})
+    return rows
+
+
+def depth_rows(rng: random.Random) -> list[dict[str, Any]]:
+    """The depth score of random drops, some with no block above the threshold."""
+    normal = np.random.default_rng(rng.randrange(2**32))
+    rows = []
+    for case in range(200):
+        floor, unlearned = normal.standard_normal((2, 1 + case % 9))
+        counted = floor > 0.05
+        score = (floor * np.clip(unlearned / floor, 0, 1))[counted].sum() / floor[counted].sum() if counted.any() else None
+        rows.append({"floor": floor.tolist(), "unlearned": unlearned.tolist(), "score": score})
+    return rows
+
+
 def ks_rows(rng: random.Random) -> list[dict[str, Any]]:
     """scipy's two-sample test by its default, exact up to 10,000 values: equal and unequal sizes, with and without ties."""
     rows = []
@@ -95,5 +144,6 @@ def metric_rows(rng: random.Random) -> dict[str, Any]:
                   "auc" : auc_rows(rng),
                           "scores" : score_rows(rng),
                                      "entropy" : entropy_rows(rng),
-                                                 "means" : mean_rows(rng)
+                                                 "means" : mean_rows(rng),
+            "quantization": quantization_rows(rng), "depth": depth_rows(rng)
 }

@@ -1,4 +1,4 @@
-#include "../../src/evaluation/statistics.hpp"
+#include "unpact/evaluation/statistics.hpp"
 
 #include <gtest/gtest.h>
 

@@ -9,6 +9,7 @@
 #include "evaluation/run_probes.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/inference/scoring.hpp"
+#include "unpact/model/block_math.hpp"
 
 namespace unpact {
 namespace {
@@ -29,7 +30,9 @@ class OtherProbes : public testing::Test {
   ProbeRecord run(const ProbeRow& row, const Communicator& group, AnswerStyle style = AnswerStyle::text) const {
     ProbeTask task{group, model_, questions_, probed_, keys_, 2, style};
     task.seed = 7;
-    return run_probe(row, {}, generation_, task);
+    ProbeOptions options;
+    options.soft_prompt = {.tokens = 2, .steps = "2", .batch_size = 2};
+    return run_probe(row, options, generation_, task);
   }
   ProbeRecord run(const std::string& name) const { return run(probe_named(name), alone_); }
   std::string greedy(const std::vector<TokenId>& prompt) const {
@@ -159,10 +162,60 @@ TEST_F(OtherProbes, PermutedChoicesAreNamedInTheDatasetsOrder) {
   }
 }
 
+/// What the final norm and the head make of a block's output behind these ids: the definition, one sequence at a time.
+TEST_F(OtherProbes, TheLensReadsHiddenLayersInTheAnswersPlace) {
+  const auto says = [&](std::vector<TokenId> ids, std::int64_t layer) {
+    const auto& weights = model_.transformer.weights();
+    const auto states_BSD = block_math::final_hidden(model_.transformer.config(), weights,
+                                                     model_.transformer.block_output(testing_support::row_of(ids), layer));
+    return model_.transformer.logits(states_BSD)[0][-1].argmax().item<std::int64_t>();
+  };
+  auto& asked = questions_[3];
+  asked.gold_answer.clear();  // what block 1 says, token by token
+  for (int t = 0; t < 3; ++t) {
+    auto ids = asked.prompt.ids;
+    ids.insert(ids.end(), asked.gold_answer.begin(), asked.gold_answer.end());
+    asked.gold_answer.push_back(says(ids, 0));
+  }
+  auto record = run("logit_lens");
+  EXPECT_THAT(record.attempt_labels, ElementsAre("behind block 1 of 3", "behind block 2 of 3"));
+  EXPECT_EQ(record.answer[0], model_.text_of(asked.gold_answer));
+  const bool second = says(asked.prompt.ids, 1) == asked.gold_answer[0];
+  EXPECT_FALSE(second) << "else the blocks cannot be told apart here";
+  EXPECT_THAT(record.found, ElementsAre(1, 0, 0, 0)) << "of the other question no layer knows the answer";
+  EXPECT_EQ(record.tokens[0] + record.tokens[1], static_cast<std::int32_t>(asked.prompt.ids.size() + 2));
+  asked.gold_answer[0] = (asked.gold_answer[0] + 1) % 250 + 4;
+  EXPECT_EQ(run("logit_lens").found[0], 0) << "every token counts";
+}
+
+TEST_F(OtherProbes, TheLensLooksAtTheEntityWhereTheDataNameOne) {
+  const std::string before = " It is ", behind = ", surely";
+  int compared = 0;
+  for (std::size_t q = 0; q < 6; ++q) {
+    auto& asked = questions_[q];
+    auto ids = asked.prompt.ids;
+    const auto begun = model_.tokenizer->encode_continuation(before), rest = model_.tokenizer->encode_continuation(behind);
+    ids.insert(ids.end(), begun.begin(), begun.end());
+    const auto states = model_.transformer.hidden_behind(testing_support::row_of(ids), {0, 1});
+    const auto said = model_.transformer.logits(states)[1][0][-1].argmax().item<std::int64_t>();  // block 2 knows this alone
+    asked.pair.entities = {model_.tokenizer->decode({said})};
+    if (asked.pair.entities[0].empty() || (before + behind).find(asked.pair.entities[0]) != std::string::npos) continue;
+    asked.gold_answer = begun;
+    asked.gold_answer.push_back(said);
+    asked.gold_answer.insert(asked.gold_answer.end(), rest.begin(), rest.end());
+    probed_ = {q};
+    EXPECT_EQ(run("logit_lens").found[1], 1);
+    asked.pair.entities.clear();
+    EXPECT_EQ(run("logit_lens").found[1], 0) << "of the whole answer it knows one byte";
+    ++compared;
+  }
+  EXPECT_GT(compared, 0);
+}
+
 TEST_F(OtherProbes, DoNotDependOnTheNumberOfRanks) {
   probed_ = {0, 1, 2, 3, 4, 5};
   for (const auto& row : probe_table()) {
-    if (row.of_file) continue;
+    if (row.of_file || row.trains) continue;
     const auto one = run(row, alone_), many = run(row, world_);
     EXPECT_EQ(one.answer, many.answer) << row.name;
     EXPECT_EQ(one.put, many.put) << row.name;

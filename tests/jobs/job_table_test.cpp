@@ -23,7 +23,7 @@ TEST(HelpText, ListsTheMethodsWhereTheyMatter) {
 
 TEST(HelpText, OfEveryJobAndOfAnUnknownOne) {
   for (const auto* job :
-       {"finetune", "unlearn", "attribute", "evaluate", "reproduce", "collect", "inspect", "ask", "status"})
+       {"finetune", "unlearn", "attribute", "evaluate", "reproduce", "collect", "inspect", "ask", "probe", "status"})
     EXPECT_THAT(help_text(job), AllOf(HasSubstr("usage: unpact " + std::string(job)), HasSubstr("\n  --"))) << job;
   EXPECT_THAT(message_of<UserError>([] { help_text("finetun"); }), HasSubstr("did you mean 'finetune'?"));
 }

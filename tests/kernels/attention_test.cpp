@@ -108,6 +108,40 @@ TEST(Attention, WeightsTimesValuesAreAttention) {
   expect_close(at::matmul(weights, values), reference::attention(query, keys, values, {}), 2e-6, "mix");
 }
 
+/// In float64, from the formula.
+at::Tensor capped_by_definition(const Tensors& t, double cap, const at::Tensor& seen) {
+  const auto wide = [](const at::Tensor& x) { return x.to(at::kDouble); };
+  const auto repeats = t[0].size(1) / t[1].size(1);
+  const auto keys = wide(t[1]).repeat_interleave(repeats, 1), values = wide(t[2]).repeat_interleave(repeats, 1);
+  const auto scores = at::matmul(wide(t[0]), keys.transpose(2, 3)) / std::sqrt(static_cast<double>(t[0].size(3)));
+  const auto capped = cap * at::tanh(scores / cap);
+  const auto hidden = capped.masked_fill(seen.logical_not(), -std::numeric_limits<double>::infinity());
+  return at::matmul(hidden.softmax(-1), values);
+}
+
+TEST(Attention, CappedScoresTakeTheReference) {
+  at::manual_seed(15);
+  const Tensors inputs{noise({2, 4, 9, 8}, 3), noise({2, 2, 9, 8}, 3), noise({2, 2, 9, 8})};
+  EXPECT_EQ(attention_form(heads_first(noise({1, 3, 2, 4})), heads_first(noise({1, 3, 2, 4})),
+                           heads_first(noise({1, 3, 2, 4})), {}, 2.0),
+            Form::reference);
+  const auto causal = at::ones({9, 9}, at::kBool).tril();
+  for (const auto& mask : {at::Tensor(), causal.triu(-2)}) {
+    const Operation capped = [&](const Tensors& t) { return attention(t[0], t[1], t[2], mask, 2.0); };
+    const Operation by_formula = [&](const Tensors& t) {
+      return capped_by_definition(t, 2.0, mask.defined() ? mask : causal).to(at::kFloat);
+    };
+    expect_near(differentiate(capped, inputs), differentiate(by_formula, inputs), 2e-5, "capped");
+  }
+  const c10::NoGradGuard guard;
+  // So many heads and keys that queries go through some at a time.
+  const Tensors many{noise({1, 64, 520, 2}, 3), noise({1, 64, 520, 2}, 3), noise({1, 64, 520, 2})};
+  expect_close(attention(many[0], many[1], many[2], {}, 2.0),
+               at::matmul(attention_weights(many[0], many[1], {}, 2.0), many[2]), 2e-6, "in parts");
+  const auto uncapped = attention(inputs[0], inputs[1], inputs[2], {});
+  EXPECT_GT((uncapped - attention(inputs[0], inputs[1], inputs[2], {}, 2.0)).abs().max().item<float>(), 0.1F);
+}
+
 class AttentionOnCuda : public OnCuda {};
 TEST_P(AttentionOnCuda, IsTheReference) {
   const auto query = random({2, 4, 33, 16}), keys = random({2, 2, 33, 16}), values = random({2, 2, 33, 16});

@@ -54,6 +54,15 @@ TEST(BlockedAttentionBits, DoNotDependOnWhoElseAsks) {
   }
 }
 
+TEST(BlockedAttention, CapsScoresAsTheDefinitionDoes) {
+  const c10::InferenceMode guard;
+  const auto c = make_case(4, 2, 40);
+  const ScoreRule rule(20, 0.5);
+  const auto made = blocked_attention(c.query, c.blocks, c.plan, rule);
+  EXPECT_LT((made - blocked_attention_by_definition(c.query, c.blocks, c.plan, rule)).abs().max().item<float>(), 2e-5);
+  EXPECT_GT((made - blocked_attention(c.query, c.blocks, c.plan, 20)).abs().max().item<float>(), 0.1F);
+}
+
 TEST(BlockedAttention, HasTheSameBlocksInEveryPrecision) {
   const c10::InferenceMode guard;
   const auto exact = make_case(4, 2, 16), half = make_case(4, 2, 16, at::kBFloat16);

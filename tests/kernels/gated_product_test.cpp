@@ -37,6 +37,7 @@ TEST(GatedProduct, OtherInputsTakeTheReference) {
   EXPECT_EQ(gated_product_form(Activation::gelu_tanh, gate, up), Form::reference);
   EXPECT_EQ(gated_product_form(Activation::silu, gate, up.to(at::kBFloat16)), Form::reference);
   EXPECT_TRUE(at::equal(gated_product(Activation::gelu_tanh, gate, up), at::gelu(gate, "tanh") * up));
+  EXPECT_TRUE(at::equal(activated(Activation::relu, gate), gate.clamp_min(0)));
   const auto kept = gate.clone();
   EXPECT_TRUE(at::equal(activated(Activation::silu, gate), at::silu(gate)));
   EXPECT_TRUE(at::equal(gate, kept)) << "gradients need the input";

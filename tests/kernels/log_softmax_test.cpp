@@ -115,35 +115,39 @@ TEST(RowChunks, CoverTheRowsInOrder) {
 
 struct ChunkCase {
   std::int64_t rows, chunk;  // chunk: rows of logits that are held at once
+  double cap = 0;
 };
 
 class ChunkedLogProbabilities : public testing::TestWithParam<ChunkCase> {};
 
 TEST_P(ChunkedLogProbabilities, ValuesAndGradientsAreThoseOfLogSoftmax) {
   constexpr std::int64_t kVocabulary = 37, kWidth = 12;
-  const auto [rows, chunk] = GetParam();
+  const auto [rows, chunk, cap] = GetParam();
   at::manual_seed(3);
   const auto hidden = at::randn({rows, kWidth}), head = at::randn({kVocabulary, kWidth}), slopes = at::randn({rows});
   const auto targets = at::randint(kVocabulary, {rows}, at::kLong);
   const auto leaf = [](const at::Tensor& values) { return values.clone().set_requires_grad(true); };
   const auto hidden_a = leaf(hidden), head_a = leaf(head), hidden_b = leaf(hidden), head_b = leaf(head), head_c = leaf(head);
-  const auto expected = reference::target_log_probabilities(hidden_a, head_a, targets);
+  const auto expected = reference::target_log_probabilities(hidden_a, head_a, targets, cap);
   (expected * slopes).sum().backward();
-  const auto actual = chunked_log_probabilities(hidden_b, head_b, targets, chunk * kVocabulary * 4);
+  const auto actual = chunked_log_probabilities(hidden_b, head_b, targets, chunk * kVocabulary * 4, cap);
   (actual * slopes).sum().backward();
   // float32 sums of 12 and 37 products in another order.
   expect_close(actual, expected, 1e-5, "log p");
   expect_close(hidden_b.grad(), hidden_a.grad(), 1e-5, "gradient of the hidden states");
   expect_close(head_b.grad(), head_a.grad(), 1e-5, "gradient of the head");
   head_c.mutable_grad() = at::ones_like(head);  // a leaf that collects adds up
-  (chunked_log_probabilities(hidden, head_c, targets, chunk * kVocabulary * 4) * slopes).sum().backward();
+  (chunked_log_probabilities(hidden, head_c, targets, chunk * kVocabulary * 4, cap) * slopes).sum().backward();
   expect_close(head_c.grad(), head_a.grad() + 1, 1e-5, "collected gradient of the head");
 }
 
 INSTANTIATE_TEST_SUITE_P(Of, ChunkedLogProbabilities,
                          testing::Values(ChunkCase{1, 1}, ChunkCase{7, 100}, ChunkCase{7, 7}, ChunkCase{7, 3},
-                                         ChunkCase{8, 1}),
-                         [](const auto& test) { return concat(test.param.rows, "_rows_by_", test.param.chunk); });
+                                         ChunkCase{8, 1}, ChunkCase{7, 100, 3}, ChunkCase{7, 3, 3}),
+                         [](const auto& test) {
+                           return concat(test.param.rows, "_rows_by_", test.param.chunk,
+                                         test.param.cap > 0 ? "_capped" : "");
+                         });
 
 TEST(ChunkedLogProbabilities, NoRowsAreNoTrouble) {
   const auto hidden = at::zeros({0, 4}).set_requires_grad(true), head = at::zeros({5, 4}).set_requires_grad(true);
@@ -176,6 +180,10 @@ TEST(TiledLogProbabilities, AreTheReference) {
     const auto actual = at::tensor(tiled_log_probabilities(hidden, head, asked)).flip(0);
     // Values of up to 100, whose last bit is 8e-6.
     expect_close(actual, reference::target_log_probabilities(hidden, head, targets), 8e-5, concat(rows, " rows"));
+    const auto capped = at::tensor(tiled_log_probabilities(hidden, head, asked, 5)).flip(0);
+    const auto logits = 5 * at::tanh(at::linear(hidden, head).to(at::kDouble) / 5);
+    const auto expected = logits.log_softmax(1).gather(1, targets.unsqueeze(1)).squeeze(1);
+    expect_close(capped, expected.to(at::kFloat), 1e-5, concat(rows, " capped rows"));
   }
 }
 

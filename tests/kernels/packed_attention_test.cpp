@@ -71,11 +71,11 @@ struct PackedCase {
 };
 
 /// The definition in float64: in float32 on a GPU both forms are the same kernel of LibTorch, and their bits agree.
-at::Tensor exactly(const PackedCase& c, std::int64_t window) {
+at::Tensor exactly(const PackedCase& c, const ScoreRule& rule) {
   const auto wide = [](const at::Tensor& x) { return x.defined() ? x.to(at::kDouble) : x; };
   const PackedKeys keys{wide(c.keys.stored_keys_CGd), wide(c.keys.stored_values_CGd), wide(c.keys.keys_RGd),
                         wide(c.keys.values_RGd)};
-  return packed_attention_by_definition(wide(c.query), keys, c.plan, window);
+  return packed_attention_by_definition(wide(c.query), keys, c.plan, rule);
 }
 
 void expect_definition(const at::TensorOptions& options, Form form, double tolerance) {
@@ -92,6 +92,20 @@ void expect_definition(const at::TensorOptions& options, Form form, double toler
 }
 
 TEST(PackedAttentionOnCpu, IsTheDefinition) { expect_definition(at::kFloat, Form::cpu, 5e-6); }
+
+TEST(PackedAttentionOnCpu, CapsScoresAsTheDefinitionDoes) {
+  const c10::InferenceMode guard;
+  at::manual_seed(14);
+  const PackedCase c(true, true, at::kFloat);
+  for (const std::int64_t window : {0, 50}) {
+    ASSERT_EQ(packed_attention_form(c.query, 0.5), Form::cpu);
+    const ScoreRule rule(window, 0.5);
+    const auto capped = packed_attention(c.query, c.keys, c.plan, rule);
+    expect_close(capped, exactly(c, rule), 5e-6, concat("window ", window));
+    EXPECT_GT(largest_difference(capped, exactly(c, window)), 0.1) << "it really caps";
+  }
+  EXPECT_EQ(packed_attention_form(c.query.to(at::kBFloat16), 0.5), Form::reference);
+}
 
 TEST(PackedAttentionOnCpu, ReturnsTheMemoryGiven) {
   const c10::InferenceMode guard;

@@ -66,6 +66,17 @@ TEST_P(TransformerParity, HiddenStatesBehindEveryBlock) {
                  fixture[concat("hidden.", layer)], kTolerance, concat("hidden.", layer));
 }
 
+/// The final norm and the head behind a block, as transformers' own modules have them.
+TEST_P(TransformerParity, TheLensOfABlock) {
+  const auto transformer = model();
+  const auto fixture = expected();
+  const auto last = transformer.config().layers - 1;
+  const auto states_LBSD = transformer.hidden_behind(fixture["tokens"], {0, last});
+  expect_close(packed(transformer.logits(states_LBSD[0]), fixture.integers("lengths")), fixture["lens"], kTolerance, "lens");
+  expect_close(packed(transformer.logits(states_LBSD[1]), fixture.integers("lengths")), fixture["logits"], kTolerance,
+               "behind the last block it is the model's own");
+}
+
 INSTANTIATE_TEST_SUITE_P(Models, TransformerParity, testing::ValuesIn(testing_support::parity_models()),
                          [](const auto& test) { return test.param; });
 

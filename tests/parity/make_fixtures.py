@@ -19,6 +19,12 @@ A. MODELS (oracle_models.py)
     qwen3, qwen3_bias_window                     norms of query and key heads; layer_types with a window of 6, all biases
     mistral, mistral_two, mistral_full           windows of 9, 2, none
     gpt2, gpt2_untied                            tied head; untied, n_inner not 4 n_embd
+    phi, phi3, gpt_neox, gemma, olmo2 (and more) parallel residual, partial rotary, longrope, scaled embeddings, norms after
+    gemma2, gemma2_uncapped                      capped scores and logits; neither, all biases, layer_types
+    gemma3, gemma3_old                           two ropes; respelled as transformers 4 wrote them, with a pattern of windows
+    gpt_neo, gpt_neo_wide                        windows of 7 and 2 by attention_types, scores that nothing divides
+    opt, opt_post                                ReLU, biases; norms after the sum, no biases, untied
+    mixtral, mixtral_window                      2 of 4 experts; 2 of 3, a window of 9, tied head
   Beside each, <name>.safetensors:
     tokens   [B,T] I64     ids, row b starts with BOS (1); lengths are unequal and include 1
     lengths  [B]   I64
@@ -28,6 +34,8 @@ A. MODELS (oracle_models.py)
     greedy_gap [B,64] F32  best minus second-best logit at each of these steps (all > 1e-3: no near-ties)
     bf16_difference [1]    |z16 - z| / |z| of the last row's logits when transformers itself computes in bf16
     loss [1], grad.<name>  mean cross-entropy of all next tokens of all rows, its gradient by every tensor of the file
+  trained/<name>.safetensors, for those in TRAINED:
+    losses [20], <name> F32  20 steps of AdamW (TRAINING) on that loss: each step's loss, every tensor of the file behind them
   With --data, for DIR/models/stories260K (plain `rope_theta`, tied, D = 64, V = 512):
     stories260K.json         list of {prompt, ids, greedy, text, full_text}: ids = BOS + SentencePiece(prompt); greedy =
                              64 ids, not stopped by EOS; text = decode(greedy); full_text = decode(ids[1:] + greedy)
@@ -110,6 +118,9 @@ G. METHODS (oracle_methods.py): methods.safetensors, settings in methods.json; m
     simnpo          -(2/b) mean_i log sigmoid(b (NLL_i / n_i - delta)), b = `simnpo`
     simnpo_satimp   the same with -log p_t weighted by p_t^b1 (1 - p_t)^b2, (b1, b2) = `satimp`; _balanced: by the balanced ones
     dpo             -(2/beta) mean_i log sigmoid(beta ((NLL - NLL_ref)(forget) - (NLL - NLL_ref)(alternate)))
+    jensun          mean over targets of JSD(onehot(a), p_theta), a = token k mod n of `refusal` for a row's k-th target
+    jsd             mean over targets of retain of JSD(p_ref, p_theta) = KL(p_ref || m) / 2 + KL(p_theta || m) / 2
+    npo_token       -(2/beta) mean over targets of log sigmoid(beta (log p_ref - log p_theta))
     undial          mean over targets of the cross-entropy of p_theta with softmax(z_ref - `undial` onehot(y_t))
     ceu             mean over targets but the first `skipped` of a row: cross-entropy of p_theta with softmax(z, z_y = -inf)
     pdu             mean over targets of (max_v z - mean_v z)^2
@@ -127,12 +138,27 @@ G. METHODS (oracle_methods.py): methods.safetensors, settings in methods.json; m
     reinforced      CE(forget); tv: start - `tv` (reinforced - start)
   whp.logits [P,V]  z - `whp` relu(z_reinforced - z) on forget, packed
 
-H. ADAPTERS (oracle_lora.py): lora.safetensors, settings in lora.json; model losses_theta, sets as in B, names as in its file with
+H. WEIGHTS AND STATES (oracle_weight_probes.py): weight_probes.safetensors; settings, questions and losses in weight_probes.json
+    soft.vectors [K,D]     `vectors` vectors in front of the candidates, trained for `steps` steps of Adam (`lr`) from the embeddings
+                           of `start` on the mean of -LP over all questions; weights of losses_theta frozen; soft_losses before each
+    soft.score.<i> [1]     LP of question i's answer with them
+    depth.score.<i> [1], depth.drops.<i> [3,L]   LP by losses_theta, and by how much it falls with the states of losses_ref behind a
+                           block at the positions that predict the answer, at KeyTokens (`keys`), at the other candidates; NaN: none
+    relearn.<hf name>      losses_theta after `steps` steps of AdamW (`relearn_lr`, `weight_decay`), clipped, on all questions
+
+I. ADAPTERS (oracle_lora.py): lora.safetensors, settings in lora.json; model losses_theta, sets as in B, names as in its file with
   .lora_A.weight [r,in] and .lora_B.weight [out,r]. A is drawn from one generator seeded with `seed`, blocks in order and
   `targets` within them
     start.<adapter>, gd.value [1], gd.grad.<adapter>   CE(retain) with B not zero, and its gradients
     steps.<adapter>, merged.<hf name>   after `steps` steps of npo + CE(retain), all examples in each, B zero at first; the
                                         adapters and W + alpha / r B A
+
+J. ENCODER-DECODER (oracle_t5.py): t5/ (v1.0: tied, scaled, relu), t5_v11/ (a head of its own, gated gelu), as published; beside each
+  <name>.safetensors for items i = 0..3
+    prompt.<i>, answer.<i>  I64   what the encoder reads, EOS last; what the decoder writes, behind decoder_start_token_id
+    logits.<i> [T,V], log_p.<i> [T] F32   of the answer's tokens
+    greedy.<i> [24] I64           greedy answer, never stopped by EOS
+    removal.<i> [N,T] F32         log_p of the prompt (row 0) and without each of its tokens but EOS, one forward a row (i = 1, 3)
 """
 import argparse
 from pathlib import Path
@@ -146,7 +172,9 @@ import oracle_lora
 import oracle_losses
 import oracle_methods
 import oracle_models
+import oracle_t5
 import oracle_training
+import oracle_weight_probes
 
 
 def main() -> None:
@@ -165,9 +193,11 @@ def main() -> None:
     oracle_losses.write(options.out)
     oracle_methods.write(options.out)
     oracle_lora.write(options.out)
+    oracle_t5.write(options.out)
     oracle_training.write(options.out)
     oracle_loo.write(options.out)
     oracle_attribution.write(options.out)
+    oracle_weight_probes.write(options.out)
 
 
 if __name__ == "__main__":

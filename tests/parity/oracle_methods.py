@@ -15,6 +15,7 @@ SIMNPO, DELTA, UNDIAL, WGA, SATIMP, SKIPPED = 2.5, 0.5, 10.0, 0.5, (5.0, 1.0), 1
 STEPS, LEARNING_RATE, EPSILON = 4, 1e-3, 1e-5
 PDU = {"weight": 2.0, "limit": 3.0, "rate": 0.5}
 TV, WHP = 1.5, 2.0
+REFUSAL = [11, 7]
 
 
 def simnpo(nll: torch.Tensor, count: torch.Tensor) -> torch.Tensor:
@@ -25,6 +26,25 @@ def dpo(theta: Outputs, ref: Outputs, other: Outputs, other_ref: Outputs) -> tor
     """The margin: how much more the original answer's NLL rose than that of the answer to be preferred."""
     margin = (theta.sequence_nll() - ref.sequence_nll()) - (other.sequence_nll() - other_ref.sequence_nll())
     return -2 / BETA * logsigmoid(BETA * margin).mean()
+
+
+def jensen_shannon(log_p: torch.Tensor, log_q: torch.Tensor) -> torch.Tensor:
+    """By the definition; 0 log 0 = 0."""
+    p, q = log_p.exp(), log_q.exp()
+    middle = ((p + q) / 2).log()
+    each = torch.where(p > 0, p * (log_p - middle), 0) + q * (log_q - middle)
+    return each.sum(-1) / 2
+
+
+def towards_refusal(theta: Outputs) -> torch.Tensor:
+    """Target k of a row gets token k of the refusal, cyclically."""
+    number = (theta.targets().cumsum(1) - 1).clamp_min(0)
+    wanted = one_hot(torch.tensor(REFUSAL)[number % len(REFUSAL)], VOCABULARY).float().log()
+    return jensen_shannon(wanted, theta.log_p[:, :-1])[theta.targets()].mean()
+
+
+def npo_by_token(theta: Outputs, ref: Outputs) -> torch.Tensor:
+    return npo(theta.target_nll()[theta.targets()], ref.target_nll()[theta.targets()])
 
 
 def next_token(outputs: Outputs) -> torch.Tensor:
@@ -102,6 +122,9 @@ def all_losses(model, reference, sets: dict[str, Batch], weight: torch.Tensor, u
         "simnpo_satimp": lambda: simnpo_weighted(fading_nll),
         "simnpo_satimp_balanced": lambda: simnpo_weighted(weighted_nll),
         "dpo": lambda: dpo(f(), f_ref, Outputs(model, alternate), a_ref),
+        "jensun": lambda: towards_refusal(f()),
+        "jsd": lambda: jensen_shannon(r_ref.log_p[:, :-1], Outputs(model, retain).log_p[:, :-1])[retain.has_loss[:, 1:]].mean(),
+        "npo_token": lambda: npo_by_token(f(), f_ref),
         "undial": lambda: undial(f(), f_ref),
         "ceu": lambda: ceu(f()),
         "pdu": lambda: flatness(f()),
@@ -217,5 +240,5 @@ def write(out: Path) -> None:
     tensors.update(after_steps(out / "losses_theta", sets, u))
     save_file(tensors, out / "methods.safetensors")
     settings = {"simnpo": SIMNPO, "delta": DELTA, "undial": UNDIAL, "wga": WGA, "satimp": SATIMP, "skipped": SKIPPED, "pdu": PDU, "tv": TV,
-                "whp": WHP, "steps": STEPS, "learning_rate": LEARNING_RATE, "epsilon": EPSILON}
+                "whp": WHP, "refusal": REFUSAL, "steps": STEPS, "learning_rate": LEARNING_RATE, "epsilon": EPSILON}
     (out / "methods.json").write_text(json.dumps(settings, indent=1) + "\n")

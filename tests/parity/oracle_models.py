@@ -2,14 +2,15 @@
 (make_fixtures.py, A)."""
 import copy
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
 from torch.nn.functional import cross_entropy
-from transformers import (AutoModelForCausalLM, GemmaConfig, GPT2Config, GPTNeoXConfig, LlamaConfig, LlamaForCausalLM,
-                          MistralConfig, Olmo2Config, Phi3Config, PhiConfig, PretrainedConfig, PreTrainedModel, Qwen2Config,
-                          Qwen3Config)
+from transformers import (AutoModelForCausalLM, Gemma2Config, Gemma3TextConfig, GemmaConfig, GPT2Config, GPTNeoConfig,
+                          GPTNeoXConfig, LlamaConfig, LlamaForCausalLM, MistralConfig, MixtralConfig, Olmo2Config, OPTConfig,
+                          Phi3Config, PhiConfig, PretrainedConfig, PreTrainedModel, Qwen2Config, Qwen3Config)
 
 BOS, EOS = 1, 2
 LENGTHS = [1, 7, 19, 32]
@@ -22,11 +23,19 @@ USUAL = dict(vocab_size=300, hidden_size=64, intermediate_size=172, num_hidden_l
 LAYER_NORM = {"rms_norm_eps": None, "layer_norm_eps": 1e-5}  # instead of an RMS norm
 GPT2 = dict(vocab_size=300, n_embd=64, n_layer=3, n_head=4, n_positions=256, initializer_range=0.2, bos_token_id=BOS,
             eos_token_id=EOS, attn_implementation="eager")
+OPT = dict(vocab_size=300, hidden_size=64, ffn_dim=100, num_hidden_layers=3, num_attention_heads=4, max_position_embeddings=256,
+           init_std=0.1, bos_token_id=BOS, eos_token_id=EOS, pad_token_id=0, attn_implementation="eager")
+GPT_NEO = dict(vocab_size=300, hidden_size=64, num_layers=3, num_heads=4, max_position_embeddings=256, initializer_range=0.1,
+               window_size=7, attention_types=[[["global", "local", "global"], 1]], bos_token_id=BOS, eos_token_id=EOS,
+               attn_implementation="eager")
+OWN_SHAPES = {GPT2Config: GPT2, OPTConfig: OPT, GPTNeoConfig: GPT_NEO}
 
 
 def random_model(seed: int, config: PretrainedConfig) -> PreTrainedModel:
     torch.manual_seed(seed)
     model = AutoModelForCausalLM.from_config(config, attn_implementation="eager").float().eval()
+    if config.model_type == "mixtral":
+        model.set_experts_implementation("eager")
     with torch.no_grad():  # norm weights of 1 and biases of 0 would hide one that is not applied
         for parameter in model.parameters():
             if parameter.dim() == 1:
@@ -39,7 +48,10 @@ def random_llama(seed: int, **shape) -> LlamaForCausalLM:
 
 
 def load_model(folder: Path) -> PreTrainedModel:
-    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
+    if model.config.model_type == "mixtral":  # its default wants widths that a small model has not
+        model.set_experts_implementation("eager")
+    return model
 
 
 def load_llama(folder: Path) -> LlamaForCausalLM:
@@ -49,7 +61,17 @@ def load_llama(folder: Path) -> LlamaForCausalLM:
 def blocks(model: PreTrainedModel) -> torch.nn.ModuleList:
     if hasattr(model, "gpt_neox"):
         return model.gpt_neox.layers
+    if hasattr(model, "model") and hasattr(model.model, "decoder"):
+        return model.model.decoder.layers
     return model.transformer.h if hasattr(model, "transformer") else model.model.layers
+
+
+def final_norm(model: PreTrainedModel) -> torch.nn.Module:
+    """The norm between the last block and the head."""
+    if hasattr(model, "gpt_neox"):
+        return model.gpt_neox.final_layer_norm
+    inner = model.transformer if hasattr(model, "transformer") else model.model
+    return next(getattr(inner, name) for name in ("ln_f", "norm", "final_layernorm") if hasattr(inner, name))
 
 
 def random_rows(seed: int, vocabulary: int, lengths: list[int]) -> torch.Tensor:
@@ -94,6 +116,7 @@ def describe(model: PreTrainedModel, tokens: torch.Tensor, lengths: list[int]) -
     assert gaps.min() > 1e-3, f"a near-tie ({gaps.min():.1e}) would make greedy text a matter of rounding: other seed"
     return {"tokens": tokens, "lengths": torch.tensor(lengths), "logits": torch.cat(logits),
             **{f"hidden.{at}": torch.cat(parts) for at, parts in enumerate(hidden)},
+            "lens": model.get_output_embeddings()(final_norm(model)(torch.cat(hidden[0]))),
             "greedy": torch.tensor(continuations), "greedy_gap": gaps}
 
 
@@ -104,9 +127,42 @@ def gradients(model: PreTrainedModel, tokens: torch.Tensor, lengths: list[int]) 
     logits = torch.cat([model(row[None], use_cache=False).logits[0, :-1] for row in rows])
     loss = cross_entropy(logits, torch.cat([row[1:] for row in rows]))
     loss.backward()
-    in_files = {"lm_head.weight": "embed_out.weight"} if model.config.model_type == "gpt_neox" else {}
     return {"loss": loss.detach().reshape(1),
-            **{f"grad.{in_files.get(name, name)}": parameter.grad.clone() for name, parameter in model.named_parameters()}}
+            **{f"grad.{name}": tensor for name, tensor in as_in_files(model, lambda parameter: parameter.grad).items()}}
+
+
+def as_in_files(model: PreTrainedModel, of: Callable[[torch.nn.Parameter], torch.Tensor]) -> dict[str, torch.Tensor]:
+    """of(parameter) under the names, and in the pieces, of the checkpoint's files."""
+    tensors = {}
+    for name, parameter in model.named_parameters():
+        value = of(parameter).detach().clone()
+        if model.config.model_type == "gpt_neox" and name == "lm_head.weight":
+            name = "embed_out.weight"
+        if model.config.model_type == "mixtral" and ".mlp." in name:
+            name = name.replace(".mlp.", ".block_sparse_moe.")
+            if ".experts." in name:
+                folder = name.rsplit(".", 1)[0]
+                for expert, whole in enumerate(value):
+                    gates = whole.chunk(2) if name.endswith("gate_up_proj") else ()
+                    for key, piece in zip(("w1", "w3") if gates else ("w2",), gates or (whole,)):
+                        tensors[f"{folder}.{expert}.{key}.weight"] = piece.clone()
+                continue
+        tensors[name] = value
+    return tensors
+
+
+TRAINING = {"steps": 20, "lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-5, "weight_decay": 0.01}
+
+
+def trained(model: PreTrainedModel, tokens: torch.Tensor, lengths: list[int]) -> dict[str, torch.Tensor]:
+    """Steps of AdamW on the mean cross-entropy over all rows at once: the loss of each, and the weights behind the last."""
+    settings = {key: value for key, value in TRAINING.items() if key != "steps"}
+    optimizer = torch.optim.AdamW(model.parameters(), foreach=False, **settings)
+    losses = []
+    for _ in range(TRAINING["steps"]):
+        losses.append(gradients(model, tokens, lengths)["loss"])
+        optimizer.step()
+    return {"losses": torch.cat(losses), **as_in_files(model, lambda parameter: parameter)}
 
 
 @torch.no_grad()
@@ -125,10 +181,17 @@ LONGROPE = {"rope_type": "longrope", "rope_theta": 10000.0, "short_factor": [1.0
             "long_factor": [2.0, 2.5, 3.0, 4.0]}
 
 
+GEMMA2 = {"head_dim": 16, "query_pre_attn_scalar": 24, "sliding_window": 9, "tie_word_embeddings": True, "pad_token_id": 0}
+TWO_ROPES = {"full_attention": {"rope_type": "linear", "rope_theta": 50000.0, "factor": 4.0},
+             "sliding_attention": {"rope_type": "default", "rope_theta": 500.0}}
+TRAINED = ("phi", "phi3", "gpt_neox", "gemma", "olmo2", "gemma2", "gemma3", "gpt_neo", "opt", "opt_post", "mixtral")
+
+
 def random_models() -> dict[str, tuple[int, PretrainedConfig]]:
     def like(kind: type, seed: int, **shape) -> tuple[int, PretrainedConfig]:
-        usual = GPT2 if kind is GPT2Config else USUAL | (LAYER_NORM if kind in (PhiConfig, GPTNeoXConfig) else {})
-        given = {key: value for key, value in {**usual, **shape}.items() if value is not None or key == "sliding_window"}
+        usual = OWN_SHAPES.get(kind, USUAL | (LAYER_NORM if kind in (PhiConfig, GPTNeoXConfig) else {}))
+        given = {key: value for key, value in {**usual, **shape}.items()
+                 if value is not None or key == "sliding_window" or key.endswith("softcapping")}
         return seed, kind(**given)
 
     return {
@@ -172,6 +235,23 @@ def random_models() -> dict[str, tuple[int, PretrainedConfig]]:
         "gemma_untied": like(GemmaConfig, 8902, head_dim=8, attention_bias=True, pad_token_id=0),
         "olmo2": like(Olmo2Config, 9000, pad_token_id=0),
         "olmo2_biases": like(Olmo2Config, 9101, attention_bias=True, num_key_value_heads=8, pad_token_id=0),
+        # Caps that scores and logits of a random model reach.
+        "gemma2": like(Gemma2Config, 9200, **GEMMA2, attn_logit_softcapping=1.5, final_logit_softcapping=3.0),
+        "gemma2_uncapped": like(Gemma2Config, 9301, **GEMMA2 | {"tie_word_embeddings": False}, attention_bias=True,
+                                layer_types=SLIDING, attn_logit_softcapping=None, final_logit_softcapping=None),
+        "gemma3": like(Gemma3TextConfig, 9400, **GEMMA2, layer_types=SLIDING, rope_parameters=TWO_ROPES,
+                       final_logit_softcapping=3.0),
+        "gemma3_old": like(Gemma3TextConfig, 9500, **GEMMA2, rope_parameters=TWO_ROPES,
+                           layer_types=["sliding_attention", "full_attention", "sliding_attention"]),
+        "gpt_neo": like(GPTNeoConfig, 9600),
+        "gpt_neo_wide": like(GPTNeoConfig, 9700, intermediate_size=100, window_size=2, tie_word_embeddings=False,
+                             attention_types=[[["local"], 2], [["global"], 1]]),
+        "opt": like(OPTConfig, 9800),
+        "opt_post": like(OPTConfig, 9900, do_layer_norm_before=False, enable_bias=False, activation_function="gelu",
+                         tie_word_embeddings=False),
+        "mixtral": like(MixtralConfig, 10000, num_local_experts=4),
+        "mixtral_window": like(MixtralConfig, 10101, num_local_experts=3, sliding_window=9, head_dim=12,
+                               tie_word_embeddings=True),
     }
 
 
@@ -188,6 +268,11 @@ def respell(folder: Path) -> None:
         config["rotary_emb_base"], config["rotary_pct"] = parameters["rope_theta"], parameters["partial_rotary_factor"]
         path.write_text(json.dumps(config, indent=2))
         return
+    if folder.name == "gemma3_old":
+        config["rope_local_base_freq"] = parameters["sliding_attention"]["rope_theta"]
+        config["sliding_window_pattern"] = 2
+        del config["layer_types"]
+        parameters = parameters["full_attention"]
     config["rope_theta"] = parameters.pop("rope_theta")
     if folder.name == "phi3_su":
         for key in ("partial_rotary_factor", "rope_type"):
@@ -208,6 +293,9 @@ def write_random_models(out: Path) -> None:
         tokens = random_rows(seed, model.config.vocab_size, LENGTHS)
         save_file({**describe(model, tokens, LENGTHS), **gradients(model, tokens, LENGTHS),
                    **bf16_difference(model, tokens[-1])}, out / f"{name}.safetensors")
+        if name in TRAINED:
+            (out / "trained").mkdir(exist_ok=True)
+            save_file(trained(model, tokens, LENGTHS), out / "trained" / f"{name}.safetensors")
 
 
 PROMPTS = ["Once upon a time", "Lily and Tom went to the park.", "The dog was very big and", "One day, a little girl",

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from unpact_program import Program
 
-JOBS = ["finetune", "unlearn", "attribute", "evaluate", "reproduce", "collect", "inspect", "ask", "status"]
+JOBS = ["finetune", "unlearn", "attribute", "evaluate", "reproduce", "collect", "inspect", "ask", "probe", "status"]
 
 
 def sections(ini: str) -> dict[str, set[str]]:

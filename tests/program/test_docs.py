@@ -63,7 +63,7 @@ def test_the_check_sees_a_missing_file() -> None:
 TEXTS = [*DOCUMENTS, *sorted(path for path in (ROOT / "scripts").rglob("*") if path.is_file() and path.suffix not in (".pyc",)),
          *sorted((ROOT / "configs").rglob("*.ini")), *sorted((ROOT / "examples").glob("*.cpp"))]
 ARGUMENT = re.compile(r"(?<![\w-])--([a-z]+\.[a-z_0-9]+)\b(?!\.)")
-CALL = re.compile(r"\bunpact (?:finetune|unlearn|attribute|evaluate|reproduce|collect|inspect|ask)\b([^`]*)")
+CALL = re.compile(r"\bunpact (?:finetune|unlearn|attribute|evaluate|reproduce|collect|inspect|ask|probe)\b([^`]*)")
 SHORT = re.compile(r"(?<![\w-])--([a-z]+(?:-[a-z]+)*)(?![\w.-])")
 # Of files, weights and other programs, not of a configuration.
 NO_OPTIONS = {"section.key", "dataset.py", "model.norm", "model.safetensors", "model.training", "campaign.ini", "campaign.h5", "train.py"}

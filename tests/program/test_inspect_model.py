@@ -27,6 +27,11 @@ CONFIGS: dict[str, Callable[[], object]] = {
     "gpt_neox": lambda: transformers.GPTNeoXConfig(**{key: value for key, value in USUAL.items() if key != "num_key_value_heads"}),
     "gemma": lambda: transformers.GemmaConfig(**USUAL | {"tie_word_embeddings": True}, head_dim=8, pad_token_id=0),
     "olmo2": lambda: transformers.Olmo2Config(**USUAL, pad_token_id=0),
+    "gemma3_text": lambda: transformers.Gemma3TextConfig(**USUAL | {"tie_word_embeddings": True}, head_dim=8, pad_token_id=0, sliding_window=16,
+                                                         layer_types=["sliding_attention", "full_attention"]),
+    "opt": lambda: transformers.OPTConfig(vocab_size=400, hidden_size=32, ffn_dim=48, num_hidden_layers=2, num_attention_heads=4,
+                                          max_position_embeddings=128, bos_token_id=1, eos_token_id=2, pad_token_id=0),
+    "mixtral": lambda: transformers.MixtralConfig(**USUAL, num_local_experts=4),
     "gpt2": lambda: transformers.GPT2Config(vocab_size=400, n_embd=32, n_layer=2, n_head=4, n_positions=128, bos_token_id=1, eos_token_id=2),
 }
 
@@ -101,6 +106,9 @@ def test_rope_and_windows(unpact: Program, checkpoints: dict[str, Path]) -> None
     assert config["llama"]["rope"] == {"theta": 5000.0, "type": "llama3", "factor": 8.0} and config["gpt2"]["rope"] is None
     assert config["mistral"]["sliding_windows"] == [{"tokens": 16, "blocks": 2}] and config["qwen3"]["sliding_windows"] == [{"tokens": 8, "blocks": 1}]
     assert config["llama"]["sliding_windows"] == config["qwen2"]["sliding_windows"] == []
+    assert config["gemma3_text"]["rope"] == {"theta": 1e6, "type": "default", "factor": 1.0, "local_theta": 1e4} and config["opt"]["rope"] is None
+    assert config["gemma3_text"]["sliding_windows"] == [{"tokens": 16, "blocks": 1}]
+    assert (config["mixtral"]["experts"], config["mixtral"]["intermediate_size"], config["llama"]["experts"]) == (4, 48, 0)
 
 
 def test_memory(unpact: Program, checkpoints: dict[str, Path]) -> None:

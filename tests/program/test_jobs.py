@@ -136,6 +136,21 @@ def test_inspect_a_campaign_s_results(unpact: Program, campaign: Path, methods: 
     assert ended.code == 1 and str(torn) in ended.message()
 
 
+def test_inspect_a_campaign_s_folder(unpact: Program, campaign: Path, results_tool: Tool, tmp_path: Path) -> None:
+    """The table of the Python package, to the letter, by other code: C++ adds the stored rates, Python counts the questions again."""
+    folder = Path(shutil.copytree(campaign, tmp_path / "copy"))
+    cells_of(folder)["tiny__tiny__ga__seed3.h5"].unlink()
+    unpact.well("collect", "--output", folder)
+    text = unpact.well("inspect", "results", folder).out
+    assert text.startswith("7 of 8 cells finished\n") and ["ga", "0", "1", "missing"] in [line.split() for line in text.splitlines()]
+    assert text == results_tool("table", folder).stdout
+    whole = unpact.well("inspect", "results", campaign, "--watch", "1").out  # settled: it does not wait
+    assert whole.startswith("8 of 8 cells finished\n") and max(map(len, whole.splitlines())) <= 100
+    for arguments, says in ((("results", campaign / "campaign.h5", "--watch"), "it is no campaign's folder"), (("machine", "--watch", "5"), "only the results")):
+        ended = unpact("inspect", *arguments)
+        assert ended.code == 1 and says in ended.message()
+
+
 def test_inspect_tokenizer_encodes_lines(unpact: Program, target: Path, tmp_path: Path) -> None:
     """Ids as sentencepiece gives them, byte offsets, the text again; a bad line is said to be one and the rest goes on."""
     sentencepiece = pytest.importorskip("sentencepiece")

@@ -12,7 +12,7 @@ from unpact_program import FORGET, ROOT, Program, cells_of, datasets_of, differi
 
 Tool = Callable[..., subprocess.CompletedProcess]
 CHOICES = ["npo_muse", "npo_gd_muse", "npo_kl_muse", "ga_kl_muse", "ga_kl_open_unlearning", "npo_gd_open_unlearning",
-           "npo_kl_open_unlearning", "rmu_open_unlearning", "simnpo_gd", "idk_dpo", "undial", "ceu", "wga_gd", "satimp_gd", "etw_gd", "pdu", "whp"]
+           "npo_kl_open_unlearning", "rmu_open_unlearning", "simnpo_gd", "idk_dpo", "undial", "ceu", "wga_gd", "satimp_gd", "etw_gd", "tnpo_gd", "jensun", "pdu", "whp"]
 # Published learning rates and epochs do nothing, or too much, to a model of 44 000 weights; RMU's blocks do not exist in it.
 SMALL = ("--method.learning_rate", "3e-3", "--method.epochs", "3", "--method.layer", "1")
 

@@ -1,6 +1,7 @@
 """Probes that need no other model, and attempts that somebody wrote."""
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from unpact_program import ROOT, Ended, Program, cells_of, differing
 
-USE = "prefill, role_play, in_context, cloze, self_correct, distraction, file"
+USE = "prefill, role_play, in_context, cloze, self_correct, distraction, logit_lens, file"
 FEW = ("--campaign.methods", "ga_gd", "--probe.use", USE, "--probe.phrasings", "{question} Focus on {keys}. | {keys}: {question}")
 CELL = "tiny__tiny__ga_gd__seed3.h5"
 
@@ -77,6 +78,40 @@ def test_a_file_that_cannot_be_asked_is_refused(unpact: Program, home: Path, tar
     ended = unpact("reproduce", "--config", home / "configs/tiny.ini", "--output", tmp_path / "out", *FEW, "--probe.file", file)
     assert ended.code == 1 and reason in ended.message(), ended.err
     assert not (tmp_path / "out").exists()
+
+
+def lines_of(file: Path) -> list[dict]:
+    return [json.loads(line) for line in file.read_text().splitlines()]
+
+
+def test_attackers_get_questions_and_a_model_writes_attempts(unpact: Program, home: Path, target: Path, campaign: Path, tmp_path: Path) -> None:
+    pairs = json.loads((home / "tiny/knowmem/forget_qa.json").read_text())
+    config = ("--config", home / "configs/tiny.ini")
+    unpact.well("probe", "--export", tmp_path / "questions.jsonl", *config)
+    lines = lines_of(tmp_path / "questions.jsonl")
+    assert [line["question"] for line in lines] == [pair["question"] for pair in pairs]
+    assert all(line["question_sha256"] == hashlib.sha256(line["question"].encode()).hexdigest() and line["prompt"] == "" for line in lines)
+    cell = cells_of(campaign)["tiny__tiny__ga__seed3.h5"]
+    told = [json.loads(line) for line in unpact.well("probe", "--export", "-", "--export.results", cell).out.splitlines()]
+    with h5py.File(cell) as file:
+        forget = file["questions/split"][:] == 0
+        assert [line["unlearned_answer"] for line in told] == file["unlearned/answer"].asstr()[forget].tolist()
+        pieces, marked = file["prompts/pieces"].asstr()[:][file["prompts/is_candidate/values"][:].astype(bool)], file["target/own/is_key_token/values"][:]
+        bounds = file["target/own/is_key_token/offsets"][:].astype(int)
+        assert [line["key_tokens"] for line in told] == [pieces[a:b][marked[a:b].astype(bool)].tolist() for a, b in zip(bounds[:len(told)], bounds[1:], strict=False)]
+        attempts = sum(file[f"probes/{name}/answer"].size for name in file["probes"])
+    assert sum(len(line["attempts"]) for line in told) == attempts
+    said = unpact.well("probe", "--export", tmp_path / "attempts.jsonl", "--probe.generator", target, "--export.attempts", "2", *config, ranks=2)
+    written = lines_of(tmp_path / "attempts.jsonl")
+    counts = re.search(r"(\d+) attempts on 6 questions .*; left out: (\d+) empty, (\d+) equal .*, (\d+) that tell", said.out + said.err)
+    assert sum(map(int, counts.groups())) == 12 and len(written) == int(counts[1])
+    assert all(line["probe"] == "paraphrase" and line["prompt"] and line["made_by"] == target.name for line in written)
+    for arguments, says in (((*config, "--probe.generator", target), "nothing says where to write"), (("--export", "-", *config, "--probe.generator", tmp_path), "no model in"),
+                            (("--export", "-", *config, "--probe.generator", target, "--export.instructions", "Say {answer}"), "unknown field {answer}")):
+        ended = unpact("probe", *arguments)
+        assert ended.code == 1 and says in ended.message(), ended.err
+    ended = unpact("reproduce", *config, "--output", tmp_path / "out", "--probe.generator", target)
+    assert ended.code == 1 and "'probe.generator' would change nothing here" in ended.message()
 
 
 def test_suites_are_choice_files(unpact: Program, home: Path, target: Path, tmp_path: Path) -> None:

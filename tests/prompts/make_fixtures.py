@@ -105,6 +105,37 @@ GEMMA = """\
 {{ bos_token }}{% for message in messages %}{% if (message['role'] == 'assistant') %}{% set role = 'model' %}{% else %}\
 {% set role = message['role'] %}{% endif %}{{ '<start_of_turn>' + role + '\n' + message['content'] | trim + '<end_of_turn>\n' }}{% endfor %}\
 {% if add_generation_prompt %}{{'<start_of_turn>model\n'}}{% endif %}"""
+GEMMA3 = """\
+{{ bos_token }}
+{%- if messages[0]['role'] == 'system' -%}
+    {%- if messages[0]['content'] is string -%}
+        {%- set first_user_prefix = messages[0]['content'] + '\n\n' -%}
+    {%- else -%}
+        {%- set first_user_prefix = messages[0]['content'][0]['text'] + '\n\n' -%}
+    {%- endif -%}
+    {%- set loop_messages = messages[1:] -%}
+{%- else -%}
+    {%- set first_user_prefix = "" -%}
+    {%- set loop_messages = messages -%}
+{%- endif -%}
+{%- for message in loop_messages -%}
+    {%- if (message['role'] == 'user') != (loop.index0 % 2 == 0) -%}
+        {{ raise_exception("Conversation roles must alternate user/assistant/user/assistant/...") }}
+    {%- endif -%}
+    {%- if (message['role'] == 'assistant') -%}
+        {%- set role = "model" -%}
+    {%- else -%}
+        {%- set role = message['role'] -%}
+    {%- endif -%}
+    {{ '<start_of_turn>' + role + '\n' + (first_user_prefix if loop.first else "") }}
+    {%- if message['content'] is string -%}
+        {{ message['content'] | trim }}
+    {%- endif -%}
+    {{ '<end_of_turn>\n' }}
+{%- endfor -%}
+{%- if add_generation_prompt -%}
+    {{'<start_of_turn>model\n'}}
+{%- endif -%}"""
 OLMO2 = """\
 {{ bos_token }}{% for message in messages %}{% if message['role'] == 'system' %}{{ '<|system|>\n' + message['content'] + '\n' }}\
 {% elif message['role'] == 'user' %}{{ '<|user|>\n' + message['content'] + '\n' }}\
@@ -121,10 +152,11 @@ TEMPLATES = {"llama3.1-instruct": ("tokenizers/llama3", LLAMA31), "llama3-instru
              "llama2-chat": ("tokenizers/mistral-7b-v0.3", LLAMA2_CHAT), "mistral-instruct-v0.1": ("tokenizers/mistral-7b-v0.3", MISTRAL_V01),
              "mistral-instruct-v0.2": ("tokenizers/mistral-7b-v0.3", MISTRAL_V02),
              "mistral-instruct-spaced": ("tokenizers/mistral-7b-v0.3", MISTRAL_SPACED), "phi3": (TURNS, PHI3),
-             "gemma": (TURNS, GEMMA), "olmo2": (TURNS, OLMO2)}
+             "gemma": (TURNS, GEMMA), "gemma3": (TURNS, GEMMA3), "olmo2": (TURNS, OLMO2)}
+CHOICE_FILES = {"gemma3": "gemma"}  # where they are called otherwise
 # Of other tokenizers than the models': what stands between special tokens is text in them, and must be cut alike.
 EOS = {"tokenizers/mistral-7b-v0.3": "</s>", "tokenizers/llama3": "<|end_of_text|>"}
-NO_SYSTEM = {"mistral-instruct", "mistral-instruct-v0.1", "mistral-instruct-v0.2", "mistral-instruct-spaced", "llama2-chat", "gemma"}
+NO_SYSTEM = {"mistral-instruct", "mistral-instruct-v0.1", "mistral-instruct-v0.2", "mistral-instruct-spaced", "llama2-chat", "gemma", "gemma3"}
 SHORTER = NO_SYSTEM - {"mistral-instruct"} | {"qwen2", "llama3.2-instruct", "open-unlearning", "zephyr", "phi3", "olmo2"}  # fewer questions
 OPEN_UNLEARNING = {"date_string": "10 Apr 2025", "system": "You are a helpful assistant."}
 MUSE_TOKENIZERS = {"llama2": "tokenizers/llama2", "llama3": "tokenizers/llama3",
@@ -285,7 +317,7 @@ def main() -> None:
         # SentencePiece's words depend on what is in front of a section: the test there compares other things.
         by_words = folder in (str(turns), "tokenizers/mistral-7b-v0.3")
         literal = [] if by_words or name == "open-unlearning" else list(literal_cases(tokenizer, HOSTILE))
-        write(name, name, folder, cases, literal)
+        write(name, CHOICE_FILES.get(name, name), folder, cases, literal)
     for name, folder in MUSE_TOKENIZERS.items():
         tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(options.data / folder / "tokenizer.json"))
         write(f"muse-{name}", "muse", folder, list(muse_cases(tokenizer, every, shots)), [])

@@ -89,6 +89,9 @@ std::string text_of(const CellRecord& cell) {
   for (const auto& w : cell.work)
     text += concat(w.stage, " ", w.seconds, " ", w.positions, " ", w.positions_naive, " ", w.model_calls, " ", w.logit_rows,
                    " ", w.peak_memory, " ", w.operations, "\n");
+  for (const auto& c : cell.curves)
+    text += concat(c.probe, " ", c.arm, " ", c.step, " ", c.right, "/", c.asked, " ", c.loss, "\n");
+  text += concat(cell.depth.blocks, " blocks\n");
   for (const auto& c : cell.judge_check)
     text += concat(c.judge, " ", c.right, " ", c.rejected, " ", c.wrong, " ", c.accepted, " ", c.threshold, " ",
                    c.calibrated_on, "\n");
@@ -135,6 +138,11 @@ void expect_equal(const CellRecord& a, const CellRecord& b) {
             std::tie(b.knowledge.probes, b.knowledge.attempts, b.halves));
   expect_same("set_cosine", a.focus_shift.set_cosine, b.focus_shift.set_cosine);
   expect_same("contribution_cosine", a.focus_shift.contribution_cosine, b.focus_shift.contribution_cosine);
+  expect_same("depth question", a.depth.question, b.depth.question);
+  expect_same("depth log_probability", a.depth.log_probability, b.depth.log_probability);
+  for (const auto part : {&DepthRecord::floor, &DepthRecord::unlearned})
+    for (const auto drops : {&DepthDrops::answer, &DepthDrops::key_tokens, &DepthDrops::others})
+      expect_same("depth drops", (a.depth.*part).*drops, (b.depth.*part).*drops);
   ASSERT_EQ(a.probes.size(), b.probes.size());
   for (std::size_t i = 0; i < a.probes.size(); ++i) expect_same(a.probes[i], b.probes[i]);
   EXPECT_EQ(text_of(a), text_of(b));

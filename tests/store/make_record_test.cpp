@@ -132,6 +132,10 @@ CellRecord make_record(const RecordShape& shape) {
     items->add({numbers.uniform(), numbers.uniform(), numbers.uniform()});
     items->add({});
   }
+  cell.curves = {{"relearn", "unlearned", 5, 2, 4, 1.5}, {"relearn", "floor", 5, 0, 4, kNan}};
+  if (shape.questions > 1) {  // the unlearned model's states were not exchanged; no question has a KeyToken in both blocks
+    cell.depth = {{1, 0}, 2, {-0.5, -0.25}, {{numbers.uniform(), 0.5, -1, 2}, {kNan, kNan, 0.25, 1}, {1, 2, 3, 4}}, {}};
+  }
   cell.judge_check = {{"rouge_l_recall", 40, 30, 200, 20, 0.5, 0}, {"local_model", 20, 3, 100, 7, 0.75, 120}};
   cell.attribution_method = "shapley";
   cell.attribution_settings = {{"permutations", "32"}};

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "support/named.hpp"
+#include "support/training_examples.hpp"
 #include "unpact/unlearn/method.hpp"
 
 namespace unpact::testing_support {
@@ -21,11 +22,19 @@ inline MethodOptions method_of(const std::string& forget, const std::string& ret
   return method;
 }
 
+/// What every one of them can learn from.
+inline UnlearnData some_data() {
+  UnlearnData data{random_examples(7, 1), random_examples(9, 2), random_examples(7, 3)};
+  data.refusal = {5, 3};
+  return data;
+}
+
 /// Forget and retain term of every method that trains.
 inline const std::vector<std::pair<const char*, const char*>>& trained_methods() {
   static const std::vector<std::pair<const char*, const char*>> methods = {
-      {"ga", "none"}, {"ga", "gd"},     {"ga", "kl"},  {"npo", "none"},    {"npo", "gd"},   {"npo", "kl"}, {"rmu", "none"},
-      {"tv", "none"}, {"simnpo", "gd"}, {"dpo", "gd"}, {"undial", "none"}, {"ceu", "none"}, {"pdu", "gd"}};
+      {"ga", "none"},    {"ga", "gd"},       {"ga", "kl"},    {"npo", "none"},  {"npo", "gd"},
+      {"npo", "kl"},     {"rmu", "none"},    {"tv", "none"},  {"simnpo", "gd"}, {"dpo", "gd"},
+      {"jensun", "jsd"}, {"undial", "none"}, {"ceu", "none"}, {"pdu", "gd"}};
   return methods;
 }
 

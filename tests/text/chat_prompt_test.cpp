@@ -132,8 +132,8 @@ INSTANTIATE_TEST_SUITE_P(Published, ChatPrompt,
                          testing::Values("llama3.1-instruct", "llama3-instruct", "qwen3", "qwen2.5-instruct",
                                          "mistral-instruct", "mistral-instruct-v0.1", "mistral-instruct-v0.2",
                                          "mistral-instruct-spaced", "qwen2", "llama3.2-instruct", "open-unlearning",
-                                         "zephyr", "llama2-chat", "phi3", "gemma", "olmo2", "muse-llama2", "muse-llama3",
-                                         "muse-mistral"),
+                                         "zephyr", "llama2-chat", "phi3", "gemma", "gemma3", "olmo2", "muse-llama2",
+                                         "muse-llama3", "muse-mistral"),
                          [](const auto& instance) {
                            std::string name = instance.param;
                            std::replace_if(

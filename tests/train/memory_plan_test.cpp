@@ -44,6 +44,24 @@ TEST(MemoryPlan, OffloadingMovesMastersAndMomentsToTheHost) {
   }
 }
 
+TEST(MemoryPlan, CappedScoresAreKept) {
+  auto config = testing_support::tiny_config();
+  const auto activations = [&](std::int64_t longest) {
+    TrainOptions options;
+    options.micro_batch = 2;
+    options.execution.dtype = ComputeType::fp32;
+    options.execution.recompute = false;
+    return bytes_of(plan_memory(
+                        config, [](const std::string&) { return true; }, 1, options, longest)
+                        .lines,
+                    "activations of all blocks");
+  };
+  const auto before = activations(50);
+  config.block.score_cap = 50;
+  // Three blocks, two sequences of 50 tokens, four heads: tanh, softmax and a mask for each pair.
+  EXPECT_DOUBLE_EQ(activations(50) - before, 3 * 2 * 50 * 50 * 4 * 9.0);
+}
+
 TEST(MemoryPlan, AGpuHoldsMoreLogitsAtOnce) {
   TrainOptions options;
   options.execution.dtype = ComputeType::fp32;  // automatic asks the GPU, which need not be here

@@ -42,7 +42,7 @@ TEST(CheckMethod, SaysWhatIsKnown) {
   EXPECT_THAT(refusal(method_of("npoo")),
               AllOf(HasSubstr("method.forget"), HasSubstr("'npoo'"), HasSubstr("did you mean 'npo'")));
   EXPECT_THAT(refusal(method_of("elephant")),
-              AllOf(HasSubstr("ga, npo, simnpo, dpo, undial, ceu, pdu, rmu, tv, whp"), HasSubstr("choose one")));
+              AllOf(HasSubstr("ga, npo, simnpo, dpo, jensun, undial, ceu, pdu, rmu, tv, whp"), HasSubstr("choose one")));
 }
 
 TEST(CheckMethod, RefusesContradictions) {

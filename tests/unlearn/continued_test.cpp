@@ -14,7 +14,6 @@ namespace unpact {
 namespace {
 
 using testing_support::first_difference;
-using testing_support::random_examples;
 
 class ContinuedUnlearning : public testing::TestWithParam<std::int64_t> {  // the step behind which it is stopped
  protected:
@@ -22,7 +21,7 @@ class ContinuedUnlearning : public testing::TestWithParam<std::int64_t> {  // th
   void TearDown() override { reset_stop(); }
 
   UnlearnResult run(const MethodOptions& method, const TrainOptions& options, bool stops) {
-    const UnlearnData data{random_examples(7, 1), random_examples(9, 2), random_examples(7, 3)};
+    const auto data = testing_support::some_data();
     return unlearn(target_, method, options, data, *group_, [&](const StepReport& report) {
       if (stops && report.step == GetParam() - 1) std::raise(SIGUSR1);  // the ranks agree in the next step
     });

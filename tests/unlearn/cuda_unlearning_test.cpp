@@ -13,7 +13,6 @@ using testing_support::cuda_config_of;
 using testing_support::first_difference;
 using testing_support::method_of;
 using testing_support::on_cuda;
-using testing_support::random_examples;
 using testing_support::relative_difference;
 using testing_support::tiny_transformer;
 
@@ -36,8 +35,7 @@ class CudaUnlearning : public testing::Test {
                            const TrainOptions& options = five_steps()) {
     const Communicator alone;
     const auto group = make_collectives(alone, target.device());
-    auto result =
-        unlearn(target, method, options, {random_examples(7, 1), random_examples(9, 2), random_examples(7, 3)}, *group);
+    auto result = unlearn(target, method, options, testing_support::some_data(), *group);
     for (auto& spec : weight_specs(target.config(), result.weights)) {
       EXPECT_EQ(spec.slot->device().type(), target.device().type()) << spec.name;
       *spec.slot = spec.slot->cpu();

@@ -10,7 +10,6 @@ namespace unpact {
 namespace {
 
 using testing_support::method_of;
-using testing_support::random_examples;
 using testing_support::relative_difference;
 using testing_support::tiny_transformer;
 
@@ -34,6 +33,9 @@ const std::vector<Variant>& variants() {
       {"npo_gd", "npo", "gd", as_it_is},
       {"npo_normalized", "npo", "none", [](MethodOptions& m) { m.length_normalized = true; }},
       {"npo_satimp", "npo", "none", [](MethodOptions& m) { m.weighting = WeightingKind::satimp; }},
+      {"etw", "ga", "none", [](MethodOptions& m) { m.weighting = WeightingKind::entropy; }},
+      {"jensun", "jensun", "jsd", as_it_is},
+      {"npo_token", "npo", "none", [](MethodOptions& m) { m.npo_variant = NpoVariant::token; }},
       {"npo_token_mean", "npo", "none", [](MethodOptions& m) { m.npo_variant = NpoVariant::token_mean; }},
       {"npo_muse_logit", "npo", "none", [](MethodOptions& m) { m.npo_variant = NpoVariant::muse_logit; }},
       {"simnpo", "simnpo", "none", [](MethodOptions& m) { m.beta = 0.5; }},  // at 4.5 its slope is nearly 0 here
@@ -59,7 +61,7 @@ class PackedUnlearning : public testing::TestWithParam<Variant> {
     options.adamw.epsilon = 1e-5;  // gradients that are rounding alone must not become full steps of Adam
     options.execution.packing = packing;
     options.execution.recompute = true;
-    return unlearn(target_, method, options, {random_examples(7, 1), random_examples(9, 2), random_examples(7, 3)}, *group_);
+    return unlearn(target_, method, options, testing_support::some_data(), *group_);
   }
 
   Communicator world_ = Communicator::world();

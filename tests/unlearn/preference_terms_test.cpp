@@ -1,4 +1,5 @@
 #include "../../src/unlearn/preference_terms.hpp"
+#include "../../src/unlearn/refusal_term.hpp"
 
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
@@ -26,6 +27,7 @@ TEST_F(PreferenceParity, Npo) {
   expect_loss(NpoTerm(forget_, *reference_, beta(), false), "npo");
   expect_loss(NpoTerm(forget_, *reference_, beta(), true), "npo_length_norm");
   expect_loss(NpoTokenMeanTerm(forget_, *reference_, beta()), "npo_token_mean");
+  expect_loss(NpoTokenTerm(forget_, *reference_, beta()), "npo_token");
 }
 
 TEST_F(PreferenceParity, NpoWithTokenWeights) {
@@ -38,6 +40,10 @@ TEST_F(PreferenceParity, SimNpo) {
   expect_loss(SimNpoTerm(forget_, more_["simnpo"], more_["delta"]), "simnpo");
   expect_loss(SimNpoTerm(forget_, more_["simnpo"], more_["delta"], satimp()), "simnpo_satimp");
   expect_loss(SimNpoTerm(forget_, more_["simnpo"], more_["delta"], satimp().balancing_all()), "simnpo_satimp_balanced");
+}
+
+TEST_F(PreferenceParity, Jensun) {
+  expect_loss(RefusalTerm(forget_, more_["refusal"].get<std::vector<TokenId>>()), "jensun");
 }
 
 TEST_F(PreferenceParity, Dpo) { expect_loss(DpoTerm(forget_, alternate_, *reference_, beta()), "dpo"); }

@@ -27,6 +27,8 @@ TEST_F(KlParity, ValueAndGradientsAreThoseOfPyTorch) {
   expect_loss(KlTerm(retain_, *reference_, KlVariant::muse_logit), "kl_muse_logit");
 }
 
+TEST_F(KlParity, JensenShannonIsThatOfPyTorch) { expect_loss(JsdTerm(retain_, *reference_), "jsd"); }
+
 TEST(KlTerm, CachedStatesGiveTheReferencesProbabilities) {
   const auto examples = random_examples(9, 1);
   const auto theta = tiny_transformer(1), reference = tiny_transformer(2);

@@ -17,8 +17,6 @@ inline TrainOptions five_steps() {
   return options;
 }
 
-inline UnlearnData some_data() { return {random_examples(7, 1), random_examples(9, 2), random_examples(7, 3)}; }
-
 class Unlearning : public testing::Test {
  protected:
   UnlearnResult run(const MethodOptions& method, const TrainOptions& options = five_steps()) {

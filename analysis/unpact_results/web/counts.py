@@ -100,6 +100,16 @@ def recovery_by_attempts(cell: Cell) -> dict[str, list[float]]:
     return made
 
 
+def spent_tokens(cell: Cell) -> dict[str, list[int]]:
+    """For every probe: tokens of all attempts on the forgotten questions that it asked, and how many of these it wins back; none of an older file."""
+    made = {}
+    for name, probe in cell.probes.items():
+        if probe.tokens is not None:
+            question, _, c = budgets.counts(cell, probe)
+            made[name] = [int(probe.tokens[np.isin(probe.question.astype(np.int64), question)].sum()), int((c > 0).sum())]
+    return made
+
+
 def beside_rates(cell: Cell) -> dict[str, dict[str, list[float]]]:
     """For every probe the counts of floor, ceiling and retain questions that stand beside its recovery rate."""
     names = {

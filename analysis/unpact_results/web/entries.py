@@ -82,6 +82,7 @@ def entry_of(cell: Cell, keys: dict[str, str], campaign: int) -> dict[str, Any]:
         "counts": counts.all_counts(cell),
         "blind": counts.blind_counts(cell),
         "budget": counts.recovery_by_attempts(cell),
+        "spent": counts.spent_tokens(cell),
         "verdict": str(verdict_of(cell)),
         "seconds": _seconds(cell),
         "metrics": _metric_values(cell),

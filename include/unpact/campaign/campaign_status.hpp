@@ -31,6 +31,7 @@ struct WorkItem {
   std::int64_t seed = 0;
   WorkState state = WorkState::missing;
   std::string reason = {};               ///< why it is in no better state
+  std::filesystem::path file = {};       ///< of a cell that is finished
   std::optional<FoundClaim> claim = {};  ///< of one that is running or stale
   double planned = 0;                    ///< by the plan
   double measured = 0;                   ///< of one that is finished

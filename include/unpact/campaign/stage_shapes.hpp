@@ -33,6 +33,13 @@ c10::ScalarType stored_to_train(const Configuration& configuration);
 TrainingShape unlearning_shape(const Configuration& configuration, const ModelConfig& config, int ranks,
                                std::int64_t longest, const c10::Device& device);
 
+inline constexpr const char* kRelearnStage = "relearn";
+
+/// A training by the probe relearn, beside the model that is probed. On shards every rank holds that model in host memory to
+/// cut its pieces from. @param scoring how models are asked then. @param longest tokens of the longest example.
+StageMemory relearning_stage(const Configuration& configuration, const ModelConfig& config, const ScoringShape& scoring,
+                             int ranks, std::int64_t longest, const c10::Device& device);
+
 /// The fine-tuning of the target, which all ranks of a job share.
 TrainingShape finetuning_shape(const Configuration& configuration, int ranks, std::int64_t longest,
                                const c10::Device& device);

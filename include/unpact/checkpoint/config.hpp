@@ -37,7 +37,8 @@ struct EncoderShape {
 
 struct ModelConfig {
   std::string architecture = "llama";  ///< config.json's model_type
-  std::int64_t vocabulary_size = 0, hidden_size = 0, intermediate_size = 0;
+  std::int64_t vocabulary_size = 0, hidden_size = 0;
+  std::int64_t intermediate_size = 0;  ///< of all experts together, where there are several
   std::int64_t layers = 0, heads = 0, key_value_heads = 0, head_dim = 0;
   std::int64_t max_positions = 0;  ///< with longrope those of pretraining: beyond them every frequency would change
   double norm_epsilon = 1e-6, rope_theta = 10000.0, initializer_range = 0.02;
@@ -59,6 +60,10 @@ struct ModelConfig {
   Json original, original_generation;
 
   std::int64_t window_of(std::int64_t layer) const;
+  /// Whether a block's rope has the base block.local_theta, unstretched.
+  bool turns_locally(std::int64_t layer) const { return block.local_theta > 0 && window_of(layer) > 0; }
+  /// What queries are multiplied by, so that dividing scores by the root of head_dim gives the model's scores.
+  double query_factor() const;
   /// Channels of a final hidden state and columns of the output head: one more than hidden_size, a 1 and the bias, where the
   /// head has a bias.
   std::int64_t head_width() const { return hidden_size + (block.head_bias ? 1 : 0); }

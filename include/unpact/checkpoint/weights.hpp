@@ -3,8 +3,9 @@
 /// checkpoints. GPT-2, whose files spell and pack them differently, gets the same names in memory (docs/models.md);
 /// stored_tensors() says how a file holds them.
 ///
-/// Legend of shapes: V vocabulary, P positions, K buckets of distances, D hidden size, F MLP width, H query heads, G key-value heads, d head
-/// size. A weight that the config's block description does not mention stays undefined.
+/// Legend of shapes: V vocabulary, P positions, K buckets of distances, D hidden size, F MLP width, H query heads, G key-value
+/// heads, d head size, E experts, whose MLPs lie side by side in F. A weight that the config's block description does not mention
+/// stays undefined.
 #include <ATen/core/Tensor.h>
 
 #include <array>
@@ -36,6 +37,8 @@ struct BlockWeights {
   at::Tensor mlp_norm_D, mlp_norm_bias_D;
   at::Tensor gate_FD, up_FD, down_DF;
   at::Tensor gate_bias_F, up_bias_F, down_bias_D;
+  at::Tensor attention_output_norm_D, mlp_output_norm_D;  ///< of what is added, where norms stand around
+  at::Tensor router_ED;
   std::array<AdapterWeights, kProjectedNames.size()> adapters;  ///< by Projected; undefined: it has none
   at::Tensor cross_norm_D;  ///< of a decoder that looks at an encoder's states, as the next ones
   at::Tensor cross_query_HdD, cross_key_HdD, cross_value_HdD, cross_output_DHd;
@@ -80,18 +83,20 @@ void change_weights(const ModelConfig& config, Weights& weights, const std::func
 
 /// One tensor of a checkpoint file, and the weights that are cut out of it.
 struct StoredTensor {
-  std::string name;                            ///< in the file
-  std::vector<std::int64_t> shape;             ///< in the file
-  bool transposed = false;                     ///< stored as (inputs, outputs)
-  std::vector<WeightSpec> parts;               ///< in the order in which they lie along the output dimension
-  std::int64_t groups = 1;                     ///< that order is gone through once for each of so many groups (heads)
-  std::int64_t first_column = 0, columns = 0;  ///< columns > 0: it is these columns of its only part
+  std::string name;                 ///< in the file
+  std::vector<std::int64_t> shape;  ///< in the file
+  bool transposed = false;          ///< stored as (inputs, outputs)
+  std::vector<WeightSpec> parts;    ///< in the order in which they lie along the output dimension
+  std::int64_t groups = 1;          ///< that order is gone through once for each of so many groups (heads)
+  std::int64_t axis = 0, first = 0,
+               count = 0;  ///< count > 0: it is these rows (axis 0) or columns (axis 1) of its only part
+  bool is_slice() const { return count > 0; }
 };
 
 /// What a checkpoint file of this config consists of. `weights.blocks` is resized.
 std::vector<StoredTensor> stored_tensors(const ModelConfig& config, Weights& weights);
 
-/// One part of a stored tensor, cut out of the whole one: a view, where the layout allows. Not for columns.
+/// One part of a stored tensor, cut out of the whole one: a view, where the layout allows. Not for slices.
 at::Tensor part_of(const StoredTensor& stored, const at::Tensor& whole, std::size_t index);
 
 /// The weights as a checkpoint file holds them, fused and transposed where its layout wants it.

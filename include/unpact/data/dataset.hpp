@@ -131,7 +131,7 @@ void add_details(const std::filesystem::path& file, Dataset& dataset);
 /// {"question": its text, or "question_sha256", "probe", "attempt", "prompt" or "messages": [{"role", "content"}, ...]} and,
 /// where wanted, "prefill", "gold", "language", "made_by". Also as published: TOFU's and open-unlearning's {"question",
 /// "paraphrased_question"}; RWKU's {"query", "type", "subject", "answer"}, which belong to the questions with that answer
-/// (and subject, where they name one). Lines with "split": "retain" are passed over.
+/// (and subject, where they name one). Lines with "split": "retain" are passed over, and those whose prompt is "", which nobody has filled in.
 /// @return what did not find its question, a line each, for people.
 /// @throws UserError naming file and entry: no known question at all, the same attempt twice, malformed messages, a name that
 /// is none, fields that contradict each other.

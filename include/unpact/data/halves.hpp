@@ -1,11 +1,15 @@
 #pragma once
 /// Questions that a loss may train on and questions that none sees: what a training destroys shows on the latter alone.
+#include <cstddef>
 #include <string>
 #include <vector>
 
 #include "unpact/data/dataset.hpp"
 
 namespace unpact {
+
+/// Questions of one author that stand together in TOFU's files.
+inline constexpr std::size_t kQuestionsOfTofuAuthor = 20;
 
 /// Sets each question's `half`. By the order of the SHA-256 of their subjects, where every question has one and there are
 /// several, else of their texts, questions are held out until `held_out` of them are, at least one subject or text staying

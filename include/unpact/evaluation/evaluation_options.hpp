@@ -39,6 +39,37 @@ struct AttributionOptions {
 enum class KeysOf : std::uint8_t { target, unlearned };
 UNPACT_ENUMERATION(KeysOf, "target", "unlearned");
 
+/// What a model that has forgotten is taught again (probe relearn).
+enum class RelearnData : std::uint8_t {
+  forget_part,  ///< a part of the forget set, of which the rest is asked
+  retain,       ///< the retain set
+  file,         ///< questions that somebody wrote
+};
+UNPACT_ENUMERATION(RelearnData, "forget_part", "retain", "file");
+
+/// A short fine-tuning with AdamW and a constant learning rate; docs/probes.md has the recipes of published work.
+struct RelearnOptions {
+  RelearnData data = RelearnData::forget_part;
+  std::string file;                          ///< JSON lines of {question, answer}
+  std::string file_checksum;                 ///< SHA-256 that it must have; empty: any
+  double share = 0.5;                        ///< forget_part: of the forget questions that are taught
+  std::string steps = "5, 10, 25, 50, 100";  ///< after which the model is asked
+  double learning_rate = 1e-5, weight_decay = 0;
+  std::int64_t batch_size = 4;  ///< examples a step, over all ranks
+};
+
+/// Vectors in front of the question, trained on half of the forget questions while the weights are frozen (probe
+/// soft_prompt).
+struct SoftPromptOptions {
+  std::int64_t tokens = 8;
+  std::string steps = "50, 100, 200";  ///< after which the model is asked
+  double learning_rate = 1e-2;         ///< Adam's
+  std::int64_t batch_size = 8;         ///< questions a step
+};
+
+/// Ascending positive step numbers. @throws UserError naming the option `key`.
+std::vector<std::int64_t> read_steps(const std::string& text, const std::string& key);
+
 struct ProbeOptions {
   std::string suite;  ///< choice file that says what to use
   std::string use =
@@ -48,6 +79,8 @@ struct ProbeOptions {
   bool arms = true;          ///< put every probe's questions to the target, too, and to the floor model where there is one
   double temperature = 1.0;  ///< of samples
   double top_p = 1.0;
+  RelearnOptions relearn;
+  SoftPromptOptions soft_prompt;
   std::vector<std::string> resolve_phrasings() const;
   /// m: the attempts that every probe has on a question, one a phrasing.
   std::size_t budget() const { return resolve_phrasings().size(); }

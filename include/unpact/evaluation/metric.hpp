@@ -40,6 +40,8 @@ struct MetricOptions {
   double published_auc = 0;           ///< MUSE's AUC of its retrained model; 0: none
   std::string retrained;              ///< results file whose target is the retrained model; empty: none
   std::string retrained_checksum;     ///< SHA-256 that it must have; empty: any
+  bool depth = false;                 ///< exchange states between models (depth.hpp)
+  double depth_threshold = 0.05;      ///< nats a token from which a block counts in a depth score
   std::size_t limit = 0;              ///< items of each set: dataset.limit; 0: all
 };
 

@@ -9,8 +9,11 @@ namespace unpact {
 /// others are ours.
 const std::vector<std::string>& default_phrasings();
 
-/// @throws UserError for a phrasing without {question} or {keys}.
+/// @throws UserError for a phrasing without {question} or {keys}, or with another field.
 void check_phrasings(const std::vector<std::string>& phrasings);
+
+/// @throws UserError for a {name} in the text that is none of the known fields, themselves written with braces.
+void refuse_unknown_fields(const std::string& text, const std::vector<std::string>& known);
 
 /// The phrasing with its question and key words, the latter joined by ", ".
 std::string fill_phrasing(const std::string& phrasing, const std::string& question, const std::vector<std::string>& keys);

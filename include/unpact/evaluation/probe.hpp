@@ -30,6 +30,7 @@ struct ProbeTask {
   PageOptions pages = {};                             ///< where attempts are kept while a job runs; none: nowhere
   std::uint64_t seed = 0;                             ///< of words that are drawn
   std::vector<std::uint8_t> named_by = {};            ///< an Asked: how each list of key words came about; empty: yes
+  std::string stage = "probe_";                       ///< who is probed: ProbedModel::stage (ask_probes.hpp)
 };
 
 class Probe {
@@ -37,9 +38,9 @@ class Probe {
   virtual ~Probe() = default;
   /// Fills the record's attempt_labels (m), answer (P x m, row-major; empty where no attempt is possible, which no judge
   /// finds right), `asked` where some question may not be askable, `put` where it puts another question than that of the
-  /// dataset, `prompt` where that is not put() as the dataset's is, `tokens` where more ran than the prompt, and `gold` where
-  /// another answer is right. Collective over the task's group; the same on every rank, for any
-  /// number of ranks.
+  /// dataset, `prompt` where that is not put() as the dataset's is, `tokens` where more ran than the prompt, `gold` where
+  /// another answer is right, and `found` where it says itself what is right. Collective over the task's group; the same on
+  /// every rank, for any number of ranks.
   virtual void attempt(const ProbeTask& task, ProbeRecord& record) const = 0;
 };
 
@@ -50,9 +51,14 @@ struct ProbeRow {
   std::string summary;  ///< one line
   ProbeKind kind = ProbeKind::probe;
   std::function<std::unique_ptr<const Probe>(const ProbeOptions&, const GenerationOptions&)> make;
-  std::size_t variants = 0;  ///< attempts that it has on a question; 0: any number, or as many as it is asked for
-  std::size_t shown = 0;     ///< solved questions that it puts in front
-  bool of_file = false;      ///< stands for the probes of probe.file, each under its own name
+  std::size_t variants = 0;   ///< attempts that it has on a question; 0: any number, or as many as it is asked for
+  std::size_t shown = 0;      ///< solved questions that it puts in front
+  bool reads_layers = false;  ///< looks at hidden states behind the prompt and the gold answer; says itself what is right
+  bool of_file = false;       ///< stands for the probes of probe.file, each under its own name
+  /// Attempts that it has on a question whatever the others have: one a model that it makes of the probed one, which are put
+  /// the plain question; empty: as many as they.
+  std::function<std::size_t(const ProbeOptions&)> models = {};
+  bool trains = false;  ///< `make` is given by who can train (src/campaign/weight_probes.hpp); not asked of retain questions
 };
 
 const std::vector<ProbeRow>& probe_table();
@@ -62,6 +68,18 @@ std::vector<const ProbeRow*> chosen_probes(const ProbeOptions& options, const st
 
 /// @throws UserError for probes that do not exist, phrasings that name nothing, and samples that cannot be drawn.
 void check_probe_options(const ProbeOptions& options);
+
+/// Whether some chosen probe makes other models of the probed one, each beside it in memory.
+bool asks_changed_models(const ProbeOptions& options);
+
+/// @throws UserError for such a probe and a judge that scores by the model that was there before.
+void check_changed_models(const ProbeOptions& options, const JudgeOptions& judge);
+
+/// @throws UserError for relearn.data and relearn.file that contradict each other.
+void check_relearn_options(const ProbeOptions& options);
+
+/// Whether a solved question is another one, or tells its answer.
+bool tells(const QuestionAnswer& shown, const QuestionAnswer& asked);
 
 /// The probes that written attempts name.
 std::set<std::string> probes_written_for(const std::vector<const QuestionAnswer*>& pairs);

@@ -42,12 +42,12 @@ struct BlockedPlan {
   mutable AttentionPlan gathered;        ///< made by the first call on CUDA
 };
 
-/// (Q, H, d) -> (Q, H, d), on the CPU perhaps in `memory`. @param window as in packed_attention(). No gradients.
+/// (Q, H, d) -> (Q, H, d), on the CPU perhaps in `memory`. @param rule as in packed_attention(). No gradients.
 at::Tensor blocked_attention(const at::Tensor& query_QHd, const KeyValueBlocks& blocks, const BlockedPlan& plan,
-                             std::int64_t window, const ResultMemory& memory = {});
+                             const ScoreRule& rule, const ResultMemory& memory = {});
 
-/// The definition: one call of scaled_dot_product_attention a segment, with keys and values copied together.
+/// The definition: one attention a segment, with keys and values copied together.
 at::Tensor blocked_attention_by_definition(const at::Tensor& query_QHd, const KeyValueBlocks& blocks,
-                                           const BlockedPlan& plan, std::int64_t window);
+                                           const BlockedPlan& plan, const ScoreRule& rule);
 
 }  // namespace unpact::kernels

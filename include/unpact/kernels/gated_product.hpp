@@ -4,7 +4,8 @@
 
 namespace unpact::kernels {
 
-enum class Activation { silu, gelu_tanh, gelu };  ///< arXiv 1702.03118; arXiv 1606.08415 in its tanh form, and by erf
+/// arXiv 1702.03118; arXiv 1606.08415 in its tanh form, and by erf; max(x, 0)
+enum class Activation { silu, gelu_tanh, gelu, relu };
 
 /// act(gate) * up; without gradients perhaps in the memory of `gate`, which is not used again.
 at::Tensor gated_product(Activation activation, at::Tensor gate, const at::Tensor& up);

@@ -39,9 +39,9 @@ std::int64_t logit_bytes_on(const c10::Device& device);
 /// log softmax(hidden_RD head_VD^T)[r, targets_R[r]], (R), float32, differentiable by both matrices, without ever holding
 /// more than `logit_bytes` of logits (0: logit_bytes_on the device): rows go through in chunks, and when there is more than
 /// one, the backward pass computes the logits again. The gradient of row r by its logits is g_r (1[target] - softmax).
-/// Without gradients the bits are the same.
+/// Without gradients the bits are the same. @param cap of the logits (soft_capped()); 0: none.
 at::Tensor chunked_log_probabilities(const at::Tensor& hidden_RD, const at::Tensor& head_VD, const at::Tensor& targets_R,
-                                     std::int64_t logit_bytes = 0);
+                                     std::int64_t logit_bytes = 0, double cap = 0);
 
 /// A log-probability that is asked for, and its place in the result.
 struct AskedTarget {
@@ -53,8 +53,8 @@ struct AskedTarget {
 bool tiles_apply(const at::Tensor& hidden_RD, const at::Tensor& head_VD);
 
 /// log softmax(hidden_RD head_VD^T)[row, target] of those asked for, by ascending row, through tiles of logits that a core's
-/// cache holds: the fastest form for scoring, with a running maximum and sum of each row.
+/// cache holds: the fastest form for scoring, with a running maximum and sum of each row. @param cap of the logits.
 std::vector<float> tiled_log_probabilities(const at::Tensor& hidden_RD, const at::Tensor& head_VD,
-                                           std::span<const AskedTarget> asked);
+                                           std::span<const AskedTarget> asked, double cap = 0);
 
 }  // namespace unpact::kernels

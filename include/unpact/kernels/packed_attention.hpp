@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "unpact/kernels/result_memory.hpp"
+#include "unpact/kernels/score_rule.hpp"
 
 namespace unpact::kernels {
 
@@ -50,12 +51,12 @@ struct PackedKeys {
 };
 
 /// (Q, H, d) -> (Q, H, d), on the CPU perhaps in `memory`. A query at position p sees positions k with p - window < k <= p;
-/// window 0: all. Gradients only by the definition.
+/// window 0: all. Gradients only by the definition, which is also what computes capped scores on CUDA.
 at::Tensor packed_attention(const at::Tensor& query_QHd, const PackedKeys& keys, const AttentionPlan& plan,
-                            std::int64_t window, const ResultMemory& memory = {});
+                            const ScoreRule& rule, const ResultMemory& memory = {});
 
-/// The definition: one call of scaled_dot_product_attention a segment, with keys and values copied together.
+/// The definition: one attention a segment, with keys and values copied together.
 at::Tensor packed_attention_by_definition(const at::Tensor& query_QHd, const PackedKeys& keys, const AttentionPlan& plan,
-                                          std::int64_t window);
+                                          const ScoreRule& rule);
 
 }  // namespace unpact::kernels

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "unpact/checkpoint/config.hpp"
+#include "unpact/kernels/score_rule.hpp"
 
 namespace unpact {
 
@@ -27,10 +28,10 @@ class AttentionContext {
   /// @param window positions that a token looks back over, itself included (0: all): the token at position q sees
   /// those at q - window < k <= q, as in transformers (masking_utils.py, sliding_window_causal_mask_function).
   virtual at::Tensor mask(std::int64_t window = 0) const = 0;
-  /// softmax(q k^T / sqrt(d)) v under mask(window), (B, H, S, d), given all keys and values, which query heads share.
-  /// Contexts whose mask falls apart into pieces compute piece by piece.
+  /// softmax(q k^T / sqrt(d)) v under mask(rule.window), its scores capped, (B, H, S, d), given all keys and values, which
+  /// query heads share. Contexts whose mask falls apart into pieces compute piece by piece.
   virtual at::Tensor attend(const at::Tensor& query_BHSd, const at::Tensor& keys_BGKd, const at::Tensor& values_BGKd,
-                            std::int64_t window) const;
+                            const kernels::ScoreRule& rule) const;
   /// Pairs of a query and a key that attend() works on, for what is asked of it: what an operation count needs.
   virtual double pairs(std::int64_t sequences, std::int64_t queries, std::int64_t keys, std::int64_t window) const;
   /// Whether attention is to be computed with explicit weights (slower, and B x H x S x all keys of memory), which

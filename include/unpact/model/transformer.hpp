@@ -7,9 +7,11 @@
 #include <ATen/core/Tensor.h>
 #include <c10/core/Device.h>
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <vector>
 
 #include "unpact/model/attention_context.hpp"
 #include "unpact/checkpoint/config.hpp"
@@ -67,7 +69,7 @@ class Transformer {
   /// Makes two models answer as one: hidden() gives the states of both side by side, (B, S, 2 D), and logits() combines
   /// them to z - scale * relu(z_reinforced - z): what a model that was trained further on a text says more readily is said
   /// less (Eldan & Russinovich, arXiv 2310.02238, as muse_bench computes it). Scoring, generation and removal of
-  /// tokens work as with one model; hidden_of(), block_output(), continue_blocks(), packed passes and training do not.
+  /// tokens work as with one model; hidden_of(), block_output(), continue_blocks(), hidden_behind(), packed passes and training do not.
   void contrast_with(std::shared_ptr<const Transformer> reinforced, double scale);
   const Transformer* reinforced() const { return reinforced_.get(); }
   double contrast_scale() const { return contrast_scale_; }
@@ -94,14 +96,20 @@ class Transformer {
   at::Tensor continue_blocks(const at::Tensor& x_BSD, std::int64_t first, std::int64_t layer,
                              const SequenceLayout& layout = {}) const;
 
+  /// What hidden() would be if the blocks ended behind each of `layers` (0-based, ascending), of fresh sequences, in one pass:
+  /// (layers, B, S, ModelConfig::head_width()). Its logits are the logit lens (nostalgebraist 2020).
+  at::Tensor hidden_behind(const at::Tensor& tokens_BS, const std::vector<std::int64_t>& layers,
+                           const SequenceLayout& layout = {}) const;
+
   /// Logits of hidden rows (..., D) -> (..., V), in float32. A runner keeps the head at hand after hidden().
   at::Tensor logits(const at::Tensor& hidden) const;
 
-  /// The same with this output head: losses that differentiate by it piece by piece hold it themselves.
+  /// The same with this output head, uncapped: losses that differentiate by it piece by piece hold it themselves.
   static at::Tensor logits_with(const at::Tensor& hidden, const at::Tensor& head_VD);
 
  private:
-  kernels::Angles rotation(const at::Tensor& positions) const;
+  kernels::Angles rotation(const at::Tensor& positions, bool local) const;
+  std::array<kernels::Angles, 2> rotations(const at::Tensor& positions) const;
   at::Tensor normalized(const at::Tensor& x, const at::Tensor& weight_D, const at::Tensor& bias_D) const;
   at::Tensor positioned(const at::Tensor& embeddings_BSD, const at::Tensor& positions) const;
   at::Tensor attention(const BlockWeights& block, std::int64_t layer, const at::Tensor& x_BSD,

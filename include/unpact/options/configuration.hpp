@@ -147,6 +147,16 @@ struct InspectOptions {
   std::int64_t ranks = 1;  ///< model: how many ranks memory is asked for
   bool quick = false;      ///< model: do not read the weights' values
   bool json = false;       ///< model: one JSON object
+  double watch = 0;        ///< results of a folder: seconds between two looks; 0: one look
+};
+
+/// The job `probe`.
+struct ExportOptions {
+  std::string file;           ///< where the lines go
+  std::string results;        ///< a cell's file, whose answers are told, too; empty: the dataset alone
+  std::string generator;      ///< folder of a model that writes attempts; empty: the lines wait for somebody else
+  std::string instructions;   ///< what it is told, separated by |; empty: five built-in ones
+  std::int64_t attempts = 5;  ///< of the generator on a question
 };
 
 struct StatusOptions {
@@ -177,6 +187,7 @@ struct Configuration {
   EvaluateOptions evaluate;
   InspectOptions inspect;
   StatusOptions status;
+  ExportOptions exported;
   /// What evaluations are told, with the run's seed.
   EvaluationOptions evaluation_options() const;
   /// Tokens that a model's own answer may have.

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "unpact/results/curve.hpp"
+#include "unpact/results/depth.hpp"
 #include "unpact/results/judgement.hpp"
 #include "unpact/results/metric.hpp"
 #include "unpact/results/model.hpp"
@@ -32,6 +34,8 @@ struct CellRecord {
   std::vector<JudgeRecord> judges;  ///< beside the one that decides
   std::vector<JudgeCheckRecord> judge_check;  ///< of every judge, where the data have right and wrong answers
   std::vector<ArmRecord> arms;
+  std::vector<CurvePoint> curves;  ///< of probes that train
+  DepthRecord depth;
   MetricsRecord metrics;  ///< the field's
   std::vector<StepReport> training;
   std::vector<WorkRecord> work;

@@ -50,11 +50,14 @@ struct ProbeRecord {
   std::vector<std::string> gold;            ///< P x m: a right answer, where it is not the question's; empty: all are
   std::vector<std::int32_t> tokens;         ///< P x m: prompt and answer, earlier turns included; empty: files before 1.8
   std::vector<std::vector<std::int64_t>> prompt;  ///< P x m: what was answered, as tokens; not in files
-  InjectionRecord injection;                      ///< empty: files before 1.7
-  std::vector<ProbeVerdicts> judged;              ///< by further judges
-  std::vector<std::string> answer;                ///< P x m, row-major; empty where no attempt was possible
-  std::vector<double> score;                      ///< P x m
-  std::vector<std::uint8_t> is_right;             ///< P x m
+  std::vector<std::uint8_t> found;                ///< P x m: right by the probe itself; empty: judges say; not in files
+  std::vector<std::int64_t> steps;  ///< m: of a training, after which each attempt was made; empty: none; as points in files
+  std::vector<double> losses;       ///< m: of these steps
+  InjectionRecord injection;        ///< empty: files before 1.7
+  std::vector<ProbeVerdicts> judged;   ///< by further judges
+  std::vector<std::string> answer;     ///< P x m, row-major; empty where no attempt was possible
+  std::vector<double> score;           ///< P x m
+  std::vector<std::uint8_t> is_right;  ///< P x m
 };
 
 /// The name of a probe's recovery rate begins with this, the probe's name follows.

@@ -19,6 +19,10 @@ void write_cell_file(const Communicator& group, const std::filesystem::path& pat
 /// that has another schema or an unknown major version. UnreadableFile (core/file_reader.hpp) when it cannot be read now.
 CellRecord read_cell_file(const std::filesystem::path& path);
 
+/// The little of it that tables say: who the cell is, outcomes, focus shifts, rates, and its probes' names, labels and kinds.
+/// The rest of the record is empty. One rank. @throws what read_cell_file throws.
+CellRecord read_cell_numbers(const std::filesystem::path& path);
+
 /// Whether the file is there, is undamaged, has this schema and the same fingerprint. Reads every byte.
 /// @throws UnreadableFile when it is there but cannot be read now: it may be finished, and must not be made anew.
 /// The fingerprint is the SHA-256 of the resolved configuration and of model and tokenizer.

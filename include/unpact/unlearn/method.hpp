@@ -22,6 +22,7 @@ struct UnlearnData {
   Sampling retain_sampling = Sampling::epoch;
   std::filesystem::path cache_folder = ".";  ///< cache = disk
   std::string target_fingerprint = {};       ///< checksums of the target: cache files are then used again
+  std::vector<TokenId> refusal = {};         ///< jensun: method.refusal as tokens
 };
 
 struct UnlearnResult {

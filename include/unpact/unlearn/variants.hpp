@@ -5,15 +5,16 @@
 namespace unpact {
 
 /// What is done with the retain set.
-enum class RetainKind { none, gd, kl };
-UNPACT_ENUMERATION(RetainKind, "none", "gd", "kl");
+enum class RetainKind { none, gd, kl, jsd };
+UNPACT_ENUMERATION(RetainKind, "none", "gd", "kl", "jsd");
 
 enum class NpoVariant {
   sequence,    ///< a margin a sequence, the paper's
+  token,       ///< a margin a target (TNPO)
   token_mean,  ///< one margin a micro-batch, from the mean over all its targets (SimNPO's WMDP code)
   muse_logit,  ///< a margin for every position and word, on raw logits (muse_bench)
 };
-UNPACT_ENUMERATION(NpoVariant, "sequence", "token_mean", "muse_logit");
+UNPACT_ENUMERATION(NpoVariant, "sequence", "token", "token_mean", "muse_logit");
 
 enum class KlVariant {
   token,          ///< KL(p_ref || p_theta), the mean over the retain set's targets

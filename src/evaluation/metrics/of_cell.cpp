@@ -2,7 +2,7 @@
 #include <numeric>
 
 #include "../rouge.hpp"
-#include "../statistics.hpp"
+#include "unpact/evaluation/statistics.hpp"
 #include "metric_rows.hpp"
 #include "sampling.hpp"
 #include "unpact/core/error.hpp"

@@ -9,14 +9,14 @@
 #include "unpact/core/random.hpp"
 
 namespace unpact {
-namespace {
 
-constexpr std::size_t kShown = 3;  // JensUn's in-context retain examples (arXiv 2509.02820)
-
-/// Whether a solved question tells what another one asks for.
 bool tells(const QuestionAnswer& shown, const QuestionAnswer& asked) {
   return shown.question == asked.question || injection_of(asked, shown.question + " " + shown.answer, "").has_gold;
 }
+
+namespace {
+
+constexpr std::size_t kShown = 3;  // JensUn's in-context retain examples (arXiv 2509.02820)
 
 /// Which solved questions may stand in front of a question.
 using MayShow = bool (*)(const AskedQuestion& shown, const AskedQuestion& asked);

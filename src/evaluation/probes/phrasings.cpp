@@ -1,6 +1,7 @@
 #include "unpact/evaluation/phrasings.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <utility>
 
 #include "unpact/core/error.hpp"
@@ -17,13 +18,28 @@ const std::vector<std::string>& default_phrasings() {
   return phrasings;
 }
 
+void refuse_unknown_fields(const std::string& text, const std::vector<std::string>& known) {
+  for (auto begin = text.find('{'); begin != std::string::npos; begin = text.find('{', begin + 1)) {
+    const auto end = text.find('}', begin);
+    if (end == std::string::npos) return;
+    const auto field = text.substr(begin, end - begin + 1);
+    const bool is_name =
+        std::all_of(field.begin() + 1, field.end() - 1, [](unsigned char c) { return std::isalpha(c) || c == '_'; });
+    UNPACT_VALIDATE(!is_name || field.size() == 2 || std::ranges::find(known, field) != known.end(),
+                    concat("the template '", shortened(text), "' cannot be used"), concat("it has an unknown field ", field),
+                    concat("the fields are ", join(known, " and ")));
+  }
+}
+
 void check_phrasings(const std::vector<std::string>& phrasings) {
   UNPACT_VALIDATE(!phrasings.empty(), "option 'probe.phrasings' is empty", "FocusOnKey needs at least one",
                   "remove the option to use the default");
-  for (const auto& phrasing : phrasings)
+  for (const auto& phrasing : phrasings) {
+    refuse_unknown_fields(phrasing, {"{question}", "{keys}"});
     UNPACT_VALIDATE(phrasing.find("{question}") != std::string::npos && phrasing.find("{keys}") != std::string::npos,
                     concat("the phrasing '", phrasing, "' cannot be used"), "it must contain {question} and {keys}",
                     "e.g. {question} Focus on {keys} to answer.");
+  }
 }
 
 std::string fill_phrasing(const std::string& phrasing, const std::string& question, const std::vector<std::string>& keys) {

@@ -5,6 +5,7 @@
 #include "probes.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/evaluation/phrasings.hpp"
+#include "unpact/model/quantization.hpp"
 
 namespace unpact {
 
@@ -35,8 +36,19 @@ const std::vector<ProbeRow>& probe_table() {
       {"distraction", "distracting text", "three retained facts in the question's own turn", ProbeKind::probe,
        make_distraction, 0, 3},
       {"prompt_format", "other forms", "the question in another form", ProbeKind::probe, make_prompt_format, 5},
+      {"logit_lens", "hidden layers",
+       "what a hidden layer says in the place of the gold answer's tokens, through the final norm and the head",
+       ProbeKind::probe, make_logit_lens, 0, 0, true},
+      {"quantize", "quantized weights", "the model's weights in nf4, int4 and int8, one greedy answer each",
+       ProbeKind::probe, make_quantize, 0, 0, false, false, [](const ProbeOptions&) { return kQuantizations.size(); }},
+      {"relearn", "relearning", "the model is trained on other facts for a few steps", ProbeKind::probe, make_no_probe, 0, 0,
+       false, false, [](const ProbeOptions& options) { return read_steps(options.relearn.steps, "relearn.steps").size(); },
+       /*trains=*/true},
+      {"soft_prompt", "soft prompt", "vectors in front of the question, trained on other forget questions", ProbeKind::probe,
+       make_soft_prompt, 0, 0, false, false,
+       [](const ProbeOptions& options) { return read_steps(options.soft_prompt.steps, "soft_prompt.steps").size(); }},
       {"file", "written attempts", "the prompts of probe.file, each probe there under its own name", ProbeKind::probe,
-       make_no_probe, 0, 0, true},
+       make_no_probe, 0, 0, false, true},
   };
   return table;
 }
@@ -77,7 +89,32 @@ std::vector<ProbeRow> rows_to_run(const ProbeOptions& options, const std::vector
   return rows;
 }
 
+bool asks_changed_models(const ProbeOptions& options) {
+  return std::ranges::any_of(chosen_probes(options), [](const auto* row) { return static_cast<bool>(row->models); });
+}
+
+void check_changed_models(const ProbeOptions& options, const JudgeOptions& judge) {
+  for (const auto* row : chosen_probes(options))
+    for (const auto* judging : judge_rows(judge))
+      UNPACT_VALIDATE(
+          !row->models || !judging->asks_model,
+          concat("options 'probe.use = ", row->name, "' and 'judge.kind = ", judging->name, "' contradict each other"),
+          "the probe changes the model that answers, and the judge asks the one that was there before",
+          "choose a judge that reads answers, or leave the probe out");
+}
+
+void check_relearn_options(const ProbeOptions& options) {
+  const bool wants_file = options.relearn.data == RelearnData::file;
+  UNPACT_VALIDATE(wants_file == !options.relearn.file.empty(),
+                  concat("options 'relearn.data = ", name_of_value(options.relearn.data),
+                         "' and 'relearn.file = ", options.relearn.file, "' contradict each other"),
+                  wants_file ? "there is no file to learn from" : "nothing would be read from the file",
+                  wants_file ? "name it with --relearn.file" : "set relearn.data = file, or leave the file out");
+}
+
 void check_probe_options(const ProbeOptions& options) {
+  read_steps(options.relearn.steps, "relearn.steps");
+  read_steps(options.soft_prompt.steps, "soft_prompt.steps");
   for (const auto* row : chosen_probes(options))
     UNPACT_VALIDATE(
         row->variants == 0 || options.budget() <= row->variants,

@@ -20,10 +20,13 @@ std::unique_ptr<const Probe> make_distraction(const ProbeOptions& options, const
 std::unique_ptr<const Probe> make_cloze(const ProbeOptions& options, const GenerationOptions& generation);
 std::unique_ptr<const Probe> make_self_correct(const ProbeOptions& options, const GenerationOptions& generation);
 std::unique_ptr<const Probe> make_permute_choices(const ProbeOptions& options, const GenerationOptions& generation);
+std::unique_ptr<const Probe> make_quantize(const ProbeOptions& options, const GenerationOptions& generation);
+std::unique_ptr<const Probe> make_soft_prompt(const ProbeOptions& options, const GenerationOptions& generation);
+std::unique_ptr<const Probe> make_logit_lens(const ProbeOptions& options, const GenerationOptions& generation);
 
 /// The attempts of one name in probe.file.
 std::unique_ptr<const Probe> make_file_probe(const std::string& name, const GenerationOptions& generation);
-/// Of the row that stands for them, which does not run itself.
+/// Of rows that do not run themselves: that of probe.file, and those whose maker is given elsewhere.
 std::unique_ptr<const Probe> make_no_probe(const ProbeOptions& options, const GenerationOptions& generation);
 
 }  // namespace unpact

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include "blocked_forms.hpp"
+#include "forms.hpp"
 #include "packed_forms.hpp"
 #include "unpact/core/error.hpp"
 
@@ -52,22 +53,22 @@ void copy_block(const KeyValueBlocks& blocks, std::int64_t from, std::int64_t to
   blocks.values.select(0, to).copy_(blocks.values.select(0, from));
 }
 
-Form blocked_attention_form(const at::Tensor& query_QHd) {
-  const auto form = packed_attention_form(query_QHd);
+Form blocked_attention_form(const at::Tensor& query_QHd, double cap) {
+  const auto form = packed_attention_form(query_QHd, cap);
   return form == Form::cuda || is_plain(query_QHd) ? form : Form::reference;
 }
 
 at::Tensor blocked_attention(const at::Tensor& query_QHd, const KeyValueBlocks& blocks, const BlockedPlan& plan,
-                             std::int64_t window, const ResultMemory& memory) {
-  switch (blocked_attention_form(query_QHd)) {
-    case Form::cpu: return cpu::blocked_attention(query_QHd, blocks, plan, window, memory);
-    case Form::cuda: return cuda::blocked_attention(query_QHd, blocks, plan, window);
-    default: return blocked_attention_by_definition(query_QHd, blocks, plan, window);
+                             const ScoreRule& rule, const ResultMemory& memory) {
+  switch (blocked_attention_form(query_QHd, rule.cap)) {
+    case Form::cpu: return cpu::blocked_attention(query_QHd, blocks, plan, rule, memory);
+    case Form::cuda: return cuda::blocked_attention(query_QHd, blocks, plan, rule.window);
+    default: return blocked_attention_by_definition(query_QHd, blocks, plan, rule);
   }
 }
 
 at::Tensor blocked_attention_by_definition(const at::Tensor& query_QHd, const KeyValueBlocks& blocks,
-                                           const BlockedPlan& plan, std::int64_t window) {
+                                           const BlockedPlan& plan, const ScoreRule& rule) {
   auto out = at::empty_like(query_QHd);
   const auto heads = query_QHd.size(1);
   const bool turned = has_turned_keys(blocks.keys.options());
@@ -78,9 +79,9 @@ at::Tensor blocked_attention_by_definition(const at::Tensor& query_QHd, const Ke
     const auto key_position = at::arange(segment.length, whole).unsqueeze(0);
     const auto position = at::arange(segment.length - segment.count, segment.length, whole).unsqueeze(1);
     auto seen = key_position <= position;
-    if (window > 0) seen = seen & (key_position > position - window);
+    if (rule.window > 0) seen = seen & (key_position > position - rule.window);
     const auto query = query_QHd.narrow(0, segment.begin, segment.count).transpose(0, 1).unsqueeze(0);
-    const auto mixed = at::scaled_dot_product_attention(query, keys, values, seen);
+    const auto mixed = reference::attention(query, keys, values, seen, rule.cap);
     out.narrow(0, segment.begin, segment.count).copy_(mixed.squeeze(0).transpose(0, 1));
   }
   return out;

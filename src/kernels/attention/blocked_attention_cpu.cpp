@@ -79,8 +79,8 @@ struct Query {
 /// Queries that one thread takes together, in one head.
 class HeadTask {
  public:
-  HeadTask(const std::vector<Query>& queries, std::size_t first, std::size_t last, std::int64_t window)
-      : queries_(queries.data() + first), count_(last - first), window_(window) {
+  HeadTask(const std::vector<Query>& queries, std::size_t first, std::size_t last, const ScoreRule& rule)
+      : queries_(queries.data() + first), count_(last - first), window_(rule.window), cap_(static_cast<float>(rule.cap)) {
     for (std::size_t q = 0; q < count_; ++q) blocks_ = std::max(blocks_, queries_[q].position / kPositions + 1);
   }
 
@@ -155,7 +155,7 @@ class HeadTask {
     const float scale = 1.0F / std::sqrt(static_cast<float>(d_));
     const auto width = blocks_ * kPositions;
     for (std::size_t q = 0; q < count_; ++q)
-      sums_[q] = exponentials({{row(q), row(q)}, {width, 0}, {oldest(q), 0}, {queries_[q].position + 1, 0}}, scale);
+      sums_[q] = exponentials({{row(q), row(q)}, {width, 0}, {oldest(q), 0}, {queries_[q].position + 1, 0}}, scale, cap_);
   }
 
   /// A query's last block may hold fewer positions that it sees: the weights of the others are 0.
@@ -189,6 +189,7 @@ class HeadTask {
   const Query* queries_;
   std::size_t count_;
   std::int64_t window_, blocks_ = 0, d_ = 0, block_stride_ = 0;
+  float cap_;
   const float *key_data_ = nullptr, *value_data_ = nullptr;
   float* scratch_ = nullptr;
   const float* query_[kMostQueries] = {};
@@ -225,7 +226,7 @@ void write_rows(const KeyValueBlocks& blocks, const at::Tensor& keys_RGd, const 
 }
 
 at::Tensor blocked_attention(const at::Tensor& query_QHd, const KeyValueBlocks& blocks, const BlockedPlan& plan,
-                             std::int64_t window, const ResultMemory& memory) {
+                             const ScoreRule& rule, const ResultMemory& memory) {
   UNPACT_EXPECT(is_plain(query_QHd) && blocks.keys.is_contiguous() && blocks.values.is_contiguous());
   const auto out = memory ? memory(query_QHd.sizes(), query_QHd.options()) : at::empty_like(query_QHd);
   const auto heads = query_QHd.size(1), d = query_QHd.size(2), repeats = heads / blocks.keys.size(1);
@@ -239,7 +240,7 @@ at::Tensor blocked_attention(const at::Tensor& query_QHd, const KeyValueBlocks& 
     for (auto task = begin; task < end; ++task) {
       const auto head = task / static_cast<std::int64_t>(parts);
       const auto first = static_cast<std::size_t>(task) % parts * kMostQueries;
-      HeadTask part(queries, first, std::min(queries.size(), first + kMostQueries), window);
+      HeadTask part(queries, first, std::min(queries.size(), first + kMostQueries), rule);
       if (scratch.size() < static_cast<std::size_t>(part.scores())) scratch.resize(static_cast<std::size_t>(part.scores()));
       part.run(query + head * d, result + head * d, blocks, head / repeats, heads * d, scratch.data());
     }

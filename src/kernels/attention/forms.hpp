@@ -6,12 +6,13 @@ namespace unpact::kernels {
 
 /// Our own loops and node are for causal attention where gradients are recorded, or the bits of such a pass are wanted. The
 /// CUDA form is LibTorch's FlashAttention, which shares heads without copies; it takes no mask and no float32.
+/// Capped scores take the reference.
 Form attention_form(const at::Tensor& query_BHSd, const at::Tensor& keys_BGKd, const at::Tensor& values_BGKd,
-                    const at::Tensor& mask);
+                    const at::Tensor& mask, double cap = 0);
 
 namespace reference {
 at::Tensor attention(const at::Tensor& query_BHSd, const at::Tensor& keys_BGKd, const at::Tensor& values_BGKd,
-                     const at::Tensor& mask);
+                     const at::Tensor& mask, double cap = 0);
 }  // namespace reference
 
 namespace cpu {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "forms.hpp"
 #include "packed_forms.hpp"
 
 namespace unpact::kernels {
@@ -44,26 +45,26 @@ AttentionPlan plan_attention(const std::vector<PackedSegment>& segments, bool al
   return plan;
 }
 
-Form packed_attention_form(const at::Tensor& query_QHd) {
+Form packed_attention_form(const at::Tensor& query_QHd, double cap) {
   if (is_plain(query_QHd) && !records_gradients()) return Form::cpu;
   const auto d = query_QHd.size(2);
   const auto dtype = query_QHd.scalar_type();
   const bool takes_half = (dtype == at::kHalf || dtype == at::kBFloat16) && d % 8 == 0 && d <= 256;
   const bool takes_float = dtype == at::kFloat && d % 4 == 0;
-  return query_QHd.is_cuda() && (takes_half || takes_float) ? Form::cuda : Form::reference;
+  return query_QHd.is_cuda() && cap == 0 && (takes_half || takes_float) ? Form::cuda : Form::reference;
 }
 
 at::Tensor packed_attention(const at::Tensor& query_QHd, const PackedKeys& keys, const AttentionPlan& plan,
-                            std::int64_t window, const ResultMemory& memory) {
-  switch (packed_attention_form(query_QHd)) {
-    case Form::cpu: return cpu::packed_attention(query_QHd, keys, plan, window, memory);
-    case Form::cuda: return cuda::packed_attention(query_QHd, keys, plan, window);
-    default: return packed_attention_by_definition(query_QHd, keys, plan, window);
+                            const ScoreRule& rule, const ResultMemory& memory) {
+  switch (packed_attention_form(query_QHd, rule.cap)) {
+    case Form::cpu: return cpu::packed_attention(query_QHd, keys, plan, rule, memory);
+    case Form::cuda: return cuda::packed_attention(query_QHd, keys, plan, rule.window);
+    default: return packed_attention_by_definition(query_QHd, keys, plan, rule);
   }
 }
 
 at::Tensor packed_attention_by_definition(const at::Tensor& query_QHd, const PackedKeys& keys, const AttentionPlan& plan,
-                                          std::int64_t window) {
+                                          const ScoreRule& rule) {
   auto out = at::empty_like(query_QHd);
   const auto heads = query_QHd.size(1);
   const auto whole = at::TensorOptions().dtype(at::kLong).device(query_QHd.device());
@@ -75,9 +76,9 @@ at::Tensor packed_attention_by_definition(const at::Tensor& query_QHd, const Pac
     const auto key_position = at::arange(all_keys.size(2), whole).unsqueeze(0);
     const auto position = at::arange(all_keys.size(2) - count, all_keys.size(2), whole).unsqueeze(1);
     auto seen = key_position <= position;
-    if (window > 0) seen = seen & (key_position > position - window);
-    const auto mixed = at::scaled_dot_product_attention(query_QHd.narrow(0, begin, count).transpose(0, 1).unsqueeze(0),
-                                                        all_keys, all_values, seen);
+    if (rule.window > 0) seen = seen & (key_position > position - rule.window);
+    const auto mixed = reference::attention(query_QHd.narrow(0, begin, count).transpose(0, 1).unsqueeze(0), all_keys,
+                                            all_values, seen, rule.cap);
     out.narrow(0, begin, count).copy_(mixed.squeeze(0).transpose(0, 1));
   }
   return out;

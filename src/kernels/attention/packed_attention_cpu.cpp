@@ -70,8 +70,8 @@ at::Tensor local_rows(const at::Tensor& x_Rd, const Chunk& chunk) {
 class BlockAttention {
  public:
   /// @param scratch room for the block's scores.
-  BlockAttention(const Block& block, const HeadViews& head, std::int64_t window, const at::Tensor& scratch)
-      : block_(block), head_(head), window_(window), stored_scores_(room(scratch, 0, block.queries, block.prefix)),
+  BlockAttention(const Block& block, const HeadViews& head, const ScoreRule& rule, const at::Tensor& scratch)
+      : block_(block), head_(head), rule_(rule), stored_scores_(room(scratch, 0, block.queries, block.prefix)),
         local_room_(scratch.narrow(0, block.queries * block.prefix, block.queries * block.widest_local)) {}
 
   void run() {
@@ -111,25 +111,25 @@ class BlockAttention {
     const float scale = 1.0F / std::sqrt(static_cast<float>(head_.query_Qd.size(1)));
     for (std::int64_t row = 0; row < chunk.count; ++row) {
       const auto position = segment.position(chunk.first_row + row);
-      const auto oldest = window_ > 0 ? std::max<std::int64_t>(0, position - window_ + 1) : 0;
+      const auto oldest = rule_.window > 0 ? std::max<std::int64_t>(0, position - rule_.window + 1) : 0;
       sums[row] = exponentials({{stored + row * width, local + row * local_width},
                                 {width, local_width},
                                 {std::min(oldest, segment.prefix), std::max<std::int64_t>(0, oldest - segment.prefix)},
                                 {segment.prefix, position - segment.prefix + 1}},
-                               scale);
+                               scale, static_cast<float>(rule_.cap));
     }
   }
 
   const Block& block_;
   const HeadViews& head_;
-  std::int64_t window_;
+  const ScoreRule& rule_;
   at::Tensor stored_scores_, local_room_;
 };
 
 }  // namespace
 
 at::Tensor packed_attention(const at::Tensor& query_QHd, const PackedKeys& keys, const AttentionPlan& plan,
-                            std::int64_t window, const ResultMemory& memory) {
+                            const ScoreRule& rule, const ResultMemory& memory) {
   UNPACT_EXPECT(is_plain(query_QHd));
   const auto out = memory ? memory(query_QHd.sizes(), query_QHd.options()) : at::empty_like(query_QHd);
   const auto heads = query_QHd.size(1), repeats = heads / keys.keys_RGd.size(1);
@@ -145,7 +145,7 @@ at::Tensor packed_attention(const at::Tensor& query_QHd, const PackedKeys& keys,
       const auto of_group = [&](const at::Tensor& x_nGd) { return x_nGd.defined() ? x_nGd.select(1, group) : x_nGd; };
       const HeadViews views{query_QHd.select(1, head), of_group(keys.stored_keys_CGd), of_group(keys.stored_values_CGd),
                             of_group(keys.keys_RGd),   of_group(keys.values_RGd),      out.select(1, head)};
-      BlockAttention(blocks[static_cast<std::size_t>(task % count)], views, window, scratch).run();
+      BlockAttention(blocks[static_cast<std::size_t>(task % count)], views, rule, scratch).run();
     }
   });
   return out;

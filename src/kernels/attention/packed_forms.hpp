@@ -4,12 +4,13 @@
 
 namespace unpact::kernels {
 
-Form packed_attention_form(const at::Tensor& query_QHd);
+/// @param cap ScoreRule::cap: LibTorch's kernels for CUDA take none.
+Form packed_attention_form(const at::Tensor& query_QHd, double cap = 0);
 
 namespace cpu {
 /// For float32: neighbouring segments share one product with the store, whose keys are not copied.
 at::Tensor packed_attention(const at::Tensor& query_QHd, const PackedKeys& keys, const AttentionPlan& plan,
-                            std::int64_t window, const ResultMemory& memory);
+                            const ScoreRule& rule, const ResultMemory& memory);
 }  // namespace cpu
 
 namespace cuda {

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 
 #include "../softmax_rows.hpp"
 #include "../vectorized.hpp"
@@ -61,8 +62,13 @@ void small_mix(const Rows& weights_nK, const Rows& values_Kd, const Rows& out_nd
   }
 }
 
-float exponentials(const ScoreRow& row, float scale) {
+float exponentials(const ScoreRow& row, float scale, float cap) {
   float top = kLowest, sum = 0;
+  for (int piece = 0; piece < 2 && cap > 0; ++piece) {
+    for (auto k = row.begin[piece]; k < row.end[piece]; ++k)
+      row.values[piece][k] = cap * std::tanh(scale * row.values[piece][k] / cap);
+  }
+  if (cap > 0) scale = 1;
   for (int piece = 0; piece < 2; ++piece)
     top = largest(row.values[piece] + row.begin[piece], row.end[piece] - row.begin[piece], top);
   for (int piece = 0; piece < 2; ++piece) {

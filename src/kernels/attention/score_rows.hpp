@@ -13,8 +13,8 @@ struct ScoreRow {
 };
 
 /// In place, exp(scale * (score - the largest one)) over the visible columns of both pieces together; the other columns
-/// become 0. @return their sum, by which softmax would divide.
-float exponentials(const ScoreRow& row, float scale);
+/// become 0. @param cap of scale * score (ScoreRule::cap). @return their sum, by which softmax would divide.
+float exponentials(const ScoreRow& row, float scale, float cap = 0);
 
 /// Rows of a matrix: row r begins at data + r * stride.
 struct Rows {

@@ -27,6 +27,7 @@ at::Tensor gated_product(Activation activation, at::Tensor gate, const at::Tenso
 }
 
 at::Tensor activated(Activation activation, at::Tensor x) {
+  if (activation == Activation::relu) return records_gradients() ? at::relu(x) : at::relu_(x);
   const bool is_silu = activation == Activation::silu;
   const auto* form = activation == Activation::gelu ? "none" : "tanh";
   if (records_gradients()) return is_silu ? at::silu(x) : at::gelu(x, form);

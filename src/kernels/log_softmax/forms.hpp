@@ -15,7 +15,8 @@ at::Tensor log_normalizers(const at::Tensor& logits_RV);
 void log_softmax_gradient(at::Tensor& logits_RV, const at::Tensor& normalizers_R, const at::Tensor& targets_R,
                           const at::Tensor& gradients_R);
 /// All logits at once, by autograd.
-at::Tensor target_log_probabilities(const at::Tensor& hidden_RD, const at::Tensor& head_VD, const at::Tensor& targets_R);
+at::Tensor target_log_probabilities(const at::Tensor& hidden_RD, const at::Tensor& head_VD, const at::Tensor& targets_R,
+                                    double cap = 0);
 }  // namespace reference
 
 namespace cpu {

@@ -1,6 +1,7 @@
 #include <ATen/ATen.h>
 
 #include "forms.hpp"
+#include "unpact/kernels/soft_cap.hpp"
 
 namespace unpact::kernels {
 
@@ -29,8 +30,9 @@ void reference::log_softmax_gradient(at::Tensor& logits_RV, const at::Tensor& no
 }
 
 at::Tensor reference::target_log_probabilities(const at::Tensor& hidden_RD, const at::Tensor& head_VD,
-                                               const at::Tensor& targets_R) {
-  return at::linear(hidden_RD, head_VD).to(at::kFloat).log_softmax(1).gather(1, targets_R.unsqueeze(1)).squeeze(1);
+                                               const at::Tensor& targets_R, double cap) {
+  const auto logits_RV = soft_capped(at::linear(hidden_RD, head_VD), cap).to(at::kFloat);
+  return logits_RV.log_softmax(1).gather(1, targets_R.unsqueeze(1)).squeeze(1);
 }
 
 at::Tensor log_normalizers(const at::Tensor& logits_RV) {

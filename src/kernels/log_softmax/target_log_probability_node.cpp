@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "forms.hpp"
+#include "unpact/kernels/soft_cap.hpp"
 
 namespace unpact::kernels {
 namespace {
@@ -15,7 +16,15 @@ struct Saved {
   at::Tensor hidden_RD, head_VD, targets_R, normalizers_R;
   at::Tensor logits_RV;  // undefined: to be computed again
   std::int64_t chunk = 0;
+  double cap = 0;
 };
+
+/// Capped logits of some rows.
+at::Tensor logits_of(const at::Tensor& hidden_CD, const at::Tensor& head_VD, double cap) {
+  auto logits_CV = at::linear(hidden_CD, head_VD);
+  soft_cap_in_place(logits_CV, cap);
+  return logits_CV;
+}
 
 class LogProbabilityNode final : public torch::autograd::Node {
  public:
@@ -35,9 +44,11 @@ class LogProbabilityNode final : public torch::autograd::Node {
                                          : at::Tensor();
     for_row_chunks(rows, s.chunk, [&](std::int64_t begin, std::int64_t count) {
       const auto hidden_CD = s.hidden_RD.narrow(0, begin, count);
-      auto slope_CV = s.logits_RV.defined() ? s.logits_RV.narrow(0, begin, count) : at::linear(hidden_CD, s.head_VD);
+      auto slope_CV = s.logits_RV.defined() ? s.logits_RV.narrow(0, begin, count) : logits_of(hidden_CD, s.head_VD, s.cap);
+      const auto capped_CV = s.cap == 0 ? at::Tensor() : slope_CV.clone();
       log_softmax_gradient(slope_CV, s.normalizers_R.narrow(0, begin, count), s.targets_R.narrow(0, begin, count),
                            gradients[0].narrow(0, begin, count));
+      soft_cap_backward(slope_CV, capped_CV, s.cap);
       auto out = hidden_gradient_RD.narrow(0, begin, count);
       at::mm_out(out, slope_CV, s.head_VD);
       if (!wants_head) return;
@@ -61,18 +72,18 @@ class LogProbabilityNode final : public torch::autograd::Node {
 std::int64_t logit_bytes_on(const c10::Device& device) { return std::int64_t{device.is_cuda() ? 1024 : 128} << 20; }
 
 at::Tensor chunked_log_probabilities(const at::Tensor& hidden_RD, const at::Tensor& head_VD, const at::Tensor& targets_R,
-                                     std::int64_t logit_bytes) {
+                                     std::int64_t logit_bytes, double cap) {
   const bool differentiable = c10::GradMode::is_enabled() && (hidden_RD.requires_grad() || head_VD.requires_grad());
   const auto rows = hidden_RD.size(0);
   if (logit_bytes == 0) logit_bytes = logit_bytes_on(hidden_RD.device());
-  Saved saved{hidden_RD.detach(), head_VD, targets_R, {}, {}, rows_of_logits(logit_bytes, head_VD.size(0))};
+  Saved saved{hidden_RD.detach(), head_VD, targets_R, {}, {}, rows_of_logits(logit_bytes, head_VD.size(0)), cap};
   const auto options = hidden_RD.options().dtype(at::kFloat);
   auto log_p_R = at::empty({rows}, options);
   {
     const c10::NoGradGuard guard;
     saved.normalizers_R = at::empty({rows}, options);
     for_row_chunks(rows, saved.chunk, [&](std::int64_t begin, std::int64_t count) {
-      const auto logits_CV = at::linear(saved.hidden_RD.narrow(0, begin, count), head_VD);
+      const auto logits_CV = logits_of(saved.hidden_RD.narrow(0, begin, count), head_VD, cap);
       const auto normalizers_C = log_normalizers(logits_CV);
       const auto chosen_C = logits_CV.gather(1, targets_R.narrow(0, begin, count).unsqueeze(1)).squeeze(1);
       log_p_R.narrow(0, begin, count).copy_(chosen_C - normalizers_C);

@@ -40,27 +40,66 @@ function budgetOf(cells, name) {
   });
 }
 
+const probeKinds = new Map(CELLS.flatMap((cell) => cell.probes.map((probe) => [probe.name, probe.kind])));
+
+// Floor or ceiling of a probe: what a model that was never taught, or the target, makes of the same questions.
+const armOf = (cells, name, arm) => rate(...[0, 1].map((place) => sum(cells.map((cell) => cell.arms_beside[name]?.[arm]?.[
+  place] || 0))));
+
+function armLines(cells, name, most) {
+  return ["floor", "ceiling"].map((arm) => [arm, armOf(cells, name, arm)]).filter(([, r]) => r.total).map(([arm, r]) => ({
+    stroke: "#777777",
+    dash: arm === "floor" ? "1 3" : "6 2",
+    title: `${arm} of ${probeLabels.get(name)}: ${full(r)}`,
+    points: [[1, r.value], [most, r.value]]
+  }));
+}
+
+function probeTable(cells, names, f) {
+  const rows = groups(cells, (cell) => [cell.model, cell.dataset, cell.method, cell.campaign]).flatMap(([, group]) => names
+    .filter((name) => group.some((cell) => name in cell.budget)).map((name) => {
+      const [cell] = group, rates = budgetOf(group, name), at = (k) => rates.length && rates[0].total ?
+        `${percent(rates.at(k).value)} (${interval(rates.at(k))})` : DASH;
+      const [tokens, won] = [0, 1].map((place) => sum(group.map((one) => one.spent[name]?.[place] || 0))),
+        arm = (which) => { const r = armOf(group, name, which); return r.total ? percent(r.value) : DASH; };
+      return [cell.method, [cell.model, cell.dataset, ...campaignOf(cell)].join(", "), probeLabels.get(name), probeKinds
+        .get(name), rates.length ? thousands(rates[0].total) : "0", at(0), rates.length, at(-1), arm("floor"), arm(
+        "ceiling"), thousands(wonAlone(name)(group, { ...f, judge: "" }).count), tokens && won ? thousands(Math.round(tokens / won)) : DASH];
+    }));
+  const table = plainTable("Each probe: what it wins back, alone, and at what cost", ["method", "model, data", "probe",
+    "kind", "questions", "at one attempt", "attempts", "at all", "floor", "ceiling", "alone", "tokens a recovery"],
+    rows, "No attempts.");
+  table.id = "probe-table";
+  return table;
+}
+
 function budgetView() {
-  const names = PROBES.filter((name) => !state.probe.length || state.probe.includes(name));
-  const panels = groups(chosenCells(), (cell) => cell.method).map(([method, cells]) => {
-    const lines = names.map((name) => ({ name, rates: budgetOf(cells, name) })).filter(({ rates }) => rates
+  const names = PROBES.filter((name) => !state.probe.length || state.probe.includes(name)), cells = chosenCells(),
+    first = names.find((name) => probeKinds.get(name) === "probe");
+  const panels = groups(cells, (cell) => cell.method).map(([method, group]) => {
+    const lines = names.map((name) => ({ name, rates: budgetOf(group, name) })).filter(({ rates }) => rates
       .length && rates[0].total);
     const most = Math.max(0, ...lines.map(({ rates }) => rates.length));
-    return most ? plot(visible(method), lines.map(({ name, rates }) => ({
+    return most ? plot(visible(method), [...lines.map(({ name, rates }) => ({
       stroke: probeColour(name),
       band: true,
+      dash: probeKinds.get(name) === "control" ? "4 3" : null,
       title: `${probeLabels.get(name)}: ` + rates
         .map((r, k) => `m = ${k + 1}: ${percent(r.value)} (${interval(r)}, ${r.total} questions)`)
         .join(", "),
       points: rates.map((r, k) => [k + 1, r.value, r.low, r.high])
-    })), { xs: [1, most], percentAxis: true }) : null;
+    })), ...(first ? armLines(group, first, most) : [])], { xs: [1, most], percentAxis: true }) : null;
   });
   show("budget", el("p", { class: "note" },
     "Across: attempts that count, on average over their choice; " +
-    "up: recovery rate with its 95 % interval, by the judge that decides. ",
+    "up: recovery rate with its 95 % interval, by the judge that decides; controls are dashed. " + (first ?
+      `Grey, of ${visible(probeLabels.get(first))} at all attempts: dashes its ceiling (the target), dots its floor ` +
+      "(a model that was never taught), where they were asked. " : ""),
     names.map((name) => [el("span", { class: "dot", style: { background: probeColour(name) } }),
       ` ${visible(probeLabels.get(name))} `
-    ])), el("div", { class: "panels" }, panels.length ? panels : el("p", { class: "soft" }, "No attempts.")));
+    ])), el("div", { class: "panels" }, panels.length ? panels : el("p", { class: "soft" }, "No attempts.")),
+    el("details", { id: "probe-costs", class: "print" }, el("summary", {}, "Each probe in numbers: floor, ceiling, alone, cost"),
+      probeTable(cells, names, filters())));
 }
 
 const LOSSES = { loss: ["#222222", ""], forget_loss: ["#d55e00", "5 3"], retain_loss: ["#0072b2", "1 3"] },

@@ -78,7 +78,8 @@ function verdictRow(cells, f, probes) {
     probes.map((name) => rateCell(recovery(name)(cells, f), false, [...more, ...armsBeside(cells, name)])), rateCell(
       wrecked, false, more), rateCell(shiftOf("forgotten")(cells, f), true), rateCell(shiftOf("retained")(cells, f),
       true),
-    el("td", { class: "l" }, verdictChip(quadrant(left, wrecked))));
+    el("td", { class: "l" }, verdictChip(quadrant(left, wrecked)), leavesMuch(cells, f) ? el("small", { class: "wrap" },
+      `much is left by ${visible(leavesMuch(cells, f))}`) : null));
 }
 
 function verdictTable() {

@@ -65,6 +65,7 @@ async function contributionPanels() {
     let tokens = 0;
     await each(group, async (cell) => { tokens += await countPairs(cell, counts, limit, sets, rows); });
     paint(canvas, counts, limit);
+    canvas.counts = counts;  // for who wants the numbers behind the picture
     canvas.setAttribute("aria-label",
       `${method}: contribution before (across) and after (up) of ${tokens} candidate tokens`);
     panels.push(el("figure", { class: "panel", "data-tokens": tokens }, el("figcaption", {}, el("b", {}, visible(

@@ -74,6 +74,30 @@ const recovery = (name) => (cells, f) => add(cells, f.judge, (c, cell) => {
   const asked = c.masks.filter(([may]) => may & (1 << bit));
   return [sum(asked.map(([, won, count]) => won & (1 << bit) ? count : 0)), sum(asked.map(([, , count]) => count))];
 });
+// Forgotten questions that a probe wins back and no other one does, controls aside.
+const wonAlone = (name) => (cells, f) => add(cells, f.judge, (c, cell) => {
+  const bit = cell.probes.findIndex((probe) => probe.name === name);
+  if (bit < 0) return null;
+  const others = cell.probes.reduce((bits, probe, place) => probe.kind !== "control" && place !== bit ? bits | (1 <<
+    place) : bits, 0);
+  return [sum(c.masks.map(([, won, count]) => (won & (1 << bit)) && !(won & others) ? count : 0)), c.outcome[OUTCOME
+    .forgotten]];
+});
+
+// What decides that much is left, as dilemma.py's what_leaves_much says it; empty where little is left.
+function leavesMuch(cells, f) {
+  const left = knowledgeLeft(cells, f),
+    much = (count) => left.total > 0 && count / left.total >= INDEX.limits.left;
+  if (!much(left.count)) return "";
+  const still = stillRight(cells, f).count;
+  if (much(still)) return "what is still right";
+  const probes = new Map(cells.flatMap((cell) => cell.probes.filter((probe) => f.probes.length ? f.probes.includes(probe
+    .name) : probe.kind !== "control").map((probe) => [probe.name, probe.label])));
+  const [most] = [...probes].map(([name, label]) => ({ label, count: recovery(name)(cells, f).count })).sort((a, b) => b
+    .count - a.count);
+  return most && much(still + most.count) ? most.label : "several probes together";
+}
+
 const forgottenCount = (cells, f) => sum(cells.map((cell) => countsOf(cell, f.judge)?.outcome[OUTCOME.forgotten] || 0));
 
 // The probe of a kind that stands for it: the first in the cell's file.

@@ -1,0 +1,163 @@
+#include "soft_prompt.hpp"
+
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include <cmath>
+#include <utility>
+
+#include "unpact/comm/share_work.hpp"
+#include "unpact/core/error.hpp"
+#include "unpact/core/random.hpp"
+#include "unpact/data/examples.hpp"
+#include "unpact/inference/scoring.hpp"
+#include "unpact/model/sequences.hpp"
+
+namespace unpact {
+namespace {
+
+/// One question's part of a step.
+struct QuestionGradient {
+  std::vector<float> values;  ///< K x D
+  double loss = 0;
+  std::int64_t tokens = 0;
+  template <class Self>
+  static auto fields(Self& self) {
+    return std::tie(self.values, self.loss, self.tokens);
+  }
+};
+
+std::vector<float> to_floats(const at::Tensor& tensor) {
+  const auto host = tensor.detach().to(at::kCPU, at::kFloat).contiguous();
+  return {host.const_data_ptr<float>(), host.const_data_ptr<float>() + host.numel()};
+}
+
+at::Tensor to_rows(const std::vector<float>& values, std::int64_t rows, const c10::Device& device) {
+  return at::tensor(values, at::kFloat).view({rows, -1}).to(device);
+}
+
+/// As the model embeds its tokens.
+at::Tensor in_scale(const ModelConfig& config, const at::Tensor& vectors_KD) {
+  if (!config.block.scaled_embedding) return vectors_KD;
+  return vectors_KD *
+         at::scalar_tensor(std::sqrt(static_cast<double>(config.hidden_size)), vectors_KD.options().requires_grad(false));
+}
+
+/// -LP of the gold answer behind the prompt with the vectors in it, and its gradient by them.
+QuestionGradient differentiate(const Transformer& model, const AskedQuestion& asked, const at::Tensor& vectors_KD) {
+  const c10::AutoGradMode with_gradients(true);
+  auto ids = asked.prompt.ids;
+  ids.insert(ids.end(), asked.gold_answer.begin(), asked.gold_answer.end() - 1);
+  const auto begin = static_cast<std::int64_t>(asked.prompt.candidate_begin);
+  const auto answer = static_cast<std::int64_t>(asked.gold_answer.size());
+  const std::vector<std::vector<TokenId>> sequence = {ids};
+  const auto embedded_1SD = model.embed(pad_right(sequence, model.device())).detach();
+  const auto leaf_KD = vectors_KD.detach().clone().requires_grad_(true);
+  const auto own_1KD = in_scale(model.config(), leaf_KD.to(embedded_1SD.scalar_type())).unsqueeze(0);
+  const auto x_1SD =
+      at::cat({embedded_1SD.narrow(1, 0, begin), own_1KD, embedded_1SD.narrow(1, begin, embedded_1SD.size(1) - begin)}, 1);
+  CausalContext context;
+  const auto positions = at::arange(x_1SD.size(1), at::TensorOptions().dtype(at::kLong).device(model.device()));
+  const auto hidden_SD = model.hidden_of(x_1SD, positions, context).squeeze(0);
+  const auto log_p_T = target_log_probabilities(model, hidden_SD.narrow(0, hidden_SD.size(0) - answer, answer),
+                                                to_tensor(asked.gold_answer, model.device()));
+  const auto loss = -log_p_T.mean();
+  const auto gradient_KD = torch::autograd::grad({loss}, {leaf_KD}).at(0);
+  return {to_floats(gradient_KD), loss.item<double>(), x_1SD.size(1)};
+}
+
+/// Adam (Kingma & Ba, arXiv 1412.6980), as torch.optim.Adam computes it.
+class Adam {
+ public:
+  explicit Adam(const at::Tensor& values) : first_(at::zeros_like(values)), second_(at::zeros_like(values)) {}
+  void step(at::Tensor& values, const at::Tensor& gradient, double learning_rate) {
+    constexpr double kBeta1 = 0.9, kBeta2 = 0.999, kEpsilon = 1e-8;
+    ++steps_;
+    first_.mul_(kBeta1).add_(gradient, 1 - kBeta1);
+    second_.mul_(kBeta2).addcmul_(gradient, gradient, 1 - kBeta2);
+    const auto denominator = (second_ / (1 - std::pow(kBeta2, steps_))).sqrt_().add_(kEpsilon);
+    values.addcdiv_(first_, denominator, -learning_rate / (1 - std::pow(kBeta1, steps_)));
+  }
+
+ private:
+  at::Tensor first_, second_;
+  int steps_ = 0;
+};
+
+}  // namespace
+
+std::vector<TokenId> starting_tokens(const Transformer& model, std::int64_t count, std::uint64_t seed) {
+  const auto tokens = static_cast<std::uint64_t>(model.weights().embedding_VD.size(0));
+  std::vector<TokenId> drawn;
+  for (std::int64_t k = 0; k < count; ++k)
+    drawn.push_back(
+        static_cast<TokenId>(random_below(tokens, seed, stream_of("soft prompt"), static_cast<std::uint64_t>(k))));
+  return drawn;
+}
+
+std::vector<TrainedVectors> train_soft_prompt(const Communicator& group, const Transformer& model,
+                                              const std::vector<const AskedQuestion*>& taught,
+                                              const SoftPromptOptions& options, const std::vector<std::int64_t>& steps,
+                                              const std::vector<TokenId>& start, std::uint64_t seed) {
+  UNPACT_EXPECT(!taught.empty() && model.runner() == nullptr && model.reinforced() == nullptr);
+  const c10::NoGradGuard guard;
+  UNPACT_EXPECT(static_cast<std::int64_t>(start.size()) == options.tokens);
+  auto vectors_KD =
+      model.weights().embedding_VD.index_select(0, to_tensor(start, model.device())).to(at::kFloat, false, true);
+  Adam optimizer(vectors_KD);
+  const EpochSampler sampler(static_cast<std::int64_t>(taught.size()), seed, /*shuffle=*/true);
+  const auto batch = static_cast<std::size_t>(options.batch_size);
+  std::vector<TrainedVectors> trained;
+  TrainedVectors now;
+  for (std::int64_t step = 0; step < steps.back(); ++step) {
+    const auto parts = share_work(group, batch, 1, [&](std::size_t first, std::size_t last) {
+      std::vector<QuestionGradient> results;
+      for (auto i = first; i < last; ++i) {
+        const auto drawn = sampler[step * options.batch_size + static_cast<std::int64_t>(i)];
+        results.push_back(differentiate(model, *taught[static_cast<std::size_t>(drawn)], vectors_KD));
+      }
+      return results;
+    });
+    auto gradient_KD = at::zeros_like(vectors_KD);
+    now.loss = 0;
+    for (const auto& part : parts) {
+      gradient_KD.add_(to_rows(part.values, options.tokens, model.device()), 1.0 / static_cast<double>(batch));
+      now.loss += part.loss / static_cast<double>(batch);
+      now.tokens += part.tokens;
+    }
+    if (!std::isfinite(now.loss))
+      throw RuntimeFailure(concat("the loss of the soft prompt is not finite in step ", step + 1),
+                           "the model's activations overflow, or soft_prompt.learning_rate is too large",
+                           "lower it; an unlearned model may have diverged, too");
+    optimizer.step(vectors_KD, gradient_KD, options.learning_rate);
+    if (step + 1 != steps[trained.size()]) continue;
+    now.values = to_floats(vectors_KD);
+    trained.push_back(std::exchange(now, {}));
+  }
+  return trained;
+}
+
+LanguageModel with_soft_tokens(const LanguageModel& model, const std::vector<float>& values, std::int64_t count) {
+  const c10::NoGradGuard guard;
+  auto config = model.transformer.config();
+  auto weights = model.transformer.weights();
+  const auto& table_VD = weights.embedding_VD;
+  config.vocabulary_size = table_VD.size(0) + count;
+  config.tied_embeddings = false;  // the output head stays as it is
+  weights.embedding_VD = at::cat({table_VD, to_rows(values, count, table_VD.device()).to(table_VD.scalar_type())});
+  auto result = model;
+  result.transformer = Transformer(std::move(config), std::move(weights));
+  return result;
+}
+
+std::vector<TokenId> with_soft_prompt(const Transformer& model, const Prompt& prompt, std::int64_t count) {
+  auto ids = prompt.ids;
+  const auto first = static_cast<TokenId>(model.weights().embedding_VD.size(0));
+  std::vector<TokenId> soft;
+  for (std::int64_t k = 0; k < count; ++k) soft.push_back(first + static_cast<TokenId>(k));
+  ids.insert(ids.begin() + static_cast<std::ptrdiff_t>(prompt.candidate_begin), soft.begin(), soft.end());
+  return ids;
+}
+
+}  // namespace unpact

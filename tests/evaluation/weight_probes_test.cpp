@@ -1,0 +1,271 @@
+/// Probes that change the model that answers, beside PyTorch (tests/parity/oracle_weight_probes.py) and their own
+/// definitions.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <ATen/ATen.h>
+
+#include <cmath>
+#include <filesystem>
+
+#include "../../src/evaluation/soft_prompt.hpp"
+#include "evaluation/run_probes.hpp"
+#include "support/parity.hpp"
+#include "support/shared_folder.hpp"
+#include "unpact/evaluation/depth.hpp"
+#include "unpact/inference/scoring.hpp"
+#include "unpact/model/quantization.hpp"
+#include "unpact/model/sharded_replica.hpp"
+
+namespace unpact {
+namespace {
+
+using testing::HasSubstr;
+using testing_support::ByteTokenizer;
+using testing_support::expect_close;
+using testing_support::Expected;
+using testing_support::load_transformer;
+using testing_support::message_of;
+using testing_support::parity;
+using testing_support::probe_named;
+using testing_support::SharedFolder;
+using testing_support::small_dataset;
+using testing_support::tiny_language_model;
+
+class WeightProbes : public testing::Test {
+ protected:
+  ProbeRecord run(const std::string& name, const Communicator& group, const LanguageModel& model,
+                  const PageOptions& pages = {}) const {
+    ProbeTask task{group, model, questions_, probed_, keys_, 2};
+    task.pages = pages;
+    return run_probe(probe_named(name), options_, generation_, task);
+  }
+  std::vector<std::string> greedy(const LanguageModel& model) const {
+    std::vector<std::string> answers;
+    for (const auto q : probed_)
+      answers.push_back(model.text_of(generate(model.transformer, {{questions_[q].prompt.ids, 0}}, generation_).front()));
+    return answers;
+  }
+
+  Communicator alone_, world_ = Communicator::world();
+  LanguageModel model_ = tiny_language_model(3);
+  std::vector<AskedQuestion> questions_ = ask_questions(small_dataset(), ByteTokenizer(), {}, 0, 6);
+  std::vector<std::size_t> probed_ = {0, 1, 2, 3, 4, 5, 7};
+  std::vector<std::vector<std::string>> keys_{questions_.size()};
+  ProbeOptions options_ = [] {
+    ProbeOptions options;
+    options.soft_prompt = {.tokens = 2, .steps = "1, 3", .learning_rate = 0.1, .batch_size = 3};
+    return options;
+  }();
+  GenerationOptions generation_ = [] {
+    GenerationOptions options;
+    options.max_new_tokens = 4;
+    return options;
+  }();
+};
+
+TEST_F(WeightProbes, QuantizeAsksTheModelInFewBits) {
+  const auto record = run("quantize", alone_, model_);
+  ASSERT_THAT(record.attempt_labels, testing::ElementsAre("nf4", "int4", "int8_rows"));
+  ASSERT_EQ(record.answer.size(), 3 * probed_.size());
+  for (std::size_t a = 0; a < kQuantizations.size(); ++a) {
+    auto changed = model_;  // matrix by matrix, by hand
+    auto weights = clone_weights(model_.transformer.weights());
+    for (auto& block : weights.blocks)
+      for (auto* matrix : {&block.query_HdD, &block.key_GdD, &block.value_GdD, &block.output_DHd, &block.gate_FD,
+                           &block.up_FD, &block.down_DF})
+        *matrix = quantize(*matrix, kQuantizations[a]).values_OI;
+    changed.transformer = Transformer(model_.transformer.config(), weights);
+    const auto expected = greedy(changed);
+    for (std::size_t p = 0; p < probed_.size(); ++p) EXPECT_EQ(record.answer[3 * p + a], expected[p]) << a << " " << p;
+  }
+  EXPECT_GT(record.tokens[0], static_cast<std::int32_t>(questions_[0].prompt.ids.size()) - 1);
+}
+
+TEST_F(WeightProbes, QuantizeDoesNotChangeTheProbedModel) {
+  const auto before = clone_weights(model_.transformer.weights());
+  run("quantize", alone_, model_);
+  const auto kept = named_tensors(before), now = named_tensors(model_.transformer.weights());
+  for (std::size_t i = 0; i < kept.size(); ++i) EXPECT_TRUE(at::equal(kept[i].second, now[i].second)) << kept[i].first;
+}
+
+TEST_F(WeightProbes, QuantizeIsTheSameOnShards) {
+  WeightPieces pieces(model_.transformer.config(), world_, at::kFloat, at::kCPU);
+  pieces.take_all(model_.transformer.weights());
+  auto sharded = model_;
+  sharded.transformer = sharded_transformer(world_, std::move(pieces));
+  EXPECT_EQ(run("quantize", world_, sharded).answer, run("quantize", alone_, model_).answer);
+  const auto other = tiny_language_model(4);
+  const auto whole = equal_codes(alone_, other.transformer, model_.transformer);
+  const auto cut = equal_codes(world_, sharded.transformer, other.transformer);
+  for (std::size_t k = 0; k < whole.size(); ++k) {
+    EXPECT_EQ(whole[k].equal, cut[k].equal);
+    EXPECT_EQ(whole[k].all, cut[k].all);
+    EXPECT_LT(whole[k].equal, whole[k].all);
+    EXPECT_GT(whole[k].equal, 0U) << "some codes are equal by chance";
+  }
+  for (const auto& same : equal_codes(world_, sharded.transformer, model_.transformer)) EXPECT_EQ(same.equal, same.all);
+}
+
+TEST_F(WeightProbes, FinishedModelsAreNotMadeAgain) {
+  const SharedFolder folder(world_);
+  FinishedPages pages(world_, folder.path() / "pages", "same");
+  const auto first = run("soft_prompt", world_, model_, {&pages, "probe_soft_prompt", 2});
+  const auto other = tiny_language_model(9);  // its answers would be others
+  const auto again = run("soft_prompt", world_, other, {&pages, "probe_soft_prompt", 2});
+  EXPECT_EQ(again.answer, first.answer);
+  EXPECT_EQ(again.losses, first.losses);
+  EXPECT_EQ(again.tokens, first.tokens);
+}
+
+TEST_F(WeightProbes, SoftPromptTriesQuestionsThatItHasNotSeen) {
+  const auto record = run("soft_prompt", alone_, model_);
+  EXPECT_EQ(record.steps, (std::vector<std::int64_t>{1, 3}));
+  ASSERT_EQ(record.asked.size(), probed_.size());
+  const auto asked = std::ranges::count(std::span(record.asked).first(6), static_cast<std::uint8_t>(Asked::yes));
+  EXPECT_EQ(asked, 3) << "half of six forget questions";
+  EXPECT_EQ(record.asked.back(), static_cast<std::uint8_t>(Asked::yes)) << "a retain question";
+  EXPECT_LT(record.losses[1], record.losses[0]) << "the vectors learn";
+}
+
+/// Makes the smallest and the largest batch on any number of ranks.
+TEST_F(WeightProbes, SoftPromptDoesNotDependOnRanks) {
+  std::vector<const AskedQuestion*> taught;
+  for (std::size_t q = 0; q < 6; ++q) taught.push_back(&questions_[q]);
+  const std::vector<TokenId> start = {70, 80};
+  const auto& model = model_.transformer;
+  const auto one = train_soft_prompt(alone_, model, taught, options_.soft_prompt, {2, 3}, start, 5);
+  const auto many = train_soft_prompt(world_, model, taught, options_.soft_prompt, {2, 3}, start, 5);
+  ASSERT_EQ(one.size(), 2U);
+  for (std::size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(one[i].values, many[i].values);
+    EXPECT_EQ(one[i].loss, many[i].loss);
+  }
+  EXPECT_NE(one[0].values, one[1].values);
+}
+
+/// Questions of the fixture on its small Llama.
+class WeightParity : public testing::Test {
+ protected:
+  void SetUp() override { UNPACT_NEED_PARITY("weight_probes.safetensors"); }
+  static Json listing() { return read_json_file(parity("weight_probes.json")); }
+  static std::vector<AskedQuestion> questions() {
+    std::vector<AskedQuestion> all;
+    const auto settings = listing();
+    for (const auto& row : settings["questions"]) {
+      auto& asked = all.emplace_back();
+      asked.prompt.ids = row["prompt"].get<std::vector<TokenId>>();
+      asked.prompt.candidate_begin = row["candidates"][0].get<std::size_t>();
+      asked.prompt.candidate_end = row["candidates"][1].get<std::size_t>();
+      asked.gold_answer = row["answer"].get<std::vector<TokenId>>();
+    }
+    return all;
+  }
+  static LanguageModel model(const std::string& name) {
+    return {load_transformer(parity(name)), std::make_shared<ByteTokenizer>(), {}, {}};
+  }
+  Communicator alone_, world_ = Communicator::world();
+};
+
+TEST_F(WeightParity, SoftPromptIsThatOfALoopInPyTorch) {
+  const Expected fixture("weight_probes.safetensors");
+  const auto settings = listing();
+  const auto all = questions();
+  std::vector<const AskedQuestion*> taught;
+  for (const auto& asked : all) taught.push_back(&asked);
+  const auto target = model("losses_theta");
+  const SoftPromptOptions options{.tokens = settings["vectors"].get<std::int64_t>(),
+                                  .learning_rate = settings["lr"].get<double>(),
+                                  .batch_size = static_cast<std::int64_t>(all.size())};
+  const auto start = settings["start"].get<std::vector<TokenId>>();
+  std::vector<std::int64_t> steps;
+  for (std::int64_t step = 1; step <= settings["steps"].get<std::int64_t>(); ++step) steps.push_back(step);
+  const auto trained = train_soft_prompt(world_, target.transformer, taught, options, steps, start, 0);
+  // Adam divides gradients by their own size: near zero it turns rounding into steps. 1e-4 is the issue's.
+  for (std::size_t s = 0; s < steps.size(); ++s)
+    EXPECT_NEAR(trained[s].loss, settings["soft_losses"][s].get<double>(), 1e-4) << s;
+  expect_close(at::tensor(trained.back().values).view({options.tokens, -1}), fixture["soft.vectors"], 1e-4, "vectors");
+  const auto soft = with_soft_tokens(target, trained.back().values, options.tokens);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const auto scores = score_answers(
+        soft.transformer, {{with_soft_prompt(target.transformer, all[i].prompt, options.tokens), all[i].gold_answer}});
+    EXPECT_NEAR(mean_log_probability(scores.front()), fixture.scalar(concat("soft.score.", i)), 1e-4) << i;
+  }
+}
+
+TEST_F(WeightParity, DepthIsThatOfHooksInPyTorch) {
+  const Expected fixture("weight_probes.safetensors");
+  const auto target = model("losses_theta"), source = model("losses_ref");
+  auto all = questions();
+  CellRecord record;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    record.target.gold.is_key_token.add(listing()["questions"][i]["keys"].get<std::vector<std::uint8_t>>());
+    record.target.is_right.push_back(1);
+  }
+  all.push_back(all.front());
+  all.back().in_forget_set = false;  // is not measured
+  record.target.is_right.push_back(1);
+  measure_depth(world_, target, source, all, "floor", nullptr, 2, record.depth.floor, record);
+  ASSERT_EQ(record.depth.question, (std::vector<std::uint64_t>{0, 1, 2}));
+  const auto blocks = static_cast<std::size_t>(record.depth.blocks);
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_NEAR(record.depth.log_probability[i], fixture.scalar(concat("depth.score.", i)), 1e-5);
+    const auto drops = fixture[concat("depth.drops.", i)];
+    const auto& floor = record.depth.floor;
+    for (const auto& [k, part] : {std::pair(0, &floor.answer), {1, &floor.key_tokens}, {2, &floor.others}})
+      for (std::size_t l = 0; l < blocks; ++l) {
+        const double expected = drops[k][static_cast<std::int64_t>(l)].item<double>(), actual = (*part)[i * blocks + l];
+        EXPECT_EQ(std::isnan(actual), std::isnan(expected)) << i << k << l;
+        if (!std::isnan(expected)) EXPECT_NEAR(actual, expected, 1e-5) << i << " " << k << " " << l;  // rounding of fp32
+      }
+  }
+  EXPECT_EQ(record.work.back().stage, "depth_floor");
+  measure_depth(alone_, target, target, all, "unlearned", nullptr, 2, record.depth.unlearned, record);
+  for (const double drop : record.depth.unlearned.answer) EXPECT_NEAR(drop, 0, 1e-5) << "the target's own states";
+  add_depth_scores({.depth = true, .depth_threshold = 0.05}, record);
+  ASSERT_FALSE(record.metrics.rows.empty());
+  EXPECT_EQ(record.metrics.rows.front().name, "unlearning_depth_answer");
+  EXPECT_NEAR(record.metrics.rows.front().unlearned, 0, 1e-4) << "nothing is gone";
+}
+
+TEST(Depth, IsNotMeasuredOfModelsThatDiffer) {
+  const auto one = tiny_language_model(1);
+  auto config = one.transformer.config();
+  config.layers = 1;
+  EXPECT_TRUE(can_measure_depth(one.transformer, tiny_language_model(2).transformer));
+  EXPECT_FALSE(can_measure_depth(one.transformer, Transformer(config, random_weights(config, 1))));
+  auto two = one.transformer;
+  two.contrast_with(std::make_shared<const Transformer>(one.transformer), 1);
+  EXPECT_FALSE(can_measure_depth(one.transformer, two));
+}
+
+TEST(Steps, AreReadInAscendingOrder) {
+  EXPECT_EQ(read_steps("5, 10,25", "relearn.steps"), (std::vector<std::int64_t>{5, 10, 25}));
+  for (const std::string text : {"", "5, 5", "10, 5", "0", "-1", "1.5", "ten", "99999999999999999999"})
+    EXPECT_THAT(message_of<UserError>([&] { read_steps(text, "relearn.steps"); }), HasSubstr("'relearn.steps'")) << text;
+}
+
+TEST(ChangedModels, NeedAJudgeThatReadsAnswers) {
+  ProbeOptions probe;
+  probe.use = "probab, quantize";
+  JudgeOptions judge;
+  EXPECT_NO_THROW(check_changed_models(probe, judge));
+  judge.kind = "rouge_l_recall, relative_likelihood";
+  EXPECT_THAT(message_of<UserError>([&] { check_changed_models(probe, judge); }),
+              testing::AllOf(HasSubstr("quantize"), HasSubstr("relative_likelihood")));
+  probe.use = "probab";
+  EXPECT_NO_THROW(check_changed_models(probe, judge));
+}
+
+TEST(RelearnOptions, NameAFileWhereOneIsRead) {
+  ProbeOptions probe;
+  probe.relearn.data = RelearnData::file;
+  EXPECT_THAT(message_of<UserError>([&] { check_relearn_options(probe); }), HasSubstr("--relearn.file"));
+  probe.relearn.file = "facts.jsonl";
+  EXPECT_NO_THROW(check_relearn_options(probe));
+  probe.relearn.data = RelearnData::retain;
+  EXPECT_THAT(message_of<UserError>([&] { check_relearn_options(probe); }), HasSubstr("contradict"));
+}
+
+}  // namespace
+}  // namespace unpact
