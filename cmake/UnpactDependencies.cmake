@@ -27,6 +27,7 @@ if(UNPACT_FUZZ)
 endif()
 
 find_package(ZLIB REQUIRED)
+find_package(CURL 7.66 REQUIRED)  # models that answer over HTTP
 
 include(UnpactTorch)
 

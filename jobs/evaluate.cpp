@@ -3,6 +3,7 @@
 
 #include "jobs/job_table.hpp"
 #include "unpact/campaign/cell.hpp"
+#include "unpact/campaign/endpoints.hpp"
 #include "unpact/campaign/floor_model.hpp"
 #include "unpact/campaign/job_claims.hpp"
 #include "unpact/campaign/judge_model.hpp"
@@ -52,15 +53,16 @@ ExitCode run_evaluate(const Communicator& world, const CommandLine&, const Confi
   auto c = given;
   require_model(c);
   refuse_generator(c);
-  UNPACT_VALIDATE(!c.evaluate.unlearned.empty(), "no unlearned model was given", "this job compares two models",
-                  "add --unlearned DIR");
+  UNPACT_VALIDATE(!c.evaluate.unlearned.empty() || !c.endpoint.unlearned.url.empty(), "no unlearned model was given",
+                  "this job compares two models", "add --unlearned DIR, or --endpoint.unlearned URL");
+  heed_endpoints(c);
   const Session session(world, c.run);
   pin_dtypes(c, session.device());
   pin_floor_model(world, c);
   pin_judge_model(world, c);
   session.open_output(c.run.output);
   try_results_folder(world, c.run.output);
-  const auto mapped = map_alike(session, c, c.evaluate.unlearned);
+  const auto mapped = map_unlearned(session, c);
   describe_unlearned(c, mapped.checksums);
   on_root(world, [&] { name_apart(c); });
   c.method.name = world.broadcast(c.method.name, 0);

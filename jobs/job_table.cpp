@@ -37,18 +37,19 @@ std::vector<Job> asking_jobs() {
            "Asks one or two models a question and shows which words of it decided.",
            "unpact ask --model DIR [--unlearned DIR] --prompt \"...\" [--answer \"...\"] [--json]\n"
            "       unpact ask --model DIR [--unlearned DIR] --input FILE|- [--json]",
-           {"run", "model", "ask", "prompt", "generation", "attribution"},
+           {"run", "model", "endpoint", "ask", "prompt", "generation", "attribution"},
            run_ask},
           {"attribute",
            "Answers every question of a dataset and attributes the answers to the prompts' tokens, for one model.",
            "unpact attribute --model DIR --dataset NAME --config FILE [--attribution.method METHOD] [--output DIR]\n"
            "       unpact attribute --tune --model DIR --dataset NAME --config FILE [--output DIR]",
-           {"run", "model", "prompt", "dataset", "generation", "attribution", "judge"},
+           {"run", "model", "endpoint", "prompt", "dataset", "generation", "attribution", "judge"},
            run_attribute},
           {"evaluate",
            "Compares a target with an unlearned model: outcomes, focus shift, recovery and destruction.",
            "unpact evaluate --model DIR --unlearned DIR --dataset NAME --config FILE [--output DIR]",
-           {"run", "model", "evaluate", "prompt", "dataset", "generation", "attribution", "judge", "probe", "method"},
+           {"run", "model", "endpoint", "evaluate", "prompt", "dataset", "generation", "attribution", "judge", "probe",
+            "method"},
            run_evaluate},
           {"inspect",
            "Says what a model, tokenizer, dataset, results file, this machine or its network is.",
@@ -163,8 +164,8 @@ void refuse_generator(const Configuration& c) {
 }
 
 void require_model(const Configuration& c) {
-  UNPACT_VALIDATE(!c.model.path.empty(), "no model was given", "this job works on an existing checkpoint",
-                  "add --model DIR");
+  UNPACT_VALIDATE(!c.model.path.empty() || !c.model.endpoint.url.empty(), "no model was given",
+                  "this job works on an existing checkpoint", "add --model DIR");
 }
 
 }  // namespace unpact

@@ -7,6 +7,7 @@
 #include "unpact/attribution/key_tokens.hpp"
 #include "unpact/attribution/method.hpp"
 #include "jobs/job_table.hpp"
+#include "unpact/campaign/endpoints.hpp"
 #include "unpact/campaign/pin_dtypes.hpp"
 #include "unpact/campaign/session.hpp"
 #include "unpact/comm/share_work.hpp"
@@ -251,7 +252,9 @@ std::size_t print(const Communicator& world, const std::vector<Printed>& lines, 
 
 ExitCode run_ask(const Communicator& world, const CommandLine&, const Configuration& given) {
   auto c = given;
-  UNPACT_VALIDATE(!c.model.path.empty(), "no model was given", "somebody has to answer", "add --model DIR");
+  UNPACT_VALIDATE(!c.model.path.empty() || !c.model.endpoint.url.empty(), "no model was given", "somebody has to answer",
+                  "add --model DIR");
+  heed_endpoints(c);
   UNPACT_VALIDATE(c.ask.prompt.empty() != c.ask.input.empty(), "nothing to ask, or two things at once",
                   "exactly one of --prompt and --input is needed", "unpact ask --model DIR --prompt \"...\"");
   require_token_removal(c, "ask");

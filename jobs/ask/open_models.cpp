@@ -1,5 +1,6 @@
 #include "jobs/ask/open_models.hpp"
 
+#include "unpact/campaign/endpoints.hpp"
 #include "unpact/campaign/mapped_models.hpp"
 #include "unpact/checkpoint/checkpoint.hpp"
 #include "unpact/core/error.hpp"
@@ -23,8 +24,12 @@ LanguageModel open_model(const Session& session, const Configuration& c, const s
 std::vector<LanguageModel> models_to_ask(const Session& session, const Configuration& c) {
   std::vector<LanguageModel> models;
   const auto dtype = weights_dtype(c.model.dtype);
-  for (const auto& at : {c.model.path, c.ask.unlearned})
-    if (!at.empty()) models.push_back(open_model(session, c, at, dtype));
+  const auto &target = c.model.endpoint, &unlearned = c.endpoint.unlearned;
+  models.push_back(target.url.empty() ? open_model(session, c, c.model.path, dtype)
+                                      : open_remote(session, c, target, tokenizer_of_endpoint(c)));
+  if (!unlearned.url.empty())
+    models.push_back(open_remote(session, c, unlearned, tokenizer_of_unlearned(c, c.ask.unlearned)));
+  else if (!c.ask.unlearned.empty()) models.push_back(open_model(session, c, c.ask.unlearned, dtype));
   UNPACT_VALIDATE(models.front().tokenizer->checksum() == models.back().tokenizer->checksum(),
                   "the two models have different tokenizers", "their contributions belong to different tokens",
                   "give the unlearned model that came from this target");

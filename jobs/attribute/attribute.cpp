@@ -5,6 +5,7 @@
 #include "jobs/job_table.hpp"
 #include "unpact/campaign/job_claims.hpp"
 #include "unpact/campaign/baseline.hpp"
+#include "unpact/campaign/endpoints.hpp"
 #include "unpact/campaign/judge_model.hpp"
 #include "unpact/campaign/pin_dtypes.hpp"
 #include "unpact/campaign/summary_table.hpp"
@@ -17,6 +18,7 @@ namespace fs = std::filesystem;
 ExitCode run_attribute(const Communicator& world, const CommandLine&, const Configuration& given) {
   auto c = given;
   require_model(c);
+  heed_endpoints(c);
   const Session session(world, c.run);
   pin_dtypes(c, session.device());
   pin_judge_model(world, c);

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include "passes.hpp"
+#include "remote_engine.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/inference/scoring.hpp"
 #include "unpact/model/sequences.hpp"
@@ -23,7 +24,7 @@ CoalitionScorer::CoalitionScorer(const Transformer& model, const AttributionTask
   UNPACT_VALIDATE(task.candidates() < task.prompt.size(), "the prompt consists of candidates alone",
                   "without all of them the answer would have nothing in front of it",
                   "let the template add BOS, or choose another attribution.method");
-  if (shared_ == 0) return;
+  if (shared_ == 0 || remote_of(model) != nullptr) return;
   const std::vector<std::vector<TokenId>> context = {
       {task.prompt.begin(), task.prompt.begin() + static_cast<std::ptrdiff_t>(shared_)}};
   const auto tokens_1P = pad_right(context, model.device());
@@ -56,7 +57,25 @@ std::vector<double> CoalitionScorer::score(const std::vector<Coalition>& coaliti
   return scores;
 }
 
+void CoalitionScorer::run_remotely(const RemoteModel& remote, const std::vector<Coalition>& coalitions) {
+  std::vector<std::vector<TokenId>> prompts;
+  const auto context = task_.prompt.begin() + static_cast<std::ptrdiff_t>(shared_);
+  for (const auto& coalition : coalitions) {
+    auto& ids = prompts.emplace_back(task_.prompt.begin(), context);
+    const auto rest = suffix(coalition);
+    ids.insert(ids.end(), rest.begin(), rest.end() - static_cast<std::ptrdiff_t>(task_.answer.size() - 1));
+  }
+  const auto scores = mean_scores_by_remote(remote, prompts, task_.answer);
+  require_finite(scores, "the log-probability of a shortened prompt");
+  for (std::size_t i = 0; i < coalitions.size(); ++i) {
+    known_[key_of(coalitions[i])] = scores[i];
+    const auto positions = prompts[i].size() + task_.answer.size() - 1;
+    work_ += {positions, positions, 1, task_.answer.size()};
+  }
+}
+
 void CoalitionScorer::run(const std::vector<Coalition>& coalitions) {
+  if (const auto* remote = remote_of(model_)) return run_remotely(*remote, coalitions);
   std::vector<std::vector<TokenId>> suffixes;
   for (const auto& coalition : coalitions) suffixes.push_back(suffix(coalition));
   const auto answer_tokens = static_cast<std::int64_t>(task_.answer.size());

@@ -8,6 +8,7 @@
 
 #include "methods.hpp"
 #include "passes.hpp"
+#include "remote_engine.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/model/sequences.hpp"
 
@@ -130,6 +131,7 @@ class InPlace : public AttributionMethod {
   std::vector<std::vector<double>> equal_scores(const Transformer& model, const AttributionTask& task) const override {
     const c10::InferenceMode guard;
     auto scores = AttributionMethod::equal_scores(model, task);
+    if (remote_of(model) != nullptr) return scores;
     InPlaceRun unchanged(model, task, replacement_, token_budget_, false);
     unchanged.run();
     for (const double score : unchanged.scores()) scores.front().push_back(score);
@@ -141,10 +143,26 @@ class InPlace : public AttributionMethod {
     const c10::InferenceMode guard;
     require_task(model.config(), task);
     if (replacement_) check_baseline_id(model.config(), *replacement_);
+    if (const auto* remote = remote_of(model)) return replace_remotely(*remote, task);
     return InPlaceRun(model, task, replacement_, token_budget_).run();
   }
 
  private:
+  /// @pre there is a replacement: masks need weights, and the method's row says so.
+  Attribution replace_remotely(const RemoteModel& remote, const AttributionTask& task) const {
+    std::vector<std::vector<TokenId>> prompts = {task.prompt};
+    for (auto at = task.candidate_begin; at < task.candidate_end; ++at)
+      prompts.emplace_back(task.prompt)[at] = replacement_.value();
+    const auto scores = mean_scores_by_remote(remote, prompts, task.answer);
+    require_finite(scores, "a log-probability");
+    Attribution result;
+    result.mean_log_probability = scores.front();
+    for (std::size_t i = 1; i < scores.size(); ++i) result.values.push_back(static_cast<float>(scores.front() - scores[i]));
+    const auto positions = prompts.size() * (task.prompt.size() + task.answer.size() - 1);
+    result.work = {positions, positions, prompts.size(), prompts.size() * task.answer.size()};
+    return result;
+  }
+
   std::optional<TokenId> replacement_;
   std::size_t token_budget_;
 };

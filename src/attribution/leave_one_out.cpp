@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include "encoder_decoder.hpp"
+#include "remote_engine.hpp"
 #include "requests.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/inference/scoring.hpp"
@@ -84,6 +85,12 @@ std::vector<AttributionPart> BoundEngine::finer_parts(const AttributionRequest& 
   return parts(request);
 }
 
+std::vector<std::vector<RemovalScores>> BoundEngine::run_parts(const std::vector<RequestedPart>& parts) {
+  std::vector<std::vector<RemovalScores>> results;
+  for (const auto& [request, part] : parts) results.push_back(run_part(*request, part));
+  return results;
+}
+
 std::vector<RemovalScores> BoundEngine::run(const AttributionRequest& request) {
   const auto all = parts(request);
   std::vector<RemovalScores> results;
@@ -108,6 +115,7 @@ RemovalScores LeaveOneOutEngine::run(const Transformer& model, const Attribution
 }
 
 std::unique_ptr<BoundEngine> ReferenceEngine::open(const Transformer& model) const {
+  if (remote_of(model) != nullptr) return open_remote_engine(model);
   if (is_encoder_decoder(model.config())) return open_encoder_decoder(model, /*together=*/false);
   return std::make_unique<BoundReference>(model);
 }

@@ -4,6 +4,7 @@
 #include "passes.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/model/encoder_decoder.hpp"
+#include "unpact/model/remote_model.hpp"
 #include "unpact/model/sharded_replica.hpp"
 
 namespace unpact {
@@ -44,6 +45,7 @@ void AttributionMethod::check_model(const Transformer& model) const {
                   concat("attribution.method = ", facts_->name, " cannot look into this model"),
                   "it answers by two models at once (method whp), and the method reads the inside of one",
                   "use an attribution that removes, masks or replaces tokens, such as leave_one_out");
+  if (facts_ != nullptr && !facts_->takes_remote) require_weights(model, concat("attribution.method = ", facts_->name));
   UNPACT_VALIDATE(facts_ == nullptr || facts_->takes_encoders || !is_encoder_decoder(model.config()),
                   concat("attribution.method = ", facts_->name, " cannot look into this model"),
                   "it is an encoder with a decoder, and the method needs a prompt that the answer continues",

@@ -23,21 +23,22 @@ double over_masks(const AttributionSettings& s, double) { return static_cast<dou
 
 std::vector<MethodRow> rows() {
   std::vector<MethodRow> table;
-  table.push_back({{.name = kLeaveOneOut, .takes_encoders = true, .settings = {"engine", "unit", "verify"}},
+  table.push_back({{.name = kLeaveOneOut, .takes_encoders = true, .takes_remote = true, .settings = {"engine", "unit", "verify"}},
                    [](const MethodInputs& in) { return make_leave_one_out(engine_of(in)); }});
   table.push_back(
       {{.name = "hierarchical",
         .inexact = "a token that was not taken out alone carries an equal share of its word's or sentence's contribution",
         .takes_encoders = true,
+        .takes_remote = true,
         .passes = one_each,
         .settings = {"engine", "keep_sentences", "keep_words"}},
        [](const MethodInputs& in) { return make_hierarchical(engine_of(in), in.settings); }});
   table.push_back({{.name = "in_place_mask", .passes = one_each},
                    [](const MethodInputs& in) { return make_in_place_mask(in.token_budget()); }});
-  table.push_back({{.name = "baseline", .passes = one_each, .settings = {"baseline"}}, [](const MethodInputs& in) {
-                     return make_baseline_replacement(resolve_baseline(in.settings.baseline, in.tokenizer).value(),
-                                                      in.token_budget());
-                   }});
+  table.push_back(
+      {{.name = "baseline", .takes_remote = true, .passes = one_each, .settings = {"baseline"}}, [](const MethodInputs& in) {
+         return make_baseline_replacement(resolve_baseline(in.settings.baseline, in.tokenizer).value(), in.token_budget());
+       }});
   table.push_back({{.name = "gradient_x_input", .takes_two_models = false, .takes_shards = false, .passes = with_gradient},
                    [](const MethodInputs&) { return make_gradient_x_input(); }});
   table.push_back({{.name = "integrated_gradients",
@@ -50,12 +51,14 @@ std::vector<MethodRow> rows() {
                      return make_integrated_gradients(resolve_baseline(in.settings.baseline, in.tokenizer),
                                                       in.settings.steps, in.token_budget());
                    }});
-  table.push_back({{.name = "shapley", .passes = over_orders, .settings = {"permutations"}}, [](const MethodInputs& in) {
-                     return make_shapley(in.settings.permutations, in.token_budget(), in.seed);
-                   }});
   table.push_back(
-      {{.name = "lime", .passes = over_masks, .settings = {"samples", "keep_probability", "surrogate", "penalty"}},
-       [](const MethodInputs& in) { return make_lime(in.settings, in.token_budget(), in.seed); }});
+      {{.name = "shapley", .takes_remote = true, .passes = over_orders, .settings = {"permutations"}},
+       [](const MethodInputs& in) { return make_shapley(in.settings.permutations, in.token_budget(), in.seed); }});
+  table.push_back({{.name = "lime",
+                    .takes_remote = true,
+                    .passes = over_masks,
+                    .settings = {"samples", "keep_probability", "surrogate", "penalty"}},
+                   [](const MethodInputs& in) { return make_lime(in.settings, in.token_budget(), in.seed); }});
   table.push_back({{.name = "rollout", .is_in_nats = false, .takes_two_models = false, .passes = one},
                    [](const MethodInputs&) { return make_rollout(); }});
   return table;

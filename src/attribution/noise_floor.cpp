@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "noise_floor.hpp"
+#include "remote_engine.hpp"
 #include "requests.hpp"
 #include "unpact/attribution/coalitions.hpp"
 #include "unpact/core/error.hpp"
@@ -69,6 +70,7 @@ std::vector<std::vector<double>> scores_by_engine(const LeaveOneOutEngine& engin
                                                   const AttributionTask& task) {
   const AttributionRequest request(task);
   const auto removals = few_of(request.removals);
+  if (const auto* remote = remote_of(model)) return scores_by_remote(*remote, request, removals);
   const bool is_reference = engine.is_reference_for(model);
   auto together = request;
   if (is_reference) together.removals = removals;  // it scores each alone in any case

@@ -12,6 +12,7 @@
 #include "unpact/core/error.hpp"
 #include "unpact/inference/scoring.hpp"
 #include "unpact/model/encoder_decoder.hpp"
+#include "unpact/model/remote_model.hpp"
 
 namespace unpact {
 namespace {
@@ -186,6 +187,10 @@ class BoundSharedPrefix : public BoundEngine {
 };
 
 }  // namespace
+
+bool SharedPrefixEngine::is_reference_for(const Transformer& model) const {
+  return model.reinforced() != nullptr || remote_of(model) != nullptr;
+}
 
 std::unique_ptr<BoundEngine> SharedPrefixEngine::open(const Transformer& model) const {
   if (is_encoder_decoder(model.config())) return open_encoder_decoder(model, /*together=*/true, token_budget_);

@@ -10,6 +10,7 @@
 #include "unpact/core/error.hpp"
 #include "unpact/core/log.hpp"
 #include "unpact/model/compute_dtype.hpp"
+#include "unpact/model/remote_model.hpp"
 
 namespace unpact {
 namespace fs = std::filesystem;
@@ -82,6 +83,7 @@ WeightPieces cut_mapped(const Session& session, const Communicator& ranks, const
 LanguageModel open_to_answer(const Session& session, const Communicator& ranks, const Configuration& c,
                              const LanguageModel& mapped, c10::ScalarType dtype) {
   const auto& model = mapped.transformer;
+  if (remote_of(model) != nullptr) return mapped;
   const int models = model.reinforced() == nullptr ? 1 : 2;
   if (!asks_on_shards(session, ranks, c, model.config(), models, dtype)) return load_mapped(session, ranks, mapped, dtype);
   log::info(concat("The model is asked on shards of ", ranks.size(), " rank(s) (model.replica = ",

@@ -10,6 +10,7 @@
 #include "unpact/core/checksum.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/model/model_units.hpp"
+#include "unpact/model/remote_model.hpp"
 
 namespace unpact {
 namespace {
@@ -50,6 +51,7 @@ std::vector<std::string> digests_of(const Communicator& group, const Transformer
 }  // namespace
 
 std::string digest_of(const Communicator& group, const Transformer& model) {
+  if (const auto* remote = remote_of(model)) return remote->identity();
   const auto own = own_digests(group, model);
   const auto* second = model.reinforced();
   const auto of_second = second == nullptr ? own : own_digests(group, *second);  // in the same pass

@@ -1,5 +1,6 @@
 #include "unpact/campaign/resources.hpp"
 
+#include "unpact/campaign/endpoints.hpp"
 #include "unpact/campaign/fingerprints.hpp"
 #include "make_once.hpp"
 #include "unpact/campaign/mapped_models.hpp"
@@ -133,7 +134,9 @@ void make_target(const Session& session, const Configuration& c, const Dataset& 
 
 }  // namespace
 
-bool makes_target(const ModelOptions& model) { return model.make_target || model.path.empty(); }
+bool makes_target(const ModelOptions& model) {
+  return model.endpoint.url.empty() && (model.make_target || model.path.empty());
+}
 
 bool is_made(const fs::path& folder, const std::string& fingerprint) {
   const auto file = folder / kFingerprintFile;
@@ -247,6 +250,7 @@ LanguageModel map_target(const Session& session, const Configuration& c, const f
 LanguageModel prepare_target(const Session& session, const Configuration& c, const Dataset& dataset, const fs::path& folder,
                              Claims* claims, WhileBusy while_busy) {
   require_same_on_ranks(session.world(), "dataset", dataset_checksum(dataset));
+  if (!c.model.endpoint.url.empty()) return open_remote(session, c, c.model.endpoint, tokenizer_of_endpoint(c));
   if (!c.model.make_target && !c.model.path.empty()) return map_target(session, c, c.model.path);
   // The root decides for all: another rank may see the folder late on a network file system.
   const auto fingerprint = target_fingerprint(session, c, dataset_checksum(dataset));

@@ -88,9 +88,9 @@ void save_unlearned_adapter(const fs::path& folder, const LanguageModel& target,
 }
 
 void describe_unlearned(Configuration& c, const ModelChecksums& read) {
-  put_back_replaced_folder(c.evaluate.unlearned);
+  if (!c.evaluate.unlearned.empty()) put_back_replaced_folder(c.evaluate.unlearned);
   const auto file = fs::path(c.evaluate.unlearned) / kFile;
-  if (c.method.name.empty() && fs::exists(file)) {
+  if (c.method.name.empty() && !c.evaluate.unlearned.empty() && fs::exists(file)) {
     const auto json = read_json_file(file);
     const auto name = require_string(json, "method", file.string());
     if (json.contains("options")) take_options(c, json["options"], file);

@@ -7,6 +7,7 @@
 #include <cctype>
 #include <cstdlib>
 #include <string_view>
+#include <vector>
 
 #include "unpact/core/process_identity.hpp"
 #include "unpact/core/text.hpp"
@@ -20,15 +21,24 @@ std::string variable(const char* name) {
 }
 
 /// SLURM_JWT is a token to log in with; Open MPI's key lets processes join a job, and its addresses are of no use later.
-bool is_for_the_record(const std::string& name) {
-  constexpr std::array<std::string_view, 4> kFamilies = {"SLURM_", "NCCL_", "OMPI_", "UCX_"};
+bool is_secret(const std::string& name) {
   constexpr std::array<std::string_view, 9> kSecrets = {"JWT",    "TOKEN",  "KEY",          "SECRET", "PASSW",
                                                         "CREDEN", "COOKIE", "PRECONDITION", "_URI"};
-  const auto begins = [&](std::string_view family) { return name.starts_with(family); };
-  if (std::ranges::none_of(kFamilies, begins)) return false;
   std::string upper = name;
   std::ranges::transform(upper, upper.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
-  return std::ranges::none_of(kSecrets, [&](std::string_view word) { return upper.find(word) != std::string::npos; });
+  return std::ranges::any_of(kSecrets, [&](std::string_view word) { return upper.find(word) != std::string::npos; });
+}
+
+bool is_for_the_record(const std::string& name) {
+  constexpr std::array<std::string_view, 4> kFamilies = {"SLURM_", "NCCL_", "OMPI_", "UCX_"};
+  return std::ranges::any_of(kFamilies, [&](std::string_view family) { return name.starts_with(family); }) &&
+         !is_secret(name);
+}
+
+/// OMPI_ARGV holds the command line: of `env SOME_KEY=... unpact`, say, the key.
+std::string without_secrets(std::string text, const std::vector<std::string>& secrets) {
+  for (const auto& secret : secrets) text = replace_all(text, secret, "(hidden)");
+  return text;
 }
 
 }  // namespace
@@ -55,13 +65,17 @@ std::string RunIdentity::describe() const {
 
 std::map<std::string, std::string> launch_environment() {
   constexpr std::size_t kMostBytes = 1 << 14;
+  constexpr std::size_t kShortestSecret = 6;  // shorter values, such as 1, stand for anything
   std::map<std::string, std::string> found, kept;
+  std::vector<std::string> secrets;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view text = *entry;
     const auto end = std::min(text.find('='), text.size());
     const std::string name(text.substr(0, end));
-    if (end < text.size() && is_for_the_record(name)) found[name] = shortened(text.substr(end + 1));
+    if (end < text.size() && is_for_the_record(name)) found[name] = text.substr(end + 1);
+    if (is_secret(name) && text.size() > end + kShortestSecret) secrets.emplace_back(text.substr(end + 1));
   }
+  for (auto& [name, value] : found) value = shortened(without_secrets(value, secrets));
   std::size_t bytes = 0;
   for (const auto& [name, value] : found)
     if ((bytes += name.size() + value.size() + 8) < kMostBytes) kept[name] = value;

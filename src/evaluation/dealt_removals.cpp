@@ -68,12 +68,12 @@ class DealtRemovals {
     Progress progress(range_.label, static_cast<std::int64_t>(questions_in(bounds[rank], bounds[rank + 1])), "prompts");
     const auto computed = share_by_cost(group, costs, [&](std::size_t first, std::size_t last) {
       std::vector<std::vector<RemovalScores>> results;
-      for (auto p = first; p < last; ++p) {
-        const auto& piece = pieces_[p];
+      for (auto p = first; p < last;) {
+        const auto end = std::min(last, p + bound_->parts_together());
         range_.heed_stop();
-        results.push_back(naming_question(range_, range_.first + piece.question,
-                                          [&] { return bound_->run_part(jobs_[piece.question].request, piece.part); }));
-        if (p + 1 == last || pieces_[p + 1].question != piece.question) progress.advance();
+        for (auto& result : run_pieces(p, end)) results.push_back(std::move(result));
+        for (; p < end; ++p)
+          if (p + 1 == last || pieces_[p + 1].question != pieces_[p].question) progress.advance();
       }
       return results;
     });
@@ -81,6 +81,13 @@ class DealtRemovals {
   }
 
  private:
+  /// An error names the first of the questions.
+  std::vector<std::vector<RemovalScores>> run_pieces(std::size_t first, std::size_t last) {
+    std::vector<RequestedPart> parts;
+    for (auto p = first; p < last; ++p) parts.push_back({&jobs_[pieces_[p].question].request, pieces_[p].part});
+    return naming_question(range_, range_.first + pieces_[first].question, [&] { return bound_->run_parts(parts); });
+  }
+
   std::size_t questions_in(std::size_t first, std::size_t last) const {
     std::size_t count = 0;
     for (auto p = first; p < last; ++p) count += p + 1 == last || pieces_[p + 1].question != pieces_[p].question;

@@ -12,6 +12,7 @@
 #include "unpact/core/log.hpp"
 #include "unpact/evaluation/attribute_questions.hpp"
 #include "unpact/kernels/tf32_products.hpp"
+#include "unpact/model/remote_model.hpp"
 #include "unpact/model/sharded_replica.hpp"
 #include "unpact/model/language_model.hpp"
 
@@ -73,6 +74,7 @@ std::optional<VerificationRecord> verify_attributions(const Communicator& group,
     log::info(concat(name, ": not verified, ", why));
     return std::nullopt;
   };
+  if (remote_of(model) != nullptr) return nothing("its weights are behind an endpoint, and nobody here can run them");
   if (made_by.is_reference_for(model) && has_float32(model) && !kernels::Tf32Products::are_on())
     return nothing("its contributions come from the reference engine in float32 already");
   const auto chosen = chosen_questions(answers, sample);

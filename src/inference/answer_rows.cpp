@@ -10,6 +10,7 @@
 #include "prompt_reader.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/model/encoder_decoder.hpp"
+#include "unpact/model/remote_model.hpp"
 #include "unpact/model/sequences.hpp"
 #include "workspace.hpp"
 
@@ -124,6 +125,7 @@ void visit_padded(const Transformer& model, const std::vector<PromptAnswer>& ite
 void for_answers(const Transformer& model, const std::vector<PromptAnswer>& items, std::uint64_t token_budget,
                  const VisitAnswers& visit) {
   check_items(model.config(), items);
+  require_weights(model, "reading hidden states");
   if (items.empty()) return;
   const c10::InferenceMode guard;
   if (is_encoder_decoder(model.config())) return visit_encoder_decoder(model, items, token_budget, visit);

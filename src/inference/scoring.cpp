@@ -5,6 +5,7 @@
 #include <cmath>
 #include <set>
 
+#include "remote_answers.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/inference/answer_rows.hpp"
 #include "unpact/kernels/log_softmax.hpp"
@@ -83,6 +84,10 @@ void check_items(const ModelConfig& config, const std::vector<PromptAnswer>& ite
 
 std::vector<std::vector<float>> score_answers(const Transformer& model, const std::vector<PromptAnswer>& items,
                                               std::uint64_t token_budget) {
+  if (const auto* remote = remote_of(model)) {
+    check_items(model.config(), items);
+    return score_remotely(*remote, items);
+  }
   const c10::InferenceMode guard;
   std::vector<std::vector<float>> scores;
   for (const auto& item : items) scores.emplace_back(item.answer.size());
@@ -105,6 +110,7 @@ std::vector<std::vector<float>> score_by_passes(const Transformer& model, const 
   const c10::InferenceMode guard;
   std::vector<std::vector<float>> scores(items.size());
   check_items(model.config(), items);
+  if (const auto* remote = remote_of(model)) return score_remotely(*remote, items);
   if (is_encoder_decoder(model.config())) return score_behind_encoder(model, items);
   const auto length = [&](std::size_t i) { return items[i].prompt.size() + items[i].answer.size() - 1; };
   for (const auto& batch : pack_by_length(items.size(), length, token_budget)) {

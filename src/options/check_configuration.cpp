@@ -32,6 +32,14 @@ void check_file_names(const Configuration& c) {
                   concat("choose names of at most ", kLongest - kEndings - between, " bytes together"));
 }
 
+void check_endpoints(const Configuration& c) {
+  if (!c.endpoint.unlearned.url.empty()) check_endpoint_url(c.endpoint.unlearned.url, "endpoint.unlearned");
+  if (c.model.endpoint.url.empty()) return;
+  check_endpoint_url(c.model.endpoint.url, "model.endpoint");
+  UNPACT_VALIDATE(!c.model.make_target, "options 'model.endpoint' and 'model.make_target' contradict each other",
+                  "nobody can fine-tune a model that only answers", "remove one of them");
+}
+
 void check_rows(const Configuration& configuration) {
   auto copy = configuration;
   for (const auto& option : option_table(copy)) {
@@ -40,7 +48,30 @@ void check_rows(const Configuration& configuration) {
   }
 }
 
+/// Probes and metrics that look at weights or hidden states.
+void check_what_endpoints_give(const Configuration& c) {
+  if (c.model.endpoint.url.empty() && c.endpoint.unlearned.url.empty()) return;
+  for (const auto* row : chosen_probes(c.probe))
+    UNPACT_VALIDATE(!row->reads_layers && !row->models, concat("option 'probe.use' names '", row->name, "'"),
+                    "it needs the weights, and a model answers over HTTP", "leave the probe out");
+  UNPACT_VALIDATE(!c.metric.depth, "option 'evaluation.depth' is true",
+                  "it exchanges hidden states, and a model answers over HTTP", "leave it out");
+}
+
 }  // namespace
+
+void check_endpoints(const Configuration& c, const std::string& job) {
+  const bool takes_target = job == "ask" || job == "attribute" || job == "evaluate",
+             takes_unlearned = takes_target && job != "attribute";
+  const auto refuse = [&](const char* option, const std::string& url) {
+    UNPACT_VALIDATE(url.empty(), concat("option '", option, "' is '", shortened(url), "'"),
+                    concat(job, " cannot work with a model that answers over HTTP: it needs the weights"),
+                    "give a model in a local folder; ask, attribute and evaluate take endpoints");
+  };
+  if (!takes_target) refuse("model.endpoint", c.model.endpoint.url);
+  if (!takes_unlearned) refuse("endpoint.unlearned", c.endpoint.unlearned.url);
+  if (takes_target && job != "ask") check_what_endpoints_give(c);
+}
 
 void check_configuration(const Configuration& c) {
   check_rows(c);
@@ -51,6 +82,7 @@ void check_configuration(const Configuration& c) {
   check_key_token_options(c.attribution.keys);
   check_attribution_settings(c.attribution.method, c.attribution.settings);
   if (c.model.replica == Replica::sharded) check_takes_shards(c.attribution.method);
+  check_endpoints(c);
   check_probe_options(c.probe);
   judge_row(c.judge);
   check_changed_models(c.probe, c.judge);

@@ -105,6 +105,7 @@ Configuration CommandLine::resolve(const std::vector<std::string>& forced) const
   configuration.finetune.train.seed = configuration.run.seed;
   configuration.generation.seed = configuration.run.seed;
   check_configuration(configuration);
+  check_endpoints(configuration, job_);
   return configuration;
 }
 

@@ -37,6 +37,16 @@ void add_model(OptionTable& t, ModelOptions& m) {
                kNothing,
                {},
                Role::input_path});
+  t.push_back(
+      {"model.endpoint",
+       "ask, attribute, evaluate: http://HOST:PORT of a model that answers over HTTP (docs/endpoints.md); empty: none",
+       &m.endpoint.url,
+       kNothing,
+       {},
+       Role::name});
+  t.push_back({"model.endpoint_kind", "what it speaks: vllm, sglang or openai_echo", &m.endpoint.kind, kNothing});
+  t.push_back({"model.endpoint_name", "its name there; empty: the only model", &m.endpoint.name, kNothing, {}, Role::name});
+  t.push_back({"model.endpoint_key", "environment variable that may hold a key for it", &m.endpoint.key_variable, kNothing});
   t.push_back({"model.vocabulary_size", "of a tokenizer that is trained", &m.vocabulary_size, kTarget});
   t.push_back({"model.make_target", "fine-tune on the dataset first", &m.make_target, kTarget});
   t.push_back({"model.config_checksum",

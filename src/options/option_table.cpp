@@ -16,8 +16,8 @@ OptionTable& added_rows() {
 
 OptionTable option_table(Configuration& configuration) {
   OptionTable table;
-  for (const auto add :
-       {add_input_options, add_training_options, add_method_options, add_evaluation_options, add_job_options})
+  for (const auto add : {add_input_options, add_endpoint_options, add_training_options, add_method_options,
+                         add_evaluation_options, add_job_options})
     add(table, configuration);
   table.insert(table.end(), added_rows().begin(), added_rows().end());
   return table;

@@ -16,6 +16,7 @@ void add_input_options(OptionTable& table, Configuration& configuration);       
 void add_training_options(OptionTable& table, Configuration& configuration);    ///< train, finetune, unlearn
 void add_method_options(OptionTable& table, Configuration& configuration);      ///< method
 void add_evaluation_options(OptionTable& table, Configuration& configuration);  ///< generation, attribution, judge, probe
+void add_endpoint_options(OptionTable& table, Configuration& configuration);    ///< endpoint
 void add_job_options(OptionTable& table, Configuration& configuration);         ///< campaign, plan, ask, ...
 
 }  // namespace unpact

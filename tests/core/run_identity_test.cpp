@@ -39,7 +39,10 @@ TEST_F(Identity, RecordsHowItWasStartedButNoSecrets) {
   set("OMPI_MCA_orte_precondition_transports", "secret");
   set("NCCL_MY_TOKEN", "secret");
   set("AWS_SECRET_ACCESS_KEY", "secret");
+  set("UNPACT_ENDPOINT_KEY", "sesame-17");
+  set("OMPI_ARGV", "UNPACT_ENDPOINT_KEY=sesame-17 unpact ask");
   const auto found = launch_environment();
+  EXPECT_EQ(found.at("OMPI_ARGV"), "UNPACT_ENDPOINT_KEY=(hidden) unpact ask");
   EXPECT_EQ(found.at("SLURM_JOB_NODELIST"), "n[1-2]");
   EXPECT_EQ(found.at("OMPI_MCA_btl"), "self,tcp");
   EXPECT_EQ(found.at("UCX_TLS"), "tcp");

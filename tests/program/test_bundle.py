@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from unpact_program import ROOT
 
-OURS = ("libmpi", "libopen-", "libhdf5", "libboost", "libsentencepiece", "libpcre2", "libutf8proc", "libcrypto", "libpmix", "libhwloc")
+OURS = ("libmpi", "libopen-", "libhdf5", "libboost", "libsentencepiece", "libpcre2", "libcurl", "libutf8proc", "libcrypto", "libpmix", "libhwloc")
 
 
 @pytest.fixture(scope="module")

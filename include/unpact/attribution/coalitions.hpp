@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "unpact/attribution/leave_one_out.hpp"
+#include "unpact/model/remote_model.hpp"
 #include "unpact/model/transformer.hpp"
 
 namespace unpact {
@@ -34,6 +35,7 @@ class CoalitionScorer {
  private:
   std::vector<TokenId> suffix(const Coalition& coalition) const;
   void run(const std::vector<Coalition>& coalitions);
+  void run_remotely(const RemoteModel& remote, const std::vector<Coalition>& coalitions);
 
   const Transformer& model_;
   const AttributionTask& task_;

@@ -73,6 +73,12 @@ struct AttributionPart {
   std::uint64_t positions = 0;              ///< what it costs beside the positions in front of the removals
 };
 
+/// A part of a request, which must outlive it.
+struct RequestedPart {
+  const AttributionRequest* request = nullptr;
+  AttributionPart part;
+};
+
 /// An engine at work on one model, whose weights must not change meanwhile. What requests have in common, such as
 /// in-context examples in front of the question, may be kept from one to the next.
 /// All calls: @throws UserError for an empty answer or none, no removals, a prompt of which nothing would remain, an
@@ -86,6 +92,10 @@ class BoundEngine {
   virtual std::vector<AttributionPart> finer_parts(const AttributionRequest& request, std::size_t pieces) const;
   /// One result an answer, holding the part's rows alone.
   virtual std::vector<RemovalScores> run_part(const AttributionRequest& request, const AttributionPart& part) = 0;
+  /// How many parts, of any requests, it likes to be given at once: more than one where somebody else computes.
+  virtual std::size_t parts_together() const { return 1; }
+  /// run_part() of each.
+  virtual std::vector<std::vector<RemovalScores>> run_parts(const std::vector<RequestedPart>& parts);
   /// All parts together: one result an answer. Work that answers share is counted for the first one.
   std::vector<RemovalScores> run(const AttributionRequest& request);
 };
@@ -112,14 +122,15 @@ class ReferenceEngine : public LeaveOneOutEngine {
 /// only the positions behind it run again, many removals in one packed pass (packed_pass.hpp) under a token budget.
 /// Several answers share the prompt's part of each removal; equal neighbours are scored once. The unablated prompt is
 /// scored in the same passes as the removals, so that rounding hits both alike. All of this is exact.
-/// A model of two (Transformer::contrast_with) is left to the ReferenceEngine. Of an encoder-decoder model, whose encoder sees a
-/// prompt from both ends, nothing can be kept: removals run many at once.
+/// A model of two (Transformer::contrast_with) is left to the ReferenceEngine. A model that answers elsewhere
+/// (model/remote_model.hpp) is sent every removal whole, whichever engine is opened. Of an encoder-decoder model, whose encoder sees
+/// a prompt from both ends, nothing can be kept: removals run many at once.
 class SharedPrefixEngine : public LeaveOneOutEngine {
  public:
   /// @param token_budget rows of a pass, though never less than one removal; 0: chosen_token_budget().
   explicit SharedPrefixEngine(std::size_t token_budget = 0) : token_budget_(token_budget) {}
   std::unique_ptr<BoundEngine> open(const Transformer& model) const override;
-  bool is_reference_for(const Transformer& model) const override { return model.reinforced() != nullptr; }
+  bool is_reference_for(const Transformer& model) const override;
 
  private:
   std::size_t token_budget_;

@@ -28,9 +28,11 @@ enum class MetricNeeds : std::uint8_t {
   question_pairs,  ///< a forget and a retain question in one prompt, answered as texts
   gradients,       ///< of a text's loss by every weight
   target_model,    ///< the target beside the model that is measured
+  distribution,    ///< log p of every token of the vocabulary, which endpoints do not give
 };
 UNPACT_ENUMERATION(MetricNeeds, "gold_answers", "answers", "outcomes", "probes", "alternatives", "passages", "privacy_texts",
-                   "utility_sets", "published_auc", "retrained", "question_pairs", "gradients", "target_model");
+                   "utility_sets", "published_auc", "retrained", "question_pairs", "gradients", "target_model",
+                   "distribution");
 
 struct MetricOptions {
   std::string use = "auto";  ///< none; or names of metric_table(), of which auto stands for all that have what they need
@@ -40,9 +42,10 @@ struct MetricOptions {
   double published_auc = 0;           ///< MUSE's AUC of its retrained model; 0: none
   std::string retrained;              ///< results file whose target is the retrained model; empty: none
   std::string retrained_checksum;     ///< SHA-256 that it must have; empty: any
-  bool depth = false;                 ///< exchange states between models (depth.hpp)
-  double depth_threshold = 0.05;      ///< nats a token from which a block counts in a depth score
-  std::size_t limit = 0;              ///< items of each set: dataset.limit; 0: all
+  bool of_endpoint = false;       ///< a model answers over HTTP: metrics that need weights or distributions cannot be had
+  bool depth = false;             ///< exchange states between models (depth.hpp)
+  double depth_threshold = 0.05;  ///< nats a token from which a block counts in a depth score
+  std::size_t limit = 0;          ///< items of each set: dataset.limit; 0: all
 };
 
 struct MetricView;

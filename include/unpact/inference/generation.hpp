@@ -34,7 +34,8 @@ struct GenerationRequest {
   std::uint64_t stream = 0;
 };
 
-/// The new tokens of a request, without the stop token, and log p of each, nats, whatever the temperature.
+/// The new tokens of a request, without the stop token, and log p of each, nats, whatever the temperature (none of a model that
+/// answers elsewhere).
 struct Continuation {
   std::vector<TokenId> tokens;
   std::vector<float> log_probabilities;

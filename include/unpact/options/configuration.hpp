@@ -19,6 +19,7 @@
 #include "unpact/core/stop.hpp"
 #include "unpact/data/examples.hpp"
 #include "unpact/data/load_dataset.hpp"
+#include "unpact/endpoint/endpoint_options.hpp"
 #include "unpact/evaluation/evaluation_options.hpp"
 #include "unpact/model/compute_dtype.hpp"
 #include "unpact/text/prompt.hpp"
@@ -56,6 +57,7 @@ struct ModelOptions {
   std::string config_checksum;               ///< config_checksum() that the target must have; empty: any
   ModelDtype dtype = ModelDtype::automatic;  ///< of everything but trainings
   Replica replica = Replica::automatic;
+  EndpointAddress endpoint;  ///< where the model answers over HTTP; no url: in `path`
 };
 
 /// A prompt template as configuration text, with escapes (\n, \s for a space at an end).
@@ -168,6 +170,7 @@ struct StatusOptions {
 struct Configuration {
   RunOptions run;
   ModelOptions model;
+  EndpointOptions endpoint;
   PromptOptions prompt;
   DatasetOptions dataset;
   TrainExecution train;  ///< how trainings run

@@ -13,6 +13,7 @@
 #include "unpact/inference/answer_rows.hpp"
 #include "unpact/inference/scoring.hpp"
 #include "unpact/model/encoder_decoder.hpp"
+#include "unpact/model/remote_model.hpp"
 #include "unpact/model/sequences.hpp"
 #include "verdict_prompt.hpp"
 
@@ -21,9 +22,23 @@ namespace {
 
 constexpr double kGivenThreshold = 0.5;  // the model says yes rather than no
 
+/// ask() of a model that answers elsewhere.
+std::vector<double> ask_remotely(const Transformer& model, const VerdictPrompts& verdicts,
+                                 const std::vector<std::vector<TokenId>>& prompts) {
+  std::vector<PromptAnswer> items;
+  for (const auto& prompt : prompts)
+    for (const auto reply : {verdicts.yes(), verdicts.no()}) items.push_back({prompt, {reply}});
+  const auto found = score_answers(model, items);
+  std::vector<double> scores;
+  for (std::size_t i = 0; i < prompts.size(); ++i)
+    scores.push_back(1 / (1 + std::exp(double{found[2 * i + 1].front()} - double{found[2 * i].front()})));
+  return scores;
+}
+
 /// p(yes) / (p(yes) + p(no)) behind each prompt, in passes of a few thousand tokens.
 std::vector<double> ask(const Transformer& model, const VerdictPrompts& verdicts,
                         const std::vector<std::vector<TokenId>>& prompts) {
+  if (remote_of(model) != nullptr) return ask_remotely(model, verdicts, prompts);
   refuse_encoder_decoder(model.config(), "asked as a judge");
   const c10::InferenceMode guard;
   std::vector<double> scores(prompts.size());

@@ -66,10 +66,13 @@ Lack lack_of(MetricNeeds need, const MetricOptions& options, const MetricInputsA
     case question_pairs:
       if (at_hand.answers_are_texts) break;
       return {"answers are letters of choices", "choose a judge of texts"};
+    case gradients:
+    case distribution:
+      if (!options.of_endpoint) break;
+      return {"a model answers over HTTP, which gives log-probabilities of given tokens alone", "leave it out"};
     case gold_answers:
     case outcomes:
     case probes:
-    case gradients:
     case target_model: break;
   }
   return {};

@@ -11,6 +11,7 @@
 #include "unpact/core/error.hpp"
 #include "unpact/inference/answer_rows.hpp"
 #include "unpact/inference/generation.hpp"
+#include "unpact/model/remote_model.hpp"
 #include "unpact/model/sequences.hpp"
 
 namespace unpact {
@@ -83,10 +84,32 @@ SequenceScores scores_of(const TokenScores& tokens, std::span<const std::uint8_t
   return scores;
 }
 
-void require_finite(const SequenceScores& scores, const std::string& item) {
-  if (std::isfinite(scores.loss) && std::isfinite(scores.min_k_plus_plus)) return;
+/// @param has_distribution false: nobody knows the spread of log p over the vocabulary, so there is no Min-K %++.
+void require_finite(const SequenceScores& scores, bool has_distribution, const std::string& item) {
+  if (std::isfinite(scores.loss) && (!has_distribution || std::isfinite(scores.min_k_plus_plus))) return;
   throw RuntimeFailure(concat("the model gives no finite log-probability for ", item), "its weights or activations overflow",
                        "inspect the checkpoint; an unlearned model may have diverged");
+}
+
+/// What an endpoint says of answers: nothing of the distribution beside the answer's own tokens.
+void ask_remotely(const RemoteModel& remote, const std::vector<PromptAnswer>& items, std::vector<AnswerNumbers>& answers) {
+  std::vector<ScoredIds> sequences;
+  for (const auto& [prompt, answer] : items) {
+    sequences.push_back({prompt, answer.size()});
+    sequences.back().ids.insert(sequences.back().ids.end(), answer.begin(), answer.end());
+  }
+  const auto found = remote.score(sequences);
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    auto& tokens = answers[i].tokens;
+    tokens.log_probability.assign(found[i].log_probabilities.begin(), found[i].log_probabilities.end());
+    tokens.mean.assign(items[i].answer.size(), NAN);
+    tokens.variance.assign(items[i].answer.size(), NAN);
+    answers[i].is_likeliest = found[i].is_likeliest;
+    UNPACT_VALIDATE(answers[i].is_likeliest.size() == items[i].answer.size(),
+                    concat(remote.name(), " does not say which tokens are the likeliest"),
+                    "metrics of the gold answers need it",
+                    "use another model.endpoint_kind, or set evaluation.metrics = none");
+  }
 }
 
 /// The items of a part at these places: what they begin with alike runs once.
@@ -98,16 +121,19 @@ std::vector<SequenceScores> score_together(const LanguageModel& model, const Sco
     items.push_back(part.items[place]);
     answers.push_back(room_for(items.back().answer.size()));
   }
-  for_answers(model.transformer, items, 0, [&](const at::Tensor& hidden_UD, std::span<const AskedToken> asked) {
-    for_asked_logits(
-        model.transformer, hidden_UD, asked,
-        [&](const at::Tensor& logits_RV, std::span<const AskedToken> some) { take_few_rows(logits_RV, some, answers); });
-  });
+  const auto* remote = remote_of(model.transformer);
+  if (remote != nullptr) ask_remotely(*remote, items, answers);
+  else
+    for_answers(model.transformer, items, 0, [&](const at::Tensor& hidden_UD, std::span<const AskedToken> asked) {
+      for_asked_logits(
+          model.transformer, hidden_UD, asked,
+          [&](const at::Tensor& logits_RV, std::span<const AskedToken> some) { take_few_rows(logits_RV, some, answers); });
+    });
   std::vector<SequenceScores> scores;
   for (std::size_t i = 0; i < items.size(); ++i) {
     const auto text = model.tokenizer->decode(items[i].answer);
     scores.push_back(scores_of(answers[i].tokens, answers[i].is_likeliest, text, min_k));
-    require_finite(scores.back(), concat("item ", places[i], " of the metrics' ", part.name));
+    require_finite(scores.back(), remote == nullptr, concat("item ", places[i], " of the metrics' ", part.name));
   }
   return scores;
 }
