@@ -297,10 +297,9 @@ Architecture t5() {
 }  // namespace
 
 const std::vector<Architecture>& architectures() {
-  static const std::vector<Architecture> rows = {llama(),  mistral(),     qwen2(),    qwen3(), gpt2(),
-                                                 phi(),    phi3(),        gpt_neox(), gemma(), olmo2(),
-                                                 gemma2(), gemma3_text(), gpt_neo(),  opt(),   mixtral(),
-                                                 t5()};
+  static const std::vector<Architecture> rows = {llama(),   mistral(),  qwen2(),   qwen3(), gpt2(),   phi(),
+                                                 phi3(),    gpt_neox(), gemma(),   olmo2(), gemma2(), gemma3_text(),
+                                                 gpt_neo(), opt(),      mixtral(), t5()};
   return rows;
 }
 

@@ -62,7 +62,8 @@ TEST_P(EncoderPrompts, OnlyRemovalsAreAttributed) {
       method->check_model(transformer);
       continue;
     }
-    EXPECT_THAT(message_of<UserError>([&] { method->check_model(transformer); }), HasSubstr("it is an encoder with a decoder"))
+    EXPECT_THAT(message_of<UserError>([&] { method->check_model(transformer); }),
+                HasSubstr("it is an encoder with a decoder"))
         << name;
   }
 }
