@@ -11,6 +11,7 @@
 #include "unpact/core/error.hpp"
 #include "unpact/core/json.hpp"
 #include "unpact/core/random.hpp"
+#include "unpact/core/text.hpp"
 #include "unpact/data/halves.hpp"
 
 namespace unpact {
@@ -92,9 +93,9 @@ std::vector<QuestionAnswer> with_other_answers(const MethodFile& file, const std
 }
 
 std::vector<TokenId> refusal_tokens(const Tokenizer& tokenizer, const std::string& text) {
-  auto tokens = tokenizer.encode_continuation(text);
+  auto tokens = tokenizer.encode_continuation(unescape(text));
   UNPACT_VALIDATE(!tokens.empty(), concat("option 'method.refusal' is '", text, "'"), "the tokenizer makes no token of it",
-                  "use \" No Idea\"");
+                  "use \\sNo Idea");
   return tokens;
 }
 

@@ -66,7 +66,8 @@ void add_token_weights(OptionTable& t, MethodOptions& m) {
 /// What single forget terms heed.
 void add_term_settings(OptionTable& t, MethodOptions& m) {
   t.push_back({"method.delta", "simnpo: margin", &m.delta, kUnlearning});
-  t.push_back({"method.refusal", "jensun: text whose tokens take turns as what the answer's tokens are pulled towards",
+  t.push_back({"method.refusal",
+               "jensun: text (\\s is a space) whose tokens take turns as what the answer's tokens are pulled towards",
                &m.refusal, kUnlearning});
   t.push_back({"method.alternates",
                "dpo: file of answers to prefer: one a line, or JSON lines of question and answer",
