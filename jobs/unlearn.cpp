@@ -33,6 +33,8 @@ ExitCode plan_unlearning(const Session& session, const Configuration& c, const D
     for (const auto& example : *set) longest = std::max(longest, example.ids.size());
   auto options = c.unlearn_training();
   options.device = session.device();
+  options.stored = stored_to_train(c);
+  wants_adapter(options, config);
   const auto plan = plan_memory(config, weights_trained_by(c.method, config), session.world().size(), options,
                                 static_cast<std::int64_t>(longest), target_in_memory(c));
   const auto node = session.world().split_by_node();
@@ -77,7 +79,10 @@ ExitCode run_unlearn(const Communicator& world, const CommandLine&, const Config
   const auto inputs = checksums_of(dataset_checksum(dataset), target);
   if (c.method.cache == FrozenCache::disk) data.target_fingerprint = concat(inputs.model, " ", inputs.config);
   const auto collectives = make_collectives(world, session.device());
-  const auto folder = fs::path(c.run.output) / "model";
+  const auto folder = fs::path(c.run.output) / result_folder(c);
+  NamedTensors adapters;
+  const bool saves_adapter = wants_adapter(options, target.transformer.config());
+  if (saves_adapter) options.result.adapters = &adapters;
   options.checkpoint_folder = folder.string() + ".training";
   options.identity = training_identity(c, inputs);
   options.step_log = folder.string() + ".train.jsonl";
@@ -89,11 +94,12 @@ ExitCode run_unlearn(const Communicator& world, const CommandLine&, const Config
   });
   progress.finish();
   if (session.is_root()) {
-    save_unlearned(folder, unlearned_model(target, std::move(result), c.method), c, inputs.model);
+    if (saves_adapter) save_unlearned_adapter(folder, target, {options, adapters}, c, inputs.model);
+    else save_unlearned(folder, unlearned_model(target, std::move(result), c.method), c, inputs.model);
     remove_training_checkpoints(options.checkpoint_folder);
   }
   world.barrier();
-  log::info(concat("The unlearned model is in ", folder.string()));
+  log::info(concat("The unlearned ", result_folder(c), " is in ", folder.string()));
   return ExitCode::done;
 }
 

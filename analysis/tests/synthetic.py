@@ -282,6 +282,7 @@ def _training(out: Writer, recipe: Recipe) -> None:
     forget = -2.5 * np.log1p(steps / 6) + rng.normal(0, 0.1, len(steps))
     retain = 1.8 - 0.6 * np.exp(-steps / 9) + rng.normal(0, 0.05, len(steps)) if "_" in recipe.method else np.zeros(len(steps))
     columns = {"loss": forget + retain, "forget_loss": forget, "retain_loss": retain, "gradient_norm": np.abs(forget), "learning_rate": 1e-5 * steps / len(steps)}
+    columns |= {name: np.full(len(steps), np.nan) for name in ("forget_norm", "retain_norm")}
     for name, values in columns.items():
         out.put(f"/training/{name}", np.asarray(values, float), ["/training/step"])
     out.put("/training/tokens", np.full(len(steps), 4096, np.int64), ["/training/step"])

@@ -4,6 +4,7 @@
 
 #include "unpact/core/error.hpp"
 #include "unpact/checkpoint/checkpoint.hpp"
+#include "unpact/model/encoder_decoder.hpp"
 #include "unpact/model/language_model.hpp"
 
 namespace unpact {
@@ -82,6 +83,8 @@ ModelInspection inspect_checkpoint(const fs::path& folder, std::int64_t ranks, b
   noting(found.remarks, [&] { found.chat = find_chat_template(folder); });
   if (found.chat && found.chat->use == "muse" && found.tokenizer && !found.tokenizer->bos_id())
     found.chat->use = "muse-without-bos";
+  if (found.chat && found.chat->file.empty() && found.config && is_encoder_decoder(*found.config))
+    found.chat->use = "flan-t5";
   if (found.chat && found.config && found.tokenizer) check_end_of_turn(found);
   if (!fs::exists(folder / "generation_config.json"))
     found.remarks.emplace_back("generation_config.json is missing: the EOS ids are those of config.json");

@@ -2,10 +2,12 @@
 
 #include <ATen/ATen.h>
 
+#include "encoder_decoder.hpp"
 #include "remote_engine.hpp"
 #include "requests.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/inference/scoring.hpp"
+#include "unpact/model/encoder_decoder.hpp"
 #include "unpact/model/sequences.hpp"
 
 namespace unpact {
@@ -114,6 +116,7 @@ RemovalScores LeaveOneOutEngine::run(const Transformer& model, const Attribution
 
 std::unique_ptr<BoundEngine> ReferenceEngine::open(const Transformer& model) const {
   if (remote_of(model) != nullptr) return open_remote_engine(model);
+  if (is_encoder_decoder(model.config())) return open_encoder_decoder(model, /*together=*/false);
   return std::make_unique<BoundReference>(model);
 }
 

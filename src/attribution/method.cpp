@@ -3,6 +3,7 @@
 #include "noise_floor.hpp"
 #include "passes.hpp"
 #include "unpact/core/error.hpp"
+#include "unpact/model/encoder_decoder.hpp"
 #include "unpact/model/remote_model.hpp"
 #include "unpact/model/sharded_replica.hpp"
 
@@ -45,6 +46,10 @@ void AttributionMethod::check_model(const Transformer& model) const {
                   "it answers by two models at once (method whp), and the method reads the inside of one",
                   "use an attribution that removes, masks or replaces tokens, such as leave_one_out");
   if (facts_ != nullptr && !facts_->takes_remote) require_weights(model, concat("attribution.method = ", facts_->name));
+  UNPACT_VALIDATE(facts_ == nullptr || facts_->takes_encoders || !is_encoder_decoder(model.config()),
+                  concat("attribution.method = ", facts_->name, " cannot look into this model"),
+                  "it is an encoder with a decoder, and the method needs a prompt that the answer continues",
+                  "use leave_one_out or hierarchical, which take tokens out of the encoder's prompt");
   if (facts_ != nullptr && is_sharded(model)) check_takes_shards(facts_->name);
 }
 

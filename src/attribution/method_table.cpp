@@ -23,11 +23,13 @@ double over_masks(const AttributionSettings& s, double) { return static_cast<dou
 
 std::vector<MethodRow> rows() {
   std::vector<MethodRow> table;
-  table.push_back({{.name = kLeaveOneOut, .takes_remote = true, .settings = {"engine", "unit", "verify"}},
-                   [](const MethodInputs& in) { return make_leave_one_out(engine_of(in)); }});
+  table.push_back(
+      {{.name = kLeaveOneOut, .takes_encoders = true, .takes_remote = true, .settings = {"engine", "unit", "verify"}},
+       [](const MethodInputs& in) { return make_leave_one_out(engine_of(in)); }});
   table.push_back(
       {{.name = "hierarchical",
         .inexact = "a token that was not taken out alone carries an equal share of its word's or sentence's contribution",
+        .takes_encoders = true,
         .takes_remote = true,
         .passes = one_each,
         .settings = {"engine", "keep_sentences", "keep_words"}},

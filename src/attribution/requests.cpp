@@ -7,6 +7,7 @@
 
 #include "unpact/core/error.hpp"
 #include "unpact/inference/scoring.hpp"
+#include "unpact/model/encoder_decoder.hpp"
 #include "unpact/model/remote_model.hpp"
 #include "unpact/model/sequences.hpp"
 
@@ -16,6 +17,7 @@ namespace {
 /// Where a forward pass over the sequence first leaves the finite numbers.
 std::string first_broken_place(const Transformer& model, const std::vector<TokenId>& ids) {
   if (const auto* remote = remote_of(model)) return concat("at ", remote->name());
+  if (is_encoder_decoder(model.config())) return "in the encoder or the decoder";
   if (model.reinforced() != nullptr) return "in one of the two models that answer together";
   const c10::InferenceMode guard;
   const auto tokens_1S = to_tensor(ids, model.device()).unsqueeze(0);

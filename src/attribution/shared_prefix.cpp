@@ -5,11 +5,13 @@
 #include <list>
 #include <optional>
 
+#include "encoder_decoder.hpp"
 #include "removal_plan.hpp"
 #include "requests.hpp"
 #include "unpact/comm/memory.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/inference/scoring.hpp"
+#include "unpact/model/encoder_decoder.hpp"
 #include "unpact/model/remote_model.hpp"
 
 namespace unpact {
@@ -191,6 +193,7 @@ bool SharedPrefixEngine::is_reference_for(const Transformer& model) const {
 }
 
 std::unique_ptr<BoundEngine> SharedPrefixEngine::open(const Transformer& model) const {
+  if (is_encoder_decoder(model.config())) return open_encoder_decoder(model, /*together=*/true, token_budget_);
   if (is_reference_for(model)) return ReferenceEngine().open(model);  // a packed pass runs one model
   return std::make_unique<BoundSharedPrefix>(model, token_budget_ > 0 ? token_budget_ : chosen_token_budget(model));
 }

@@ -73,6 +73,9 @@ void check_plan(const std::vector<Pair>& plan) {
   std::set<std::string> seen;
   for (const auto& pair : plan) {
     UNPACT_VALIDATE(!pair.cells.empty(), "the campaign has no cells", "campaign.seeds is empty", "name at least one seed");
+    UNPACT_VALIDATE(pair.configuration.train.lora_result == LoraResult::merged, "option 'train.lora_result' is 'adapter'",
+                    "a campaign asks its unlearned models, and no adapter answers alone",
+                    "remove it: adapters are merged into the model. The job unlearn writes adapter folders");
     for (const auto& cell : pair.cells)
       UNPACT_VALIDATE(seen.insert(cell_id(cell)).second, concat("two cells are called ", cell_id(cell)),
                       "their results would overwrite each other",

@@ -127,6 +127,8 @@ TrainOptions relearn_training(const Configuration& c, std::int64_t steps) {
   training.adamw.weight_decay = options.weight_decay;
   training.seed = c.run.seed;
   training.execution = c.train;
+  training.execution.lora_rank = 0;  // who attacks trains all weights
+  training.execution.lora_result = LoraResult::merged;
   return training;
 }
 

@@ -10,7 +10,9 @@
 #include "unpact/core/error.hpp"
 #include "unpact/core/log.hpp"
 #include "unpact/core/progress.hpp"
+#include "unpact/checkpoint/adapters.hpp"
 #include "unpact/checkpoint/checkpoint.hpp"
+#include "unpact/model/encoder_decoder.hpp"
 #include "unpact/text/sentencepiece_trainer.hpp"
 #include "unpact/train/training_checkpoint.hpp"
 
@@ -79,17 +81,31 @@ LanguageModel starting_model(const Session& session, const Configuration& c, con
   return {std::move(transformer), std::move(tokenizer), c.prompt.resolve(), {}};
 }
 
+/// Writes what trained, which belongs to the model that c.model.path names.
+void save_trained_adapter(const fs::path& folder, const LanguageModel& model, const TrainOptions& options,
+                          const NamedTensors& adapters) {
+  save_adapter(folder, with_adapters(model.transformer.config(), options), adapters, *model.tokenizer,
+               {fs::absolute(model.folder), {}});
+}
+
 /// Fine-tunes and saves. @param fingerprint what the result depends on.
 void make_target(const Session& session, const Configuration& c, const Dataset& dataset, const fs::path& folder,
                  const std::string& fingerprint) {
   check_training_device(c.train, session.device());
   auto options = c.finetune_training();
+  if (c.model.path.empty() && options.execution.lora_rank > 0) {
+    log::info("The target starts from random weights, which train themselves: train.lora_rank is for what comes after");
+    options.execution.lora_rank = 0;
+  }
   auto model = starting_model(session, c, dataset, folder, options);
   if (!c.model.path.empty()) require_same_start(c, dataset_checksum(dataset), model, fingerprint);
   session.loads().forget(folder);
   const auto examples = std::make_shared<const std::vector<Example>>(
       finetune_examples(c, dataset, *model.tokenizer, model.prompt_template, context_limit(c, model.transformer.config())));
   const CrossEntropyTerm loss(examples);
+  NamedTensors adapters;
+  const bool saves_adapter = wants_adapter(options, model.transformer.config());
+  if (saves_adapter) options.result.adapters = &adapters;
   const auto collectives = make_collectives(session.world(), session.device());
   log::info(concat("Fine-tuning ", model.transformer.config().parameter_count(), " weights on ", examples->size(),
                    " examples, ", session.world().size(), " rank(s)"));
@@ -103,7 +119,10 @@ void make_target(const Session& session, const Configuration& c, const Dataset& 
     progress.advance(1, step_note(report));
   });
   progress.finish();
-  if (session.is_root()) {
+  if (session.is_root() && saves_adapter) {
+    save_trained_adapter(folder, model, options, adapters);
+    remove_training_checkpoints(options.checkpoint_folder);
+  } else if (session.is_root()) {
     SaveOptions as_started;
     as_started.dtype = model.stored;
     save_checkpoint(folder, model.transformer.config(), model.transformer.weights(), *model.tokenizer, as_started);
@@ -160,6 +179,7 @@ void require_one_model(const fs::path& folder) {
   UNPACT_VALIDATE(!contrast_scale_of(folder), concat("the model in ", folder.string(), " cannot be trained"),
                   concat("it answers by two models (", kContrastFile, "): a training would change only one of them"),
                   "start from the target that it was made of");
+  refuse_encoder_decoder(read_model_config(folder), "trained");
 }
 
 ModelConfig starting_config(const ModelOptions& model, const Tokenizer* tokenizer) {
@@ -201,6 +221,10 @@ void check_training_device(const TrainExecution& execution, const c10::Device& d
                   "option 'train.dtype' is 'bf16', which the device lacks",
                   concat("this GPU has compute capability ", capability, ".x, and bf16 needs ", kCapabilityOfBf16, ".0"),
                   "use train.dtype = auto, or another GPU");
+}
+
+std::string result_folder(const Configuration& c) {
+  return c.train.lora_result == LoraResult::adapter ? "adapter" : "model";
 }
 
 void finetune_into(const Session& session, const Configuration& c, const Dataset& dataset, const fs::path& folder) {

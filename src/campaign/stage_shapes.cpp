@@ -1,13 +1,19 @@
 #include "unpact/campaign/stage_shapes.hpp"
 
+#include <ATen/core/Tensor.h>
+
 #include <algorithm>
+#include <filesystem>
+#include <system_error>
 
 #include "unpact/attribution/method.hpp"
 #include "unpact/campaign/judge_model.hpp"
 #include "relearning.hpp"
+#include "unpact/checkpoint/checkpoint.hpp"
 #include "unpact/evaluation/probe.hpp"
 #include "unpact/inference/generation.hpp"
 #include "unpact/kernels/blocked_attention.hpp"
+#include "unpact/model/encoder_decoder.hpp"
 #include "unpact/unlearn/forget_kind.hpp"
 
 namespace unpact {
@@ -37,6 +43,8 @@ ScoringShape scoring_shape(const Configuration& c, double bytes, std::int64_t as
 }
 
 int shards_to_ask(const Configuration& c, const ModelConfig& config, const ScoringShape& shape, int ranks, double room) {
+  if (c.model.replica == Replica::sharded) refuse_encoder_decoder(config, "asked on shards");
+  if (is_encoder_decoder(config)) return 1;
   if (c.model.replica != Replica::automatic) return c.model.replica == Replica::sharded ? ranks : 1;
   if (room <= 0 || !facts_of(c.attribution.method).takes_shards) return 1;
   return shape.models * scoring_bytes(config, shape.bytes, shape.tokens) + shape.beside +
@@ -52,10 +60,19 @@ ScoringShape cut(const Configuration& c, ScoringShape shape, int shards) {
   return shape;
 }
 
+c10::ScalarType stored_to_train(const Configuration& c) {
+  std::error_code code;
+  const std::filesystem::path folder = c.model.path;
+  if (folder.empty() || !std::filesystem::exists(folder / "config.json", code)) return at::kFloat;  // random weights
+  return stored_dtype(folder);
+}
+
 TrainingShape unlearning_shape(const Configuration& c, const ModelConfig& config, int ranks, std::int64_t longest,
                                const c10::Device& device) {
+  refuse_encoder_decoder(config, "unlearned");
   TrainingShape shape{c.unlearn_training(), ranks, longest, weights_trained_by(c.method, config), target_in_memory(c)};
   shape.options.device = device;
+  shape.options.stored = stored_to_train(c);
   return shape;
 }
 
@@ -74,6 +91,8 @@ StageMemory relearning_stage(const Configuration& c, const ModelConfig& config, 
 TrainingShape finetuning_shape(const Configuration& c, int ranks, std::int64_t longest, const c10::Device& device) {
   TrainingShape shape{c.finetune_training(), ranks, longest, {}, TargetInMemory::nothing};
   shape.options.device = device;
+  shape.options.stored = stored_to_train(c);
+  if (c.model.path.empty()) shape.options.execution.lora_rank = 0;
   const bool is_cut_from_files = !c.model.path.empty() && c.train.shard != Shard::none;
   if (is_cut_from_files) shape.options.result.keeper = 0;
   else shape.target = TargetInMemory::whole;

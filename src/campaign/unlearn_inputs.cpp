@@ -92,9 +92,9 @@ std::vector<QuestionAnswer> with_other_answers(const MethodFile& file, const std
 }
 
 std::vector<TokenId> refusal_tokens(const Tokenizer& tokenizer, const std::string& text) {
-  auto tokens = tokenizer.encode_continuation(text);
+  auto tokens = tokenizer.encode_continuation(" " + text);
   UNPACT_VALIDATE(!tokens.empty(), concat("option 'method.refusal' is '", text, "'"), "the tokenizer makes no token of it",
-                  "use \" No Idea\"");
+                  "use \"No Idea\"");
   return tokens;
 }
 

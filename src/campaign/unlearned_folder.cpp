@@ -5,6 +5,7 @@
 #include "unpact/core/error.hpp"
 #include "unpact/core/json.hpp"
 #include "unpact/core/version.hpp"
+#include "unpact/checkpoint/adapters.hpp"
 #include "unpact/checkpoint/checkpoint.hpp"
 
 namespace unpact {
@@ -74,6 +75,16 @@ void save_unlearned(const fs::path& folder, const LanguageModel& unlearned, cons
                     unlearned.stored);
   };
   save_checkpoint(folder, model.config(), model.weights(), *unlearned.tokenizer, options);
+}
+
+void save_unlearned_adapter(const fs::path& folder, const LanguageModel& target, const TrainedAdapters& adapters,
+                            const Configuration& c, const std::string& target_checksum) {
+  AdapterFolder options{fs::absolute(target.folder), {}};
+  options.also = [&](const fs::path& inside) {
+    write_file_atomically(inside / kFile, description(c, target_checksum).dump(2) + "\n");
+  };
+  save_adapter(folder, with_adapters(target.transformer.config(), adapters.options), adapters.tensors, *target.tokenizer,
+               options);
 }
 
 void describe_unlearned(Configuration& c, const ModelChecksums& read) {

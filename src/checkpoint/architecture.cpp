@@ -274,12 +274,32 @@ Architecture mixtral() {
   return row;
 }
 
+/// An encoder and a decoder: Raffel et al., arXiv 1910.10683; v1.1 and FLAN-T5, arXiv 2210.11416 (config: t5_config.cpp).
+Architecture t5() {
+  auto row = like_llama("t5", "T5ForConditionalGeneration");
+  row.prefix = "";
+  row.keys = {"d_model",          "d_ff", "num_decoder_layers", "num_heads", "n_positions", "layer_norm_epsilon",
+              "feed_forward_proj"};
+  row.block.mlp = MlpKind::plain;
+  row.block.activation = Activation::relu;
+  row.block.positions = PositionKind::relative;
+  row.block.query_scalar = 1;
+  row.tied_embeddings = true;
+  row.default_activation = "relu";
+  row.storage = StorageLayout::t5;
+  // Both sides' views of the one embedding, and a table of old files that nothing reads.
+  row.ignored = {"encoder.embed_tokens.weight", "decoder.embed_tokens.weight",
+                 "EncDecAttention.relative_attention_bias.weight"};
+  row.has_key_value_heads = row.has_head_dim = false;
+  return row;
+}
+
 }  // namespace
 
 const std::vector<Architecture>& architectures() {
-  static const std::vector<Architecture> rows = {llama(),  mistral(),     qwen2(),    qwen3(), gpt2(),
-                                                 phi(),    phi3(),        gpt_neox(), gemma(), olmo2(),
-                                                 gemma2(), gemma3_text(), gpt_neo(),  opt(),   mixtral()};
+  static const std::vector<Architecture> rows = {llama(),   mistral(),  qwen2(),   qwen3(), gpt2(),   phi(),
+                                                 phi3(),    gpt_neox(), gemma(),   olmo2(), gemma2(), gemma3_text(),
+                                                 gpt_neo(), opt(),      mixtral(), t5()};
   return rows;
 }
 

@@ -7,6 +7,7 @@
 #include "family_settings.hpp"
 #include "rope_config.hpp"
 #include "sliding_window.hpp"
+#include "t5_config.hpp"
 #include "unpact/core/error.hpp"
 
 namespace unpact {
@@ -204,6 +205,7 @@ ModelConfig parse_model_config(std::string_view text, const std::string& where) 
   config.architecture = require_string(json, "model_type", where);
   const auto& architecture = architecture_of(config.architecture, where);
   refuse_unsupported(json, architecture, where);
+  if (architecture.storage == StorageLayout::t5) return t5_config(json, where);
   read_sizes(json, architecture, config, where);
   config.block = block_of(json, architecture, where);
   config.intermediate_size *= std::max<std::int64_t>(1, config.block.experts);
@@ -235,6 +237,7 @@ void parse_generation_config(std::string_view text, const std::string& where, Mo
 
 Json model_config_json(const ModelConfig& config, const std::string& dtype) {
   const auto& architecture = architecture_of(config.architecture, "this model");
+  if (architecture.storage == StorageLayout::t5) return t5_config_json(config, dtype);
   Json json = config.original.is_object() ? config.original : Json::object();
   json["architectures"] = {architecture.transformers_class};
   json["model_type"] = config.architecture;

@@ -89,7 +89,8 @@ std::string joint_weights_checksum(const std::string& first, const std::string& 
 std::string config_checksum(const ModelConfig& config) {
   const auto& [architecture, vocabulary_size, hidden_size, intermediate_size, layers, heads, key_value_heads, head_dim,
                max_positions, norm_epsilon, rope_theta, initializer_range, tied_embeddings, bos_id, eos_ids, block,
-               rope_scaling, windows, rotary_dim, original, original_generation] = config;
+               rope_scaling, windows, rotary_dim, encoder, adapters, original, original_generation] = config;
+  static_cast<void>(adapters);                                          // those of a training: no file has any
   static_cast<void>(original), static_cast<void>(original_generation);  // what decides anything is in the other fields
   Json values = {architecture,
                  vocabulary_size,
@@ -110,6 +111,8 @@ std::string config_checksum(const ModelConfig& config) {
                  values_of(rope_scaling),
                  Json(windows)};
   if (rotary_dim != 0) values.push_back(rotary_dim);
+  const auto& [encoder_layers, buckets, max_distance, start_id, scaled_output] = encoder;
+  if (encoder.any()) values.push_back({encoder_layers, buckets, max_distance, start_id, scaled_output});
   return sha256_of_bytes(values.dump());
 }
 

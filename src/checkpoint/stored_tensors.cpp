@@ -3,6 +3,7 @@
 #include <map>
 #include <span>
 
+#include "t5_names.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/checkpoint/weights.hpp"
 
@@ -138,7 +139,6 @@ constexpr Spelling kMixtral[] = {
     {"mlp.up_proj.weight", "w3"},
     {"mlp.down_proj.weight", "w2"},
 };
-
 Layout layout_of(StorageLayout layout) {
   switch (layout) {
     case StorageLayout::gpt2: return {kGpt2, "transformer.h."};
@@ -150,6 +150,7 @@ Layout layout_of(StorageLayout layout) {
     case StorageLayout::gpt_neo: return {kGptNeo, "transformer.h."};
     case StorageLayout::opt: return {kOpt, "model.decoder.layers."};
     case StorageLayout::mixtral: return {kMixtral, "model.layers."};
+    case StorageLayout::t5:  // t5_name()
     case StorageLayout::plain: break;
   }
   return {{}, "model.layers."};
@@ -203,7 +204,8 @@ std::vector<std::int64_t> stored_shape(const StoredTensor& tensor) {
 }  // namespace
 
 std::vector<StoredTensor> stored_tensors(const ModelConfig& config, Weights& weights) {
-  const auto layout = layout_of(architecture_of(config.architecture, "this model").storage);
+  const auto storage = architecture_of(config.architecture, "this model").storage;
+  const auto layout = layout_of(storage);
   std::vector<StoredTensor> tensors;
   std::map<std::string, std::size_t> places;
   for (auto& spec : weight_specs(config, weights)) {
@@ -213,7 +215,8 @@ std::vector<StoredTensor> stored_tensors(const ModelConfig& config, Weights& wei
       tensors.push_back({"lm_head.bias", {rows}, false, {std::move(spec)}, 1, 1, columns, 1});
       continue;
     }
-    const auto stored = stored_name(spec.name, layout);
+    const auto stored = storage == StorageLayout::t5 ? StoredName{t5_name(spec.name, config.block.mlp == MlpKind::gated)}
+                                                     : stored_name(spec.name, layout);
     if (config.block.experts > 0 && spec.name.find(".mlp.") != std::string::npos && !spec.name.ends_with("router.weight")) {
       add_experts(config, stored.name, spec, tensors);
       continue;

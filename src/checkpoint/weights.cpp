@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 
+#include "unpact/checkpoint/adapters.hpp"
 #include "unpact/core/error.hpp"
 
 namespace unpact {
@@ -39,6 +40,7 @@ bool whole_norm(const Config& c) { return c.block.query_key_norm == HeadNorm::wh
 bool gated(const Config& c) { return c.block.mlp == MlpKind::gated; }
 bool gate_bias(const Config& c) { return gated(c) && c.block.mlp_bias; }
 bool mlp_bias(const Config& c) { return c.block.mlp_bias; }
+bool with_encoder(const Config& c) { return c.encoder.any(); }
 bool position_table(const Config& c) { return c.block.positions == PositionKind::learned; }
 
 Shape hidden(const Config& c) { return {c.hidden_size}; }
@@ -53,6 +55,7 @@ Shape heads_to_hidden(const Config& c) { return {c.hidden_size, c.heads * c.head
 Shape hidden_to_inner(const Config& c) { return {c.intermediate_size, c.hidden_size}; }
 Shape inner_to_hidden(const Config& c) { return {c.hidden_size, c.intermediate_size}; }
 Shape vocabulary(const Config& c) { return {c.vocabulary_size, c.hidden_size}; }
+Shape distances(const Config& c) { return {c.encoder.buckets, c.heads}; }
 Shape positions(const Config& c) { return {c.max_positions + c.block.position_offset, c.hidden_size}; }
 Shape hidden_to_experts(const Config& c) { return {c.block.experts, c.hidden_size}; }
 
@@ -82,9 +85,25 @@ constexpr std::array kBlockMembers = {
     Member<Block>{"mlp.router.weight", &Block::router_ED, has_experts, hidden_to_experts},
 };
 
+/// Behind those above, of a decoder that looks at an encoder's states.
+constexpr std::array kCrossMembers = {
+    Member<Block>{"cross_layernorm.weight", &Block::cross_norm_D, with_encoder, hidden},
+    Member<Block>{"cross_attn.q_proj.weight", &Block::cross_query_HdD, with_encoder, hidden_to_queries},
+    Member<Block>{"cross_attn.k_proj.weight", &Block::cross_key_HdD, with_encoder, hidden_to_queries},
+    Member<Block>{"cross_attn.v_proj.weight", &Block::cross_value_HdD, with_encoder, hidden_to_queries},
+    Member<Block>{"cross_attn.o_proj.weight", &Block::cross_output_DHd, with_encoder, heads_to_hidden},
+};
+
 constexpr std::array kInputMembers = {
     Member<Weights>{"model.embed_tokens.weight", &Weights::embedding_VD, always, vocabulary},
     Member<Weights>{"model.embed_positions.weight", &Weights::position_embedding_PD, position_table, positions},
+};
+
+/// Of an encoder-decoder model, beside the encoder's blocks.
+constexpr std::array kEncoderMembers = {
+    Member<Weights>{"model.encoder.relative_bias.weight", &Weights::encoder_bias_KH, with_encoder, distances},
+    Member<Weights>{"model.encoder.norm.weight", &Weights::encoder_norm_D, with_encoder, hidden},
+    Member<Weights>{"model.relative_bias.weight", &Weights::decoder_bias_KH, with_encoder, distances},
 };
 
 constexpr std::array kOutputMembers = {
@@ -100,9 +119,16 @@ bool is_tied(const Weights& weights) { return weights.head_VD.is_same(weights.em
 template <typename AnyWeights, typename Visitor>
 void for_each_member(AnyWeights& weights, const Visitor& visit) {
   for (const auto& member : kInputMembers) visit(std::string(member.name), weights.*member.slot, member);
-  for (std::size_t layer = 0; layer < weights.blocks.size(); ++layer)
+  for (std::size_t layer = 0; layer < weights.encoder_blocks.size(); ++layer)
+    for (const auto& member : kBlockMembers)
+      visit(concat("model.encoder.layers.", layer, ".", member.name), weights.encoder_blocks[layer].*member.slot, member);
+  for (const auto& member : kEncoderMembers) visit(std::string(member.name), weights.*member.slot, member);
+  for (std::size_t layer = 0; layer < weights.blocks.size(); ++layer) {
     for (const auto& member : kBlockMembers)
       visit(concat("model.layers.", layer, ".", member.name), weights.blocks[layer].*member.slot, member);
+    for (const auto& member : kCrossMembers)
+      visit(concat("model.layers.", layer, ".", member.name), weights.blocks[layer].*member.slot, member);
+  }
   for (const auto& member : kOutputMembers) visit(std::string(member.name), weights.*member.slot, member);
 }
 
@@ -119,11 +145,13 @@ at::Tensor random_weight(const ModelConfig& config, const WeightSpec& spec, at::
 
 std::vector<WeightSpec> weight_specs(const ModelConfig& config, Weights& weights) {
   weights.blocks.resize(static_cast<std::size_t>(config.layers));
+  weights.encoder_blocks.resize(static_cast<std::size_t>(config.encoder.layers));
   std::vector<WeightSpec> specs;
   for_each_member(weights, [&](std::string name, at::Tensor& slot, const auto& member) {
     if (member.present(config)) specs.push_back({std::move(name), member.shape(config), &slot});
   });
   if (!config.tied_embeddings) specs.push_back({kHead, {config.vocabulary_size, config.head_width()}, &weights.head_VD});
+  add_adapter_specs(config, weights, specs);
   return specs;
 }
 

@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <map>
 
+#include "encoder_decoder.hpp"
 #include "next_tokens.hpp"
 #include "prompt_reader.hpp"
 #include "unpact/core/error.hpp"
+#include "unpact/model/encoder_decoder.hpp"
 #include "unpact/model/remote_model.hpp"
 #include "unpact/model/sequences.hpp"
 #include "workspace.hpp"
@@ -126,6 +128,7 @@ void for_answers(const Transformer& model, const std::vector<PromptAnswer>& item
   require_weights(model, "reading hidden states");
   if (items.empty()) return;
   const c10::InferenceMode guard;
+  if (is_encoder_decoder(model.config())) return visit_encoder_decoder(model, items, token_budget, visit);
   if (model.reinforced() == nullptr) return visit_packed(model, items, token_budget, visit);
   visit_padded(model, items, token_budget == 0 ? kPaddedTokens : token_budget, visit);
 }

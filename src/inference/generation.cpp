@@ -2,11 +2,13 @@
 
 #include <ATen/ATen.h>
 
+#include "encoder_decoder.hpp"
 #include "packed_generation.hpp"
 #include "padded_generation.hpp"
 #include "remote_answers.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/inference/scoring.hpp"
+#include "unpact/model/encoder_decoder.hpp"
 
 namespace unpact {
 namespace {
@@ -49,6 +51,7 @@ std::vector<Continuation> continue_prompts(const Transformer& model, const std::
   }
   if (requests.empty()) return {};
   if (const auto* remote = remote_of(model)) return continue_remotely(*remote, model.config(), requests, options);
+  if (is_encoder_decoder(model.config())) return continue_encoder_decoder(model, requests, options);
   return model.reinforced() != nullptr ? continue_padded(model, requests, options)
                                        : continue_packed(model, requests, options);
 }

@@ -10,6 +10,7 @@
 #include "unpact/core/operation_tally.hpp"
 #include "unpact/kernels/embedding.hpp"
 #include "unpact/kernels/linear.hpp"
+#include "unpact/model/encoder_decoder.hpp"
 #include "unpact/model/block_math.hpp"
 #include "unpact/model/sequences.hpp"
 #include "workspace.hpp"
@@ -261,6 +262,7 @@ FirstProjections PackedPass::Runner::project_first(const std::vector<TokenId>& t
 PackedPass::PackedPass(const Transformer& model, PackedAttention attention)
     : runner_(std::make_unique<Runner>(model, attention)) {
   UNPACT_EXPECT(model.reinforced() == nullptr);  // it runs one model's weights
+  refuse_encoder_decoder(model.config(), "asked in this way");
 }
 
 PackedPass::~PackedPass() = default;

@@ -9,10 +9,28 @@
 #include "unpact/core/error.hpp"
 #include "unpact/inference/answer_rows.hpp"
 #include "unpact/kernels/log_softmax.hpp"
+#include "unpact/model/encoder_decoder.hpp"
 #include "unpact/model/sequences.hpp"
 
 namespace unpact {
 namespace {
+
+[[noreturn]] void throw_not_finite(std::size_t item);
+
+/// Item by item.
+std::vector<std::vector<float>> score_behind_encoder(const Transformer& model, const std::vector<PromptAnswer>& items) {
+  std::vector<std::vector<float>> scores;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    const auto& [prompt, answer] = items[i];
+    const auto written = to_tensor({answer.begin(), answer.end() - 1}, model.device()).unsqueeze(0);
+    const auto hidden_1TD = answer_states(model, to_tensor(prompt, model.device()).unsqueeze(0), written);
+    const auto values =
+        target_log_probabilities(model, hidden_1TD.squeeze(0), to_tensor(answer, model.device())).to(at::kCPU);
+    scores.emplace_back(values.const_data_ptr<float>(), values.const_data_ptr<float>() + values.numel());
+    if (!std::isfinite(mean_log_probability(scores.back()))) throw_not_finite(i);
+  }
+  return scores;
+}
 
 /// The sequence that is run: the answer's last token predicts nothing.
 std::vector<TokenId> model_input(const PromptAnswer& item) {
@@ -93,6 +111,7 @@ std::vector<std::vector<float>> score_by_passes(const Transformer& model, const 
   std::vector<std::vector<float>> scores(items.size());
   check_items(model.config(), items);
   if (const auto* remote = remote_of(model)) return score_remotely(*remote, items);
+  if (is_encoder_decoder(model.config())) return score_behind_encoder(model, items);
   const auto length = [&](std::size_t i) { return items[i].prompt.size() + items[i].answer.size() - 1; };
   for (const auto& batch : pack_by_length(items.size(), length, token_budget)) {
     std::vector<std::vector<TokenId>> sequences;

@@ -108,15 +108,27 @@ kernels::Angles rotary_table(const ModelConfig& config, std::int64_t count, cons
                               config.rope_scaling.attention_factor);
 }
 
+at::Tensor adapted(const ModelConfig& config, const BlockWeights& block, Projected which, const at::Tensor& x,
+                   const at::Tensor& product) {
+  const auto& [down_RI, up_OR] = block.adapters[static_cast<std::size_t>(which)];
+  if (!down_RI.defined()) return product;
+  return product + config.adapters.scale() * kernels::linear(kernels::linear(x, {down_RI, {}}), {up_OR, {}});
+}
+
 at::Tensor mlp(const ModelConfig& config, const BlockWeights& block, const at::Tensor& x) {
   const auto activation = activation_of(config.block);
   const auto last = normalizes_behind(config) ? kernels::linear : kernels::last_linear;  // a norm needs the product's value
   const kernels::Projection up{block.up_FD, block.up_bias_F}, down{block.down_DF, block.down_bias_D};
-  if (config.block.mlp == MlpKind::plain) return last(kernels::activated(activation, kernels::linear(x, up)), down);
+  const auto to_output = [&](const at::Tensor& inner) {
+    return adapted(config, block, Projected::down, inner, last(inner, down));
+  };
+  if (config.block.mlp == MlpKind::plain)
+    return to_output(kernels::activated(activation, adapted(config, block, Projected::up, x, kernels::linear(x, up))));
   const auto both = kernels::linears(x, std::array{kernels::Projection{block.gate_FD, block.gate_bias_F}, up});
-  const auto inner = kernels::gated_product(activation, both[0], both[1]);
-  if (config.block.experts == 0) return last(inner, down);
-  return last(routed(config, kernels::linear(x, {block.router_ED, {}}), inner), down);
+  const auto inner = kernels::gated_product(activation, adapted(config, block, Projected::gate, x, both[0]),
+                                            adapted(config, block, Projected::up, x, both[1]));
+  if (config.block.experts == 0) return to_output(inner);
+  return to_output(routed(config, kernels::linear(x, {block.router_ED, {}}), inner));
 }
 
 }  // namespace unpact::block_math

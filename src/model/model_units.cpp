@@ -9,7 +9,7 @@ constexpr const char* kBlockPrefix = "model.layers.";
 }  // namespace
 
 std::size_t unit_index(const ModelConfig& config, const std::string& name) {
-  if (name.starts_with("model.embed_")) return 0;
+  if (name.starts_with("model.embed_") || name.starts_with("model.encoder.")) return 0;
   if (name.starts_with(kBlockPrefix)) return 1 + std::stoul(name.substr(std::string(kBlockPrefix).size()));
   return config.tied_embeddings ? 0 : static_cast<std::size_t>(config.layers) + 1;
 }

@@ -5,11 +5,13 @@
 #include <array>
 
 #include "rope.hpp"
+#include "unpact/checkpoint/adapters.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/kernels/attention.hpp"
 #include "unpact/kernels/linear.hpp"
 #include "unpact/kernels/soft_cap.hpp"
 #include "unpact/model/block_math.hpp"
+#include "unpact/model/encoder_decoder.hpp"
 #include "unpact/model/operation_count.hpp"
 
 namespace unpact {
@@ -42,6 +44,12 @@ class SecondModelContext : public AttentionContext {
 Transformer::Transformer(ModelConfig config, Weights weights) : config_(std::move(config)), weights_(std::move(weights)) {
   UNPACT_EXPECT(static_cast<std::int64_t>(weights_.blocks.size()) == config_.layers);
   UNPACT_EXPECT(weights_.head_VD.defined());
+}
+
+void Transformer::set_adapters(const AdapterShape& shape, std::uint64_t seed) {
+  for (auto& block : weights_.blocks) block.adapters = {};
+  config_.adapters = shape;
+  if (shape.any()) start_adapters(config_, weights_, seed);
 }
 
 void Transformer::contrast_with(std::shared_ptr<const Transformer> reinforced, double scale) {
@@ -88,9 +96,16 @@ at::Tensor Transformer::attention(const BlockWeights& block, std::int64_t layer,
   const auto heads = config_.heads, groups = config_.key_value_heads;
   using kernels::Projection;
   const Projection output{block.output_DHd, block.output_bias_D};
-  const auto projected = kernels::linears(
+  auto projected = kernels::linears(
       x_BSD, std::array{Projection{block.query_HdD, block.query_bias_Hd}, Projection{block.key_GdD, block.key_bias_Gd},
                         Projection{block.value_GdD, block.value_bias_Gd}});
+  for (const auto which : {Projected::query, Projected::key, Projected::value}) {
+    auto& product = projected[static_cast<std::size_t>(which)];
+    product = block_math::adapted(config_, block, which, x_BSD, product);
+  }
+  const auto to_output = [&](const at::Tensor& mixed) {
+    return block_math::adapted(config_, block, Projected::output, mixed, kernels::linear(mixed, output));
+  };
   auto query_BSHd =
       block_math::scaled_queries(config_, block_math::heads_of(config_, projected[0], heads, block.query_norm_d));
   auto key_BSGd = block_math::heads_of(config_, projected[1], groups, block.key_norm_d);
@@ -108,10 +123,10 @@ at::Tensor Transformer::attention(const BlockWeights& block, std::int64_t layer,
         kernels::attention_weights(query, kernels::share_heads(keys, heads), context.mask(rule.window), rule.cap);
     context.receive_weights(layer, weights_BHSK);
     const auto mixed = at::matmul(weights_BHSK.to(x_BSD.scalar_type()), kernels::share_heads(values, heads));
-    return kernels::linear(mixed.transpose(1, 2).flatten(2), output);
+    return to_output(mixed.transpose(1, 2).flatten(2));
   }
   const auto mixed_BHSd = context.attend(query, keys, values, rule);
-  return kernels::linear(mixed_BHSd.transpose(1, 2).flatten(2), output);
+  return to_output(mixed_BHSd.transpose(1, 2).flatten(2));
 }
 
 at::Tensor Transformer::block_forward(std::int64_t layer, const at::Tensor& x_BSD, const kernels::Angles& rotation,
@@ -138,6 +153,7 @@ at::Tensor Transformer::block_forward(std::int64_t layer, const at::Tensor& x_BS
 at::Tensor Transformer::run_blocks(at::Tensor x_BSD, const at::Tensor& positions, std::int64_t first, std::int64_t end,
                                    AttentionContext& context) const {
   UNPACT_EXPECT(x_BSD.dim() == 3);
+  refuse_encoder_decoder(config_, "asked in this way");
   const auto turns = rotations(positions);
   for (std::int64_t layer = first; layer < end; ++layer)
     x_BSD = block_forward(layer, x_BSD, turns[config_.turns_locally(layer) ? 1 : 0], context);
@@ -158,6 +174,7 @@ at::Tensor Transformer::run_parts(const at::Tensor& tokens_BS, const at::Tensor&
 at::Tensor Transformer::run_block_parts(at::Tensor x_BSD, const at::Tensor& positions,
                                         const std::shared_ptr<AttentionContext>& context, std::int64_t first,
                                         std::int64_t end, std::int64_t last) const {
+  refuse_encoder_decoder(config_, "asked in this way");
   const auto turns = rotations(positions);
   for (std::int64_t layer = first; layer < end; ++layer) {
     const auto& turn = turns[config_.turns_locally(layer) ? 1 : 0];

@@ -109,6 +109,10 @@ void check_configuration(const Configuration& c) {
                   concat("options 'method.forget = ", c.method.forget, "' and 'unlearn.forget_sets' contradict each other"),
                   "the unlearned model answers by two models, and no training can start from it",
                   "leave the method out of a sequence");
+  UNPACT_VALIDATE(
+      c.train.lora_result == LoraResult::merged || !kind_of(c.method).answers_by_two,
+      concat("options 'method.forget = ", c.method.forget, "' and 'train.lora_result = adapter' contradict each other"),
+      "the unlearned model answers by two models, and no adapter folder says that", "use train.lora_result = merged");
   UNPACT_VALIDATE(!kind_of(c.method).answers_by_two || facts_of(c.attribution.method).takes_two_models,
                   concat("options 'method.forget = ", c.method.forget, "' and 'attribution.method = ", c.attribution.method,
                          "' contradict each other"),

@@ -58,6 +58,16 @@ void add_execution(OptionTable& t, TrainExecution& e) {
        "of an example longer than the model's context: refuse, cut (its first tokens stay) or skip (a question is left "
        "out; dataset.skip_long asks for that, too)",
        &e.long_examples, kTraining});
+  t.push_back({"train.lora_rank", "LoRA: rank of adapters that train in the weights' place; 0: the weights train",
+               &e.lora_rank, kTraining});
+  t.push_back(
+      {"train.lora_alpha", "LoRA: what adapters give is multiplied by lora_alpha / lora_rank", &e.lora_alpha, kTraining});
+  t.push_back({"train.lora_targets",
+               "LoRA: projections with adapters: all, or of q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj",
+               &e.lora_targets, kTraining});
+  t.push_back({"train.lora_result",
+               "LoRA, finetune and unlearn: merged (a model in OUTPUT/model) or adapter (a folder for peft, OUTPUT/adapter)",
+               &e.lora_result, kNothing});
   t.push_back(
       {"train.checkpoint_every", "steps between two checkpoints; 0: no matter how many", &e.checkpoint_every, kNothing});
   t.push_back({"train.checkpoint_minutes", "minutes between two checkpoints; 0 here and above: only when asked to stop",

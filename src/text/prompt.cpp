@@ -117,6 +117,10 @@ Prompt build_prompt(const Tokenizer& tokenizer, const PromptTemplate& prompt_tem
     prompt.ids.insert(prompt.ids.begin(), *tokenizer.bos_id());
     prompt.spans.insert(prompt.spans.begin(), ByteSpan{});
   }
+  if (tokenizer.ends_prompts()) {
+    prompt.ids.push_back(tokenizer.eos_id().value());
+    prompt.spans.push_back({prompt.text.size(), prompt.text.size()});
+  }
   mark_candidates(prompt, question_begin, question_end, question);
   return prompt;
 }

@@ -8,12 +8,17 @@
 #include "sentencepiece_added.hpp"
 #include "sentencepiece_tokenizer.hpp"
 #include "tokenizer_files.hpp"
+#include "unigram_json.hpp"
+#include "unigram_tokenizer.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/core/foreign_file.hpp"
 
 namespace unpact {
 namespace fs = std::filesystem;
 namespace {
+
+constexpr const char* kUnigramModel = "spiece.model";
+constexpr std::uintmax_t kMaxJsonBytes = 256ULL << 20;  // the largest published ones have some 35 MB
 
 bool is_file(const fs::path& path) {
   std::error_code ignored;
@@ -56,6 +61,19 @@ std::unique_ptr<Tokenizer> make_sentencepiece(const fs::path& folder) {
   const auto config = read_tokenizer_config(folder);
   if (!config.exists && config.added.empty()) return model;
   return std::make_unique<AddedSentencePieceTokenizer>(std::move(model), config);
+}
+
+/// Of BPE or Unigram kind. Where rules of the latter are not known, the model that it was made from may lie beside it.
+std::unique_ptr<Tokenizer> load_json(const fs::path& folder, const TokenizerConfig& config) {
+  const auto file = folder / "tokenizer.json";
+  const auto content = read_tokenizer_file(file, kMaxJsonBytes);
+  if (!is_unigram(content, file.string())) return make_bpe(tokenizer_json_parts(content, file), folder, config);
+  if (!is_file(folder / kUnigramModel)) return UnigramTokenizer::from_json(folder, content);
+  try {
+    return UnigramTokenizer::from_json(folder, content);
+  } catch (const UserError&) {
+    return UnigramTokenizer::from_model(folder);
+  }
 }
 
 std::unique_ptr<Tokenizer> load_beside_json(const fs::path& folder) {
@@ -101,14 +119,15 @@ std::unique_ptr<Tokenizer> load_tokenizer(const fs::path& folder) {
     return make_sentencepiece(folder);
   }
   auto config = read_tokenizer_config(folder);
-  if (is_file(json)) return make_bpe(read_tokenizer_json(json), folder, config);
+  if (is_file(json)) return load_json(folder, config);
+  if (is_file(folder / kUnigramModel)) return UnigramTokenizer::from_model(folder);
   if (is_tiktoken) return make_bpe(read_tiktoken_model(model), folder, config);
   if (is_file(folder / "vocab.json") && is_file(folder / "merges.txt")) {
     auto parts = read_vocabulary_and_merges(folder, config);
     return make_bpe(std::move(parts), folder, config);
   }
   throw UserError(concat("cannot load a tokenizer from ", folder.string()),
-                  "it has no tokenizer.model, no tokenizer.json, and not both of vocab.json and merges.txt",
+                  "it has no tokenizer.model, no spiece.model, no tokenizer.json, and not both of vocab.json and merges.txt",
                   "use a model that comes with a SentencePiece or BPE tokenizer");
 }
 

@@ -7,9 +7,9 @@ namespace unpact {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr const char* kNames[] = {"tokenizer.json",    "tokenizer.model",       "vocab.json",
-                                  "merges.txt",        "tokenizer_config.json", "special_tokens_map.json",
-                                  "added_tokens.json", "chat_template.jinja",   "chat_template.json"};
+constexpr const char* kNames[] = {
+    "tokenizer.json",        "tokenizer.model",         "vocab.json",        "spiece.model",        "merges.txt",
+    "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "chat_template.jinja", "chat_template.json"};
 
 }  // namespace
 

@@ -55,7 +55,7 @@ std::string MemoryPlan::table() const {
 
 MemoryPlan plan_memory(const ModelConfig& config, const std::function<bool(const std::string&)>& selected, int ranks,
                        const TrainOptions& options, std::int64_t longest, TargetInMemory target) {
-  const auto size = sizes_of(config, selected);
+  const auto size = sizes_of(config, selected, options);
   const auto& e = options.execution;
   const auto device = options.device.value_or(c10::kCPU);
   const double share = e.shard == Shard::none ? 1.0 : ranks,
@@ -70,7 +70,7 @@ MemoryPlan plan_memory(const ModelConfig& config, const std::function<bool(const
   if (target == TargetInMemory::streamed)
     add("the target's head and one unit of it", 4 * (size.head + std::max(size.block, size.head)));
   add("weights of the shard",
-      ((e.offload_optimizer ? compute : master) * size.trained + 4 * (size.all - size.trained)) / share);
+      ((e.offload_optimizer ? compute : master) * size.trained + frozen_bytes(options) * (size.all - size.trained)) / share);
   add("gradients of the shard", 4 * size.trained / share);
   if (options.clip == ClipRule::terms) add("clipped gradients of the terms so far", 4 * size.trained / share);
   if (e.offload_optimizer) {
@@ -81,10 +81,13 @@ MemoryPlan plan_memory(const ModelConfig& config, const std::function<bool(const
   } else {
     add("optimizer's moments of the shard", 2 * master * size.trained / share);
   }
-  const bool cut = e.shard != Shard::none, plain = ranks == 1 && compute == 4;
-  if (cut && !plain) {
+  const bool cut = e.shard != Shard::none, plain = ranks == 1 && compute == 4 && frozen_bytes(options) == 4;
+  if (cut && !plain && e.lora_rank == 0) {
     add("two gathered blocks and two blocks of gradients", 2 * (compute + 4) * size.block);
     add("the head in use and its gradient", (compute + 4) * size.head);
+  } else if (cut && !plain) {
+    add("two gathered blocks and two blocks of gradients", 2 * (compute * size.block + 4 * size.trained_block));
+    add("the head in use", compute * size.head);
   }
   if (e.shard == Shard::gradients && !plain) add("weights kept gathered", compute * size.all);
   add(e.recompute ? "activations: inputs of blocks, one block's own" : "activations of all blocks",

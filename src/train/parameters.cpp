@@ -36,6 +36,7 @@ ParameterBuffer::ParameterBuffer(Transformer& model, const std::function<bool(co
 ParameterBuffer::~ParameterBuffer() {
   auto& weights = model_.weights();
   for (auto& spec : weight_specs(model_.config(), weights)) {
+    if (!spec.slot->defined()) continue;
     *spec.slot = spec.slot->detach();
     spec.slot->mutable_grad() = at::Tensor();
   }

@@ -21,11 +21,13 @@ std::string exact(double value) {
 /// Options that decide numbers, the last bits included.
 std::string text_of(const TrainOptions& o) {
   const auto& e = o.execution;
+  std::string adapters;
+  if (e.lora_rank > 0) adapters = concat("|lora ", e.lora_rank, " ", exact(e.lora_alpha), " ", e.lora_targets);
   return concat(o.epochs, "|", o.batch_size, "|", name_of_value(o.step_rule), "|", o.micro_batch, "|",
                 exact(o.learning_rate), "|", name_of_value(o.schedule), "|", o.warmup_steps, "|", exact(o.clip_norm), "|",
                 exact(o.adamw.beta1), "|", exact(o.adamw.beta2), "|", exact(o.adamw.epsilon), "|",
                 exact(o.adamw.weight_decay), "|", o.seed, "|", o.shuffle, "|", name_of_value(e.dtype), "|",
-                name_of_value(e.master_weights), "|", e.packing, o.clip == ClipRule::sum ? "" : "|terms");
+                name_of_value(e.master_weights), "|", e.packing, o.clip == ClipRule::sum ? "" : "|terms", adapters);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <limits>
 #include <map>
 
+#include "adapter_scope.hpp"
 #include "deterministic.hpp"
 #include "flat_shard.hpp"
 #include "unpact/model/model_units.hpp"
@@ -44,6 +45,13 @@ std::vector<UnitSpecs> group_by_unit(Transformer& model, const std::function<boo
     ++order;
   }
   return units;
+}
+
+/// That of all slots, or float32.
+c10::ScalarType common_dtype(const FlatLayout& layout) {
+  const auto first = layout.slices.front().slot->scalar_type();
+  const auto same = [&](const auto& slice) { return slice.slot->scalar_type() == first; };
+  return std::all_of(layout.slices.begin(), layout.slices.end(), same) ? first : at::kFloat;
 }
 
 void tie_head(Transformer& model) {
@@ -95,8 +103,10 @@ void ShardedModel::add_trained(Unit& unit, const FlatLayout& layout) {
 }
 
 void ShardedModel::add_frozen(Unit& unit, const FlatLayout& layout) {
-  const auto kept = options_.device ? at::TensorOptions().device(*options_.device).dtype(at::kFloat)
-                                    : layout.slices.front().slot->options();
+  auto kept = layout.slices.front().slot->options();
+  if (options_.device)
+    kept = at::TensorOptions().device(*options_.device).dtype(options_.as_stored ? common_dtype(layout) : at::kFloat);
+  is_direct_ = is_direct_ && c10::typeMetaToScalarType(kept.dtype()) == options_.compute;
   unit.flats.push_back(
       std::make_unique<FlatShard>(layout, group_, options_.compute, at::empty({layout.shard}, kept), at::Tensor()));
 }
@@ -110,7 +120,7 @@ ShardedModel::~ShardedModel() {
 /// One rank with its weights as they are needs neither gathering nor nodes: autograd adds to gradients() by itself.
 bool ShardedModel::is_plain() const {
   const bool own_scopes = options_.deterministic && working_.is_cuda();
-  return group_.is_alone() && !own_scopes && !options_.recompute && options_.compute == at::kFloat &&
+  return group_.is_alone() && is_direct_ && !own_scopes && !options_.recompute && options_.compute == at::kFloat &&
          working_.scalar_type() == at::kFloat;
 }
 
@@ -253,7 +263,8 @@ void ShardedModel::drop_gradients() {
 void ShardedModel::restore(const ResultOptions& result) {
   model_.set_runner(nullptr);
   for (std::size_t u = 0; u < units_.size(); ++u) {
-    for (auto& flat : units_[u]->flats) flat->restore(result);
+    for (auto& flat : units_[u]->flats) flat->restore(before_merging(model_.config(), result));
+    merge_adapters(model_.config(), model_.weights(), u, result);
     result.hand_over(model_.config(), model_.weights(), u);
   }
   tie_head(model_);

@@ -31,16 +31,17 @@ double more_positions(const ModelConfig& config, const ScoringShape& scoring, in
 }
 
 StageMemory reshard_stage(const ModelConfig& config, const ScoringShape& scoring, const TrainingShape& training) {
-  const auto size = sizes_of(config, training.selected);
+  const auto size = sizes_of(config, training.selected, training.options);
   const auto& e = training.options.execution;
   const auto dtype = effective_dtype(e, training.options.device.value_or(c10::kCPU));
   const double compute = dtype == ComputeType::bf16 ? 2 : 4, master = e.master_weights == MasterWeights::none ? 2 : 4;
   const double share = e.shard == Shard::none ? 1 : training.ranks;
   const double held = e.offload_optimizer ? compute : master;
-  const double shard = (held * size.trained + 4 * (size.all - size.trained)) / share;
+  const double frozen = frozen_bytes(training.options);
+  const double shard = (held * size.trained + frozen * (size.all - size.trained)) / share;
   const double kept = scoring.shards == 1 ? size.all : (size.all - size.head_unit) / scoring.shards + size.head_unit;
   const double replicas = scoring.models * scoring.bytes * kept;
-  const bool shard_is_replica = share == 1 && held == 4 && scoring.bytes == 4 && scoring.shards == 1;
+  const bool shard_is_replica = share == 1 && held == 4 && frozen == 4 && scoring.bytes == 4 && scoring.shards == 1;
   const double bytes = shard_is_replica ? replicas : shard + replicas + 2 * 4 * size.unit;
   return {kReshardStage, bytes, e.offload_optimizer ? master * size.trained / share : 0};
 }

@@ -71,6 +71,13 @@ double training_flops(const ModelConfig& c, const StepReport& report, double squ
   if (c.block.positions == PositionKind::learned)
     blocks -= static_cast<double>((c.max_positions + c.block.position_offset) * c.hidden_size);
   const auto attention = static_cast<double>(c.layers * c.heads * c.head_dim);
+  if (c.adapters.any()) {
+    auto plain = c;
+    plain.adapters = {};
+    const auto adapters = static_cast<double>(c.parameter_count() - plain.parameter_count());
+    return 4 * (blocks - adapters) * static_cast<double>(report.tokens) + 4 * head * static_cast<double>(report.targets) +
+           6 * adapters * static_cast<double>(report.tokens) + 6 * attention * squared_lengths;
+  }
   return 6 * (blocks * static_cast<double>(report.tokens) + head * static_cast<double>(report.targets) +
               attention * squared_lengths);
 }

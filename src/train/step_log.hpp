@@ -19,7 +19,7 @@ std::vector<StepReport> reports_from_json(const Json& history, const std::string
 /// Floating-point operations of a training step that its result needs: 6 per block weight and token, 6 per head weight
 /// and target, and 6 * layers * heads * d per pair of a token with one that it looks at, half of length^2
 /// (Chowdhery et al., arXiv 2204.02311, appendix B, with causal attention counted once). Neither padding nor blocks
-/// that run again count.
+/// that run again count. With adapters 4 per frozen weight, whose own gradient nobody needs.
 double training_flops(const ModelConfig& config, const StepReport& report, double squared_lengths);
 
 /// What was measured of a step.

@@ -1,11 +1,24 @@
 #include <cmath>
 
+#include "unpact/checkpoint/adapters.hpp"
 #include "unpact/comm/device.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/train/trainer.hpp"
 
 namespace unpact {
 namespace {
+
+void check_adapters(const TrainExecution& execution) {
+  UNPACT_VALIDATE(execution.lora_rank >= 0, concat("option 'train.lora_rank' is ", execution.lora_rank),
+                  "it must not be negative", "use e.g. 8, or 0 to train the weights themselves");
+  UNPACT_VALIDATE(std::isfinite(execution.lora_alpha) && execution.lora_alpha > 0,
+                  concat("option 'train.lora_alpha' is ", execution.lora_alpha), "it must be a positive, finite number",
+                  "use twice train.lora_rank");
+  check_adapter_targets(execution.lora_targets);
+  UNPACT_VALIDATE(execution.lora_result == LoraResult::merged || execution.lora_rank > 0,
+                  "option 'train.lora_result' is 'adapter', but train.lora_rank is 0", "no adapters are trained",
+                  "set train.lora_rank = 8, say, or leave train.lora_result away");
+}
 
 void check_execution(const TrainExecution& execution) {
   const bool whole = execution.shard == Shard::none, is_bf16 = execution.dtype == ComputeType::bf16;
@@ -25,6 +38,7 @@ void check_execution(const TrainExecution& execution) {
   UNPACT_VALIDATE(std::isfinite(execution.peak_tflops) && execution.peak_tflops >= 0,
                   concat("option 'train.peak_tflops' is ", execution.peak_tflops), "it must be a finite number >= 0",
                   "use 0 if it is unknown");
+  check_adapters(execution);
   UNPACT_VALIDATE(execution.master_weights != MasterWeights::none || is_bf16, "option 'train.master_weights' is 'none'",
                   "in fp32 the weights are their own masters", "use it with train.dtype = bf16, or leave it away");
 }

@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "adapter_scope.hpp"
 #include "offload.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/model/model_units.hpp"
@@ -48,14 +49,17 @@ void ReplicatedWeights::restore(const ResultOptions& result) {
   if (trained_.empty())
     for (const auto& spec : specs) trained_.push_back(spec.slot->detach());
   const bool keeps = result.keeper < 0 || result.keeper == group_.rank();
+  const auto first = before_merging(model_.config(), result);
   for (std::size_t i = 0; i < specs.size(); ++i) {
     auto weight = trained_[i];
-    if (result.change && selected_(specs[i].name)) weight = result.change(specs[i].name, weight);
+    if (first.change && selected_(specs[i].name)) weight = first.change(specs[i].name, weight);
     const auto device = result.keeper < 0 ? weight.device() : c10::Device(at::kCPU);
-    *specs[i].slot = keeps ? weight.to(device, result.dtype) : at::Tensor();
+    *specs[i].slot = keeps ? weight.to(device, first.dtype) : at::Tensor();
   }
+  const auto units = unit_count(model_.config());
+  for (std::size_t unit = 0; unit < units; ++unit) merge_adapters(model_.config(), weights, unit, result);
   if (model_.config().tied_embeddings) weights.head_VD = weights.embedding_VD;
-  for (std::size_t unit = 0; unit < unit_count(model_.config()); ++unit) result.hand_over(model_.config(), weights, unit);
+  for (std::size_t unit = 0; unit < units; ++unit) result.hand_over(model_.config(), weights, unit);
 }
 
 class ShardedWeights final : public TrainedWeights {
@@ -111,6 +115,7 @@ std::unique_ptr<TrainedWeights> make_trained_weights(Transformer& model, const S
   shard.deterministic = execution.deterministic;
   shard.offload = execution.offload_optimizer;
   shard.device = options.device;
+  shard.as_stored = execution.lora_rank > 0;
   if (execution.dtype == ComputeType::bf16) shard.compute = at::kBFloat16;
   if (execution.master_weights == MasterWeights::none) shard.master = shard.compute;
   return std::make_unique<ShardedWeights>(model, selected, group, shard);

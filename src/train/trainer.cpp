@@ -1,5 +1,6 @@
 #include "unpact/train/trainer.hpp"
 
+#include "adapter_scope.hpp"
 #include "run_checkpoints.hpp"
 #include "step_log.hpp"
 #include "trained_weights.hpp"
@@ -10,6 +11,7 @@
 #include "unpact/core/kept_memory.hpp"
 #include "unpact/core/log.hpp"
 #include "unpact/kernels/tf32_products.hpp"
+#include "unpact/model/encoder_decoder.hpp"
 
 namespace unpact {
 namespace {
@@ -110,6 +112,7 @@ std::vector<StepReport> train(Transformer& model, const std::vector<WeightedTerm
                               Collectives& group, const std::function<bool(const std::string&)>& selected,
                               const std::function<void(const StepReport&)>& on_step) {
   check_train_options(options);
+  refuse_encoder_decoder(model.config(), "trained");
   UNPACT_EXPECT(!terms.empty());
   for (const auto& weighted : terms)
     UNPACT_VALIDATE(weighted.term->example_count() > 0, concat("the term '", weighted.term->name(), "' has no examples"),
@@ -117,8 +120,9 @@ std::vector<StepReport> train(Transformer& model, const std::vector<WeightedTerm
   auto effective = options;
   effective.execution.dtype = effective_dtype(options.execution, options.device.value_or(model.device()));
   const kernels::Tf32Products exact(false);
-  Trainer trainer(
-      model, terms, effective, group, selected ? selected : [](const std::string&) { return true; });
+  const Selection all = [](const std::string&) { return true; };
+  const AdapterScope adapters(model, effective);
+  Trainer trainer(model, terms, effective, group, adapters.trained(selected ? selected : all));
   return trainer.run(on_step);
 }
 

@@ -102,7 +102,7 @@ void check_numbers(const MethodOptions& m, const ForgetKind& kind) {
   UNPACT_VALIDATE(m.skipped_targets >= 0 && m.dual_warmup >= 0 && m.span_tokens >= 0, "a count is negative",
                   "method.skipped_targets, method.dual_warmup and method.span_tokens must be >= 0", "use 1, 5 and 0");
   UNPACT_VALIDATE(!m.refusal.empty(), "option 'method.refusal' is empty", "there would be nothing to pull answers towards",
-                  "use \" No Idea\"");
+                  "use \"No Idea\"");
 }
 
 }  // namespace

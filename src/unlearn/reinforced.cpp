@@ -45,7 +45,11 @@ UnlearnResult run_task_vector(const MethodRun& run) {
   options.result.change = [&](const std::string& name, const at::Tensor& weight) {
     return subtract_task_vector(weight, base.at(name), run.inputs.method.scale);
   };
-  return reinforce(run, options);
+  auto result = reinforce(run, options);
+  if (auto* adapters = options.result.adapters)  // base + B A becomes base - scale B A
+    for (auto& [name, tensor] : *adapters)
+      if (name.ends_with("lora_B.weight")) tensor.mul_(-run.inputs.method.scale);
+  return result;
 }
 
 UnlearnResult run_contrast(const MethodRun& run) {

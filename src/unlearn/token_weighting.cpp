@@ -50,14 +50,14 @@ TokenWeighting TokenWeighting::given(const Examples& examples, TokenWeights weig
 namespace {
 
 /// -sum p log p of every row, float32; logits exist for some rows at a time.
-at::Tensor entropies(const at::Tensor& hidden_RD, const at::Tensor& head_VD) {
+at::Tensor entropies(const Transformer& model, const at::Tensor& hidden_RD) {
   const c10::NoGradGuard guard;
   constexpr std::int64_t kLogits = std::int64_t{1} << 24;
-  const auto rows = hidden_RD.size(0), chunk = std::max<std::int64_t>(1, kLogits / head_VD.size(0));
+  const auto rows = hidden_RD.size(0), chunk = std::max<std::int64_t>(1, kLogits / model.config().vocabulary_size);
   const auto entropy_R = at::zeros({rows}, hidden_RD.options().dtype(at::kFloat));
   for (std::int64_t first = 0; first < rows; first += chunk) {
     const auto count = std::min(chunk, rows - first);
-    const auto log_p_CV = Transformer::logits_with(hidden_RD.narrow(0, first, count), head_VD).to(at::kFloat).log_softmax(1);
+    const auto log_p_CV = model.logits(hidden_RD.narrow(0, first, count)).log_softmax(1);
     entropy_R.narrow(0, first, count).copy_(-(log_p_CV.exp() * log_p_CV).nan_to_num(0).sum(1));
   }
   return entropy_R;
@@ -68,8 +68,7 @@ at::Tensor entropies(const at::Tensor& hidden_RD, const at::Tensor& head_VD) {
 TargetScores TokenWeighting::score(const Transformer& model, const ExampleBatch& batch) const {
   if (!needs_entropy()) return {example_log_probabilities(model, batch)};
   const auto hidden_RD = target_hidden(model, batch);
-  const auto& head_VD = model.weights().head_VD;
-  return {log_probabilities_of(model, hidden_RD, batch), entropies(hidden_RD.detach(), head_VD.detach())};
+  return {log_probabilities_of(model, hidden_RD, batch), entropies(model, hidden_RD.detach())};
 }
 
 std::vector<float> TokenWeighting::given_weights(const std::vector<Example>& examples, ExampleIndices indices) const {

@@ -149,7 +149,9 @@ TEST(RelearnTraining, IsThatOfALoopInPyTorch) {
 class Relearning : public testing_support::SmallCampaign {
  protected:
   Relearning() {
-    c_.probe.relearn = {.steps = "1, 3", .learning_rate = 1e-2, .batch_size = 5};
+    c_.probe.relearn.steps = "1, 3";
+    c_.probe.relearn.learning_rate = 1e-2;
+    c_.probe.relearn.batch_size = 5;
     c_.unlearn.train.micro_batch = 4;
     c_.run.seed = 7;
     generation_.max_new_tokens = 4;
@@ -193,10 +195,11 @@ TEST_F(Relearning, AsksWhatItHasNotTaughtAfterEverySavedStep) {
   const CrossEntropyTerm loss(std::make_shared<const std::vector<Example>>(examples));
   const auto collectives = make_collectives(alone_, at::kCPU);
   train(by_hand.transformer, {{&loss, 1.0}}, relearn_training(c_, 3), *collectives);
-  for (std::size_t p = 0; p < 8; ++p)
-    if (record.asked[p] != 0)
-      EXPECT_EQ(record.answer[2 * p + 1],
-                by_hand.text_of(generate(by_hand.transformer, {{questions_[p].prompt.ids, 0}}, generation_).front()));
+  for (std::size_t p = 0; p < 8; ++p) {
+    if (record.asked[p] == 0) continue;
+    EXPECT_EQ(record.answer[2 * p + 1],
+              by_hand.text_of(generate(by_hand.transformer, {{questions_[p].prompt.ids, 0}}, generation_).front()));
+  }
 }
 
 TEST_F(Relearning, IsTheSameOnRanksAndShards) {

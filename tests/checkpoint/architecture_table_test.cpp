@@ -37,6 +37,7 @@ std::string windows_text(const Architecture& row) {
 }
 
 std::string positions_text(const Architecture& row) {
+  if (row.block.positions == PositionKind::relative) return "relative";
   if (row.block.positions == PositionKind::learned)
     return row.block.position_offset > 0 ? concat("learned, from row ", row.block.position_offset) : "learned";
   if (row.block.local_theta > 0) return "rotary, another in windows";

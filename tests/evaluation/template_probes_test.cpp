@@ -189,10 +189,11 @@ TEST_F(OtherProbes, TheLensReadsHiddenLayersInTheAnswersPlace) {
 }
 
 TEST_F(OtherProbes, TheLensLooksAtTheEntityWhereTheDataNameOne) {
-  const std::string before = " It is ", behind = ", surely";
+  const std::string behind = ", surely";
   int compared = 0;
-  for (std::size_t q = 0; q < 6; ++q) {
-    auto& asked = questions_[q];
+  for (char letter = 'a'; letter <= 'z' && compared < 2; ++letter) {  // until a layer says something that is a text
+    const auto before = concat(" It is ", letter);
+    auto& asked = questions_[3];
     auto ids = asked.prompt.ids;
     const auto begun = model_.tokenizer->encode_continuation(before), rest = model_.tokenizer->encode_continuation(behind);
     ids.insert(ids.end(), begun.begin(), begun.end());
@@ -203,7 +204,7 @@ TEST_F(OtherProbes, TheLensLooksAtTheEntityWhereTheDataNameOne) {
     asked.gold_answer = begun;
     asked.gold_answer.push_back(said);
     asked.gold_answer.insert(asked.gold_answer.end(), rest.begin(), rest.end());
-    probed_ = {q};
+    probed_ = {3};
     EXPECT_EQ(run("logit_lens").found[1], 1);
     asked.pair.entities.clear();
     EXPECT_EQ(run("logit_lens").found[1], 0) << "of the whole answer it knows one byte";

@@ -212,17 +212,22 @@ TEST_F(WeightParity, DepthIsThatOfHooksInPyTorch) {
     EXPECT_NEAR(record.depth.log_probability[i], fixture.scalar(concat("depth.score.", i)), 1e-5);
     const auto drops = fixture[concat("depth.drops.", i)];
     const auto& floor = record.depth.floor;
-    for (const auto& [k, part] : {std::pair(0, &floor.answer), {1, &floor.key_tokens}, {2, &floor.others}})
+    for (const auto& [k, part] : {std::pair(0, &floor.answer), {1, &floor.key_tokens}, {2, &floor.others}}) {
       for (std::size_t l = 0; l < blocks; ++l) {
         const double expected = drops[k][static_cast<std::int64_t>(l)].item<double>(), actual = (*part)[i * blocks + l];
         EXPECT_EQ(std::isnan(actual), std::isnan(expected)) << i << k << l;
-        if (!std::isnan(expected)) EXPECT_NEAR(actual, expected, 1e-5) << i << " " << k << " " << l;  // rounding of fp32
+        if (std::isnan(expected)) continue;
+        EXPECT_NEAR(actual, expected, 1e-5) << i << " " << k << " " << l;  // rounding of fp32
       }
+    }
   }
   EXPECT_EQ(record.work.back().stage, "depth_floor");
   measure_depth(alone_, target, target, all, "unlearned", nullptr, 2, record.depth.unlearned, record);
   for (const double drop : record.depth.unlearned.answer) EXPECT_NEAR(drop, 0, 1e-5) << "the target's own states";
-  add_depth_scores({.depth = true, .depth_threshold = 0.05}, record);
+  MetricOptions options;
+  options.depth = true;
+  options.depth_threshold = 0.05;
+  add_depth_scores(options, record);
   ASSERT_FALSE(record.metrics.rows.empty());
   EXPECT_EQ(record.metrics.rows.front().name, "unlearning_depth_answer");
   EXPECT_NEAR(record.metrics.rows.front().unlearned, 0, 1e-4) << "nothing is gone";

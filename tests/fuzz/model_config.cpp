@@ -1,5 +1,7 @@
 #include "unpact/checkpoint/config.hpp"
 
+#include <tuple>
+
 #include "fuzz_target.hpp"
 
 /// config.json, and behind `===` a generation_config.json. What is written of an accepted one must read back the same.
@@ -26,5 +28,10 @@ UNPACT_FUZZ_TARGET(model_config) {
   UNPACT_FUZZ_REQUIRE(same(&ModelConfig::tied_embeddings) && same(&ModelConfig::bos_id));
   UNPACT_FUZZ_REQUIRE(same(&ModelConfig::eos_ids) && same(&ModelConfig::windows));
   UNPACT_FUZZ_REQUIRE(same(&ModelConfig::rotary_dim) && same(&ModelConfig::block));
+  const auto encoder_of = [](const ModelConfig& c) {
+    return std::tie(c.encoder.layers, c.encoder.buckets, c.encoder.max_distance, c.encoder.start_id,
+                    c.encoder.scaled_output);
+  };
+  UNPACT_FUZZ_REQUIRE(encoder_of(config) == encoder_of(again));
   UNPACT_FUZZ_REQUIRE(model_config_json(again, "float32") == written);
 }

@@ -145,6 +145,20 @@ H. WEIGHTS AND STATES (oracle_weight_probes.py): weight_probes.safetensors; sett
     depth.score.<i> [1], depth.drops.<i> [3,L]   LP by losses_theta, and by how much it falls with the states of losses_ref behind a
                            block at the positions that predict the answer, at KeyTokens (`keys`), at the other candidates; NaN: none
     relearn.<hf name>      losses_theta after `steps` steps of AdamW (`relearn_lr`, `weight_decay`), clipped, on all questions
+
+I. ADAPTERS (oracle_lora.py): lora.safetensors, settings in lora.json; model losses_theta, sets as in B, names as in its file with
+  .lora_A.weight [r,in] and .lora_B.weight [out,r]. A is drawn from one generator seeded with `seed`, blocks in order and
+  `targets` within them
+    start.<adapter>, gd.value [1], gd.grad.<adapter>   CE(retain) with B not zero, and its gradients
+    steps.<adapter>, merged.<hf name>   after `steps` steps of npo + CE(retain), all examples in each, B zero at first; the
+                                        adapters and W + alpha / r B A
+
+J. ENCODER-DECODER (oracle_t5.py): t5/ (v1.0: tied, scaled, relu), t5_v11/ (a head of its own, gated gelu), as published; beside each
+  <name>.safetensors for items i = 0..3
+    prompt.<i>, answer.<i>  I64   what the encoder reads, EOS last; what the decoder writes, behind decoder_start_token_id
+    logits.<i> [T,V], log_p.<i> [T] F32   of the answer's tokens
+    greedy.<i> [24] I64           greedy answer, never stopped by EOS
+    removal.<i> [N,T] F32         log_p of the prompt (row 0) and without each of its tokens but EOS, one forward a row (i = 1, 3)
 """
 import argparse
 from pathlib import Path
@@ -154,9 +168,11 @@ import transformers
 
 import oracle_attribution
 import oracle_loo
+import oracle_lora
 import oracle_losses
 import oracle_methods
 import oracle_models
+import oracle_t5
 import oracle_training
 import oracle_weight_probes
 
@@ -176,6 +192,8 @@ def main() -> None:
         oracle_models.write_stories(options.out, options.data)
     oracle_losses.write(options.out)
     oracle_methods.write(options.out)
+    oracle_lora.write(options.out)
+    oracle_t5.write(options.out)
     oracle_training.write(options.out)
     oracle_loo.write(options.out)
     oracle_attribution.write(options.out)

@@ -66,12 +66,15 @@ def blocks(model: PreTrainedModel) -> torch.nn.ModuleList:
     return model.transformer.h if hasattr(model, "transformer") else model.model.layers
 
 
-def final_norm(model: PreTrainedModel) -> torch.nn.Module:
-    """The norm between the last block and the head."""
-    if hasattr(model, "gpt_neox"):
-        return model.gpt_neox.final_layer_norm
-    inner = model.transformer if hasattr(model, "transformer") else model.model
-    return next(getattr(inner, name) for name in ("ln_f", "norm", "final_layernorm") if hasattr(inner, name))
+def lens(model: PreTrainedModel, hidden: torch.Tensor) -> torch.Tensor:
+    """What the model's own norm and head make of the states behind a block."""
+    inner = next(getattr(model, name) for name in ("gpt_neox", "transformer", "model") if hasattr(model, name))
+    inner = getattr(inner, "decoder", inner)
+    norm = next((getattr(inner, name) for name in ("ln_f", "norm", "final_layernorm", "final_layer_norm") if getattr(inner, name, None)),
+                torch.nn.Identity())  # an OPT that normalizes behind its blocks has none
+    logits = model.get_output_embeddings()(norm(hidden))
+    cap = getattr(model.config, "final_logit_softcapping", None)
+    return torch.tanh(logits / cap) * cap if cap else logits
 
 
 def random_rows(seed: int, vocabulary: int, lengths: list[int]) -> torch.Tensor:
@@ -116,7 +119,7 @@ def describe(model: PreTrainedModel, tokens: torch.Tensor, lengths: list[int]) -
     assert gaps.min() > 1e-3, f"a near-tie ({gaps.min():.1e}) would make greedy text a matter of rounding: other seed"
     return {"tokens": tokens, "lengths": torch.tensor(lengths), "logits": torch.cat(logits),
             **{f"hidden.{at}": torch.cat(parts) for at, parts in enumerate(hidden)},
-            "lens": model.get_output_embeddings()(final_norm(model)(torch.cat(hidden[0]))),
+            "lens": lens(model, torch.cat(hidden[0])),
             "greedy": torch.tensor(continuations), "greedy_gap": gaps}
 
 

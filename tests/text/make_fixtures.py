@@ -19,6 +19,7 @@ import itertools
 import json
 import os
 import random
+import re
 import shutil
 import struct
 from array import array
@@ -32,6 +33,8 @@ from made_tokenizers import BYTE_LEVEL, LLAMA3, made_tokenizers  # noqa: E402
 from saved_folders import CHATS, saved_folders  # noqa: E402
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers  # noqa: E402
 from transformers import AutoTokenizer  # noqa: E402
+from unigram_folders import CHATS as UNIGRAM_CHATS  # noqa: E402
+from unigram_folders import unigram_folders  # noqa: E402
 
 SENTENCEPIECE = {"llama2": "tokenizers/llama2", "stories260K": "models/stories260K"}
 JSON_FOLDERS = {"llama2-json": "tokenizers/llama2", "llama3": "tokenizers/llama3", "qwen3": "tokenizers/qwen3",
@@ -162,6 +165,26 @@ class Fixtures:
                      made={file: f"saved/{name}/{file}" for file in folder})
 
 
+    def unigram(self, texts):
+        """T5's kind. The library itself and transformers' conversion differ where accents stand apart from their letters and
+        where two ways to cut a word have one score, as runs of a character have, of which versions of the library choose
+        differently, too: what all agree on is asked."""
+        for name, folder in unigram_folders(texts):
+            place = self.out / "saved" / name
+            shutil.rmtree(place, ignore_errors=True)
+            place.mkdir(parents=True)
+            for file, content in folder.items():
+                (place / file).write_bytes(content)
+            tokenizer = AutoTokenizer.from_pretrained(place).backend_tokenizer
+            model = sentencepiece.SentencePieceProcessor(model_file=str(self.out / "saved/t5-model/spiece.model"))
+            plain = [text for text in texts if "<" not in text and not re.search(r"(.)\1\1", text)]
+            agreed = [text for text in plain if tokenizer.encode(text, add_special_tokens=False).ids == model.encode(text)]
+            asked = agreed + [parts[0] + text.join(parts[1:]) for text, parts in zip(agreed, itertools.cycle(UNIGRAM_CHATS), strict=False)]
+            write_strings(self.out / f"saved-{name}.strings", asked)
+            self.add(f"saved-{name}", f"saved-{name}.strings", package_cases(tokenizer, asked), False,
+                     made={file: f"saved/{name}/{file}" for file in folder})
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="folder for the fixtures")
@@ -185,6 +208,7 @@ def main():
     fixtures.real(options.data, many)
     fixtures.made(few)
     fixtures.saved(options.data, many)
+    fixtures.unigram(few)
     (out / "bpe.json").write_text(json.dumps(fixtures.index), encoding="utf-8")
     print(f"{len(many)} strings for each published tokenizer, {len(few)} for each of "
           f"{sum(1 for entry in fixtures.index if entry['made'])} made ones")

@@ -80,10 +80,10 @@ TEST(CheckMethod, RefusesOptionsThatWouldBeIgnored) {
 
 /// The options are enumerations: the option table says what is known and refuses the rest.
 TEST(MethodVariants, HaveTheNamesOfConfigurations) {
-  EXPECT_THAT(names_of<RetainKind>(), ElementsAre("none", "gd", "kl"));
-  EXPECT_THAT(names_of<NpoVariant>(), ElementsAre("sequence", "token_mean", "muse_logit"));
+  EXPECT_THAT(names_of<RetainKind>(), ElementsAre("none", "gd", "kl", "jsd"));
+  EXPECT_THAT(names_of<NpoVariant>(), ElementsAre("sequence", "token", "token_mean", "muse_logit"));
   EXPECT_THAT(names_of<KlVariant>(), ElementsAre("token", "all_positions", "muse_logit"));
-  EXPECT_THAT(names_of<WeightingKind>(), ElementsAre("none", "wga", "satimp", "given"));
+  EXPECT_THAT(names_of<WeightingKind>(), ElementsAre("none", "wga", "satimp", "entropy", "given", "spans"));
   EXPECT_THAT(names_of<RmuMean>(), ElementsAre("tokens", "sequences"));
   EXPECT_THAT(names_of<FrozenCache>(), ElementsAre("none", "memory", "disk"));
 }
@@ -96,10 +96,11 @@ TEST(ForgetKinds, SayWhatTheyNeed) {
     return names;
   };
   EXPECT_THAT(names_with([](const auto& kind) { return kind.asks_target; }), ElementsAre("npo", "dpo", "undial", "rmu"));
-  EXPECT_THAT(names_with([](const auto& kind) { return kind.needs_questions; }), ElementsAre("dpo"));
+  EXPECT_THAT(names_with([](const auto& kind) { return kind.needs_questions; }), ElementsAre("dpo", "jensun"));
   EXPECT_THAT(names_with([](const auto& kind) { return kind.answers_by_two; }), ElementsAre("whp"));
   for (const auto& kind : known_forget_kinds()) EXPECT_NE(kind.make_term == nullptr, kind.procedure == nullptr) << kind.name;
   EXPECT_TRUE(asks_target(method_of("ga", "kl")));
+  EXPECT_TRUE(asks_target(method_of("jensun", "jsd")));
   EXPECT_FALSE(asks_target(method_of("ga", "gd")));
   EXPECT_EQ(path_of_needed_file(method_of("dpo")), "given below");
   EXPECT_EQ(path_of_needed_file(method_of("npo")), "");

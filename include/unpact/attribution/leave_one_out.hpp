@@ -123,7 +123,8 @@ class ReferenceEngine : public LeaveOneOutEngine {
 /// Several answers share the prompt's part of each removal; equal neighbours are scored once. The unablated prompt is
 /// scored in the same passes as the removals, so that rounding hits both alike. All of this is exact.
 /// A model of two (Transformer::contrast_with) is left to the ReferenceEngine. A model that answers elsewhere
-/// (model/remote_model.hpp) is sent every removal whole, whichever engine is opened.
+/// (model/remote_model.hpp) is sent every removal whole, whichever engine is opened. Of an encoder-decoder model, whose encoder sees
+/// a prompt from both ends, nothing can be kept: removals run many at once.
 class SharedPrefixEngine : public LeaveOneOutEngine {
  public:
   /// @param token_budget rows of a pass, though never less than one removal; 0: chosen_token_budget().

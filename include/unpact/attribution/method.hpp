@@ -72,6 +72,7 @@ struct AttributionFacts {
   bool is_in_nats = true;        ///< nats per answer token, else shares of attention
   bool takes_two_models = true;  ///< right for models that answer by two (Transformer::contrast_with), too
   bool takes_shards = true;      ///< needs no backward pass, which models on shards (sharded_replica.hpp) do not have
+  bool takes_encoders = false;   ///< right for encoder-decoder models, of whose prompt an encoder sees every token at once
   bool takes_remote = false;     ///< right for models that answer elsewhere: it asks for log-probabilities of ids alone
   bool takes_zero = false;       ///< its `baseline` may be the zero vector
   /// Forward passes over prompt and answer that it takes for n candidates, a backward pass counted as two; null: leave-one-out,

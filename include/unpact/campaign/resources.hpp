@@ -61,6 +61,9 @@ void check_training_device(const TrainExecution& execution, const c10::Device& d
 /// The same for a device of this compute_capability(), which need not be here.
 void check_training_device(const TrainExecution& execution, const c10::Device& device, int capability);
 
+/// Where in run.output a training's result goes: "model", or "adapter" with train.lora_result = adapter.
+std::string result_folder(const Configuration& configuration);
+
 /// Fine-tunes (from model.path or random weights) and saves into `folder`, in the dtype of what it started from (random
 /// weights: float32). Collective over the world.
 void finetune_into(const Session& session, const Configuration& configuration, const Dataset& dataset,

@@ -1,6 +1,7 @@
 #pragma once
 /// What a configuration's stages are made of, as their memory is planned (train/stage_memory.hpp).
 #include <c10/core/Device.h>
+#include <c10/core/ScalarType.h>
 
 #include <cstdint>
 
@@ -23,6 +24,9 @@ int shards_to_ask(const Configuration& configuration, const ModelConfig& config,
 
 /// The shape with all its models, a judge's among them, cut over so many ranks.
 ScoringShape cut(const Configuration& configuration, ScoringShape shape, int shards);
+
+/// What the weights that trainings start from are stored in; float32 where there are none yet.
+c10::ScalarType stored_to_train(const Configuration& configuration);
 
 /// The unlearning of a cell. @param ranks of a cell's group. @param longest tokens of the longest example.
 /// @throws UserError for options of the method that do not fit the model.

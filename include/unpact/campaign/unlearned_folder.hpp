@@ -2,8 +2,11 @@
 /// Unlearned models on the disk: a checkpoint with unlearning.json beside its weights, which says how it was made.
 #include <filesystem>
 
-#include "unpact/options/configuration.hpp"
+#include "unpact/checkpoint/weights.hpp"
 #include "unpact/model/language_model.hpp"
+#include "unpact/options/configuration.hpp"
+#include "unpact/train/trainer.hpp"
+#include "unpact/unlearn/method.hpp"
 
 namespace unpact {
 
@@ -14,6 +17,17 @@ LanguageModel unlearned_model(const LanguageModel& target, UnlearnResult result,
 /// "target_sha256": checksum of the target's weights}. Called by one rank.
 void save_unlearned(const std::filesystem::path& folder, const LanguageModel& unlearned, const Configuration& configuration,
                     const std::string& target_checksum);
+
+/// What a training with adapters gave.
+struct TrainedAdapters {
+  const TrainOptions& options;
+  const NamedTensors& tensors;
+};
+
+/// The same of an adapter folder (train.lora_result = adapter) that belongs to the target's folder. Called by one rank.
+void save_unlearned_adapter(const std::filesystem::path& folder, const LanguageModel& target,
+                            const TrainedAdapters& adapters, const Configuration& configuration,
+                            const std::string& target_checksum);
 
 /// Fills in how evaluate.unlearned was made, as far as its folder says and the configuration does not: method.name and the
 /// options of [method] and [unlearn]; without unlearning.json the name is "unlearned". Sets evaluate.checksum and

@@ -11,7 +11,8 @@ enum class NormKind { rms, layer };   ///< arXiv 1910.07467; arXiv 1607.06450, w
 enum class MlpKind { gated, plain };  ///< down(act(gate x) * up x), arXiv 2002.05202; down(act(up x))
 /// arXiv 1702.03118; arXiv 1606.08415 in its tanh form, and by erf; max(x, 0)
 enum class Activation { silu, gelu_new, gelu, relu };
-enum class PositionKind { rotary, learned };  ///< arXiv 2104.09864; a table that is added to the embedding
+/// arXiv 2104.09864; a table that is added to the embedding; a number of the distance that is added to scores, arXiv 1910.10683
+enum class PositionKind { rotary, learned, relative };
 /// Of attention and of the MLP, f: x + f(norm x); x + norm(f x); x + norm(f(norm x)), by two norms; norm(x + f x)
 enum class NormPlace { before, after, around, of_sum };
 /// Which blocks look back over a bounded window: those that config.json chooses, all but every n-th (Architecture::period), or
@@ -23,7 +24,7 @@ enum class HeadNorm {
   whole
 };  ///< an RMS norm of queries and keys before the rotation: of every head, or of all at once
 /// How files spell and pack the weights (stored_tensors.cpp).
-enum class StorageLayout { plain, gpt2, gpt_neox, phi, phi3, olmo2, gemma2, gpt_neo, opt, mixtral };
+enum class StorageLayout { plain, gpt2, gpt_neox, phi, phi3, olmo2, gemma2, gpt_neo, opt, mixtral, t5 };
 
 struct BlockDescription {
   NormKind norm = NormKind::rms;

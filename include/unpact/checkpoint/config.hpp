@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "unpact/checkpoint/adapter_shape.hpp"
 #include "unpact/core/json.hpp"
 #include "unpact/checkpoint/architecture.hpp"
 
@@ -24,6 +25,16 @@ struct RopeScaling {
   bool operator==(const RopeScaling&) const = default;
 };
 
+/// What an encoder-decoder model has beside its decoder, which the rest of the config describes.
+struct EncoderShape {
+  std::int64_t layers = 0;                        ///< 0: there is no encoder
+  std::int64_t buckets = 32, max_distance = 128;  ///< of relative positions, on both sides
+  std::int64_t start_id = 0;                      ///< what the decoder begins with
+  bool scaled_output = true;                      ///< the head reads states divided by sqrt(hidden size)
+
+  bool any() const { return layers > 0; }
+};
+
 struct ModelConfig {
   std::string architecture = "llama";  ///< config.json's model_type
   std::int64_t vocabulary_size = 0, hidden_size = 0;
@@ -40,6 +51,10 @@ struct ModelConfig {
   /// For each block, how many positions its tokens look back, themselves included; 0: all. Empty: all, everywhere.
   std::vector<std::int64_t> windows;
   std::int64_t rotary_dim = 0;  ///< channels of a head that turn, its first ones; 0: all
+
+  EncoderShape encoder;
+  /// Only while a training with adapters runs: no file has them in its config.
+  AdapterShape adapters;
 
   /// The files as they were read, so that what is not understood here is not lost on saving; null: none.
   Json original, original_generation;

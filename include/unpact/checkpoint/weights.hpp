@@ -3,10 +3,12 @@
 /// checkpoints. GPT-2, whose files spell and pack them differently, gets the same names in memory (docs/models.md);
 /// stored_tensors() says how a file holds them.
 ///
-/// Legend of shapes: V vocabulary, P positions, D hidden size, F MLP width, H query heads, G key-value heads, d head
-/// size, E experts, whose MLPs lie side by side in F. A weight that the config's block description does not mention stays undefined.
+/// Legend of shapes: V vocabulary, P positions, K buckets of distances, D hidden size, F MLP width, H query heads, G key-value
+/// heads, d head size, E experts, whose MLPs lie side by side in F. A weight that the config's block description does not mention
+/// stays undefined.
 #include <ATen/core/Tensor.h>
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -16,6 +18,16 @@
 #include "unpact/checkpoint/config.hpp"
 
 namespace unpact {
+
+/// The projections of a block that may have an adapter, and their names.
+enum class Projected { query, key, value, output, gate, up, down };
+constexpr std::array<const char*, 7> kProjectedNames = {"q_proj",    "k_proj",  "v_proj",   "o_proj",
+                                                        "gate_proj", "up_proj", "down_proj"};
+
+/// A low-rank adapter (adapters.hpp): R rank, I inputs, O outputs of the projection.
+struct AdapterWeights {
+  at::Tensor down_RI, up_OR;
+};
 
 struct BlockWeights {
   at::Tensor attention_norm_D, attention_norm_bias_D;
@@ -27,11 +39,17 @@ struct BlockWeights {
   at::Tensor gate_bias_F, up_bias_F, down_bias_D;
   at::Tensor attention_output_norm_D, mlp_output_norm_D;  ///< of what is added, where norms stand around
   at::Tensor router_ED;
+  std::array<AdapterWeights, kProjectedNames.size()> adapters;  ///< by Projected; undefined: it has none
+  at::Tensor cross_norm_D;  ///< of a decoder that looks at an encoder's states, as the next ones
+  at::Tensor cross_query_HdD, cross_key_HdD, cross_value_HdD, cross_output_DHd;
 };
 
 struct Weights {
   at::Tensor embedding_VD, position_embedding_PD;
   std::vector<BlockWeights> blocks;
+  std::vector<BlockWeights> encoder_blocks;  ///< of an encoder-decoder model; `blocks` are the decoder's
+  at::Tensor encoder_norm_D;
+  at::Tensor encoder_bias_KH, decoder_bias_KH;  ///< of K buckets of relative positions
   at::Tensor final_norm_D, final_norm_bias_D;
   at::Tensor head_VD;  ///< the same tensor as embedding_VD when tied; D + 1 columns where it has a bias (head_width())
 };
@@ -49,7 +67,8 @@ struct WeightSpec {
   at::Tensor* slot;  ///< where it lives in the Weights
 };
 
-/// What a model of this config consists of, in the order of named_tensors. `weights.blocks` is resized.
+/// What a model of this config consists of, in the order of named_tensors, and behind it the adapters that it has for now,
+/// which are no part of that. `weights.blocks` is resized.
 std::vector<WeightSpec> weight_specs(const ModelConfig& config, Weights& weights);
 
 /// Random weights as transformers initializes them: normal(0, initializer_range), norms 1, biases 0, and for GPT-2

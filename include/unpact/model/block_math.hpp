@@ -61,6 +61,10 @@ kernels::Angles rotary_table(const ModelConfig& config, std::int64_t count, cons
 /// likeliest experts_per_token, 0 for the others (Jiang et al., arXiv 2401.04088). @param router_logits (..., E).
 at::Tensor routed(const ModelConfig& config, const at::Tensor& router_logits, const at::Tensor& inner);
 
+/// The product of x with a projection of a block, and what the projection's adapter, if any, adds to it.
+at::Tensor adapted(const ModelConfig& config, const BlockWeights& block, Projected which, const at::Tensor& x,
+                   const at::Tensor& product);
+
 /// The block's MLP, from its normalized input to what is added to the residual stream. Under GraphOnly zero, with the graph.
 at::Tensor mlp(const ModelConfig& config, const BlockWeights& block, const at::Tensor& x);
 

@@ -62,6 +62,10 @@ class Transformer {
   Weights& weights() { return weights_; }
   c10::Device device() const;
 
+  /// Gives the projections that `shape` names low-rank adapters, which change nothing yet (start_adapters); a shape without any
+  /// takes them away. Only trainings have them: cached and packed passes know none.
+  void set_adapters(const AdapterShape& shape, std::uint64_t seed = 0);
+
   /// Makes two models answer as one: hidden() gives the states of both side by side, (B, S, 2 D), and logits() combines
   /// them to z - scale * relu(z_reinforced - z): what a model that was trained further on a text says more readily is said
   /// less (Eldan & Russinovich, arXiv 2310.02238, as muse_bench computes it). Scoring, generation and removal of

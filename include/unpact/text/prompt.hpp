@@ -34,7 +34,7 @@ using InContextExample = std::pair<std::string, std::string>;
 /// examples and BOS are context.
 struct Prompt {
   std::string text;
-  std::vector<TokenId> ids;                            ///< BOS first when the template adds it
+  std::vector<TokenId> ids;                            ///< BOS first when the template adds it; EOS last for an encoder
   std::vector<ByteSpan> spans;                         ///< bytes of `text` behind each token
   std::size_t candidate_begin = 0, candidate_end = 0;  ///< token range of the question
 };

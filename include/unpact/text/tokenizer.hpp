@@ -54,6 +54,8 @@ class Tokenizer {
   virtual std::int64_t vocabulary_size() const = 0;
   virtual std::optional<TokenId> bos_id() const = 0;
   virtual std::optional<TokenId> eos_id() const = 0;
+  /// Whether EOS stands behind every prompt: an encoder reads it there.
+  virtual bool ends_prompts() const { return false; }
   virtual std::string kind() const = 0;  ///< e.g. "SentencePiece BPE"
   /// SHA-256 of the vocabulary's file (SentencePiece), or of it and of the special and added tokens as all files together
   /// decide them (BPE): equal checksums, equal tokens.
@@ -68,9 +70,9 @@ class Tokenizer {
 
 /// The tokenizer of a Hugging Face folder: a SentencePiece tokenizer.model, unless a tokenizer.json beside it has added
 /// tokens that the model does not find in a text; else a tokenizer.json of BPE kind, a tokenizer.model in tiktoken's
-/// format (Llama 3), or vocab.json and merges.txt (of a class that is known: GPT-2, GPT-NeoX, CodeGen, Qwen). BOS and EOS
+/// format (Llama 3), a tokenizer.json of Unigram kind or spiece.model (T5), or vocab.json and merges.txt (of a class that is known: GPT-2, GPT-NeoX, CodeGen, Qwen). BOS and EOS
 /// come from tokenizer_config.json, if there is one.
-/// @throws UserError when there is no tokenizer, it is broken, or of another kind (Unigram, WordPiece), which is named.
+/// @throws UserError when there is no tokenizer, it is broken, or of another kind (WordPiece), which is named.
 std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& folder);
 
 }  // namespace unpact

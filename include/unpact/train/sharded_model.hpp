@@ -34,8 +34,9 @@ struct ShardOptions {
   /// values() lie in host memory (page-locked for a CUDA model); the device keeps working() alone.
   bool offload = false;
   /// Where the pieces go when the model's weights are only views to cut them from (map_weights): then frozen pieces are
-  /// float32, too. Unset: the pieces stay where the weights are.
+  /// float32, too, unless as_stored. Unset: the pieces stay where the weights are.
   std::optional<c10::Device> device;
+  bool as_stored = false;
 };
 
 /// Where a piece of values() belongs in the model, for checkpoints.
@@ -106,6 +107,7 @@ class ShardedModel final : public PartRunner {
   std::vector<ShardPiece> pieces_;
   Unit* reducing_ = nullptr;  // the unit whose gradient is on its way
   bool pass_counts_ = true;
+  bool is_direct_ = true;  // frozen pieces are kept in the dtype of the computation
 };
 
 }  // namespace unpact

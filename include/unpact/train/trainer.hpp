@@ -3,6 +3,9 @@
 ///
 /// Which examples a step sees follows from their global index alone, so the loss does not depend on the number of
 /// ranks (up to the order of floating-point sums).
+#include <c10/core/Device.h>
+#include <c10/core/ScalarType.h>
+
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -43,7 +46,15 @@ enum class MasterWeights {
 };
 UNPACT_ENUMERATION(MasterWeights, "fp32", "none");
 
-/// How a training runs; nothing here but dtype, master_weights and long_examples changes its numbers beyond the order of sums.
+/// What a training with adapters leaves behind on the disk.
+enum class LoraResult {
+  merged,   ///< a model like the one that it started from
+  adapter,  ///< an adapter folder, as peft has them
+};
+UNPACT_ENUMERATION(LoraResult, "merged", "adapter");
+
+/// How a training runs; nothing here but dtype, master_weights, long_examples and lora_* changes its numbers beyond the order of
+/// sums.
 struct TrainExecution {
   Shard shard = Shard::automatic;
   bool recompute = false;          ///< blocks run again in the backward pass instead of keeping their activations
@@ -53,6 +64,10 @@ struct TrainExecution {
   ComputeType dtype = ComputeType::automatic;
   MasterWeights master_weights = MasterWeights::fp32;
   LongExamples long_examples = LongExamples::refuse;
+  std::int64_t lora_rank = 0;  ///< of adapters that train in the weights' place (checkpoint/adapters.hpp); 0: none
+  double lora_alpha = 16;
+  std::string lora_targets = "all";
+  LoraResult lora_result = LoraResult::merged;
   std::int64_t checkpoint_every = 0;  ///< steps between two checkpoints; 0: no matter how many
   double checkpoint_minutes = 10;     ///< between two checkpoints, by rank 0's clock; 0: no matter how long
   std::int64_t checkpoint_keep = 2;
@@ -95,6 +110,8 @@ struct TrainOptions {
   /// Where to train when the model's weights are views of mapped files (map_weights), of which each rank then reads its
   /// pieces alone; unset: where the weights are.
   std::optional<c10::Device> device;
+  /// What the frozen weights of a training with adapters are stored in: a plan reckons with it.
+  c10::ScalarType stored = c10::ScalarType::Float;
   ResultOptions result;
 };
 
@@ -106,6 +123,13 @@ class TrainingDiverged : public RuntimeFailure {
 
 /// @throws UserError naming the option.
 void check_train_options(const TrainOptions& options);
+
+/// The config of a model during a training: with the adapters that the options ask for. @throws UserError for targets that the
+/// model has not.
+ModelConfig with_adapters(const ModelConfig& config, const TrainOptions& options);
+
+/// Whether an adapter folder is wanted. @throws UserError, before anything trains, where this model's cannot be written.
+bool wants_adapter(const TrainOptions& options, const ModelConfig& config);
 
 /// What `execution.dtype` comes to on a device: never automatic.
 ComputeType effective_dtype(const TrainExecution& execution, const c10::Device& device);
@@ -141,6 +165,9 @@ struct WeightedTerm {
 /// Gradients and moments are gone before whole weights are put together (ResultOptions). With a keeper the model is left
 /// without weights on the other ranks. @throws UserError on every rank for weights in mapped
 /// files that are not finite.
+/// With lora_rank the weights stay as they are stored, and adapters of those `selected` train beside them; behind the last step
+/// they are added to their weights, in float32, and the model has none any more. The model before the training is then the model
+/// without its adapters, so whoever asks one asks the other.
 /// @param selected by Hugging Face name; an empty function trains all.
 std::vector<StepReport> train(Transformer& model, const std::vector<WeightedTerm>& terms, const TrainOptions& options,
                               Collectives& group, const std::function<bool(const std::string&)>& selected = {},

@@ -27,6 +27,10 @@ struct ResultOptions {
   /// let go, so that no rank ever holds all. Empty: they stay. Not with a keeper, and not for `exact`.
   std::function<void(Weights& weights, std::size_t unit)> take_unit = {};
 
+  /// A training with adapters: gets them, by their names, where whole weights go (float32, on the CPU); the result has them
+  /// merged all the same. null: nowhere.
+  NamedTensors* adapters = nullptr;
+
   /// Gives a unit of the result away, if that is asked for.
   void hand_over(const ModelConfig& config, Weights& weights, std::size_t unit) const;
 };

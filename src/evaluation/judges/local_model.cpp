@@ -12,6 +12,7 @@
 #include "unpact/evaluation/measure_metrics.hpp"
 #include "unpact/inference/answer_rows.hpp"
 #include "unpact/inference/scoring.hpp"
+#include "unpact/model/encoder_decoder.hpp"
 #include "unpact/model/remote_model.hpp"
 #include "unpact/model/sequences.hpp"
 #include "verdict_prompt.hpp"
@@ -38,6 +39,7 @@ std::vector<double> ask_remotely(const Transformer& model, const VerdictPrompts&
 std::vector<double> ask(const Transformer& model, const VerdictPrompts& verdicts,
                         const std::vector<std::vector<TokenId>>& prompts) {
   if (remote_of(model) != nullptr) return ask_remotely(model, verdicts, prompts);
+  refuse_encoder_decoder(model.config(), "asked as a judge");
   const c10::InferenceMode guard;
   std::vector<double> scores(prompts.size());
   const auto length = [&](std::size_t i) {

@@ -10,6 +10,7 @@
 #include "unpact/comm/share_work.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/core/log.hpp"
+#include "unpact/model/encoder_decoder.hpp"
 #include "unpact/model/sequences.hpp"
 #include "unpact/model/sharded_replica.hpp"
 
@@ -45,8 +46,10 @@ double norm_of(const Transformer& model, const PromptAnswer& item) {
 
 std::vector<double> gradient_norms(const Communicator& group, const LanguageModel& model, const ScoredPart& part,
                                    FinishedPages* pages, std::size_t save_every) {
-  if (is_sharded(model.transformer) || model.transformer.reinforced() != nullptr) {
-    if (group.is_root()) log::warn("there is no gradient norm of this model: it lies on shards, or answers by two");
+  const bool has_encoder = is_encoder_decoder(model.transformer.config());
+  if (has_encoder || is_sharded(model.transformer) || model.transformer.reinforced() != nullptr) {
+    if (group.is_root())
+      log::warn("there is no gradient norm of this model: it lies on shards, answers by two, or has an encoder");
     return {};
   }
   const auto differentiated = differentiable(model.transformer);
