@@ -22,6 +22,8 @@ std::string said(const HttpSettings& settings, std::string body) {
 }
 
 std::string hint_for(const HttpOutcome& outcome) {
+  if (outcome.status == 422)
+    return "the server takes other fields, or prompts as text alone: one is needed that takes token ids (docs/endpoints.md)";
   const auto has = [&](const char* word) { return outcome.body.find(word) != std::string::npos; };
   if (outcome.status == 401 || outcome.status == 403)
     return "put the key into the environment variable that model.endpoint_key or endpoint.unlearned_key names";

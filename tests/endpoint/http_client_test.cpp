@@ -148,6 +148,15 @@ TEST(HttpClient, ARefusalNamesTheLimitOfTheContext) {
               AllOf(HasSubstr("maximum context length is 8"), HasSubstr("endpoint.context")));
 }
 
+TEST(HttpClient, AServerThatTakesTextAloneIsSaidToBeOne) {
+  SmallServer server([](const ServerRequest&) { return ServerReply{422, "prompt: Input should be a valid string"}; });
+  HttpClient client(settings_of(server));
+  EXPECT_THAT(whole_message<UserError>([&] {
+                client.run({"/x", "a"});
+              }),
+              AllOf(HasSubstr("valid string"), HasSubstr("takes token ids")));
+}
+
 TEST(HttpClient, WhatAReaderThrowsEndsTheCallAndLeavesTheClientUsable) {
   SmallServer server([](const ServerRequest& request) { return ServerReply{200, request.body}; });
   HttpClient client(settings_of(server));

@@ -1,10 +1,11 @@
 """A stand-in for servers of language models: transformers behind the protocols of vLLM, SGLang and OpenAI's older completions.
 
-Written from their documentation for tests and benchmarks: python stand_in.py NAME=FOLDER [NAME=FOLDER ...] prints its port and
-serves until its standard input ends. A path may begin with segments KEY or KEY=VALUE, which make this server misbehave for that
+Written from their documentation for tests and benchmarks: python stand_in.py NAME=FOLDER [NAME=FOLDER ...]
+[--certificate=PEM] prints its port, and with a certificate and its key a second one for TLS, and serves until its standard input ends. A path may begin with segments KEY or KEY=VALUE, which make this server misbehave for that
 caller (FAULTS below) or, for SGLang, whose requests name no model, say which one answers (`model=NAME`).
 """
 import json
+import ssl
 import sys
 import threading
 import time
@@ -248,13 +249,24 @@ class Speaker(BaseHTTPRequestHandler):
         return results[0] if "text" in body else results
 
 
-def main() -> None:
-    torch.set_num_threads(1)
-    Speaker.models = {name: Model(Path(folder)) for name, _, folder in (argument.partition("=") for argument in sys.argv[1:])}
+def listen(certificate: Path | None = None) -> int:
+    """@return the port."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Speaker)
     server.daemon_threads = True
+    if certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    print(server.server_address[1], flush=True)
+    return server.server_address[1]
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    given = dict(argument.split("=", 1) for argument in sys.argv[1:])
+    certificate = given.pop("--certificate", None)
+    Speaker.models = {name: Model(Path(folder)) for name, folder in given.items()}
+    print(listen(), listen(Path(certificate)) if certificate else "", flush=True)
     while sys.stdin.read(1):  # the caller's end of the pipe is open as long as it lives
         time.sleep(0.1)
 

@@ -1,6 +1,7 @@
 """Models that answer over HTTP: the same numbers as the same models in a folder, through every protocol and past its faults."""
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -22,13 +23,30 @@ Url = Callable[..., str]
 
 
 @pytest.fixture(scope="module")
-def server(target: Path, unlearned: Path) -> Iterator[str]:
-    stand_in = subprocess.Popen([sys.executable, ROOT / "tests/endpoint/stand_in.py", f"target={target}", f"unlearned={unlearned}"],
-                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """That nobody trusts who is not told to, with its key."""
+    if shutil.which("openssl") is None:
+        pytest.skip("not installed: openssl")
+    folder = tmp_path_factory.mktemp("certificate")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1",
+                    "-keyout", folder / "key.pem", "-out", folder / "certificate.pem"], check=True, capture_output=True)
+    (folder / "both.pem").write_text((folder / "certificate.pem").read_text() + (folder / "key.pem").read_text())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def ports(target: Path, unlearned: Path, certificate: Path) -> Iterator[list[int]]:
+    stand_in = subprocess.Popen([sys.executable, ROOT / "tests/endpoint/stand_in.py", f"target={target}", f"unlearned={unlearned}",
+                                 f"--certificate={certificate / 'both.pem'}"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert stand_in.stdout and stand_in.stdin
-    yield f"http://127.0.0.1:{int(stand_in.stdout.readline())}"
+    yield [int(port) for port in stand_in.stdout.readline().split()]
     stand_in.stdin.close()
     stand_in.wait(timeout=20)
+
+
+@pytest.fixture(scope="module")
+def server(ports: list[int]) -> str:
+    return f"http://127.0.0.1:{ports[0]}"
 
 
 @pytest.fixture(scope="module")
@@ -183,6 +201,17 @@ def test_what_cannot_be_used_is_refused_in_one_message(unpact: Program, url: Url
     assert ended.code == 1, ended.out + ended.err
     assert problem in ended.message() and hint in ended.message()
     assert "secret" not in ended.message().replace("key=secret", "")
+
+
+def test_tls_is_spoken_with_servers_whose_certificate_is_trusted(unpact: Program, ports: list[int], certificate: Path, target: Path, unlearned: Path,
+                                                               local_replies: list[dict]) -> None:
+    secure = f"https://127.0.0.1:{ports[1]}"
+    ended = unpact.well(*ASK, "--unlearned", unlearned, *remote(secure, target), "--endpoint.certificates", certificate / "certificate.pem",
+                        stdin=QUESTIONS)
+    assert_same_replies(ended.json_lines(), local_replies)
+    refused = unpact("ask", "--prompt", "Why?", *remote(secure, target))
+    assert refused.code == 1
+    assert "certificate" in refused.message() and "endpoint.certificates" in refused.message()
 
 
 def test_nobody_listens(unpact: Program, target: Path) -> None:
