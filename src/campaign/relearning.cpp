@@ -7,7 +7,7 @@
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/checksum.hpp"
 #include "unpact/core/error.hpp"
-#include "unpact/core/file_reader.hpp"
+#include "unpact/core/text.hpp"
 #include "unpact/data/halves.hpp"
 #include "unpact/evaluation/probe.hpp"
 

@@ -1,6 +1,8 @@
 #include "weight_probes.hpp"
 
+#include <memory>
 #include <set>
+#include <utility>
 
 #include "relearning.hpp"
 #include "unpact/campaign/unlearn_inputs.hpp"

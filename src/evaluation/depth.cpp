@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "metrics/metric_values.hpp"
 #include "unpact/comm/share_work.hpp"

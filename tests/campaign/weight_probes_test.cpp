@@ -8,6 +8,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <memory>
 
 #include "core/temporary_folder.hpp"
 #include "small_campaign.hpp"

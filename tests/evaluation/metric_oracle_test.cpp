@@ -108,8 +108,9 @@ TEST_F(MetricOracle, DepthScoresAreThoseOfNumpy) {
   for (const auto& row : rows_.at("depth")) {
     const auto floor = row["floor"].get<Numbers>(), unlearned = row["unlearned"].get<Numbers>();
     const double score = depth_score(unlearned, floor, 0.05);
-    if (row["score"].is_null()) EXPECT_TRUE(std::isnan(score));
-    else EXPECT_NEAR(score, row["score"].get<double>(), 1e-10);
+    ASSERT_EQ(row["score"].is_null(), std::isnan(score));
+    if (std::isnan(score)) continue;
+    EXPECT_NEAR(score, row["score"].get<double>(), 1e-10);
   }
 }
 
