@@ -74,7 +74,7 @@ ExitCode run_evaluate(const Communicator& world, const CommandLine&, const Confi
                   "the two models have different tokenizers", "their contributions belong to different tokens",
                   "give the unlearned model that came from this target");
   const auto unlearned =
-      open_to_answer(session, world, c, mapped, weights_dtype(c.model.dtype));  // the target has left the device
+      open_rounded(session, world, c, mapped, weights_dtype(c.model.dtype));  // the target has left the device
   auto pages = pages_of_cell(world, baseline, unlearned, c, c.run.output);
   auto record = compare_with_baseline(session, world, baseline, unlearned, c, pages);
   record.provenance.ended = utc_now();

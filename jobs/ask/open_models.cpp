@@ -4,12 +4,14 @@
 #include "unpact/campaign/mapped_models.hpp"
 #include "unpact/checkpoint/checkpoint.hpp"
 #include "unpact/core/error.hpp"
+#include "unpact/model/quantization.hpp"
 
 namespace unpact {
 namespace {
 
 /// Each rank reads for itself what it holds whole.
-LanguageModel open_model(const Session& session, const Configuration& c, const std::string& folder, c10::ScalarType dtype) {
+LanguageModel open_whole_or_cut(const Session& session, const Configuration& c, const std::string& folder,
+                                c10::ScalarType dtype) {
   const auto& world = session.world();
   const int models = c.ask.unlearned.empty() ? 1 : 2;
   if (world.size() == 1 || !asks_on_shards(session, world, c, read_model_config(folder), models, dtype))
@@ -17,6 +19,12 @@ LanguageModel open_model(const Session& session, const Configuration& c, const s
   auto sharded = c;
   sharded.model.replica = Replica::sharded;
   return open_to_answer(session, world, sharded, map_language_model(folder, c.prompt.resolve()).model, dtype);
+}
+
+LanguageModel open_model(const Session& session, const Configuration& c, const std::string& folder, c10::ScalarType dtype) {
+  auto model = open_whole_or_cut(session, c, folder, dtype);
+  model.transformer = rounded_to(session.world(), std::move(model.transformer), c.model.bits);
+  return model;
 }
 
 }  // namespace

@@ -50,7 +50,7 @@ void ask_floor(const Session& session, const Configuration& c, const ProbeTraini
   UNPACT_VALIDATE(mapped.tokenizer->checksum() == baseline.target.tokenizer->checksum(),
                   concat("the model in ", folder.string(), " has another tokenizer than the target"),
                   "the same prompts must be the same tokens", "give campaign.floor_model a model of the target's family");
-  const auto model = open_to_answer(session, session.world(), c, mapped, answering_dtype(session, c, mapped));
+  const auto model = open_rounded(session, session.world(), c, mapped, answering_dtype(session, c, mapped));
   const kernels::Tf32Products products(c.model.dtype == ModelDtype::tf32);
   const auto options = open_judge(session, session.world(), c, baseline.judge);
   evaluate_floor(session.world(), model, floor_model_label(c), baseline.questions, options, &pages, baseline.record,
@@ -67,7 +67,7 @@ void ask_target(const Session& session, const Configuration& c, const fs::path& 
   const auto training = training_of(session, c, unfinished, baseline);
   {
     const auto target =
-        open_to_answer(session, session.world(), c, baseline.target, answering_dtype(session, c, baseline.target));
+        open_rounded(session, session.world(), c, baseline.target, answering_dtype(session, c, baseline.target));
     const kernels::Tf32Products products(c.model.dtype == ModelDtype::tf32);
     const auto options = open_judge(session, session.world(), c, baseline.judge);
     evaluate_target(session.world(), target, baseline.questions, options, &pages, baseline.record,

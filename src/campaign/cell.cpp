@@ -102,7 +102,7 @@ CellRecord compare_with_baseline(const Session& session, const Communicator& gro
   const auto retrained = read_retrained(group, c.metric);
   std::optional<LanguageModel> target;
   if (names_metric_that(c.metric, MetricNeeds::target_model) || c.metric.depth)
-    target = open_to_answer(session, group, c, baseline.target, answering_dtype(session, c, baseline.target));
+    target = open_rounded(session, group, c, baseline.target, answering_dtype(session, c, baseline.target));
   measure_unlearned(group, unlearned, {baseline.dataset, baseline.questions, options}, &pages,
                     retrained ? &*retrained : nullptr, record, target ? &*target : nullptr);
   measure_weights(group, baseline, unlearned, c, target ? &*target : nullptr, &pages, record);

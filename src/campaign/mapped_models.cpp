@@ -10,6 +10,7 @@
 #include "unpact/core/error.hpp"
 #include "unpact/core/log.hpp"
 #include "unpact/model/compute_dtype.hpp"
+#include "unpact/model/quantization.hpp"
 #include "unpact/model/remote_model.hpp"
 
 namespace unpact {
@@ -94,6 +95,13 @@ LanguageModel open_to_answer(const Session& session, const Communicator& ranks, 
                      : sharded_transformer(ranks, std::move(pieces), cut_mapped(session, ranks, *model.reinforced(), dtype),
                                            model.contrast_scale());
   return {std::move(sharded), mapped.tokenizer, mapped.prompt_template, mapped.folder, mapped.checksums, mapped.stored};
+}
+
+LanguageModel open_rounded(const Session& session, const Communicator& ranks, const Configuration& c,
+                           const LanguageModel& mapped, c10::ScalarType dtype) {
+  auto model = open_to_answer(session, ranks, c, mapped, dtype);
+  model.transformer = rounded_to(ranks, std::move(model.transformer), c.model.bits);
+  return model;
 }
 
 LanguageModel load_alike(const Session& session, const Configuration& c, const fs::path& folder) {

@@ -268,7 +268,7 @@ LanguageModel prepare_target(const Session& session, const Configuration& c, con
 LanguageModel prepare_model(const Session& session, const Configuration& c, const Dataset& dataset, const fs::path& folder,
                             Claims* claims) {
   const auto target = prepare_target(session, c, dataset, folder, claims);
-  return open_to_answer(session, session.world(), c, target, answering_dtype(session, c, target));
+  return open_rounded(session, session.world(), c, target, answering_dtype(session, c, target));
 }
 
 }  // namespace unpact

@@ -31,6 +31,7 @@ ScoringShape scoring_shape(const Configuration& c, double bytes, std::int64_t as
   for (const auto need : {MetricNeeds::target_model, MetricNeeds::gradients})
     shape.held += names_metric_that(c.metric, need);
   shape.held += c.metric.depth;
+  shape.held += c.model.bits == AnsweringBits::all ? 0 : shape.models;
   shape.held += asks_changed_models(c.probe) ? shape.models : 0;
   if (asked <= 0) return shape;
   constexpr auto block = kernels::kBlockPositions;

@@ -60,7 +60,7 @@ void measure_floor_depth(const Session& session, const Configuration& c, const L
                          Baseline& baseline) {
   if (!c.metric.depth) return;
   const auto& world = session.world();
-  const auto target = open_to_answer(session, world, c, baseline.target, answering_dtype(session, c, baseline.target));
+  const auto target = open_rounded(session, world, c, baseline.target, answering_dtype(session, c, baseline.target));
   if (!says_if_it_can(world, target.transformer, floor.transformer, "never-taught")) return;
   measure_depth(world, target, floor, baseline.questions, "floor", pages, static_cast<std::size_t>(c.attribution.save_every),
                 baseline.record.depth.floor, baseline.record);

@@ -118,6 +118,16 @@ Transformer quantized(const Communicator& group, const Transformer& model, Quant
   return result;
 }
 
+Transformer rounded_to(const Communicator& group, Transformer model, AnsweringBits bits) {
+  switch (bits) {
+    case AnsweringBits::all: break;
+    case AnsweringBits::nf4: return quantized(group, model, Quantization::nf4);
+    case AnsweringBits::int4: return quantized(group, model, Quantization::int4);
+    case AnsweringBits::int8_rows: return quantized(group, model, Quantization::int8_rows);
+  }
+  return model;
+}
+
 std::array<EqualCodes, kQuantizations.size()> equal_codes(const Communicator& group, const Transformer& model,
                                                           const Transformer& whole) {
   const c10::NoGradGuard guard;

@@ -73,6 +73,22 @@ void check_endpoints(const Configuration& c, const std::string& job) {
   if (takes_target && job != "ask") check_what_endpoints_give(c);
 }
 
+void check_bits(const Configuration& c, const std::string& job) {
+  const auto& model = c.model;
+  if (model.bits == AnsweringBits::all) return;
+  UNPACT_VALIDATE(model.endpoint.url.empty() && c.endpoint.unlearned.url.empty(),
+                  "option 'model.bits' and an endpoint contradict each other",
+                  "who answers over HTTP has rounded its weights itself, or not", "leave model.bits out");
+  const bool trains = job == "finetune" || job == "unlearn" || job == "reproduce" || model.make_target;
+  UNPACT_VALIDATE(
+      !trains, concat("option 'model.bits' is '", name_of_value(model.bits), "', and this trains"),
+      job == "finetune" || job == "unlearn" || job == "reproduce"
+          ? concat("the job ", job, " changes weights by less than a step of so few bits")
+          : "model.make_target fine-tunes the target",
+      "leave it out; ask, attribute and evaluate take it for models that are there, and the probe 'quantize' of a "
+      "campaign asks what it has unlearned in few bits");
+}
+
 void check_configuration(const Configuration& c) {
   check_rows(c);
   check_file_names(c);

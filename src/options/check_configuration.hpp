@@ -1,4 +1,6 @@
 #pragma once
+#include <string>
+
 #include "unpact/options/configuration.hpp"
 
 namespace unpact {
@@ -8,5 +10,9 @@ void check_configuration(const Configuration& configuration);
 
 /// @throws UserError for a model that answers over HTTP in a job that needs weights.
 void check_endpoints(const Configuration& configuration, const std::string& job);
+
+/// @throws UserError for model.bits where a job trains, whose weights move by less than a step of few bits, and beside a model
+/// that answers over HTTP.
+void check_bits(const Configuration& configuration, const std::string& job);
 
 }  // namespace unpact

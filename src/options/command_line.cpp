@@ -106,6 +106,7 @@ Configuration CommandLine::resolve(const std::vector<std::string>& forced) const
   configuration.generation.seed = configuration.run.seed;
   check_configuration(configuration);
   check_endpoints(configuration, job_);
+  check_bits(configuration, job_);
   return configuration;
 }
 

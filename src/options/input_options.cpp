@@ -59,6 +59,11 @@ void add_model(OptionTable& t, ModelOptions& m) {
                "what a rank holds of a model that answers: whole, sharded (a piece: for models that do not fit, slower; the "
                "numbers are the same), auto: whole where it fits",
                &m.replica, kNothing});
+  t.push_back(
+      {"model.bits",
+       "ask, attribute, evaluate: models answer with weights rounded to nf4, int4 or int8_rows (docs/probes.md); all: as "
+       "they are",
+       &m.bits, kEvaluation});
 }
 
 /// How a question is put decides what is trained on and what is asked; what stands between questions only the latter.

@@ -82,6 +82,18 @@ TEST_F(WeightProbes, QuantizeAsksTheModelInFewBits) {
   EXPECT_GT(record.tokens[0], static_cast<std::int32_t>(questions_[0].prompt.ids.size()) - 1);
 }
 
+TEST_F(WeightProbes, ModelsOfFewBitsAnswerAsTheProbesDo) {
+  const auto record = run("quantize", alone_, model_);
+  for (const auto& [bits, a] :
+       {std::pair(AnsweringBits::nf4, 0U), {AnsweringBits::int4, 1U}, {AnsweringBits::int8_rows, 2U}}) {
+    auto rounded = model_;
+    rounded.transformer = rounded_to(alone_, rounded.transformer, bits);
+    const auto answers = greedy(rounded);
+    for (std::size_t p = 0; p < probed_.size(); ++p) EXPECT_EQ(record.answer[3 * p + a], answers[p]);
+  }
+  EXPECT_EQ(greedy({rounded_to(alone_, model_.transformer, AnsweringBits::all), model_.tokenizer, {}, {}}), greedy(model_));
+}
+
 TEST_F(WeightProbes, QuantizeDoesNotChangeTheProbedModel) {
   const auto before = clone_weights(model_.transformer.weights());
   run("quantize", alone_, model_);

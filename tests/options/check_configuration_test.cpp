@@ -38,6 +38,15 @@ TEST(Refusal, WhatAListOfTheCampaignReplaces) {
   EXPECT_EQ(c.run.seed, 3U) << "in a file both may stand: that of the target";
 }
 
+TEST(Refusal, FewBitsOfWhatTrains) {
+  for (const std::string job : {"finetune", "unlearn", "reproduce"})
+    EXPECT_THAT(refusal({"--model.bits", "nf4"}, job),
+                AllOf(HasSubstr("'model.bits' is 'nf4', and this trains"), HasSubstr(job), HasSubstr("leave it out")));
+  EXPECT_THAT(refusal({"--model.bits", "int4", "--model.make_target", "true"}, "attribute"), HasSubstr("model.make_target"));
+  EXPECT_EQ(resolve({"--model.bits", "int8_rows"}, "attribute").model.bits, AnsweringBits::int8_rows);
+  EXPECT_EQ(resolve({"--model.bits", "all"}, "unlearn").model.bits, AnsweringBits::all);
+}
+
 TEST(CampaignSeeds, AreTheRunsSeedWhereNoneAreGiven) {
   EXPECT_EQ(resolve({"--seed", "5"}, "reproduce").campaign.seeds, "5");
   EXPECT_EQ(resolve({}, "reproduce").campaign.seeds, "0");

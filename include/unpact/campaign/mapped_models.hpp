@@ -39,6 +39,10 @@ LanguageModel open_to_answer(const Session& session, const Communicator& ranks, 
 /// This rank's pieces of a mapped model's weights. Collective over `ranks`. @throws UserError as load_mapped.
 WeightPieces cut_mapped(const Session& session, const Communicator& ranks, const Transformer& mapped, c10::ScalarType dtype);
 
+/// open_to_answer(), rounded as model.bits says. Collective over `ranks`, which must outlive it.
+LanguageModel open_rounded(const Session& session, const Communicator& ranks, const Configuration& configuration,
+                           const LanguageModel& mapped, c10::ScalarType dtype);
+
 /// Both: a model that answers, in model.dtype.
 LanguageModel load_alike(const Session& session, const Configuration& configuration, const std::filesystem::path& folder);
 

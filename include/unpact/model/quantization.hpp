@@ -26,6 +26,10 @@ enum class Quantization : std::uint8_t {
 UNPACT_ENUMERATION(Quantization, "nf4", "int4", "int8_rows");
 inline constexpr std::array kQuantizations = {Quantization::nf4, Quantization::int4, Quantization::int8_rows};
 
+/// What a model that answers is rounded to.
+enum class AnsweringBits : std::uint8_t { all, nf4, int4, int8_rows };
+UNPACT_ENUMERATION(AnsweringBits, "all", "nf4", "int4", "int8_rows");
+
 /// NF4's levels, as bitsandbytes has them.
 inline constexpr std::array<float, 16> kNf4Levels = {-1.0F,
                                                      -0.6961928009986877F,
@@ -59,6 +63,9 @@ bool is_quantized(const std::string& name, const at::Tensor& weight);
 /// The model with quantized and dequantized weights, both where two answer; all other weights are shared. Collective over
 /// `group` for a model on its shards.
 Transformer quantized(const Communicator& group, const Transformer& model, Quantization kind);
+
+/// quantized(), but for `all` the model as it is.
+Transformer rounded_to(const Communicator& group, Transformer model, AnsweringBits bits);
 
 /// How many of the quantized weights have the code of their namesake in another model.
 struct EqualCodes {

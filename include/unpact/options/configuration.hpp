@@ -22,6 +22,7 @@
 #include "unpact/endpoint/endpoint_options.hpp"
 #include "unpact/evaluation/evaluation_options.hpp"
 #include "unpact/model/compute_dtype.hpp"
+#include "unpact/model/quantization.hpp"
 #include "unpact/text/prompt.hpp"
 #include "unpact/train/trainer.hpp"
 #include "unpact/unlearn/method.hpp"
@@ -57,7 +58,8 @@ struct ModelOptions {
   std::string config_checksum;               ///< config_checksum() that the target must have; empty: any
   ModelDtype dtype = ModelDtype::automatic;  ///< of everything but trainings
   Replica replica = Replica::automatic;
-  EndpointAddress endpoint;  ///< where the model answers over HTTP; no url: in `path`
+  EndpointAddress endpoint;                 ///< where the model answers over HTTP; no url: in `path`
+  AnsweringBits bits = AnsweringBits::all;  ///< of models that answer; no training takes any but all
 };
 
 /// A prompt template as configuration text, with escapes (\n, \s for a space at an end).
