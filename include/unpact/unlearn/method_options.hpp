@@ -24,11 +24,11 @@ struct MethodOptions {
   std::string weights_path;                        ///< given: JSON lines, a list of one number a target each
   double weight_outside = 0;                       ///< spans: of targets that hold nothing of what the answer names
   std::int64_t span_tokens = 0;                    ///< spans: only the first so many tokens of each occurrence; 0: all
-  double anchor_weight = 0;  ///< given, spans: of KL to the target on the forget set's targets that weigh less than 1
-  std::string refusal = "No Idea";       ///< jensun: what every answer is pulled towards, with a space in front
-  std::string file_checksum;             ///< SHA-256 that the file of weights or alternates must have; empty: any
-  double delta = 0.0;                    ///< simnpo's margin
-  std::string alternates;                ///< dpo: answers to prefer; text lines, or JSON lines of question and answer
+  double anchor_weight = 0;         ///< given, spans: of KL to the target on the forget set's targets that weigh less than 1
+  std::string refusal = "No Idea";  ///< jensun: what every answer is pulled towards, with a space in front
+  std::string file_checksum;        ///< SHA-256 that the file of weights or alternates must have; empty: any
+  double delta = 0.0;               ///< simnpo's margin
+  std::string alternates;           ///< dpo: answers to prefer; text lines, or JSON lines of question and answer
   std::int64_t skipped_targets = 1;      ///< ceu: leading targets of each example that are left out
   double retain_limit = 0.0;             ///< pdu: what the retain loss may be (epsilon, nats a token)
   double dual_rate = 1.0;                ///< pdu: step of the dual variable (eta)
