@@ -67,7 +67,6 @@ configure_and_build() {
 # Two ranks fit on a laptop, also as root in a container; unbound, because several runs may share the cores.
 mpi_environment() {
   export OMP_NUM_THREADS=1
-  export OMPI_MCA_ess_singleton_isolated=1  # one process needs no daemon beside it: 0.14 s of a start
   export OMPI_MCA_rmaps_base_oversubscribe=1
   export OMPI_MCA_hwloc_base_binding_policy=none
   export OMPI_MCA_btl_vader_single_copy_mechanism=none

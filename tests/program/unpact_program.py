@@ -1,8 +1,12 @@
 """Helpers of the tests in this folder: start the program, read what it says, compare what it writes."""
+import atexit
+import itertools
 import json
 import os
+import shutil
 import signal
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,11 +63,18 @@ class Ended:
         return [json.loads(line) for line in self.out.splitlines()]
 
 
+SESSIONS = Path(tempfile.mkdtemp(prefix="unpact-mpi-"))
+atexit.register(shutil.rmtree, SESSIONS, ignore_errors=True)
+numbers = itertools.count()
+
+
 def environment(**more: str) -> dict[str, str]:
     # A variable of a Slurm or mpirun session around this one would make MPI look for its other ranks.
     clean = {key: value for key, value in os.environ.items() if not key.startswith(("OMPI_", "PMIX_", "SLURM_"))}
-    # One process needs no daemon beside it (scripts/lib.sh).
-    clean.update(OMP_NUM_THREADS="1", OMPI_MCA_btl_vader_single_copy_mechanism="none", OMPI_MCA_ess_singleton_isolated="1")
+    # One process needs no daemon beside it: 0.14 s of a start. All such processes have the same name, so each needs a folder of its own:
+    # one that ends removes what another one is about to use.
+    clean.update(OMP_NUM_THREADS="1", OMPI_MCA_btl_vader_single_copy_mechanism="none", OMPI_MCA_ess_singleton_isolated="1",
+                 OMPI_MCA_orte_tmpdir_base=str(SESSIONS / str(next(numbers))))
     clean.update(more)
     return clean
 
