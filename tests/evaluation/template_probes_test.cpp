@@ -81,6 +81,29 @@ TEST_F(OtherProbes, PrefillGoesOnBehindThePhrase) {
   EXPECT_GE(record.tokens[0], static_cast<std::int32_t>(begun.size()));
 }
 
+TEST_F(OtherProbes, AttemptsThatTheContextDoesNotHoldAreNotMade) {
+  const auto all = run("role_play");
+  std::vector<std::size_t> lengths;
+  for (const auto& attempt : all.prompt) lengths.push_back(attempt.size());
+  const auto with_context = [&](std::size_t positions) {
+    auto config = model_.transformer.config();
+    config.max_positions = static_cast<std::int64_t>(positions);
+    model_.transformer = Transformer(config, clone_weights(model_.transformer.weights()));
+    return run("role_play");
+  };
+  const auto shortest = *std::ranges::min_element(lengths), longest = *std::ranges::max_element(lengths);
+  ASSERT_LT(shortest, longest);
+  const auto some = with_context(longest - 1 + 6);
+  for (std::size_t i = 0; i < lengths.size(); ++i) {
+    EXPECT_EQ(some.prompt[i].empty(), lengths[i] == longest);
+    EXPECT_EQ(some.answer[i], lengths[i] == longest ? "" : all.answer[i]);
+  }
+  EXPECT_EQ(with_context(longest + 6).answer, all.answer);
+  const auto none = with_context(shortest - 1 + 6);
+  EXPECT_THAT(none.asked, Each(static_cast<std::uint8_t>(Asked::no)));
+  EXPECT_THAT(none.answer, Each(""));
+}
+
 TEST_F(OtherProbes, TemplatesStandAroundTheQuestion) {
   for (const auto* name : {"role_play", "override", "prompt_format"}) {
     const auto record = run(name);

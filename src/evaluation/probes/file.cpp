@@ -63,7 +63,12 @@ class FileProbe : public Probe {
       goes_on = goes_on || turn + 1 < one.turns.size();
       if (turn >= one.turns.size() || one.turns[turn].find(kOwnAnswer) == std::string::npos) continue;
       const auto& question = task.questions[task.probed[one.p]];
-      prompts.prompts.push_back(prompt_of_turns(task.model, question, *one.written, one.turns, turn - 1));
+      auto prompt = prompt_of_turns(task.model, question, *one.written, one.turns, turn - 1);
+      if (!fits(task, generation_, prompt)) {
+        one.turns.resize(turn);  // ends here; as a prompt it is too long, too, and left out there
+        continue;
+      }
+      prompts.prompts.push_back(std::move(prompt));
       prompts.choices.push_back(0);
       speakers.push_back(&one);
     }
@@ -97,7 +102,7 @@ class FileProbe : public Probe {
       slots.push_back(one.p * task.budget + one.place);
       record.asked[one.p] = static_cast<std::uint8_t>(Asked::yes);
     }
-    answer_prepared(task, generation_, std::move(attempts), slots, record);
+    answer_prepared(task, generation_, std::move(attempts), std::move(slots), record);
   }
 
   std::string name_;

@@ -1,9 +1,43 @@
 #include "prepared.hpp"
 
+#include <utility>
+
 #include "../own_answers.hpp"
 #include "unpact/core/error.hpp"
+#include "unpact/core/log.hpp"
 
 namespace unpact {
+namespace {
+
+void leave_out_long(const ProbeTask& task, const GenerationOptions& generation, std::vector<PreparedAttempt>& attempts,
+                    std::vector<std::size_t>& slots, ProbeRecord& record) {
+  std::size_t kept = 0;
+  std::vector<bool> asked(task.probed.size(), false);
+  for (std::size_t i = 0; i < attempts.size(); ++i) {
+    if (!fits(task, generation, attempts[i].prompt)) continue;
+    asked[slots[i] / task.budget] = true;
+    slots[kept] = slots[i];
+    if (kept != i) attempts[kept] = std::move(attempts[i]);
+    ++kept;
+  }
+  if (kept == attempts.size()) return;
+  if (task.group.rank() == 0)
+    log::warn(concat(attempts.size() - kept, " of ", attempts.size(), " attempts of the probe ", record.name,
+                     " are longer than the model's context of ", task.model.transformer.config().max_positions,
+                     " tokens and are not made"));
+  attempts.resize(kept);
+  slots.resize(kept);
+  for (std::size_t p = 0; p < asked.size(); ++p)
+    if (!asked[p]) record.asked[p] = static_cast<std::uint8_t>(Asked::no);
+}
+
+}  // namespace
+
+bool fits(const ProbeTask& task, const GenerationOptions& generation, const std::vector<TokenId>& prompt) {
+  constexpr std::int64_t letter = 4;  // tokens, at most
+  const auto answer = task.style == AnswerStyle::text ? generation.max_new_tokens : letter;
+  return static_cast<std::int64_t>(prompt.size()) + answer <= task.model.transformer.config().max_positions;
+}
 
 void PreparedProbe::attempt(const ProbeTask& task, ProbeRecord& record) const {
   record.attempt_labels = labels(task);
@@ -21,11 +55,12 @@ void PreparedProbe::attempt(const ProbeTask& task, ProbeRecord& record) const {
     const auto asked = attempts.size() == before ? Asked::no : asked_as(task, task.probed[p]);
     record.asked.push_back(static_cast<std::uint8_t>(asked));
   }
-  answer_prepared(task, generation_, std::move(attempts), slots, record);
+  answer_prepared(task, generation_, std::move(attempts), std::move(slots), record);
 }
 
 void answer_prepared(const ProbeTask& task, const GenerationOptions& generation, std::vector<PreparedAttempt> attempts,
-                     const std::vector<std::size_t>& slots, ProbeRecord& record) {
+                     std::vector<std::size_t> slots, ProbeRecord& record) {
+  leave_out_long(task, generation, attempts, slots, record);
   const auto count = task.probed.size() * task.budget;
   record.answer.resize(count);
   record.put.resize(count);

@@ -32,9 +32,13 @@ class PreparedProbe : public Probe {
   GenerationOptions generation_;
 };
 
-/// Greedy answers to what was prepared, in the record's places, and the tokens that they took. @param slots the place in
-/// P x m of each attempt.
+/// Whether the model's context holds the prompt and an answer.
+bool fits(const ProbeTask& task, const GenerationOptions& generation, const std::vector<TokenId>& prompt);
+
+/// Greedy answers to what was prepared, in the record's places, and the tokens that they took. Attempts that the model's context
+/// does not hold are not made, which a warning counts; a question that none is left of counts as not asked. @param slots the
+/// place in P x m of each attempt. @param record with `asked`.
 void answer_prepared(const ProbeTask& task, const GenerationOptions& generation, std::vector<PreparedAttempt> attempts,
-                     const std::vector<std::size_t>& slots, ProbeRecord& record);
+                     std::vector<std::size_t> slots, ProbeRecord& record);
 
 }  // namespace unpact
