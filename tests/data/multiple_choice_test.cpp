@@ -54,6 +54,31 @@ TEST(MultipleChoice, QuestionsWithTheirChoices) {
   EXPECT_THAT(dataset.forget_texts, IsEmpty());
 }
 
+TEST(MultipleChoice, AnswersAreSaidInFourForms) {
+  const auto read = [](AnswerForm form, const Json& answer) {
+    const ChoiceFolder folder;
+    Json entry = {{"ask", "Which cell?"}, {"options", {"one", "two", "three", "four"}}, {"key", answer}};
+    folder.write("bio.json", Json::array({entry}).dump());
+    folder.write("retain.json", Json::array({entry}).dump());
+    return read_multiple_choice({folder.path() / "bio.json", folder.path() / "retain.json", {}, {}}, "wmdp", "test",
+                                {"ask", "key", "options", form})
+        .forget_questions.front()
+        .answer;
+  };
+  EXPECT_EQ(read(AnswerForm::number, 1), "B");
+  EXPECT_EQ(read(AnswerForm::number_from_one, 1), "A");
+  EXPECT_EQ(read(AnswerForm::letter, " C "), "C");
+  EXPECT_EQ(read(AnswerForm::text, "four"), "D");
+  const auto refusal = [&](AnswerForm form, const Json& answer) {
+    return message_of<UserError>([&] { read(form, answer); });
+  };
+  EXPECT_THAT(refusal(AnswerForm::number, 4), AllOf(HasSubstr("'key' is 4"), HasSubstr("0 to 3")));
+  EXPECT_THAT(refusal(AnswerForm::number_from_one, 0), AllOf(HasSubstr("'key' is 0"), HasSubstr("1 to 4")));
+  EXPECT_THAT(refusal(AnswerForm::letter, "E"), AllOf(HasSubstr("'E'"), HasSubstr("A to D")));
+  EXPECT_THAT(refusal(AnswerForm::letter, 2), HasSubstr("key"));
+  EXPECT_THAT(refusal(AnswerForm::text, "five"), AllOf(HasSubstr("'five'"), HasSubstr("none of the choices")));
+}
+
 TEST(MultipleChoice, FilesOfAFolderTakeTurns) {
   const auto dataset = ChoiceFolder().read();
   std::vector<std::string> questions;

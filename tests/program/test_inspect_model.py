@@ -268,6 +268,21 @@ def test_chat_templates(unpact: Program, broken: Path, use: str | None, place: s
     assert (f"model.use = {use}" if use else "none of configs/models fits") in text
 
 
+def test_an_end_of_turn_that_ends_no_answer_is_said(unpact: Program, broken: Path) -> None:
+    for name in ("tokenizer.model", "tokenizer.json", "special_tokens_map.json"):
+        (broken / name).unlink(missing_ok=True)
+    write_json(broken / "vocab.json", {"a": 0, "b": 1, "<|endoftext|>": 2, "ab": 3, "<|im_end|>": 4})
+    (broken / "merges.txt").write_text("a b\n")
+    write_json(broken / "tokenizer_config.json", {"tokenizer_class": "Qwen2Tokenizer", "bos_token": None, "chat_template": MARKS["qwen3"] + "<|im_end|>",
+                                                  "added_tokens_decoder": {"4": {"content": "<|im_end|>", "special": True}}})
+    quick = ("inspect", "model", broken, "--inspect.quick", "true")
+    assert "ends answers with <|im_end|> (4), which is no EOS" in unpact(*quick).out
+    config = json.loads((broken / "config.json").read_text())
+    write_json(broken / "config.json", config | {"eos_token_id": [2, 4]})
+    (broken / "generation_config.json").unlink(missing_ok=True)
+    assert "which is no EOS" not in unpact(*quick).out
+
+
 def test_dates_of_the_day_and_a_missing_bos(unpact: Program, broken: Path) -> None:
     (broken / "chat_template.jinja").write_text(LLAMA32)
     assert inspect(unpact, broken, "--inspect.quick", "true")["chat_template"]["use"] is None
