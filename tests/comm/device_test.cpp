@@ -1,8 +1,11 @@
 #include "unpact/comm/device.hpp"
 
 #include <ATen/ATen.h>
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <dlfcn.h>
 #include <gmock/gmock.h>
 
+#include "../../src/comm/gpu_operations.hpp"
 #include "unpact/core/error.hpp"
 
 namespace unpact {
@@ -28,6 +31,18 @@ TEST(ChooseDevice, WithoutAGpuAutoIsTheCpuAndCudaIsRefused) {
     EXPECT_FALSE(error.reason().empty());
     EXPECT_FALSE(error.hint().empty());
   }
+}
+
+TEST(GpuOperations, AreLoadedWhereADriverIsAlone) {
+  const bool driver = dlopen("libcuda.so.1", RTLD_LAZY) != nullptr;
+  const auto multiply = c10::Dispatcher::singleton().findSchemaOrThrow("aten::mm", "");
+  const bool loaded = multiply.hasKernelForDispatchKey(c10::DispatchKey::CUDA);
+#ifdef UNPACT_HAS_CUDA
+  EXPECT_EQ(loaded, driver);
+#else
+  EXPECT_FALSE(loaded) << "whatever driver is here: " << driver;
+#endif
+  EXPECT_EQ(missing_gpu_operations().empty(), loaded) << missing_gpu_operations();
 }
 
 TEST(ChooseDevice, ARankAloneWithAGpuTakesIt) {
