@@ -73,6 +73,14 @@ void check_endpoints(const Configuration& c, const std::string& job) {
   if (takes_target && job != "ask") check_what_endpoints_give(c);
 }
 
+void check_clipped_terms(const Configuration& c) {
+  UNPACT_VALIDATE(c.unlearn.train.clip == ClipRule::sum || kind_of(c.method).has_retain_term(c.method.retain) ||
+                      c.method.anchor_weight > 0,
+                  concat("options 'unlearn.clip = terms' and 'method.forget = ", c.method.forget,
+                         "' with method.retain = ", name_of_value(c.method.retain), " contradict each other"),
+                  "the loss has one term", "set unlearn.clip = sum, or add a retain term");
+}
+
 void check_bits(const Configuration& c, const std::string& job) {
   const auto& model = c.model;
   if (model.bits == AnsweringBits::all) return;
@@ -113,11 +121,6 @@ void check_configuration(const Configuration& c) {
   UNPACT_VALIDATE(c.method.weighting != WeightingKind::spans || c.unlearn.form == ExampleForm::questions,
                   "options 'method.weighting = spans' and 'unlearn.form = texts' contradict each other",
                   "nobody has said what a text names", "set unlearn.form = questions");
-  UNPACT_VALIDATE(c.unlearn.train.clip == ClipRule::sum || kind_of(c.method).has_retain_term(c.method.retain) ||
-                      c.method.anchor_weight > 0,
-                  concat("options 'unlearn.clip = terms' and 'method.forget = ", c.method.forget,
-                         "' with method.retain = ", name_of_value(c.method.retain), " contradict each other"),
-                  "the loss has one term", "set unlearn.clip = sum, or add a retain term");
   UNPACT_VALIDATE(c.unlearn.forget_sets.empty() || c.unlearn.form == ExampleForm::texts,
                   concat("option 'unlearn.forget_sets' is '", c.unlearn.forget_sets, "', and unlearn.form is 'questions'"),
                   "such sets are texts", "set unlearn.form = texts");

@@ -61,6 +61,13 @@ void refuse_what_lists_replace(const OptionSources& sources) {
                key == std::string("run.seed") ? ", or set run.seed, the target's own seed, in the configuration file" : ""));
 }
 
+/// Whether the method is the one that runs: what a campaign's cells share is resolved before their methods are known.
+bool has_own_method(const Configuration& c, bool is_campaign, const std::vector<std::string>& forced) {
+  const auto chosen = std::ranges::find_if(forced, [](const auto& setting) { return setting.starts_with("method.use="); });
+  if (chosen != forced.end()) return *chosen != "method.use=";
+  return !is_campaign || c.campaign.methods.empty();
+}
+
 }  // namespace
 
 void apply_method_overrides(Configuration& configuration) {
@@ -105,6 +112,7 @@ Configuration CommandLine::resolve(const std::vector<std::string>& forced) const
   configuration.finetune.train.seed = configuration.run.seed;
   configuration.generation.seed = configuration.run.seed;
   check_configuration(configuration);
+  if (has_own_method(configuration, is_campaign, forced)) check_clipped_terms(configuration);
   check_endpoints(configuration, job_);
   check_bits(configuration, job_);
   return configuration;
