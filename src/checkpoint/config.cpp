@@ -258,8 +258,20 @@ Json model_config_json(const ModelConfig& config, const std::string& dtype) {
   return json;
 }
 
+namespace {
+
+/// What transformers takes from config.json where a checkpoint has no generation_config.json.
+Json generation_by_config(const ModelConfig& config) {
+  Json json = {{"_from_model_config", true}};
+  for (const char* key : {"pad_token_id", "decoder_start_token_id"})
+    if (config.original.is_object() && config.original.contains(key)) json[key] = config.original[key];
+  return json;
+}
+
+}  // namespace
+
 Json generation_config_json(const ModelConfig& config) {
-  Json json = config.original_generation.is_object() ? config.original_generation : Json::object();
+  Json json = config.original_generation.is_object() ? config.original_generation : generation_by_config(config);
   const Json bos = json.value("bos_token_id", Json());
   write_ids(config, json);
   const bool unchanged =
