@@ -212,10 +212,15 @@ TEST(Refusal, TermsThatAreClippedAloneWhereThereIsOne) {
                 AllOf(HasSubstr("'unlearn.clip = terms'"), HasSubstr("one term")));
   EXPECT_EQ(refusal({"--method.forget", "ga", "--method.retain", "gd", "--unlearn.clip", "terms"}), "nothing was thrown");
   EXPECT_EQ(refusal({"--method.forget", "rmu", "--unlearn.clip", "terms"}), "nothing was thrown") << "it brings its own";
-  const CommandLine campaign("reproduce", {"--campaign.methods", "ga_gd,ga", "--unlearn.clip", "terms"});
+  const testing_support::TemporaryFolder folder;
+  const auto file = folder.write("campaign.ini",
+                                 "[choice.methods.one]\nmethod.forget = ga\n"
+                                 "[choice.methods.two]\nmethod.forget = ga\nmethod.retain = gd\n");
+  const CommandLine campaign("reproduce",
+                             {"--config", file.string(), "--campaign.methods", "two,one", "--unlearn.clip", "terms"});
   EXPECT_EQ(campaign.resolve().method.forget, "ga") << "what the cells share has no method yet";
-  EXPECT_EQ(campaign.resolve({"method.use=ga_gd"}).unlearn.train.clip, ClipRule::terms);
-  EXPECT_THAT(testing_support::message_of<UserError>([&] { campaign.resolve({"method.use=ga"}); }), HasSubstr("one term"));
+  EXPECT_EQ(campaign.resolve({"method.use=two"}).unlearn.train.clip, ClipRule::terms);
+  EXPECT_THAT(testing_support::message_of<UserError>([&] { campaign.resolve({"method.use=one"}); }), HasSubstr("one term"));
 }
 
 TEST(Refusal, WeightsOfWhatATextNames) {
