@@ -73,12 +73,32 @@ void check_endpoints(const Configuration& c, const std::string& job) {
   if (takes_target && job != "ask") check_what_endpoints_give(c);
 }
 
-void check_clipped_terms(const Configuration& c) {
+void check_chosen_method(const Configuration& c) {
+  check_method(c.method);
   UNPACT_VALIDATE(c.unlearn.train.clip == ClipRule::sum || kind_of(c.method).has_retain_term(c.method.retain) ||
                       c.method.anchor_weight > 0,
                   concat("options 'unlearn.clip = terms' and 'method.forget = ", c.method.forget,
                          "' with method.retain = ", name_of_value(c.method.retain), " contradict each other"),
                   "the loss has one term", "set unlearn.clip = sum, or add a retain term");
+  UNPACT_VALIDATE(!kind_of(c.method).needs_questions || c.unlearn.form == ExampleForm::questions,
+                  concat("options 'method.forget = ", c.method.forget, "' and 'unlearn.form = texts' contradict each other"),
+                  "a text has no other answer", "set unlearn.form = questions");
+  UNPACT_VALIDATE(c.method.weighting != WeightingKind::spans || c.unlearn.form == ExampleForm::questions,
+                  "options 'method.weighting = spans' and 'unlearn.form = texts' contradict each other",
+                  "nobody has said what a text names", "set unlearn.form = questions");
+  UNPACT_VALIDATE(c.unlearn.forget_sets.empty() || !kind_of(c.method).answers_by_two,
+                  concat("options 'method.forget = ", c.method.forget, "' and 'unlearn.forget_sets' contradict each other"),
+                  "the unlearned model answers by two models, and no training can start from it",
+                  "leave the method out of a sequence");
+  UNPACT_VALIDATE(
+      c.train.lora_result == LoraResult::merged || !kind_of(c.method).answers_by_two,
+      concat("options 'method.forget = ", c.method.forget, "' and 'train.lora_result = adapter' contradict each other"),
+      "the unlearned model answers by two models, and no adapter folder says that", "use train.lora_result = merged");
+  UNPACT_VALIDATE(!kind_of(c.method).answers_by_two || facts_of(c.attribution.method).takes_two_models,
+                  concat("options 'method.forget = ", c.method.forget, "' and 'attribution.method = ", c.attribution.method,
+                         "' contradict each other"),
+                  "the unlearned model answers by two models, and the attribution reads the inside of one",
+                  "use an attribution that removes, masks or replaces tokens, such as leave_one_out");
 }
 
 void check_bits(const Configuration& c, const std::string& job) {
@@ -102,7 +122,6 @@ void check_configuration(const Configuration& c) {
   check_file_names(c);
   check_train_options(c.finetune_training());
   check_train_options(c.unlearn_training());
-  check_method(c.method);
   check_key_token_options(c.attribution.keys);
   check_attribution_settings(c.attribution.method, c.attribution.settings);
   if (c.model.replica == Replica::sharded) check_takes_shards(c.attribution.method);
@@ -115,28 +134,9 @@ void check_configuration(const Configuration& c) {
   c.prompt.resolve();
   read_grid_axis(c.attribution.tune_alphas, "attribution.tune_alphas");
   read_grid_axis(c.attribution.tune_betas, "attribution.tune_betas");
-  UNPACT_VALIDATE(!kind_of(c.method).needs_questions || c.unlearn.form == ExampleForm::questions,
-                  concat("options 'method.forget = ", c.method.forget, "' and 'unlearn.form = texts' contradict each other"),
-                  "a text has no other answer", "set unlearn.form = questions");
-  UNPACT_VALIDATE(c.method.weighting != WeightingKind::spans || c.unlearn.form == ExampleForm::questions,
-                  "options 'method.weighting = spans' and 'unlearn.form = texts' contradict each other",
-                  "nobody has said what a text names", "set unlearn.form = questions");
   UNPACT_VALIDATE(c.unlearn.forget_sets.empty() || c.unlearn.form == ExampleForm::texts,
                   concat("option 'unlearn.forget_sets' is '", c.unlearn.forget_sets, "', and unlearn.form is 'questions'"),
                   "such sets are texts", "set unlearn.form = texts");
-  UNPACT_VALIDATE(c.unlearn.forget_sets.empty() || !kind_of(c.method).answers_by_two,
-                  concat("options 'method.forget = ", c.method.forget, "' and 'unlearn.forget_sets' contradict each other"),
-                  "the unlearned model answers by two models, and no training can start from it",
-                  "leave the method out of a sequence");
-  UNPACT_VALIDATE(
-      c.train.lora_result == LoraResult::merged || !kind_of(c.method).answers_by_two,
-      concat("options 'method.forget = ", c.method.forget, "' and 'train.lora_result = adapter' contradict each other"),
-      "the unlearned model answers by two models, and no adapter folder says that", "use train.lora_result = merged");
-  UNPACT_VALIDATE(!kind_of(c.method).answers_by_two || facts_of(c.attribution.method).takes_two_models,
-                  concat("options 'method.forget = ", c.method.forget, "' and 'attribution.method = ", c.attribution.method,
-                         "' contradict each other"),
-                  "the unlearned model answers by two models, and the attribution reads the inside of one",
-                  "use an attribution that removes, masks or replaces tokens, such as leave_one_out");
 }
 
 }  // namespace unpact

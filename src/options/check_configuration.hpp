@@ -8,8 +8,9 @@ namespace unpact {
 /// Every option's own check, then what options say of each other. @throws UserError naming key, reason and hint.
 void check_configuration(const Configuration& configuration);
 
-/// @throws UserError for unlearn.clip = terms with a method whose loss has one term.
-void check_clipped_terms(const Configuration& configuration);
+/// What is wrong with the method, or between it and the other options. Apart, since a campaign's own configuration has none: each
+/// of its cells brings one. @throws UserError.
+void check_chosen_method(const Configuration& configuration);
 
 /// @throws UserError for a model that answers over HTTP in a job that needs weights.
 void check_endpoints(const Configuration& configuration, const std::string& job);

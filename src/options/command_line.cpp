@@ -112,7 +112,7 @@ Configuration CommandLine::resolve(const std::vector<std::string>& forced) const
   configuration.finetune.train.seed = configuration.run.seed;
   configuration.generation.seed = configuration.run.seed;
   check_configuration(configuration);
-  if (has_own_method(configuration, is_campaign, forced)) check_clipped_terms(configuration);
+  if (has_own_method(configuration, is_campaign, forced)) check_chosen_method(configuration);
   check_endpoints(configuration, job_);
   check_bits(configuration, job_);
   return configuration;

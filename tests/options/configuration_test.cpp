@@ -223,6 +223,22 @@ TEST(Refusal, TermsThatAreClippedAloneWhereThereIsOne) {
   EXPECT_THAT(testing_support::message_of<UserError>([&] { campaign.resolve({"method.use=one"}); }), HasSubstr("one term"));
 }
 
+TEST(Refusal, OfAMethodsOptionComesWithTheCellThatHasNoUseForIt) {
+  const testing_support::TemporaryFolder folder;
+  const auto file =
+      folder.write("campaign.ini", "[choice.methods.one]\nmethod.forget = ga\n[choice.methods.two]\nmethod.forget = npo\n");
+  const CommandLine campaign("reproduce", {"--config", file.string(), "--campaign.methods", "two", "--method.beta", "0.2"});
+  EXPECT_NO_THROW(campaign.resolve()) << "the method is still to come";
+  EXPECT_EQ(campaign.resolve({"method.use=two"}).method.beta, 0.2);
+  EXPECT_THAT(testing_support::message_of<UserError>([&] { campaign.resolve({"method.use=one"}); }),
+              HasSubstr("'method.beta' is '0.2'"));
+  EXPECT_THAT(testing_support::message_of<UserError>([&] {
+                CommandLine("reproduce", {"--method.forget", "ga", "--method.beta", "0.2"}).resolve();
+              }),
+              HasSubstr("'method.beta' is '0.2'"))
+      << "without a list the configuration's own method runs";
+}
+
 TEST(Refusal, WeightsOfWhatATextNames) {
   EXPECT_THAT(refusal({"--method.weighting", "spans", "--unlearn.form", "texts"}),
               HasSubstr("'unlearn.form = texts' contradict"));
