@@ -1,11 +1,11 @@
 #include <ATen/ATen.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
 #include <map>
 #include <set>
 
+#include "save_folder.hpp"
 #include "unpact/checkpoint/adapters.hpp"
 #include "unpact/checkpoint/safetensors.hpp"
 #include "unpact/core/atomic_file.hpp"
@@ -101,20 +101,12 @@ void require_adapter_names(const ModelConfig& config) { adapted_modules(config);
 void save_adapter(const fs::path& folder, const ModelConfig& config, const NamedTensors& adapters,
                   const Tokenizer& tokenizer, const AdapterFolder& options) {
   UNPACT_EXPECT(config.adapters.any() && !adapters.empty());
-  const fs::path temporary = folder.string() + concat(".tmp.", ::getpid());
-  std::error_code ignored;
-  fs::remove_all(temporary, ignored);
-  require_writable_folder(temporary);
-  try {
+  save_folder(folder, [&](const fs::path& temporary) {
     write_safetensors(temporary / "adapter_model.safetensors", stored_adapters(config, adapters));
     write_file_atomically(temporary / "adapter_config.json", adapter_json(config, options.base).dump(2) + "\n");
     for (const auto& file : tokenizer.files()) fs::copy_file(file, temporary / file.filename());
     if (options.also) options.also(temporary);
-    rename_folder_durably(temporary, folder);
-  } catch (...) {
-    fs::remove_all(temporary, ignored);
-    throw;
-  }
+  });
 }
 
 }  // namespace unpact

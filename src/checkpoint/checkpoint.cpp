@@ -1,11 +1,11 @@
 #include "unpact/checkpoint/checkpoint.hpp"
 
 #include <ATen/ATen.h>
-#include <unistd.h>
 
 #include <cstdio>
 
 #include "finite.hpp"
+#include "save_folder.hpp"
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/checkpoint/safetensors.hpp"
@@ -85,11 +85,7 @@ std::string dtype_name(c10::ScalarType dtype) {
 void save_checkpoint(const fs::path& folder, const ModelConfig& config, const Weights& weights, const Tokenizer& tokenizer,
                      const SaveOptions& options) {
   UNPACT_EXPECT(options.max_shard_bytes > 0);
-  const fs::path temporary = folder.string() + concat(".tmp.", ::getpid());
-  std::error_code ignored;
-  fs::remove_all(temporary, ignored);
-  require_writable_folder(temporary);
-  try {
+  save_folder(folder, [&](const fs::path& temporary) {
     write_weights(temporary, file_tensors(config, weights), options);
     const auto dtype = options.dtype.value_or(weights.embedding_VD.scalar_type());
     const auto json = model_config_json(config, dtype_name(dtype));
@@ -97,11 +93,7 @@ void save_checkpoint(const fs::path& folder, const ModelConfig& config, const We
     write_file_atomically(temporary / "generation_config.json", generation_config_json(config).dump(2) + "\n");
     for (const auto& file : tokenizer.files()) fs::copy_file(file, temporary / file.filename());
     if (options.also) options.also(temporary);
-    rename_folder_durably(temporary, folder);
-  } catch (...) {
-    fs::remove_all(temporary, ignored);
-    throw;
-  }
+  });
 }
 
 std::optional<double> contrast_scale_of(const fs::path& folder) {

@@ -5,11 +5,9 @@
 #include <algorithm>
 #include <map>
 
-#include "next_tokens.hpp"
-#include "unpact/core/random.hpp"
+#include "growing_answers.hpp"
 #include "unpact/model/encoder_decoder.hpp"
 #include "unpact/model/sequences.hpp"
-#include "workspace.hpp"
 
 namespace unpact {
 namespace {
@@ -42,8 +40,7 @@ class Writer {
  public:
   Writer(const Transformer& model, const std::vector<GenerationRequest>& requests, const Batch& batch,
          const GenerationOptions& options)
-      : model_(model), requests_(requests), batch_(batch), options_(options), output_(batch.size()),
-        going_(batch.size(), 1) {}
+      : model_(model), requests_(requests), batch_(batch), answers_(model, requests, batch, options) {}
 
   std::vector<Continuation> run() {
     std::vector<std::vector<TokenId>> prompts;
@@ -51,29 +48,15 @@ class Writer {
     const auto device = model_.device();
     AnswerDecoder decoder(model_, encode(model_, pad_right(prompts, device)));
     std::vector<std::int64_t> next(batch_.size(), model_.config().encoder.start_id);
-    while (std::ranges::any_of(going_, [](auto goes) { return goes != 0; }))
-      next = choose(decoder.next(to_tensor(next, device).unsqueeze(1)).squeeze(1));
-    return std::move(output_);
+    while (answers_.any_goes_on()) next = answers_.choose(decoder.next(to_tensor(next, device).unsqueeze(1)).squeeze(1));
+    return answers_.take();
   }
 
  private:
-  std::vector<std::int64_t> choose(const at::Tensor& hidden_BD) {
-    auto chosen = next_tokens(model_, hidden_BD, options_, workspace_.slot(Workspace::logits), [&](std::size_t b) {
-      return random_uniform(options_.seed, requests_[batch_[b]].stream, output_[b].tokens.size());
-    });
-    for (std::size_t b = 0; b < batch_.size(); ++b)
-      if (going_[b] != 0)
-        going_[b] = take_token(model_.config(), options_, chosen.ids[b], chosen.log_probabilities[b], output_[b]) ? 1 : 0;
-    return std::move(chosen.ids);
-  }
-
   const Transformer& model_;
   const std::vector<GenerationRequest>& requests_;
   const Batch& batch_;
-  const GenerationOptions& options_;
-  std::vector<Continuation> output_;
-  std::vector<std::uint8_t> going_;
-  Workspace workspace_;
+  GrowingAnswers answers_;
 };
 
 }  // namespace

@@ -4,10 +4,8 @@
 
 #include <algorithm>
 
-#include "next_tokens.hpp"
-#include "unpact/core/random.hpp"
+#include "growing_answers.hpp"
 #include "unpact/model/sequences.hpp"
-#include "workspace.hpp"
 
 namespace unpact {
 namespace {
@@ -17,8 +15,7 @@ class BatchGenerator {
  public:
   BatchGenerator(const Transformer& model, const std::vector<GenerationRequest>& requests,
                  const std::vector<std::size_t>& batch, const GenerationOptions& options)
-      : model_(model), requests_(requests), batch_(batch), options_(options), output_(batch.size()),
-        going_(batch.size(), 1) {}
+      : model_(model), requests_(requests), batch_(batch), options_(options), answers_(model, requests, batch, options) {}
 
   std::vector<Continuation> run() {
     std::vector<std::vector<TokenId>> prompts;
@@ -35,34 +32,21 @@ class BatchGenerator {
     RecordingContext recording;
     const auto hidden_BSD = model_.hidden(tokens_BS, at::arange(tokens_BS.size(1), tokens_BS.options()), recording);
     GenerationCache cache(recording.layers(), to_tensor(lengths, device), longest + options_.max_new_tokens);
-    auto next = choose(hidden_BSD.flatten(0, 1).index_select(0, to_tensor(last_rows, device)));
-    while (std::ranges::any_of(going_, [](auto goes) { return goes != 0; })) {
+    auto next = answers_.choose(hidden_BSD.flatten(0, 1).index_select(0, to_tensor(last_rows, device)));
+    while (answers_.any_goes_on()) {
       const auto hidden_B1D = model_.hidden(to_tensor(next, device).unsqueeze(1), cache.next_positions(), cache);
       cache.advance();
-      next = choose(hidden_B1D.squeeze(1));
+      next = answers_.choose(hidden_B1D.squeeze(1));
     }
-    return std::move(output_);
+    return answers_.take();
   }
 
  private:
-  /// Picks the next token of every sequence, notes it, and returns what the next pass must be fed with.
-  std::vector<std::int64_t> choose(const at::Tensor& hidden_BD) {
-    auto chosen = next_tokens(model_, hidden_BD, options_, workspace_.slot(Workspace::logits), [&](std::size_t b) {
-      return random_uniform(options_.seed, requests_[batch_[b]].stream, output_[b].tokens.size());
-    });
-    for (std::size_t b = 0; b < batch_.size(); ++b)
-      if (going_[b] != 0)
-        going_[b] = take_token(model_.config(), options_, chosen.ids[b], chosen.log_probabilities[b], output_[b]) ? 1 : 0;
-    return std::move(chosen.ids);
-  }
-
   const Transformer& model_;
   const std::vector<GenerationRequest>& requests_;
   const std::vector<std::size_t>& batch_;
   const GenerationOptions& options_;
-  std::vector<Continuation> output_;
-  std::vector<std::uint8_t> going_;
-  Workspace workspace_;
+  GrowingAnswers answers_;
 };
 
 }  // namespace

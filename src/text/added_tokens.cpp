@@ -152,6 +152,14 @@ std::vector<Section> AddedTokens::split_around(const std::string& text, bool nor
   return sections;
 }
 
+std::vector<std::pair<TokenId, std::string>> AddedTokens::special() const {
+  std::vector<std::pair<TokenId, std::string>> result;
+  for (const auto& token : tokens_)
+    if (token.special) result.emplace_back(token.id, token.content);
+  std::sort(result.begin(), result.end());
+  return result;
+}
+
 const AddedToken* AddedTokens::find(TokenId id) const {
   const auto it = by_id_.find(id);
   return it == by_id_.end() ? nullptr : &tokens_[it->second];

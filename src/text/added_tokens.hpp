@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "components.hpp"
@@ -42,6 +43,8 @@ class AddedTokens {
   const std::vector<AddedToken>& all() const { return tokens_; }
   const AddedToken* find(TokenId id) const;
   std::optional<TokenId> id_of(const std::string& content) const;
+  /// Ids and contents of those that no text comes to by chance, ascending.
+  std::vector<std::pair<TokenId, std::string>> special() const;
 
  private:
   /// A trie over bytes; node 0 is the root.

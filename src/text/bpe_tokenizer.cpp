@@ -204,13 +204,7 @@ std::string BpeTokenizer::piece(TokenId id) const {
   return replace_all(content, "\xE2\x96\x81", " ");
 }
 
-std::vector<std::pair<TokenId, std::string>> BpeTokenizer::special_tokens() const {
-  std::vector<std::pair<TokenId, std::string>> result;
-  for (const auto& token : added_.all())
-    if (token.special) result.emplace_back(token.id, token.content);
-  std::sort(result.begin(), result.end());
-  return result;
-}
+std::vector<std::pair<TokenId, std::string>> BpeTokenizer::special_tokens() const { return added_.special(); }
 
 std::vector<std::pair<std::string, std::string>> BpeTokenizer::describe() const { return description_; }
 

@@ -131,12 +131,6 @@ std::string AddedSentencePieceTokenizer::piece(TokenId id) const {
   return id >= model_->vocabulary_size() && id < size_ ? "" : model_->piece(id);
 }
 
-std::vector<std::pair<TokenId, std::string>> AddedSentencePieceTokenizer::special_tokens() const {
-  std::vector<std::pair<TokenId, std::string>> result;
-  for (const auto& token : added_.all())
-    if (token.special) result.emplace_back(token.id, token.content);
-  std::ranges::sort(result);
-  return result;
-}
+std::vector<std::pair<TokenId, std::string>> AddedSentencePieceTokenizer::special_tokens() const { return added_.special(); }
 
 }  // namespace unpact

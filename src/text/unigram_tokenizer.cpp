@@ -123,12 +123,6 @@ std::string UnigramTokenizer::piece(TokenId id) const {
   return id >= model_->vocabulary_size() && id < size_ ? "" : model_->piece(id);
 }
 
-std::vector<std::pair<TokenId, std::string>> UnigramTokenizer::special_tokens() const {
-  std::vector<std::pair<TokenId, std::string>> result;
-  for (const auto& token : added_.all())
-    if (token.special) result.emplace_back(token.id, token.content);
-  std::ranges::sort(result);
-  return result;
-}
+std::vector<std::pair<TokenId, std::string>> UnigramTokenizer::special_tokens() const { return added_.special(); }
 
 }  // namespace unpact

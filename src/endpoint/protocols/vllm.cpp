@@ -5,12 +5,11 @@
 
 #include "../protocol.hpp"
 #include "../reply.hpp"
+#include "completions.hpp"
 #include "unpact/core/error.hpp"
 
 namespace unpact {
 namespace {
-
-constexpr const char* kPath = "/v1/completions";
 
 /// Neutral whatever the model's generation_config.json says, which vLLM takes as defaults.
 Json plain(const std::string& model) {
@@ -28,12 +27,10 @@ class Vllm : public Protocol {
  public:
   HttpRequest score(const std::string& model, std::span<const ScoredIds> sequences) const override {
     auto body = plain(model);
-    body["prompt"] = Json::array();
-    for (const auto& sequence : sequences) body["prompt"].push_back(sequence.ids);
-    body["max_tokens"] = 1;
-    body["temperature"] = 0;
+    completions::put_sequences(body, sequences);
+    completions::ask_one_token(body);
     body["prompt_logprobs"] = 0;  // that of the prompt's own token alone
-    return {kPath, body.dump()};
+    return {completions::kPath, body.dump()};
   }
 
   std::vector<IdScores> read_scores(const Json& reply, std::span<const ScoredIds> sequences) const override {
@@ -49,15 +46,7 @@ class Vllm : public Protocol {
 
   HttpRequest answer(const std::string& model, std::span<const RemotePrompt> prompts, const RemoteSampling& sampling,
                      const std::vector<TokenId>& stops) const override {
-    auto body = plain(model);
-    body["prompt"] = Json::array();
-    for (const auto& prompt : prompts) body["prompt"].push_back(prompt.ids);
-    body["max_tokens"] = sampling.max_new_tokens;
-    body["temperature"] = sampling.sample ? sampling.temperature : 0;
-    body["top_p"] = sampling.sample ? sampling.top_p : 1;
-    if (sampling.sample) body["seed"] = prompts.front().seed;
-    body["stop_token_ids"] = stops;
-    return {kPath, body.dump()};
+    return completions::answer(plain(model), prompts, sampling, stops);
   }
 
   std::vector<std::vector<TokenId>> read_answers(const Json& reply, std::size_t prompts) const override {
@@ -75,9 +64,8 @@ class Vllm : public Protocol {
   HttpRequest encode(const std::string& model, const std::string& text) const override {
     auto body = plain(model);
     body["prompt"] = text;
-    body["max_tokens"] = 1;
-    body["temperature"] = 0;
-    return {kPath, body.dump()};
+    completions::ask_one_token(body);
+    return {completions::kPath, body.dump()};
   }
 
   std::optional<std::vector<TokenId>> read_encoding(const Json& reply) const override {
