@@ -8,11 +8,13 @@
 #include "unpact/campaign/cell.hpp"
 #include "unpact/campaign/fingerprints.hpp"
 #include "unpact/campaign/mapped_models.hpp"
+#include "unpact/campaign/question_contributions.hpp"
 #include "unpact/campaign/unlearn_inputs.hpp"
 #include "unpact/campaign/unlearned_folder.hpp"
 #include "unpact/comm/collectives.hpp"
 #include "unpact/comm/fail_together.hpp"
 #include "unpact/comm/memory.hpp"
+#include "unpact/core/atomic_file.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/core/log.hpp"
 #include "unpact/core/progress.hpp"
@@ -78,6 +80,18 @@ std::optional<LanguageModel> whole_on_root(const Communicator& group, const Lang
   return whole;
 }
 
+/// What the cell's weights and phrasings are made of; the stage is recorded where there is one. Collective over `group`.
+TrainedContributions contributions_of_cell(const Session& session, const Communicator& group, const Baseline& baseline,
+                                           const Configuration& c, const fs::path& folder, Claims* claims,
+                                           std::vector<WorkRecord>& work) {
+  if (!needs_contributions(c)) return {};
+  const StageMeter meter(group, session.device());
+  const Session own(session, group);
+  auto found = contributions_to_train(own, c, baseline.dataset, baseline.target, folder / "baselines", claims);
+  work.push_back(meter.record("forget_attribution"));
+  return found;
+}
+
 /// Whether the model that a training leaves is the cell's: no other point is chosen, and nothing is mixed.
 bool is_final(const Configuration& c) { return c.unlearn.select == PointRule::last && c.unlearn.mix == MixRule::none; }
 
@@ -127,19 +141,22 @@ void settle(const Session& session, const Communicator& group, const Baseline& b
 }
 
 Unlearned unlearn_cell(const Session& session, const Communicator& group, const Baseline& baseline, const Configuration& c,
-                       TrainOptions options, const fs::path& folder, Trajectory* trajectory) {
+                       TrainOptions options, const fs::path& folder, Claims* claims, Trajectory* trajectory) {
+  std::vector<WorkRecord> work;
+  const auto contributions = contributions_of_cell(session, group, baseline, c, folder, claims, work);
   std::optional<StageMeter> meter(std::in_place, group, session.device());
   const auto collectives = make_collectives(group, session.device());
   UnlearnData data;
   fail_together(group, [&] {
     const auto& target = baseline.target;
     data = unlearn_data(c, baseline.dataset, *target.tokenizer, target.prompt_template,
-                        context_limit(c, target.transformer.config()));
+                        context_limit(c, target.transformer.config()), &contributions);
+    if (group.is_root() && c.method.weighting == WeightingKind::attribution)
+      write_file_atomically(folder / "logs" / (cell_id(c) + ".weights.jsonl"), lines_of_weights(data));
   });
   const auto inputs = checksums_of(baseline.dataset_checksum, baseline.target);
   data.target_fingerprint = concat(inputs.model, " ", inputs.config);
   if (trajectory != nullptr) options.points = trajectory->points(options, static_cast<std::int64_t>(data.forget->size()));
-  std::vector<WorkRecord> work;
   options.result.before = [&] {
     work.push_back(meter->record("unlearn"));
     give_memory_back(session.device());

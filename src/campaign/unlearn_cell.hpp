@@ -5,6 +5,7 @@
 
 #include "trajectory.hpp"
 #include "unpact/campaign/baseline.hpp"
+#include "unpact/campaign/claims.hpp"
 #include "unpact/campaign/session.hpp"
 #include "unpact/model/language_model.hpp"
 #include "unpact/results/cell.hpp"
@@ -22,10 +23,11 @@ struct Unlearned {
 };
 
 /// Trains, puts whole weights together, each measured, and saves them where that is asked for and nothing else is made of them.
-/// Collective over `group`. @param trajectory looks on the way; null: nobody does.
+/// Collective over `group`. @param claims the root's: what cells share is made once by all who have the folder in common; null: nobody
+/// else has. @param trajectory looks on the way; null: nobody does.
 Unlearned unlearn_cell(const Session& session, const Communicator& group, const Baseline& baseline,
                        const Configuration& configuration, TrainOptions options, const std::filesystem::path& folder,
-                       Trajectory* trajectory);
+                       Claims* claims, Trajectory* trajectory);
 
 /// What its points and the target make of an unlearning: the model that the cell is about. Collective over `group`.
 void settle(const Session& session, const Communicator& group, const Baseline& baseline, const Configuration& configuration,

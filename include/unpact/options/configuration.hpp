@@ -100,6 +100,7 @@ struct UnlearnOptions {
   LossOn loss_on = LossOn::answer;            ///< of questions
   Cutting chunks = {.length = 0};             ///< of texts; length 0: as long as finetune's
   Sampling retain_sampling = Sampling::epoch;
+  std::int64_t phrased = 0;          ///< phrasings that name a question's KeyTokens in which it is trained, too
   std::string forget_sets;           ///< of the dataset, forgotten one after the other; empty: its forget set
   std::string forget_sets_checksum;  ///< of each set's texts, in the same order; empty: any
   std::string save_points;           ///< "20, 40" (steps) or "1e, 2e" (epochs); empty: none
