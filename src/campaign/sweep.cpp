@@ -1,4 +1,4 @@
-#include "unpact/campaign/sweep.hpp"
+#include "sweep.hpp"
 
 #include <algorithm>
 #include <functional>
