@@ -260,7 +260,7 @@ def test_a_real_server_gives_the_numbers_of_the_local_engine(unpact: Program) ->
     folder = os.environ.get("UNPACT_REAL_MODEL", "")
     if not address or not folder:
         pytest.skip("no real server: set UNPACT_REAL_ENDPOINT (vllm=http://...) and UNPACT_REAL_MODEL")
-    ask = ["ask", "--prompt", "Who wrote Emma?", "--answer", "Jane Austen", "--json"]
+    ask = ["ask", "--prompt", "Who wrote Emma?", "--answer", "Jane Austen", "--json", *(WORDS if kind == "openai_text" else [])]
     (here,), (there,) = (unpact.well(*ask, *more).json_lines() for more in (
         ["--model", folder], ["--model.endpoint", address, "--model.endpoint_kind", kind, "--model.tokenizer", folder]))
     np.testing.assert_allclose(np.array(there["target"]["contributions"], float), np.array(here["target"]["contributions"], float), atol=1e-3)
