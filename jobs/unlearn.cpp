@@ -4,12 +4,14 @@
 #include "jobs/job_table.hpp"
 #include "unpact/campaign/fingerprints.hpp"
 #include "unpact/campaign/job_claims.hpp"
+#include "unpact/campaign/question_contributions.hpp"
 #include "unpact/campaign/resources.hpp"
 #include "unpact/campaign/same_inputs.hpp"
 #include "unpact/campaign/stage_shapes.hpp"
 #include "unpact/campaign/unlearn_inputs.hpp"
 #include "unpact/campaign/unlearned_folder.hpp"
 #include "unpact/comm/memory.hpp"
+#include "unpact/core/atomic_file.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/core/log.hpp"
 #include "unpact/core/progress.hpp"
@@ -74,12 +76,15 @@ ExitCode run_unlearn(const Communicator& world, const CommandLine&, const Config
   if (c.run.dry_run) return plan_unlearning(session, c, dataset);
   auto options = c.unlearn_training();
   const auto target = load_to_train(session, c, options);
-  auto data =
-      unlearn_data(c, dataset, *target.tokenizer, target.prompt_template, context_limit(c, target.transformer.config()));
+  const auto contributions = contributions_to_train(session, c, dataset, target, fs::path(c.run.output) / "baselines");
+  auto data = unlearn_data(c, dataset, *target.tokenizer, target.prompt_template,
+                           context_limit(c, target.transformer.config()), &contributions);
   const auto inputs = checksums_of(dataset_checksum(dataset), target);
   if (c.method.cache == FrozenCache::disk) data.target_fingerprint = concat(inputs.model, " ", inputs.config);
   const auto collectives = make_collectives(world, session.device());
   const auto folder = fs::path(c.run.output) / result_folder(c);
+  if (session.is_root() && c.method.weighting == WeightingKind::attribution)
+    write_file_atomically(folder.string() + ".weights.jsonl", lines_of_weights(data));
   NamedTensors adapters;
   const bool saves_adapter = wants_adapter(options, target.transformer.config());
   if (saves_adapter) options.result.adapters = &adapters;

@@ -10,6 +10,7 @@
 #include "unpact/campaign/fingerprints.hpp"
 #include "unpact/campaign/judge_model.hpp"
 #include "unpact/campaign/mapped_models.hpp"
+#include "unpact/campaign/question_contributions.hpp"
 #include "unpact/campaign/unlearn_inputs.hpp"
 #include "unpact/campaign/unlearned_folder.hpp"
 #include "weight_probes.hpp"
@@ -179,20 +180,35 @@ std::optional<LanguageModel> whole_on_root(const Communicator& group, const Lang
   return whole;
 }
 
+/// What the cell's weights and phrasings are made of; the stage is recorded where there is one. Collective over `group`.
+TrainedContributions contributions_of_cell(const Session& session, const Communicator& group, const Baseline& baseline,
+                                           const Configuration& c, const fs::path& folder, Claims* claims,
+                                           std::vector<WorkRecord>& work) {
+  if (!needs_contributions(c)) return {};
+  const StageMeter meter(group, session.device());
+  const Session own(session, group);
+  auto found = contributions_to_train(own, c, baseline.dataset, baseline.target, folder / "baselines", claims);
+  work.push_back(meter.record("forget_attribution"));
+  return found;
+}
+
 /// Trains, puts whole weights together, each measured, and saves them where that is asked for. Collective over `group`.
 Unlearned unlearn_cell(const Session& session, const Communicator& group, const Baseline& baseline, const Configuration& c,
-                       TrainOptions options, const fs::path& folder) {
+                       TrainOptions options, const fs::path& folder, Claims* claims) {
+  std::vector<WorkRecord> work;
+  const auto contributions = contributions_of_cell(session, group, baseline, c, folder, claims, work);
   std::optional<StageMeter> meter(std::in_place, group, session.device());
   const auto collectives = make_collectives(group, session.device());
   UnlearnData data;
   fail_together(group, [&] {
     const auto& target = baseline.target;
     data = unlearn_data(c, baseline.dataset, *target.tokenizer, target.prompt_template,
-                        context_limit(c, target.transformer.config()));
+                        context_limit(c, target.transformer.config()), &contributions);
+    if (group.is_root() && c.method.weighting == WeightingKind::attribution)
+      write_file_atomically(folder / "logs" / (cell_id(c) + ".weights.jsonl"), lines_of_weights(data));
   });
   const auto inputs = checksums_of(baseline.dataset_checksum, baseline.target);
   data.target_fingerprint = concat(inputs.model, " ", inputs.config);
-  std::vector<WorkRecord> work;
   options.result.before = [&] {
     work.push_back(meter->record("unlearn"));
     give_memory_back(session.device());
@@ -244,7 +260,7 @@ CellRecord run_cell(const Session& session, const Communicator& group, const Bas
   const auto training_folder = training_folder_of(folder, cell_id(c), options.identity);
   options.checkpoint_folder = training_folder;
   options.step_log = folder / "logs" / (cell_id(c) + ".train.jsonl");
-  auto unlearned = c.unlearn.forget_sets.empty() ? unlearn_cell(session, group, baseline, c, options, folder)
+  auto unlearned = c.unlearn.forget_sets.empty() ? unlearn_cell(session, group, baseline, c, options, folder, claims)
                                                  : unlearn_in_sequence(session, group, baseline, c, folder, claims);
   give_memory_back(session.device());
   auto pages = pages_of_cell(group, baseline, unlearned.model, c, folder);

@@ -107,6 +107,10 @@ void add_unlearn(OptionTable& t, UnlearnOptions& u) {
   t.push_back({"unlearn.retain_sampling",
                "epoch: in random order, each once; uniform: any at any time; paired: i mod n for forget example i",
                &u.retain_sampling, kUnlearning});
+  t.push_back(
+      {"unlearn.phrased",
+       "phrasings of probe.phrasings, behind the first two, in which a question with KeyTokens is trained as well; 0: none",
+       &u.phrased, kUnlearning});
   add_training(t, "unlearn", u.train, kUnlearning);
   t.push_back({"unlearn.clip",
                "what clip_norm limits: sum (the whole gradient) or terms (each term's alone, before its coefficient)",

@@ -115,6 +115,8 @@ TEST(Affects, WhatIsKnownToDecideNumbersDoes) {
                                                {"unlearn.forget_sets", unlearning},
                                                {"unlearn.forget_sets_checksum", unlearning},
                                                {"campaign.sequence", none},
+                                               {"campaign.sweep", none},
+                                               {"method.sweep", none},
                                                {"probe.temperature", {Made::baseline, Made::cell}},
                                                {"probe.phrasings", {Made::target, Made::baseline, Made::cell}},
                                                {"dataset.forget_set", none},  // its texts are in the checksum

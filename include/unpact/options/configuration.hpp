@@ -87,6 +87,7 @@ struct UnlearnOptions {
   LossOn loss_on = LossOn::answer;            ///< of questions
   Cutting chunks = {.length = 0};             ///< of texts; length 0: as long as finetune's
   Sampling retain_sampling = Sampling::epoch;
+  std::int64_t phrased = 0;          ///< phrasings that name a question's KeyTokens in which it is trained, too
   std::string forget_sets;           ///< of the dataset, forgotten one after the other; empty: its forget set
   std::string forget_sets_checksum;  ///< of each set's texts, in the same order; empty: any
 };
@@ -99,6 +100,9 @@ struct MethodOverrides {
   std::string schedule;
 };
 
+/// What a method says that is not swept.
+inline constexpr const char* kNoSweep = "none";
+
 /// How far a campaign goes: only targets and baselines, or all of it.
 enum class CampaignStage { all, targets };
 UNPACT_ENUMERATION(CampaignStage, "all", "targets");
@@ -106,7 +110,9 @@ UNPACT_ENUMERATION(CampaignStage, "all", "targets");
 struct CampaignOptions {
   std::string models, datasets, methods;  ///< comma-separated names of choice files; empty: the one in the sections
   std::string forget_sets;                ///< a dataset with each of them; empty: the dataset as it is
-  std::string sequence;  ///< a cell after each of them is forgotten, one after the other; empty: the forget set at once
+  std::string sequence;      ///< a cell after each of them is forgotten, one after the other; empty: the forget set at once
+  std::string sweep;         ///< "method.retain_weight = 1, 4, 16; ...": a cell of each method with each value
+  std::string method_sweep;  ///< what a method says instead; empty: the one above; kNoSweep: none
   std::string seeds = "0";
   std::int64_t ranks_per_cell = 1;
   bool retry_failed = false;  ///< cells that are recorded as failed
