@@ -6,6 +6,7 @@
 #include "provenance.hpp"
 #include "retrained_results.hpp"
 #include "sequence.hpp"
+#include "shared_reinforced.hpp"
 #include "weight_metrics.hpp"
 #include "unpact/campaign/fingerprints.hpp"
 #include "unpact/campaign/judge_model.hpp"
@@ -188,7 +189,7 @@ TrainedContributions contributions_of_cell(const Session& session, const Communi
   const StageMeter meter(group, session.device());
   const Session own(session, group);
   auto found = contributions_to_train(own, c, baseline.dataset, baseline.target, folder / "baselines", claims);
-  work.push_back(meter.record("forget_attribution"));
+  work.push_back(meter.record(kContributionsStage));
   return found;
 }
 
@@ -242,6 +243,33 @@ Unlearned unlearn_cell(const Session& session, const Communicator& group, const 
   return {std::move(model), std::move(steps), std::move(work)};
 }
 
+/// The same of a task vector whose reinforced model cells of other scales have in common. Collective over `group`.
+Unlearned unlearn_from_reinforced(const Session& session, const Communicator& group, const Baseline& baseline,
+                                  const Configuration& c, const fs::path& folder, Claims* claims) {
+  auto last = reinforced_once(session, group, baseline, c, folder, claims);
+  const StageMeter meter(group, session.device());
+  const auto& target = baseline.target;
+  ResultOptions result;
+  result.dtype = answering_dtype(session, c, target);
+  const auto pieces = pieces_of_result(session, group, baseline, c, result);
+  const auto subtract = [&](const c10::Device& device, c10::ScalarType dtype, WeightPieces* into) {
+    return UnlearnResult{
+        subtract_reinforced(target.transformer, last.model.transformer, c.method.scale, device, dtype, into), {}, {}};
+  };
+  auto changed = subtract(session.device(), result.dtype, pieces.get());
+  auto model = pieces ? unlearned_on_shards(session, group, target, *pieces, false, c.method)
+                      : unlearned_model(target, std::move(changed), c.method);
+  last.work.push_back(meter.record("reshard"));
+  fail_together(group, [&] {
+    session.loads().require_unchanged();  // the files that it was made of
+    if (c.campaign.save_models && group.is_root())
+      save_unlearned(folder / "models" / cell_id(c),
+                     unlearned_model(target, subtract(at::kCPU, at::kFloat, nullptr), c.method), c,
+                     target.checksums.weights);
+  });
+  return {std::move(model), std::move(last.steps), std::move(last.work)};
+}
+
 /// The same of sets that are forgotten one after the other.
 Unlearned unlearn_in_sequence(const Session& session, const Communicator& group, const Baseline& baseline,
                               const Configuration& c, const fs::path& folder, Claims* claims) {
@@ -260,8 +288,9 @@ CellRecord run_cell(const Session& session, const Communicator& group, const Bas
   const auto training_folder = training_folder_of(folder, cell_id(c), options.identity);
   options.checkpoint_folder = training_folder;
   options.step_log = folder / "logs" / (cell_id(c) + ".train.jsonl");
-  auto unlearned = c.unlearn.forget_sets.empty() ? unlearn_cell(session, group, baseline, c, options, folder, claims)
-                                                 : unlearn_in_sequence(session, group, baseline, c, folder, claims);
+  auto unlearned = shares_reinforced(c.method)     ? unlearn_from_reinforced(session, group, baseline, c, folder, claims)
+                   : c.unlearn.forget_sets.empty() ? unlearn_cell(session, group, baseline, c, options, folder, claims)
+                                                   : unlearn_in_sequence(session, group, baseline, c, folder, claims);
   give_memory_back(session.device());
   auto pages = pages_of_cell(group, baseline, unlearned.model, c, folder);
   auto record = compare_with_baseline(session, group, baseline, unlearned.model, c, pages);

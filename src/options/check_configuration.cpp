@@ -114,6 +114,9 @@ void check_chosen_method(const Configuration& c) {
                   concat("options 'method.forget = ", c.method.forget, "' and 'unlearn.forget_sets' contradict each other"),
                   "the unlearned model answers by two models, and no training can start from it",
                   "leave the method out of a sequence");
+  UNPACT_VALIDATE(c.unlearn.forget_sets.empty() || c.method.reinforced == Reinforced::own,
+                  "options 'method.reinforced = shared' and 'unlearn.forget_sets' contradict each other",
+                  "each set starts from a model of its own scale", "set method.reinforced = own");
   UNPACT_VALIDATE(
       c.train.lora_result == LoraResult::merged || !kind_of(c.method).answers_by_two,
       concat("options 'method.forget = ", c.method.forget, "' and 'train.lora_result = adapter' contradict each other"),
