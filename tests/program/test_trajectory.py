@@ -15,10 +15,11 @@ CELL = "tiny__tiny__ga_gd-retain_weight-{}__seed3"
 
 @pytest.fixture(scope="module")
 def swept(reproduce: Callable[..., Ended], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two strengths, on two ranks."""
+    """Two strengths, on two ranks that ask each model in pieces."""
     folder = tmp_path_factory.mktemp("swept")
-    reproduce(folder, "--campaign.methods", "ga_gd", "--campaign.sweep", "method.retain_weight = 0.5, 4", "--unlearn.save_points", "1, 1e", "--unlearn.keep_points", "true",
-              "--unlearn.select", "best_at_utility", "--unlearn.mix", "calibrate", "--campaign.save_models", "true", "--probe.use", "probab", ranks=2)
+    reproduce(folder, "--campaign.methods", "ga_gd", "--campaign.sweep", "method.retain_weight = 0.5, 4", "--unlearn.save_points", "1, 2e", "--unlearn.keep_points", "true",
+              "--unlearn.select", "best_at_utility", "--unlearn.mix", "calibrate", "--campaign.save_models", "true", "--probe.use", "probab",
+              "--model.replica", "sharded", ranks=2)
     return folder
 
 
