@@ -213,7 +213,7 @@ def markdown(cell: Cell, rows: Sequence[SetStyle]) -> str:
     for row in rows:
         parts = [f"{_number(f.share, 3)} ({f.questions}) | {_share(f.with_key)}" for f in (row.own, row.gold)]
         lines.append(f"| {row.split.name} | {row.author} | {row.model} | {' | '.join(parts)} |")
-    fluency = [m for name, m in cell.metrics.items() if name.startswith(("fluency", "answer_perplexity"))]
+    fluency = [m for name, m in cell.metrics.items() if name.startswith(("ngram_entropy", "answer_perplexity"))]
     if fluency:
         lines += ["", "| fluency | target | unlearned |", "|---|---|---|", *(f"| {m.label} | {_number(m.target[0])} | {_number(m.unlearned[0])} |" for m in fluency)]
     lines += ["", f"Forgotten: {len(cell.where(Outcome.forgotten))} questions.", "", "| probe | won back | floor |", "|---|---|---|"]
