@@ -4,7 +4,7 @@
     python tests/evaluation/make_fixtures.py --out DIR [--data DIR]
 
 writes into the folder --out: rouge.json (rouge-score), stems.json (nltk), wilson.json (the score equation solved by
-bisection), normalized.json (SQuAD's normalization), metrics.json (metric_oracles.py) and unicode_words.json (words of all
+bisection), normalized.json (SQuAD's normalization), metrics.json (metric_oracles.py), traces.json (trace_oracles.py) and unicode_words.json (words of all
 scripts, by the module regex and the scripts of its own Unicode tables, and their ROUGE-L recall by a table of all pairs of
 words) and style.json (probabilities of scikit-learn's LogisticRegression on character n-grams). --data is the folder of the large test files; its muse-news/ (knowmem/*.json, raw/*.json) gives real texts. Without it
 every text is made up. The same arguments give the same files. Needs rouge-score, nltk, regex, scipy and scikit-learn.
@@ -25,6 +25,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from metric_oracles import metric_rows
+from trace_oracles import trace_rows
 
 TRICKY_WORDS = """skies dying lying tying news innings inning outings cannings howe proceed exceed succeed flies died
 dies ties tied spied agreed feed freed bleed need seed controlling controlled generalization generalizations oscillate
@@ -276,6 +277,7 @@ def main():
         "unicode_words": unicode_word_rows(rng),
         "style": style_rows(random.Random(options.seed)),
         "metrics": metric_rows(random.Random(options.seed)),
+        "traces": trace_rows(random.Random(options.seed), passages),
     }
     options.out.mkdir(parents=True, exist_ok=True)
     for name, rows in files.items():
