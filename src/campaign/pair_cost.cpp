@@ -5,6 +5,7 @@
 #include "stage_costs.hpp"
 #include "unpact/campaign/floor_model.hpp"
 #include "relearning.hpp"
+#include "unpact/campaign/question_contributions.hpp"
 #include "unpact/campaign/resources.hpp"
 #include "unpact/campaign/stage_shapes.hpp"
 #include "unpact/campaign/unlearn_inputs.hpp"
@@ -199,6 +200,24 @@ PlannedStages PairReckoner::shared() {
   return stages;
 }
 
+/// Contributions of single tokens to gold answers and their ends, and what is left without all KeyTokens. The first of the
+/// cells that need them computes them.
+PlannedStage PairReckoner::contributions(const Configuration& cell) const {
+  const auto questions = questions_to_attribute(cell, paper_.dataset, paper_.tokenizer, prompt_);
+  auto options = cell.evaluation_options();
+  options.attribution.method = kLeaveOneOut;
+  options.attribution.settings = {.engine = cell.attribution.settings.engine};
+  options.attribution.score_end = true;
+  const AskedModel asked{paper_.config, paper_.tokenizer, prompt_, questions, options};
+  std::vector<PromptAnswer> items;
+  for (const auto& question : questions) items.push_back({question.prompt.ids, question.gold_answer});
+  PlannedStage stage;
+  stage.stage = kContributionsStage;
+  stage.high = attribution_cost(asked, stage.stage).low + 2 * scored_cost(asked, items);
+  stage.operations = stage.high / static_cast<double>(std::ranges::count_if(paper_.pair.cells, needs_contributions));
+  return stage;
+}
+
 /// An evaluation without attributions (light_evaluation.hpp): answers to all questions, and a pass over the gold answers.
 PlannedStage PairReckoner::looking(const Configuration& cell) const {
   const auto options = cell.evaluation_options();
@@ -229,6 +248,7 @@ PlannedStages PairReckoner::cell(const Configuration& cell) {
     stages.emplace_back().stage = "mix";
     add_times(stages.back(), looking(cell), kLeast, kMost, kMost);
   }
+  if (needs_contributions(cell)) stages.insert(stages.begin(), contributions(cell));
   const auto& asking = evaluation(cell);
   stages.insert(stages.end(), asking.begin(), asking.end());
   fill_memory(stages, memory_of(cell, cell.campaign.ranks_per_cell));

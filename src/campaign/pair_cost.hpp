@@ -48,6 +48,7 @@ class PairReckoner {
   };
 
   const Data& data_of(const Configuration& cell);
+  PlannedStage contributions(const Configuration& cell) const;
   const PlannedStages& evaluation(const Configuration& cell);
   PlannedStage looking(const Configuration& cell) const;
   std::vector<StageMemory> memory_of(const Configuration& cell, std::int64_t ranks);
