@@ -4,12 +4,14 @@
 #include "jobs/job_table.hpp"
 #include "unpact/campaign/fingerprints.hpp"
 #include "unpact/campaign/job_claims.hpp"
+#include "unpact/campaign/question_contributions.hpp"
 #include "unpact/campaign/resources.hpp"
 #include "unpact/campaign/same_inputs.hpp"
 #include "unpact/campaign/stage_shapes.hpp"
 #include "unpact/campaign/unlearn_inputs.hpp"
 #include "unpact/campaign/unlearned_folder.hpp"
 #include "unpact/comm/memory.hpp"
+#include "unpact/core/atomic_file.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/core/log.hpp"
 #include "unpact/core/progress.hpp"
@@ -62,6 +64,10 @@ ExitCode run_unlearn(const Communicator& world, const CommandLine&, const Config
   UNPACT_VALIDATE(split_list(c.unlearn.forget_sets).size() <= 1,
                   concat("option 'unlearn.forget_sets' is '", c.unlearn.forget_sets, "'"), "this job forgets one set",
                   "use reproduce --campaign.sequence, which starts each step where the last one ended");
+  UNPACT_VALIDATE(
+      c.unlearn.save_points.empty() && c.unlearn.mix == MixRule::none,
+      concat("option '", c.unlearn.save_points.empty() ? "unlearn.mix" : "unlearn.save_points", "' asks for answers"),
+      "this job asks no questions, and has no target's answers to compare with", "use reproduce, which does");
   const Session session(world, c.run);
   c.train.dtype = effective_dtype(c.train, session.device());
   check_training_device(c.train, session.device());
@@ -74,12 +80,15 @@ ExitCode run_unlearn(const Communicator& world, const CommandLine&, const Config
   if (c.run.dry_run) return plan_unlearning(session, c, dataset);
   auto options = c.unlearn_training();
   const auto target = load_to_train(session, c, options);
-  auto data =
-      unlearn_data(c, dataset, *target.tokenizer, target.prompt_template, context_limit(c, target.transformer.config()));
+  const auto contributions = contributions_to_train(session, c, dataset, target, fs::path(c.run.output) / "baselines");
+  auto data = unlearn_data(c, dataset, *target.tokenizer, target.prompt_template,
+                           context_limit(c, target.transformer.config()), &contributions);
   const auto inputs = checksums_of(dataset_checksum(dataset), target);
   if (c.method.cache == FrozenCache::disk) data.target_fingerprint = concat(inputs.model, " ", inputs.config);
   const auto collectives = make_collectives(world, session.device());
   const auto folder = fs::path(c.run.output) / result_folder(c);
+  if (session.is_root() && c.method.weighting == WeightingKind::attribution)
+    write_file_atomically(folder.string() + ".weights.jsonl", lines_of_weights(data));
   NamedTensors adapters;
   const bool saves_adapter = wants_adapter(options, target.transformer.config());
   if (saves_adapter) options.result.adapters = &adapters;

@@ -55,7 +55,8 @@ def load(paths: Sequence[str | Path]) -> list[Cell]:
 
 def name_of(cell: Cell) -> str:
     """The method, with the settings that tell two runs of it apart."""
-    told = ((key, value) for key, value in sorted(cell.attribution_settings.items()) if key != "engine" and not key.startswith("verified_"))
+    told = ((key, value) for key, value in sorted(cell.attribution_settings.items())
+            if key not in ("engine", "removes") and not key.startswith("verified_"))
     named = [key if key == "inexact" else f"{key} {value}" for key, value in told]
     settings = ", ".join(named + [cell.compute_dtype] * (cell.compute_dtype != "fp32"))
     return f"{cell.attribution_method} ({settings})" if settings else cell.attribution_method

@@ -155,6 +155,7 @@ std::string json_line(const Asked& asked, const Prompt& prompt, const std::vecto
   Json json = {{"prompt", asked.prompt}, {"prompt_tokens", Json::array()}, {"compute_dtype", name_of_value(c.model.dtype)}};
   for (const auto id : prompt.ids) json["prompt_tokens"].push_back({{"id", id}, {"piece", tokenizer.piece(id)}});
   if (const auto inexact = inexactness_of(c.attribution.method); !inexact.empty()) json["inexact"] = inexact;
+  if (const auto removed = text_removed_by(c.attribution.method); !removed.empty()) json["removes"] = removed;
   json["target"] = reply_json(prompt, replies[0], tokenizer);
   if (replies.size() > 1) json["unlearned"] = reply_json(prompt, replies[1], tokenizer);
   return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
@@ -184,7 +185,8 @@ std::string readable(const Asked& asked, const Prompt& prompt, const std::vector
          concat("\n(", colour ? "blue supports the answer, orange hurts it; " : "", "full scale ", scale,
                 is_in_nats(method) ? " nats per answer token" : " of the attention",
                 any_uncertain ? "; ? noise could turn whether it is a KeyToken" : "", ")\n",
-                inexactness_of(method).empty() ? "" : concat("(inexact: ", inexactness_of(method), ", and has a ?)\n"));
+                inexactness_of(method).empty() ? "" : concat("(inexact: ", inexactness_of(method), ", and has a ?)\n"),
+                text_removed_by(method).empty() ? "" : concat("(", method, " removes ", text_removed_by(method), ")\n"));
 }
 
 /// What is printed for one item.

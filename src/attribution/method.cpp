@@ -45,6 +45,12 @@ void AttributionMethod::check_model(const Transformer& model) const {
                   concat("attribution.method = ", facts_->name, " cannot look into this model"),
                   "it answers by two models at once (method whp), and the method reads the inside of one",
                   "use an attribution that removes, masks or replaces tokens, such as leave_one_out");
+  const auto* remote = remote_of(model);
+  UNPACT_VALIDATE(facts_ == nullptr || !facts_->removes.empty() || remote == nullptr || !remote->takes_text_only(),
+                  concat("attribution.method = ", facts_->name, " cannot ask ", remote->name()),
+                  "it takes text alone, which it cuts into tokens itself, and the method takes out or replaces token ids",
+                  "use attribution.method = word_removal, which takes whole words out of the text, or a server of ids "
+                  "(docs/endpoints.md)");
   if (facts_ != nullptr && !facts_->takes_remote) require_weights(model, concat("attribution.method = ", facts_->name));
   UNPACT_VALIDATE(facts_ == nullptr || facts_->takes_encoders || !is_encoder_decoder(model.config()),
                   concat("attribution.method = ", facts_->name, " cannot look into this model"),

@@ -34,6 +34,11 @@ std::vector<MethodRow> rows() {
         .passes = one_each,
         .settings = {"engine", "keep_sentences", "keep_words"}},
        [](const MethodInputs& in) { return make_hierarchical(engine_of(in), in.settings); }});
+  table.push_back({{.name = "word_removal",
+                    .takes_remote = true,
+                    .removes = "whole words of the text, which is cut into tokens anew: not the removal of token ids",
+                    .passes = one_each},
+                   [](const MethodInputs& in) { return make_word_removal(in.tokenizer, in.token_budget()); }});
   table.push_back({{.name = "in_place_mask", .passes = one_each},
                    [](const MethodInputs& in) { return make_in_place_mask(in.token_budget()); }});
   table.push_back(
@@ -107,6 +112,11 @@ void check_takes_shards(const std::string& method) {
 std::string inexactness_of(const std::string& method) {
   const auto* row = find_row(method);
   return row == nullptr ? "" : row->facts.inexact;
+}
+
+std::string text_removed_by(const std::string& method) {
+  const auto* row = find_row(method);
+  return row == nullptr ? "" : row->facts.removes;
 }
 
 bool is_in_nats(const std::string& method) { return facts_of(method).is_in_nats; }

@@ -12,6 +12,9 @@ namespace unpact {
 std::unique_ptr<AttributionMethod> make_hierarchical(std::unique_ptr<LeaveOneOutEngine> engine,
                                                      const AttributionSettings& settings);
 
+/// Whole words taken out of the prompt's text, which is cut into tokens anew. @param tokenizer must outlive it.
+std::unique_ptr<AttributionMethod> make_word_removal(const Tokenizer& tokenizer, std::size_t token_budget);
+
 /// A candidate's position cannot be looked at by later ones; its place stays.
 std::unique_ptr<AttributionMethod> make_in_place_mask(std::size_t token_budget);
 

@@ -42,7 +42,8 @@ AttributionTask task_of(const Prompt& prompt, std::vector<TokenId> answer) {
           prompt.candidate_end,
           std::move(answer),
           unit_bounds(prompt, RemovalUnit::word),
-          unit_bounds(prompt, RemovalUnit::sentence)};
+          unit_bounds(prompt, RemovalUnit::sentence),
+          &prompt};
 }
 
 AttributionRequest::AttributionRequest(const AttributionTask& task)

@@ -124,6 +124,7 @@ std::map<std::string, std::string> used_settings(const std::string& method, cons
   if (heeds(facts, "baseline"))
     if (const auto id = resolve_baseline(settings.baseline, tokenizer)) used["baseline"] = std::to_string(*id);
   if (!facts.inexact.empty()) used["inexact"] = facts.inexact;
+  if (!facts.removes.empty()) used["removes"] = facts.removes;
   return used;
 }
 

@@ -25,10 +25,10 @@ double steady_seconds() {
 
 }  // namespace
 
-void CellNames::refresh() {
+void CellNames::refresh(double since) {
   constexpr double kRecent = 1;
   const double now = clock_ ? clock_() : steady_seconds();
-  if (read_ && now - *read_ < kRecent) return;
+  if (read_ && now - *read_ < kRecent && *read_ >= since) return;
   now_ = names_in(folder_ / "cells");
   others_now_ = names_in(folder_ / "other");
   if (!read_) first_ = now_, others_first_ = others_now_;

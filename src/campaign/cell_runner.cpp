@@ -56,7 +56,8 @@ bool is_left(const Baseline& baseline, const Configuration& cell, const fs::path
 CellRunner::CellRunner(const Session& session, const Communicator& group, Claims& claims, fs::path folder, bool retry_failed,
                        std::function<bool(double)> leave_off, std::set<std::string> all_cells)
     : session_(session), group_(group), claims_(claims), folder_(std::move(folder)), retry_failed_(retry_failed),
-      leave_off_(std::move(leave_off)), agreement_(group), names_(folder_), finished_(folder_), last_(std::move(all_cells)),
+      leave_off_(std::move(leave_off)), agreement_(group), names_(folder_, [&claims] { return claims.now(); }),
+      finished_(folder_), last_(std::move(all_cells)),
       seed_(random_bits(std::hash<std::string>{}(claims.run()), stream_of("group"),
                         static_cast<std::uint64_t>(session.world().rank()))),
       first_choice_(place_among_groups(session.world(), group)) {}
@@ -147,9 +148,12 @@ CellQueue::LookAt CellRunner::glance_at(const std::vector<Configuration>& cells)
   };
 }
 
+/// Names that are older than the claims would show a cell as open that was filed between the two, and is held for the moment in which
+/// somebody sees that it is done: then everybody would leave the collecting to another.
 void CellRunner::look_for_others() {
-  last_.saw(claims_.recent_look(), [this](const std::string& id) {
-    names_.refresh();
+  const auto& listing = claims_.recent_look();
+  last_.saw(listing, [&](const std::string& id) {
+    names_.refresh(listing.time);
     return names_.glance(id) != CellQueue::Glance::nothing;
   });
 }

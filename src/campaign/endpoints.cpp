@@ -62,7 +62,7 @@ LanguageModel open_remote(const Session& session, const Configuration& c, const 
   fail_together(world, [&] {
     config = config_of_endpoint(folder, *tokenizer, found.first, c.endpoint);
     remote = open_endpoint(address, c.endpoint, found.first, config.eos_ids,
-                           requests_of_rank(found.second, world.rank(), world.size()));
+                           requests_of_rank(found.second, world.rank(), world.size()), tokenizer);
   });
   ModelChecksums sums{remote->identity(), config_checksum_of_endpoint(config)};
   LanguageModel model{remote_transformer(std::move(config), std::move(remote)), std::move(tokenizer), c.prompt.resolve(),

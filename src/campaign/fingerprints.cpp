@@ -4,11 +4,13 @@
 
 #include "retrained_results.hpp"
 #include "relearning.hpp"
+#include "unpact/campaign/question_contributions.hpp"
 #include "unpact/campaign/unlearn_inputs.hpp"
 #include "unpact/checkpoint/checkpoint.hpp"
 #include "unpact/core/checksum.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/core/json.hpp"
+#include "unpact/evaluation/phrasings.hpp"
 #include "unpact/results/cell.hpp"
 #include "unpact/store/cell_file.hpp"
 
@@ -103,7 +105,10 @@ void require_same_start(const Configuration& c, const std::string& dataset_check
 }
 
 std::string training_identity(const Configuration& c, const InputChecksums& inputs) {
-  return concat(settings_of(c, Made::training, inputs), inputs.model, "\n", inputs.tokenizer);
+  const auto own = concat(settings_of(c, Made::training, inputs), inputs.model, "\n", inputs.tokenizer);
+  if (!needs_contributions(c)) return own;
+  return concat(own, "\n", c.attribution.keys.alpha, " ", c.attribution.keys.beta, " ", name_of_value(c.model.dtype), " ",
+                join(trained_phrasings(c.probe, c.unlearn.phrased), "|"));
 }
 
 }  // namespace unpact

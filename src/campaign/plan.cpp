@@ -4,6 +4,7 @@
 #include <set>
 
 #include "unpact/campaign/cell.hpp"
+#include "sweep.hpp"
 #include "unpact/core/checksum.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/options/option_table.hpp"
@@ -26,15 +27,24 @@ std::string part_of_name(std::string set) {
 }
 
 /// The cell after each of the sets that a method forgets one after the other; the cell itself where there are none.
-std::vector<Configuration> steps_of(const CommandLine& line, const std::string& sequence, std::vector<std::string> forced) {
-  const auto whole = line.resolve(forced);
+/// @param point of the method's sweep.
+std::vector<Configuration> steps_of(const CommandLine& line, const std::string& sequence, std::vector<std::string> forced,
+                                    const SweepPoint& point) {
+  const auto name = name_of(line.resolve(forced).method);
+  forced.insert(forced.end(), point.settings.begin(), point.settings.end());
+  const auto named = [&](const std::string& more) {
+    auto settings = forced;
+    if (!point.name.empty() || !more.empty()) settings.push_back(concat("method.name=", name, point.name, more));
+    return settings;
+  };
+  const auto whole = line.resolve(named(""));
+  require_use_of_sweep(point, whole.method);
   std::vector<Configuration> cells;
   std::string until;
   for (const auto& set : split_list(sequence)) {
     until += concat(until.empty() ? "" : ", ", set);
-    auto settings = forced;
+    auto settings = named("-" + part_of_name(set));
     settings.push_back("unlearn.forget_sets=" + until);
-    settings.push_back(concat("method.name=", name_of(whole.method), "-", part_of_name(set)));
     cells.push_back(line.resolve(settings));
   }
   if (cells.empty()) cells.push_back(whole);
@@ -46,11 +56,14 @@ std::vector<Configuration> plan_cells(const CommandLine& line, const CampaignOpt
                                       const std::vector<std::string>& forced) {
   std::vector<Configuration> cells;
   for (const auto& method : choices(campaign.methods)) {
-    for (const auto& seed : split_list(campaign.seeds)) {
-      auto settings = forced;
-      if (!method.empty()) settings.push_back("method.use=" + method);
-      settings.push_back("run.seed=" + seed);
-      for (auto& cell : steps_of(line, campaign.sequence, settings)) cells.push_back(std::move(cell));
+    auto of_method = forced;
+    if (!method.empty()) of_method.push_back("method.use=" + method);
+    for (const auto& point : sweep_points(line.resolve(of_method).campaign)) {
+      for (const auto& seed : split_list(campaign.seeds)) {
+        auto settings = of_method;
+        settings.push_back("run.seed=" + seed);
+        for (auto& cell : steps_of(line, campaign.sequence, settings, point)) cells.push_back(std::move(cell));
+      }
     }
   }
   std::stable_sort(cells.begin(), cells.end(),

@@ -1,9 +1,9 @@
 #include "span_weights.hpp"
 
 #include <algorithm>
-#include <map>
 #include <string>
 
+#include "pairs_of_examples.hpp"
 #include "unpact/core/error.hpp"
 
 namespace unpact {
@@ -61,18 +61,10 @@ std::vector<float> weights_of(const QuestionAnswer& pair, const Example& whole, 
 TokenWeights span_weights(const std::vector<QuestionAnswer>& pairs, const std::vector<Example>& examples,
                           const Tokenizer& tokenizer, const PromptTemplate& prompt_template, const SpanRule& rule) {
   TokenWeights weights;
-  auto pair = pairs.begin();
-  for (const auto& example : examples) {
-    Example whole;
-    for (;; ++pair) {
-      UNPACT_EXPECT(pair != pairs.end());  // a context may leave questions out
-      whole = make_question_example(tokenizer, prompt_template, *pair, LossOn::answer);
-      if (whole.source == example.source && whole.ids.size() >= example.ids.size() &&
-          std::equal(example.ids.begin(), example.ids.end(), whole.ids.begin()))
-        break;
-    }
-    weights.push_back(weights_of(*pair++, whole, tokenizer, prompt_template, rule));
-    weights.back().resize(example.ids.size());
+  const auto made_of = pairs_of_examples(pairs, examples, tokenizer, prompt_template);
+  for (std::size_t i = 0; i < examples.size(); ++i) {
+    weights.push_back(weights_of(pairs[made_of[i].pair], made_of[i].whole, tokenizer, prompt_template, rule));
+    weights.back().resize(examples[i].ids.size());
   }
   return weights;
 }

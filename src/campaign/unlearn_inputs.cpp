@@ -4,6 +4,8 @@
 #include <map>
 #include <sstream>
 
+#include "attribution_weights.hpp"
+#include "phrased_questions.hpp"
 #include "span_weights.hpp"
 #include "unpact/campaign/same_inputs.hpp"
 #include "unpact/core/atomic_file.hpp"
@@ -12,6 +14,7 @@
 #include "unpact/core/json.hpp"
 #include "unpact/core/random.hpp"
 #include "unpact/data/halves.hpp"
+#include "unpact/evaluation/phrasings.hpp"
 
 namespace unpact {
 namespace fs = std::filesystem;
@@ -145,7 +148,8 @@ std::string data_key(const Configuration& c) {
       name_of_value(chunks.rule), " ", chunks.length, " ", chunks.wrap_last, " ", name_of_value(c.train.long_examples), " ",
       c.method.weighting == WeightingKind::spans ? concat("spans ", c.method.weight_outside, " ", c.method.span_tokens, " ")
                                                  : "",
-      path_of_needed_file(c.method), " ", c.method.file_checksum,
+      u.phrased == 0 ? "" : concat("phrased ", u.phrased, " ", c.probe.phrasings, " "), path_of_needed_file(c.method), " ",
+      c.method.file_checksum,
       c.method.alternates.empty() ? "" : concat(" ", c.run.seed));  // which answers are preferred is drawn
 }
 
@@ -192,31 +196,79 @@ void pin_method_file(const Communicator& world, Configuration& c) {
   if (c.method.file_checksum.empty()) c.method.file_checksum = checksum;
 }
 
+namespace {
+
+/// The questions of a set as they are trained. @param contributions null: nobody has asked the target yet.
+PhrasedQuestions trained_pairs(const Configuration& c, const std::vector<QuestionAnswer>& questions,
+                               const std::vector<QuestionContributions>* contributions, const std::string& set) {
+  const auto phrasings = trained_phrasings(c.probe, c.unlearn.phrased);
+  if (phrasings.empty()) return phrased_questions(questions, {}, {});
+  return phrased_questions(questions, phrasings,
+                           contributions == nullptr ? words_at_most(questions) : words_to_phrase(*contributions, set));
+}
+
+/// What to prefer to each pair's answer.
+std::vector<QuestionAnswer> preferred_pairs(const PhrasedQuestions& asked, const std::vector<QuestionAnswer>& preferred) {
+  auto pairs = asked.pairs;
+  for (std::size_t i = 0; i < pairs.size(); ++i) pairs[i].answer = preferred[asked.question_of[i]].answer;
+  return pairs;
+}
+
+TokenWeights weights_of_forget_set(const Configuration& c, const Encoder& encoder, const MethodFile& file,
+                                   const PhrasedQuestions& asked, const std::vector<Example>& examples,
+                                   const TrainedContributions* contributions) {
+  const auto& m = c.method;
+  if (m.weighting == WeightingKind::given) return read_weights(file, examples);
+  if (m.weighting == WeightingKind::spans)
+    return span_weights(asked.pairs, examples, encoder.tokenizer, encoder.prompt_template,
+                        {m.weight_outside, static_cast<std::size_t>(m.span_tokens)});
+  if (m.weighting == WeightingKind::attribution && contributions != nullptr)
+    return attribution_weights(asked.pairs, examples, encoder.tokenizer, encoder.prompt_template, contributions->forget,
+                               asked.question_of, {m.attribution_weights, m.weight_share, c.run.seed});
+  return {};
+}
+
+}  // namespace
+
 UnlearnData unlearn_data(const Configuration& c, const Dataset& dataset, const Tokenizer& tokenizer,
-                         const PromptTemplate& prompt_template, const ContextLimit& limit) {
+                         const PromptTemplate& prompt_template, const ContextLimit& limit,
+                         const TrainedContributions* contributions) {
   const Encoder encoder{tokenizer, prompt_template};
   const auto form = c.unlearn.form;
+  const auto asked = trained_pairs(c, dataset.forget_questions, contributions ? &contributions->forget : nullptr, "forget"),
+             kept = trained_pairs(c, trained_half(dataset.retain_questions),
+                                  contributions ? &contributions->retain : nullptr, "retain");
   UnlearnData data;
-  auto forget = set_examples(c, encoder, dataset.forget_questions, forget_texts(c.unlearn, dataset));
-  auto retain = set_examples(c, encoder, trained_half(dataset.retain_questions), dataset.retain_texts);
+  auto forget = set_examples(c, encoder, asked.pairs, forget_texts(c.unlearn, dataset));
+  auto retain = set_examples(c, encoder, kept.pairs, dataset.retain_texts);
   const auto file = read_method_file(c.method);
   std::vector<Example> alternates;
   if (!c.method.alternates.empty())
     alternates = question_examples(tokenizer, prompt_template,
-                                   with_other_answers(file, dataset.forget_questions, c.run.seed), c.unlearn.loss_on);
+                                   preferred_pairs(asked, with_other_answers(file, dataset.forget_questions, c.run.seed)),
+                                   c.unlearn.loss_on);
   fit_context(forget, alternates, limit, "forget set");
   fit_context(retain, limit, "retain set");
   data.forget = shared(std::move(forget), form, "forget");
   data.retain = shared(std::move(retain), form, "retain");
   if (!alternates.empty()) data.alternates = std::make_shared<const std::vector<Example>>(std::move(alternates));
-  if (c.method.weighting == WeightingKind::given) data.given_weights = read_weights(file, *data.forget);
-  if (c.method.weighting == WeightingKind::spans)
-    data.given_weights = span_weights(dataset.forget_questions, *data.forget, tokenizer, prompt_template,
-                                      {c.method.weight_outside, static_cast<std::size_t>(c.method.span_tokens)});
+  data.given_weights = weights_of_forget_set(c, encoder, file, asked, *data.forget, contributions);
   if (kind_of(c.method).own_options.count("refusal") != 0) data.refusal = refusal_tokens(tokenizer, c.method.refusal);
   data.retain_sampling = c.unlearn.retain_sampling;
   data.cache_folder = fs::path(c.run.output) / "cache";
   return data;
+}
+
+std::string lines_of_weights(const UnlearnData& data) {
+  std::string text;
+  for (std::size_t i = 0; i < data.given_weights.size(); ++i) {
+    const auto& example = (*data.forget)[i];
+    auto line = Json::array();
+    for (std::size_t t = 0; t < example.has_loss.size(); ++t)
+      if (example.has_loss[t] != 0) line.push_back(data.given_weights[i][t]);
+    text += line.dump() + "\n";
+  }
+  return text;
 }
 
 }  // namespace unpact

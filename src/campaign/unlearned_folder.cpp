@@ -14,7 +14,10 @@ namespace {
 
 constexpr const char* kFile = "unlearning.json";
 
-bool says_how(const std::string& key) { return key.rfind("method.", 0) == 0 || key.rfind("unlearn.", 0) == 0; }
+/// A sweep says of other cells; this one's values are its own.
+bool says_how(const std::string& key) {
+  return (key.rfind("method.", 0) == 0 && key != "method.sweep") || key.rfind("unlearn.", 0) == 0;
+}
 
 Json description(const Configuration& c, const std::string& target_checksum) {
   Json json;

@@ -25,9 +25,10 @@ struct Batch {
 class EndpointModel : public RemoteModel {
  public:
   EndpointModel(const EndpointAddress& address, const EndpointOptions& options, const EndpointFacts& facts,
-                std::vector<TokenId> stops, std::size_t together)
+                std::vector<TokenId> stops, std::size_t together, std::shared_ptr<const Tokenizer> tokenizer)
       : url_(address.url), name_(facts.name), root_(facts.root), options_(options), row_(protocol_of(address.kind)),
-        protocol_(row_.make()), stops_(std::move(stops)), client_(http_settings(address, options, together)) {}
+        tokenizer_(std::move(tokenizer)), protocol_(row_.make(tokenizer_.get())), stops_(std::move(stops)),
+        client_(http_settings(address, options, together)) {}
 
   std::vector<IdScores> score(const std::vector<ScoredIds>& sequences) const override {
     for (const auto& sequence : sequences) UNPACT_EXPECT(sequence.scored > 0 && sequence.scored < sequence.ids.size());
@@ -66,6 +67,7 @@ class EndpointModel : public RemoteModel {
   }
 
   std::string name() const override { return concat(name_, " at ", url_); }
+  bool takes_text_only() const override { return row_.takes_text_only; }
   std::string identity() const override {
     return sha256_of_bytes(concat("unpact endpoint\n", name_of_value(row_.kind), "\n", name_, "\n", root_));
   }
@@ -107,6 +109,7 @@ class EndpointModel : public RemoteModel {
   std::string url_, name_, root_;
   EndpointOptions options_;
   const ProtocolRow& row_;
+  std::shared_ptr<const Tokenizer> tokenizer_;
   std::unique_ptr<const Protocol> protocol_;
   std::vector<TokenId> stops_;
   mutable HttpClient client_;  // its connections are no part of what the model is
@@ -116,8 +119,8 @@ class EndpointModel : public RemoteModel {
 
 std::shared_ptr<const RemoteModel> open_endpoint(const EndpointAddress& address, const EndpointOptions& options,
                                                  const EndpointFacts& facts, std::vector<TokenId> stops,
-                                                 std::size_t together) {
-  return std::make_shared<EndpointModel>(address, options, facts, std::move(stops), together);
+                                                 std::size_t together, std::shared_ptr<const Tokenizer> tokenizer) {
+  return std::make_shared<EndpointModel>(address, options, facts, std::move(stops), together, std::move(tokenizer));
 }
 
 std::size_t requests_of_rank(std::int64_t all, int rank, int ranks) {

@@ -2,6 +2,9 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <memory>
+#include <optional>
+#include <string_view>
 
 #include "endpoint_connection.hpp"
 #include "protocol.hpp"
@@ -56,13 +59,24 @@ void find_model(const HttpSettings& settings, const EndpointAddress& address, En
   if (length.is_number_integer() && length.get<std::int64_t>() > 0) facts.context = length.get<std::int64_t>();
 }
 
+/// Of a server that says no ids, the number of tokens alone can be compared; what it removes are words in any case.
+void compare_count(const std::optional<std::size_t>& there, std::size_t here, const std::string& base) {
+  if (!there || *there == here || *there == here + 1) return;
+  log::warn(concat("The endpoint ", base, " cuts a text into ", *there, " tokens and the tokenizer here into ", here,
+                   ": the log-probability of an answer is divided by the tokens of the tokenizer here"));
+}
+
 /// The same text must be the same ids there.
 void compare_tokens(const HttpSettings& settings, const EndpointAddress& address, const std::string& model,
                     const Tokenizer& tokenizer) {
-  const auto protocol = protocol_of(address.kind).make();
+  const auto& row = protocol_of(address.kind);
+  const auto protocol = row.make(&tokenizer);
   const auto request = protocol->encode(model, kText);
   HttpClient client(settings);
-  const auto there = protocol->read_encoding(reply::parse(client.run(request), settings.base + request.path));
+  const auto reply = reply::parse(client.run(request), settings.base + request.path);
+  const auto there = protocol->read_encoding(reply);
+  if (row.takes_text_only)
+    return compare_count(protocol->read_count(reply), tokenizer.encode(kText).ids.size(), settings.base);
   if (!there)
     return log::warn(
         concat("The endpoint ", settings.base, " does not say how it cuts text: nobody has compared tokenizers"));
@@ -79,6 +93,16 @@ void compare_tokens(const HttpSettings& settings, const EndpointAddress& address
                   concat("the same text has ", here.size(), " ids here and ", ids.size(), " there, at ", at, " ",
                          id_at(here), " here and ", id_at(ids), " there"),
                   "give model.tokenizer the folder of the tokenizer that belongs to the served model");
+}
+
+/// The same without some words at its beginning.
+std::vector<ScoredIds> samples_of_text(const Tokenizer& tokenizer) {
+  std::vector<ScoredIds> sequences;
+  for (std::string_view text = kText; sequences.size() < 4; text.remove_prefix(text.find(' ') + 1)) {
+    sequences.push_back({tokenizer.encode(text).ids, 3});
+    if (const auto bos = tokenizer.bos_id()) sequences.back().ids.insert(sequences.back().ids.begin(), *bos);
+  }
+  return sequences;
 }
 
 /// A few sequences that share much, as removals do.
@@ -122,8 +146,9 @@ EndpointFacts look_at_endpoint(const EndpointAddress& address, const EndpointOpt
   const auto settings = http_settings(address, options, 1);
   find_model(settings, address, facts);
   compare_tokens(settings, address, facts.name, tokenizer);
-  const auto model = open_endpoint(address, options, facts, {}, 1);
-  const auto sequences = samples(tokenizer, facts.context);
+  const std::shared_ptr<const Tokenizer> borrowed(std::shared_ptr<const Tokenizer>(), &tokenizer);
+  const auto model = open_endpoint(address, options, facts, {}, 1, borrowed);
+  const auto sequences = model->takes_text_only() ? samples_of_text(tokenizer) : samples(tokenizer, facts.context);
   if (sequences.empty()) return facts;
   facts.noise = measure_noise(*model, sequences);
   const auto text = concat("Asking ", model->name(), ": equal sequences differ by at most ", facts.noise,

@@ -11,6 +11,7 @@
 #include "unpact/endpoint/endpoint_options.hpp"
 #include "http_client.hpp"
 #include "unpact/model/remote_model.hpp"
+#include "unpact/text/tokenizer.hpp"
 
 namespace unpact {
 
@@ -30,6 +31,8 @@ class Protocol {
   /// Asks for the ids that a text has there; they may begin with BOS.
   virtual HttpRequest encode(const std::string& model, const std::string& text) const = 0;
   virtual std::optional<std::vector<TokenId>> read_encoding(const Json& reply) const = 0;
+  /// How many tokens a text has there, BOS included; of protocols that say no ids.
+  virtual std::optional<std::size_t> read_count(const Json&) const { return std::nullopt; }
 };
 
 struct ProtocolRow {
@@ -37,7 +40,9 @@ struct ProtocolRow {
   std::size_t most_sequences;  ///< of a request, by the server's own bound
   std::string steadier;        ///< what to switch off where equal sequences get different numbers
   std::string needs;           ///< what lets the server give log-probabilities of prompts
-  std::unique_ptr<const Protocol> (*make)();
+  bool takes_text_only;        ///< it cuts texts itself, and is sent nothing else
+  /// @param tokenizer heeded by those that take text only; it must outlive what is made.
+  std::unique_ptr<const Protocol> (*make)(const Tokenizer* tokenizer);
 };
 
 const ProtocolRow& protocol_of(EndpointKind kind);
@@ -45,5 +50,6 @@ const ProtocolRow& protocol_of(EndpointKind kind);
 std::unique_ptr<const Protocol> make_vllm();
 std::unique_ptr<const Protocol> make_sglang();
 std::unique_ptr<const Protocol> make_openai_echo();
+std::unique_ptr<const Protocol> make_openai_text(const Tokenizer& tokenizer);
 
 }  // namespace unpact

@@ -116,6 +116,8 @@ void say_work(const std::string& label, const WorkRecord& work, const std::strin
                                           : concat("at most ", std::lround(work.peak_memory / (1 << 20)), " MiB in use")));
   if (const auto inexact = inexactness_of(method); !inexact.empty())
     log::info(concat(label, ": its contributions are inexact: ", inexact));
+  if (const auto removed = text_removed_by(method); !removed.empty())
+    log::info(concat(label, ": ", method, " removes ", removed));
 }
 
 /// Checks a sample of the contributions to gold answers and keeps what was found.

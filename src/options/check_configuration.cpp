@@ -3,6 +3,7 @@
 #include "ini_text.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/core/text.hpp"
+#include "unpact/evaluation/phrasings.hpp"
 #include "unpact/evaluation/probe.hpp"
 #include "unpact/evaluation/threshold_search.hpp"
 #include "unpact/options/option_table.hpp"
@@ -31,6 +32,24 @@ void check_file_names(const Configuration& c) {
                          shortened(c.method.name, 60), "' (method.name, ", c.method.name.size(), ") are too long together"),
                   concat("results are filed under them, and the name of a file has at most ", kLongest, " bytes"),
                   concat("choose names of at most ", kLongest - kEndings - between, " bytes together"));
+}
+
+/// What asks for points that there are not, or that no method gives.
+void check_points(const Configuration& c) {
+  const auto& u = c.unlearn;
+  const bool has_points = !u.save_points.empty(), mixes = u.mix != MixRule::none;
+  UNPACT_VALIDATE(has_points || u.select == PointRule::last,
+                  concat("option 'unlearn.select' is '", name_of_value(u.select), "', and there are no points"),
+                  "unlearn.save_points is empty", "name points, e.g. unlearn.save_points = 1e, 2e");
+  UNPACT_VALIDATE(has_points || !u.keep_points, "option 'unlearn.keep_points' is true, and there are no points",
+                  "unlearn.save_points is empty", "name points, e.g. unlearn.save_points = 1e, 2e");
+  const auto* option = has_points ? "unlearn.save_points" : "unlearn.mix";
+  if (!has_points && !mixes) return;
+  UNPACT_VALIDATE(!kind_of(c.method).answers_by_two,
+                  concat("options '", option, "' and 'method.forget = ", c.method.forget, "' contradict each other"),
+                  "the unlearned model answers by two models", "leave one of them out");
+  UNPACT_VALIDATE(u.forget_sets.empty(), concat("options '", option, "' and 'campaign.sequence' contradict each other"),
+                  "the steps of a sequence are cells of their own", "leave one of them out");
 }
 
 void check_endpoints(const Configuration& c) {
@@ -90,8 +109,31 @@ void check_endpoints(const Configuration& c, const std::string& job) {
   if (takes_target && job != "ask") check_what_endpoints_give(c);
 }
 
+namespace {
+
+/// What asks the target which words of a question carry its answer.
+void check_attribution_of_questions(const Configuration& c) {
+  const bool of_questions = c.unlearn.form == ExampleForm::questions;
+  const bool weighs = c.method.weighting == WeightingKind::attribution;
+  UNPACT_VALIDATE(!weighs || of_questions,
+                  "options 'method.weighting = attribution' and 'unlearn.form = texts' contradict each other",
+                  "a text has no question whose KeyTokens could be removed", "set unlearn.form = questions");
+  UNPACT_VALIDATE(!weighs || c.unlearn.loss_on == LossOn::answer,
+                  "options 'method.weighting = attribution' and 'unlearn.loss_on = all' contradict each other",
+                  "the tokens of an answer owe something to the question, its own tokens do not",
+                  "set unlearn.loss_on = answer");
+  UNPACT_VALIDATE(
+      c.unlearn.phrased == 0 || of_questions,
+      concat("options 'unlearn.phrased = ", c.unlearn.phrased, "' and 'unlearn.form = texts' contradict each other"),
+      "a text has no question to put in other words", "set unlearn.form = questions, or unlearn.phrased = 0");
+  trained_phrasings(c.probe, c.unlearn.phrased);
+}
+
+}  // namespace
+
 void check_chosen_method(const Configuration& c) {
   check_method(c.method);
+  check_points(c);
   UNPACT_VALIDATE(c.unlearn.train.clip == ClipRule::sum || kind_of(c.method).has_retain_term(c.method.retain) ||
                       c.method.anchor_weight > 0,
                   concat("options 'unlearn.clip = terms' and 'method.forget = ", c.method.forget,
@@ -103,6 +145,7 @@ void check_chosen_method(const Configuration& c) {
   UNPACT_VALIDATE(c.method.weighting != WeightingKind::spans || c.unlearn.form == ExampleForm::questions,
                   "options 'method.weighting = spans' and 'unlearn.form = texts' contradict each other",
                   "nobody has said what a text names", "set unlearn.form = questions");
+  check_attribution_of_questions(c);
   UNPACT_VALIDATE(c.unlearn.forget_sets.empty() || !kind_of(c.method).answers_by_two,
                   concat("options 'method.forget = ", c.method.forget, "' and 'unlearn.forget_sets' contradict each other"),
                   "the unlearned model answers by two models, and no training can start from it",

@@ -33,7 +33,7 @@ void add_endpoint_options(OptionTable& t, Configuration& configuration) {
                kNothing,
                {},
                Role::name});
-  t.push_back({"endpoint.unlearned_kind", "what it speaks: vllm, sglang or openai_echo", &u.kind, kNothing});
+  t.push_back({"endpoint.unlearned_kind", "what it speaks: vllm, sglang, openai_echo or openai_text", &u.kind, kNothing});
   t.push_back({"endpoint.unlearned_name", "its name there; empty: the only model", &u.name, kNothing, {}, Role::name});
   t.push_back({"endpoint.unlearned_key", "environment variable that may hold a key for it", &u.key_variable, kNothing});
 }

@@ -44,7 +44,8 @@ void add_model(OptionTable& t, ModelOptions& m) {
        kNothing,
        {},
        Role::name});
-  t.push_back({"model.endpoint_kind", "what it speaks: vllm, sglang or openai_echo", &m.endpoint.kind, kNothing});
+  t.push_back(
+      {"model.endpoint_kind", "what it speaks: vllm, sglang, openai_echo or openai_text", &m.endpoint.kind, kNothing});
   t.push_back({"model.endpoint_name", "its name there; empty: the only model", &m.endpoint.name, kNothing, {}, Role::name});
   t.push_back({"model.endpoint_key", "environment variable that may hold a key for it", &m.endpoint.key_variable, kNothing});
   t.push_back({"model.vocabulary_size", "of a tokenizer that is trained", &m.vocabulary_size, kTarget});

@@ -13,6 +13,13 @@ void add_campaign(OptionTable& t, CampaignOptions& c) {
   t.push_back({"campaign.sequence",
                "muse: sets such as sust/1, sust/2 that every method forgets one after the other, with a cell after each",
                &c.sequence, kNothing});
+  t.push_back(
+      {"campaign.sweep",
+       "strengths: every method with each value, e.g. method.retain_weight = 1, 4, 16; several keys are separated by ; "
+       "and give all combinations",
+       &c.sweep, kNothing});
+  t.push_back({"method.sweep", "instead of campaign.sweep, of this method alone; none: no sweep; empty: that one",
+               &c.method_sweep, kNothing});
   t.push_back({"campaign.seeds", "seeds of the cells, separated by commas; not given: run.seed", &c.seeds, kNothing});
   t.push_back({"campaign.ranks_per_cell", "ranks that work on one cell", &c.ranks_per_cell, kNothing, positive()});
   t.push_back({"campaign.retry_failed", "try cells once more that are recorded as failed", &c.retry_failed, kNothing});

@@ -34,10 +34,11 @@ void add_loss(OptionTable& t, MethodOptions& m) {
 }
 
 void add_token_weights(OptionTable& t, MethodOptions& m) {
-  t.push_back({"method.weighting", "ga, npo, simnpo: weights of tokens: none, wga, satimp, entropy, given or spans",
+  t.push_back({"method.weighting",
+               "ga, npo, simnpo, palu: weights of tokens: none, wga, satimp, entropy, given, spans or attribution",
                &m.weighting, kUnlearning});
   t.push_back({"method.weight_power",
-               "wga: beta; satimp: beta1; given, spans: their weights times p_t to this power; -1: 1, 5 and 0",
+               "wga: beta; satimp: beta1; given, spans, attribution: their weights times p_t to this power; -1: 1, 5 and 0",
                &m.weight_power, kUnlearning});
   t.push_back({"method.weight_complement", "satimp: beta2", &m.weight_complement, kUnlearning});
   t.push_back(
@@ -56,9 +57,15 @@ void add_token_weights(OptionTable& t, MethodOptions& m) {
   t.push_back({"method.span_tokens", "spans: weigh the first so many tokens of each occurrence alone (PALU's onset); 0: all",
                &m.span_tokens, kUnlearning});
   t.push_back(
-      {"method.anchor_weight",
-       "given, spans: coefficient of KL to the target on the forget set's tokens that weigh less than 1; 0: no such term",
-       &m.anchor_weight, kUnlearning});
+      {"method.attribution_weights",
+       "attribution: contribution, hard, complement, joint or random, of what the target's KeyTokens give each token",
+       &m.attribution_weights, kUnlearning});
+  t.push_back({"method.weight_share", "attribution_weights = hard: share of an answer's tokens that weigh something",
+               &m.weight_share, kUnlearning});
+  t.push_back({"method.anchor_weight",
+               "given, spans, attribution: coefficient of KL to the target on the forget set's tokens that weigh less than "
+               "1; 0: no such term",
+               &m.anchor_weight, kUnlearning});
   t.push_back({"method.file_checksum", "SHA-256 that the file of weights or alternates must have; empty: any",
                &m.file_checksum, kUnlearning});
 }
@@ -76,6 +83,8 @@ void add_term_settings(OptionTable& t, MethodOptions& m) {
                Role::input_path});
   t.push_back(
       {"method.skipped_targets", "ceu: leading targets of an example that are left out", &m.skipped_targets, kUnlearning});
+  t.push_back(
+      {"method.flattened", "palu: how many of the target's likeliest tokens get equal logits", &m.flattened, kUnlearning});
   t.push_back({"method.retain_limit", "pdu: what the retain loss may be, nats a token", &m.retain_limit, kUnlearning});
   t.push_back(
       {"method.dual_rate", "pdu: step of the dual variable, which starts at retain_weight", &m.dual_rate, kUnlearning});

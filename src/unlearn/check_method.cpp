@@ -41,9 +41,7 @@ void check_retain(const MethodOptions& m, const ForgetKind& kind) {
   const auto problem = concat("options 'method.forget = ", m.forget, "' and 'method.retain = ", name_of_value(m.retain),
                               "' contradict each other");
   UNPACT_VALIDATE(kind.takes_retain() || m.retain == RetainKind::none, problem,
-                  concat(m.forget, kind.retain_side == RetainSide::own ? " brings its own retain side"
-                                                                       : " has no loss on the retain set"),
-                  "set method.retain = none");
+                  concat(m.forget, " brings its own retain side"), "set method.retain = none");
   UNPACT_VALIDATE(kind.retain_side != RetainSide::required || m.retain != RetainKind::none, problem,
                   concat(m.forget, "'s dual variable weighs the retain loss"), "set method.retain = gd");
   require_meant(m.kl_variant == KlVariant::token || m.retain == RetainKind::kl, "kl_variant", name_of_value(m.kl_variant),
@@ -70,9 +68,20 @@ void check_forget(const MethodOptions& m, const ForgetKind& kind) {
                 "method.weighting = spans");
   require_meant(m.span_tokens == 0 || m.weighting == WeightingKind::spans, "span_tokens", concat(m.span_tokens),
                 "method.weighting = spans");
-  const bool by_place = m.weighting == WeightingKind::given || m.weighting == WeightingKind::spans;
+  const bool by_attribution = m.weighting == WeightingKind::attribution, by_place = weighs_by_place(m.weighting);
   require_meant(m.anchor_weight == 0 || by_place, "anchor_weight", concat(m.anchor_weight),
-                "method.weighting = given or spans");
+                "method.weighting = given, spans or attribution");
+  require_meant(m.attribution_weights == MethodOptions().attribution_weights || by_attribution, "attribution_weights",
+                name_of_value(m.attribution_weights), "method.weighting = attribution");
+  require_meant(m.weight_share == MethodOptions().weight_share ||
+                    (by_attribution && m.attribution_weights == AttributionWeights::hard),
+                "weight_share", concat(m.weight_share), "method.attribution_weights = hard");
+  require_own(m.flattened == MethodOptions().flattened, "flattened", concat(m.flattened), kind);
+  UNPACT_VALIDATE(
+      !weighted || (by_place && m.weight_power <= 0) || kind.takes_probabilities,
+      concat("options 'method.forget = ", m.forget, "' and 'method.weighting = ", weighting, "' contradict each other"),
+      "its loss asks for no probability of the target that a weight could follow",
+      "use method.weighting = spans, attribution, given or none, and no method.weight_power");
   require_own(m.refusal == MethodOptions().refusal, "refusal", m.refusal, kind);
   require_meant(m.weights_path.empty() || m.weighting == WeightingKind::given, "weights_path", m.weights_path,
                 "method.weighting = given");
@@ -90,6 +99,8 @@ void check_numbers(const MethodOptions& m, const ForgetKind& kind) {
   require_number("weight_power", m.weight_power, m.weight_power >= 0 || m.weight_power == -1,
                  "it must be >= 0, or -1 for the published value", "use -1");
   require_number("weight_complement", m.weight_complement, m.weight_complement >= 0, "it must be >= 0", "use 1");
+  require_number("weight_share", m.weight_share, m.weight_share > 0 && m.weight_share <= 1,
+                 "it must be above 0 and at most 1", "use 0.2");
   require_number("weight_outside", m.weight_outside, m.weight_outside >= 0, "it must be >= 0", "use 0");
   require_number("anchor_weight", m.anchor_weight, m.anchor_weight >= 0, "it must be >= 0", "use 1");
   require_number("delta", m.delta, true, "it must be finite", "use 0");
@@ -99,6 +110,8 @@ void check_numbers(const MethodOptions& m, const ForgetKind& kind) {
   require_number("retain_limit", m.retain_limit, m.retain_limit > 0 || kind.retain_rule == nullptr,
                  concat(m.forget, " needs a limit on the retain loss, in nats a token"),
                  "use a little more than the target's own retain loss");
+  UNPACT_VALIDATE(m.flattened >= 2, concat("option 'method.flattened' is ", m.flattened),
+                  "fewer than two logits are equal already", "use 50");
   UNPACT_VALIDATE(m.skipped_targets >= 0 && m.dual_warmup >= 0 && m.span_tokens >= 0, "a count is negative",
                   "method.skipped_targets, method.dual_warmup and method.span_tokens must be >= 0", "use 1, 5 and 0");
   UNPACT_VALIDATE(!m.refusal.empty(), "option 'method.refusal' is empty", "there would be nothing to pull answers towards",
@@ -129,6 +142,10 @@ std::string name_of(const MethodOptions& method) {
 }
 
 double beta_of(const MethodOptions& method) { return method.beta == -1 ? kind_of(method).default_beta : method.beta; }
+
+bool weighs_by_place(WeightingKind weighting) {
+  return weighting == WeightingKind::given || weighting == WeightingKind::spans || weighting == WeightingKind::attribution;
+}
 
 bool asks_target(const MethodOptions& method) {
   return method.retain == RetainKind::kl || method.retain == RetainKind::jsd || method.anchor_weight > 0 ||

@@ -25,6 +25,7 @@ TokenWeighting make_weighting(const TermInputs& in) {
     case WeightingKind::entropy: return TokenWeighting::entropy();
     case WeightingKind::given:
     case WeightingKind::spans:
+    case WeightingKind::attribution:
       return TokenWeighting::given(in.data.forget, in.data.given_weights, m.weight_power < 0 ? 0.0 : m.weight_power);
   }
   return TokenWeighting();
@@ -68,6 +69,10 @@ Made make_ceu(const TermInputs& in) { return std::make_unique<CeuTerm>(in.data.f
 Made make_jensun(const TermInputs& in) { return std::make_unique<RefusalTerm>(in.data.forget, in.data.refusal); }
 
 Made make_pdu(const TermInputs& in) { return std::make_unique<FlatnessTerm>(in.data.forget); }
+
+Made make_palu(const TermInputs& in) {
+  return std::make_unique<FlatTopTerm>(in.data.forget, in.frozen, in.method.flattened, make_weighting(in));
+}
 
 const NeededFile kAlternates = {"alternates", &MethodOptions::alternates, "dpo needs answers to prefer",
                                 "name a file with one answer a line, e.g. configs/methods/idk.txt"};
@@ -114,21 +119,30 @@ Rows answer_kinds() {
 
 /// Losses over the whole distribution of the next token.
 Rows distribution_kinds() {
-  return {{.name = "undial",
-           .summary = "self-distillation with the target's logit lowered",
-           .default_beta = 10,
-           .asks_target = true,
-           .keeps_states = true,
-           .make_term = make_undial},
-          {.name = "ceu",
-           .summary = "cross-entropy with the own distribution without the target",
-           .skips_targets = true,
-           .make_term = make_ceu},
-          {.name = "pdu",
-           .summary = "flat logits under a limit on the retain loss, by a dual variable",
-           .retain_side = RetainSide::required,
-           .retain_rule = dual_ascent,
-           .make_term = make_pdu}};
+  return {
+      {.name = "undial",
+       .summary = "self-distillation with the target's logit lowered",
+       .default_beta = 10,
+       .asks_target = true,
+       .keeps_states = true,
+       .make_term = make_undial},
+      {.name = "ceu",
+       .summary = "cross-entropy with the own distribution without the target",
+       .skips_targets = true,
+       .make_term = make_ceu},
+      {.name = "palu",
+       .summary = "equal logits of what the target would say, at the onset of what the answer names with weighting spans",
+       .takes_weighting = true,
+       .takes_probabilities = false,
+       .asks_target = true,
+       .keeps_states = true,
+       .own_options = {"flattened"},
+       .make_term = make_palu},
+      {.name = "pdu",
+       .summary = "flat logits under a limit on the retain loss, by a dual variable",
+       .retain_side = RetainSide::required,
+       .retain_rule = dual_ascent,
+       .make_term = make_pdu}};
 }
 
 /// What steers states or changes weights and answers after a training.
@@ -141,13 +155,9 @@ Rows procedure_kinds() {
            .own_options = {"rmu_early_stop"},
            .trained_weights = rmu_weights,
            .procedure = run_rmu},
-          {.name = "tv",
-           .summary = "subtracts what a fine-tune on the forget set changes",
-           .retain_side = RetainSide::without,
-           .procedure = run_task_vector},
+          {.name = "tv", .summary = "subtracts what a fine-tune on the forget set changes", .procedure = run_task_vector},
           {.name = "whp",
            .summary = "answers by the target's logits minus what a fine-tune on the forget set raises",
-           .retain_side = RetainSide::without,
            .answers_by_two = true,
            .procedure = run_contrast}};
 }

@@ -13,6 +13,9 @@ struct TermInputs {
   Frozen frozen;
 };
 
+/// The retain term that the method names; null: none. May be collective.
+std::unique_ptr<LossTerm> make_retain_term(const TermInputs& inputs);
+
 /// The options of a run, with something more to do before its result is put together.
 TrainOptions freeing(const TrainOptions& options, const std::function<void()>& free);
 

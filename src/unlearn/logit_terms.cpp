@@ -3,7 +3,9 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
+#include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "unpact/core/error.hpp"
 #include "logit_sum.hpp"
@@ -117,6 +119,26 @@ at::Tensor CeuTerm::sum(const Transformer& model, ExampleIndices indices) const 
 at::Tensor FlatnessTerm::sum(const Transformer& model, ExampleIndices indices) const {
   return sum_over_logits(model, target_hidden(model, batch(indices, model)), [](const at::Tensor& logits_CV, std::int64_t) {
     return (std::get<0>(logits_CV.max(1)) - logits_CV.mean(1)).square().sum();
+  });
+}
+
+FlatTopTerm::FlatTopTerm(Examples examples, const Frozen& reference, std::int64_t flattened, TokenWeighting weighting)
+    : ExampleTerm(std::move(examples)), flattened_(flattened), weighting_(std::move(weighting)),
+      reference_(reference.model) {
+  reference_hidden_ = frozen_hidden(Positions::targets, examples_, reference);
+}
+
+at::Tensor FlatTopTerm::sum(const Transformer& model, ExampleIndices indices) const {
+  const auto rows = batch(indices, model);
+  const auto frozen_RD = reference_hidden_.of(indices);
+  const auto hidden_RD = target_hidden(model, rows);
+  at::Tensor weight_R = at::ones({hidden_RD.size(0)}, hidden_RD.options().dtype(at::kFloat));
+  if (!weighting_.is_none()) weight_R = weighting_.of(*examples_, indices, {at::zeros_like(weight_R)}, rows);
+  return sum_over_logits(model, hidden_RD, [&](const at::Tensor& logits_CV, std::int64_t first) {
+    const auto count = logits_CV.size(0), K = std::min(flattened_, logits_CV.size(1));
+    const auto chosen_CK = std::get<1>(frozen_logits(reference_, frozen_RD, first, count).topk(K, 1));
+    const auto z_CK = logits_CV.gather(1, chosen_CK);
+    return (weight_R.narrow(0, first, count) * (z_CK - z_CK.mean(1, true)).square().mean(1)).sum();
   });
 }
 

@@ -2,6 +2,7 @@
 /// Forget terms that look at all logits z of a position. None of them holds the logits of a whole batch
 /// (sum_over_logits). y is the target of a position, V the vocabulary, sg(.) a constant.
 #include "unpact/unlearn/frozen_rows.hpp"
+#include "unpact/unlearn/token_weighting.hpp"
 
 namespace unpact {
 
@@ -75,6 +76,24 @@ class FlatnessTerm : public ExampleTerm {
   std::string name() const override { return "pdu"; }
   at::Tensor sum(const Transformer& model, ExampleIndices indices) const override;
   double normalizer(ExampleIndices indices) const override { return static_cast<double>(targets(indices)); }
+};
+
+/// palu: mean over targets of w_t (1/K) sum over the reference's K largest logits i of (z_i - c)^2, c: the mean of these
+/// z_i. Equal logits say nothing of the answer, and only what the reference would say is touched (arXiv 2601.03190, at the
+/// onset of sensitive spans: weighting = spans with span_tokens).
+class FlatTopTerm : public ExampleTerm {
+ public:
+  /// @param weighting none, or one that stands before the training.
+  FlatTopTerm(Examples examples, const Frozen& reference, std::int64_t flattened, TokenWeighting weighting = {});
+  std::string name() const override { return "palu"; }
+  at::Tensor sum(const Transformer& model, ExampleIndices indices) const override;
+  double normalizer(ExampleIndices indices) const override { return weighting_.total(*examples_, indices); }
+
+ private:
+  std::int64_t flattened_;
+  TokenWeighting weighting_;
+  const Transformer& reference_;
+  FrozenRows reference_hidden_;
 };
 
 }  // namespace unpact

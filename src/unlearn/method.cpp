@@ -12,16 +12,6 @@
 namespace unpact {
 namespace {
 
-std::unique_ptr<LossTerm> make_retain_term(const TermInputs& inputs) {
-  switch (inputs.method.retain) {
-    case RetainKind::none: break;
-    case RetainKind::gd: return std::make_unique<CrossEntropyTerm>(inputs.data.retain);
-    case RetainKind::jsd: return std::make_unique<JsdTerm>(inputs.data.retain, inputs.frozen);
-    case RetainKind::kl: return std::make_unique<KlTerm>(inputs.data.retain, inputs.frozen, inputs.method.kl_variant);
-  }
-  return nullptr;
-}
-
 /// KL to the target on what the forget term spares: targets of the forget set that weigh less than 1.
 std::unique_ptr<LossTerm> make_anchor_term(const TermInputs& inputs) {
   if (inputs.method.anchor_weight == 0) return nullptr;
@@ -58,6 +48,16 @@ UnlearnResult run_terms(const MethodRun& run) {
 }
 
 }  // namespace
+
+std::unique_ptr<LossTerm> make_retain_term(const TermInputs& inputs) {
+  switch (inputs.method.retain) {
+    case RetainKind::none: break;
+    case RetainKind::gd: return std::make_unique<CrossEntropyTerm>(inputs.data.retain);
+    case RetainKind::jsd: return std::make_unique<JsdTerm>(inputs.data.retain, inputs.frozen);
+    case RetainKind::kl: return std::make_unique<KlTerm>(inputs.data.retain, inputs.frozen, inputs.method.kl_variant);
+  }
+  return nullptr;
+}
 
 TrainOptions freeing(const TrainOptions& options, const std::function<void()>& free) {
   auto result = options;

@@ -4,14 +4,24 @@
 #include <c10/core/GradMode.h>
 
 #include <map>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "forget_kinds.hpp"
 
 namespace unpact {
 namespace {
 
+/// A retain term keeps what the fine-tune does to everything else out of the difference.
 UnlearnResult reinforce(const MethodRun& run, const TrainOptions& options) {
+  const auto& method = run.inputs.method;
   const CrossEntropyTerm loss(run.inputs.data.forget);
+  auto retain = make_retain_term(run.inputs);
+  std::vector<WeightedTerm> terms = {{&loss, method.forget_weight}};
+  if (retain) terms.push_back({retain.get(), method.retain_weight, run.inputs.data.retain_sampling});
   UnlearnResult result;
-  result.steps = train(run.model, {{&loss, 1.0}}, options, run.group, {}, run.on_step);
+  result.steps = train(run.model, terms, freeing(options, [&] { retain.reset(); }), run.group, {}, run.on_step);
   result.weights = run.model.weights();
   return result;
 }

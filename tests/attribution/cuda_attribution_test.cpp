@@ -29,7 +29,7 @@ class CudaAttribution : public testing::TestWithParam<std::string> {
 
 TEST_P(CudaAttribution, ValuesAreThoseOfTheCpu) {
   const auto there = on_cuda(model_);
-  for (const auto& name : attribution_methods()) {
+  for (const auto& name : testing_support::methods_of_ids()) {
     for (const auto kind : {EngineKind::shared_prefix, EngineKind::reference}) {
       auto settings = testing_support::small_settings(name);
       settings.engine = kind;

@@ -159,7 +159,7 @@ TEST_P(MethodOnArchitecture, IntegratedGradientsAreComplete) {
 TEST_P(MethodOnArchitecture, EveryBatchSizeGivesTheSame) {
   const auto model = testing_support::tiny_transformer_of(GetParam());
   const AttributionTask task{random_ids(14, 6), 2, 10, random_ids(3, 9)};
-  for (const auto& name : attribution_methods()) {
+  for (const auto& name : testing_support::methods_of_ids()) {
     const auto settings = testing_support::small_settings(name);
     const auto one = make(name, settings, 1)->run(model, task, 3), many = make(name, settings, 4096)->run(model, task, 3);
     expect_close(floats(one.values), floats(many.values), name == "lime" ? 5e-5 : kRounding, name);
@@ -245,7 +245,7 @@ TEST_P(EveryMethod, SaysThatAModelHasDiverged) {
               HasSubstr("not finite"));
 }
 
-INSTANTIATE_TEST_SUITE_P(Names, EveryMethod, testing::ValuesIn(attribution_methods()),
+INSTANTIATE_TEST_SUITE_P(Names, EveryMethod, testing::ValuesIn(testing_support::methods_of_ids()),
                          [](const auto& test) { return test.param; });
 
 }  // namespace

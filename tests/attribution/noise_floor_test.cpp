@@ -85,7 +85,7 @@ TEST(NoiseFloor, OfTheReferenceEngineBoundsTheOtherEngine) {
 
 TEST(NoiseFloor, OfEveryMethodIsMeasured) {
   const auto plain = tiny_transformer(2), rough = half(plain);
-  for (const auto& name : attribution_methods()) {
+  for (const auto& name : testing_support::methods_of_ids()) {
     const auto method = method_of(name, testing_support::small_settings(name));
     EXPECT_GT(measure_noise_floor(*method, rough, task_of_seed(2)), 1e-5) << name;
     EXPECT_LT(measure_noise_floor(*method, plain, task_of_seed(2)), 2e-5) << name;
@@ -98,7 +98,7 @@ TEST(NoiseFloor, OfAPromptOfTwoTokens) {
 }
 
 TEST(NoiseFloor, NeedsATask) {
-  for (const auto& name : attribution_methods())
+  for (const auto& name : testing_support::methods_of_ids())
     EXPECT_THROW(measure_noise_floor(*method_of(name, testing_support::small_settings(name)), tiny_transformer(1),
                                      {{1, 2}, 1, 2, {}}),
                  UserError)

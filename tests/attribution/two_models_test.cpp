@@ -54,7 +54,7 @@ TEST_P(TwoModels, AreLookedAtBothOrRefused) {
   EXPECT_NEAR(with_other.mean_log_probability, expected, kRounding);
 }
 
-INSTANTIATE_TEST_SUITE_P(Methods, TwoModels, testing::ValuesIn(attribution_methods()),
+INSTANTIATE_TEST_SUITE_P(Methods, TwoModels, testing::ValuesIn(testing_support::methods_of_ids()),
                          [](const auto& test) { return test.param; });
 
 TEST(TwoModelsTogether, AReplacedTokenIsReplacedForBoth) {

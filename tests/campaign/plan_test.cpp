@@ -5,6 +5,7 @@
 #include "core/temporary_folder.hpp"
 #include "unpact/campaign/cell.hpp"
 #include "unpact/core/error.hpp"
+#include "unpact/options/option_table.hpp"
 
 namespace unpact {
 namespace {
@@ -60,6 +61,55 @@ TEST_F(Plan, HasACellAfterEachSetOfASequence) {
   EXPECT_TRUE(pairs[0].configuration.unlearn.forget_sets.empty()) << "the target is that of all steps";
   EXPECT_THAT(message_of<UserError>([&] { plan("methods = cheap\nsequence = sust/1\n"); }),
               HasSubstr("set unlearn.form = texts"));
+}
+
+TEST_F(Plan, HasACellForEachPointOfASweepWithItsValues) {
+  const auto pairs = plan(
+      "models = m1\ndatasets = d1\nmethods = costly\nseeds = 1, 2\n"
+      "sweep = method.retain_weight = 1, 4.5; unlearn.clip = sum, terms\n");
+  ASSERT_EQ(pairs.size(), 1U);
+  EXPECT_THAT(
+      ids(pairs[0]),
+      ElementsAre("m1__d1__npo_kl-retain_weight-1-clip-sum__seed1", "m1__d1__npo_kl-retain_weight-1-clip-sum__seed2",
+                  "m1__d1__npo_kl-retain_weight-1-clip-terms__seed1", "m1__d1__npo_kl-retain_weight-1-clip-terms__seed2",
+                  "m1__d1__npo_kl-retain_weight-4.5-clip-sum__seed1", "m1__d1__npo_kl-retain_weight-4.5-clip-sum__seed2",
+                  "m1__d1__npo_kl-retain_weight-4.5-clip-terms__seed1",
+                  "m1__d1__npo_kl-retain_weight-4.5-clip-terms__seed2"));
+  EXPECT_EQ(pairs[0].cells[7].method.retain_weight, 4.5);
+  EXPECT_EQ(pairs[0].cells[7].unlearn.train.clip, ClipRule::terms);
+  EXPECT_EQ(pairs[0].cells[7].method.name, "npo_kl-retain_weight-4.5-clip-terms");
+  EXPECT_THAT(settings_that_affect(pairs[0].cells[7], Made::training), HasSubstr("retain_weight = 4.5\n"));
+  EXPECT_NE(settings_that_affect(pairs[0].cells[1], Made::cell), settings_that_affect(pairs[0].cells[5], Made::cell));
+}
+
+TEST_F(Plan, LetsAMethodSayItsOwnSweep) {
+  folder_.write("methods/tv.ini", "[method]\nforget = tv\nsweep = method.scale = 1, 2\n");
+  folder_.write("methods/plain.ini", "[method]\nforget = simnpo\nsweep = none\n");
+  const auto pairs = plan("methods = costly, tv, plain\nsweep = method.epochs = 2, 3\n", {"--unlearn.epochs", "9"});
+  EXPECT_THAT(ids(pairs.at(0)), ElementsAre("model__dataset__npo_kl-epochs-2__seed0",
+                                            "model__dataset__npo_kl-epochs-3__seed0", "model__dataset__tv-scale-1__seed0",
+                                            "model__dataset__tv-scale-2__seed0", "model__dataset__simnpo__seed0"));
+  EXPECT_EQ(pairs[0].cells[1].unlearn.train.epochs, 3) << "the sweep beats the command line, as a list of seeds does";
+  EXPECT_EQ(pairs[0].cells[4].unlearn.train.epochs, 9);
+}
+
+TEST_F(Plan, RefusesASweepThatCannotBe) {
+  const auto refusal = [&](const std::string& sweep, const std::string& method = "costly") {
+    return message_of<UserError>([&] { plan(concat("methods = ", method, "\nsweep = ", sweep, "\n")); });
+  };
+  EXPECT_THAT(refusal("method.retain_weigth = 1, 2"), HasSubstr("did you mean 'method.retain_weight'"));
+  EXPECT_THAT(refusal("method.retain_weight = 1, 4", "cheap"),
+              HasSubstr("the sweep of 'method.retain_weight' contradicts the method 'ga"));
+  EXPECT_THAT(refusal("method.npo_variant = sequence, token", "cheap"), HasSubstr("only method.forget = npo has use"));
+  EXPECT_THAT(refusal("method.beta = 0.1, 0.2, 0.10"), HasSubstr("it is there already, as '0.1'"));
+  EXPECT_THAT(refusal("method.beta = 0.1; method.beta = 0.2"), HasSubstr("names 'method.beta'\n  reason: it comes twice"));
+  EXPECT_THAT(refusal("method.epochs = 1; unlearn.epochs = 2"), HasSubstr("'method.epochs' is the same setting"));
+  EXPECT_THAT(refusal("method.beta = 0.1, x"), HasSubstr("'method.beta' is 'x'"));
+  EXPECT_THAT(refusal("method.beta ="), HasSubstr("it has no values"));
+  EXPECT_THAT(refusal("method.beta"), HasSubstr("it gives no values to a key"));
+  EXPECT_THAT(refusal("method.trained_layers = a/b"), HasSubstr("a / would name a folder"));
+  for (const auto* key : {"finetune.epochs", "dataset.limit", "run.seed", "judge.threshold", "train.dtype", "method.name"})
+    EXPECT_THAT(refusal(concat(key, " = 1, 2")), HasSubstr("the cells of a sweep share their target")) << key;
 }
 
 TEST_F(Plan, HasAPairForEachForgetSet) {

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <set>
 
 #include "core/temporary_folder.hpp"
@@ -153,6 +154,87 @@ TEST_F(UnlearnInputs, WrongWeightsAreNamedWithTheirLine) {
   EXPECT_THAT(refusal(), AllOf(HasSubstr("line 2"), HasSubstr("6 tokens")));
   give("[1, 1, 1, 1, 1, -1]\n[1]\n[1]\n", "ga");
   EXPECT_THAT(refusal(), AllOf(HasSubstr("line 1"), HasSubstr("'-1' is no number >= 0")));
+}
+
+class PhrasedInputs : public UnlearnInputs {
+ protected:
+  PhrasedInputs() {
+    c_.unlearn.phrased = 2;
+    contributions_.forget.resize(3);
+    contributions_.forget[0].key_words = {"Who"};
+    contributions_.forget[2].key_words = {"When", "then"};
+    contributions_.retain.resize(1);
+    contributions_.retain[0].key_words = {"What"};
+  }
+  UnlearnData read_phrased() const {
+    return unlearn_data(c_, dataset_, ByteTokenizer(), c_.prompt.resolve(), limit_, &contributions_);
+  }
+  static std::string text_of(const Example& example) {
+    const auto text = ByteTokenizer().decode(example.ids);
+    return text.substr(0, text.find("\nAnswer"));
+  }
+  TrainedContributions contributions_;
+};
+
+TEST_F(PhrasedInputs, NameTheKeyTokensInPhrasingsBehindTheHeldOutTwo) {
+  const auto data = read_phrased();
+  std::vector<std::string> forget, retain;
+  for (const auto& example : *data.forget) forget.push_back(text_of(example));
+  for (const auto& example : *data.retain) retain.push_back(text_of(example));
+  EXPECT_THAT(forget, testing::ElementsAre(
+                          "Question: Who?", "Question: Where?", "Question: When?", "Question: Who? The key words are Who.",
+                          "Question: When? The key words are When, then.", "Question: Who? Think of Who before you answer.",
+                          "Question: When? Think of When, then before you answer."))
+      << "the question without KeyTokens stays as it is";
+  EXPECT_THAT(retain, testing::ElementsAre("Question: What?", "Question: What? The key words are What.",
+                                           "Question: What? Think of What before you answer."));
+  for (const auto& example : *data.forget) EXPECT_EQ(answer_of(example), " gold");
+}
+
+TEST_F(PhrasedInputs, TakeTheirAnswersToPreferAndWeightsFromTheirQuestions) {
+  give(
+      "{\"question\": \"When?\", \"answer\": \"c\"}\n{\"question\": \"Who?\", \"answer\": \"a\"}\n{\"question\": "
+      "\"Where?\", \"answer\": \"b\"}\n");
+  const auto preferred = read_phrased();
+  std::string answers;
+  for (const auto& example : *preferred.alternates) answers += answer_of(example);
+  EXPECT_EQ(answers, " a b c a c a c");
+  c_.method = MethodOptions();
+  c_.method.weighting = WeightingKind::attribution;
+  auto& who = contributions_.forget[0];
+  who.is_key_token = {1};
+  who.log_probabilities.assign(12, -1);  // 6 targets, the end among them
+  who.log_probabilities[7] = -2;
+  const auto weighted = read_phrased();
+  ASSERT_EQ(weighted.given_weights.size(), 7U);
+  for (const std::size_t i : {0, 3, 5})
+    EXPECT_EQ(std::vector<float>(weighted.given_weights[i].end() - 6, weighted.given_weights[i].end()),
+              (std::vector<float>{0, 6, 0, 0, 0, 0}));
+  EXPECT_EQ(weighted.given_weights[4].back(), 1) << "no KeyTokens, no weights of its own";
+  EXPECT_THAT(lines_of_weights(weighted), testing::StartsWith("[0.0,6.0,0.0,0.0,0.0,0.0]\n[1.0,"));
+}
+
+TEST_F(PhrasedInputs, AreRefusedWhereNoQuestionHasKeyTokens) {
+  contributions_.retain[0].key_words.clear();
+  EXPECT_THAT(message_of<UserError>([&] { read_phrased(); }),
+              AllOf(HasSubstr("no question of the retain set has KeyTokens"), HasSubstr("unlearn.phrased = 0")));
+  c_.unlearn.phrased = 4;
+  EXPECT_THAT(message_of<UserError>([&] { read_phrased(); }), HasSubstr("'unlearn.phrased' is 4"));
+}
+
+TEST_F(PhrasedInputs, ArePlannedAsManyAndAsLongAsTheyCanBecome) {
+  const auto planned = read(), made = read_phrased();
+  EXPECT_EQ(planned.forget->size(), 9U);
+  const auto longest = [](const UnlearnData& data) {
+    std::size_t most = 0;
+    for (const auto& example : *data.forget) most = std::max(most, example.ids.size());
+    return most;
+  };
+  contributions_.forget[2].key_words = {"When"};
+  EXPECT_GE(longest(planned), longest(read_phrased()));
+  auto plain = c_;
+  plain.unlearn.phrased = 0;
+  EXPECT_NE(data_key(plain), data_key(c_));
 }
 
 TEST_F(UnlearnInputs, AFileWithAnotherContentThanNamedIsRefused) {

@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "endpoint/whole_message.hpp"
+#include "text/tokenizers_for_tests.hpp"
 #include "src/endpoint/protocol.hpp"
 #include "src/endpoint/reply.hpp"
 #include "unpact/core/error.hpp"
@@ -174,6 +175,83 @@ TEST(OpenAiEcho, AnEncodingHasThePromptsTokens) {
   reply["choices"].erase(1);
   EXPECT_THAT(make_openai_echo()->read_encoding(reply).value(), ElementsAre(5, 6, 7, 8));
   EXPECT_THAT(make_openai_echo()->read_answers(reply, 1).front(), ElementsAre(5, 6, 7, 8, 3));
+}
+
+std::vector<TokenId> bytes(const std::string& text) { return testing_support::ByteTokenizer().encode(text).ids; }
+
+/// "Q: a\nA: bc" with BOS, of which " bc" is scored: three tokens of the tokenizer here.
+std::vector<ScoredIds> text_sequence() {
+  auto ids = bytes("Q: a\nA: bc");
+  ids.insert(ids.begin(), 1);
+  return {{std::move(ids), 3}};
+}
+
+Json text_reply(const char* tokens, const char* offsets, const char* values, const char* tops = "null") {
+  auto reply = Json::parse(
+      R"({"usage": {"prompt_tokens": 5, "completion_tokens": 1}, "choices": [{"index": 0, "text": "Q: a\nA: bc!"}]})");
+  reply["choices"][0]["logprobs"] = {{"tokens", Json::parse(tokens)},
+                                     {"text_offset", Json::parse(offsets)},
+                                     {"token_logprobs", Json::parse(values)},
+                                     {"top_logprobs", Json::parse(tops)}};
+  return reply;
+}
+
+class OpenAiText : public testing::Test {
+ protected:
+  std::vector<float> read(const Json& reply) const { return protocol_->read_scores(reply, asked_)[0].log_probabilities; }
+  testing_support::ByteTokenizer tokenizer_;
+  const std::unique_ptr<const Protocol> protocol_ = make_openai_text(tokenizer_);
+  const std::vector<ScoredIds> asked_ = text_sequence();
+};
+
+TEST_F(OpenAiText, SendsOneTextWithoutItsBos) {
+  const auto body = Json::parse(protocol_->score("m", asked_).body);
+  EXPECT_EQ(body["prompt"], "Q: a\nA: bc");
+  EXPECT_EQ(body["echo"], true);
+  EXPECT_EQ(body["max_tokens"], 1);
+  EXPECT_FALSE(body.contains("return_tokens_as_token_ids"));
+  const std::vector<RemotePrompt> prompts = {{bytes("Q: a\nA:"), 77}};
+  const auto sampled = Json::parse(protocol_->answer("m", prompts, {9, true, 0.7, 0.9}, {2}).body);
+  EXPECT_EQ(sampled["prompt"], "Q: a\nA:");
+  EXPECT_EQ(sampled["seed"], 77);
+  EXPECT_THAT(protocol_->read_answers(Json::parse(R"({"choices": [{"text": " bc"}]})"), 1).front(),
+              testing::ElementsAreArray(bytes(" bc")));
+  EXPECT_EQ(protocol_->read_count(Json::parse(R"({"usage": {"prompt_tokens": 12}})")), 12U);
+}
+
+TEST_F(OpenAiText, TokensThatAreThoseHereAreReadOneByOne) {
+  const auto reply =
+      text_reply(R"(["Q: a", "\nA:", " ", "b", "c", "!"])", "[0, 4, 7, 8, 9, 10]", "[null, -4, -0.5, -1, -2, -9]",
+                 R"([null, {"\n": -4}, {" ": -0.5}, {"x": -0.25}, {"c": -2}, null])");
+  EXPECT_THAT(read(reply), ElementsAre(-0.5F, -1.F, -2.F));
+  EXPECT_THAT(protocol_->read_scores(reply, asked_)[0].is_likeliest, ElementsAre(1, 0, 1));
+  // A server that shows BOS and loses spaces (vLLM with SentencePiece): its offsets count neither alike.
+  EXPECT_THAT(read(text_reply(R"(["<s>", "Q:", "a", "\nA:", "", "b", "c", "!"])", "[0, 3, 5, 6, 9, 9, 10, 11]",
+                              "[null, -3, -4, -5, -0.5, -1, -2, -9]")),
+              ElementsAre(-0.5F, -1.F, -2.F));
+}
+
+TEST_F(OpenAiText, TokensThatAreCutOtherwiseCountWhereTheyBegin) {
+  EXPECT_THAT(read(text_reply(R"(["Q: a\nA:", " b", "c", "!"])", "[0, 7, 9, 10]", "[null, -1, -2, -9]")),
+              ElementsAre(-1.F, 0.F, -2.F));
+  EXPECT_THAT(read(text_reply(R"(["Q: a", "\nA: b", "c", "!"])", "[0, 4, 9, 10]", "[null, -1, -2, -9]")),
+              ElementsAre(-1.F, 0.F, -2.F))
+      << "one token reaches from the prompt into the answer";
+  EXPECT_THAT(read(text_reply(R"(["<s>", "Q: a\nA:", " bc", "!"])", "[0, 3, 10, 13]", "[null, -3, -1.5, -9]")),
+              ElementsAre(-1.5F, 0.F, 0.F))
+      << "counted from the end";
+}
+
+TEST_F(OpenAiText, RefusesOffsetsThatDoNotFitAndWhatHasNoLogProbabilities) {
+  const auto refused = [&](const Json& reply) { return whole_refusal([&] { read(reply); }); };
+  EXPECT_THAT(refused(text_reply(R"(["Q: a", "\nA:", " b", "c", "!"])", "[0, 0, 0, 0, 0]", "[null, -1, -1, -2, -9]")),
+              HasSubstr("do not fit"));
+  EXPECT_THAT(refused(text_reply(R"(["Q", "c", "!"])", "[4, 0, 1]", "[null, -2, -9]")), HasSubstr("ascend"));
+  EXPECT_THAT(refused(text_reply(R"(["!"])", "[10]", "[-9]")), HasSubstr("what it wrote alone"));
+  EXPECT_THAT(refused(text_reply(R"(["Q: a\nA:", " bc", "!"])", "[0, 7]", "[null, -2, -9]")), HasSubstr("equally long"));
+  auto none = text_reply("[]", "[]", "[]");
+  none["choices"][0]["logprobs"] = nullptr;
+  EXPECT_THAT(refused(none), AllOf(HasSubstr("no log-probabilities"), HasSubstr("logits_all")));
 }
 
 TEST(Reply, AWebPageIsCalledThat) {

@@ -1,7 +1,8 @@
 """A stand-in for servers of language models: transformers behind the protocols of vLLM, SGLang and OpenAI's older completions.
 
-Written from their documentation for tests and benchmarks: python stand_in.py NAME=FOLDER [NAME=FOLDER ...]
-[--certificate=PEM] prints its port, and with a certificate and its key a second one for TLS, and serves until its standard input ends. A path may begin with segments KEY or KEY=VALUE, which make this server misbehave for that
+Written from their documentation for tests and benchmarks, and to try a client without a GPU: python stand_in.py NAME=FOLDER
+[NAME=FOLDER ...] [--port=N] [--certificate=PEM] serves any checkpoints that transformers loads as causal language models. It
+prints its port, and with a certificate and its key a second one for TLS, and serves until its standard input ends. A path may begin with segments KEY or KEY=VALUE, which make this server misbehave for that
 caller (FAULTS below) or, for SGLang, whose requests name no model, say which one answers (`model=NAME`).
 """
 import json
@@ -13,7 +14,6 @@ from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import sentencepiece
 import torch
 import transformers
 
@@ -31,17 +31,45 @@ FAULTS = {
     "bos": "a BOS is put in front of what is sent",
     "tokens": "text is cut in another way than the model's tokenizer does",
     "key": "key=K: only who sends the bearer token K is answered, and a refusal repeats what was sent",
+    "texts": "no ids are taken, one prompt a request, and tokens are named by their texts, as llama-cpp-python does",
     "wait": "wait=S: every request takes S seconds longer, as behind a network and a queue",
     "dies": "dies=N: after N requests for the same path prefix the server answers 503",
 }
+
+
+class Pieces:
+    """A folder's tokenizer: the SentencePiece model alone where there is one, else as transformers loads it."""
+    def __init__(self, folder: Path) -> None:
+        self.model = folder / "tokenizer.model"
+        if self.model.exists():
+            import sentencepiece
+            self.pieces = sentencepiece.SentencePieceProcessor(model_file=str(self.model))
+            self.bos = self.pieces.bos_id()
+        else:
+            self.tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+            # Not every tokenizer that names a BOS puts one in front of texts (GPT-2).
+            self.bos = next(iter([*self.tokenizer("a").input_ids, -1]), -1)
+            self.bos = self.bos if self.bos == self.tokenizer.bos_token_id else -1
+
+    def encode(self, text: str) -> list[int]:
+        return self.pieces.encode(text) if self.model.exists() else self.tokenizer(text, add_special_tokens=False).input_ids
+
+    def decode(self, ids: list[int]) -> str:
+        return self.pieces.decode(ids) if self.model.exists() else self.tokenizer.decode(ids)
+
+    def texts(self, ids: list[int]) -> list[str]:
+        """What each id adds to the text of those in front of it; a part of a character adds nothing."""
+        whole = [self.decode(ids[:end]).rstrip("\ufffd") for end in range(len(ids) + 1)]
+        return [after[len(before):] for before, after in zip(whole, whole[1:])]
 
 
 class Model:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.net = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
-        self.pieces = sentencepiece.SentencePieceProcessor(model_file=str(folder / "tokenizer.model"))
-        self.eos = self.net.config.eos_token_id
+        self.pieces = Pieces(folder)
+        ends = self.net.generation_config.eos_token_id
+        self.eos = ends if isinstance(ends, list) else [ends]
         self.context = self.net.config.max_position_embeddings
 
     @torch.inference_mode()
@@ -64,7 +92,7 @@ class Model:
             rows = known if step == 0 else self.log_probabilities([prompts[i] + answers[i] for i in running])
             for i, row in zip(list(running), rows, strict=True):
                 answers[i].append(self.choose(row[-1], temperature, top_p, dice))
-                if answers[i][-1] in (self.eos, *stops):
+                if answers[i][-1] in (*self.eos, *stops):
                     running.remove(i)
         return answers
 
@@ -171,11 +199,12 @@ class Speaker(BaseHTTPRequestHandler):
         return {"object": "list", "data": [{"id": name, "object": "model", "root": str(model.folder.name), "max_model_len": model.context}
                                            for name, model in self.models.items()]}
 
-    def ids_of(self, model: Model, prompt: object) -> list[int]:
+    def ids_of(self, model: Model, prompt: object, wants_bos: bool = False) -> list[int]:
         if isinstance(prompt, str):
             ids = model.pieces.encode(prompt)
-            return ids[::-1] if "tokens" in self.faults else ids
-        ids = [model.pieces.bos_id(), *prompt] if "bos" in self.faults else list(prompt)
+            ids = ids[::-1] if "tokens" in self.faults else ids
+            return [model.pieces.bos, *ids] if wants_bos and model.pieces.bos >= 0 else ids
+        ids = [model.pieces.bos, *prompt] if "bos" in self.faults else list(prompt)
         longest = 8 if "short" in self.faults else model.context
         if len(ids) >= longest + 1:
             raise Refusal(400, f"This model's maximum context length is {longest} tokens, but {len(ids)} were sent")
@@ -196,10 +225,15 @@ class Speaker(BaseHTTPRequestHandler):
             raise Refusal(404, "no such place")
         model = self.named_model(body["model"])
         given = body["prompt"]
-        prompts = [self.ids_of(model, one) for one in ([given] if isinstance(given, str) or isinstance(given[0], int) else given)]
+        if "texts" in self.faults and not isinstance(given, str):
+            raise Refusal(422, "prompt: Input should be a valid string")
+        prompts = [self.ids_of(model, one, body.get("add_special_tokens", True))
+                   for one in ([given] if isinstance(given, str) or isinstance(given[0], int) else given)]
         rows = model.log_probabilities(prompts)
         written = model.write(prompts, body["max_tokens"], body, body.get("stop_token_ids", []), rows)
-        choices: list[dict] = [{"index": i, "text": model.pieces.decode(new), "finish_reason": "stop"} for i, new in enumerate(written)]
+        says_ids = "texts" not in self.faults and (body.get("return_token_ids") or body.get("return_tokens_as_token_ids"))
+        choices: list[dict] = [{"index": i, "text": "" if says_ids else "".join(model.pieces.texts(prompt + new)[len(prompt):]), "finish_reason": "stop"}
+                               for i, (prompt, new) in enumerate(zip(prompts, written, strict=True))]
         if body.get("return_token_ids"):
             for choice, prompt, new in zip(choices, prompts, written, strict=True):
                 choice.update(prompt_token_ids=prompt, token_ids=new)
@@ -214,7 +248,8 @@ class Speaker(BaseHTTPRequestHandler):
         if "mixed" in self.faults:
             for i, choice in enumerate(choices):
                 choice["index"] = i
-        return {"object": "text_completion", "choices": choices, "usage": {"prompt_tokens": sum(map(len, prompts))}}
+        return {"object": "text_completion", "choices": choices, "usage": {"prompt_tokens": sum(map(len, prompts)),
+                                                                                 "completion_tokens": sum(map(len, written))}}
 
     def add_logprobs(self, model: Model, body: dict, prompts: list[list[int]], written: list[list[int]], choices: list[dict]) -> None:
         whole = [prompt + new for prompt, new in zip(prompts, written, strict=True)]
@@ -224,8 +259,11 @@ class Speaker(BaseHTTPRequestHandler):
             first = 0 if echo and "silent" not in self.faults else len(prompt)
             values = found.values[first:]
             tops = [None if i == 0 else {"top": found.tops[i]} for i in range(first, len(ids))]
-            names = [f"token_id:{i}" if body.get("return_tokens_as_token_ids") else model.pieces.id_to_piece(i) for i in ids[first:]]
-            choice["logprobs"] = {"tokens": names, "token_logprobs": values, "top_logprobs": tops}
+            choice["logprobs"] = {"tokens": [f"token_id:{i}" for i in ids[first:]], "token_logprobs": values, "top_logprobs": tops}
+            if "texts" in self.faults or not body.get("return_tokens_as_token_ids"):
+                texts = model.pieces.texts(ids)
+                offsets = [sum(map(len, texts[:i])) for i in range(first, len(ids))]
+                choice["logprobs"] |= {"tokens": texts[first:], "text_offset": offsets}
 
     def speak_sglang(self, body: dict) -> object:
         """SGLang's /generate."""
@@ -249,9 +287,9 @@ class Speaker(BaseHTTPRequestHandler):
         return results[0] if "text" in body else results
 
 
-def listen(certificate: Path | None = None) -> int:
-    """@return the port."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Speaker)
+def listen(certificate: Path | None = None, port: int = 0) -> int:
+    """@param port 0: any that is free. @return the port."""
+    server = ThreadingHTTPServer(("127.0.0.1", port), Speaker)
     server.daemon_threads = True
     if certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -264,9 +302,9 @@ def listen(certificate: Path | None = None) -> int:
 def main() -> None:
     torch.set_num_threads(1)
     given = dict(argument.split("=", 1) for argument in sys.argv[1:])
-    certificate = given.pop("--certificate", None)
+    certificate, port = given.pop("--certificate", None), int(given.pop("--port", 0))
     Speaker.models = {name: Model(Path(folder)) for name, folder in given.items()}
-    print(listen(), listen(Path(certificate)) if certificate else "", flush=True)
+    print(listen(port=port), listen(Path(certificate)) if certificate else "", flush=True)
     while sys.stdin.read(1):  # the caller's end of the pipe is open as long as it lives
         time.sleep(0.1)
 

@@ -145,8 +145,9 @@ TEST_F(AttributeQuestions, ErrorsNameTheSameQuestionWithEveryMethodAndPaging) {
   std::vector<std::vector<TokenId>> answers(questions_.size());  // empty ones cost nothing
   answers[2] = {4};
   const testing_support::SharedFolder folder{world_};
+  const ByteTokenizer tokenizer;
   for (const auto& name : attribution_methods()) {
-    const auto method = make_attribution_method(name, testing_support::small_settings(name), 1, ByteTokenizer());
+    const auto method = make_attribution_method(name, testing_support::small_settings(name), 1, tokenizer);
     for (const auto& [bad, called] :
          {std::pair<std::size_t, std::string>{13, "forget question 13: "}, {45, "retain question 0: "}}) {
       answers[bad] = {1000000};

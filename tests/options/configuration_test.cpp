@@ -246,6 +246,22 @@ TEST(Refusal, WeightsOfWhatATextNames) {
   EXPECT_THAT(refusal({"--method.weighting", "spans", "--method.weight_outside", "-1"}), HasSubstr("must be >= 0"));
 }
 
+TEST(Refusal, AttributionOfWhatHasNoQuestion) {
+  EXPECT_THAT(refusal({"--method.weighting", "attribution", "--unlearn.form", "texts"}),
+              AllOf(HasSubstr("'method.weighting = attribution'"), HasSubstr("unlearn.form = questions")));
+  EXPECT_THAT(refusal({"--method.weighting", "attribution", "--unlearn.loss_on", "all"}),
+              HasSubstr("unlearn.loss_on = answer"));
+  EXPECT_THAT(refusal({"--unlearn.phrased", "1", "--unlearn.form", "texts"}), HasSubstr("'unlearn.phrased = 1'"));
+}
+
+TEST(Refusal, MorePhrasingsThanAreLeft) {
+  EXPECT_THAT(refusal({"--unlearn.phrased", "4"}),
+              AllOf(HasSubstr("'unlearn.phrased' is 4"), HasSubstr("has 5"), HasSubstr("set it to 0 to 3")));
+  EXPECT_THAT(refusal({"--unlearn.phrased", "-1"}), HasSubstr("'unlearn.phrased' is -1"));
+  EXPECT_THAT(refusal({"--unlearn.phrased", "1", "--probe.phrasings", "{question} {keys}|{keys} {question}"}),
+              HasSubstr("has 2"));
+}
+
 TEST(Refusal, MethodsThatContradictThemselvesOrTheText) {
   EXPECT_THAT(refusal({"--method.forget", "dpo", "--method.alternates", "idk.txt", "--unlearn.form", "texts"}),
               HasSubstr("'unlearn.form = texts' contradict"));

@@ -115,6 +115,13 @@ TEST(Affects, WhatIsKnownToDecideNumbersDoes) {
                                                {"unlearn.forget_sets", unlearning},
                                                {"unlearn.forget_sets_checksum", unlearning},
                                                {"campaign.sequence", none},
+                                               {"unlearn.save_points", unlearning},
+                                               {"unlearn.keep_points", none},
+                                               {"unlearn.select", unlearning},
+                                               {"unlearn.mix", {Made::cell}},
+                                               {"unlearn.mix_keep", {Made::cell}},
+                                               {"campaign.sweep", none},
+                                               {"method.sweep", none},
                                                {"probe.temperature", {Made::baseline, Made::cell}},
                                                {"probe.phrasings", {Made::target, Made::baseline, Made::cell}},
                                                {"dataset.forget_set", none},  // its texts are in the checksum

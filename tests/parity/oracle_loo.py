@@ -8,6 +8,8 @@ from transformers import LlamaForCausalLM
 
 from oracle_models import BOS, load_llama
 
+ALPHA, BETA = 0.22, 0.02  # a random model owes little to its prompt
+
 
 @torch.no_grad()
 def answer_logprob(model: LlamaForCausalLM, prompt: list[int], answer: list[int]) -> torch.Tensor:
@@ -19,6 +21,26 @@ def answer_logprob(model: LlamaForCausalLM, prompt: list[int], answer: list[int]
 def leave_one_out(model: LlamaForCausalLM, ids: list[int], begin: int, end: int, answer: list[int]) -> torch.Tensor:
     prompts = [ids] + [ids[:at] + ids[at + 1:] for at in range(begin, end)]
     return torch.stack([answer_logprob(model, prompt, answer) for prompt in prompts])
+
+
+def weights(logprob: torch.Tensor, keys: torch.Tensor, joint: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Token weights of an answer from what its tokens owe to the KeyTokens, each kind summing to the number of tokens."""
+    owed = (logprob[0] - logprob[1:][keys]).clamp_min(0).sum(0)
+    hard = torch.zeros_like(owed)
+    hard[owed.topk(max(1, -(-len(owed) * 2 // 5))).indices] = 1
+    kinds = {"contribution": owed, "hard": hard, "complement": owed.max() - owed, "joint": (logprob[0] - joint).clamp_min(0)}
+    return {kind: value * len(owed) / value.sum() if value.sum() > 0 else torch.ones_like(owed) for kind, value in kinds.items()}
+
+
+def attribution_weights(model: LlamaForCausalLM, ids: list[int], begin: int, end: int, answer: list[int], logprob: torch.Tensor) -> dict[str, torch.Tensor]:
+    """KeyTokens by the floors below; those of contributions to all but the last token of the answer, which stands for its end."""
+    contributions = (logprob[0] - logprob[1:])[:, :-1].mean(1)
+    keys = (contributions >= ALPHA * contributions.max()) & (contributions >= BETA)
+    rest = [token for at, token in enumerate(ids) if not (begin <= at < end and keys[at - begin])]
+    found = {"keys": keys.to(torch.uint8)}
+    if keys.any():
+        found.update({kind: value.float() for kind, value in weights(logprob, keys, answer_logprob(model, rest, answer)).items()})
+    return found
 
 
 def cases() -> dict[str, tuple[list[int], int, int, list[int]]]:
@@ -44,5 +66,8 @@ def write(out: Path) -> None:
         tensors.update({f"loo.{name}.ids": torch.tensor(ids), f"loo.{name}.candidates": torch.tensor([begin, end]),
                         f"loo.{name}.answer": torch.tensor(answer), f"loo.{name}.logprob": logprob.float(),
                         f"loo.{name}.contribution": (mean[0] - mean[1:]).float()})
+        if len(answer) > 1:
+            tensors.update({f"loo.{name}.weights.{kind}": value for kind, value in
+                            attribution_weights(model, ids, begin, end, answer, logprob).items()})
     save_file(tensors, out / "loo.safetensors")
-    (out / "loo.json").write_text(json.dumps({"model": "llama_grouped", "cases": list(cases())}, indent=1) + "\n")
+    (out / "loo.json").write_text(json.dumps({"model": "llama_grouped", "cases": list(cases()), "alpha": ALPHA, "beta": BETA, "share": 0.4}, indent=1) + "\n")

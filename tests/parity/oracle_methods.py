@@ -14,8 +14,10 @@ from oracle_models import load_llama
 SIMNPO, DELTA, UNDIAL, WGA, SATIMP, SKIPPED = 2.5, 0.5, 10.0, 0.5, (5.0, 1.0), 1
 STEPS, LEARNING_RATE, EPSILON = 4, 1e-3, 1e-5
 PDU = {"weight": 2.0, "limit": 3.0, "rate": 0.5}
-TV, WHP = 1.5, 2.0
+TV, WHP, RETAIN = 1.5, 2.0, 3.0
 REFUSAL = [11, 7]
+FLATTENED = 5
+LONG = {"palu": 20, "reinforced_kl": 20}  # steps of these; the others take STEPS
 
 
 def simnpo(nll: torch.Tensor, count: torch.Tensor) -> torch.Tensor:
@@ -65,6 +67,15 @@ def ceu(theta: Outputs) -> torch.Tensor:
 def flatness(theta: Outputs) -> torch.Tensor:
     logits = theta.logits[:, :-1][theta.targets()]
     return (logits.max(-1).values - logits.mean(-1)).pow(2).mean()
+
+
+def flat_top(theta: Outputs, ref: Outputs, weight: torch.Tensor) -> torch.Tensor:
+    """PALU: the logits that the reference has largest are pulled to their mean."""
+    logits = theta.logits[:, :-1]
+    chosen = logits.gather(-1, ref.logits[:, :-1].topk(FLATTENED, -1).indices)
+    each = (chosen - chosen.mean(-1, keepdim=True)).pow(2).mean(-1)
+    weight = weight * theta.targets()
+    return (weight * each).sum() / weight.sum()
 
 
 def confidence(theta: Outputs, power: float, complement: float) -> torch.Tensor:
@@ -128,6 +139,8 @@ def all_losses(model, reference, sets: dict[str, Batch], weight: torch.Tensor, u
         "undial": lambda: undial(f(), f_ref),
         "ceu": lambda: ceu(f()),
         "pdu": lambda: flatness(f()),
+        "palu": lambda: flat_top(f(), f_ref, torch.ones_like(weight[:, 1:])),
+        "palu_weighted": lambda: flat_top(f(), f_ref, weight[:, 1:]),
         "wga": lambda: confident_ascent(f(), WGA, 0.0),
         "satimp": lambda: confident_ascent(f(), *SATIMP),
         "npo_weighted": lambda: npo_weighted(lambda _: weight[:, 1:]),
@@ -184,6 +197,8 @@ class Run:
             "satimp": lambda: confident_ascent(self.f(), *SATIMP) + self.r().cross_entropy(),
             "pdu": self.pdu,
             "rmu": lambda: misdirection(self.f(), self.u) + ALPHA * drift(self.r(), self.r_ref),
+            "palu": lambda: flat_top(self.f(), self.f_ref, torch.ones_like(self.sets["forget"].ids[:, 1:])) + self.r().cross_entropy(),
+            "reinforced_kl": lambda: self.f().cross_entropy() + RETAIN * kl(self.r(), self.r_ref),
             "reinforced": lambda: self.f().cross_entropy(),
         }
 
@@ -195,7 +210,7 @@ class Run:
     def weights_after(self, name: str) -> dict[str, torch.Tensor]:
         loss = self.losses()[name]
         optimizer = torch.optim.AdamW(self.trained(name), lr=LEARNING_RATE, eps=EPSILON, weight_decay=0.0, foreach=False, fused=False)
-        for _ in range(STEPS):
+        for _ in range(LONG.get(name, STEPS)):
             self.model.zero_grad(set_to_none=True)
             loss().backward()
             optimizer.step()
@@ -209,16 +224,23 @@ def after_steps(folder: Path, sets: dict[str, Batch], u: torch.Tensor) -> dict[s
         tensors.update(run.weights_after(name))
         if name == "pdu":
             tensors["steps.pdu.dual"] = torch.tensor([run.dual])
+        if name == "reinforced_kl":
+            tensors.update(task_vector(run, "tv_kl"))
         if name == "reinforced":
             tensors.update(answers_of_pairs(run, sets["forget"]))
     return tensors
 
 
 @torch.no_grad()
+def task_vector(run: Run, name: str) -> dict[str, torch.Tensor]:
+    start = dict(run.reference.named_parameters())
+    return {f"steps.{name}.{key}": start[key] - TV * (moved - start[key]) for key, moved in run.model.named_parameters()}
+
+
+@torch.no_grad()
 def answers_of_pairs(run: Run, batch: Batch) -> dict[str, torch.Tensor]:
     """tv's weights, and the logits by which whp answers."""
-    start = dict(run.reference.named_parameters())
-    tensors = {f"steps.tv.{key}": start[key] - TV * (moved - start[key]) for key, moved in run.model.named_parameters()}
+    tensors = task_vector(run, "tv")
     base, moved = Outputs(run.reference, batch).logits, Outputs(run.model, batch).logits
     tensors["whp.logits"] = (base - WHP * torch.relu(moved - base))[batch.real].contiguous()
     return tensors
@@ -240,5 +262,5 @@ def write(out: Path) -> None:
     tensors.update(after_steps(out / "losses_theta", sets, u))
     save_file(tensors, out / "methods.safetensors")
     settings = {"simnpo": SIMNPO, "delta": DELTA, "undial": UNDIAL, "wga": WGA, "satimp": SATIMP, "skipped": SKIPPED, "pdu": PDU, "tv": TV,
-                "whp": WHP, "refusal": REFUSAL, "steps": STEPS, "learning_rate": LEARNING_RATE, "epsilon": EPSILON}
+                "whp": WHP, "refusal": REFUSAL, "flattened": FLATTENED, "retain": RETAIN, "long": LONG, "steps": STEPS, "learning_rate": LEARNING_RATE, "epsilon": EPSILON}
     (out / "methods.json").write_text(json.dumps(settings, indent=1) + "\n")

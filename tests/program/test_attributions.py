@@ -10,7 +10,7 @@ import pytest
 from unpact_program import BASELINE, FORGET, Program, differing
 
 Tool = Callable[..., subprocess.CompletedProcess]
-METHODS = ["hierarchical", "in_place_mask", "baseline", "gradient_x_input", "integrated_gradients", "shapley", "lime", "rollout"]
+METHODS = ["hierarchical", "word_removal", "in_place_mask", "baseline", "gradient_x_input", "integrated_gradients", "shapley", "lime", "rollout"]
 LITTLE = {"integrated_gradients": ["--attribution.steps", "12"], "shapley": ["--attribution.permutations", "6"], "lime": ["--attribution.samples", "16"]}
 
 

@@ -98,6 +98,27 @@ def test_ask_takes_one_model_from_a_folder(unpact: Program, url: Url, target: Pa
     assert_same_replies(ended.json_lines(), local_replies)
 
 
+WORDS = ["--attribution.method", "word_removal"]
+
+
+def test_a_server_that_takes_text_alone_gives_the_words_contributions_of_the_local_engine(unpact: Program, url: Url, target: Path,
+                                                                                         unlearned: Path) -> None:
+    local = unpact.well(*ASK, *WORDS, "--model", target, "--unlearned", unlearned, stdin=QUESTIONS).json_lines()
+    ended = unpact.well(*ASK, *WORDS, *remote(url("texts", "drop"), target, "openai_text"), *remote_unlearned(url("texts", "busy"), "openai_text"),
+                        stdin=QUESTIONS)
+    assert_same_replies(ended.json_lines(), local)
+    assert "not the removal of token ids" in ended.json_lines()[0]["removes"]
+
+
+def test_a_server_that_takes_text_alone_is_asked_for_nothing_by_ids(unpact: Program, url: Url, target: Path) -> None:
+    ask = ["ask", "--prompt", FORGET[0][0]]
+    by_ids = unpact(*ask, *remote(url("texts"), target, "openai_text"))
+    assert by_ids.code == 1
+    assert "leave_one_out" in by_ids.message() and "takes text alone" in by_ids.message() and "word_removal" in by_ids.message()
+    no_ids = unpact(*ask, *remote(url("texts"), target, "openai_echo"))
+    assert no_ids.code == 1 and "tokens are texts" in no_ids.message() and "openai_text" in no_ids.message()
+
+
 EVALUATE = ["--probe.use", "focus_on_key, no_focus, in_context, prefill", "--attribution.save_every", "3", "--seed", "3"]
 
 
@@ -156,6 +177,19 @@ def test_evaluate_over_two_endpoints_is_the_evaluation_of_the_folders(unpact: Pr
         assert "endpoint" in str(opened.attrs["config_resolved"])
     for file in tmp_path.rglob("*"):
         assert not file.is_file() or secret.encode() not in file.read_bytes().replace(f"key={secret}/".encode(), b""), file
+
+
+def test_evaluate_of_text_alone_is_the_evaluation_of_the_folder(unpact: Program, home: Path, url: Url, target: Path, unlearned: Path,
+                                                               results_tool: Callable, tmp_path: Path) -> None:
+    """Every probe's prompts and answers, and the contributions of words, whose results say what was removed."""
+    evaluate = ["evaluate", "--config", home / "configs/tiny.ini", *EVALUATE, *WORDS, "--dataset.limit", "3", "--evaluation.metrics", "knowmem",
+                "--unlearned", unlearned]
+    unpact.well(*evaluate, "--output", tmp_path / "here")
+    unpact.well(*evaluate, "--output", tmp_path / "there", *remote(url("texts"), target, "openai_text"))
+    assert_same_cell(cell(tmp_path / "there"), cell(tmp_path / "here"))
+    assert results_tool("validate", cell(tmp_path / "there")).returncode == 0
+    with h5py.File(cell(tmp_path / "there")) as opened:
+        assert "not the removal of token ids" in json.loads(opened.attrs["attribution_settings"])["removes"]
 
 
 def test_attribute_goes_on_behind_what_a_dead_server_had_answered(unpact: Program, home: Path, url: Url, target: Path, local_cell: Path,
@@ -226,7 +260,7 @@ def test_a_real_server_gives_the_numbers_of_the_local_engine(unpact: Program) ->
     folder = os.environ.get("UNPACT_REAL_MODEL", "")
     if not address or not folder:
         pytest.skip("no real server: set UNPACT_REAL_ENDPOINT (vllm=http://...) and UNPACT_REAL_MODEL")
-    ask = ["ask", "--prompt", "Who wrote Emma?", "--answer", "Jane Austen", "--json"]
+    ask = ["ask", "--prompt", "Who wrote Emma?", "--answer", "Jane Austen", "--json", *(WORDS if kind == "openai_text" else [])]
     (here,), (there,) = (unpact.well(*ask, *more).json_lines() for more in (
         ["--model", folder], ["--model.endpoint", address, "--model.endpoint_kind", kind, "--model.tokenizer", folder]))
     np.testing.assert_allclose(np.array(there["target"]["contributions"], float), np.array(here["target"]["contributions"], float), atol=1e-3)

@@ -12,7 +12,8 @@ from unpact_program import FORGET, ROOT, Program, cells_of, datasets_of, differi
 
 Tool = Callable[..., subprocess.CompletedProcess]
 CHOICES = ["npo_muse", "npo_gd_muse", "npo_kl_muse", "ga_kl_muse", "ga_kl_open_unlearning", "npo_gd_open_unlearning",
-           "npo_kl_open_unlearning", "rmu_open_unlearning", "simnpo_gd", "idk_dpo", "undial", "ceu", "wga_gd", "satimp_gd", "etw_gd", "tnpo_gd", "jensun", "pdu", "whp"]
+           "npo_kl_open_unlearning", "rmu_open_unlearning", "simnpo_gd", "idk_dpo", "undial", "ceu", "wga_gd", "satimp_gd", "etw_gd", "tnpo_gd", "aga_gd", "jensun", "pdu",
+           "whp"]
 # Published learning rates and epochs do nothing, or too much, to a model of 44 000 weights; RMU's blocks do not exist in it.
 SMALL = ("--method.learning_rate", "3e-3", "--method.epochs", "3", "--method.layer", "1")
 
@@ -29,8 +30,9 @@ def cell(folder: Path, method: str) -> Path:
 
 
 def test_every_choice_file_is_tested_somewhere(methods: list[str]) -> None:
-    """Here or in the campaign of conftest.py; the others are the same methods with numbers for another model."""
-    variants = {"rmu_demo", "rmu_wmdp_zephyr", "pdu_muse_news"}
+    """Here or in the campaign of conftest.py; the others are the same methods with numbers for another model, or palu, which needs
+    entities and is compared with PyTorch in tests/unlearn."""
+    variants = {"rmu_demo", "rmu_wmdp_zephyr", "pdu_muse_news", "awga_gd", "palu"}
     assert {path.stem for path in (ROOT / "configs/methods").glob("*.ini")} == set(CHOICES) | set(methods) | variants
 
 

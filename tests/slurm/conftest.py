@@ -13,7 +13,7 @@ PROGRAM_TESTS = HERE.parent / "program"
 sys.path[:0] = [str(HERE), str(PROGRAM_TESTS)]
 from cluster import Cluster, missing_tools  # noqa: E402
 from happenings import Happenings  # noqa: E402
-from slurm_jobs import Site  # noqa: E402
+from slurm_jobs import LONG, STEPS, Site  # noqa: E402
 from unpact_program import Program  # noqa: E402
 
 spec = importlib.util.spec_from_file_location("program_conftest", PROGRAM_TESTS / "conftest.py")
@@ -47,22 +47,30 @@ def site(cluster: Cluster, unpact: Program, home: Path, target: Path, tmp_path_f
     return Site(cluster, unpact, home, tmp_path_factory.mktemp("sites"))
 
 
-@pytest.fixture(scope="session")
-def reference(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The campaign undisturbed, on one rank without Slurm."""
-    folder = tmp_path_factory.mktemp("reference") / "out"
-    done = subprocess.run([str(site.unpact.binary), *site.campaign(folder)], capture_output=True, text=True, stdin=subprocess.DEVNULL,
+def undisturbed(site: Site, folder: Path, steps: int) -> Path:
+    """The campaign on one rank without Slurm."""
+    done = subprocess.run([str(site.unpact.binary), *site.campaign(folder, steps=steps)], capture_output=True, text=True, stdin=subprocess.DEVNULL,
                           env={key: value for key, value in os.environ.items() if not key.startswith(("SLURM_", "OMPI_"))} | {"OMP_NUM_THREADS": "1"})
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
 
 
+@pytest.fixture(scope="session")
+def reference(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return undisturbed(site, tmp_path_factory.mktemp("reference") / "out", STEPS)
+
+
+@pytest.fixture(scope="session")
+def long_reference(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return undisturbed(site, tmp_path_factory.mktemp("long_reference") / "out", LONG)
+
+
 @pytest.fixture(scope="session", autouse=True)
-def happenings(request: pytest.FixtureRequest, site: Site, reference: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Happenings]:
+def happenings(request: pytest.FixtureRequest, site: Site, long_reference: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Happenings]:
     wanted = {item.name for item in request.session.items if item.path.parent == HERE}
     if any(item.path.name == "test_decisions.py" for item in request.session.items):
         wanted.add("decided")
-    all_of_them = Happenings(site, reference, tmp_path_factory.mktemp("happenings"), wanted)
+    all_of_them = Happenings(site, long_reference, tmp_path_factory.mktemp("happenings"), wanted)
     yield all_of_them
     all_of_them.stop()
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from campaign_folder import failures_in, litter_in
 from cluster import until
 from made_programs import CASES, made_job
-from slurm_jobs import DANGEROUS, METHODS, Job, Site, wait_for_steps
+from slurm_jobs import DANGEROUS, LONG, METHODS, Job, Site, wait_for_steps
 from unpact_program import ROOT, assert_same_cells
 
 OFTEN = ("--train.checkpoint_every", "4")
@@ -40,7 +40,7 @@ def assert_done_as(reference: Path, job: Job) -> None:
 
 
 def a_signal(site: Site, reference: Path, folder: Path, launch: str) -> None:
-    job = site.submit(["--nodes", 2, "--per-node", 1], site.campaign(folder / "out"), site=site.write(**LAUNCHES[launch]))
+    job = site.submit(["--nodes", 2, "--per-node", 1], site.campaign(folder / "out", steps=LONG), site=site.write(**LAUNCHES[launch]))
     wait_for_steps(job.output, 4)
     site.cluster.said("scancel", "--signal=USR1", job.id)
     assert site.cluster.finish(job.id) == "COMPLETED", job.log
@@ -50,7 +50,7 @@ def a_signal(site: Site, reference: Path, folder: Path, launch: str) -> None:
 
 
 def preemption(site: Site, reference: Path, folder: Path) -> None:
-    job = site.submit(["--nodes", 2, "--per-node", 1], site.campaign(folder / "out"), site=site.write(SBATCH_ARGS="(--nodelist=n[3-4])"))
+    job = site.submit(["--nodes", 2, "--per-node", 1], site.campaign(folder / "out", steps=LONG), site=site.write(SBATCH_ARGS="(--nodelist=n[3-4])"))
     wait_for_steps(job.output, 4)
     urgent = site.cluster.said("sbatch", "--parsable", "-p", "urgent", "--nodelist=n[3-4]", "--exclusive", "-o", "/dev/null", "--wrap", "true").strip()
     assert site.cluster.finish(job.id) == "COMPLETED", job.log
@@ -60,7 +60,7 @@ def preemption(site: Site, reference: Path, folder: Path) -> None:
 
 
 def a_killed_rank(site: Site, reference: Path, folder: Path, launch: str) -> None:
-    job = site.submit(["--nodes", 2, "--per-node", 1], site.campaign(folder / "out", *OFTEN), site=site.write(**LAUNCHES[launch]))
+    job = site.submit(["--nodes", 2, "--per-node", 1], site.campaign(folder / "out", *OFTEN, steps=LONG), site=site.write(**LAUNCHES[launch]))
     wait_for_steps(job.output, 10)
     os.kill(ranks_of(job)[-1], signal.SIGKILL)
     began = time.monotonic()
@@ -96,7 +96,7 @@ def kill_node(site: Site, name: str, job: Job) -> None:
 
 def a_dead_node(site: Site, reference: Path, folder: Path) -> None:
     """Slurm itself requeues the job, on other nodes."""
-    plain = site.submit(["--nodes", 2, "--per-node", 1], site.campaign(folder / "plain", *OFTEN), site=site.write(**DANGEROUS))
+    plain = site.submit(["--nodes", 2, "--per-node", 1], site.campaign(folder / "plain", *OFTEN, steps=LONG), site=site.write(**DANGEROUS))
     wait_for_steps(plain.output, 10)
     batch = site.cluster.fact(plain.id, "BatchHost")
     other = next(name for name in site.cluster.said("scontrol", "show", "hostnames", site.cluster.fact(plain.id, "NodeList")).split() if name != batch)
@@ -111,8 +111,8 @@ def a_dead_node(site: Site, reference: Path, folder: Path) -> None:
 
 def a_shared_folder(site: Site, reference: Path, folder: Path) -> None:
     """An array of three, and the same command once more."""
-    first = site.submit(["--array", 3, "--per-node", 1], site.campaign(folder / "out"))
-    second = site.submit(["--per-node", 1], site.campaign(folder / "out"))
+    first = site.submit(["--array", 3, "--per-node", 1], site.campaign(folder / "out", steps=LONG))
+    second = site.submit(["--per-node", 1], site.campaign(folder / "out", steps=LONG))
     jobs = [line.split()[1] for line in site.cluster.said("squeue", "-h", "-j", first.id, "-r", "-o", "%i %A").splitlines()] or [first.id]
     for job in {*jobs, second.id}:
         assert site.cluster.finish(job) == "COMPLETED", second.log

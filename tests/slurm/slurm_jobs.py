@@ -11,6 +11,8 @@ from unpact_program import ROOT, Program
 
 METHODS = ["ga", "ga_gd", "npo", "npo_gd"]
 STEPS = 24
+# Of a job to which something happens in the middle: what happens may take a second to arrive.
+LONG = 240
 KEYS = {"PARTITION": "main", "MAX_TIME": "10", "GPUS_PER_NODE": "0", "TASKS_PER_NODE": "2", "CPUS_PER_TASK": "1", "SIGNAL_SECONDS": "60",
         "LAUNCH_ARGS": "(--wait=5)", "SBATCH_ARGS": "(--exclude=n[3-5])"}
 # Nodes for what loses its node, or takes another's: no job by KEYS is there.
@@ -56,9 +58,9 @@ class Site:
         path.write_text(text if text is not None else "\n".join(lines) + f"\nsite_environment() {{ {environment}; }}\n")
         return path
 
-    def campaign(self, output: Path, *more: object, methods: list[str] = METHODS) -> list[str]:
+    def campaign(self, output: Path, *more: object, methods: list[str] = METHODS, steps: int = STEPS) -> list[str]:
         return [*map(str, ("reproduce", "--config", self.home / "configs/tiny.ini", "--output", output, "--campaign.methods", ",".join(methods),
-                           "--unlearn.max_steps", STEPS, *more))]
+                           "--unlearn.max_steps", steps, *more))]
 
     def run(self, *arguments: object, site: Path | None = None, path: str | None = None, **environment: str) -> subprocess.CompletedProcess:
         """slurm/submit, whatever it says. @param path a folder of programs that stand before all others."""

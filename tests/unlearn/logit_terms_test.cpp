@@ -65,6 +65,23 @@ TEST(CeuTerm, StaysFiniteWhereTheTargetIsCertain) {
   for (const auto& [name, gradient] : result.gradients) EXPECT_TRUE(at::isfinite(gradient).all().item<bool>()) << name;
 }
 
+using FlatTopParity = testing_support::LossParity;
+
+TEST_F(FlatTopParity, IsPytorchsWithAndWithoutWeights) {
+  const std::int64_t flattened = more_["flattened"];
+  expect_loss(FlatTopTerm(forget_, *reference_, flattened), "palu");
+  expect_loss(FlatTopTerm(forget_, *reference_, flattened, TokenWeighting::given(forget_, given_weights())),
+              "palu_weighted");
+}
+
+TEST(FlatTopTerm, IsOverWhereTheLogitsAreEqual) {
+  const auto target = tiny_transformer(1);
+  auto flat = tiny_transformer(2);
+  flat.weights().head_VD.zero_();
+  EXPECT_EQ(value_of(FlatTopTerm(random_examples(5, 1), target, 50), flat), 0);
+  EXPECT_GT(value_of(FlatTopTerm(random_examples(5, 1), target, 1000000), target), 0) << "more than there are: all";
+}
+
 TEST(LogitTerms, RefuseABetaThatIsNotPositive) {
   const auto model = tiny_transformer(1);
   EXPECT_THAT(message_of<UserError>([&] { UndialTerm(random_examples(1, 1), model, 0.0); }), HasSubstr("method.beta"));

@@ -24,8 +24,10 @@ class MethodParity : public LossParity {
     options.clip_norm = 0;
     return options;
   }
-  UnlearnResult run(const MethodOptions& method) {
-    return unlearn(*theta_, method, options(), {forget_, retain_, alternate_}, *alone_);
+  UnlearnResult run(const MethodOptions& method, std::int64_t steps = 0) {
+    auto own = options();
+    if (steps > 0) own.max_steps = steps;
+    return unlearn(*theta_, method, own, {forget_, retain_, alternate_}, *alone_);
   }
 
   /// What the steps moved, against what they moved there. Adam divides a gradient by its own size, so rounding of gradients
@@ -99,6 +101,16 @@ TEST_F(MethodParity, LossesOnTheWholeVocabulary) {
   expect_weights(run(composed("ceu")).weights, "ceu");
 }
 
+/// Twenty steps.
+TEST_F(MethodParity, FlatLogitsOfWhatTheTargetWouldSay) {
+  auto method = composed("palu", "gd");
+  method.flattened = more_["flattened"];
+  for (const auto cache : {FrozenCache::memory, FrozenCache::none}) {
+    method.cache = cache;
+    expect_weights(run(method, more_["long"]["palu"]).weights, "palu");
+  }
+}
+
 TEST_F(MethodParity, TokenWeights) {
   auto method = composed("ga", "gd");
   method.weighting = WeightingKind::wga;
@@ -141,7 +153,10 @@ TEST_F(MethodParity, TaskVectorAndWhp) {
   auto method = composed("tv");
   method.scale = more_["tv"];
   expect_weights(run(method).weights, "tv");
-  method.forget = "whp";
+  method.retain = RetainKind::kl;
+  method.retain_weight = more_["retain"];
+  expect_weights(run(method, more_["long"]["reinforced_kl"]).weights, "tv_kl");
+  method = composed("whp");
   const auto result = run(method);
   expect_weights(*result.reinforced, "reinforced");
   EXPECT_EQ(testing_support::first_difference(result.weights, theta_->weights()), "");

@@ -25,6 +25,7 @@ struct AttributionTask {
   /// Where the candidates' words and sentences begin, and the end, as unit_bounds() gives them; heeded by `hierarchical`.
   /// Empty: every token counts as a word, all of them as one sentence.
   std::vector<std::size_t> word_bounds = {}, sentence_bounds = {};
+  const Prompt* source = nullptr;  ///< whose text `word_removal` shortens; it must outlive the task. Null: there is no text
   std::size_t candidates() const { return candidate_end - candidate_begin; }
 };
 
@@ -44,7 +45,7 @@ struct AttributionRequest {
   explicit AttributionRequest(const AttributionTask& task);
 };
 
-/// A prompt's own task, with its words and sentences.
+/// A prompt's own task, with its words and sentences. @param prompt must outlive it.
 AttributionTask task_of(const Prompt& prompt, std::vector<TokenId> answer);
 
 /// One span a candidate.

@@ -75,6 +75,7 @@ struct AttributionFacts {
   bool takes_encoders = false;   ///< right for encoder-decoder models, of whose prompt an encoder sees every token at once
   bool takes_remote = false;     ///< right for models that answer elsewhere: it asks for log-probabilities of ids alone
   bool takes_zero = false;       ///< its `baseline` may be the zero vector
+  std::string removes = {};      ///< what it takes out where that are no token ids: of the prompt's text; else empty
   /// Forward passes over prompt and answer that it takes for n candidates, a backward pass counted as two; null: leave-one-out,
   /// whose engines reckon themselves (RemovalCost).
   double (*passes)(const AttributionSettings& settings, double candidates) = nullptr;
@@ -106,7 +107,8 @@ class AttributionMethod {
   const AttributionFacts* facts_ = nullptr;
 };
 
-/// leave_one_out, hierarchical, in_place_mask, baseline, gradient_x_input, integrated_gradients, shapley, lime, rollout.
+/// leave_one_out, hierarchical, word_removal, in_place_mask, baseline, gradient_x_input, integrated_gradients, shapley, lime,
+/// rollout.
 const std::vector<std::string>& attribution_methods();
 
 /// @throws UserError for an unknown method.
@@ -118,6 +120,9 @@ std::string inexactness_of(const std::string& method);
 
 /// @throws UserError for a method that cannot look into a model on shards.
 void check_takes_shards(const std::string& method);
+
+/// What a method takes out of the prompt's text, where it takes out no token ids; else empty, also for an unknown name.
+std::string text_removed_by(const std::string& method);
 
 /// Whether a method's values are nats per answer token; attention rollout's are shares of attention.
 bool is_in_nats(const std::string& method);
@@ -133,7 +138,8 @@ void check_attribution_settings(const std::string& method, const AttributionSett
 std::map<std::string, std::string> used_settings(const std::string& method, const AttributionSettings& settings,
                                                  const Tokenizer& tokenizer);
 
-/// @param tokenizer for the baseline `auto`. @throws UserError as check_attribution_settings().
+/// @param tokenizer for the baseline `auto`; word_removal keeps a reference to it. @throws UserError as
+/// check_attribution_settings().
 std::unique_ptr<AttributionMethod> make_attribution_method(const std::string& method, const AttributionSettings& settings,
                                                            std::uint64_t seed, const Tokenizer& tokenizer);
 

@@ -17,8 +17,8 @@ class CellNames {
   explicit CellNames(std::filesystem::path folder, std::function<double()> now = {})
       : folder_(std::move(folder)), clock_(std::move(now)) {}
 
-  /// Reads the folders when that was done more than a second ago. @throws RuntimeFailure.
-  void refresh();
+  /// Reads the folders when that was done more than a second ago, or before `since` by the same clock. @throws RuntimeFailure.
+  void refresh(double since = 0);
 
   /// Results, a failure, or pages that a killed job has left.
   bool has_any(const std::string& id) const { return has_any_in(now_, id); }

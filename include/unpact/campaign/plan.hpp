@@ -11,8 +11,9 @@ namespace unpact {
 /// One model and dataset with the cells that share their target.
 struct Pair {
   Configuration configuration;
-  std::vector<Configuration> cells;  ///< methods x seeds (x steps of campaign.sequence, in order), the costliest first
-  std::string settings = {};         ///< digest of all that its cells have in common: of any methods and seeds
+  /// Methods (x points of their sweep) x seeds (x steps of campaign.sequence, in order), the costliest first.
+  std::vector<Configuration> cells;
+  std::string settings = {};  ///< digest of all that its cells have in common: of any methods and seeds
 };
 
 /// Models x datasets (x campaign.forget_sets), in the order of the configuration. @param line the campaign's command line,

@@ -1,6 +1,7 @@
 #pragma once
 /// A model that answers over HTTP. What is sent are token ids, never text that the other side would cut anew: removing an id
-/// is then what it is for a local model (design 2.1). docs/endpoints.md is this for people.
+/// is then what it is for a local model (design 2.1). A kind that takes text alone (openai_text) is sent the ids' text, and
+/// whole words are removed from it under another name (word_removal). docs/endpoints.md is this for people.
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -29,10 +30,11 @@ struct EndpointFacts {
 /// answers, another model is served, it gives no log-probabilities, tokens disagree, a key is missing.
 EndpointFacts look_at_endpoint(const EndpointAddress& address, const EndpointOptions& options, const Tokenizer& tokenizer);
 
-/// @param together requests under way at once, of this rank. @param stops ids that end an answer.
+/// @param together requests under way at once, of this rank. @param stops ids that end an answer. @param tokenizer of kinds
+/// that take text alone; else it may be null.
 std::shared_ptr<const RemoteModel> open_endpoint(const EndpointAddress& address, const EndpointOptions& options,
                                                  const EndpointFacts& facts, std::vector<TokenId> stops,
-                                                 std::size_t together);
+                                                 std::size_t together, std::shared_ptr<const Tokenizer> tokenizer = nullptr);
 
 /// Vocabulary, context, BOS and stop ids: of config.json and generation_config.json in the tokenizer's folder where they are,
 /// of any architecture, else of the tokenizer. The context is the shortest that anybody names.

@@ -8,8 +8,8 @@
 namespace unpact {
 
 /// What an endpoint speaks; src/endpoint/protocols has a file for each.
-enum class EndpointKind : std::uint8_t { vllm, sglang, openai_echo };
-UNPACT_ENUMERATION(EndpointKind, "vllm", "sglang", "openai_echo");
+enum class EndpointKind : std::uint8_t { vllm, sglang, openai_echo, openai_text };
+UNPACT_ENUMERATION(EndpointKind, "vllm", "sglang", "openai_echo", "openai_text");
 
 struct EndpointAddress {
   std::string url;  ///< http(s)://host:port, with a path in front of the protocol's where there is one; empty: none

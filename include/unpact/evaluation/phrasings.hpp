@@ -1,7 +1,11 @@
 #pragma once
 /// How a question is asked again with its key words in it.
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
+
+#include "unpact/evaluation/evaluation_options.hpp"
 
 namespace unpact {
 
@@ -17,5 +21,11 @@ void refuse_unknown_fields(const std::string& text, const std::vector<std::strin
 
 /// The phrasing with its question and key words, the latter joined by ", ".
 std::string fill_phrasing(const std::string& phrasing, const std::string& question, const std::vector<std::string>& keys);
+
+/// Phrasings that no training sees (unlearn.phrased): the first of probe.phrasings, which FocusOnKey asks first.
+inline constexpr std::size_t kHeldOutPhrasings = 2;
+
+/// The `count` phrasings behind those. @throws UserError naming unlearn.phrased where it is negative, or more than are left.
+std::vector<std::string> trained_phrasings(const ProbeOptions& options, std::int64_t count);
 
 }  // namespace unpact

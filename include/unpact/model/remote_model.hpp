@@ -47,6 +47,8 @@ class RemoteModel {
   virtual std::vector<std::vector<TokenId>> answer(const std::vector<RemotePrompt>& prompts,
                                                    const RemoteSampling& sampling) const = 0;
   virtual std::string name() const = 0;  ///< for people
+  /// Whether it is sent the text of the ids, which it cuts into tokens of its own: taking out ids then means nothing.
+  virtual bool takes_text_only() const { return false; }
   virtual std::string identity()
       const = 0;  ///< SHA-256 of what is known of which model it is: stands for its weights' checksum
 };

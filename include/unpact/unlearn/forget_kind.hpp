@@ -22,7 +22,6 @@ enum class RetainSide {
   optional,  ///< goes with any retain term, or none
   required,  ///< needs a retain term
   own,       ///< brings its own
-  without,   ///< has no loss there
 };
 
 /// A file that a method cannot do without.
@@ -37,13 +36,14 @@ struct ForgetKind {
   std::string name, summary;
   RetainSide retain_side = RetainSide::optional;
   bool takes_weighting = false;
-  double default_beta = 0;       ///< 0: it has none
-  double cost = 1;               ///< of a step, relative to one forward and backward pass on the forget batch
-  bool asks_target = false;      ///< its loss looks at the target model while another one trains
-  bool keeps_states = false;     ///< of the target's hidden states, not log-probabilities: each step makes logits of them
-  bool skips_targets = false;    ///< of each example, as many as method.skipped_targets says
-  bool needs_questions = false;  ///< texts have not what it needs
-  bool answers_by_two = false;   ///< the result is two models (UnlearnResult::reinforced)
+  bool takes_probabilities = true;  ///< weights, too, that follow the trained model's probabilities
+  double default_beta = 0;          ///< 0: it has none
+  double cost = 1;                  ///< of a step, relative to one forward and backward pass on the forget batch
+  bool asks_target = false;         ///< its loss looks at the target model while another one trains
+  bool keeps_states = false;        ///< of the target's hidden states, not log-probabilities: each step makes logits of them
+  bool skips_targets = false;       ///< of each example, as many as method.skipped_targets says
+  bool needs_questions = false;     ///< texts have not what it needs
+  bool answers_by_two = false;      ///< the result is two models (UnlearnResult::reinforced)
   const NeededFile* file = nullptr;
   std::set<std::string> own_options = {};  ///< keys of [method] that are refused beside a kind that does not list them
 
@@ -73,6 +73,9 @@ const NeededFile* needed_file(const MethodOptions& method);
 
 /// Where that file lies; empty: the method needs none.
 std::string path_of_needed_file(const MethodOptions& method);
+
+/// Whether such weights stand before the training: numbers of a file, of the data or of the target.
+bool weighs_by_place(WeightingKind weighting);
 
 /// Whether the method's losses look at the target model while another one trains.
 bool asks_target(const MethodOptions& method);

@@ -18,7 +18,7 @@ namespace unpact {
 struct UnlearnData {
   Examples forget, retain;
   Examples alternates = nullptr;    ///< dpo: one a forget example, the same prompt with the preferred answer
-  TokenWeights given_weights = {};  ///< weighting = given or spans
+  TokenWeights given_weights = {};  ///< weighting = given, spans or attribution
   Sampling retain_sampling = Sampling::epoch;
   std::filesystem::path cache_folder = ".";  ///< cache = disk
   std::string target_fingerprint = {};       ///< checksums of the target: cache files are then used again

@@ -25,8 +25,19 @@ enum class KlVariant {
 UNPACT_ENUMERATION(KlVariant, "token", "all_positions", "muse_logit");
 
 /// Weights of target tokens (TokenWeighting).
-enum class WeightingKind { none, wga, satimp, entropy, given, spans };
-UNPACT_ENUMERATION(WeightingKind, "none", "wga", "satimp", "entropy", "given", "spans");
+enum class WeightingKind { none, wga, satimp, entropy, given, spans, attribution };
+UNPACT_ENUMERATION(WeightingKind, "none", "wga", "satimp", "entropy", "given", "spans", "attribution");
+
+/// What weighting = attribution makes of the target's leave-one-out log-probabilities; L[0,t] of the whole question, L[i,t]
+/// without token i.
+enum class AttributionWeights {
+  contribution,  ///< ~ sum over KeyTokens i of max(0, L[0,t] - L[i,t])
+  hard,          ///< 1 for the method.weight_share of the targets with most of it, 0 for the others
+  complement,    ///< ~ the answer's largest such sum minus the target's own
+  joint,         ///< ~ max(0, L[0,t] - L[K,t]), K: all KeyTokens taken out together
+  random,  ///< the weights of `contribution`, in an order of their own in each answer: a control with the same histogram
+};
+UNPACT_ENUMERATION(AttributionWeights, "contribution", "hard", "complement", "joint", "random");
 
 /// How npo and simnpo take the weights of wga and satimp, which follow the probabilities. Given weights are always balanced.
 enum class WeightScale {

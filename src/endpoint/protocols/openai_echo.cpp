@@ -69,8 +69,10 @@ class OpenAiEcho : public Protocol {
     for (std::size_t i = 0; i < count; ++i) {
       const auto id = reply::id_of_text(tokens[i]);
       if (!id)
-        reply::refuse("its tokens are texts, which do not say which ids they are",
-                      "use a server that takes return_tokens_as_token_ids, such as vLLM");
+        reply::refuse(
+            "its tokens are texts, which do not say which ids they are",
+            "use a server that takes return_tokens_as_token_ids, such as vLLM; or the kind openai_text, which removes words "
+            "of the text (attribution.method = word_removal)");
       ids.push_back(*id);
     }
     return ids;

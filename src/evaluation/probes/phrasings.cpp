@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <iterator>
 #include <utility>
 
 #include "unpact/core/error.hpp"
@@ -53,6 +54,19 @@ std::string fill_phrasing(const std::string& phrasing, const std::string& questi
     at += field == std::end(fields) ? 1 : field->first.size();
   }
   return text;
+}
+
+std::vector<std::string> trained_phrasings(const ProbeOptions& options, std::int64_t count) {
+  if (count == 0) return {};
+  const auto all = options.resolve_phrasings();
+  check_phrasings(all);
+  const auto most = std::max<std::ptrdiff_t>(0, std::ssize(all) - static_cast<std::ptrdiff_t>(kHeldOutPhrasings));
+  UNPACT_VALIDATE(count > 0 && count <= most, concat("option 'unlearn.phrased' is ", count),
+                  concat("probe.phrasings has ", all.size(), ", and the first ", kHeldOutPhrasings,
+                         " are held out: what a training has seen says little of what it hides"),
+                  concat("set it to 0", most > 0 ? concat(" to ", most) : "", ", or name more in probe.phrasings"));
+  const auto first = all.begin() + static_cast<std::ptrdiff_t>(kHeldOutPhrasings);
+  return {first, first + count};
 }
 
 std::vector<std::string> ProbeOptions::resolve_phrasings() const {

@@ -80,8 +80,11 @@ Decision SimulatedJob::next() {
     }
     waits = waits || found;
   }
-  last_.saw(claims_.recent_look(),
-            [this](const std::string& id) { return names_.glance(id) != CellQueue::Glance::nothing; });
+  const auto& listing = claims_.recent_look();
+  last_.saw(listing, [&](const std::string& id) {
+    names_.refresh(listing.time);
+    return names_.glance(id) != CellQueue::Glance::nothing;
+  });
   if (!waits) return {};
   return {Doing::wait, 0, 0, {}, waits_for_target_ ? pause_.next() : beats_pause_.next()};
 }

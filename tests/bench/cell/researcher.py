@@ -50,8 +50,12 @@ class Cell:
     def ids(self, text: str) -> list[int]:
         return self.tokenizer(text, add_special_tokens=False)["input_ids"]
 
-    def prompt(self, question: str) -> list[int]:
-        return [self.bos, *self.ids(f"Question: {question}\nAnswer:")]
+    def context(self, part: str) -> str:
+        """The in-context examples of a set."""
+        return "".join(f"Question: {pair['question']}\nAnswer: {pair['answer']}\n\n" for pair in self.task["examples"][part])
+
+    def prompt(self, question: str, context: str = "") -> list[int]:
+        return [self.bos, *self.ids(f"{context}Question: {question}\nAnswer:")]
 
     def answer(self, text: str) -> list[int]:
         """As it goes on after the prompt."""
@@ -117,11 +121,12 @@ class Cell:
         wanted = torch.tensor(answer).expand(len(prompts), -1).unsqueeze(2)
         return logits.log_softmax(2).gather(2, wanted).squeeze(2).mean(1).tolist()
 
-    def contributions(self, question: str, answers: list[list[int]]) -> list[list[float]]:
-        text = f"Question: {question}\nAnswer:"
+    def contributions(self, question: str, context: str, answers: list[list[int]]) -> list[list[float]]:
+        text = f"{context}Question: {question}\nAnswer:"
         coded = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
         prompt = [self.bos, *coded["input_ids"]]
-        begin, end = len("Question: "), len("Question: ") + len(question)
+        begin = len(context) + len("Question: ")
+        end = begin + len(question)
         taken = [i + 1 for i, (first, last) in enumerate(coded["offset_mapping"]) if first < end and last > begin]
         removals = [prompt[:i] + prompt[i + 1:] for i in taken]
         found = []
@@ -142,14 +147,15 @@ def main() -> None:
     cell.unlearn()
     meter.stage("unlearn")
     asked = task["asked"]
-    own = cell.generate([cell.prompt(pair["question"]) for pair in asked])
+    context = {part: cell.context(part) for part in task["examples"]}
+    own = cell.generate([cell.prompt(pair["question"], context[pair["set"]]) for pair in asked])
     meter.stage("answers")
-    values = [cell.contributions(pair["question"], [cell.answer(pair["answer"]), answer])
+    values = [cell.contributions(pair["question"], context[pair["set"]], [cell.answer(pair["answer"]), answer])
               for pair, answer in zip(asked, own, strict=True)]
     meter.stage("contributions")
-    cell.generate([cell.prompt(question) for question in task["put"]])
+    cell.generate([cell.prompt(question, context["forget"]) for question in task["put"]])
     meter.stage("probe_focus_on_key")
-    cell.generate([cell.prompt(question) for question in task["probed"]], task["samples"])
+    cell.generate([cell.prompt(question, context["forget"]) for question in task["probed"]], task["samples"])
     meter.stage("probe_probab")
     Path(sys.argv[1]).with_suffix(".out.json").write_text(json.dumps({"contributions": values, "answers": [cell.tokenizer.decode(ids) for ids in own]}))
     meter.stage("file")

@@ -1,7 +1,7 @@
 """One whole cell of unpact beside the same work in Python, and where our own time goes.
 
     python tests/bench/cell/run.py --program build/default/unpact [--python PYTHON] [--tokenizer DIR] \
-        [--cases 25m,110m] [--rounds 1] [--threads 1] [--ranks 1,2] [--work DIR] [--out FILE.json]
+        [--cases 25m,110m] [--examples 0] [--rounds 1] [--threads 1] [--ranks 1,2] [--work DIR] [--out FILE.json]
 
 A cell: a target is unlearned by ga_gd, asked all questions, contributions of every question's gold and own answer, FocusOnKey and
 Probab on what was forgotten, its results file. The target is trained once by unpact, on the demonstration's questions. PYTHON
@@ -74,13 +74,19 @@ class Bench:
                       "--unlearn.micro_batch", BATCH, "--unlearn.learning_rate", self.rate, "--generation.max_new_tokens", NEW_TOKENS, *more],
                      threads, self.folder / "unpact.log")
 
+    @staticmethod
+    def examples(part: str) -> list[dict]:
+        return json.loads((ROOT / f"configs/datasets/demo/knowmem/{part}_qa_icl.json").read_text())
+
     def make_target(self) -> None:
         """Inputs, the target and its answers, once a work folder."""
         for part in ("forget", "retain"):
             questions = json.loads((ROOT / f"configs/datasets/demo/knowmem/{part}_qa.json").read_text())[:self.questions]
             (self.folder / "data/knowmem").mkdir(parents=True, exist_ok=True)
             (self.folder / f"data/knowmem/{part}_qa.json").write_text(json.dumps(questions))
-        (self.folder / "data.ini").write_text("[dataset]\nname = demo\nkind = muse\npath = data\n")
+            (self.folder / f"data/knowmem/{part}_qa_icl.json").write_text(json.dumps(self.examples(part)))
+        (self.folder / "data.ini").write_text(
+            f"[dataset]\nname = demo\nkind = muse\npath = data\n[prompt]\nexamples = {self.options.examples}\n")
         (self.folder / "shape").mkdir(exist_ok=True)
         (self.folder / "shape/config.json").write_text(json.dumps(LLAMA | self.shape))
         words = f"tokenizer = {self.options.tokenizer.resolve()}" if self.options.tokenizer else "vocabulary_size = 1500"
@@ -110,14 +116,15 @@ class Bench:
             def text(name: str) -> list[str]:
                 return list(file[name].asstr()[...].ravel())
 
-            asked = [{"question": q, "answer": a} for q, a in zip(text("questions/text"), text("questions/gold_answer"), strict=True)]
             split, half = file["questions/split"][:], file["questions/half"][:]
+            asked = [{"question": q, "answer": a, "set": ("forget", "retain")[s]}
+                     for q, a, s in zip(text("questions/text"), text("questions/gold_answer"), split, strict=True)]
             put = [question for question in text("probes/focus_on_key/put") if question]
             probed = text("probes/probab/put")[::ATTEMPTS]
         forget = [pair for pair, s in zip(asked, split, strict=True) if s == 0]
         retain = [pair for pair, s, h in zip(asked, split, half, strict=True) if s == 1 and h != 2]
         return {"model": str(model), "tokenizer": str((self.options.tokenizer or model) / "tokenizer.json"),
-                "asked": asked, "put": put, "probed": probed, "samples": ATTEMPTS, "max_new_tokens": NEW_TOKENS, "train_forget": forget,
+                "examples": {part: self.examples(part)[:self.options.examples] for part in ("forget", "retain")}, "asked": asked, "put": put, "probed": probed, "samples": ATTEMPTS, "max_new_tokens": NEW_TOKENS, "train_forget": forget,
                 "train_retain": retain, "batch_size": BATCH, "steps": -(-EPOCHS * len(forget) // BATCH), "learning_rate": self.rate}
 
     def run_python(self, threads: int) -> dict:
@@ -155,6 +162,7 @@ def main() -> None:
     parser.add_argument("--tokenizer", type=Path, help="folder of a tokenizer.json with 32,000 pieces (Llama-2's); by default one of 1,500 is trained")
     parser.add_argument("--cases", default="25m,110m")
     parser.add_argument("--questions", type=int, help="of each set, instead of the case's own")
+    parser.add_argument("--examples", type=int, default=0, help="in-context examples in front of every question that is asked (10: MUSE's and the study's)")
     parser.add_argument("--rate", type=float, help="learning rate of unlearning, instead of the case's own: some questions must be forgotten")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1, help="of each rank, and of Python")
