@@ -78,10 +78,10 @@ def _validate_cell_structure(file: h5py.File, report: Report) -> bool:
             _check_probes(probes, report)
     if minor >= 7:
         fields += _evidence_fields(file, report)
-    thoughts = [f"/{model}/thought" for model in ("target", "unlearned") if f"/{model}/thought" in file]
-    fields += [field for group in thoughts for field in schema.thought_fields(group)]
     if minor >= 10:
         _check_texts(file, report)
+    thoughts = [f"/{model}/thought" for model in ("target", "unlearned") if f"/{model}/thought" in file]
+    fields += [field for group in thoughts for field in schema.thought_fields(group)]
     usable = {field.path for field in fields if check_field(file, field, report)}
     _check_counters(file, usable, report)
     groups = schema.csr_groups_of(minor) + [path for group in thoughts for path in schema.thought_csr(group)]

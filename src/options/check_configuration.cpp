@@ -48,6 +48,10 @@ void check_points(const Configuration& c) {
   UNPACT_VALIDATE(!kind_of(c.method).answers_by_two,
                   concat("options '", option, "' and 'method.forget = ", c.method.forget, "' contradict each other"),
                   "the unlearned model answers by two models", "leave one of them out");
+  UNPACT_VALIDATE(!has_points || c.method.reinforced != Reinforced::shared,
+                  "options 'unlearn.save_points' and 'method.reinforced = shared' contradict each other",
+                  "points of a reinforcement are not points of an unlearning; its strengths are its scales",
+                  "sweep method.scale, or leave unlearn.save_points empty");
   UNPACT_VALIDATE(u.forget_sets.empty(), concat("options '", option, "' and 'campaign.sequence' contradict each other"),
                   "the steps of a sequence are cells of their own", "leave one of them out");
 }
@@ -150,6 +154,9 @@ void check_chosen_method(const Configuration& c) {
                   concat("options 'method.forget = ", c.method.forget, "' and 'unlearn.forget_sets' contradict each other"),
                   "the unlearned model answers by two models, and no training can start from it",
                   "leave the method out of a sequence");
+  UNPACT_VALIDATE(c.unlearn.forget_sets.empty() || c.method.reinforced == Reinforced::own,
+                  "options 'method.reinforced = shared' and 'unlearn.forget_sets' contradict each other",
+                  "each set starts from a model of its own scale", "set method.reinforced = own");
   UNPACT_VALIDATE(
       c.train.lora_result == LoraResult::merged || !kind_of(c.method).answers_by_two,
       concat("options 'method.forget = ", c.method.forget, "' and 'train.lora_result = adapter' contradict each other"),

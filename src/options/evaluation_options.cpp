@@ -93,6 +93,14 @@ void add_judge(OptionTable& t, JudgeOptions& j) {
       {"judge.question", "local_model: what it is asked, with {question}, {gold} and {answer}", &j.question, kEvaluation});
   t.push_back({"judge.yes", "local_model: how it goes on where an answer is right", &j.yes, kEvaluation});
   t.push_back({"judge.no", "local_model: and where it is wrong", &j.no, kEvaluation});
+  t.push_back({"judge.passages",
+               "style: JSON lines {author, text}, from which the judge learns how each author writes",
+               &j.passages,
+               kNothing,
+               {},
+               Role::input_path});
+  t.push_back({"judge.passages_checksum", "SHA-256 that this file must have, as results name it; empty: any",
+               &j.passages_checksum, kEvaluation});
   t.push_back({"judge.stem", "compare Porter stems", &j.stem, kEvaluation});
 }
 
