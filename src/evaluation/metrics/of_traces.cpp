@@ -1,10 +1,13 @@
 #include <algorithm>
+#include <cmath>
+#include <utility>
 
 #include "../rouge.hpp"
 #include "metric_rows.hpp"
 #include "metric_sources.hpp"
 #include "punkt.hpp"
 #include "traces.hpp"
+#include "unpact/core/error.hpp"
 
 namespace unpact {
 namespace {
@@ -48,6 +51,18 @@ void measure_trace_steps(const MetricView& view, const MetricRow& row, MetricVal
   add_by_set(view, row, values, trace_steps);
 }
 
+void measure_trace_share(const MetricView& view, const MetricRow& row, MetricValues& values) {
+  const auto& thought = (view.is_target ? view.record.target : view.record.unlearned).thought;
+  for (const auto& [answer, shares] :
+       {std::pair("gold", &thought.gold.trace_share), std::pair("own", &thought.own.trace_share)})
+    for (const bool forget : {true, false}) {
+      std::vector<double> items;
+      for (std::size_t q = 0; q < shares->size(); ++q)
+        if (view.task.questions[q].in_forget_set == forget && !std::isnan((*shares)[q])) items.push_back((*shares)[q]);
+      values.add_mean(row, concat(answer, forget ? "_forget" : "_retain"), std::move(items));
+    }
+}
+
 std::vector<MetricRow> metric_rows_of_traces() {
   using enum MetricNeeds;
   return {
@@ -65,6 +80,14 @@ std::vector<MetricRow> metric_rows_of_traces() {
        "mean over the gold trace's sentences of the largest ROUGE-L recall (Porter stems) among the own trace's sentences",
        kRTofu,
        measure_trace_steps},
+      {"trace_share",
+       "the trace's share of contributions",
+       {answers, traces},
+       MetricSays::remembered,
+       "positive contributions of the trace's tokens / those of the question's and the trace's, to the gold and the own "
+       "answer",
+       "unpact",
+       measure_trace_share},
   };
 }
 
