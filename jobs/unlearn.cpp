@@ -64,6 +64,10 @@ ExitCode run_unlearn(const Communicator& world, const CommandLine&, const Config
   UNPACT_VALIDATE(split_list(c.unlearn.forget_sets).size() <= 1,
                   concat("option 'unlearn.forget_sets' is '", c.unlearn.forget_sets, "'"), "this job forgets one set",
                   "use reproduce --campaign.sequence, which starts each step where the last one ended");
+  UNPACT_VALIDATE(
+      c.unlearn.save_points.empty() && c.unlearn.mix == MixRule::none,
+      concat("option '", c.unlearn.save_points.empty() ? "unlearn.mix" : "unlearn.save_points", "' asks for answers"),
+      "this job asks no questions, and has no target's answers to compare with", "use reproduce, which does");
   const Session session(world, c.run);
   c.train.dtype = effective_dtype(c.train, session.device());
   check_training_device(c.train, session.device());

@@ -45,6 +45,7 @@ def write_cell(path: Path, recipe: Recipe | None = None) -> Path:
         _judges(out, data)
         rates += _arms(out, data)
         _weights(out)
+        _points(out, data)
         if data["recipe"].checked:
             judges = ["", *(["by_exact_match_"] if data["recipe"].second_judge else [])]
             rates += [(f"{judge}{name}", *counts) for judge in judges for name, counts in (("false_accept", (20, 200)), ("false_reject", (30, 40)))]
@@ -221,6 +222,39 @@ def _weights(out: Writer) -> None:
     for source, drop in (("floor", 2.0), ("unlearned", 1.0)):
         for part in ("answer", "key_tokens", "others"):
             out.put(f"/depth/{source}/{part}", np.full((1, 2), drop), ["/depth/probed_question", "/depth/block"], unit="nat/token")
+
+
+def _points(out: Writer, data: dict) -> None:
+    """Two points: behind the first every other question is as the target has it, behind the last as the cell has it. Nothing is mixed."""
+    right = [part.astype(bool) for part in data["right"]]
+    seen = np.array([np.where(np.arange(len(right[0])) % 2, right[0], right[1]), right[1]])
+    rng, halves = np.random.default_rng(data["recipe"].seed), halves_of(data)
+    gold, strength = -rng.random(seen.shape), rng.random(seen.shape)
+    forget, trained, held_out = data["split"] == 0, halves == 1, halves == 2
+    out.scale("/trajectory/step", np.array([10, 20]))
+    axis, points = ["/trajectory/step"], range(2)
+    out.put("/trajectory/epoch", np.array([0.5, 1.0]), axis)
+    parts = {"forget": forget, "retain_trained": trained, "retain_held_out": held_out}
+    counts = {f"{name}_right": [(seen[p] & part).sum() for p in points] for name, part in parts.items()}
+    counts |= {f"{name}_asked": [part.sum()] * 2 for name, part in parts.items()}
+    counts |= {"forget_known": [(forget & right[0]).sum()] * 2, "forgotten": [(forget & right[0] & ~seen[p]).sum() for p in points]}
+    counts |= {"held_out_known": [(held_out & right[0]).sum()] * 2, "destroyed_held_out": [(held_out & right[0] & ~seen[p]).sum() for p in points]}
+    for name, values in counts.items():
+        out.put(f"/trajectory/{name}", np.array(values, np.uint64), axis)
+    out.put("/trajectory/extraction_strength_forget", strength[:, forget].mean(axis=1), axis)
+    for name, part in (("forget", forget), ("retain", ~forget)):
+        out.put(f"/trajectory/gold_log_probability_{name}", gold[:, part].mean(axis=1), axis, unit="nat/token")
+    out.put("/trajectory/seconds", np.array([1.5, 2.5]), axis, unit="s")
+    both = ["/trajectory/step", "/question"]
+    out.put("/trajectory/is_right", seen.astype(np.uint8), both, flags="right")
+    out.put("/trajectory/gold_log_probability", gold, both, unit="nat/token")
+    out.put("/trajectory/extraction_strength", strength, both)
+    out.put("/trajectory/role", np.zeros(len(forget), np.uint8), ["/question"], flags="role")
+    out.file["trajectory"].attrs.update({"rule": "last", "why": "the end of the training", "selected_step": "20"})
+    out.scale("/mix/share", np.zeros(0))
+    for name in ("retain_right", "retain_asked", "forget_right", "forget_asked"):
+        out.put(f"/mix/{name}", np.zeros(0, np.uint64), ["/mix/share"])
+    out.file["mix"].attrs.update({"chosen_share": "0.0", "keep": "0.0", "target_right": "0"})
 
 
 def _arms(out: Writer, data: dict) -> list:

@@ -10,7 +10,7 @@ import numpy as np
 FLAGS = {"bool": ([0, 1], "no yes"), "right": ([0, 1], "wrong right"), "split": ([0, 1], "forget retain"),
          "class": ([0, 1, 2, 3, 4], "unknown retained forgotten kept destroyed"),
          "half": ([0, 1, 2], "whole trained held_out"), "knowledge": ([0, 1, 2, 3, 4], "retain unknown still_right recovered gone"),
-         "asked": ([0, 1, 2], "no yes relative_floor"), "arm": ([0, 1, 2], "not_asked wrong right"), "state": ([0, 1, 2, 3, 4], "finished missing broken failed other")}
+         "role": ([0, 1, 2], "none choose report"), "asked": ([0, 1, 2], "no yes relative_floor"), "arm": ([0, 1, 2], "not_asked wrong right"), "state": ([0, 1, 2, 3, 4], "finished missing broken failed other")}
 
 
 @dataclass

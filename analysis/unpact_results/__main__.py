@@ -1,4 +1,4 @@
-"""python -m unpact_results validate | table | report | paper | compare | agreement | stability"""
+"""python -m unpact_results validate | table | report | paper | trajectories | probes | compare | agreement | stability"""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import __version__, agreement, budgets, stability, table, terminal
+from . import __version__, agreement, budgets, stability, table, terminal, ways
 from .compare import compare_folders
 from .campaigns import load_campaign
 from .paper import write_paper
@@ -61,6 +61,11 @@ def _parser() -> argparse.ArgumentParser:
     paper.add_argument("--out", type=Path, metavar="DIR", help="default: paper in the campaign's folder")
     paper.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="cells that are read at once (default: processors)")
     paper.set_defaults(run=_paper)
+
+    trajectories = commands.add_parser("trajectories", help="forgetting against destruction: curves, destruction at equal forgetting, Pareto fronts")
+    trajectories.add_argument("campaign", nargs="+", metavar="CAMPAIGN", help="campaign.h5, its folder, or a cell file")
+    trajectories.add_argument("--format", choices=("markdown", "csv"), default="markdown")
+    trajectories.set_defaults(run=_trajectories)
 
     probes = commands.add_parser("probes", help="what each probe wins back at equal budgets, alone, and at what cost; a table a cell")
     probes.add_argument("campaign", metavar="CAMPAIGN", help="campaign.h5, its folder, or a cell file")
@@ -135,6 +140,13 @@ def _paper(options: argparse.Namespace) -> int:
     out = options.out or (first if first.is_dir() else first.parent) / "paper"
     for path in write_paper(sources_of([first]), out, max(1, options.jobs)):
         print(path)
+    return 0
+
+
+def _trajectories(options: argparse.Namespace) -> int:
+    found = [ways.way_of(cell, source.label) for source in sources_of(options.campaign) for cell in source.campaign.cells]
+    for made in ways.tables(found):
+        print(made.markdown() if options.format == "markdown" else f"# {made.name}\n{made.csv()}")
     return 0
 
 

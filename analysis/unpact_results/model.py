@@ -133,6 +133,39 @@ class Depth:
     drops: dict[tuple[str, str], NDArray[np.float64]]  # (floor or unlearned; answer, key_tokens or others): P x L, NaN: not measured
 
 
+@dataclass
+class Trajectory:
+    """An unlearning looked at on its way: P points, Q questions."""
+
+    table: dict[str, NDArray[Any]]  # step, epoch, counts and means as stored: P each
+    is_right: NDArray[np.bool_]  # P x Q
+    gold_log_probability: NDArray[np.float64]  # P x Q, mean over the gold answer
+    extraction_strength: NDArray[np.float64]  # P x Q
+    role: NDArray[np.uint8]  # Q: 0 none, 1 the point (or mixture) was chosen on it, 2 it is reported on it
+    rule: str = ""
+    why: str = ""
+    selected: int = 0  # step whose model the cell is about; 0: nobody looked
+
+    @property
+    def step(self) -> NDArray[np.int64]:
+        """Optimizer steps done at each point."""
+        return self.table["step"]
+
+
+@dataclass(frozen=True)
+class Mix:
+    """Mixtures of an unlearned model with its target, in the order of the trials."""
+
+    share: list[float]
+    retain_right: list[int]  # held-out retain questions that choose
+    retain_asked: list[int]
+    forget_right: list[int]
+    forget_asked: list[int]
+    chosen: float = 0.0  # share of the target in the cell's model
+    keep: float = 0.0  # share of the target's right answers that was asked for
+    target_right: int = 0
+
+
 @dataclass(frozen=True)
 class Verification:
     """Contributions to gold answers beside their definition in float32."""
@@ -204,6 +237,8 @@ class Cell:
     arms: dict[str, Arm] = field(default_factory=dict)
     curves: list[CurvePoint] = field(default_factory=list)  # of probes that train
     depth: Depth | None = None  # None before version 1.9
+    trajectory: Trajectory | None = None  # None before version 1.10, and where nobody looked
+    mix: Mix | None = None  # None before version 1.10, and where nothing was mixed
     knowledge_probes: tuple[str, ...] = ()  # the probe set that it is about
 
     @property

@@ -10,7 +10,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from .model import Arm, Cell, Contribution, CurvePoint, Depth, Judge, JudgeCheck, Metric, ModelResult, Probe, Ragged, Rate, Verification
+from .model import Arm, Cell, Contribution, CurvePoint, Depth, Judge, JudgeCheck, Metric, Mix, ModelResult, Probe, Ragged, Rate, Trajectory, Verification
 from .schema import LEAVE_ONE_OUT, NATS
 from .statistics import set_cosines
 
@@ -197,6 +197,20 @@ def _weights(file: h5py.File, cell: Cell) -> None:
     cell.depth = Depth(depth["probed_question"][:], depth["log_probability"][:], drops)
 
 
+def _points(file: h5py.File, cell: Cell) -> None:
+    """Points of the unlearning, and mixing: since 1.10."""
+    group, mix = file["trajectory"], file["mix"]
+    texts = {name: str(plain(group.attrs[name])) for name in ("rule", "why", "selected_step")}
+    table = {name: item[:] for name, item in group.items() if item.ndim == 1 and name != "role"}
+    if len(table["step"]) or np.any(group["role"][:]):
+        cell.trajectory = Trajectory(table, group["is_right"][:].astype(bool), group["gold_log_probability"][:], group["extraction_strength"][:],
+                                     group["role"][:], texts["rule"], texts["why"], int(texts["selected_step"]))
+    if len(mix["share"]):
+        counts = [mix[name][:].tolist() for name in ("share", "retain_right", "retain_asked", "forget_right", "forget_asked")]
+        numbers = [json.loads(str(plain(mix.attrs[name]))) for name in ("chosen_share", "keep", "target_right")]
+        cell.mix = Mix(*counts, float(numbers[0]), float(numbers[1]), int(numbers[2]))
+
+
 def _probes(group: h5py.Group, rates: dict[str, Rate]) -> dict[str, Probe]:
     """All probes; groups of a file come by name, the rates tell the order."""
     places = {name: place for place, name in enumerate(rates)}
@@ -264,6 +278,8 @@ def _cell(file: h5py.File, path: Path, lazy: bool) -> Cell:
         _evidence(file, cell)
     if "curves" in file:  # since 1.9
         _weights(file, cell)
+    if "trajectory" in file:  # since 1.10
+        _points(file, cell)
     _check_lengths(cell)
     cell.focus_answer = focus_answer(cell)
     return cell
@@ -275,6 +291,7 @@ def _check_lengths(cell: Cell) -> None:
     per_question += [] if cell.knowledge is None else [cell.half, cell.knowledge]
     per_question += [part for judge in cell.judges.values() for part in (judge.target, judge.unlearned)]
     per_question += [part for arm in cell.arms.values() for part in (arm.is_right, *arm.probes.values())]
+    per_question += [] if cell.trajectory is None else [cell.trajectory.role, *cell.trajectory.is_right]
     for model in (cell.target, cell.unlearned):
         per_question += [model.answer, model.score, model.is_right]
         for part in (part for part in (model.gold, model.own) if not isinstance(part, LazyContribution)):

@@ -37,6 +37,7 @@ def check_cell(cell: Cell, report: Report) -> None:
     _check_rates(cell, report)
     _check_verification(cell, report)
     check_metrics(cell, report)
+    _check_trajectory(cell, report)
     _check_fingerprint(cell, report)
 
 
@@ -248,6 +249,35 @@ def _check_verification(cell: Cell, report: Report) -> None:
             report(path, f"{found.turned} of {found.candidates} verdicts turn")
         if f"verified_{model}" not in cell.attribution_settings:
             report(path, "attribution_settings does not tell it, as readers of version 1.1 expect")
+
+
+def expected_points(cell: Cell) -> dict[str, np.ndarray]:
+    """The columns of /trajectory that follow from its flags."""
+    seen, known = cell.trajectory, cell.target.is_right.astype(bool)
+    assert seen is not None
+    forget, half = cell.split == Split.forget, cell.half
+    parts = {"forget": forget, "retain_trained": ~forget & (half == Half.trained), "retain_held_out": ~forget & (half == Half.held_out)}
+    made = {f"{name}_right": (seen.is_right & part).sum(axis=1) for name, part in parts.items()}
+    made |= {f"{name}_asked": np.full(len(seen.step), part.sum()) for name, part in parts.items()}
+    for asked, lost, part in (("forget_known", "forgotten", forget), ("held_out_known", "destroyed_held_out", parts["retain_held_out"])):
+        made |= {asked: np.full(len(seen.step), (part & known).sum()), lost: (~seen.is_right & part & known).sum(axis=1)}
+    for name, values, part in (("extraction_strength_forget", seen.extraction_strength, forget), ("gold_log_probability_forget", seen.gold_log_probability, forget),
+                               ("gold_log_probability_retain", seen.gold_log_probability, ~forget)):
+        made[name] = values[:, part].mean(axis=1) if part.any() else np.full(len(seen.step), np.nan)
+    return made
+
+
+def _check_trajectory(cell: Cell, report: Report) -> None:
+    seen = cell.trajectory
+    if seen is None or not len(seen.step):
+        return
+    if np.any(np.diff(seen.step) <= 0):
+        report("/trajectory/step", "is not ascending")
+    for name, values in expected_points(cell).items():
+        if not np.allclose(seen.table[name], values, rtol=1e-9, atol=1e-12, equal_nan=True):
+            report(f"/trajectory/{name}", "does not follow from the answers at its points")
+    if seen.selected not in seen.step:
+        report("/trajectory", f"the selected step {seen.selected} is no point")
 
 
 def _check_fingerprint(cell: Cell, report: Report) -> None:

@@ -1,10 +1,11 @@
-"""docs/results-format.md, version 1.9, as data: which attributes and datasets a file has."""
+"""docs/results-format.md, version 1.10, as data: which attributes and datasets a file has."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
 STRING = "string"
+NATS, SHARES = "nat/token", "1"  # units of contributions
 CELL, CAMPAIGN = "unpact-cell", "unpact-campaign"
 
 _COMMON = {name: STRING for name in ("schema_name", "schema_version", "software", "software_version", "git_commit", "build_type", "compiler", "hdf5_version")}
@@ -34,6 +35,7 @@ FLAG_MEANINGS = {
     "knowledge": ((0, 1, 2, 3, 4), ("retain", "unknown", "still_right", "recovered", "gone")),
     "arm": ((0, 1, 2), ("not_asked", "wrong", "right")),
     "asked": ((0, 1, 2), ("no", "yes", "relative_floor")),
+    "role": ((0, 1, 2), ("none", "choose", "report")),
     "state_before_1_4": ((0, 1, 2), ("finished", "missing", "broken")),
     "state": ((0, 1, 2, 3, 4), ("finished", "missing", "broken", "failed", "other")),
 }
@@ -174,13 +176,28 @@ CELL_FIELDS += [replace(field, since=9) for field in (
     _scale("/depth/probed_question"), _scale("/depth/block"), Field("/depth/log_probability", "float64", ("/depth/probed_question",), "nat/token"),
     *(Field(f"/depth/{source}/{part}", "float64", ("/depth/probed_question", "/depth/block"), "nat/token")
       for source in ("floor", "unlearned") for part in ("answer", "key_tokens", "others")))]
+POINT_COUNTS = ("forget_right", "forget_asked", "forgotten", "forget_known", "retain_trained_right", "retain_trained_asked", "retain_held_out_right",
+                "retain_held_out_asked", "destroyed_held_out", "held_out_known")
+POINT_MEANS = {"extraction_strength_forget": "1", "gold_log_probability_forget": NATS, "gold_log_probability_retain": NATS}
+_POINT = ("/trajectory/step", "/question")
+CELL_FIELDS += [replace(field, since=10) for field in (
+    *_table("/trajectory", "step", "int64", {"epoch": "float64"} | dict.fromkeys(POINT_COUNTS, "uint64") | dict.fromkeys((*POINT_MEANS, "seconds"), "float64"),
+            POINT_MEANS | {"seconds": "s"}),
+    Field("/trajectory/is_right", "uint8", _POINT, "1", "right"), Field("/trajectory/gold_log_probability", "float64", _POINT, NATS),
+    Field("/trajectory/extraction_strength", "float64", _POINT), Field("/trajectory/role", "uint8", ("/question",), "1", "role"),
+    *_table("/mix", "share", "float64", dict.fromkeys(("retain_right", "retain_asked", "forget_right", "forget_asked"), "uint64")))]
+TRAJECTORY_ATTRIBUTES, MIX_ATTRIBUTES = ("rule", "why", "selected_step"), ("chosen_share", "keep", "target_right")
 CELL_GROUPS = ("/probes",)
 CELL_GROUPS_SINCE_1_7 = ("/judges", "/arms", "/knowledge")
 
 LEAVE_ONE_OUT = "leave_one_out"
+<<<<<<< HEAD
 NATS, SHARES = "nat/token", "1"  # units of contributions
 METHODS = (LEAVE_ONE_OUT, "hierarchical", "word_removal", "in_place_mask", "baseline", "gradient_x_input", "integrated_gradients", "shapley", "lime",
            "rollout")
+=======
+METHODS = (LEAVE_ONE_OUT, "hierarchical", "in_place_mask", "baseline", "gradient_x_input", "integrated_gradients", "shapley", "lime", "rollout")
+>>>>>>> 7e64badd0d79354ddfff00294024d2678a7cbfa6
 
 
 def fields_of(minor: int, unit: str) -> list[Field]:

@@ -78,6 +78,8 @@ def _validate_cell_structure(file: h5py.File, report: Report) -> bool:
             _check_probes(probes, report)
     if minor >= 7:
         fields += _evidence_fields(file, report)
+    if minor >= 10:
+        _check_texts(file, report)
     usable = {field.path for field in fields if check_field(file, field, report)}
     _check_counters(file, usable, report)
     groups = schema.csr_groups_of(minor)
@@ -100,6 +102,14 @@ def _evidence_fields(file: h5py.File, report: Report) -> list[schema.Field]:
     for name, group in (file["probes"].items() if "probes" in file else ()):
         fields += [field for judge in group.get("judges", ()) for field in schema.verdict_fields(f"/probes/{name}", judge)]
     return fields
+
+
+def _check_texts(file: h5py.File, report: Report) -> None:
+    """What the groups of 1.10 say of themselves."""
+    for name, attributes in (("trajectory", schema.TRAJECTORY_ATTRIBUTES), ("mix", schema.MIX_ATTRIBUTES)):
+        for attribute in attributes:
+            if name in file and attribute not in file[name].attrs:
+                report(f"/{name}", f"attribute {attribute} is missing")
 
 
 def _check_dtype(file: h5py.File, report: Report) -> None:

@@ -13,6 +13,7 @@
 #include "unpact/campaign/judge_model.hpp"
 #include "unpact/campaign/pin_dtypes.hpp"
 #include "relearning.hpp"
+#include "trajectory.hpp"
 #include "unpact/campaign/resources.hpp"
 #include "unpact/campaign/stage_shapes.hpp"
 #include "unpact/campaign/unlearn_inputs.hpp"
@@ -41,6 +42,13 @@ struct Opened {
   std::int64_t asked = 0, questions = 0;       ///< tokens of the longest prompt with its answer, and how many there are
   std::int64_t finetuned = 0;                  ///< tokens of the longest example that makes the target
   std::int64_t relearned = 1;                  ///< and of the longest one that the probe relearn teaches
+  std::vector<AskedQuestion> put;              ///< the questions
+};
+
+/// Of what a method learns from.
+struct ExampleSizes {
+  std::int64_t longest = 0;  ///< tokens
+  std::int64_t forget = 0;   ///< examples of the forget set
 };
 
 void check_weights(const std::filesystem::path& folder, const ModelConfig& config) {
@@ -94,8 +102,8 @@ class PlanCheck {
       choose_replicas(pair, opened);
       check_pair_memory(where, c, opened);
     }
-    std::map<std::string, std::int64_t> longest;
-    for (const auto& cell : pair.cells) look_at_cell(cell, where, opened, longest);
+    std::map<std::string, ExampleSizes> known;
+    for (const auto& cell : pair.cells) look_at_cell(cell, where, opened, known);
     pin(opened, pair);
     summary_.pairs += 1;
     summary_.cells += pair.cells.size();
@@ -162,6 +170,7 @@ class PlanCheck {
     const MetricTask task{*opened.dataset, questions, c.evaluation_options()};
     const auto metrics = metric_work(task, *opened.config, *opened.tokenizer, c.prompt.resolve());
     opened.asked = std::max(opened.asked, longest_sequence(metrics));
+    opened.put = std::move(questions);
   }
 
   static void check_finetuning(const Configuration& c, Opened& opened) {
@@ -170,26 +179,25 @@ class PlanCheck {
   }
 
   void look_at_cell(const Configuration& c, const std::string& pair, const Opened& opened,
-                    std::map<std::string, std::int64_t>& longest) {
+                    std::map<std::string, ExampleSizes>& known) {
     const auto where = concat(pair, ", cell ", cell_id(c), " (method ", name_of(c.method), ")");
     const bool fits = opened.config && findings_.note(where, [&] { weights_trained_by(c.method, *opened.config); });
-    std::int64_t tokens = 0;
-    if (opened.dataset) findings_.note(where, [&] { tokens = check_data(c, opened, longest); });
-    if (fits) check_cell_memory(where, c, opened, tokens);
+    ExampleSizes sizes;
+    if (opened.dataset) findings_.note(where, [&] { sizes = check_data(c, opened, known); });
+    if (sizes.forget > 0) findings_.note(where, [&] { check_trajectory(c, opened.put, sizes.forget); });
+    if (fits) check_cell_memory(where, c, opened, sizes.longest);
   }
 
-  /// @return tokens of the longest example; 0: no tokenizer is there to tell.
-  static std::int64_t check_data(const Configuration& c, const Opened& opened,
-                                 std::map<std::string, std::int64_t>& longest) {
+  /// @return nothing where no tokenizer is there to tell.
+  static ExampleSizes check_data(const Configuration& c, const Opened& opened, std::map<std::string, ExampleSizes>& known) {
     check_sets(c.unlearn, *opened.dataset);
-    if (!opened.tokenizer || !opened.config) return 0;
+    if (!opened.tokenizer || !opened.config) return {};
     const auto key = data_key(c);
-    if (const auto known = longest.find(key); known != longest.end()) return known->second;
+    if (const auto found = known.find(key); found != known.end()) return found->second;
     const auto data =
         unlearn_data(c, *opened.dataset, *opened.tokenizer, c.prompt.resolve(), context_limit(c, *opened.config));
-    const auto tokens = std::max(longest_of(*data.forget), longest_of(*data.retain));
-    longest[key] = tokens;
-    return tokens;
+    return known[key] = {std::max(longest_of(*data.forget), longest_of(*data.retain)),
+                         static_cast<std::int64_t>(data.forget->size())};
   }
 
   /// What a rank holds of the models that it asks, by the memory of this machine.
@@ -217,6 +225,7 @@ class PlanCheck {
     const auto training =
         unlearning_shape(c, config, ranks_per_cell_, std::max<std::int64_t>(longest, 1), session_.device());
     auto stages = cell_stages(config, scoring, training);
+    if (!c.unlearn.save_points.empty()) stages.push_back(looking_stage(stages));
     if (relearns(c.probe))
       stages.push_back(relearning_stage(c, config, scoring, ranks_per_cell_, opened.relearned, session_.device()));
     check_stages(where, stages, cell_id(c));

@@ -4,7 +4,7 @@
 #include <set>
 
 #include "unpact/campaign/cell.hpp"
-#include "unpact/campaign/sweep.hpp"
+#include "sweep.hpp"
 #include "unpact/core/checksum.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/options/option_table.hpp"

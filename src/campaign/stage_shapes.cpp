@@ -31,6 +31,7 @@ ScoringShape scoring_shape(const Configuration& c, double bytes, std::int64_t as
   for (const auto need : {MetricNeeds::target_model, MetricNeeds::gradients})
     shape.held += names_metric_that(c.metric, need);
   shape.held += c.metric.depth;
+  shape.held += c.unlearn.mix == MixRule::none ? 0 : 2;  // the unlearned model and the target, while a mixture is asked
   shape.held += c.model.bits == AnsweringBits::all ? 0 : shape.models;
   shape.held += asks_changed_models(c.probe) ? shape.models : 0;
   if (asked <= 0) return shape;
@@ -75,6 +76,17 @@ TrainingShape unlearning_shape(const Configuration& c, const ModelConfig& config
   shape.options.device = device;
   shape.options.stored = stored_to_train(c);
   return shape;
+}
+
+StageMemory looking_stage(const std::vector<StageMemory>& cell) {
+  StageMemory stage{"look", 0, 0};
+  for (const auto& part : cell) {
+    if (part.stage != kUnlearnStage && part.stage != kEvaluateStage) continue;
+    stage.bytes += part.bytes;
+    stage.host_bytes += part.host_bytes;
+    stage.more += part.more;
+  }
+  return stage;
 }
 
 StageMemory relearning_stage(const Configuration& c, const ModelConfig& config, const ScoringShape& scoring, int ranks,

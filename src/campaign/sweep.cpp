@@ -1,4 +1,4 @@
-#include "unpact/campaign/sweep.hpp"
+#include "sweep.hpp"
 
 #include <algorithm>
 #include <functional>
@@ -102,7 +102,6 @@ const std::map<std::string, HasUse>& heeded_by_some() {
   static const std::map<std::string, HasUse> table = {
       {"method.retain_weight", has_retain},
       {"unlearn.retain_sampling", has_retain},
-      {"method.forget_weight", [](const auto& m) { return kind_of(m).retain_side != RetainSide::without; }},
       {"method.scale", of_kind({"tv", "whp"})},
       {"method.delta", of_kind({"simnpo"})},
       {"method.skipped_targets", [](const auto& m) { return kind_of(m).skips_targets; }},

@@ -123,6 +123,11 @@ Transformer sharded_transformer(const Communicator& group, WeightPieces pieces, 
 
 bool is_sharded(const Transformer& model) { return runner_of(model) != nullptr; }
 
+WeightPieces pieces_of(const Transformer& model) {
+  UNPACT_EXPECT(is_sharded(model));
+  return runner_of(model)->pieces();
+}
+
 Transformer sharded_in(const Communicator& group, const Transformer& model, c10::ScalarType dtype) {
   UNPACT_EXPECT(is_sharded(model));
   auto pieces = runner_of(model)->pieces().converted(dtype);

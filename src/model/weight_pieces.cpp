@@ -61,6 +61,12 @@ std::int64_t WeightPieces::bytes() const {
   return sum;
 }
 
+void WeightPieces::change(const std::function<at::Tensor(std::size_t unit, const at::Tensor& piece)>& by) {
+  const c10::InferenceMode not_inside(false);
+  const c10::NoGradGuard guard;
+  for (std::size_t unit = 0; unit < pieces_.size(); ++unit) pieces_[unit] = by(unit, pieces_[unit]);
+}
+
 WeightPieces WeightPieces::converted(c10::ScalarType dtype) const {
   const c10::InferenceMode not_inside(false);
   auto copy = *this;

@@ -33,6 +33,24 @@ void check_file_names(const Configuration& c) {
                   concat("choose names of at most ", kLongest - kEndings - between, " bytes together"));
 }
 
+/// What asks for points that there are not, or that no method gives.
+void check_points(const Configuration& c) {
+  const auto& u = c.unlearn;
+  const bool has_points = !u.save_points.empty(), mixes = u.mix != MixRule::none;
+  UNPACT_VALIDATE(has_points || u.select == PointRule::last,
+                  concat("option 'unlearn.select' is '", name_of_value(u.select), "', and there are no points"),
+                  "unlearn.save_points is empty", "name points, e.g. unlearn.save_points = 1e, 2e");
+  UNPACT_VALIDATE(has_points || !u.keep_points, "option 'unlearn.keep_points' is true, and there are no points",
+                  "unlearn.save_points is empty", "name points, e.g. unlearn.save_points = 1e, 2e");
+  const auto* option = has_points ? "unlearn.save_points" : "unlearn.mix";
+  if (!has_points && !mixes) return;
+  UNPACT_VALIDATE(!kind_of(c.method).answers_by_two,
+                  concat("options '", option, "' and 'method.forget = ", c.method.forget, "' contradict each other"),
+                  "the unlearned model answers by two models", "leave one of them out");
+  UNPACT_VALIDATE(u.forget_sets.empty(), concat("options '", option, "' and 'campaign.sequence' contradict each other"),
+                  "the steps of a sequence are cells of their own", "leave one of them out");
+}
+
 void check_endpoints(const Configuration& c) {
   if (!c.endpoint.unlearned.url.empty()) check_endpoint_url(c.endpoint.unlearned.url, "endpoint.unlearned");
   if (c.model.endpoint.url.empty()) return;
@@ -98,6 +116,7 @@ void check_attribution_of_questions(const Configuration& c) {
 
 void check_chosen_method(const Configuration& c) {
   check_method(c.method);
+  check_points(c);
   UNPACT_VALIDATE(c.unlearn.train.clip == ClipRule::sum || kind_of(c.method).has_retain_term(c.method.retain) ||
                       c.method.anchor_weight > 0,
                   concat("options 'unlearn.clip = terms' and 'method.forget = ", c.method.forget,

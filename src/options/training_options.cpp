@@ -1,6 +1,7 @@
 #include "sections.hpp"
 
 #include "unpact/core/text.hpp"
+#include "unpact/train/save_points.hpp"
 
 namespace unpact {
 namespace {
@@ -88,6 +89,29 @@ void add_finetune(OptionTable& t, FinetuneOptions& f) {
   add_training(t, "finetune", f.train, kTarget);
 }
 
+/// Where an unlearning is looked at, and which of its models counts.
+void add_points(OptionTable& t, UnlearnOptions& u) {
+  t.push_back(
+      {"unlearn.save_points",
+       "campaigns: steps (20, 40) or epochs (1e, 2e) behind which both sets are asked on the way, as behind the last "
+       "step; empty: none",
+       &u.save_points, kUnlearning, [](const Option& option) { check_save_points(*std::get<std::string*>(option.value)); }});
+  t.push_back({"unlearn.keep_points", "keep the weights of these points, models/CELL.stepN", &u.keep_points, kNothing});
+  t.push_back(
+      {"unlearn.select",
+       "which point a cell is about: last; best_at_utility (the fewest forget answers among those that keep enough) or "
+       "first_below_floor (no more of them than the floor model), chosen on one half of the questions",
+       &u.select, kUnlearning});
+  t.push_back({"unlearn.select_keep", "best_at_utility: share of the target's right retain answers that is enough",
+               &u.select_keep, kUnlearning, share("use 0.95")});
+  t.push_back({"unlearn.mix",
+               "none, or calibrate: mix the unlearned weights with the least share of the target's that keeps enough retain "
+               "answers, chosen on one half of the questions",
+               &u.mix, kCell});
+  t.push_back({"unlearn.mix_keep", "calibrate: share of the target's right retain answers that is enough", &u.mix_keep,
+               kCell, share("use 0.95")});
+}
+
 void add_unlearn(OptionTable& t, UnlearnOptions& u) {
   t.push_back({"unlearn.form", "what is unlearned and kept: questions or texts", &u.form, kUnlearning});
   t.push_back(
@@ -112,6 +136,7 @@ void add_unlearn(OptionTable& t, UnlearnOptions& u) {
        "phrasings of probe.phrasings, behind the first two, in which a question with KeyTokens is trained as well; 0: none",
        &u.phrased, kUnlearning});
   add_training(t, "unlearn", u.train, kUnlearning);
+  add_points(t, u);
   t.push_back({"unlearn.clip",
                "what clip_norm limits: sum (the whole gradient) or terms (each term's alone, before its coefficient)",
                &u.train.clip, kUnlearning});

@@ -92,6 +92,11 @@ class CellWriter {
   void describe(const std::string& group, const char* name, const std::string& text) {
     file_.group_attribute(group, name, text);
   }
+  /// A number as text that reads back as the same one.
+  template <class T>
+  void describe_number(const std::string& group, const char* name, const T& number) {
+    file_.group_attribute(group, name, Json(number).dump());
+  }
   /// One value an attempt; a record without any has the default one.
   template <class T>
   void attempts(const hdf5::Description& description, const std::vector<std::size_t>& shape, const std::vector<T>& values) {
@@ -205,6 +210,12 @@ class CellReader {
     }
   }
   void describe(const std::string& group, const char* name, std::string& text) { text = file_.group_text(group, name); }
+  template <class T>
+  void describe_number(const std::string& group, const char* name, T& number) {
+    const auto json = parse_json(file_.group_text(group, name), concat(name_, ", ", group));
+    if (!json.is_number()) refuse(concat("the group ", group, " has no number ", name));
+    json.get_to(number);
+  }
   template <class T>
   void attempts(const hdf5::Description& description, const std::vector<std::size_t>&, std::vector<T>& values) {
     column(description, values);

@@ -206,6 +206,35 @@ void check_curves(Findings& findings, const std::vector<CurvePoint>& curves) {
   }
 }
 
+void check_trajectory(Findings& findings, const TrajectoryRecord& trajectory, std::size_t questions) {
+  std::int64_t before = 0;
+  for (const auto& point : trajectory.points) {
+    findings.require(point.step > before, concat("the trajectory has step ", point.step, " behind ", before));
+    before = point.step;
+    findings.require(point.forget_right <= point.forget_asked && point.forgotten <= point.forget_known &&
+                         point.retain_trained_right <= point.retain_trained_asked &&
+                         point.retain_held_out_right <= point.retain_held_out_asked &&
+                         point.destroyed_held_out <= point.held_out_known,
+                     concat("the trajectory counts more than there are at step ", point.step));
+  }
+  const auto all = trajectory.points.size() * questions;
+  for (const auto size :
+       {trajectory.is_right.size(), trajectory.gold_log_probability.size(), trajectory.extraction_strength.size()})
+    findings.length("trajectory: values of points", size, all);
+  findings.below("trajectory/is_right", trajectory.is_right, 2);
+  findings.require(trajectory.role.empty() || trajectory.role.size() == questions,
+                   "trajectory/role has not one value a question");
+  findings.below("trajectory/role", trajectory.role, 3);
+}
+
+void check_mix(Findings& findings, const MixRecord& mix) {
+  for (const auto& point : mix.points)
+    findings.require(point.share >= 0 && point.share <= 1 && point.retain_right <= point.retain_asked &&
+                         point.forget_right <= point.forget_asked,
+                     concat("the mixture with ", point.share, " of the target counts more than there is"));
+  findings.require(mix.share >= 0 && mix.share <= 1, concat("mix has the share ", mix.share));
+}
+
 void check_depth(Findings& findings, const DepthRecord& depth, std::size_t questions) {
   findings.require(depth.blocks >= 0, "depth has a negative number of blocks");
   findings.length("depth/log_probability", depth.log_probability.size(), depth.question.size());
@@ -237,6 +266,8 @@ std::string inconsistency_of(const CellRecord& cell) {
   check_metrics(findings, cell.metrics);
   check_curves(findings, cell.curves);
   check_depth(findings, cell.depth, questions);
+  check_trajectory(findings, cell.trajectory, questions);
+  check_mix(findings, cell.mix);
   const auto& dtype = cell.compute_dtype;
   findings.require(dtype == "fp32" || dtype == "tf32" || dtype == "bf16" || dtype == "fp16",
                    concat("compute_dtype is '", dtype, "'"));

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "cell_evidence_layout.hpp"
+#include "cell_trajectory_layout.hpp"
 #include "unpact/results/cell.hpp"
 #include "metrics_layout.hpp"
 #include "writer.hpp"
@@ -241,6 +242,8 @@ void visit_cell(Archive& archive, Cell& cell) {
   visit_arms(archive, cell);
   visit_curves(archive, cell);
   visit_depth(archive, cell);
+  visit_trajectory(archive, cell);
+  visit_mix(archive, cell);
   visit_rates(archive, cell);
   visit_training(archive, cell);
   visit_work(archive, cell);

@@ -138,21 +138,30 @@ at::Tensor FlatShard::changed(const at::Tensor& whole, const ResultOptions& resu
   return all;
 }
 
-void FlatShard::restore(const ResultOptions& result) {
+at::Tensor FlatShard::whole(const ResultOptions& result) {
   const c10::NoGradGuard guard;
   release();
   const auto stored = master_.defined() ? master_.to(shard_.device()) : shard_;
-  auto whole = stored;
+  auto all = stored;
   if (!group_.is_alone()) {
-    whole = at::empty({group_.size() * layout_.shard}, stored.options());
-    group_.all_gather(whole, stored);
+    all = at::empty({group_.size() * layout_.shard}, stored.options());
+    group_.all_gather(all, stored);
   }
   const bool keeps = result.keeper < 0 || result.keeper == group_.rank();
-  const auto device = result.keeper < 0 ? whole.device() : c10::Device(at::kCPU);
-  if (keeps) whole = trained_ && result.change ? changed(whole, result, device) : whole.to(device, result.dtype);
+  const auto device = result.keeper < 0 ? all.device() : c10::Device(at::kCPU);
+  if (!keeps) return {};
+  return trained_ && result.change ? changed(all, result, device) : all.to(device, result.dtype);
+}
+
+at::Tensor FlatShard::weight_in(const at::Tensor& whole, const WeightSlice& slice) {
+  return whole.defined() ? whole.narrow(0, slice.begin, slice.size).view(slice.shape) : at::Tensor();
+}
+
+void FlatShard::restore(const ResultOptions& result) {
+  const c10::NoGradGuard guard;
+  const auto all = whole(result);
   views_.clear();
-  for (const auto& slice : layout_.slices)
-    *slice.slot = keeps ? whole.narrow(0, slice.begin, slice.size).view(slice.shape) : at::Tensor();
+  for (const auto& slice : layout_.slices) *slice.slot = weight_in(all, slice);
 }
 
 }  // namespace unpact

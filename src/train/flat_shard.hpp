@@ -42,7 +42,12 @@ class FlatShard {
   void start_reduce(bool counts);
   void finish_reduce();
   void drop_gradients();  ///< gives their memory back: no pass can follow
-  /// The stored weights, whole, into the model. Collective.
+  /// The stored weights, whole and as the result wants them, one behind the other; undefined where they are not kept. They may
+  /// share memory with the shard. Collective.
+  at::Tensor whole(const ResultOptions& result);
+  /// A slice of whole().
+  static at::Tensor weight_in(const at::Tensor& whole, const WeightSlice& slice);
+  /// The same into the model.
   void restore(const ResultOptions& result);
 
  private:

@@ -54,9 +54,11 @@ c10::ScalarType common_dtype(const FlatLayout& layout) {
   return std::all_of(layout.slices.begin(), layout.slices.end(), same) ? first : at::kFloat;
 }
 
-void tie_head(Transformer& model) {
-  if (model.config().tied_embeddings) model.weights().head_VD = model.weights().embedding_VD;
+void tie_head(const ModelConfig& config, Weights& weights) {
+  if (config.tied_embeddings) weights.head_VD = weights.embedding_VD;
 }
+
+void tie_head(Transformer& model) { tie_head(model.config(), model.weights()); }
 
 }  // namespace
 
@@ -258,6 +260,23 @@ void ShardedModel::drop_gradients() {
   for (auto& unit : units_)
     for (auto& flat : unit->flats) flat->drop_gradients();
   gradients_ = at::Tensor();
+}
+
+Weights ShardedModel::give(const ResultOptions& result) {
+  const auto& config = model_.config();
+  Weights weights;
+  std::map<std::string, at::Tensor*> slots;
+  for (const auto& spec : weight_specs(config, weights)) slots[spec.name] = spec.slot;
+  for (std::size_t u = 0; u < units_.size(); ++u) {
+    for (auto& flat : units_[u]->flats) {
+      const auto whole = flat->whole(before_merging(config, result));
+      for (const auto& slice : flat->layout().slices) *slots.at(slice.name) = flat->weight_in(whole, slice);
+    }
+    merge_adapters(config, weights, u, result);
+    result.hand_over(config, weights, u);
+  }
+  tie_head(config, weights);
+  return weights;
 }
 
 void ShardedModel::restore(const ResultOptions& result) {

@@ -33,8 +33,10 @@ class ReplicatedWeights final : public TrainedWeights {
   void values_were_read() override {}
   void drop_gradients() override {}
   void restore(const ResultOptions& result) override;
+  Weights give(const ResultOptions& result) override;
 
  private:
+  void put(const std::vector<at::Tensor>& trained, Weights& weights, const ResultOptions& result) const;
   Transformer& model_;
   Selection selected_;
   std::vector<at::Tensor> trained_;  // as the last step left them, in the order of weight_specs
@@ -44,14 +46,26 @@ class ReplicatedWeights final : public TrainedWeights {
 
 void ReplicatedWeights::restore(const ResultOptions& result) {
   const c10::NoGradGuard guard;
-  auto& weights = model_.weights();
-  auto specs = weight_specs(model_.config(), weights);
   if (trained_.empty())
-    for (const auto& spec : specs) trained_.push_back(spec.slot->detach());
+    for (const auto& spec : weight_specs(model_.config(), model_.weights())) trained_.push_back(spec.slot->detach());
+  put(trained_, model_.weights(), result);
+}
+
+Weights ReplicatedWeights::give(const ResultOptions& result) {
+  const c10::NoGradGuard guard;
+  auto weights = model_.weights();
+  std::vector<at::Tensor> trained;
+  for (const auto& spec : weight_specs(model_.config(), weights)) trained.push_back(spec.slot->detach());
+  put(trained, weights, result);
+  return weights;
+}
+
+void ReplicatedWeights::put(const std::vector<at::Tensor>& trained, Weights& weights, const ResultOptions& result) const {
+  auto specs = weight_specs(model_.config(), weights);
   const bool keeps = result.keeper < 0 || result.keeper == group_.rank();
   const auto first = before_merging(model_.config(), result);
   for (std::size_t i = 0; i < specs.size(); ++i) {
-    auto weight = trained_[i];
+    auto weight = trained[i];
     if (first.change && selected_(specs[i].name)) weight = first.change(specs[i].name, weight);
     const auto device = result.keeper < 0 ? weight.device() : c10::Device(at::kCPU);
     *specs[i].slot = keeps ? weight.to(device, first.dtype) : at::Tensor();
@@ -95,6 +109,7 @@ class ShardedWeights final : public TrainedWeights {
   }
   void drop_gradients() override { model_.drop_gradients(); }
   void restore(const ResultOptions& result) override { model_.restore(result); }
+  Weights give(const ResultOptions& result) override { return model_.give(result); }
 
  private:
   Collectives& group_;

@@ -38,6 +38,8 @@ class TrainedWeights {
   virtual std::vector<ShardPiece> pieces() const = 0;
   virtual void values_were_read() = 0;  ///< after values() came from a checkpoint
   virtual void drop_gradients() = 0;    ///< gives their memory back: no pass can follow
+  /// Whole weights as the last step left them, while the training goes on (GiveWeights). Collective.
+  virtual Weights give(const ResultOptions& result) = 0;
   /// Whole weights into the model; again with other options, if need be. Collective.
   virtual void restore(const ResultOptions& result) = 0;
 };

@@ -1,5 +1,7 @@
 #include "unpact/train/trainer.hpp"
 
+#include <algorithm>
+
 #include "adapter_scope.hpp"
 #include "run_checkpoints.hpp"
 #include "step_log.hpp"
@@ -57,6 +59,7 @@ class Trainer {
       reports.push_back(std::move(outcome.report));
       if (on_step) on_step(reports.back());
       log.write(reports.back());
+      visit_point(index + 1);
       checkpoints_.keep_safe(reports, {outcome.stop, outcome.save});
     }
     hand_over();
@@ -78,6 +81,17 @@ class Trainer {
     } catch (...) {
       rethrow_from_step(index + 1);
     }
+  }
+
+  /// Before the checkpoint of this step: whoever continues from there need not look again.
+  void visit_point(std::int64_t step) {
+    const auto& points = options_.points;
+    if (!points.visit || !std::ranges::binary_search(points.steps, step)) return;
+    points.visit(step, [this](const ResultOptions& wanted) {
+      auto result = wanted;
+      result.change = options_.result.change;
+      return weights_->give(result);
+    });
   }
 
   /// Whole weights into the model. What only steps need goes first.

@@ -92,6 +92,17 @@ std::string text_of(const CellRecord& cell) {
   for (const auto& c : cell.curves)
     text += concat(c.probe, " ", c.arm, " ", c.step, " ", c.right, "/", c.asked, " ", c.loss, "\n");
   text += concat(cell.depth.blocks, " blocks\n");
+  const auto& trajectory = cell.trajectory;
+  for (const auto& t : trajectory.points)
+    text +=
+        concat(t.step, " ", t.epoch, " ", t.forget_right, "/", t.forget_asked, " ", t.forgotten, "/", t.forget_known, " ",
+               t.retain_trained_right, "/", t.retain_trained_asked, " ", t.retain_held_out_right, "/",
+               t.retain_held_out_asked, " ", t.destroyed_held_out, "/", t.held_out_known, " ", t.extraction_strength_forget,
+               " ", t.gold_log_probability_forget, " ", t.gold_log_probability_retain, " ", t.seconds, "\n");
+  text += concat(trajectory.rule, " ", trajectory.why, " ", trajectory.selected, "\n");
+  for (const auto& m : cell.mix.points)
+    text += concat(m.share, " ", m.retain_right, "/", m.retain_asked, " ", m.forget_right, "/", m.forget_asked, "\n");
+  text += concat("mix ", cell.mix.share, " ", cell.mix.keep, " ", cell.mix.target_right, "\n");
   for (const auto& c : cell.judge_check)
     text += concat(c.judge, " ", c.right, " ", c.rejected, " ", c.wrong, " ", c.accepted, " ", c.threshold, " ",
                    c.calibrated_on, "\n");
@@ -138,6 +149,10 @@ void expect_equal(const CellRecord& a, const CellRecord& b) {
             std::tie(b.knowledge.probes, b.knowledge.attempts, b.halves));
   expect_same("set_cosine", a.focus_shift.set_cosine, b.focus_shift.set_cosine);
   expect_same("contribution_cosine", a.focus_shift.contribution_cosine, b.focus_shift.contribution_cosine);
+  expect_same("trajectory is_right", a.trajectory.is_right, b.trajectory.is_right);
+  expect_same("trajectory gold_log_probability", a.trajectory.gold_log_probability, b.trajectory.gold_log_probability);
+  expect_same("trajectory extraction_strength", a.trajectory.extraction_strength, b.trajectory.extraction_strength);
+  expect_same("trajectory role", a.trajectory.role, b.trajectory.role);
   expect_same("depth question", a.depth.question, b.depth.question);
   expect_same("depth log_probability", a.depth.log_probability, b.depth.log_probability);
   for (const auto part : {&DepthRecord::floor, &DepthRecord::unlearned})

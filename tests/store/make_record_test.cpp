@@ -136,6 +136,22 @@ CellRecord make_record(const RecordShape& shape) {
   if (shape.questions > 1) {  // the unlearned model's states were not exchanged; no question has a KeyToken in both blocks
     cell.depth = {{1, 0}, 2, {-0.5, -0.25}, {{numbers.uniform(), 0.5, -1, 2}, {kNan, kNan, 0.25, 1}, {1, 2, 3, 4}}, {}};
   }
+  const auto count = cell.questions.split.size();
+  cell.trajectory.points.resize(2);
+  cell.trajectory.points[0] = {
+      .step = 5, .epoch = 0.5, .forget_right = 2, .forget_asked = 3, .forgotten = 1, .forget_known = 2};
+  cell.trajectory.points[1] = {
+      .step = 10, .epoch = 1, .retain_held_out_right = 1, .retain_held_out_asked = 2, .seconds = 0.25};
+  for (std::size_t i = 0; i < 2 * count; ++i) {
+    cell.trajectory.is_right.push_back(static_cast<std::uint8_t>(numbers.below(2)));
+    cell.trajectory.gold_log_probability.push_back(-numbers.uniform());
+    cell.trajectory.extraction_strength.push_back(numbers.uniform());
+  }
+  cell.trajectory.role.assign(count, 2);
+  cell.trajectory.rule = "best_at_utility";
+  cell.trajectory.why = "für die Probe";
+  cell.trajectory.selected = 5;
+  cell.mix = {{{0, 3, 9, 1, 4}, {0.5, 8, 9, 2, 4}}, 0.5, 0.95, 9};
   cell.judge_check = {{"rouge_l_recall", 40, 30, 200, 20, 0.5, 0}, {"local_model", 20, 3, 100, 7, 0.75, 120}};
   cell.attribution_method = "shapley";
   cell.attribution_settings = {{"permutations", "32"}};

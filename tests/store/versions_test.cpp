@@ -24,7 +24,7 @@ class OlderFile : public testing::Test {
       UNPACT_HDF5(H5Adelete(file, "halves"));
       for (const char* name :
            {"/metrics", "/questions/half", "/knowledge", "/probes/focus_on_key/asked", "/probes/probab/asked",
-            "/training/forget_norm", "/training/retain_norm", "/curves", "/depth"})
+            "/training/forget_norm", "/training/retain_norm", "/curves", "/depth", "/trajectory", "/mix"})
         UNPACT_HDF5(H5Ldelete(file, name, H5P_DEFAULT));
       for (const char* name : {"processes", "environment"})
         if (minor < 6) UNPACT_HDF5(H5Adelete(file, name));
@@ -53,8 +53,10 @@ class OlderFile : public testing::Test {
     without_weights(record);
   }
 
-  /// Nor curves and depth.
+  /// Nor curves, depth and the way to the model.
   static void without_weights(CellRecord& record) {
+    record.trajectory = {};
+    record.mix = {};
     record.curves.clear();
     record.depth = {};
   }
@@ -102,7 +104,7 @@ TEST_F(OlderFile, OfVersion17HasNoEndsThresholdsAndNormsOfTerms) {
       for (const char* name : {"/end_log_probabilities", "/end_entry"})
         UNPACT_HDF5(H5Ldelete(file, concat(part, name).c_str(), H5P_DEFAULT));
     for (const char* name : {"/judge_check/threshold", "/judge_check/calibrated_on", "/training/forget_norm",
-                             "/training/retain_norm", "/curves", "/depth"})
+                             "/training/retain_norm", "/curves", "/depth", "/trajectory", "/mix"})
       UNPACT_HDF5(H5Ldelete(file, name, H5P_DEFAULT));
   }
   append_seal(path);

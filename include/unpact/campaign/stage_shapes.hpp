@@ -4,6 +4,7 @@
 #include <c10/core/ScalarType.h>
 
 #include <cstdint>
+#include <vector>
 
 #include "unpact/options/configuration.hpp"
 #include "unpact/train/stage_memory.hpp"
@@ -32,6 +33,9 @@ c10::ScalarType stored_to_train(const Configuration& configuration);
 /// @throws UserError for options of the method that do not fit the model.
 TrainingShape unlearning_shape(const Configuration& configuration, const ModelConfig& config, int ranks,
                                std::int64_t longest, const c10::Device& device);
+
+/// Asking a model of its own on the way (unlearn.save_points), beside the training. @param cell its stages (cell_stages).
+StageMemory looking_stage(const std::vector<StageMemory>& cell);
 
 inline constexpr const char* kRelearnStage = "relearn";
 

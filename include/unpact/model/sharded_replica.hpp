@@ -16,6 +16,7 @@
 #include <c10/core/ScalarType.h>
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "unpact/checkpoint/config.hpp"
@@ -45,6 +46,8 @@ class WeightPieces {
 
   /// The same weights in another dtype.
   WeightPieces converted(c10::ScalarType dtype) const;
+  /// Every unit's piece becomes another one of its shape; models that run on the old ones keep those.
+  void change(const std::function<at::Tensor(std::size_t unit, const at::Tensor& piece)>& by);
   /// Of the unit with the head, whole. Undefined when it was never taken.
   const at::Tensor& piece(std::size_t unit) const { return pieces_[unit]; }
   bool is_whole(std::size_t unit) const;  ///< no other rank has anything of it
@@ -66,6 +69,9 @@ Transformer sharded_transformer(const Communicator& group, WeightPieces pieces);
 Transformer sharded_transformer(const Communicator& group, WeightPieces pieces, WeightPieces reinforced, double scale);
 
 bool is_sharded(const Transformer& model);
+
+/// What a sharded model runs on: the same memory. @pre is_sharded(model).
+WeightPieces pieces_of(const Transformer& model);
 
 /// A sharded model, once more in another dtype. Collective over the model's group.
 Transformer sharded_in(const Communicator& group, const Transformer& model, c10::ScalarType dtype);

@@ -81,6 +81,19 @@ struct FinetuneOptions {
   Cutting chunks;                       ///< of texts, each set by itself
 };
 
+/// Which point of an unlearning a cell is about. Chosen on half of the forget questions and half of those retain questions that no
+/// loss sees, by right answers there.
+enum class PointRule {
+  last,
+  best_at_utility,    ///< of the points that keep enough retain answers, the one with the fewest forget answers
+  first_below_floor,  ///< the first with no more forget answers than a model that was never taught
+};
+UNPACT_ENUMERATION(PointRule, "last", "best_at_utility", "first_below_floor");
+
+/// Whether a cell's model is mixed with the target until it keeps enough (UWC, Wang et al., arXiv 2406.09179).
+enum class MixRule { none, calibrate };
+UNPACT_ENUMERATION(MixRule, "none", "calibrate");
+
 struct UnlearnOptions {
   TrainOptions train;
   ExampleForm form = ExampleForm::questions;  ///< what is unlearned and kept
@@ -90,6 +103,12 @@ struct UnlearnOptions {
   std::int64_t phrased = 0;          ///< phrasings that name a question's KeyTokens in which it is trained, too
   std::string forget_sets;           ///< of the dataset, forgotten one after the other; empty: its forget set
   std::string forget_sets_checksum;  ///< of each set's texts, in the same order; empty: any
+  std::string save_points;           ///< "20, 40" (steps) or "1e, 2e" (epochs); empty: none
+  bool keep_points = false;          ///< their weights, too
+  PointRule select = PointRule::last;
+  double select_keep = 0.95;  ///< best_at_utility: share of the target's right answers
+  MixRule mix = MixRule::none;
+  double mix_keep = 0.95;
 };
 
 /// What a method says for itself instead of [unlearn]; -1 or empty: as in [unlearn]. Only ever on the way into a

@@ -16,6 +16,7 @@
 #include "unpact/results/question.hpp"
 #include "unpact/results/rate.hpp"
 #include "unpact/results/training.hpp"
+#include "unpact/results/trajectory.hpp"
 #include "unpact/results/verification.hpp"
 #include "unpact/results/work.hpp"
 
@@ -38,6 +39,8 @@ struct CellRecord {
   DepthRecord depth;
   MetricsRecord metrics;  ///< the field's
   std::vector<StepReport> training;
+  TrajectoryRecord trajectory;  ///< of an unlearning with save points
+  MixRecord mix;
   std::vector<WorkRecord> work;
   std::vector<VerificationRecord> verification;  ///< of each model that was checked
   std::string attribution_method = kLeaveOneOut;

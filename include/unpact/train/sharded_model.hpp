@@ -80,6 +80,9 @@ class ShardedModel final : public PartRunner {
   /// called again with other options. Collective.
   void restore(const ResultOptions& result = {});
 
+  /// The same into other weights, while the training goes on; nothing may be gathered, as between steps. Collective.
+  Weights give(const ResultOptions& result);
+
   at::Tensor run(std::int64_t part, std::int64_t last, const at::Tensor& input, const Compute& compute) override;
 
  private:

@@ -19,6 +19,7 @@
 #include "unpact/results/training.hpp"
 #include "unpact/train/loss_term.hpp"
 #include "unpact/train/optimizer.hpp"
+#include "unpact/train/save_points.hpp"
 #include "unpact/train/training_result.hpp"
 
 namespace unpact {
@@ -113,6 +114,7 @@ struct TrainOptions {
   /// What the frozen weights of a training with adapters are stored in: a plan reckons with it.
   c10::ScalarType stored = c10::ScalarType::Float;
   ResultOptions result;
+  SavePoints points;  ///< where somebody looks on the way
 };
 
 /// A loss or gradient was not finite. The weights are those of the step before.
