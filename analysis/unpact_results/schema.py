@@ -191,13 +191,8 @@ CELL_GROUPS = ("/probes",)
 CELL_GROUPS_SINCE_1_7 = ("/judges", "/arms", "/knowledge")
 
 LEAVE_ONE_OUT = "leave_one_out"
-<<<<<<< HEAD
-NATS, SHARES = "nat/token", "1"  # units of contributions
 METHODS = (LEAVE_ONE_OUT, "hierarchical", "word_removal", "in_place_mask", "baseline", "gradient_x_input", "integrated_gradients", "shapley", "lime",
            "rollout")
-=======
-METHODS = (LEAVE_ONE_OUT, "hierarchical", "in_place_mask", "baseline", "gradient_x_input", "integrated_gradients", "shapley", "lime", "rollout")
->>>>>>> 7e64badd0d79354ddfff00294024d2678a7cbfa6
 
 
 def fields_of(minor: int, unit: str) -> list[Field]:
