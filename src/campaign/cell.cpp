@@ -140,8 +140,9 @@ CellRecord run_cell(const Session& session, const Communicator& group, const Bas
   std::optional<Trajectory> trajectory;
   if (!c.unlearn.save_points.empty()) trajectory.emplace(session, group, baseline, c, points_folder, folder / "models");
   auto* looked_at = trajectory ? &*trajectory : nullptr;
-  auto unlearned = c.unlearn.forget_sets.empty() ? unlearn_cell(session, group, baseline, c, options, folder, claims, looked_at)
-                                                 : unlearn_in_sequence(session, group, baseline, c, folder, claims);
+  auto unlearned = c.unlearn.forget_sets.empty()
+                       ? unlearn_cell(session, group, baseline, c, options, folder, claims, looked_at)
+                       : unlearn_in_sequence(session, group, baseline, c, folder, claims);
   settle(session, group, baseline, c, looked_at, folder, unlearned);
   give_memory_back(session.device());
   auto pages = pages_of_cell(group, baseline, unlearned.model, c, folder);
