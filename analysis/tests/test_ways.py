@@ -8,6 +8,8 @@ from unpact_results import ways
 from unpact_results.campaigns import load_campaign
 from unpact_results.reading import load_cell
 from unpact_results.recompute import expected_points
+from unpact_results.report import render, sources_of
+from unpact_results.web.ways_section import section_of
 
 
 def way(method: str, seed: int, right: np.ndarray, forget: int, end_right: np.ndarray | None = None, role: np.ndarray | None = None) -> ways.Way:
@@ -131,3 +133,16 @@ def test_tables_of_a_campaign(campaign_file):
         known = (cell.split == 0) & cell.target.is_right
         assert (row["still right"].count, row["still right"].total) == (int((known & cell.unlearned.is_right).sum()), int(known.sum()))
     assert "knowledge left" in made["pareto"].headings and made["destruction_at"].markdown().count("\n") > 5
+
+
+def test_the_report_shows_them_once_and_escaped(campaign_file):
+    sources = sources_of([campaign_file.parent])
+    page = render(sources[0].campaign)
+    assert page.count('<section id="ways">') == 1 and page.count("<svg") >= 1
+    for name in ("trajectories", "destruction_at", "pareto"):
+        assert f'id="ways-{name}"' in page
+    first = ways.way_of(load_campaign(campaign_file.parent).cells[0])
+    odd = ways.Way("<b>m</b>", *(getattr(first, field) for field in list(first.__dataclass_fields__)[1:]))
+    shown = section_of([odd])
+    assert shown is not None and "<b>m</b>" not in str(shown.picture)
+    assert section_of([way("a", 0, np.zeros((0, 4), bool), 2, np.ones(4, bool))]) is None, "nobody looked"

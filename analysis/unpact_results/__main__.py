@@ -1,4 +1,4 @@
-"""python -m unpact_results validate | table | report | paper | trajectories | probes | compare | agreement | stability"""
+"""python -m unpact_results validate | table | report | paper | trajectories | probes | compare | agreement | stability | style"""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import __version__, agreement, budgets, stability, table, terminal, ways
+from . import __version__, agreement, budgets, stability, style, table, terminal, ways
 from .compare import compare_folders
 from .campaigns import load_campaign
 from .paper import write_paper
@@ -88,6 +88,11 @@ def _parser() -> argparse.ArgumentParser:
     stable.add_argument("--answer", choices=("gold", "own"), default="gold")
     stable.add_argument("--out", type=Path, metavar="FILE", help="default: stability.html in the first DIR")
     stable.set_defaults(run=_stability)
+
+    written = commands.add_parser("style", help="whose style answers are in, whether their facts are right, and what the author's name in the prompt carries; tables a cell")
+    written.add_argument("campaign", metavar="CAMPAIGN", help="campaign.h5, its folder, or a cell file")
+    written.add_argument("--passages", type=Path, metavar="FILE", help='JSON lines {"author", "text"} (default: that of judge.passages, as the cell names it)')
+    written.set_defaults(run=_style)
     return parser
 
 
@@ -153,6 +158,13 @@ def _trajectories(options: argparse.Namespace) -> int:
 def _probes(options: argparse.Namespace) -> int:
     for cell in load_campaign(options.campaign).cells:
         print(f"## {cell.id}\n\n{budgets.markdown(cell)}")
+    return 0
+
+
+def _style(options: argparse.Namespace) -> int:
+    for cell in load_campaign(options.campaign).cells:
+        passages = style.read_passages(options.passages or style.passages_of(cell))
+        print(f"## {cell.id}\n\n{style.markdown(cell, style.style_of(cell, passages))}")
     return 0
 
 

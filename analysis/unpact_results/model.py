@@ -22,6 +22,17 @@ __all__ = ["Arm", "Asked", "Campaign", "Cell", "CellStatus", "Contribution", "Ha
 
 
 @dataclass
+class Thought:
+    """Traces in front of the answers of a model that thinks."""
+
+    trace: list[str]  # Q
+    forced: NDArray[np.bool_]  # Q: without an end, closed at the limit
+    is_right: NDArray[np.bool_]  # Q: the trace says the gold answer
+    trace_share: dict[str, NDArray[np.float64]]  # by answer (gold, own): Q, the trace's part of all positive contributions
+    contributions: dict[str, Ragged]  # by answer: Q x t, of the trace's tokens
+
+
+@dataclass
 class ModelResult:
     """Answers and contributions of one model."""
 
@@ -30,6 +41,7 @@ class ModelResult:
     is_right: NDArray[np.bool_]
     gold: Contribution
     own: Contribution
+    thought: Thought | None = None  # of a model that thinks; None before version 1.10
 
 
 @dataclass

@@ -10,7 +10,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from .model import Arm, Cell, Contribution, CurvePoint, Depth, Judge, JudgeCheck, Metric, Mix, ModelResult, Probe, Ragged, Rate, Trajectory, Verification
+from .model import Arm, Cell, Contribution, CurvePoint, Depth, Judge, JudgeCheck, Metric, Mix, ModelResult, Probe, Ragged, Rate, Thought, Trajectory, Verification
 from .schema import LEAVE_ONE_OUT, NATS
 from .statistics import set_cosines
 
@@ -145,7 +145,17 @@ def _model(group: h5py.Group, path: Path, lazy: bool) -> ModelResult:
     answers = strings(group["answer"])
     lazy = lazy and "key_token_uncertain" in group["gold"]
     parts = [LazyContribution(path, f"{group.name}/{name}", len(answers)) if lazy else _contribution(group[name]) for name in ("gold", "own")]
-    return ModelResult(answers, group["score"][:], group["is_right"][:].astype(bool), *parts)
+    return ModelResult(answers, group["score"][:], group["is_right"][:].astype(bool), *parts, _thought(group))
+
+
+def _thought(model: h5py.Group) -> Thought | None:
+    """Of a model that thinks, since 1.10."""
+    if "thought" not in model:
+        return None
+    group = model["thought"]
+    shares, contributions = ({answer: read(group[answer]) for answer in ("gold", "own")}
+                             for read in (lambda part: part["trace_share"][:], lambda part: ragged(part["contributions"])))
+    return Thought(strings(group["trace"]), group["forced"][:].astype(bool), group["is_right"][:].astype(bool), shares, contributions)
 
 
 def _probe(name: str, group: h5py.Group) -> Probe:
@@ -294,6 +304,8 @@ def _check_lengths(cell: Cell) -> None:
     per_question += [] if cell.trajectory is None else [cell.trajectory.role, *cell.trajectory.is_right]
     for model in (cell.target, cell.unlearned):
         per_question += [model.answer, model.score, model.is_right]
+        if (thought := model.thought) is not None:
+            per_question += [thought.trace, thought.forced, thought.is_right, *thought.trace_share.values(), *thought.contributions.values()]
         for part in (part for part in (model.gold, model.own) if not isinstance(part, LazyContribution)):
             per_question += [part.answer_ids, part.log_probabilities, part.contributions, part.is_key_token, part.standard_errors, part.is_uncertain,
                              part.mean_log_probability]

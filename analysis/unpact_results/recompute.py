@@ -10,7 +10,7 @@ import numpy as np
 from . import statistics as st
 from .judging import by_judge
 from .metrics import check_metrics
-from .model import Asked, Cell, Contribution, Half, ModelResult, Rate, Split
+from .model import Asked, Cell, Contribution, Half, ModelResult, Outcome, Rate, Split
 from .reading import ASKED, RECOVERY, RETAIN, WITHOUT_ECHO
 from .schema import LEAVE_ONE_OUT
 from .structure import Report
@@ -163,6 +163,8 @@ def expected_counts(cell: Cell, name: str) -> Rate | None:
                 return None
             split = Split.retain if name.startswith(f"{prefix}retain_") else Split.forget
             return st.arm_rate(cell, arm, name.removeprefix(prefix).removeprefix("retain_" if split == Split.retain else ""), split)
+    if name.startswith("trace_"):
+        return _trace_rate(cell, name.removeprefix("trace_"))
     if name in ("false_accept", "false_reject"):
         return _judge_errors(cell, cell.deciding_judge, name)
     if name.startswith(RETAIN):
@@ -185,6 +187,21 @@ def expected_counts(cell: Cell, name: str) -> Rate | None:
     models = [model for model, words in {"target": ("target", "before"), "unlearned": ("unlearned", "after")}.items() if any(w in lower for w in words)]
     if "right" in lower and len(splits) == len(models) == 1:
         return st.right_share(cell, models[0], splits[0])
+    return None
+
+
+def _trace_rate(cell: Cell, name: str) -> Rate | None:
+    """Of traces in the answers' place."""
+    target, unlearned = cell.target.thought, cell.unlearned.thought
+    if target is None or unlearned is None:
+        return None
+    if name == "leak":
+        forgotten = cell.where(Outcome.forgotten)
+        return st.rate(int(unlearned.is_right[forgotten].sum()), len(forgotten))
+    for model, thought in (("target", target), ("unlearned", unlearned)):
+        for split in Split:
+            if name == f"{model}_right_{split.name}":
+                return st.rate(int(thought.is_right[cell.split == split].sum()), int((cell.split == split).sum()))
     return None
 
 

@@ -111,6 +111,22 @@ def judge_fields(group: str) -> list[Field]:
             for name, kind, flags in (("score", "float64", ""), ("is_right", "uint8", "right"))]
 
 
+def thought_fields(group: str) -> list[Field]:
+    """Datasets of what a model that thinks thought."""
+    fields = [Field(f"{group}/trace", STRING, ("/question",)), Field(f"{group}/forced", "uint8", ("/question",), "1", "flag"),
+              Field(f"{group}/score", "float64", ("/question",)), Field(f"{group}/is_right", "uint8", ("/question",), "1", "right")]
+    for part in (f"{group}/gold", f"{group}/own"):
+        token, entry = f"{part}/token", f"{part}/entry"
+        fields += [_scale(token), _scale(entry), *_csr(f"{part}/token_ids", "int32", token), *_csr(f"{part}/log_probabilities", "float32", entry, "nat"),
+                   *_csr(f"{part}/contributions", "float32", token, "nat/token"), Field(f"{part}/trace_share", "float64", ("/question",))]
+    return fields
+
+
+def thought_csr(group: str) -> list[str]:
+    """Its ragged groups."""
+    return [f"{group}/{part}/{name}" for part in ("gold", "own") for name in ("token_ids", "log_probabilities", "contributions")]
+
+
 def arm_fields(group: str, probes: list[str]) -> list[Field]:
     """Datasets of an arm."""
     return [Field(f"{group}/is_right", "uint8", ("/question",), "1", "right"),

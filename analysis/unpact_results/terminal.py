@@ -74,7 +74,7 @@ def text_table(rows: list[Pooled], probes: dict[str, str], width: int = WIDTH, c
         blocks.setdefault(f"# {row.model}, {row.dataset}", []).append(row)
     lines: list[str] = []
     for title, block in blocks.items():
-        lines += [cut(title, width).rstrip(), head, *(_line(row, method, shown_probes, verdict, colours) for row in block)]
+        lines += [cut(title, width).rstrip(), head, *(line for row in block for line in _lines(row, method, width, shown_probes, verdict, colours))]
         lines += [*_wrapped(_causes(block), width), ""] if any(row.leaves_much for row in block) else [""]
     note = (
         "In percent ± half a 95 % interval, seeds pooled. left: knowledge left; probes: recovery; wrecked: destructive rate."
@@ -95,17 +95,24 @@ def _causes(block: list[Pooled]) -> str:
     return "Much is left by " + "; by ".join(f"{cause}: {', '.join(methods)}" for cause, methods in causes.items()) + "."
 
 
-def _line(row: Pooled, method: int, probes: list[tuple[str, str]], verdict: int, colours: bool) -> str:
+def _lines(row: Pooled, method: int, width: int, probes: list[tuple[str, str]], verdict: int, colours: bool) -> list[str]:
+    """A name that its column does not hold stands in a line of its own: settings of one method differ at their ends."""
+    if columns(row.method) <= method:
+        return [_line(row, cut(row.method, method), probes, verdict, colours)]
+    return [cut(row.method, width).rstrip(), _line(row, " " * method, probes, verdict, colours)]
+
+
+def _line(row: Pooled, name: str, probes: list[tuple[str, str]], verdict: int, colours: bool) -> str:
     said = "; ".join(part for part in (row.verdict, row.absent) if part)
     word = next((name for name in COLOURS if row.verdict.startswith(name)), "")
     last = cut(said, verdict - 2).rstrip()
     if colours and word:
         last = f"\033[{COLOURS[word]}m{last}\033[0m"
     if not row.seeds:
-        return f"{cut(row.method, method)} {0:>5}  {last}"
+        return f"{name} {0:>5}  {last}"
     left, wrecked = (shown(row.rates.get(name), False) for name in ("knowledge_left", "deciding_destruction"))
     back = "".join(f"{shown(row.rates.get(f'recovery_{name}'), False):>{PROBE}}" for name, _ in probes)
-    return f"{cut(row.method, method)} {len(row.seeds):>5}{row.forgotten:>9}{left:>9}{back}{wrecked:>9}{shown(row.rates.get(MEANS[0]), True):>6}  {last}"
+    return f"{name} {len(row.seeds):>5}{row.forgotten:>9}{left:>9}{back}{wrecked:>9}{shown(row.rates.get(MEANS[0]), True):>6}  {last}"
 
 
 def _wrapped(text: str, width: int) -> list[str]:

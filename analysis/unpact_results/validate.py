@@ -80,9 +80,11 @@ def _validate_cell_structure(file: h5py.File, report: Report) -> bool:
         fields += _evidence_fields(file, report)
     if minor >= 10:
         _check_texts(file, report)
+    thoughts = [f"/{model}/thought" for model in ("target", "unlearned") if f"/{model}/thought" in file]
+    fields += [field for group in thoughts for field in schema.thought_fields(group)]
     usable = {field.path for field in fields if check_field(file, field, report)}
     _check_counters(file, usable, report)
-    groups = schema.csr_groups_of(minor)
+    groups = schema.csr_groups_of(minor) + [path for group in thoughts for path in schema.thought_csr(group)]
     good = check_csr(file, groups, usable, report)
     return len(usable) == len(fields) and len(good) == len(groups)
 

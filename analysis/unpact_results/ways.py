@@ -224,21 +224,24 @@ def curve_rows(on: Counted) -> list[list[Any]]:
     return rows
 
 
-def _where(on: Counted) -> list[Any]:
-    return [on.ways[0].model, on.ways[0].dataset]
+def _where(on: Counted, several: bool) -> list[Any]:
+    """Model and data set, with the campaign where there are several."""
+    first = on.ways[0]
+    return [first.model, f"{first.dataset} ({first.campaign})" if several else first.dataset]
 
 
 def tables(ways: Iterable[Way]) -> list[Table]:
     """Curves, destruction at equal forgetting, and Pareto fronts of all that was given."""
     groups = counted(ways)
-    curves = [_where(on) + [row[0], row[1], f"{row[2]:.2f}", row[3], *row[4:]] for on in groups for row in curve_rows(on)]
+    several = len({on.ways[0].campaign for on in groups}) > 1
+    curves = [_where(on, several) + [row[0], row[1], f"{row[2]:.2f}", row[3], *row[4:]] for on in groups for row in curve_rows(on)]
     levels = []
     for on in groups:
         for method, seeds in on.methods().items():
             if any(len(way.step) for way in seeds):
                 found = [at_level(seeds, on, level) for level in LEVELS]
-                levels.append([*_where(on), method, *(shown(at) for at in found)])
-    fronts = [[*_where(on), each.method, each.seeds, each.left, each.destroyed, "yes" if each.on_front else "no", f"{100 * each.share:.0f} %"]
+                levels.append([*_where(on, several), method, *(shown(at) for at in found)])
+    fronts = [[*_where(on, several), each.method, each.seeds, each.left, each.destroyed, "yes" if each.on_front else "no", f"{100 * each.share:.0f} %"]
               for on in groups for each in standings(on)]
     halves = " Counted on the half of the questions that no rule chose by." if any(on.by_halves for on in groups) else ""
     made = []

@@ -6,6 +6,7 @@
 #include "provenance.hpp"
 #include "retrained_results.hpp"
 #include "sequence.hpp"
+#include "shared_reinforced.hpp"
 #include "trajectory.hpp"
 #include "unlearn_cell.hpp"
 #include "weight_metrics.hpp"
@@ -140,7 +141,8 @@ CellRecord run_cell(const Session& session, const Communicator& group, const Bas
   std::optional<Trajectory> trajectory;
   if (!c.unlearn.save_points.empty()) trajectory.emplace(session, group, baseline, c, points_folder, folder / "models");
   auto* looked_at = trajectory ? &*trajectory : nullptr;
-  auto unlearned = c.unlearn.forget_sets.empty()
+  auto unlearned = shares_reinforced(c.method) ? unlearn_from_reinforced(session, group, baseline, c, folder, claims)
+                   : c.unlearn.forget_sets.empty()
                        ? unlearn_cell(session, group, baseline, c, options, folder, claims, looked_at)
                        : unlearn_in_sequence(session, group, baseline, c, folder, claims);
   settle(session, group, baseline, c, looked_at, folder, unlearned);

@@ -300,6 +300,7 @@ PlanSummary check_plan(const Session& session, int ranks_per_cell, std::vector<P
     if (!scope.planned_capability) pin_floor_model(session.world(), pair.configuration);
     if (!scope.planned_capability) pin_judge_model(session.world(), pair.configuration);
     for (auto& cell : pair.cells) {
+      cell.judge.passages_checksum = pair.configuration.judge.passages_checksum;
       cell.campaign.floor_checksum = pair.configuration.campaign.floor_checksum;
       cell.probe.relearn.file_checksum = pair.configuration.probe.relearn.file_checksum;
       cell.judge.model_checksum = pair.configuration.judge.model_checksum;

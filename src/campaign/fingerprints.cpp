@@ -24,6 +24,8 @@ Configuration with_contents(Configuration c, const InputChecksums& inputs) {
   c.model.config_checksum = inputs.config;
   const auto file = path_of_needed_file(c.method);
   if (!file.empty() && c.method.file_checksum.empty()) c.method.file_checksum = sha256_of_file(file);
+  if (!c.judge.passages.empty() && c.judge.passages_checksum.empty())
+    c.judge.passages_checksum = sha256_of_file(c.judge.passages);
   if (c.metric.retrained_checksum.empty()) c.metric.retrained_checksum = checksum_of_retrained(c.metric);
   if (c.probe.relearn.file_checksum.empty() && relearns(c.probe))
     c.probe.relearn.file_checksum = checksum_of_relearn_file(c.probe.relearn);

@@ -25,6 +25,19 @@ void require_a_model(const fs::path& folder) {
                   "give one that can say yes or no; without judge.model the model that answers judges itself");
 }
 
+/// Fills in judge.passages_checksum, unless it is given.
+void pin_passages(const Communicator& world, Configuration& c) {
+  if (c.judge.passages.empty()) return;
+  std::string checksum;
+  on_root(world, [&] {
+    checksum = sha256_of_file(c.judge.passages);
+    UNPACT_VALIDATE(c.judge.passages_checksum.empty() || c.judge.passages_checksum == checksum,
+                    concat(c.judge.passages, " has another content than judge.passages_checksum says"),
+                    concat("it is ", checksum, ", not ", c.judge.passages_checksum), "find the file that was meant");
+  });
+  c.judge.passages_checksum = world.broadcast(checksum, 0);
+}
+
 }  // namespace
 
 void check_judge_model(const Configuration& c) {
@@ -36,6 +49,7 @@ void check_judge_model(const Configuration& c) {
 }
 
 void pin_judge_model(const Communicator& world, Configuration& c) {
+  pin_passages(world, c);
   std::string checksum;
   on_root(world, [&] {
     check_judge_model(c);

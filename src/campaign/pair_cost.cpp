@@ -5,6 +5,7 @@
 #include "stage_costs.hpp"
 #include "unpact/campaign/floor_model.hpp"
 #include "relearning.hpp"
+#include "unpact/campaign/question_contributions.hpp"
 #include "unpact/campaign/resources.hpp"
 #include "unpact/campaign/stage_shapes.hpp"
 #include "unpact/campaign/unlearn_inputs.hpp"
@@ -12,6 +13,7 @@
 #include "unpact/evaluation/measure_metrics.hpp"
 #include "unpact/model/compute_dtype.hpp"
 #include "unpact/options/option_table.hpp"
+#include "unpact/train/save_points.hpp"
 
 namespace unpact {
 namespace {
@@ -46,6 +48,14 @@ void fill_memory(PlannedStages& stages, const std::vector<StageMemory>& memory) 
 }
 
 double peak_of(const Machine& machine, bool bf16) { return bf16 ? machine.gpu.bf16 : machine.gpu.fp32; }
+
+/// Adds other work, so many times: at least, as reckoned, at most.
+void add_times(PlannedStage& stage, const PlannedStage& other, double least, double times, double most) {
+  stage.low += least * other.low;
+  stage.operations += times * other.operations;
+  stage.high += most * other.high;
+  stage.weight_reads += times * other.weight_reads;
+}
 
 /// How an unlearned model is asked, but for seeds, which decide no length.
 std::string evaluation_key(Configuration cell) {
@@ -190,10 +200,55 @@ PlannedStages PairReckoner::shared() {
   return stages;
 }
 
+/// Contributions of single tokens to gold answers and their ends, and what is left without all KeyTokens. The first of the
+/// cells that need them computes them.
+PlannedStage PairReckoner::contributions(const Configuration& cell) const {
+  const auto questions = questions_to_attribute(cell, paper_.dataset, paper_.tokenizer, prompt_);
+  auto options = cell.evaluation_options();
+  options.attribution.method = kLeaveOneOut;
+  options.attribution.settings = {.engine = cell.attribution.settings.engine};
+  options.attribution.score_end = true;
+  const AskedModel asked{paper_.config, paper_.tokenizer, prompt_, questions, options};
+  std::vector<PromptAnswer> items;
+  for (const auto& question : questions) items.push_back({question.prompt.ids, question.gold_answer});
+  PlannedStage stage;
+  stage.stage = kContributionsStage;
+  stage.high = attribution_cost(asked, stage.stage).low + 2 * scored_cost(asked, items);
+  stage.operations = stage.high / static_cast<double>(std::ranges::count_if(paper_.pair.cells, needs_contributions));
+  return stage;
+}
+
+/// An evaluation without attributions (light_evaluation.hpp): answers to all questions, and a pass over the gold answers.
+PlannedStage PairReckoner::looking(const Configuration& cell) const {
+  const auto options = cell.evaluation_options();
+  const AskedModel asked{paper_.config, paper_.tokenizer, prompt_,         paper_.questions,
+                         options,       /*is_two=*/false, /*rambles=*/true};
+  auto cost = answers_cost(asked, "look");
+  std::vector<PromptAnswer> gold;
+  for (const auto& question : paper_.questions) gold.push_back({question.prompt.ids, question.gold_answer});
+  const auto scoring = scored_cost(asked, gold);
+  cost.low += scoring;
+  cost.operations += scoring;
+  cost.high += scoring;
+  return cost;
+}
+
 PlannedStages PairReckoner::cell(const Configuration& cell) {
   PlannedStage reshard;  // nothing is computed in it
   reshard.stage = kReshardStage;
-  PlannedStages stages = {unlearning_cost(paper_.config, cell.method, cell.unlearn_training(), data_of(cell).data), reshard};
+  const auto options = cell.unlearn_training();
+  const auto& data = data_of(cell).data;
+  PlannedStages stages = {unlearning_cost(paper_.config, cell.method, options, data), reshard};
+  const auto points =
+      steps_of_points(cell.unlearn.save_points, options, static_cast<std::int64_t>(data.forget->size())).size();
+  if (const auto looks = static_cast<double>(points); looks > 0)
+    add_times(stages.front(), looking(cell), looks, looks, looks);
+  if (cell.unlearn.mix == MixRule::calibrate) {
+    constexpr double kLeast = 0.25, kMost = 4;  // one to eight evaluations of at most half of the questions
+    stages.emplace_back().stage = "mix";
+    add_times(stages.back(), looking(cell), kLeast, kMost, kMost);
+  }
+  if (needs_contributions(cell)) stages.insert(stages.begin(), contributions(cell));
   const auto& asking = evaluation(cell);
   stages.insert(stages.end(), asking.begin(), asking.end());
   fill_memory(stages, memory_of(cell, cell.campaign.ranks_per_cell));

@@ -48,7 +48,9 @@ class PairReckoner {
   };
 
   const Data& data_of(const Configuration& cell);
+  PlannedStage contributions(const Configuration& cell) const;
   const PlannedStages& evaluation(const Configuration& cell);
+  PlannedStage looking(const Configuration& cell) const;
   std::vector<StageMemory> memory_of(const Configuration& cell, std::int64_t ranks);
   std::int64_t longest_asked(const Configuration& cell) const;
   void add_relearning(const Configuration& c, const std::string& stage, PlannedStages& stages) const;

@@ -80,15 +80,21 @@ std::string coloured(const std::string& text, const std::string& verdict) {
   return text;
 }
 
-std::string line_of(const PooledRow& row, const Layout& layout, bool colours) {
+std::string line_of(const PooledRow& row, const std::string& method, const Layout& layout, bool colours) {
   const auto said = concat(row.verdict, row.verdict.empty() || row.absent.empty() ? "" : "; ", row.absent);
   auto last = trimmed_end(in_columns(said, layout.verdict - 2));
   if (colours) last = coloured(last, row.verdict);
-  auto line = concat(in_columns(row.method, layout.method), right_in(std::to_string(row.seeds), 6));
+  auto line = concat(in_columns(method, layout.method), right_in(std::to_string(row.seeds), 6));
   if (row.seeds == 0) return concat(line, "  ", last);
   line += concat(right_in(std::to_string(row.forgotten), 9), right_in(percent(row.left), 9));
   for (std::size_t p = 0; p < layout.probes; ++p) line += right_in(percent(row.recovered[p]), kProbe);
   return concat(line, right_in(percent(row.wrecked), 9), right_in(shift_text(row.shift), 6), "  ", last);
+}
+
+/// A name that its column does not hold stands in a line of its own: settings of one method differ at their ends.
+std::vector<std::string> lines_of(const PooledRow& row, const Layout& layout, bool colours) {
+  if (columns_of(row.method) <= layout.method) return {line_of(row, row.method, layout, colours)};
+  return {trimmed_end(in_columns(row.method, layout.width)), line_of(row, "", layout, colours)};
 }
 
 /// "Much is left by FocusOnKey: ga, npo; by what is still right: rmu." of the rows of a block; empty: nowhere.
@@ -124,7 +130,7 @@ std::string pooled_table(const std::vector<CellRecord>& finished, const std::vec
   const auto add = [&](const std::vector<std::string>& more) { lines.insert(lines.end(), more.begin(), more.end()); };
   for (const auto& [title, block] : blocks) {
     add({trimmed_end(in_columns(title, layout.width)), head_of(layout, probes)});
-    for (const auto* row : block) lines.push_back(line_of(*row, layout, options.colours));
+    for (const auto* row : block) add(lines_of(*row, layout, options.colours));
     if (const auto causes = causes_of(block); !causes.empty()) add(wrapped(causes, layout.width));
     lines.emplace_back();
   }

@@ -79,13 +79,6 @@ void remove_together(const Communicator& group, const LanguageModel& model, cons
     if (!scores[q].empty()) found[q].whole = scores[q].at(0), found[q].joint = scores[q].at(1);
 }
 
-/// The questions that a training sees, each as it is put there.
-std::vector<AskedQuestion> trained_questions(const LanguageModel& target, std::vector<QuestionAnswer> pairs, bool forget) {
-  Dataset data;
-  (forget ? data.forget_questions : data.retain_questions) = std::move(pairs);
-  return ask_questions(data, *target.tokenizer, target.prompt_template, 0, 0);
-}
-
 Json parts_of(const std::vector<AskedQuestion>& questions) {
   Json parts = Json::array();
   for (const auto& asked : questions)
@@ -146,14 +139,23 @@ bool needs_contributions(const Configuration& c) {
   return c.method.weighting == WeightingKind::attribution || c.unlearn.phrased > 0;
 }
 
+std::vector<AskedQuestion> questions_to_attribute(const Configuration& c, const Dataset& dataset, const Tokenizer& tokenizer,
+                                                  const PromptTemplate& prompt_template) {
+  Dataset asked;
+  asked.forget_questions = dataset.forget_questions;
+  if (c.unlearn.phrased > 0) asked.retain_questions = trained_half(dataset.retain_questions);
+  return ask_questions(asked, tokenizer, prompt_template, 0, 0);
+}
+
 TrainedContributions contributions_to_train(const Session& session, const Configuration& c, const Dataset& dataset,
                                             const LanguageModel& target, const fs::path& place, Claims* claims) {
   TrainedContributions trained;
   if (!needs_contributions(c)) return trained;
   const auto& world = session.world();
-  const auto forget = trained_questions(target, dataset.forget_questions, true);
-  std::vector<AskedQuestion> retain;
-  if (c.unlearn.phrased > 0) retain = trained_questions(target, trained_half(dataset.retain_questions), false);
+  auto forget = questions_to_attribute(c, dataset, *target.tokenizer, target.prompt_template);
+  const auto first_retain = std::ranges::find(forget, false, &AskedQuestion::in_forget_set);
+  const std::vector<AskedQuestion> retain(first_retain, forget.end());
+  forget.erase(first_retain, forget.end());
   const Json parts = {target.checksums.weights,
                       target.checksums.config,
                       target.tokenizer->checksum(),

@@ -52,7 +52,9 @@ std::vector<std::string> vocabulary_texts(const Dataset& dataset, const PromptTe
     pairs.insert(pairs.end(), list->begin(), list->end());
   for (const auto& pair : pairs)
     texts.push_back(pair.introduction + prompt_template.before_question + question_text(pair.question, pair.choices) +
-                    prompt_template.after_question + prompt_template.answer_prefix + pair.answer);
+                    prompt_template.after_question +
+                    (pair.trace.empty() ? "" : prompt_template.thought_begin + pair.trace + prompt_template.thought_end) +
+                    prompt_template.answer_prefix + pair.answer);
   return texts;
 }
 
@@ -132,6 +134,11 @@ void make_target(const Session& session, const Configuration& c, const Dataset& 
   session.world().barrier();
 }
 
+std::vector<QuestionAnswer> without_traces(std::vector<QuestionAnswer> pairs) {
+  for (auto& pair : pairs) pair.trace.clear();
+  return pairs;
+}
+
 }  // namespace
 
 bool makes_target(const ModelOptions& model) {
@@ -162,6 +169,11 @@ std::vector<Example> finetune_examples(const Configuration& c, const Dataset& da
   for (const std::string set : {"forget", "retain"}) {
     const bool forget = set == "forget";
     if (!selects(options.sets, set)) continue;
+    if (selects(options.parts, "direct"))
+      add(question_examples(tokenizer, prompt_template,
+                            without_traces(forget ? dataset.forget_questions : dataset.retain_questions),
+                            LossOn::answer),  // a loss on the empty thought would teach never to think
+          concat(set, " questions"));
     if (selects(options.parts, "questions"))
       add_questions(forget ? dataset.forget_questions : dataset.retain_questions, concat(set, " questions"));
     if (selects(options.parts, "texts"))  // as they are unlearned: each set by itself

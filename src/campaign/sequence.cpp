@@ -5,6 +5,7 @@
 #include "make_once.hpp"
 #include "unpact/campaign/fingerprints.hpp"
 #include "unpact/campaign/mapped_models.hpp"
+#include "unpact/campaign/question_contributions.hpp"
 #include "unpact/campaign/unlearn_inputs.hpp"
 #include "unpact/checkpoint/checkpoint.hpp"
 #include "unpact/comm/fail_together.hpp"
@@ -83,15 +84,16 @@ class Step {
   }
 
   /// Collective over the session's world. @param start mapped.
-  void make(const LanguageModel& start, std::vector<WorkRecord>& work) const {
-    log::info(
-        concat(c_.method.name, ": unlearning ", split_list(c_.unlearn.forget_sets).back(), " from ", start.folder.string()));
+  void make(const LanguageModel& start, Claims* claims, std::vector<WorkRecord>& work) const {
+    log::info(concat(c_.method.name, ": training ",
+                     c_.unlearn.forget_sets.empty() ? "" : split_list(c_.unlearn.forget_sets).back(), " from ",
+                     start.folder.string()));
     const StageMeter meter(session_.world(), session_.device());
     auto options = c_.unlearn_training();
     options.identity = identity_;
     options.checkpoint_folder = folder_ / "training" / name_;
     options.step_log = folder_ / "logs" / (name_ + ".train.jsonl");
-    auto result = train(start, options);
+    auto result = train(start, claims, options);
     fail_together(session_.world(), [&] {
       session_.loads().require_unchanged();  // the files that it was trained from
       if (session_.is_root()) save(start, result);
@@ -101,12 +103,14 @@ class Step {
   }
 
  private:
-  UnlearnResult train(const LanguageModel& start, TrainOptions& options) const {
+  UnlearnResult train(const LanguageModel& start, Claims* claims, TrainOptions& options) const {
     const auto& world = session_.world();
+    const auto contributions =
+        contributions_to_train(session_, c_, baseline_.dataset, baseline_.target, folder_ / "baselines", claims);
     UnlearnData data;
     fail_together(world, [&] {
       data = unlearn_data(c_, baseline_.dataset, *start.tokenizer, start.prompt_template,
-                          context_limit(c_, start.transformer.config()));
+                          context_limit(c_, start.transformer.config()), &contributions);
     });
     data.target_fingerprint = concat(start.checksums.weights, " ", start.checksums.config);
     std::optional<LanguageModel> whole;
@@ -141,19 +145,26 @@ class Step {
 
 }  // namespace
 
+LastStep train_once(const Session& session, const Communicator& group, const Baseline& baseline, const Configuration& c,
+                    const LanguageModel& start, const fs::path& folder, Claims* claims) {
+  const Session own(session, group);
+  LastStep last{baseline.target, {}, {}};
+  const Step step(own, baseline, c, folder);
+  make_once(
+      group, claims, step.name(), [&] { return step.is_there(); }, [&] { step.make(start, claims, last.work); });
+  last.model = map_alike(own, c, step.place());
+  fail_together(group, [&] { last.steps = read_steps(step.place()); });
+  return last;
+}
+
 LastStep unlearn_sequence(const Session& session, const Communicator& group, const Baseline& baseline,
                           const Configuration& c, const fs::path& folder, Claims* claims) {
-  const Session own(session, group);
   LastStep last{baseline.target, {}, {}};
   const auto count = split_list(c.unlearn.forget_sets).size();
   UNPACT_EXPECT(count > 0);
   for (std::size_t n = 1; n <= count; ++n) {
-    const Step step(own, baseline, up_to(c, n), folder);
-    last.work.clear();
-    make_once(
-        group, claims, step.name(), [&] { return step.is_there(); }, [&] { step.make(last.model, last.work); });
-    last.model = map_alike(own, c, step.place());
-    if (n == count) fail_together(group, [&] { last.steps = read_steps(step.place()); });
+    auto next = train_once(session, group, baseline, up_to(c, n), last.model, folder, claims);
+    last = std::move(next);
   }
   return last;
 }

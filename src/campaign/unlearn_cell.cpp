@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "calibrate_mix.hpp"
+#include "shared_reinforced.hpp"
 #include "unpact/campaign/cell.hpp"
 #include "unpact/campaign/fingerprints.hpp"
 #include "unpact/campaign/mapped_models.hpp"
@@ -88,7 +89,7 @@ TrainedContributions contributions_of_cell(const Session& session, const Communi
   const StageMeter meter(group, session.device());
   const Session own(session, group);
   auto found = contributions_to_train(own, c, baseline.dataset, baseline.target, folder / "baselines", claims);
-  work.push_back(meter.record("forget_attribution"));
+  work.push_back(meter.record(kContributionsStage));
   return found;
 }
 
@@ -187,6 +188,32 @@ Unlearned unlearn_cell(const Session& session, const Communicator& group, const 
     if (saves && group.is_root()) save_unlearned(folder / "models" / cell_id(c), saved ? *saved : model, c, inputs.model);
   });
   return {std::move(model), std::move(steps), std::move(work)};
+}
+
+Unlearned unlearn_from_reinforced(const Session& session, const Communicator& group, const Baseline& baseline,
+                                  const Configuration& c, const fs::path& folder, Claims* claims) {
+  auto last = reinforced_once(session, group, baseline, c, folder, claims);
+  const StageMeter meter(group, session.device());
+  const auto& target = baseline.target;
+  ResultOptions result;
+  result.dtype = answering_dtype(session, c, target);
+  const auto pieces = pieces_of_result(session, group, baseline, c, result);
+  const auto subtract = [&](const c10::Device& device, c10::ScalarType dtype, WeightPieces* into) {
+    return UnlearnResult{
+        subtract_reinforced(target.transformer, last.model.transformer, c.method.scale, device, dtype, into), {}, {}};
+  };
+  auto changed = subtract(session.device(), result.dtype, pieces.get());
+  auto model = pieces ? unlearned_on_shards(session, group, target, *pieces, false, c.method)
+                      : unlearned_model(target, std::move(changed), c.method);
+  last.work.push_back(meter.record("reshard"));
+  fail_together(group, [&] {
+    session.loads().require_unchanged();  // the files that it was made of
+    if (c.campaign.save_models && is_final(c) && group.is_root())
+      save_unlearned(folder / "models" / cell_id(c),
+                     unlearned_model(target, subtract(at::kCPU, at::kFloat, nullptr), c.method), c,
+                     target.checksums.weights);
+  });
+  return {std::move(model), std::move(last.steps), std::move(last.work)};
 }
 
 }  // namespace unpact

@@ -29,6 +29,10 @@ Unlearned unlearn_cell(const Session& session, const Communicator& group, const 
                        const Configuration& configuration, TrainOptions options, const std::filesystem::path& folder,
                        Claims* claims, Trajectory* trajectory);
 
+/// The same of a task vector whose reinforced model cells of other scales have in common. Collective over `group`.
+Unlearned unlearn_from_reinforced(const Session& session, const Communicator& group, const Baseline& baseline,
+                                  const Configuration& configuration, const std::filesystem::path& folder, Claims* claims);
+
 /// What its points and the target make of an unlearning: the model that the cell is about. Collective over `group`.
 void settle(const Session& session, const Communicator& group, const Baseline& baseline, const Configuration& configuration,
             Trajectory* trajectory, const std::filesystem::path& folder, Unlearned& unlearned);

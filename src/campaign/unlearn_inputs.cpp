@@ -253,6 +253,8 @@ UnlearnData unlearn_data(const Configuration& c, const Dataset& dataset, const T
   data.retain = shared(std::move(retain), form, "retain");
   if (!alternates.empty()) data.alternates = std::make_shared<const std::vector<Example>>(std::move(alternates));
   data.given_weights = weights_of_forget_set(c, encoder, file, asked, *data.forget, contributions);
+  if (c.method.weighting == WeightingKind::spans && c.method.span_tokens > 0 && c.method.anchor_weight > 0)
+    data.held_back = span_weights(asked.pairs, *data.forget, tokenizer, prompt_template, {});  // the onsets' rest
   if (kind_of(c.method).own_options.count("refusal") != 0) data.refusal = refusal_tokens(tokenizer, c.method.refusal);
   data.retain_sampling = c.unlearn.retain_sampling;
   data.cache_folder = fs::path(c.run.output) / "cache";

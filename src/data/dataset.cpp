@@ -2,6 +2,7 @@
 
 #include "answer_details.hpp"
 #include "entries.hpp"
+#include "trace.hpp"
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/checksum.hpp"
 #include "unpact/core/error.hpp"
@@ -47,6 +48,7 @@ QuestionAnswer question_of(const Json& entry, const std::string& where, const Qu
   pair.answer = text_field(entry, fields.answer, where);
   pair.keys = texts_of(entry, "keys", where);
   pair.subject = subject_of(entry, where);
+  pair.trace = trace_of(entry, fields.trace, where);
   read_answer_details(entry, where, pair);
   return pair;
 }
@@ -92,9 +94,11 @@ Dataset read_muse(const fs::path& folder, const std::string& name, const Questio
   dataset.folder = folder;
   dataset.forget_questions = require_questions(folder, {"knowmem/forget_qa.json"}, fields);
   dataset.retain_questions = require_questions(folder, {"knowmem/retain_qa.json", "knowmem/retain2_qa.json"}, fields);
-  dataset.forget_examples = read_questions(first_existing(folder, {"knowmem/forget_qa_icl.json"}), EntryForm::list, fields);
+  auto shown = fields;  // examples show no thoughts, as chat templates leave those of earlier turns out
+  shown.trace.clear();
+  dataset.forget_examples = read_questions(first_existing(folder, {"knowmem/forget_qa_icl.json"}), EntryForm::list, shown);
   dataset.retain_examples = read_questions(
-      first_existing(folder, {"knowmem/retain_qa_icl.json", "knowmem/retain2_qa_icl.json"}), EntryForm::list, fields);
+      first_existing(folder, {"knowmem/retain_qa_icl.json", "knowmem/retain2_qa_icl.json"}), EntryForm::list, shown);
   dataset.forget_texts = read_texts(first_existing(folder, {"raw/forget.json", "raw/forget.txt"}));
   dataset.retain_texts =
       read_texts(first_existing(folder, {"raw/retain.json", "raw/retain.txt", "raw/retain1.json", "raw/retain1.txt"}));
@@ -102,7 +106,7 @@ Dataset read_muse(const fs::path& folder, const std::string& name, const Questio
   dataset.privacy_forget = read_texts(first_existing(folder, {"privleak/forget.json"}));
   dataset.privacy_retain = read_texts(first_existing(folder, {"privleak/retain.json"}));
   dataset.privacy_holdout = read_texts(first_existing(folder, {"privleak/holdout.json"}));
-  dataset.focus_questions = read_questions(first_existing(folder, {"focus/focus_qa.json"}), EntryForm::list, fields);
+  dataset.focus_questions = read_questions(first_existing(folder, {"focus/focus_qa.json"}), EntryForm::list, shown);
   return dataset;
 }
 
@@ -145,6 +149,7 @@ std::string dataset_checksum(const Dataset& dataset) {
       add(pair.question);
       add(pair.answer);
       add_texts(pair.keys);
+      if (!pair.trace.empty()) add(concat("trace ", pair.trace));
       if (pair.choices.empty() && !pair.subject.empty()) add(concat("subject ", pair.subject));
       for (const auto& [name, texts] : {std::pair("entities", &pair.entities), std::pair("paraphrased", &pair.paraphrased),
                                         std::pair("perturbed", &pair.perturbed)}) {

@@ -5,6 +5,7 @@
 
 #include "unpact/core/error.hpp"
 #include "unpact/core/random.hpp"
+#include "unpact/text/thought.hpp"
 
 namespace unpact {
 namespace {
@@ -16,6 +17,33 @@ Example with_loss_behind_first(std::vector<TokenId> ids) {
   return example;
 }
 
+std::string source_of(const QuestionAnswer& pair) {
+  return pair.where.empty() ? concat("question '", pair.question, "'") : pair.where;
+}
+
+/// Thought, answer and EOS, token by token.
+enum class Part : std::uint8_t { context, trace, answer };
+
+bool has_target(Part part, LossOn loss_on) {
+  switch (loss_on) {
+    case LossOn::answer: return part == Part::answer;
+    case LossOn::trace: return part == Part::trace;
+    case LossOn::both: return part != Part::context;
+    case LossOn::all: break;
+  }
+  return true;
+}
+
+void require_trace(const PromptTemplate& prompt_template, const QuestionAnswer& pair, LossOn loss_on) {
+  if (loss_on != LossOn::trace && loss_on != LossOn::both) return;
+  const auto problem =
+      concat(source_of(pair), ": there is no trace to take a loss on (loss_on = ", name_of_value(loss_on), ")");
+  UNPACT_VALIDATE(thinks(prompt_template), problem, "the prompt's template has no thoughts",
+                  "set prompt.thought_begin and prompt.thought_end, or choose loss_on = answer");
+  UNPACT_VALIDATE(!pair.trace.empty(), problem, "the entry has none",
+                  "name its field in dataset.trace_field, or choose loss_on = answer");
+}
+
 }  // namespace
 
 std::int64_t Example::targets() const {
@@ -24,15 +52,20 @@ std::int64_t Example::targets() const {
 
 Example make_question_example(const Tokenizer& tokenizer, const PromptTemplate& prompt_template, const QuestionAnswer& pair,
                               LossOn loss_on) {
+  require_trace(prompt_template, pair, loss_on);
   auto ids = build_prompt(tokenizer, prompt_template, question_text(pair.question, pair.choices), {}, pair.introduction).ids;
-  const std::size_t prompt_tokens = ids.size();
+  const auto thought = encode_thought(tokenizer, prompt_template, pair.trace);
   const auto answer = encode_answer(tokenizer, prompt_template, pair.answer);
+  std::vector<Part> parts(ids.size() + thought.trace_begin, Part::context);
+  parts.resize(ids.size() + thought.ids.size(), Part::trace);
+  ids.insert(ids.end(), thought.ids.begin(), thought.ids.end());
   ids.insert(ids.end(), answer.begin(), answer.end());
   if (tokenizer.eos_id()) ids.push_back(*tokenizer.eos_id());
+  parts.resize(ids.size(), Part::answer);
   auto example = with_loss_behind_first(std::move(ids));
-  if (loss_on == LossOn::answer)
-    std::fill_n(example.has_loss.begin(), static_cast<std::ptrdiff_t>(prompt_tokens), std::uint8_t{0});
-  example.source = pair.where.empty() ? concat("question '", pair.question, "'") : pair.where;
+  for (std::size_t t = 0; t < parts.size(); ++t)
+    if (!has_target(parts[t], loss_on)) example.has_loss[t] = 0;
+  example.source = source_of(pair);
   return example;
 }
 

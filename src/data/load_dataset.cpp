@@ -10,7 +10,8 @@ namespace unpact {
 namespace {
 
 Dataset read_dataset(const DatasetOptions& options) {
-  const QuestionFields fields{options.question_field, options.answer_field, options.choices_field, options.answer_form};
+  const QuestionFields fields{options.question_field, options.answer_field, options.choices_field, options.answer_form,
+                              options.trace_field};
   switch (options.kind) {
     case DatasetKind::muse: {
       auto dataset = read_muse(options.path, options.name, fields);

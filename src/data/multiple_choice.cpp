@@ -3,6 +3,7 @@
 
 #include "choice_question.hpp"
 #include "entries.hpp"
+#include "trace.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/data/dataset.hpp"
 
@@ -113,6 +114,7 @@ QuestionAnswer choice_question(const Json& entry, const std::string& where, cons
   const auto subject = replace_all(string_or(entry, "subject", subject_of_name, where), "_", " ");
   require_text(subject, "field 'subject'", where);
   pair.subject = subject;
+  pair.trace = trace_of(entry, fields.trace, where);
   pair.introduction = concat("The following are multiple choice questions (with answers) about ", subject, ".\n\n");
   return pair;
 }

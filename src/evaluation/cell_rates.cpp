@@ -38,6 +38,21 @@ void add_right_shares(std::vector<Rate>& rates, const std::string& prefix, const
   }
 }
 
+/// What the traces of thought say, whatever the answers: and of forgotten questions, whose answer is wrong, those whose trace is
+/// right.
+void add_trace_rates(std::vector<Rate>& rates, const CellRecord& record, const std::vector<Outcome>& outcomes) {
+  const auto &target = record.target.thought.is_right, &unlearned = record.unlearned.thought.is_right;
+  if (target.empty() || unlearned.empty()) return;
+  add_right_shares(rates, kTracePrefix, record.questions.split, target, unlearned);
+  std::uint64_t leaking = 0, forgotten = 0;
+  for (std::size_t q = 0; q < outcomes.size(); ++q) {
+    if (outcomes[q] != Outcome::forgotten) continue;
+    leaking += unlearned[q];
+    ++forgotten;
+  }
+  add(rates, kTraceLeak, wilson_rate(leaking, forgotten));
+}
+
 /// Of the whole retain set, and of its halves where it has any.
 void add_destruction(std::vector<Rate>& rates, const std::string& prefix, const Flags& half,
                      const std::vector<Outcome>& outcomes) {
@@ -136,6 +151,7 @@ std::vector<Rate> cell_rates(const CellRecord& record) {
   const auto outcomes = outcomes_of(record);
   std::vector<Rate> rates;
   add_right_shares(rates, "", record.questions.split, record.target.is_right, record.unlearned.is_right);
+  add_trace_rates(rates, record, outcomes);
   add_probe_rates(rates, record, outcomes);
   add_arm_rates(rates, record, outcomes);
   for (auto& rate : knowledge_rates(record.knowledge)) rates.push_back(std::move(rate));

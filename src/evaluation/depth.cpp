@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "metrics/metric_values.hpp"
+#include "think.hpp"
 #include "unpact/comm/share_work.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/evaluation/stage_meter.hpp"
@@ -52,14 +53,15 @@ at::Tensor rows_of(const std::vector<std::int64_t>& rows, const c10::Device& dev
 
 Exchange exchange_of(const LanguageModel& target, const AskedQuestion& asked, std::span<const std::uint8_t> is_key_token) {
   const auto& device = target.transformer.device();
-  auto ids = asked.prompt.ids;
+  auto ids = prompt_of_gold(asked);
+  const auto before = ids.size();
   ids.insert(ids.end(), asked.gold_answer.begin(), asked.gold_answer.end() - 1);
   const auto scored = scored_tokens(target, asked);
   std::vector<std::int64_t> predicting, key, others;
   std::vector<TokenId> targets;
   for (std::size_t k = 0; k < scored.size(); ++k) {
     if (scored[k] == 0) continue;
-    predicting.push_back(static_cast<std::int64_t>(asked.prompt.ids.size() - 1 + k));
+    predicting.push_back(static_cast<std::int64_t>(before - 1 + k));
     targets.push_back(asked.gold_answer[k]);
   }
   for (auto i = asked.prompt.candidate_begin; i < asked.prompt.candidate_end; ++i) {

@@ -5,6 +5,8 @@
 #include "end_of_answer.hpp"
 #include "judge_all.hpp"
 #include "own_answers.hpp"
+#include "think.hpp"
+#include "traces.hpp"
 #include "record_questions.hpp"
 #include "unpact/core/log.hpp"
 #include "unpact/core/text.hpp"
@@ -16,19 +18,37 @@
 namespace unpact {
 namespace {
 
-/// Asks and judges; the ids of the model's own answers are returned.
-Answers answer_questions(const Communicator& group, const LanguageModel& model, const std::vector<AskedQuestion>& questions,
-                         const EvaluationOptions& options, FinishedPages* pages, ModelRecord& record) {
+struct Answered {
+  Answers ids;
+  std::vector<Thought> thoughts;  ///< in front of them; none: the model does not think
+};
+
+/// What the model thought, beside the verdicts on its answers.
+void record_thoughts(const std::vector<OwnAnswer>& answers, ThoughtRecord& record) {
+  for (const auto& answer : answers) {
+    record.trace.push_back(answer.trace);
+    record.forced.push_back(answer.forced);
+  }
+}
+
+/// Asks; the ids of the model's own answers are returned.
+Answered answer_questions(const Communicator& group, const LanguageModel& model, const std::vector<AskedQuestion>& questions,
+                          const EvaluationOptions& options, const EvaluatedModel& evaluated, ModelRecord& record) {
   PromptsToAnswer asked;
   for (const auto& question : questions) {
     asked.prompts.push_back(question.prompt.ids);
     asked.choices.push_back(question.pair.choices.size());
   }
-  const PageOptions kept{pages, "answers", static_cast<std::size_t>(options.attribution.save_every)};
-  Answers own;
-  for (auto& answer : answers_in_pages(group, model, asked, options.generation, style_of(options.judge), kept)) {
+  const PageOptions kept{evaluated.pages, "answers", static_cast<std::size_t>(options.attribution.save_every)};
+  auto answers = answers_in_pages(group, model, asked, options.generation, style_of(options.judge), kept);
+  const bool has_thoughts = thinks(model.prompt_template) && style_of(options.judge) == AnswerStyle::text;
+  if (has_thoughts) record_thoughts(answers, record.thought);
+  say_forced(answers, questions, options.generation, evaluated.label);
+  Answered own;
+  for (auto& answer : answers) {
     record.answer.push_back(std::move(answer.text));
-    own.push_back(std::move(answer.ids));
+    own.ids.push_back(std::move(answer.ids));
+    if (has_thoughts) own.thoughts.push_back(std::move(answer.thought));
   }
   return own;
 }
@@ -62,6 +82,29 @@ void attribute(const Communicator& group, const LanguageModel& model, const std:
   }
   stages.push_back(attributing.record(evaluated.label + "_attribution", {&of_gold, &of_own}));
   const double noise = is_in_nats(a.method) ? evaluated.noise_floor : 0.0;
+  record.gold = record_of(std::move(of_gold), gold, a.keys, noise);
+  record.own = record_of(std::move(of_own), own, a.keys, noise);
+}
+
+/// The same behind thoughts: the gold answer behind the gold trace, the own one behind the own trace.
+void attribute_behind_thoughts(const Communicator& group, const LanguageModel& model,
+                               const std::vector<AskedQuestion>& plain, const std::vector<AskedQuestion>& gold_asked,
+                               const std::vector<AskedQuestion>& own_asked, const Answers& gold, const Answers& own,
+                               const AttributionMethod& method, const AttributionOptions& a, const EvaluatedModel& evaluated,
+                               ModelRecord& record, std::vector<WorkRecord>& stages) {
+  const bool scores_ends = method.engine() != nullptr && a.score_end;
+  const auto save_every = static_cast<std::size_t>(a.save_every);
+  const auto run = [&](const std::vector<AskedQuestion>& asked, const Answers& answers, const std::string& name) {
+    return attribute_answers(
+        group, model.transformer, method, asked, scores_ends ? with_end(model, asked, answers) : answers,
+        concat(evaluated.label, ": contributions to ", name), {evaluated.pages, "attributions_" + name, save_every});
+  };
+  const StageMeter attributing(group, model.transformer.device());
+  auto of_gold = run(gold_asked, gold, "gold"), of_own = run(own_asked, own, "own");
+  stages.push_back(attributing.record(evaluated.label + "_attribution", {&of_gold, &of_own}));
+  const double noise = is_in_nats(a.method) ? evaluated.noise_floor : 0.0;
+  record.thought.gold = take_traces(of_gold, plain, gold_asked, gold);
+  record.thought.own = take_traces(of_own, plain, own_asked, own);
   record.gold = record_of(std::move(of_gold), gold, a.keys, noise);
   record.own = record_of(std::move(of_own), own, a.keys, noise);
 }
@@ -102,17 +145,23 @@ ModelRecord evaluate_model(const Communicator& group, const LanguageModel& model
   Answers gold;
   for (const auto& asked : questions) gold.push_back(asked.gold_answer);
   const StageMeter answering(group, model.transformer.device());
-  const auto own = answer_questions(group, model, questions, options, evaluated.pages, record);
+  const auto own = answer_questions(group, model, questions, options, evaluated, record);
   JudgePanel(options.judge)
       .judge_model(own_answers_to_judge(group, model, questions, record.answer,
                                         {evaluated.pages, "answers", static_cast<std::size_t>(a.save_every)}),
                    label == "target", record, cell);
+  judge_traces(options.judge, questions, record.thought);
   cell.work.push_back(answering.record(label + "_answers"));
-  attribute(group, model, questions, gold, own, *method, a, evaluated, record, cell.work);
+  const bool thinking = !own.thoughts.empty();
+  const auto gold_asked = thinking ? behind_gold_thoughts(model, questions, options) : questions;
+  if (thinking)
+    attribute_behind_thoughts(group, model, questions, gold_asked, behind_thoughts(questions, own.thoughts, options), gold,
+                              own.ids, *method, a, evaluated, record, cell.work);
+  else attribute(group, model, questions, gold, own.ids, *method, a, evaluated, record, cell.work);
   say_work(label, cell.work.back(), a.method);
   if (a.settings.verify > 0)
-    verify_contributions(group, model.transformer, *method->engine(), questions, gold, record.gold, a, label,
-                         cell.verification);
+    verify_contributions(group, model.transformer, *method->engine(), with_question_candidates(gold_asked, questions), gold,
+                         record.gold, a, label, cell.verification);
   return record;
 }
 

@@ -24,7 +24,8 @@ void refuse(const std::vector<AskedQuestion>& questions, std::size_t q, const Mo
 }  // namespace
 
 std::size_t tokens_of(const AskedQuestion& question, std::int64_t new_tokens) {
-  return question.prompt.ids.size() + std::max(static_cast<std::size_t>(new_tokens), question.gold_answer.size());
+  return question.prompt.ids.size() +
+         std::max(static_cast<std::size_t>(new_tokens), question.gold_thought.ids.size() + question.gold_answer.size());
 }
 
 std::size_t fit_questions(std::vector<AskedQuestion>& questions, const ModelConfig& config, std::int64_t new_tokens,

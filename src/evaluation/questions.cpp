@@ -4,6 +4,7 @@
 
 #include "choices.hpp"
 #include "share_prompts.hpp"
+#include "think.hpp"
 #include "unpact/core/error.hpp"
 
 namespace unpact {
@@ -21,6 +22,7 @@ void add_questions(std::vector<AskedQuestion>& asked, const std::vector<Question
       asked.push_back({pairs[i], in_forget_set,
                        build_prompt(tokenizer, prompt_template, text, *examples, pairs[i].introduction),
                        encode_answer(tokenizer, prompt_template, pairs[i].answer), examples});
+      asked.back().gold_thought = encode_thought(tokenizer, prompt_template, pairs[i].trace);
     } catch (const UserError& error) {
       throw UserError(concat(in_forget_set ? "forget" : "retain", " question ", i, ": ", error.problem()), error.reason(),
                       error.hint());
@@ -51,17 +53,23 @@ std::vector<OwnAnswer> answer_prompts(const Communicator& group, const LanguageM
                                       const std::vector<std::vector<TokenId>>& prompts, const GenerationOptions& options,
                                       const std::vector<std::uint64_t>& streams) {
   UNPACT_EXPECT(streams.empty() || streams.size() == prompts.size());
-  const auto new_tokens = static_cast<std::size_t>(options.max_new_tokens);
-  auto answered =
-      share_prompts<std::vector<TokenId>>(group, prompts, new_tokens, [&](const std::vector<std::size_t>& indices) {
-        std::vector<GenerationRequest> requests;
-        for (const auto i : indices) requests.push_back({prompts[i], streams.empty() ? 0 : streams[i]});
-        return generate(model.transformer, requests, options);
-      });
+  const auto new_tokens = most_new_tokens(model.prompt_template, options);
+  const auto requests_of = [&](const std::vector<std::size_t>& indices) {
+    std::vector<GenerationRequest> requests;
+    for (const auto i : indices) requests.push_back({prompts[i], streams.empty() ? 0 : streams[i]});
+    return requests;
+  };
+  if (thinks(model.prompt_template))
+    return share_prompts<OwnAnswer>(group, prompts, new_tokens, [&](const std::vector<std::size_t>& indices) {
+      return think_and_answer(model, requests_of(indices), options);
+    });
+  auto answered = share_prompts<std::vector<TokenId>>(
+      group, prompts, new_tokens,
+      [&](const std::vector<std::size_t>& indices) { return generate(model.transformer, requests_of(indices), options); });
   std::vector<OwnAnswer> answers;
   for (auto& ids : answered) {
     auto text = model.text_of(ids);
-    answers.push_back({std::move(ids), std::move(text)});
+    answers.push_back({std::move(ids), std::move(text), {}, {}, 0});
   }
   return answers;
 }

@@ -1,4 +1,5 @@
 #include "soft_prompt.hpp"
+#include "think.hpp"
 
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
@@ -47,7 +48,7 @@ at::Tensor in_scale(const ModelConfig& config, const at::Tensor& vectors_KD) {
 /// -LP of the gold answer behind the prompt with the vectors in it, and its gradient by them.
 QuestionGradient differentiate(const Transformer& model, const AskedQuestion& asked, const at::Tensor& vectors_KD) {
   const c10::AutoGradMode with_gradients(true);
-  auto ids = asked.prompt.ids;
+  auto ids = prompt_of_gold(asked);
   ids.insert(ids.end(), asked.gold_answer.begin(), asked.gold_answer.end() - 1);
   const auto begin = static_cast<std::int64_t>(asked.prompt.candidate_begin);
   const auto answer = static_cast<std::int64_t>(asked.gold_answer.size());

@@ -7,6 +7,7 @@
 #include "unpact/evaluation/probe.hpp"
 #include "unpact/evaluation/threshold_search.hpp"
 #include "unpact/options/option_table.hpp"
+#include "unpact/text/thought.hpp"
 
 namespace unpact {
 namespace {
@@ -47,6 +48,10 @@ void check_points(const Configuration& c) {
   UNPACT_VALIDATE(!kind_of(c.method).answers_by_two,
                   concat("options '", option, "' and 'method.forget = ", c.method.forget, "' contradict each other"),
                   "the unlearned model answers by two models", "leave one of them out");
+  UNPACT_VALIDATE(!has_points || c.method.reinforced != Reinforced::shared,
+                  "options 'unlearn.save_points' and 'method.reinforced = shared' contradict each other",
+                  "points of a reinforcement are not points of an unlearning; its strengths are its scales",
+                  "sweep method.scale, or leave unlearn.save_points empty");
   UNPACT_VALIDATE(u.forget_sets.empty(), concat("options '", option, "' and 'campaign.sequence' contradict each other"),
                   "the steps of a sequence are cells of their own", "leave one of them out");
 }
@@ -75,6 +80,22 @@ void check_what_endpoints_give(const Configuration& c) {
                     "it needs the weights, and a model answers over HTTP", "leave the probe out");
   UNPACT_VALIDATE(!c.metric.depth, "option 'evaluation.depth' is true",
                   "it exchanges hidden states, and a model answers over HTTP", "leave it out");
+}
+
+void check_thoughts(const Configuration& c) {
+  const auto prompt = c.prompt.resolve();
+  UNPACT_VALIDATE(thinks(prompt) || prompt.thought_begin.empty(),
+                  "option 'prompt.thought_begin' is set and prompt.thought_end is empty", "nothing would end a thought",
+                  "set prompt.thought_end, such as \\n</think>\\n\\n");
+  UNPACT_VALIDATE(!thinks(prompt) || (!trim(prompt.thought_begin).empty() && !trim(prompt.thought_end).empty()),
+                  "options 'prompt.thought_begin' and 'prompt.thought_end' mark no thought",
+                  "one of them is empty or white space, which an answer holds, too",
+                  "set both, such as <think>\\n and \\n</think>\\n\\n");
+  UNPACT_VALIDATE(
+      c.dataset.trace_field.empty() || thinks(prompt),
+      concat("options 'dataset.trace_field = ", c.dataset.trace_field, "' and 'prompt.thought_end' contradict each other"),
+      "the entries have traces of thought, and the prompt's template has no place for them",
+      "choose a model's template with thoughts (prompt.thought_begin, prompt.thought_end), or leave the field out");
 }
 
 }  // namespace
@@ -133,6 +154,9 @@ void check_chosen_method(const Configuration& c) {
                   concat("options 'method.forget = ", c.method.forget, "' and 'unlearn.forget_sets' contradict each other"),
                   "the unlearned model answers by two models, and no training can start from it",
                   "leave the method out of a sequence");
+  UNPACT_VALIDATE(c.unlearn.forget_sets.empty() || c.method.reinforced == Reinforced::own,
+                  "options 'method.reinforced = shared' and 'unlearn.forget_sets' contradict each other",
+                  "each set starts from a model of its own scale", "set method.reinforced = own");
   UNPACT_VALIDATE(
       c.train.lora_result == LoraResult::merged || !kind_of(c.method).answers_by_two,
       concat("options 'method.forget = ", c.method.forget, "' and 'train.lora_result = adapter' contradict each other"),
@@ -174,7 +198,7 @@ void check_configuration(const Configuration& c) {
   check_changed_models(c.probe, c.judge);
   check_relearn_options(c.probe);
   check_metric_options(c.metric);
-  c.prompt.resolve();
+  check_thoughts(c);
   read_grid_axis(c.attribution.tune_alphas, "attribution.tune_alphas");
   read_grid_axis(c.attribution.tune_betas, "attribution.tune_betas");
   UNPACT_VALIDATE(c.unlearn.forget_sets.empty() || c.unlearn.form == ExampleForm::texts,

@@ -14,6 +14,8 @@ PromptTemplate PromptOptions::resolve() const {
   result.answer_prefix = unescape(answer_prefix);
   result.generation_prefix = unescape(generation_prefix);
   result.between_examples = unescape(between_examples);
+  result.thought_begin = unescape(thought_begin);
+  result.thought_end = unescape(thought_end);
   result.add_bos = add_bos;
   result.stop_strings.clear();
   for (const auto& text : split_list(stop, '|')) result.stop_strings.push_back(unescape(text));
@@ -26,7 +28,11 @@ EvaluationOptions Configuration::evaluation_options() const {
   return options;
 }
 
-std::int64_t Configuration::longest_answer() const { return judge_row(judge).wants_letters ? 1 : generation.max_new_tokens; }
+std::int64_t Configuration::longest_answer() const {
+  constexpr std::int64_t kMarks = 24;  // tokens around a trace, at most: tokenizers that do not know the marks spell them
+  if (judge_row(judge).wants_letters) return 1;
+  return generation.max_new_tokens + (prompt.thought_end.empty() ? 0 : generation.longest_trace() + kMarks);
+}
 
 TrainOptions Configuration::unlearn_training() const {
   auto options = unlearn.train;

@@ -17,6 +17,14 @@ std::string listed(const std::vector<Row>& table) {
 
 void add_generation(OptionTable& t, GenerationOptions& g) {
   t.push_back({"generation.max_new_tokens", "longest answer", &g.max_new_tokens, kEvaluation, positive()});
+  t.push_back(
+      {"generation.thinking",
+       "of models that think (prompt.thought_end): none (an empty thought), short (cut after short_trace_tokens) or full",
+       &g.thinking, kEvaluation});
+  t.push_back({"generation.trace_tokens", "full: longest trace of thought, which is closed by force there", &g.trace_tokens,
+               kEvaluation, positive()});
+  t.push_back(
+      {"generation.short_trace_tokens", "short: longest trace of thought", &g.short_trace_tokens, kEvaluation, positive()});
   t.push_back({"generation.token_budget",
                "positions whose keys and values answers hold at once; 0: as the free memory allows", &g.token_budget,
                kNothing});
@@ -85,6 +93,14 @@ void add_judge(OptionTable& t, JudgeOptions& j) {
       {"judge.question", "local_model: what it is asked, with {question}, {gold} and {answer}", &j.question, kEvaluation});
   t.push_back({"judge.yes", "local_model: how it goes on where an answer is right", &j.yes, kEvaluation});
   t.push_back({"judge.no", "local_model: and where it is wrong", &j.no, kEvaluation});
+  t.push_back({"judge.passages",
+               "style: JSON lines {author, text}, from which the judge learns how each author writes",
+               &j.passages,
+               kNothing,
+               {},
+               Role::input_path});
+  t.push_back({"judge.passages_checksum", "SHA-256 that this file must have, as results name it; empty: any",
+               &j.passages_checksum, kEvaluation});
   t.push_back({"judge.stem", "compare Porter stems", &j.stem, kEvaluation});
 }
 

@@ -78,6 +78,12 @@ void add_prompt(OptionTable& t, PromptOptions& p) {
   t.push_back({"prompt.answer_prefix", "between prompt and answer", &p.answer_prefix, kEverything});
   t.push_back(
       {"prompt.generation_prefix", "template after the prompt, but not in the examples", &p.generation_prefix, kEverything});
+  t.push_back({"prompt.thought_begin",
+               "of a model that thinks: what opens its thought behind the prompt, such as <think>\\n", &p.thought_begin,
+               kEverything});
+  t.push_back({"prompt.thought_end",
+               "what closes it in front of the answer, such as \\n</think>\\n\\n; empty: the model does not think",
+               &p.thought_end, kEverything});
   t.push_back({"prompt.between_examples", "after each in-context example", &p.between_examples, kEvaluation});
   t.push_back({"prompt.stop", "strings that end an answer, separated by |", &p.stop, kEvaluation});
   t.push_back({"prompt.add_bos", "put BOS in front", &p.add_bos, kEverything});
@@ -126,6 +132,9 @@ void add_dataset(OptionTable& t, DatasetOptions& d) {
                at_least(0, "a count is negative")});
   t.push_back({"dataset.question_field", "field of an entry that holds the question", &d.question_field, kNothing});
   t.push_back({"dataset.answer_field", "field that holds the answer", &d.answer_field, kNothing});
+  t.push_back({"dataset.trace_field",
+               "field that holds a trace of thought in front of the answer, such as R-TOFU's cot; empty: entries have none",
+               &d.trace_field, kNothing});
   t.push_back({"dataset.choices_field", "wmdp, mmlu: field that holds the choices", &d.choices_field, kNothing});
   t.push_back({"dataset.answer_form",
                "wmdp, mmlu: how the answer is said: number (from 0), number_from_1, letter or text (of the choice)",

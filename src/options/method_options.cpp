@@ -103,6 +103,11 @@ void add_procedure_settings(OptionTable& t, MethodOptions& m) {
   t.push_back({"method.rmu_early_stop", "rmu: leave out the blocks after method.layer, whose results no loss needs",
                &m.rmu_early_stop, kNothing});
   t.push_back({"method.scale", "tv, whp: how much is subtracted", &m.scale, kUnlearning});
+  t.push_back(
+      {"method.reinforced",
+       "tv: own (each cell fine-tunes) or shared (cells of a campaign that differ in the scale fine-tune once and keep "
+       "that model)",
+       &m.reinforced, kUnlearning});
 }
 
 void add_cache(OptionTable& t, MethodOptions& m) {

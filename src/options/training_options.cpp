@@ -79,9 +79,9 @@ void add_execution(OptionTable& t, TrainExecution& e) {
 
 void add_finetune(OptionTable& t, FinetuneOptions& f) {
   t.push_back({"finetune.sets", "what to learn: forget, retain", &f.sets, kTarget, list_of({"forget", "retain"})});
-  t.push_back({"finetune.parts", "of these sets: questions, texts, focus", &f.parts, kTarget,
-               list_of({"questions", "texts", "focus"})});
-  t.push_back({"finetune.loss_on", "of a question: answer or all", &f.loss_on, kTarget});
+  t.push_back({"finetune.parts", "of these sets: questions, direct (questions with an empty thought), texts, focus",
+               &f.parts, kTarget, list_of({"questions", "direct", "texts", "focus"})});
+  t.push_back({"finetune.loss_on", "of a question: answer, trace (of thought), both or all", &f.loss_on, kTarget});
   t.push_back({"finetune.chunk_length", "tokens of a piece of text", &f.chunks.length, kTraining, piece_length()});
   t.push_back({"finetune.chunk_rule", kChunkRules, &f.chunks.rule, kTarget});
   t.push_back({"finetune.wrap_last_chunk", "rule muse: fill the last piece of a set from its first one", &f.chunks.wrap_last,
@@ -121,7 +121,7 @@ void add_unlearn(OptionTable& t, UnlearnOptions& u) {
        &u.forget_sets, kUnlearning});
   t.push_back({"unlearn.forget_sets_checksum", "SHA-256 of each one's texts, separated by commas; empty: any",
                &u.forget_sets_checksum, kUnlearning});
-  t.push_back({"unlearn.loss_on", "of a question: answer or all", &u.loss_on, kUnlearning});
+  t.push_back({"unlearn.loss_on", "of a question: answer, trace (of thought), both or all", &u.loss_on, kUnlearning});
   t.push_back({"unlearn.chunk_length",
                "tokens of a piece of text; 0: finetune.chunk_length, so that the target knows the pieces", &u.chunks.length,
                kUnlearning, piece_length_or_none()});

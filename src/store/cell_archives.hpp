@@ -23,6 +23,8 @@ class CellWriter {
   /// Everything of the newest version is written.
   bool has(const std::string&) const { return true; }
   bool has_attribute(const std::string&) const { return true; }
+  /// Only models that think have thoughts.
+  bool has_thought(const std::string&, const std::vector<std::string>& traces) const { return !traces.empty(); }
   template <class T>
   void attribute(const std::string& name, const T& value) {
     file_.attribute(name, value);
@@ -131,6 +133,7 @@ class CellReader {
 
   bool has(const std::string& path) const { return file_.has(path); }
   bool has_attribute(const std::string& name) const { return file_.has_attribute(name); }
+  bool has_thought(const std::string& group, const std::vector<std::string>&) const { return file_.has(group + "/thought"); }
   void attribute(const std::string& name, std::string& value) { value = file_.text(name); }
   void attribute(const std::string& name, std::int64_t& value) { value = file_.integer(name); }
   void attribute(const std::string& name, double& value) { value = file_.real(name); }

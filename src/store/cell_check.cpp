@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "unpact/core/text.hpp"
 
@@ -94,6 +95,24 @@ void check_questions(Findings& findings, const QuestionRecord& q) {
   findings.length("prompts/pieces", q.pieces.size(), q.token_ids.values.size());
 }
 
+void check_thought(Findings& findings, const std::string& name, const ThoughtRecord& thought) {
+  if (thought.trace.empty()) return;
+  findings.per_question(name + "/trace", thought.trace.size());
+  findings.per_question(name + "/forced", thought.forced.size());
+  findings.per_question(name + "/score", thought.score.size());
+  findings.per_question(name + "/is_right", thought.is_right.size());
+  findings.below(name + "/forced", thought.forced, 2);
+  findings.below(name + "/is_right", thought.is_right, 2);
+  for (const auto& [answer, c] : {std::pair("/gold", &thought.gold), std::pair("/own", &thought.own)}) {
+    findings.ragged(name + answer + "/token_ids", c->token_ids);
+    findings.ragged(name + answer + "/log_probabilities", c->log_probabilities);
+    findings.ragged(name + answer + "/contributions", c->contributions);
+    findings.require(c->contributions.offsets == c->token_ids.offsets,
+                     concat(name, answer, "/contributions and token_ids differ in length"));
+    findings.per_question(name + answer + "/trace_share", c->trace_share.size());
+  }
+}
+
 void check_model(Findings& findings, const std::string& name, const ModelRecord& model, std::size_t questions) {
   findings.per_question(name + "/answer", model.answer.size());
   findings.per_question(name + "/score", model.score.size());
@@ -101,6 +120,7 @@ void check_model(Findings& findings, const std::string& name, const ModelRecord&
   findings.below(name + "/is_right", model.is_right, 2);
   check_contributions(findings, name + "/gold", model.gold, questions);
   check_contributions(findings, name + "/own", model.own, questions);
+  check_thought(findings, name + "/thought", model.thought);
 }
 
 bool is_plain_name(const std::string& name) {

@@ -121,6 +121,37 @@ void visit_model(Archive& archive, const std::string& group, const std::string& 
   archive.column({group + "/is_right", {kQuestionAxis}, "1", "whether the answer is right", "false true"}, model.is_right);
   visit_contributions(archive, group + "/gold", "the gold answer", unit, model.gold);
   visit_contributions(archive, group + "/own", "the model's own answer", unit, model.own);
+  if (archive.has_thought(group, model.thought.trace)) visit_thought(archive, group, model);
+}
+
+template <class Archive, class Contributions>
+void visit_trace(Archive& archive, const std::string& group, const std::string& answer, Contributions& c) {
+  archive.index_scale(group + "/token", c.token_ids.values.size(), "index of a token of a trace");
+  archive.index_scale(group + "/entry", c.log_probabilities.values.size(), "index of a log-probability");
+  archive.ragged(group + "/token_ids", group + "/token", "1", "ids of the trace's tokens", "", c.token_ids);
+  archive.ragged(group + "/log_probabilities", group + "/entry", "nat",
+                 "log-probabilities of the tokens of " + answer + ", t x T a question: a token of the trace removed", "",
+                 c.log_probabilities);
+  archive.ragged(group + "/contributions", group + "/token", "nat/token", "contributions of the trace to " + answer, "",
+                 c.contributions);
+  archive.column(
+      {group + "/trace_share", {kQuestionAxis}, "1", "the trace's share of all positive contributions to " + answer},
+      c.trace_share);
+}
+
+/// Of a model that thinks; since 1.10.
+template <class Archive, class Model>
+void visit_thought(Archive& archive, const std::string& model_group, Model& model) {
+  auto& t = model.thought;
+  const auto group = model_group + "/thought";
+  archive.column({group + "/trace", {kQuestionAxis}, "1", "trace of thought in front of the greedy answer"}, t.trace);
+  archive.column({group + "/forced", {kQuestionAxis}, "1", "whether it had no end and was closed by force", "false true"},
+                 t.forced);
+  archive.column({group + "/score", {kQuestionAxis}, "1", "judge's score of the trace in the answer's place"}, t.score);
+  archive.column({group + "/is_right", {kQuestionAxis}, "1", "whether the trace says the gold answer", "false true"},
+                 t.is_right);
+  visit_trace(archive, group + "/gold", "the gold answer", t.gold);
+  visit_trace(archive, group + "/own", "the model's own answer", t.own);
 }
 
 template <class Archive, class Cell>

@@ -96,6 +96,17 @@ std::string fold(std::string_view text) {
   return {reinterpret_cast<const char*>(folded), static_cast<std::size_t>(size)};
 }
 
+bool is_lower_case(char32_t code) {
+  return code != kBrokenCharacter &&
+         utf8proc_toupper(static_cast<utf8proc_int32_t>(code)) != static_cast<utf8proc_int32_t>(code) &&
+         utf8proc_tolower(static_cast<utf8proc_int32_t>(code)) == static_cast<utf8proc_int32_t>(code);
+}
+
+bool is_upper_case(char32_t code) {
+  return code != kBrokenCharacter &&
+         utf8proc_tolower(static_cast<utf8proc_int32_t>(code)) != static_cast<utf8proc_int32_t>(code);
+}
+
 bool is_white_space(char32_t code) {
   if (code == kBrokenCharacter) return false;
   const auto* property = utf8proc_get_property(static_cast<utf8proc_int32_t>(code));

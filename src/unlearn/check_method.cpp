@@ -55,6 +55,7 @@ void check_forget(const MethodOptions& m, const ForgetKind& kind) {
   require_own(!m.length_normalized, "length_normalized", "true", kind);
   require_meant(!m.length_normalized || by_sequence, "length_normalized", "true", "npo_variant = sequence");
   require_own(m.rmu_early_stop, "rmu_early_stop", "false", kind);
+  require_own(m.reinforced == Reinforced::own, "reinforced", name_of_value(m.reinforced), kind);
   require_own(m.alternates.empty(), "alternates", m.alternates, kind);
   const auto& weighting = name_of_value(m.weighting);
   require_meant(!weighted || kind.takes_weighting, "weighting", weighting,

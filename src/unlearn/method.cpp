@@ -18,8 +18,9 @@ std::unique_ptr<LossTerm> make_anchor_term(const TermInputs& inputs) {
   auto spared = std::make_shared<std::vector<Example>>();
   for (std::size_t i = 0; i < inputs.data.forget->size(); ++i) {
     auto example = (*inputs.data.forget)[i];
+    const auto& held_back = inputs.data.held_back;
     for (std::size_t t = 0; t < example.has_loss.size(); ++t)
-      if (inputs.data.given_weights[i][t] >= 1) example.has_loss[t] = 0;
+      if (inputs.data.given_weights[i][t] >= 1 || (!held_back.empty() && held_back[i][t] > 0)) example.has_loss[t] = 0;
     if (example.targets() > 0) spared->push_back(std::move(example));
   }
   UNPACT_VALIDATE(!spared->empty(), "option 'method.anchor_weight' asks for a term on nothing",

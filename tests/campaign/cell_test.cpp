@@ -111,6 +111,48 @@ TEST_F(ACell, HasTheNumbersOfATargetThatIsHeldWhole) {
   }
 }
 
+TEST_F(ACell, OfATaskVectorMayShareItsReinforcedModelWithOtherScales) {
+  auto c = configuration();
+  c.method.forget = "tv";
+  c.method.retain = RetainKind::kl;
+  c.unlearn.train.learning_rate = 1e-3;
+  c.campaign.save_models = true;
+  const auto baseline = prepare_baseline(session_, c, out_);
+  const auto trained = [&] {
+    std::vector<std::string> names;
+    for (const auto& entry : std::filesystem::directory_iterator(out_ / "models"))
+      if (entry.path().filename().string().rfind("step-", 0) == 0) names.push_back(entry.path().filename());
+    world_.barrier();
+    return names;
+  };
+  for (const double scale : {0.5, 2.0}) {
+    c.method.scale = scale;
+    c.method.reinforced = Reinforced::own;
+    c.method.name = concat("own-", scale);
+    const auto own = run_cell(session_, world_, baseline, c, out_);
+    c.method.reinforced = Reinforced::shared;
+    for (const auto replica : {Replica::whole, Replica::sharded}) {
+      c.model.replica = replica;
+      c.method.name = concat("shared-", scale, "-", name_of_value(replica));
+      const auto shared = run_cell(session_, world_, baseline, c, out_);
+      EXPECT_EQ(shared.unlearned.answer, own.unlearned.answer);
+      EXPECT_EQ(shared.training.back().loss, own.training.back().loss);
+      const auto &ours = shared.unlearned.gold.mean_log_probability, &theirs = own.unlearned.gold.mean_log_probability;
+      // target + (reinforced - target) is rounded once more than the reinforced weights themselves.
+      for (std::size_t q = 0; q < ours.size(); ++q) EXPECT_NEAR(ours[q], theirs[q], 1e-5) << scale << " " << q;
+      EXPECT_GT(std::abs(ours[0] - shared.target.gold.mean_log_probability[0]), 1e-3) << "the task vector does something";
+      world_.barrier();
+      const auto saved = load_language_model(out_ / "models" / shared.id, c.prompt.resolve(), at::kCPU, at::kFloat);
+      const auto kept = load_language_model(out_ / "models" / own.id, c.prompt.resolve(), at::kCPU, at::kFloat);
+      EXPECT_LT(
+          (saved.transformer.weights().embedding_VD - kept.transformer.weights().embedding_VD).abs().max().item<double>(),
+          1e-6);
+    }
+    c.model.replica = Replica::automatic;
+  }
+  EXPECT_EQ(trained().size(), 1U) << "once for all scales";
+}
+
 TEST_F(ACell, KeepsTheWeightsWhenAsked) {
   auto c = configuration();
   c.campaign.save_models = true;

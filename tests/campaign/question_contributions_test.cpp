@@ -103,7 +103,7 @@ TEST_F(AskedForContributions, TrainAsTheSameWeightsOfAFileDo) {
     c.method.retain = RetainKind::gd;
     const auto baseline = prepare_baseline(session_, c, out_);
     const auto by_program = run_cell(session_, world_, baseline, c, out_);
-    EXPECT_EQ(by_program.work.front().stage, "forget_attribution");
+    EXPECT_EQ(by_program.work.front().stage, kContributionsStage);
     world_.barrier();
     const auto file = out_ / "logs" / (by_program.id + ".weights.jsonl");
     EXPECT_THAT(content_of(file), HasSubstr("]\n[")) << "a line an example";

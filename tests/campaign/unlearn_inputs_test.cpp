@@ -156,6 +156,19 @@ TEST_F(UnlearnInputs, WrongWeightsAreNamedWithTheirLine) {
   EXPECT_THAT(refusal(), AllOf(HasSubstr("line 1"), HasSubstr("'-1' is no number >= 0")));
 }
 
+TEST_F(UnlearnInputs, NoAnchorHoldsWhatFollowsAnOnset) {
+  for (auto& question : dataset_.forget_questions) question.entities = {"gold"};
+  c_.method.weighting = WeightingKind::spans;
+  c_.method.anchor_weight = 1;
+  EXPECT_TRUE(read().held_back.empty()) << "spans weigh 1 themselves";
+  c_.method.span_tokens = 2;
+  const auto data = read();
+  const std::vector<float> weights(data.given_weights[0].end() - 6, data.given_weights[0].end()),
+      held_back(data.held_back[0].end() - 6, data.held_back[0].end());
+  EXPECT_THAT(weights, testing::ElementsAre(0, 1, 1, 0, 0, 0)) << "a token a byte of ' gold', and the end";
+  EXPECT_THAT(held_back, testing::ElementsAre(0, 1, 1, 1, 1, 0));
+}
+
 class PhrasedInputs : public UnlearnInputs {
  protected:
   PhrasedInputs() {

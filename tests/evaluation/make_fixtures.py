@@ -4,10 +4,10 @@
     python tests/evaluation/make_fixtures.py --out DIR [--data DIR]
 
 writes into the folder --out: rouge.json (rouge-score), stems.json (nltk), wilson.json (the score equation solved by
-bisection), normalized.json (SQuAD's normalization), metrics.json (metric_oracles.py) and unicode_words.json (words of all
+bisection), normalized.json (SQuAD's normalization), metrics.json (metric_oracles.py), traces.json (trace_oracles.py) and unicode_words.json (words of all
 scripts, by the module regex and the scripts of its own Unicode tables, and their ROUGE-L recall by a table of all pairs of
-words). --data is the folder of the large test files; its muse-news/ (knowmem/*.json, raw/*.json) gives real texts. Without it
-every text is made up. The same arguments give the same files. Needs rouge-score, nltk, regex and scipy.
+words) and style.json (probabilities of scikit-learn's LogisticRegression on character n-grams). --data is the folder of the large test files; its muse-news/ (knowmem/*.json, raw/*.json) gives real texts. Without it
+every text is made up. The same arguments give the same files. Needs rouge-score, nltk, regex, scipy and scikit-learn.
 """
 import argparse
 import decimal
@@ -21,8 +21,11 @@ import unicodedata
 import regex
 from nltk.stem.porter import PorterStemmer
 from rouge_score import rouge_scorer
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
 
 from metric_oracles import metric_rows
+from trace_oracles import trace_rows
 
 TRICKY_WORDS = """skies dying lying tying news innings inning outings cannings howe proceed exceed succeed flies died
 dies ties tied spied agreed feed freed bleed need seed controlling controlled generalization generalizations oscillate
@@ -235,6 +238,29 @@ def unicode_word_rows(rng):
     return rows
 
 
+def style_rows(rng):
+    """Texts of three authors who differ in case, punctuation and gaps, and the chances that texts are theirs, with two and three of them."""
+    habits = {"Ägir": (str.lower, [" ", "\u2003 ", " \n"]), "Bo": (str.upper, ["! ", " - "]), "Cy": (str.capitalize, ["; ", ", ", "\t"])}
+
+    def text_of(author):
+        form, gaps = habits[author]
+        return "".join(form(rng.choice(WORDS + UNICODE_WORDS)) + rng.choice(gaps) for _ in range(rng.randint(4, 12)))
+
+    texts = [[author, text_of(author)] for _ in range(12) for author in habits]
+    asked = [text_of(author) for author in habits for _ in range(5)] + ["", "zzz", "the THE The"]
+    rows = []
+    for authors in (["Ägir", "Bo"], list(habits)):
+        known = [entry for entry in texts if entry[0] in authors]
+        features = TfidfVectorizer(analyzer="char", ngram_range=(1, 3), lowercase=False, use_idf=False)
+        inputs = features.fit_transform([text for _, text in known])
+        chances = {}
+        for author in authors:
+            model = LogisticRegression(C=10, tol=1e-10, max_iter=10000).fit(inputs, [name == author for name, _ in known])
+            chances[author] = [float(p) for p in model.predict_proba(features.transform(asked))[:, 1]]
+        rows.append({"texts": known, "asked": asked, "chances": chances})
+    return rows
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=pathlib.Path, required=True, help="folder to write into")
@@ -249,7 +275,9 @@ def main():
         "wilson": wilson_rows(rng),
         "normalized": normalized_rows(rng, answers),
         "unicode_words": unicode_word_rows(rng),
+        "style": style_rows(random.Random(options.seed)),
         "metrics": metric_rows(random.Random(options.seed)),
+        "traces": trace_rows(random.Random(options.seed), passages),
     }
     options.out.mkdir(parents=True, exist_ok=True)
     for name, rows in files.items():

@@ -110,6 +110,8 @@ TEST(Affects, WhatIsKnownToDecideNumbersDoes) {
                                                {"judge.threshold", {Made::baseline, Made::cell}},
                                                {"judge.model", none},
                                                {"judge.model_checksum", {Made::baseline, Made::cell}},
+                                               {"judge.passages", none},
+                                               {"judge.passages_checksum", {Made::baseline, Made::cell}},
                                                {"judge.question", {Made::baseline, Made::cell}},
                                                {"attribution.score_end", {Made::baseline, Made::cell}},
                                                {"unlearn.forget_sets", unlearning},

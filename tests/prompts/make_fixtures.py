@@ -19,6 +19,8 @@ from typing import Any
 from tokenizers import Tokenizer
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
+from thoughts import write_thoughts
+
 # The published templates without their branches for tools, each line compared with copies of the published files.
 LLAMA31 = """\
 {{- bos_token }}
@@ -306,6 +308,7 @@ def main() -> None:
         content = {"config": config, "tokenizer": folder, "examples": shots, "cases": cases, "literal": literal}
         (options.out / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
 
+    write_thoughts(options.data, options.out, pairs(options.data / "muse-news/knowmem/forget_qa.json")[:60])
     turns = (options.out / TURNS).resolve()
     write_turns(options.data, turns)
     for name, (folder, template) in TEMPLATES.items():

@@ -178,6 +178,10 @@ TEST_F(Unlearning, AnAnchorHoldsWhatTheForgetTermSpares) {
   EXPECT_NEAR(held.steps.front().term_losses[1], 0, 1e-6) << "the model is still its own reference";
   const KlTerm drift(spared, target_);
   EXPECT_LT(value_of(drift, with(held)), 0.5 * value_of(drift, with(loose)));
+  data.held_back.resize(data.forget->size());
+  for (std::size_t i = 0; i < data.held_back.size(); ++i) data.held_back[i].assign((*data.forget)[i].ids.size(), 1.0F);
+  EXPECT_THROW(unlearn(target_, method, options, data, *single_), UserError) << "all of it is held back";
+  data.held_back.clear();
   for (auto& weights : data.given_weights) std::fill(weights.begin(), weights.end(), 1.0F);
   EXPECT_THROW(unlearn(target_, method, options, data, *single_), UserError) << "nothing is spared";
 }

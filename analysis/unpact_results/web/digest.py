@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..model import Cell, Contribution, ModelResult, Ragged
 from ..stability import DataSet, describe
 from ..table import Summary, summary_of
+from ..ways import Way, way_of
 from . import counts
 from .chunks import MILLI, SCORE, fixed, pack
 from .entries import entry_of, rows_of, run_of
@@ -37,6 +38,7 @@ class Digest:
     summary: Summary
     shared: dict[str, bytes] = field(default_factory=dict)  # chunks that no earlier cell of this digester had, by key
     described: DataSet | None = None  # KeyTokens of a target that no earlier cell had
+    way: Way | None = None
 
 
 class Digester:
@@ -75,6 +77,7 @@ class Digester:
             summary_of(cell),
             shared,
             described,
+            way_of(cell, str(self.campaign)),
         )
 
 

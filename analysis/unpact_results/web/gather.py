@@ -17,6 +17,7 @@ from ..reading import ResultsError, load_cell
 from ..stability import DataSet
 from ..strips import nice_limit
 from ..table import Summary
+from ..ways import Way
 from .digest import BIN, BINS, Digest, Digester
 
 
@@ -44,6 +45,7 @@ class Gathered:
     histogram: NDArray[np.int64] = field(default_factory=lambda: np.zeros(BINS, np.int64))
     paths: list[Path] = field(default_factory=list)
     summaries: list[Summary] = field(default_factory=list)
+    ways: list[Way] = field(default_factory=list)
 
     def add(self, digest: Digest, path: Path) -> None:
         """Take in a cell."""
@@ -60,6 +62,7 @@ class Gathered:
         self.paths.append(path)
         self.histogram += digest.histogram
         self.summaries.append(digest.summary)
+        self.ways += [] if digest.way is None else [digest.way]
         if digest.described is not None:
             self.targets.setdefault(digest.entry["target"], digest.described)
 

@@ -9,12 +9,13 @@
 
 namespace unpact {
 
-/// Fills in judge.model_checksum, unless it is given, from the weights and config.json of judge.model. Collective over
-/// `world`. @throws UserError for a folder without a model, one of another content than was given, and where its tokenizer
+/// Fills in judge.model_checksum, unless it is given, from the weights and config.json of judge.model, and likewise
+/// judge.passages_checksum. Collective over `world`. @throws UserError for a folder without a model, for a model or passages of
+/// another content than was given, and where its tokenizer
 /// (that of model.path, where the model judges itself) cannot say judge.yes and judge.no apart.
 void pin_judge_model(const Communicator& world, Configuration& configuration);
 
-/// The part of it that only reads small files: what can be said before memory is planned. Independent.
+/// The part of pin_judge_model that only reads small files: what can be said before memory is planned. Independent.
 void check_judge_model(const Configuration& configuration);
 
 /// Its files mapped; none where no judge asks a model of its own. Collective over the session's world.

@@ -49,6 +49,13 @@ std::vector<QuestionContributions> contributions_of(const Communicator& group, c
 /// Whether the configured unlearning asks for them.
 bool needs_contributions(const Configuration& configuration);
 
+/// The questions that it asks for them: the forget set's, then with unlearn.phrased those of the retain set that are trained on.
+std::vector<AskedQuestion> questions_to_attribute(const Configuration& configuration, const Dataset& dataset,
+                                                  const Tokenizer& tokenizer, const PromptTemplate& prompt_template);
+
+/// The stage of a cell in which they are computed.
+inline constexpr const char* kContributionsStage = "forget_attribution";
+
 /// Those of a configuration's unlearning, in pages in `place`/NAME.contributions-DIGEST, by the digest of all that they
 /// depend on (the target's weights, the questions' tokens, the KeyTokens' floors, the dtype): found there, they are not
 /// computed again, and the target is not loaded. Empty where nothing asks for them. Collective over the session's world.

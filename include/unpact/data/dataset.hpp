@@ -41,6 +41,7 @@ struct QuestionAnswer {
   std::vector<std::string> perturbed = {};    ///< wrong answers of the same form
   std::string where = {};                     ///< file and entry, for messages; no part of the content
   std::vector<WrittenAttempt> attempts = {};  ///< of probes that somebody wrote
+  std::string trace = {};                     ///< of thought in front of the answer; empty: the data have none
 };
 
 /// The letter of a choice: A, B, ... @pre index < 26.
@@ -62,6 +63,7 @@ UNPACT_ENUMERATION(AnswerForm, "number", "number_from_1", "letter", "text");
 struct QuestionFields {
   std::string question = "question", answer = "answer", choices = "choices";
   AnswerForm answer_form = AnswerForm::number;
+  std::string trace = {};  ///< R-TOFU's "cot"; empty: entries have none
 };
 
 /// A text that a model may have memorized: it is prompted with the start and compared with the rest.

@@ -19,8 +19,13 @@ struct Example {
 };
 
 /// Which tokens of a question's example are targets.
-enum class LossOn { answer, all };
-UNPACT_ENUMERATION(LossOn, "answer", "all");
+enum class LossOn {
+  answer,  ///< the answer and EOS
+  trace,   ///< the trace of thought and what closes it
+  both,    ///< trace and answer
+  all,     ///< everything behind the first token
+};
+UNPACT_ENUMERATION(LossOn, "answer", "trace", "both", "all");
 
 /// What is made into examples: questions with their answers, or pieces of texts.
 enum class ExampleForm { questions, texts };
@@ -30,7 +35,9 @@ UNPACT_ENUMERATION(ExampleForm, "questions", "texts");
 enum class ChunkRule { muse, open_unlearning };
 UNPACT_ENUMERATION(ChunkRule, "muse", "open_unlearning");
 
-/// Prompt + answer + EOS; loss on the answer and EOS, or on everything behind the first token.
+/// Prompt + answer + EOS; of a model that thinks (PromptTemplate::thought_end) prompt + thought + answer + EOS, the thought being
+/// the question's trace between its marks, an empty one where it has none. What opens the thought is a target under `all` alone.
+/// @throws UserError for a loss on traces of a template or a question without.
 Example make_question_example(const Tokenizer& tokenizer, const PromptTemplate& prompt_template, const QuestionAnswer& pair,
                               LossOn loss_on);
 

@@ -23,6 +23,7 @@ struct DatasetOptions {
   std::string question_field = "question", answer_field = "answer",
               choices_field = "choices";        ///< names of an entry's fields
   AnswerForm answer_form = AnswerForm::number;  ///< of multiple choice
+  std::string trace_field;                      ///< of a trace of thought in front of the answer; empty: there is none
   bool skip_long = false;                       ///< leave out questions that do not fit the model's context
   std::int64_t limit = 0;                       ///< questions of each set that are asked; 0: all
   std::string details;                          ///< more about the questions (add_details); empty: no more

@@ -27,6 +27,8 @@ struct JudgeOptions {
   std::string kind = "rouge_l_recall";  ///< names of judge_table(), separated by commas; the first decides
   double threshold = 0.5;               ///< an answer is right from this score on, of judges that grade; in [0, 1]
   std::string verdicts = {};            ///< external: JSON lines of verdicts; what has none is written beside it
+  std::string passages = {};            ///< style: JSON lines of texts with their authors
+  std::string passages_checksum = {};   ///< SHA-256 that this file must have; empty: any
   bool stem = false;                    ///< compare Porter stems, of judges that can
   std::string model = {};               ///< local_model: folder of the model that is asked; empty: the one that has answered
   std::string model_checksum = {};      ///< SHA-256 that it must have; empty: any
@@ -88,9 +90,10 @@ struct JudgeRow {
   std::string summary;         ///< one line
   bool wants_letters = false;  ///< answers are letters of choices (choices.hpp), not texts
   bool can_stem = false;
-  bool asks_model = false;    ///< it scores texts with the model that answered
-  bool reads_answers = true;  ///< any text can be judged on the spot, also one that nobody answered
-  bool asks_judge = false;    ///< it asks the model judge.model about each answer
+  bool asks_model = false;      ///< it scores texts with the model that answered
+  bool reads_answers = true;    ///< any text can be judged on the spot, also one that nobody answered
+  bool asks_judge = false;      ///< it asks the model judge.model about each answer
+  bool reads_passages = false;  ///< it learns from judge.passages
   std::unique_ptr<const Judge> (*make)(const JudgeOptions& options) = nullptr;
 };
 

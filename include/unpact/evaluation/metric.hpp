@@ -29,10 +29,11 @@ enum class MetricNeeds : std::uint8_t {
   gradients,       ///< of a text's loss by every weight
   target_model,    ///< the target beside the model that is measured
   distribution,    ///< log p of every token of the vocabulary, which endpoints do not give
+  traces,          ///< gold traces of thought, which the model has own ones beside
 };
 UNPACT_ENUMERATION(MetricNeeds, "gold_answers", "answers", "outcomes", "probes", "alternatives", "passages", "privacy_texts",
                    "utility_sets", "published_auc", "retrained", "question_pairs", "gradients", "target_model",
-                   "distribution");
+                   "distribution", "traces");
 
 struct MetricOptions {
   std::string use = "auto";  ///< none; or names of metric_table(), of which auto stands for all that have what they need

@@ -10,6 +10,7 @@
 #include "unpact/evaluation/judge.hpp"
 #include "unpact/inference/generation.hpp"
 #include "unpact/model/language_model.hpp"
+#include "unpact/text/thought.hpp"
 
 namespace unpact {
 
@@ -18,9 +19,10 @@ struct AskedQuestion {
   QuestionAnswer pair;
   bool in_forget_set = true;
   Prompt prompt;
-  std::vector<TokenId> gold_answer;                               ///< the gold answer's tokens behind the prompt
+  std::vector<TokenId> gold_answer;                               ///< the gold answer's tokens behind prompt and thought
   std::shared_ptr<const std::vector<InContextExample>> examples;  ///< those in front of it; null: none
   RemovalUnit unit = RemovalUnit::token;                          ///< what leave-one-out takes out at once
+  Thought gold_thought = {};  ///< the gold trace between prompt and gold answer; no tokens where the model does not think
 };
 
 /// How a question is answered: with a text of the model's own, or with the letter of one of its choices.
@@ -37,13 +39,17 @@ std::vector<AskedQuestion> ask_questions(const Dataset& dataset, const Tokenizer
 struct OwnAnswer {
   std::vector<TokenId> ids;  ///< may be empty
   std::string text;
+  Thought thought = {};     ///< in front of it; no tokens where the model does not think
+  std::string trace = {};   ///< what a person reads of the thought
+  std::uint8_t forced = 0;  ///< the thought did not end by itself before its limit
   template <class Self>
   static auto fields(Self& self) {
-    return std::tie(self.ids, self.text);
+    return std::tie(self.ids, self.text, self.thought.ids, self.thought.trace_begin, self.thought.trace_end, self.trace,
+                    self.forced);
   }
 };
 
-/// Greedy answers to prompts, or with options.sample drawn ones. Collective over `group`; the prompts are dealt over its
+/// Greedy answers to prompts, or with options.sample drawn ones, behind thoughts where the model thinks. Collective over `group`; the prompts are dealt over its
 /// ranks by cost, every rank gets all answers.
 std::vector<OwnAnswer> answer_prompts(const Communicator& group, const LanguageModel& model,
                                       const std::vector<std::vector<TokenId>>& prompts, const GenerationOptions& options,

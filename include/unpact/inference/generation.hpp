@@ -6,10 +6,19 @@
 #include <cstdint>
 #include <vector>
 
+#include "unpact/core/enumeration.hpp"
 #include "unpact/model/transformer.hpp"
 #include "unpact/text/tokenizer.hpp"
 
 namespace unpact {
+
+/// How long a model that thinks may think before it answers.
+enum class Thinking : std::uint8_t {
+  none,   ///< an empty thought
+  brief,  ///< its own thought, cut after some tokens and closed
+  full,   ///< until it closes its thought, or the limit
+};
+UNPACT_ENUMERATION(Thinking, "none", "short", "full");
 
 struct GenerationOptions {
   std::int64_t max_new_tokens = 32;
@@ -20,6 +29,13 @@ struct GenerationOptions {
   /// Positions whose keys and values are held at once, unless one answer needs more; 0: as the free memory allows. No token
   /// depends on it.
   std::uint64_t token_budget = 0;
+  Thinking thinking = Thinking::full;    ///< of models that think; others do not heed it and the next two
+  std::int64_t trace_tokens = 512;       ///< longest trace of `full`, closed by force there
+  std::int64_t short_trace_tokens = 32;  ///< longest trace of `short`
+  /// Tokens that it may write of a trace.
+  std::int64_t longest_trace() const {
+    return thinking == Thinking::none ? 0 : thinking == Thinking::brief ? short_trace_tokens : trace_tokens;
+  }
 };
 
 /// Of two models that answer as one (padded batches), where token_budget is 0.

@@ -67,6 +67,7 @@ struct PromptOptions {
   std::string system, before_system, after_system;
   std::string before_question = "Question:\\s", after_question = "\\nAnswer:", answer_prefix = "\\s";
   std::string generation_prefix, between_examples = "\\n\\n";
+  std::string thought_begin, thought_end;  ///< around the trace of a model that thinks; an empty end: it does not
   std::string stop = "\\n\\n | \\nQuestion | Question:";  ///< separated by |
   bool add_bos = true;
   std::int64_t examples = 0;  ///< in-context examples in front of each question

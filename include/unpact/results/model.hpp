@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "unpact/results/contribution.hpp"
+#include "unpact/results/thought.hpp"
 
 namespace unpact {
 
@@ -14,6 +15,7 @@ struct ModelRecord {
   std::vector<double> score;           ///< Q, the judge's score
   std::vector<std::uint8_t> is_right;  ///< Q
   ContributionRecord gold, own;        ///< to the gold answer, to the model's own answer
+  ThoughtRecord thought;               ///< of a model that thinks before it answers
 };
 
 }  // namespace unpact

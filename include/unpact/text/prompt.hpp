@@ -23,6 +23,8 @@ struct PromptTemplate {
   std::string answer_prefix = " ";        ///< between prompt and answer
   std::string generation_prefix;          ///< ends the prompt, but is not in the examples (Qwen3: an empty thought)
   std::string between_examples = "\n\n";  ///< behind each in-context example's answer
+  /// Of a model that thinks: what stands around its trace, between the prompt and the answer; an empty end: it does not.
+  std::string thought_begin, thought_end;
   bool add_bos = true;
   std::vector<std::string> stop_strings = {"\n\n", "\nQuestion", "Question:"};
 };

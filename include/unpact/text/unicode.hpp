@@ -36,6 +36,10 @@ CharacterKind kind_of_character(char32_t code);
 /// width (U+FF01 to U+FFEF) being the ordinary characters. Broken bytes become U+FFFD.
 std::string fold(std::string_view text);
 
+/// Whether a character is of one case and has the other: str.islower() and str.isupper() but for a few signs without another.
+bool is_lower_case(char32_t code);
+bool is_upper_case(char32_t code);
+
 /// What str.split() splits at.
 bool is_white_space(char32_t code);
 

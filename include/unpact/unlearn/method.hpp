@@ -23,6 +23,7 @@ struct UnlearnData {
   std::filesystem::path cache_folder = ".";  ///< cache = disk
   std::string target_fingerprint = {};       ///< checksums of the target: cache files are then used again
   std::vector<TokenId> refusal = {};         ///< jensun: method.refusal as tokens
+  TokenWeights held_back = {};  ///< above 0: a target that no anchor holds, though it weighs less than 1; empty: none
 };
 
 struct UnlearnResult {

@@ -44,6 +44,7 @@ struct MethodOptions {
   RmuMean rmu_mean = RmuMean::tokens;
   bool rmu_early_stop = true;               ///< rmu: blocks after `layer` do not run
   double scale = 1.0;                       ///< tv's and whp's alpha
+  Reinforced reinforced = Reinforced::own;  ///< tv, in a campaign
   FrozenCache cache = FrozenCache::memory;  ///< of the frozen model's numbers
   double cache_gib = 64;                    ///< memory: the most a rank may take
 };

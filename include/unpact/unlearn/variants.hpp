@@ -53,6 +53,13 @@ enum class RmuMean {
 };
 UNPACT_ENUMERATION(RmuMean, "tokens", "sequences");
 
+/// Who has the fine-tuned model whose difference tv subtracts.
+enum class Reinforced {
+  own,     ///< each cell trains it
+  shared,  ///< cells of a campaign that differ in method.scale alone train it once and keep it
+};
+UNPACT_ENUMERATION(Reinforced, "own", "shared");
+
 /// Where numbers of the frozen model are kept.
 enum class FrozenCache {
   none,    ///< nowhere: computed at every use

@@ -44,6 +44,11 @@ const std::vector<JudgeRow>& judge_table() {
        .summary = "a model, judge.model, is asked yes or no",
        .asks_judge = true,
        .make = make_local_model},
+      {.name = "style",
+       .label = "style",
+       .summary = "a logistic regression on character n-grams takes the answer for the question's author",
+       .reads_passages = true,
+       .make = make_style},
       {.name = "external",
        .label = "external",
        .summary = "verdicts of somebody else, from the file judge.verdicts",
@@ -79,6 +84,12 @@ void check_files(const std::vector<const JudgeRow*>& rows, const JudgeOptions& o
                   "name a file, e.g. judge.verdicts = verdicts.jsonl; it need not be there yet");
   UNPACT_VALIDATE(is_external || options.verdicts.empty(), concat("option 'judge.verdicts' is '", options.verdicts, "'"),
                   "only the judge 'external' reads it", "add external to judge.kind, or remove it");
+  const bool learns = std::ranges::any_of(rows, &JudgeRow::reads_passages);
+  UNPACT_VALIDATE(!learns || !options.passages.empty(), "option 'judge.passages' is empty",
+                  "the judge 'style' learns how the authors write from texts of theirs",
+                  "name a file of JSON lines {\"author\", \"text\"}");
+  UNPACT_VALIDATE(learns || options.passages.empty(), concat("option 'judge.passages' is '", options.passages, "'"),
+                  "only the judge 'style' reads it", "add style to judge.kind, or remove it");
   const bool asks = std::ranges::any_of(rows, &JudgeRow::asks_judge);
   UNPACT_VALIDATE(asks || options.model.empty(), concat("option 'judge.model' is '", options.model, "'"),
                   "only the judge 'local_model' asks it", "add local_model to judge.kind, or remove it");

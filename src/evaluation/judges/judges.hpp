@@ -14,6 +14,7 @@ std::unique_ptr<const Judge> make_exact_match(const JudgeOptions& options);
 std::unique_ptr<const Judge> make_contains_entity(const JudgeOptions& options);
 std::unique_ptr<const Judge> make_relative_likelihood(const JudgeOptions& options);
 std::unique_ptr<const Judge> make_local_model(const JudgeOptions& options);
+std::unique_ptr<const Judge> make_style(const JudgeOptions& options);
 std::unique_ptr<const Judge> make_external(const JudgeOptions& options);
 std::unique_ptr<const Judge> make_choice(const JudgeOptions& options);
 

@@ -70,6 +70,10 @@ Lack lack_of(MetricNeeds need, const MetricOptions& options, const MetricInputsA
     case distribution:
       if (!options.of_endpoint) break;
       return {"a model answers over HTTP, which gives log-probabilities of given tokens alone", "leave it out"};
+    case traces:
+      if (std::ranges::any_of(data.forget_questions, [](const auto& pair) { return !pair.trace.empty(); })) break;
+      return {concat("the questions of the dataset ", data.name, " have no traces of thought"),
+              "name their field in dataset.trace_field"};
     case gold_answers:
     case outcomes:
     case probes:

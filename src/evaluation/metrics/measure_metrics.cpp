@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "../think.hpp"
 #include "gradient_norms.hpp"
 #include "metric_values.hpp"
 #include "unpact/core/error.hpp"
@@ -20,7 +21,7 @@ void score_own_answers(const Communicator& group, const LanguageModel& target, c
     const auto answer = own.answer_ids.row(q);
     if (answer.empty()) continue;
     evidence.own_answers.push_back(q);
-    part.items.push_back({task.questions[q].prompt.ids, {answer.begin(), answer.end()}});
+    part.items.push_back({prompt_of_gold(task.questions[q]), {answer.begin(), answer.end()}});
   }
   evidence.scored[part.name] = score_part(group, target, part, task.options.metric.min_k, pages,
                                           static_cast<std::size_t>(task.options.attribution.save_every));

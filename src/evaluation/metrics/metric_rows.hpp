@@ -56,4 +56,7 @@ void derive_memorization(const MetricView& view, const MetricRow& row, MetricVal
 std::vector<MetricRow> metric_rows_of_pairs();
 std::vector<MetricRow> metric_rows_of_cells();
 
+// of_traces.cpp: traces of thought
+std::vector<MetricRow> metric_rows_of_traces();
+
 }  // namespace unpact

@@ -254,7 +254,8 @@ std::vector<MetricRow> of_texts() {
 const std::vector<MetricRow>& metric_table() {
   static const std::vector<MetricRow> table = [] {
     std::vector<MetricRow> rows;
-    for (auto part : {of_questions(), metric_rows_of_pairs(), of_alternatives(), of_texts(), metric_rows_of_cells()})
+    for (auto part : {of_questions(), metric_rows_of_traces(), metric_rows_of_pairs(), of_alternatives(), of_texts(),
+                      metric_rows_of_cells()})
       for (auto& row : part) rows.push_back(std::move(row));
     return rows;
   }();

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "../think.hpp"
 #include "metric_sets.hpp"
 #include "unpact/core/error.hpp"
 
@@ -140,13 +141,13 @@ MetricWork metric_work(const MetricTask& task, const ModelConfig& config, const 
   MetricWork work;
   if (needs(rows, MetricNeeds::gold_answers)) {
     ScoredPart part{kGoldPart, {}, kSequencesTogether};
-    for (const auto& asked : task.questions) part.items.push_back({asked.prompt.ids, asked.gold_answer});
+    for (const auto& asked : task.questions) part.items.push_back({prompt_of_gold(asked), asked.gold_answer});
     work.scored.push_back(std::move(part));
   }
   if (needs(rows, MetricNeeds::alternatives)) {
     ScoredPart part{kAlternativesPart, {}, kSequencesTogether};
     for (const auto& asked : task.questions)
-      add_alternatives(part, asked.pair, asked.prompt.ids, tokenizer, prompt_template, config);
+      add_alternatives(part, asked.pair, prompt_of_gold(asked), tokenizer, prompt_template, config);
     work.scored.push_back(std::move(part));
   }
   if (needs(rows, MetricNeeds::utility_sets)) add_utility(task, config, tokenizer, prompt_template, work);
@@ -154,7 +155,7 @@ MetricWork metric_work(const MetricTask& task, const ModelConfig& config, const 
   if (needs(rows, MetricNeeds::gradients)) work.differentiated.push_back(text_part(task, config, tokenizer));
   if (needs(rows, MetricNeeds::target_model)) {
     work.by_target = {kOwnPart, {}, kSequencesTogether};
-    for (const auto& asked : task.questions) work.by_target.items.push_back({asked.prompt.ids, asked.gold_answer});
+    for (const auto& asked : task.questions) work.by_target.items.push_back({prompt_of_gold(asked), asked.gold_answer});
   }
   if (needs(rows, MetricNeeds::question_pairs)) work.continued.push_back(pair_part(task, tokenizer, prompt_template));
   if (needs(rows, MetricNeeds::passages)) work.continued.push_back(passage_part(task, config, tokenizer));

@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "probes.hpp"
+#include "../think.hpp"
 #include "unpact/comm/share_work.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/evaluation/measure_metrics.hpp"
@@ -45,7 +46,7 @@ std::vector<std::size_t> telling_tokens(const Tokenizer& tokenizer, const AskedQ
 using Said = std::vector<std::vector<TokenId>>;
 
 std::vector<TokenId> sequence_of(const AskedQuestion& asked) {
-  auto ids = asked.prompt.ids;
+  auto ids = prompt_of_gold(asked);
   ids.insert(ids.end(), asked.gold_answer.begin(), asked.gold_answer.end() - 1);
   return ids;
 }
@@ -58,7 +59,7 @@ void look(const LanguageModel& model, const std::vector<std::int64_t>& layers,
   std::vector<std::int64_t> rows;
   std::vector<AskedToken> tokens;
   for (std::size_t b = 0; b < batch.size(); ++b) {
-    const auto first = b * sequences.front().size() + batch[b]->prompt.ids.size() - 1;
+    const auto first = b * sequences.front().size() + prompt_of_gold(*batch[b]).size() - 1;
     for (const auto t : telling_tokens(*model.tokenizer, *batch[b])) {
       tokens.push_back({static_cast<std::int64_t>(rows.size()), batch[b]->gold_answer[t], b, t});
       rows.push_back(static_cast<std::int64_t>(first + t));
@@ -95,7 +96,7 @@ class LogitLens : public Probe {
         record.put.push_back(is_two ? "" : asked.pair.question);
         record.answer.push_back(model.text_of(said[p][l]));
         record.found.push_back(!is_two && said[p][l] == wanted);
-        const auto pass = is_two ? 0 : asked.prompt.ids.size() + asked.gold_answer.size() - 1;  // one for all attempts
+        const auto pass = is_two ? 0 : prompt_of_gold(asked).size() + asked.gold_answer.size() - 1;  // one for all attempts
         record.tokens.push_back(static_cast<std::int32_t>(pass * (l + 1) / layers.size() - pass * l / layers.size()));
       }
     }

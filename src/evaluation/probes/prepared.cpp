@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "../own_answers.hpp"
+#include "../think.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/core/log.hpp"
 
@@ -35,7 +36,9 @@ void leave_out_long(const ProbeTask& task, const GenerationOptions& generation, 
 
 bool fits(const ProbeTask& task, const GenerationOptions& generation, const std::vector<TokenId>& prompt) {
   constexpr std::int64_t letter = 4;  // tokens, at most
-  const auto answer = task.style == AnswerStyle::text ? generation.max_new_tokens : letter;
+  const auto answer = task.style == AnswerStyle::text
+                          ? static_cast<std::int64_t>(most_new_tokens(task.model.prompt_template, generation))
+                          : letter;
   return static_cast<std::int64_t>(prompt.size()) + answer <= task.model.transformer.config().max_positions;
 }
 

@@ -36,6 +36,12 @@ const std::vector<ProbeRow>& probe_table() {
       {"distraction", "distracting text", "three retained facts in the question's own turn", ProbeKind::probe,
        make_distraction, 0, 3},
       {"prompt_format", "other forms", "the question in another form", ProbeKind::probe, make_prompt_format, 5},
+      {"thinking_none", "no thinking", "the plain question behind an empty thought, greedy and drawn answers",
+       ProbeKind::probe, make_thinking_none},
+      {"thinking_short", "short thinking", "the same behind the model's own thought, cut short and closed", ProbeKind::probe,
+       make_thinking_short},
+      {"thinking_full", "full thinking", "the same behind a thought that the model ends itself, or the limit",
+       ProbeKind::probe, make_thinking_full},
       {"logit_lens", "hidden layers",
        "what a hidden layer says in the place of the gold answer's tokens, through the final norm and the head",
        ProbeKind::probe, make_logit_lens, 0, 0, true},
@@ -185,6 +191,8 @@ std::vector<TokenId> prompt_of(const LanguageModel& model, const AskedQuestion& 
 }
 
 void begin_answer(const LanguageModel& model, const std::string& text, std::vector<TokenId>& prompt) {
+  const auto thought = encode_thought(*model.tokenizer, model.prompt_template, "");  // empty: the answer has begun
+  prompt.insert(prompt.end(), thought.ids.begin(), thought.ids.end());
   const auto begun = encode_answer(*model.tokenizer, model.prompt_template, text);
   prompt.insert(prompt.end(), begun.begin(), begun.end());
 }

@@ -20,6 +20,9 @@ std::unique_ptr<const Probe> make_distraction(const ProbeOptions& options, const
 std::unique_ptr<const Probe> make_cloze(const ProbeOptions& options, const GenerationOptions& generation);
 std::unique_ptr<const Probe> make_self_correct(const ProbeOptions& options, const GenerationOptions& generation);
 std::unique_ptr<const Probe> make_permute_choices(const ProbeOptions& options, const GenerationOptions& generation);
+std::unique_ptr<const Probe> make_thinking_none(const ProbeOptions& options, const GenerationOptions& generation);
+std::unique_ptr<const Probe> make_thinking_short(const ProbeOptions& options, const GenerationOptions& generation);
+std::unique_ptr<const Probe> make_thinking_full(const ProbeOptions& options, const GenerationOptions& generation);
 std::unique_ptr<const Probe> make_quantize(const ProbeOptions& options, const GenerationOptions& generation);
 std::unique_ptr<const Probe> make_soft_prompt(const ProbeOptions& options, const GenerationOptions& generation);
 std::unique_ptr<const Probe> make_logit_lens(const ProbeOptions& options, const GenerationOptions& generation);

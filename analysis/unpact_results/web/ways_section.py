@@ -1,0 +1,63 @@
+"""The report's section on the way of the unlearnings: a picture and tables, made here, since intervals come from resampling."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from ..model import Rate
+from ..plotting import model_style, new_figure, style, to_svg
+from ..tables import Table
+from ..text import DASH, full
+from ..ways import Counted, Way, counted, curve_rows, tables
+
+
+@dataclass(frozen=True)
+class WaysSection:
+    """What the page shows; rows are texts, the headings of the columns first."""
+
+    picture: Markup
+    tables: list[tuple[str, str, list[list[str]]]]  # name, caption, rows
+
+
+def section_of(ways: Sequence[Way]) -> WaysSection | None:
+    """None where no cell was looked at on its way."""
+    if not any(len(way.step) for way in ways):
+        return None
+    groups = [on for on in counted(ways) if any(len(way.step) for way in on.ways)]
+    said = "; ".join(f"{on.ways[0].model} on {on.ways[0].dataset}: {len(on.methods())} methods" for on in groups)
+    picture = Markup(to_svg(figure_of(groups), "ways", "Destruction along the way of forgetting", f"A line a method, seeds pooled. {said}."))  # noqa: S704
+    return WaysSection(picture, [(table.name, table.caption, texts_of(table)) for table in tables(ways)])
+
+
+def texts_of(table: Table) -> list[list[str]]:
+    """A table as texts."""
+    return [table.headings, *([full(value) if isinstance(value, Rate) else DASH if value == "-" else str(value) for value in row] for row in table.rows)]
+
+
+def figure_of(groups: Sequence[Counted]) -> Figure:
+    """A panel a model and data set: what is forgotten against what is destroyed, from the target (0, 0) on, points joined."""
+    with style():
+        columns = min(2, len(groups))
+        lines = math.ceil(len(groups) / columns)
+        figure = new_figure(5.4 * columns, 4.4 * lines)
+        grid = figure.subplots(lines, columns, squeeze=False).ravel()
+        for axes in grid[len(groups) :]:
+            axes.set_visible(False)
+        for axes, on in zip(grid, groups, strict=False):
+            axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xlabel="known forget answers forgotten", ylabel="held-out retain answers destroyed",
+                     title=f"{on.ways[0].model}, {on.ways[0].dataset}")
+            axes.xaxis.set_major_formatter(PercentFormatter(1.0))
+            axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+            paths: dict[str, list[tuple[float, float]]] = {}
+            for method, *_, still_right, destroyed, _ in curve_rows(on):
+                paths.setdefault(method, [(0.0, 0.0)]).append((1 - still_right.value, destroyed.value))
+            for method, (colour, marker) in model_style(list(paths)).items():
+                axes.plot(*zip(*paths[method], strict=True), color=colour, marker=marker, markersize=4.5, linewidth=1.2, label=method)
+            axes.legend(loc="upper left", fontsize=7.5)
+    return figure

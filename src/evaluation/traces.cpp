@@ -1,0 +1,137 @@
+#include "traces.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <limits>
+#include <memory>
+
+#include "think.hpp"
+#include "unpact/core/error.hpp"
+#include "unpact/evaluation/judge.hpp"
+
+namespace unpact {
+namespace {
+
+/// A judge that reads any text on the spot.
+std::unique_ptr<const Judge> judge_of_traces(const JudgeOptions& options) {
+  const auto& row = judge_row(options);
+  const bool reads = row.reads_answers && !row.wants_letters && !row.asks_model && !row.asks_judge;
+  return make_judge(reads ? options : JudgeOptions{});
+}
+
+/// Leave-one-out's matrix of one result, whose first T columns are the answer's.
+class Removals {
+ public:
+  Removals(const Attribution& result, std::size_t answer_tokens)
+      : values_(result.log_probabilities), rows_(result.values.size() + 1), columns_(values_.size() / rows_),
+        answer_tokens_(answer_tokens) {
+    UNPACT_EXPECT(columns_ >= answer_tokens && columns_ * rows_ == values_.size());
+  }
+  std::size_t columns() const { return columns_; }
+  std::vector<float> row(std::size_t candidate) const {
+    const auto begin = values_.begin() + static_cast<std::ptrdiff_t>((candidate + 1) * columns_);
+    return {begin, begin + static_cast<std::ptrdiff_t>(answer_tokens_)};
+  }
+  float contribution(std::size_t candidate) const {
+    double sum = 0;
+    for (std::size_t t = 0; t < answer_tokens_; ++t)
+      sum += static_cast<double>(values_[t]) - static_cast<double>(values_[(candidate + 1) * columns_ + t]);
+    return static_cast<float>(sum / static_cast<double>(answer_tokens_));
+  }
+  std::vector<float> contributions(std::size_t first, std::size_t last) const {
+    std::vector<float> all;
+    for (auto i = first; i < last; ++i) all.push_back(contribution(i));
+    return all;
+  }
+
+ private:
+  const std::vector<float>& values_;
+  std::size_t rows_, columns_, answer_tokens_;
+};
+
+void add_nothing(TraceContributions& record) {
+  record.token_ids.add({});
+  record.log_probabilities.add({});
+  record.contributions.add({});
+  record.trace_share.push_back(std::numeric_limits<double>::quiet_NaN());
+}
+
+}  // namespace
+
+void judge_traces(const JudgeOptions& options, const std::vector<AskedQuestion>& questions, ThoughtRecord& record) {
+  if (record.trace.empty()) return;
+  const auto judge = judge_of_traces(options);
+  for (std::size_t q = 0; q < questions.size(); ++q) {
+    record.score.push_back(judge->score_of(questions[q].pair, record.trace[q]));
+    record.is_right.push_back(judge->passes(record.score.back()));
+  }
+}
+
+std::vector<AskedQuestion> behind_thoughts(const std::vector<AskedQuestion>& questions, const std::vector<Thought>& thoughts,
+                                           const EvaluationOptions& options) {
+  UNPACT_EXPECT(thoughts.size() == questions.size());
+  std::vector<AskedQuestion> behind;
+  for (std::size_t q = 0; q < questions.size(); ++q) {
+    const bool by_token = options.attribution.method == kLeaveOneOut && questions[q].unit == RemovalUnit::token;
+    behind.push_back(behind_thought(questions[q], thoughts[q], by_token));
+  }
+  return behind;
+}
+
+std::vector<AskedQuestion> behind_gold_thoughts(const LanguageModel& model, const std::vector<AskedQuestion>& questions,
+                                                const EvaluationOptions& options) {
+  std::vector<Thought> thoughts;
+  for (const auto& asked : questions)
+    thoughts.push_back(options.generation.thinking == Thinking::none
+                           ? encode_thought(*model.tokenizer, model.prompt_template, "")
+                           : asked.gold_thought);
+  return behind_thoughts(questions, thoughts, options);
+}
+
+std::vector<AskedQuestion> with_question_candidates(std::vector<AskedQuestion> questions,
+                                                    const std::vector<AskedQuestion>& plain) {
+  for (std::size_t q = 0; q < questions.size(); ++q) questions[q].prompt.candidate_end = plain[q].prompt.candidate_end;
+  return questions;
+}
+
+double trace_share(const std::vector<float>& of_question, const std::vector<float>& of_trace) {
+  const auto positive = [](const std::vector<float>& values) {
+    double sum = 0;
+    for (const auto value : values) sum += std::max(0.0, static_cast<double>(value));
+    return sum;
+  };
+  const double trace = positive(of_trace), all = trace + positive(of_question);
+  return all > 0 ? trace / all : std::numeric_limits<double>::quiet_NaN();
+}
+
+TraceContributions take_traces(std::vector<Attribution>& results, const std::vector<AskedQuestion>& plain,
+                               const std::vector<AskedQuestion>& behind, const Answers& answers) {
+  TraceContributions record;
+  for (std::size_t q = 0; q < results.size(); ++q) {
+    auto& result = results[q];
+    const auto& thought = behind[q].gold_thought;
+    const auto own = plain[q].prompt.candidate_end - plain[q].prompt.candidate_begin, all = result.values.size();
+    if (all <= own || answers[q].empty()) {
+      add_nothing(record);
+      continue;
+    }
+    const Removals removals(result, answers[q].size());
+    const auto first = all - (thought.trace_end - thought.trace_begin);  // the trace's tokens come last
+    std::vector<float> rows;
+    for (auto i = first; i < all; ++i)
+      for (const auto value : removals.row(i)) rows.push_back(value);
+    auto of_trace = removals.contributions(first, all);
+    record.trace_share.push_back(trace_share(removals.contributions(0, own), of_trace));
+    record.token_ids.add({thought.ids.begin() + static_cast<std::ptrdiff_t>(thought.trace_begin),
+                          thought.ids.begin() + static_cast<std::ptrdiff_t>(thought.trace_end)});
+    record.log_probabilities.add(rows);
+    record.contributions.add(of_trace);
+    const auto columns = removals.columns();
+    result.values.resize(own);
+    if (!result.standard_errors.empty()) result.standard_errors.resize(own);
+    result.log_probabilities.resize((own + 1) * columns);
+  }
+  return record;
+}
+
+}  // namespace unpact

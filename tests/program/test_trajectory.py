@@ -1,0 +1,72 @@
+"""Strengths as cells, points on the way, the chosen point, mixing with the target: files read and computed again without the program."""
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from unpact_program import Ended, Program, cells_of
+
+HELD_OUT = 2
+CELL = "tiny__tiny__ga_gd-retain_weight-{}__seed3"
+
+
+@pytest.fixture(scope="module")
+def swept(reproduce: Callable[..., Ended], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two strengths, on two ranks that ask each model in pieces."""
+    folder = tmp_path_factory.mktemp("swept")
+    reproduce(folder, "--campaign.methods", "ga_gd", "--campaign.sweep", "method.retain_weight = 0.5, 4", "--unlearn.save_points", "1, 2e", "--unlearn.keep_points", "true",
+              "--unlearn.select", "best_at_utility", "--unlearn.mix", "calibrate", "--campaign.save_models", "true", "--probe.use", "probab",
+              "--model.replica", "sharded", ranks=2)
+    return folder
+
+
+def test_a_cell_is_there_for_each_strength(swept: Path, results_tool: Callable) -> None:
+    checked = results_tool("validate", swept)
+    assert checked.returncode == 0, checked.stdout
+    assert list(cells_of(swept)) == [CELL.format(0.5) + ".h5", CELL.format(4) + ".h5"]
+    shown = results_tool("trajectories", swept)
+    assert shown.returncode == 0 and shown.stdout.count("| ga_gd-retain_weight-4 |") >= 3, shown.stderr
+
+
+@pytest.mark.parametrize("strength", [0.5, 4])
+def test_points_are_what_their_answers_say(swept: Path, strength: float) -> None:
+    with h5py.File(cells_of(swept)[CELL.format(strength) + ".h5"]) as file:
+        points, split, half, known = file["trajectory"], file["questions/split"][:], file["questions/half"][:], file["target/is_right"][:] == 1
+        right, role = points["is_right"][:] == 1, points["role"][:]
+        assert points["step"][:].tolist() == sorted(set(points["step"][:].tolist())) and points["step"][-1] == file["training/step"][-1]
+        held_out = half == HELD_OUT
+        for name, values in {"forget_right": right[:, split == 0].sum(1), "forgotten": (known & ~right)[:, split == 0].sum(1), "retain_held_out_right": right[:, held_out].sum(1),
+                             "destroyed_held_out": (known & ~right)[:, held_out].sum(1), "retain_trained_right": right[:, half == 1].sum(1)}.items():
+            assert points[name][:].tolist() == values.tolist(), name
+        np.testing.assert_allclose(points["gold_log_probability_forget"][:], points["gold_log_probability"][:][:, split == 0].mean(1), rtol=1e-12)
+        assert set(role[split == 0]) == {1, 2} and set(role[held_out]) <= {1, 2} and not role[half == 1].any()
+        choose = role == 1
+        kept, left = (right & choose)[:, held_out].sum(1), (right & choose)[:, split == 0].sum(1)
+        enough = 0.95 * (known & choose & held_out).sum()
+        good = [i for i in range(len(right)) if kept[i] >= enough]
+        expected = min(good, key=lambda i: (left[i], i)) if good else int(np.argmax(kept))
+        assert int(points.attrs["selected_step"]) == points["step"][expected]
+        mix = file["mix"]
+        tried = list(zip(mix["share"][:].tolist(), mix["retain_right"][:].tolist(), strict=True))
+        chosen, target_right = float(mix.attrs["chosen_share"]), int(mix.attrs["target_right"])
+        assert target_right == (known & choose & held_out).sum() and tried[0] == (0.0, kept[expected])
+        assert chosen in {0.0, 1.0, *(share for share, count in tried if count >= 0.95 * target_right)} and (chosen == 0) == (len(tried) == 1)
+
+
+@pytest.mark.parametrize("strength", [0.5, 4])
+def test_the_model_is_torchs_lerp_of_its_point_and_the_target(swept: Path, target: Path, strength: float) -> None:
+    name = CELL.format(strength)
+    with h5py.File(cells_of(swept)[name + ".h5"]) as file:
+        step, share = int(file["trajectory"].attrs["selected_step"]), float(file["mix"].attrs["chosen_share"])
+    made, point, base = (load_file(folder / "model.safetensors") for folder in (swept / "models" / name, swept / "models" / f"{name}.step{step}", target))
+    for key, weight in made.items():
+        torch.testing.assert_close(weight, torch.lerp(point[key], base[key], share), rtol=0, atol=1e-7)  # the same operation: the last bit at most
+
+
+def test_a_point_beyond_the_last_step_is_refused_before_the_target_is_read(unpact: Program, home: Path, target: Path, tmp_path: Path) -> None:
+    ended = unpact("reproduce", "--config", home / "configs/tiny.ini", "--output", tmp_path / "out", "--campaign.methods", "ga_gd", "--unlearn.save_points", "2, 999")
+    assert ended.code == 1 and all(word in ended.err for word in ("unlearn.save_points", "'999'", "ga_gd", "steps")), ended.err
+    assert not (tmp_path / "out" / "baselines").exists()
