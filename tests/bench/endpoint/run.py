@@ -36,17 +36,18 @@ def sequences_of(file: Path) -> list[tuple[list[int], int]]:
     return found
 
 
-def plain_loop(port: int, prefix: str, sequences: list[tuple[list[int], int]]) -> tuple[float, list[float]]:
-    """One connection, one request at a time. @return seconds, and the sum of the answer's log-probabilities of each."""
+def plain_loop(port: int, prefix: str, sequences: list[tuple[list[int], int]], batch: int = 1) -> tuple[float, list[float]]:
+    """One connection, one request at a time, of `batch` sequences. @return seconds, and the sum of the answer's log-probabilities of each."""
     connection = http.client.HTTPConnection("127.0.0.1", port)
     connection.connect()
     connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else every request waits 40 ms for an acknowledgement
     sums, begin = [], time.monotonic()
-    for ids, scored in sequences:
-        body = json.dumps({"model": "model", "prompt": [ids], "max_tokens": 1, "temperature": 0, "prompt_logprobs": 0})
+    for first in range(0, len(sequences), batch):
+        some = sequences[first:first + batch]
+        body = json.dumps({"model": "model", "prompt": [ids for ids, _ in some], "max_tokens": 1, "temperature": 0, "prompt_logprobs": 0})
         connection.request("POST", prefix + "/v1/completions", body, {"Content-Type": "application/json"})
-        entries = json.loads(connection.getresponse().read())["choices"][0]["prompt_logprobs"]
-        sums.append(sum(entries[i][str(ids[i])]["logprob"] for i in range(len(ids) - scored, len(ids))))
+        for (ids, scored), choice in zip(some, json.loads(connection.getresponse().read())["choices"], strict=True):
+            sums.append(sum(choice["prompt_logprobs"][i][str(ids[i])]["logprob"] for i in range(len(ids) - scored, len(ids))))
     return time.monotonic() - begin, sums
 
 
@@ -108,15 +109,23 @@ def main() -> None:
             our_cpu = cpu_of(server) + cpu_of_children() - before  # of the whole job: its start, answers and noise floor, too
             sequences = sequences_of(file)
             ours = seconds_of(file, "attribut")
-            before = cpu_of(server) + time.process_time()
+            before, client = cpu_of(server), time.process_time()
             theirs, sums = plain_loop(port, prefix, sequences)
-            their_cpu = cpu_of(server) + time.process_time() - before
+            server_cpu, client_cpu = cpu_of(server) - before, time.process_time() - client
+            their_cpu = server_cpu + client_cpu
+            before = cpu_of(server)
+            plain_loop(port, prefix, sequences, 64)
+            batched_cpu = cpu_of(server) - before
             largest = float(np.abs(np.array(sums) - np.array(sums_of(file))).max())
         rounds.append({"sequences": len(sequences), "unpact_s": ours, "loop_s": theirs, "ratio": theirs / ours, "unpact_cpu_s": our_cpu, "loop_cpu_s": their_cpu,
+                       "server_alone_cpu_s": server_cpu, "server_batched_cpu_s": batched_cpu, "loop_client_cpu_s": client_cpu,
                        "largest_difference": largest})
         print(f"{len(sequences)} sequences: unpact {len(sequences) / ours:.0f}/s, loop {len(sequences) / theirs:.0f}/s, "
               f"{theirs / ours:.1f} x; CPU of both sides {our_cpu:.1f} s (the whole job), {their_cpu:.1f} s, {their_cpu / our_cpu:.1f} x; "
               f"largest difference of an answer's log p {largest:.1e} nat")
+        each = 1000 / len(sequences)
+        print(f"   ms of CPU a sequence: server {each * server_cpu:.2f} alone, {each * batched_cpu:.2f} in requests of 64; loop {each * client_cpu:.2f}: "
+              f"no client that only waits for this server can be more than {(server_cpu + client_cpu) / batched_cpu:.1f} x the loop")
     server.stdin.close()
     if given.out:
         given.out.write_text(json.dumps(rounds, indent=1) + "\n")
