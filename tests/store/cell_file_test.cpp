@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 
 #include <fstream>
+#include <limits>
+#include <vector>
 
 #include "store/cell_support.hpp"
 #include "unpact/core/atomic_file.hpp"
@@ -53,6 +55,26 @@ TEST_F(CellFile, ComesBackWithoutTables) {
   record.training.clear();
   record.work.clear();
   round_trip(record);
+}
+
+TEST_F(CellFile, ComesBackWithThoughtsOfOneModelOrBoth) {
+  CellRecord record = make_record({});
+  const auto count = record.questions.split.size();
+  for (auto* model : {&record.target, &record.unlearned}) {
+    for (std::size_t q = 0; q < count; ++q) {
+      model->thought.trace.push_back(q == 1 ? "" : "So it is.");
+      model->thought.forced.push_back(static_cast<std::uint8_t>(q % 2));
+      model->thought.score.push_back(0.25);
+      model->thought.is_right.push_back(static_cast<std::uint8_t>((q + 1) % 2));
+      for (auto* part : {&model->thought.gold, &model->thought.own}) {
+        part->token_ids.add(q == 1 ? std::vector<std::int32_t>() : std::vector<std::int32_t>{7, 8});
+        part->contributions.add(q == 1 ? std::vector<float>() : std::vector<float>{0.5F, -1});
+        part->log_probabilities.add(q == 1 ? std::vector<float>() : std::vector<float>{-1, -2, -3, -4});
+        part->trace_share.push_back(q == 1 ? std::numeric_limits<double>::quiet_NaN() : 0.75);
+      }
+    }
+    round_trip(record);
+  }
 }
 
 TEST_F(CellFile, KeepsALongConfiguration) {

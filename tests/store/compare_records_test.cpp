@@ -38,12 +38,25 @@ void expect_same(const char* what, const ContributionRecord& a, const Contributi
   expect_same(what, a.surrogate_r2, b.surrogate_r2);
 }
 
+void expect_same(const char* what, const TraceContributions& a, const TraceContributions& b) {
+  expect_same(what, a.token_ids, b.token_ids);
+  expect_same(what, a.log_probabilities, b.log_probabilities);
+  expect_same(what, a.contributions, b.contributions);
+  expect_same(what, a.trace_share, b.trace_share);
+}
+
 void expect_same(const char* what, const ModelRecord& a, const ModelRecord& b) {
   expect_same(what, a.answer, b.answer);
   expect_same(what, a.score, b.score);
   expect_same(what, a.is_right, b.is_right);
   expect_same(what, a.gold, b.gold);
   expect_same(what, a.own, b.own);
+  expect_same(what, a.thought.trace, b.thought.trace);
+  expect_same(what, a.thought.forced, b.thought.forced);
+  expect_same(what, a.thought.score, b.thought.score);
+  expect_same(what, a.thought.is_right, b.thought.is_right);
+  expect_same(what, a.thought.gold, b.thought.gold);
+  expect_same(what, a.thought.own, b.thought.own);
 }
 
 void expect_same(const QuestionRecord& a, const QuestionRecord& b) {
