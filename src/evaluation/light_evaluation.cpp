@@ -8,6 +8,7 @@
 #include "judging.hpp"
 #include "metrics/sequence_scores.hpp"
 #include "own_answers.hpp"
+#include "think.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/evaluation/judge.hpp"
 #include "unpact/evaluation/measure_metrics.hpp"
@@ -42,7 +43,7 @@ LightAnswers answer_lightly(const Communicator& group, const LanguageModel& mode
   LightAnswers light;
   light.is_right = judged_answers(group, model, questions, options);
   ScoredPart gold{"gold", {}, kSequencesTogether};
-  for (const auto& question : questions) gold.items.push_back({question.prompt.ids, question.gold_answer});
+  for (const auto& question : questions) gold.items.push_back({prompt_of_gold(question), question.gold_answer});
   for (const auto& scores : score_part(group, model, gold, options.metric.min_k, nullptr,
                                        static_cast<std::size_t>(options.attribution.save_every))) {
     light.gold_log_probability.push_back(-scores.loss);
