@@ -17,7 +17,7 @@ PDU = {"weight": 2.0, "limit": 3.0, "rate": 0.5}
 TV, WHP, RETAIN = 1.5, 2.0, 3.0
 REFUSAL = [11, 7]
 FLATTENED = 5
-LONG = {"palu": 20, "reinforced_kl": 20}  # steps of these; the others take STEPS
+LONG = {"palu": 20, "reinforced_kl": 20, "jensun": 20, "npo_token": 20, "etw": 20}  # steps of these; the others take STEPS
 
 
 def simnpo(nll: torch.Tensor, count: torch.Tensor) -> torch.Tensor:
@@ -87,6 +87,12 @@ def confident_ascent(theta: Outputs, power: float, complement: float) -> torch.T
     return -(confidence(theta, power, complement) * theta.target_nll())[theta.targets()].mean()
 
 
+def entropy_ascent(theta: Outputs) -> torch.Tensor:
+    """ETW: weights in proportion to the entropy, those of a row summing to its number of targets."""
+    log_p = theta.log_p[:, :-1].detach()
+    return -(balanced(-(log_p.exp() * log_p).sum(-1), theta) * theta.target_nll())[theta.targets()].mean()
+
+
 def balanced(weight: torch.Tensor, outputs: Outputs) -> torch.Tensor:
     """Weights of a row's targets, scaled to sum to their number."""
     weight = weight * outputs.targets()
@@ -143,6 +149,7 @@ def all_losses(model, reference, sets: dict[str, Batch], weight: torch.Tensor, u
         "palu_weighted": lambda: flat_top(f(), f_ref, weight[:, 1:]),
         "wga": lambda: confident_ascent(f(), WGA, 0.0),
         "satimp": lambda: confident_ascent(f(), *SATIMP),
+        "etw": lambda: entropy_ascent(f()),
         "npo_weighted": lambda: npo_weighted(lambda _: weight[:, 1:]),
         "npo_wga": lambda: npo_weighted(lambda outputs: confidence(outputs, WGA, 0.0), fading_nll),
         "npo_wga_balanced": lambda: npo_weighted(lambda outputs: confidence(outputs, WGA, 0.0)),
@@ -197,6 +204,10 @@ class Run:
             "satimp": lambda: confident_ascent(self.f(), *SATIMP) + self.r().cross_entropy(),
             "pdu": self.pdu,
             "rmu": lambda: misdirection(self.f(), self.u) + ALPHA * drift(self.r(), self.r_ref),
+            "jensun": lambda: towards_refusal(self.f()) + jensen_shannon(
+                self.r_ref.log_p[:, :-1], self.r().log_p[:, :-1])[self.sets["retain"].has_loss[:, 1:]].mean(),
+            "npo_token": lambda: npo_by_token(self.f(), self.f_ref) + self.r().cross_entropy(),
+            "etw": lambda: entropy_ascent(self.f()) + self.r().cross_entropy(),
             "palu": lambda: flat_top(self.f(), self.f_ref, torch.ones_like(self.sets["forget"].ids[:, 1:])) + self.r().cross_entropy(),
             "reinforced_kl": lambda: self.f().cross_entropy() + RETAIN * kl(self.r(), self.r_ref),
             "reinforced": lambda: self.f().cross_entropy(),

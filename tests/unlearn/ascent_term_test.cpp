@@ -26,6 +26,7 @@ class AscentParity : public LossParity {};
 TEST_F(AscentParity, Plain) { expect_loss(GradientAscentTerm(forget_), "ga"); }
 
 TEST_F(AscentParity, GivenWeights) {
+  expect_loss(GradientAscentTerm(forget_, TokenWeighting::entropy()), "etw");
   expect_loss(GradientAscentTerm(forget_, TokenWeighting::given(forget_, given_weights())), "ga_weighted");
 }
 

@@ -27,7 +27,9 @@ class MethodParity : public LossParity {
   UnlearnResult run(const MethodOptions& method, std::int64_t steps = 0) {
     auto own = options();
     if (steps > 0) own.max_steps = steps;
-    return unlearn(*theta_, method, own, {forget_, retain_, alternate_}, *alone_);
+    UnlearnData data{forget_, retain_, alternate_};
+    data.refusal = more_["refusal"].get<std::vector<TokenId>>();
+    return unlearn(*theta_, method, own, data, *alone_);
   }
 
   /// What the steps moved, against what they moved there. Adam divides a gradient by its own size, so rounding of gradients
@@ -99,6 +101,17 @@ TEST_F(MethodParity, SimNpoAndDpo) {
 TEST_F(MethodParity, LossesOnTheWholeVocabulary) {
   expect_weights(run(composed("undial")).weights, "undial");  // its published beta
   expect_weights(run(composed("ceu")).weights, "ceu");
+}
+
+/// Twenty steps each.
+TEST_F(MethodParity, EntropyWeightsTokenMarginsAndRefusals) {
+  auto method = composed("ga", "gd");
+  method.weighting = WeightingKind::entropy;
+  expect_weights(run(method, more_["long"]["etw"]).weights, "etw");
+  method = composed("npo", "gd");
+  method.npo_variant = NpoVariant::token;
+  expect_weights(run(method, more_["long"]["npo_token"]).weights, "npo_token");
+  expect_weights(run(composed("jensun", "jsd"), more_["long"]["jensun"]).weights, "jensun");
 }
 
 /// Twenty steps.
