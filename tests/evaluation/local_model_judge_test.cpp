@@ -2,8 +2,8 @@
 
 #include <cmath>
 
-#include "../../../src/evaluation/judge_all.hpp"
-#include "../../../src/evaluation/judges/verdict_prompt.hpp"
+#include "../../src/evaluation/judge_all.hpp"
+#include "../../src/evaluation/judges/verdict_prompt.hpp"
 #include "support/shared_folder.hpp"
 #include "support/tiny_language_model.hpp"
 #include "unpact/core/error.hpp"
