@@ -123,9 +123,9 @@ void check_attribution_of_questions(const Configuration& c) {
                   "options 'method.weighting = attribution' and 'unlearn.form = texts' contradict each other",
                   "a text has no question whose KeyTokens could be removed", "set unlearn.form = questions");
   UNPACT_VALIDATE(!weighs || c.unlearn.loss_on == LossOn::answer,
-                  "options 'method.weighting = attribution' and 'unlearn.loss_on = all' contradict each other",
-                  "the tokens of an answer owe something to the question, its own tokens do not",
-                  "set unlearn.loss_on = answer");
+                  concat("options 'method.weighting = attribution' and 'unlearn.loss_on = ",
+                         name_of_value(c.unlearn.loss_on), "' contradict each other"),
+                  "contributions are those of a question to its answer", "set unlearn.loss_on = answer");
   UNPACT_VALIDATE(
       c.unlearn.phrased == 0 || of_questions,
       concat("options 'unlearn.phrased = ", c.unlearn.phrased, "' and 'unlearn.form = texts' contradict each other"),
