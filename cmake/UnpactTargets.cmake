@@ -157,7 +157,7 @@ endfunction()
 
 function(unpact_tests layer)
   cmake_parse_arguments(ARG "" "" "NP;LINK" ${ARGN})
-  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${layer}/*_test.cpp)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${layer}/*_test.cpp ${CMAKE_CURRENT_SOURCE_DIR}/${layer}/*/*_test.cpp)
   if(NOT sources)
     return()
   endif()

@@ -63,9 +63,10 @@ TEST_F(LocalModel, DoesNotDependOnRanks) { EXPECT_EQ(scores(world_), scores(alon
 
 TEST_F(LocalModel, KeepsFinishedPages) {
   const testing_support::SharedFolder folder(world_);
-  FinishedPages pages(world_, folder.path() / "x.unfinished", "f"), again(world_, folder.path() / "x.unfinished", "f");
+  FinishedPages pages(world_, folder.path() / "x.unfinished", "f");
   const auto first = scores(world_, &pages);
   EXPECT_TRUE(std::filesystem::exists(pages.file("local_model_on_answers", 0)));
+  FinishedPages again(world_, folder.path() / "x.unfinished", "f");
   options_.asked = std::make_shared<const LanguageModel>(tiny_language_model(8));  // nobody asks it
   EXPECT_EQ(scores(world_, &again), first);
 }
