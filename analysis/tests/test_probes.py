@@ -71,7 +71,7 @@ def test_older_files_are_read(tmp_path):
             for name in ("asked", "put", "has_gold", "gold_share", "new_words", "echo_right", "judges"):
                 del group[name]
         ends = [f"{model}/{answer}/{name}" for model in ("target", "unlearned") for answer in ("gold", "own") for name in ("end_log_probabilities", "end_entry")]
-        for name in ("knowledge", "questions/half", "judges", "judge_check", "arms", *ends):
+        for name in ("knowledge", "questions/half", "judges", "judge_check", "arms", "trajectory", "mix", *ends):
             del file[name]
         del file.attrs["halves"]
     assert [(p.label, p.kind) for p in load_cell(path).probes.values()] == [("FocusOnKey", "probe"), ("Probab", "baseline"), ("a_crib", "probe")]

@@ -272,7 +272,8 @@ def expected_points(cell: Cell) -> dict[str, np.ndarray]:
     """The columns of /trajectory that follow from its flags."""
     seen, known = cell.trajectory, cell.target.is_right.astype(bool)
     assert seen is not None
-    forget, half = cell.split == Split.forget, cell.half
+    forget = cell.split == Split.forget
+    half = cell.half if len(cell.half) == len(cell.split) else np.full(len(cell.split), Half.whole)  # a file may lack halves
     parts = {"forget": forget, "retain_trained": ~forget & (half == Half.trained), "retain_held_out": ~forget & (half == Half.held_out)}
     made = {f"{name}_right": (seen.is_right & part).sum(axis=1) for name, part in parts.items()}
     made |= {f"{name}_asked": np.full(len(seen.step), part.sum()) for name, part in parts.items()}

@@ -18,8 +18,6 @@ void add_campaign(OptionTable& t, CampaignOptions& c) {
        "strengths: every method with each value, e.g. method.retain_weight = 1, 4, 16; several keys are separated by ; "
        "and give all combinations",
        &c.sweep, kNothing});
-  t.push_back({"method.sweep", "instead of campaign.sweep, of this method alone; none: no sweep; empty: that one",
-               &c.method_sweep, kNothing});
   t.push_back({"campaign.seeds", "seeds of the cells, separated by commas; not given: run.seed", &c.seeds, kNothing});
   t.push_back({"campaign.ranks_per_cell", "ranks that work on one cell", &c.ranks_per_cell, kNothing, positive()});
   t.push_back({"campaign.retry_failed", "try cells once more that are recorded as failed", &c.retry_failed, kNothing});

@@ -123,6 +123,8 @@ void add_method_options(OptionTable& t, Configuration& c) {
   t.push_back({"method.use", "choice file methods/NAME.ini beside the configuration", &c.method_use, kNothing});
   t.push_back({"method.name", "name in results; empty: made of forget and retain term, or that of the unlearned model",
                &m.name, kNothing, part_of_file_name(), Role::name});
+  t.push_back({"method.sweep", "instead of campaign.sweep, of this method alone; none: no sweep; empty: that one",
+               &c.campaign.method_sweep, kNothing});
   add_loss(t, m);
   add_token_weights(t, m);
   add_term_settings(t, m);
