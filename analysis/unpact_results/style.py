@@ -213,9 +213,9 @@ def markdown(cell: Cell, rows: Sequence[SetStyle]) -> str:
     for row in rows:
         parts = [f"{_number(f.share, 3)} ({f.questions}) | {_share(f.with_key)}" for f in (row.own, row.gold)]
         lines.append(f"| {row.split.name} | {row.author} | {row.model} | {' | '.join(parts)} |")
-    fluency = [m for name, m in cell.metrics.items() if name.startswith(("ngram_entropy", "answer_perplexity"))]
+    fluency = {name: m for name, m in cell.metrics.items() if name.startswith(("ngram_entropy", "answer_perplexity"))}
     if fluency:
-        lines += ["", "| fluency | target | unlearned |", "|---|---|---|", *(f"| {m.label} | {_number(m.target[0])} | {_number(m.unlearned[0])} |" for m in fluency)]
+        lines += ["", "| fluency | target | unlearned |", "|---|---|---|", *(f"| {m.label}, {name.rsplit('_', 1)[1]} | {_number(m.target[0])} | {_number(m.unlearned[0])} |" for name, m in fluency.items())]
     lines += ["", f"Forgotten: {len(cell.where(Outcome.forgotten))} questions.", "", "| probe | won back | floor |", "|---|---|---|"]
     lines += [f"| {probe.label} | {_share(cell.rates.get(RECOVERY + name))} | {_share(cell.rates.get('floor_' + name))} |" for name, probe in cell.probes.items()]
     return "\n".join(lines) + "\n"
