@@ -65,7 +65,9 @@ TEST_F(LocalModel, KeepsFinishedPages) {
   const testing_support::SharedFolder folder(world_);
   FinishedPages pages(world_, folder.path() / "x.unfinished", "f");
   const auto first = scores(world_, &pages);
-  EXPECT_TRUE(std::filesystem::exists(pages.file("local_model_on_answers", 0)));
+  if (world_.is_root()) {  // which writes them
+    EXPECT_TRUE(std::filesystem::exists(pages.file("local_model_on_answers", 0)));
+  }
   FinishedPages again(world_, folder.path() / "x.unfinished", "f");
   options_.asked = std::make_shared<const LanguageModel>(tiny_language_model(8));  // nobody asks it
   EXPECT_EQ(scores(world_, &again), first);
