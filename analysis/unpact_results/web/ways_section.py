@@ -17,6 +17,9 @@ from ..text import DASH, full
 from ..ways import Counted, Way, counted, curve_rows, tables
 
 
+MOST_NAMED = 10  # lines with a name each; of more, the settings of one method share a colour and its name
+
+
 @dataclass(frozen=True)
 class WaysSection:
     """What the page shows; rows are texts, the headings of the columns first."""
@@ -31,7 +34,7 @@ def section_of(ways: Sequence[Way]) -> WaysSection | None:
         return None
     groups = [on for on in counted(ways) if any(len(way.step) for way in on.ways)]
     said = "; ".join(f"{on.ways[0].model} on {on.ways[0].dataset}: {len(on.methods())} methods" for on in groups)
-    picture = Markup(to_svg(figure_of(groups), "ways", "Destruction along the way of forgetting", f"A line a method, seeds pooled. {said}."))  # noqa: S704
+    picture = Markup(to_svg(figure_of(groups), "ways", "Destruction along the way of forgetting", f"A line a method and setting, seeds pooled. {said}."))  # noqa: S704
     return WaysSection(picture, [(table.name, table.caption, texts_of(table)) for table in tables(ways)])
 
 
@@ -57,7 +60,10 @@ def figure_of(groups: Sequence[Counted]) -> Figure:
             paths: dict[str, list[tuple[float, float]]] = {}
             for method, *_, still_right, destroyed, _ in curve_rows(on):
                 paths.setdefault(method, [(0.0, 0.0)]).append((1 - still_right.value, destroyed.value))
-            for method, (colour, marker) in model_style(list(paths)).items():
-                axes.plot(*zip(*paths[method], strict=True), color=colour, marker=marker, markersize=4.5, linewidth=1.2, label=method)
+            named = {method: method if len(paths) <= MOST_NAMED else method.split("-")[0] for method in paths}
+            looks = model_style(list(dict.fromkeys(named.values())))
+            for name, (colour, marker) in looks.items():
+                for i, method in enumerate(method for method in paths if named[method] == name):
+                    axes.plot(*zip(*paths[method], strict=True), color=colour, marker=marker, markersize=4.5, linewidth=1.2, label=name if i == 0 else None)
             axes.legend(loc="upper left", fontsize=7.5)
     return figure

@@ -66,8 +66,10 @@ function drawPoint(point, f) {
     svg("circle", { cx: x, cy: y, r: 5, fill: stroke, stroke: "#fff" }));
 }
 
-// Labels beside points, at the nearest of some places that touches no earlier label and no point.
+// Labels beside points, at the nearest of some places that touches no earlier label and no point. Of many points those that find no
+// room have none: a point says its name under the pointer, and the heat map has all.
 function placeLabels(points) {
+  const few = points.length <= 16;
   const taken = points.map((p) => ({ x: atX(p.destroyed.value) - 5, y: atY(p.left.value) - 5, w: 10, h: 10 }));
   const touches = (a, b) => a.x < b.x + b.w && b.x < a.x + a.w && a.y < b.y + b.h && b.y < a.y + a.h;
   return points.map((p) => {
@@ -86,8 +88,9 @@ function placeLabels(points) {
         [-d * 0.7 - w, d - h / 2]
       ]).map(([dx, dy]) => ({ x: x + dx, y: y + dy, w, h }))
       .filter((b) => b.x >= atX(0) && b.x + w <= BOX.width && b.y >= 0 && b.y + h <= atY(0));
-    const box = places.find((place) => !taken.some((other) => touches(place, other))) || places[0] || { x: x + 8,
-      y: y - h / 2, w, h };
+    const box = places.find((place) => !taken.some((other) => touches(place, other))) || few && (places[0] || { x: x +
+      8, y: y - h / 2, w, h });
+    if (!box) return null;
     taken.push(box);
     const far = Math.hypot(box.x + w / 2 - x, box.y + h / 2 - y) > w / 2 + 16;
     return [far && svg("line", { x1: x, y1: y, x2: box.x + w / 2, y2: box.y + h / 2, stroke: methodColour(p.method),
@@ -111,6 +114,7 @@ function dilemmaPicture(title, cells, f, small) {
       role: "img", "aria-label": `${title}. ${said || "No method has both rates."}` }, frameOf(),
       front.length > 1 ? svg("path", { d: path, fill: "none",
     stroke: "#1c1c1c", "stroke-width": 1.2, "stroke-dasharray": "1 3" }) : null,
-      placed.map((point) => drawPoint(point, f)), placeLabels(placed)),
+      placed.map((point) => drawPoint(point, f)),
+      placeLabels([...front, ...placed.filter((p) => !front.includes(p))])),
     unplaced.length ? el("p", { class: "soft" }, `Without a point (a rate is 0/0): ${unplaced.join(", ")}`) : null);
 }
