@@ -81,6 +81,19 @@ double RemovalScores::mean_log_probability() const {
       {log_probabilities.begin(), log_probabilities.begin() + static_cast<std::ptrdiff_t>(answer_tokens)});
 }
 
+RemovalScores of_first_targets(const std::vector<float>& log_probabilities, std::size_t candidates,
+                               std::size_t answer_tokens) {
+  const auto columns = log_probabilities.size() / (candidates + 1);
+  UNPACT_EXPECT(columns >= answer_tokens && columns * (candidates + 1) == log_probabilities.size());
+  RemovalScores kept{candidates, answer_tokens, {}, {}};
+  kept.log_probabilities.reserve((candidates + 1) * answer_tokens);
+  for (std::size_t r = 0; r <= candidates; ++r) {
+    const auto row = log_probabilities.begin() + static_cast<std::ptrdiff_t>(r * columns);
+    kept.log_probabilities.insert(kept.log_probabilities.end(), row, row + static_cast<std::ptrdiff_t>(answer_tokens));
+  }
+  return kept;
+}
+
 std::vector<AttributionPart> BoundEngine::finer_parts(const AttributionRequest& request, std::size_t) const {
   return parts(request);
 }

@@ -40,16 +40,6 @@ Answers targets_of(const LanguageModel& model, const std::vector<AskedQuestion>&
   return answers;
 }
 
-/// C of every candidate by the first `answer_tokens` columns: the end behind an answer does not decide what its KeyTokens
-/// are.
-std::vector<float> contributions_to_answer(const std::vector<float>& matrix, std::size_t columns,
-                                           std::size_t answer_tokens) {
-  RemovalScores kept{matrix.size() / columns - 1, answer_tokens, {}, {}};
-  for (auto row = matrix.begin(); row != matrix.end(); row += static_cast<std::ptrdiff_t>(columns))
-    kept.log_probabilities.insert(kept.log_probabilities.end(), row, row + static_cast<std::ptrdiff_t>(answer_tokens));
-  return kept.contributions();
-}
-
 std::vector<TokenId> without_keys(const Prompt& prompt, const std::vector<std::uint8_t>& is_key_token) {
   std::vector<TokenId> ids;
   for (std::size_t i = 0; i < prompt.ids.size(); ++i) {
@@ -127,8 +117,9 @@ std::vector<QuestionContributions> contributions_of(const Communicator& group, c
   for (std::size_t q = 0; q < questions.size(); ++q) {
     auto& matrix = found[q].log_probabilities = std::move(results[q].log_probabilities);
     if (matrix.empty()) continue;
-    found[q].is_key_token =
-        find_key_tokens(contributions_to_answer(matrix, answers[q].size(), questions[q].gold_answer.size()), keys);
+    const auto candidates = matrix.size() / answers[q].size() - 1;
+    const auto own = of_first_targets(matrix, candidates, questions[q].gold_answer.size());  // its end decides no KeyToken
+    found[q].is_key_token = find_key_tokens(own.contributions(), keys);
     found[q].key_words = key_words(questions[q], found[q].is_key_token);
   }
   remove_together(group, model, questions, answers, found);

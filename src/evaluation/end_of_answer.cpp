@@ -22,13 +22,10 @@ Answers with_end(const LanguageModel& model, const std::vector<AskedQuestion>& q
 std::vector<float> take_end(Attribution& result, std::size_t answer_tokens) {
   const auto columns = answer_tokens + 1, rows = result.values.size() + 1;
   if (answer_tokens == 0 || result.log_probabilities.size() != rows * columns) return {};
-  RemovalScores kept{rows - 1, answer_tokens, {}, result.work};
+  auto kept = of_first_targets(result.log_probabilities, rows - 1, answer_tokens);
+  kept.work = result.work;
   std::vector<float> ends;
-  for (std::size_t r = 0; r < rows; ++r) {
-    const auto row = result.log_probabilities.begin() + static_cast<std::ptrdiff_t>(r * columns);
-    kept.log_probabilities.insert(kept.log_probabilities.end(), row, row + static_cast<std::ptrdiff_t>(answer_tokens));
-    ends.push_back(row[static_cast<std::ptrdiff_t>(answer_tokens)]);
-  }
+  for (std::size_t r = 0; r < rows; ++r) ends.push_back(result.log_probabilities[r * columns + answer_tokens]);
   result = attribution_of(std::move(kept));
   return ends;
 }

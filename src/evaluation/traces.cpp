@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "think.hpp"
+#include "unpact/attribution/leave_one_out.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/evaluation/judge.hpp"
 
@@ -18,36 +19,6 @@ std::unique_ptr<const Judge> judge_of_traces(const JudgeOptions& options) {
   const bool reads = row.reads_answers && !row.wants_letters && !row.asks_model && !row.asks_judge;
   return make_judge(reads ? options : JudgeOptions{});
 }
-
-/// Leave-one-out's matrix of one result, whose first T columns are the answer's.
-class Removals {
- public:
-  Removals(const Attribution& result, std::size_t answer_tokens)
-      : values_(result.log_probabilities), rows_(result.values.size() + 1), columns_(values_.size() / rows_),
-        answer_tokens_(answer_tokens) {
-    UNPACT_EXPECT(columns_ >= answer_tokens && columns_ * rows_ == values_.size());
-  }
-  std::size_t columns() const { return columns_; }
-  std::vector<float> row(std::size_t candidate) const {
-    const auto begin = values_.begin() + static_cast<std::ptrdiff_t>((candidate + 1) * columns_);
-    return {begin, begin + static_cast<std::ptrdiff_t>(answer_tokens_)};
-  }
-  float contribution(std::size_t candidate) const {
-    double sum = 0;
-    for (std::size_t t = 0; t < answer_tokens_; ++t)
-      sum += static_cast<double>(values_[t]) - static_cast<double>(values_[(candidate + 1) * columns_ + t]);
-    return static_cast<float>(sum / static_cast<double>(answer_tokens_));
-  }
-  std::vector<float> contributions(std::size_t first, std::size_t last) const {
-    std::vector<float> all;
-    for (auto i = first; i < last; ++i) all.push_back(contribution(i));
-    return all;
-  }
-
- private:
-  const std::vector<float>& values_;
-  std::size_t rows_, columns_, answer_tokens_;
-};
 
 void add_nothing(TraceContributions& record) {
   record.token_ids.add({});
@@ -115,18 +86,19 @@ TraceContributions take_traces(std::vector<Attribution>& results, const std::vec
       add_nothing(record);
       continue;
     }
-    const Removals removals(result, answers[q].size());
+    const auto answer_tokens = answers[q].size(), columns = result.log_probabilities.size() / (all + 1);
+    const auto removals = of_first_targets(result.log_probabilities, all, answer_tokens);
+    const auto contributions = removals.contributions();
     const auto first = all - (thought.trace_end - thought.trace_begin);  // the trace's tokens come last
-    std::vector<float> rows;
-    for (auto i = first; i < all; ++i)
-      for (const auto value : removals.row(i)) rows.push_back(value);
-    auto of_trace = removals.contributions(first, all);
-    record.trace_share.push_back(trace_share(removals.contributions(0, own), of_trace));
+    const auto values = contributions.begin();
+    const std::vector<float> of_question(values, values + static_cast<std::ptrdiff_t>(own)),
+        of_trace(values + static_cast<std::ptrdiff_t>(first), contributions.end());
+    record.trace_share.push_back(trace_share(of_question, of_trace));
     record.token_ids.add({thought.ids.begin() + static_cast<std::ptrdiff_t>(thought.trace_begin),
                           thought.ids.begin() + static_cast<std::ptrdiff_t>(thought.trace_end)});
-    record.log_probabilities.add(rows);
+    const auto rows = removals.log_probabilities.begin() + static_cast<std::ptrdiff_t>((first + 1) * answer_tokens);
+    record.log_probabilities.add({rows, removals.log_probabilities.end()});
     record.contributions.add(of_trace);
-    const auto columns = removals.columns();
     result.values.resize(own);
     if (!result.standard_errors.empty()) result.standard_errors.resize(own);
     result.log_probabilities.resize((own + 1) * columns);

@@ -67,6 +67,10 @@ struct RemovalScores {
   }
 };
 
+/// What a (n+1) x S matrix says of the first `answer_tokens` of its S targets: behind an answer its end may have been scored, too.
+RemovalScores of_first_targets(const std::vector<float>& log_probabilities, std::size_t candidates,
+                               std::size_t answer_tokens);
+
 /// Consecutive rows of the (n+1) x T matrices that are computed together: row 0 is the unablated prompt, row i + 1
 /// removal i. How a request is cut does not depend on who computes it, so neither do the numbers.
 struct AttributionPart {
