@@ -5,6 +5,7 @@
 
 #include "pairs_of_examples.hpp"
 #include "unpact/core/error.hpp"
+#include "unpact/core/utf8.hpp"
 
 namespace unpact {
 namespace {
@@ -30,7 +31,7 @@ std::vector<std::size_t> ends_of(const Tokenizer& tokenizer, const std::vector<T
     const auto part = tokenizer.decode({answer.begin(), answer.begin() + static_cast<std::ptrdiff_t>(k)});
     const auto differ = std::mismatch(part.begin(), part.end(), text.begin(), text.end());
     auto end = static_cast<std::size_t>(differ.second - text.begin());
-    while (end < text.size() && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) ++end;
+    while (end < text.size() && is_continuation_byte(text[end])) ++end;
     ends.push_back(ends.empty() ? end : std::max(end, ends.back()));
   }
   return ends;

@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "unpact/core/error.hpp"
+#include "unpact/core/utf8.hpp"
 
 namespace unpact {
 
@@ -49,7 +50,7 @@ std::string replace_all(std::string text, std::string_view from, std::string_vie
 std::string shortened(std::string_view text, std::size_t most) {
   if (text.size() <= most) return std::string(text);
   std::size_t cut = most;
-  while (cut > 0 && (static_cast<unsigned char>(text[cut]) & 0xC0) == 0x80) --cut;
+  while (cut > 0 && is_continuation_byte(text[cut])) --cut;
   return concat(text.substr(0, cut), "...");
 }
 

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "unpact/core/error.hpp"
+#include "unpact/core/utf8.hpp"
 
 namespace unpact {
 namespace {
@@ -17,7 +18,7 @@ std::vector<std::string_view> characters(std::string_view text) {
   std::vector<std::string_view> all;
   for (std::size_t at = 0; at < text.size();) {
     std::size_t end = at + 1;
-    while (end < text.size() && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) ++end;
+    while (end < text.size() && is_continuation_byte(text[end])) ++end;
     all.push_back(text.substr(at, end - at));
     at = end;
   }

@@ -51,7 +51,7 @@ Draft draft_of(const PromptTemplate& prompt_template, const std::vector<InContex
 
 /// Whether the bytes hold something that can be seen. Pieces may end inside a character: its bytes can all be seen.
 bool has_visible_byte(std::string_view bytes) {
-  if (!bytes.empty() && (static_cast<unsigned char>(bytes.front()) & 0xC0) == 0x80) return true;
+  if (!bytes.empty() && is_continuation_byte(bytes.front())) return true;
   return !is_blank(bytes);
 }
 

@@ -26,12 +26,6 @@ void spread_bytes(std::vector<ByteSpan>& spans, std::size_t first, std::size_t l
 
 std::optional<TokenId> optional_id(int id) { return id < 0 ? std::nullopt : std::optional<TokenId>(id); }
 
-/// How many one-character strings the bytes hold (the bytes are UTF-8).
-std::size_t characters(const std::string& text) {
-  return static_cast<std::size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
-}
-
 bool is_space(std::string_view text, std::size_t at) {
   return text[at] == ' ' || text.substr(at, kSpaceSymbol.size()) == kSpaceSymbol;
 }
@@ -190,7 +184,7 @@ void SentencePieceTokenizer::choose_sentinel() {
     if (id < static_cast<int>(vocabulary_size_)) candidate = processor_.IdToPiece(id);
     const bool text = id == static_cast<int>(vocabulary_size_) ||
                       !(processor_.IsControl(id) || processor_.IsUnknown(id) || processor_.IsByte(id));
-    if (!text || characters(candidate) != 1 || candidate == kSpaceSymbol) continue;
+    if (!text || count_characters(candidate) != 1 || candidate == kSpaceSymbol) continue;
     ++tried;
     if (!stays_alone(candidate)) continue;
     sentinel_ = candidate;

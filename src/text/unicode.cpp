@@ -116,7 +116,7 @@ std::string_view strip_punctuation(std::string_view word) {
   }
   while (!word.empty()) {
     std::size_t last = word.size() - 1;
-    while (last > 0 && (static_cast<unsigned char>(word[last]) & 0xC0) == 0x80) --last;
+    while (last > 0 && is_continuation_byte(word[last])) --last;
     if (!is_punctuation(code_point_at(word, last).value)) break;
     word = word.substr(0, last);
   }

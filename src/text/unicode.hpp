@@ -4,6 +4,8 @@
 #include <string>
 #include <string_view>
 
+#include "unpact/core/utf8.hpp"
+
 namespace unpact {
 
 /// The code point that begins at byte `at` and the number of its bytes.
@@ -12,9 +14,6 @@ struct CodePoint {
   std::size_t bytes = 1;
 };
 CodePoint code_point_at(std::string_view text, std::size_t at);
-
-/// Whether the byte is inside of a character, not its first.
-inline bool is_continuation_byte(char byte) { return (static_cast<unsigned char>(byte) & 0xC0) == 0x80; }
 
 void append_utf8(std::string& text, char32_t c);
 

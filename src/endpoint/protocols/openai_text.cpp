@@ -13,15 +13,10 @@
 #include "../reply.hpp"
 #include "completions.hpp"
 #include "unpact/core/error.hpp"
+#include "unpact/core/utf8.hpp"
 
 namespace unpact {
 namespace {
-
-/// Code points: servers count characters.
-std::size_t characters(std::string_view text) {
-  return static_cast<std::size_t>(
-      std::count_if(text.begin(), text.end(), [](unsigned char c) { return (c & 0xC0U) != 0x80U; }));
-}
 
 /// What every server writes alike: some drop a token's space, and parts of a character can be anything.
 std::string visible_ascii(std::string_view text) {
@@ -73,7 +68,7 @@ Echo read_echo(const Json& reply) {
     echo.begins.push_back(count_of(offsets[i], "logprobs.text_offset"));
     if (i > 0 && echo.begins[i] < echo.begins[i - 1]) reply::refuse("its text offsets do not ascend");
   }
-  const auto last = echo.begins.back() + characters(echo.texts.back());
+  const auto last = echo.begins.back() + count_characters(echo.texts.back());
   echo.begins.push_back(written > 0 ? std::max(count_of(offsets[echo.size()], "logprobs.text_offset"), echo.begins.back())
                                     : last);
   return echo;
@@ -166,7 +161,7 @@ class OpenAiText : public Protocol {
   std::vector<std::size_t> begins_of(const std::vector<TokenId>& ids, std::size_t scored) const {
     std::vector<std::size_t> begins;
     for (auto length = ids.size() - scored; length <= ids.size(); ++length)
-      begins.push_back(characters(text_of({ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(length)})));
+      begins.push_back(count_characters(text_of({ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(length)})));
     const auto first = begins.front();
     for (auto& begin : begins) begin -= std::min(begin, first);
     return begins;
