@@ -11,6 +11,7 @@
 
 #include "../../src/evaluation/evaluate_model.hpp"
 #include "../../src/evaluation/traces.hpp"
+#include "evaluation/run_probes.hpp"
 #include "support/tiny_language_model.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/evaluation/probe.hpp"
@@ -114,6 +115,39 @@ TEST_F(Think, ABegunAnswerIsNotThoughtAbout) {
   begin_answer(model_, "It is", prompt);
   EXPECT_EQ(prompt, both_of(questions_[0].prompt.ids, bytes("<t></t> It is")));
   EXPECT_EQ(answer(Thinking::full, prompt).ids, written(prompt, 5));
+}
+
+TEST_F(Think, ProbesAskWithTheirOwnAmountOfThinking) {
+  const std::vector<std::vector<std::string>> no_keys(questions_.size());
+  const std::vector<std::size_t> probed = {2, 0};
+  options_.thinking = Thinking::full;  // which none of them heeds
+  for (const auto& [name, thinking] :
+       {std::pair("thinking_none", Thinking::none), std::pair("thinking_short", Thinking::brief),
+        std::pair("thinking_full", Thinking::full)}) {
+    const auto record = run_probe(testing_support::probe_named(name), ProbeOptions(), options_,
+                                  {world_, model_, questions_, probed, no_keys, 3});
+    EXPECT_THAT(record.attempt_labels, testing::ElementsAre("greedy", "sample 1", "sample 2"));
+    ASSERT_EQ(record.answer.size(), 6U);
+    for (std::size_t p = 0; p < probed.size(); ++p) {
+      const auto& prompt = questions_[probed[p]].prompt.ids;
+      auto greedy = options_;
+      greedy.thinking = thinking;
+      const auto alone = answer_prompts(world_, model_, {prompt}, greedy).front();
+      EXPECT_EQ(record.answer[3 * p], alone.text) << name;
+      EXPECT_EQ(static_cast<std::size_t>(record.tokens[3 * p]), prompt.size() + alone.thought.ids.size() + alone.ids.size())
+          << name;
+      EXPECT_NE(record.answer[3 * p + 1], record.answer[3 * p + 2]) << name << ": samples are drawn apart";
+    }
+  }
+}
+
+TEST_F(Think, ProbesOfThinkingAskNothingOfAModelThatDoesNot) {
+  model_.prompt_template.thought_begin = model_.prompt_template.thought_end = "";
+  const std::vector<std::vector<std::string>> no_keys(questions_.size());
+  const auto record = run_probe(testing_support::probe_named("thinking_full"), ProbeOptions(), options_,
+                                {world_, model_, questions_, {1}, no_keys, 2});
+  EXPECT_THAT(record.asked, testing::ElementsAre(static_cast<std::uint8_t>(Asked::no)));
+  EXPECT_THAT(record.answer, testing::Each(testing::IsEmpty()));
 }
 
 /// LP(prompt, thought, answer) without the token at `removed`; none: with all.
