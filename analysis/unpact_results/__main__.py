@@ -1,4 +1,4 @@
-"""python -m unpact_results validate | table | report | paper | trajectories | probes | compare | agreement | stability | style"""
+"""python -m unpact_results validate | table | report | paper | trajectories | probes | compare | agreement | stability | style | thoughts"""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import __version__, agreement, budgets, stability, style, table, terminal, ways
+from . import __version__, agreement, budgets, stability, style, table, terminal, thoughts, ways
 from .compare import compare_folders
 from .campaigns import load_campaign
 from .paper import write_paper
@@ -93,6 +93,9 @@ def _parser() -> argparse.ArgumentParser:
     written.add_argument("campaign", metavar="CAMPAIGN", help="campaign.h5, its folder, or a cell file")
     written.add_argument("--passages", type=Path, metavar="FILE", help='JSON lines {"author", "text"} (default: that of judge.passages, as the cell names it)')
     written.set_defaults(run=_style)
+    traced = commands.add_parser("thoughts", help="of models that think: answers and traces judged apart, leaks, and the trace's share of the contributions")
+    traced.add_argument("campaign", metavar="CAMPAIGN", help="campaign.h5, its folder, or a cell file")
+    traced.set_defaults(run=_thoughts)
     return parser
 
 
@@ -152,6 +155,12 @@ def _trajectories(options: argparse.Namespace) -> int:
     found = [ways.way_of(cell, source.label) for source in sources_of(options.campaign) for cell in source.campaign.cells]
     for made in ways.tables(found):
         print(made.markdown() if options.format == "markdown" else f"# {made.name}\n{made.csv()}")
+    return 0
+
+
+def _thoughts(options: argparse.Namespace) -> int:
+    made = thoughts.table(said for cell in load_campaign(options.campaign).cells for said in thoughts.said_of(cell))
+    print("No model of this campaign thinks before it answers." if made is None else made.markdown())
     return 0
 
 

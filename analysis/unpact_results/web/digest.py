@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..model import Cell, Contribution, ModelResult, Ragged
 from ..stability import DataSet, describe
 from ..table import Summary, summary_of
+from ..thoughts import Said, said_of
 from ..ways import Way, way_of
 from . import counts
 from .chunks import MILLI, SCORE, fixed, pack
@@ -39,6 +40,7 @@ class Digest:
     shared: dict[str, bytes] = field(default_factory=dict)  # chunks that no earlier cell of this digester had, by key
     described: DataSet | None = None  # KeyTokens of a target that no earlier cell had
     way: Way | None = None
+    said: list[Said] = field(default_factory=list)
 
 
 class Digester:
@@ -78,6 +80,7 @@ class Digester:
             shared,
             described,
             way_of(cell, str(self.campaign)),
+            said_of(cell),
         )
 
 

@@ -17,6 +17,7 @@ from ..reading import ResultsError, load_cell
 from ..stability import DataSet
 from ..strips import nice_limit
 from ..table import Summary
+from ..thoughts import Said
 from ..ways import Way
 from .digest import BIN, BINS, Digest, Digester
 
@@ -46,6 +47,7 @@ class Gathered:
     paths: list[Path] = field(default_factory=list)
     summaries: list[Summary] = field(default_factory=list)
     ways: list[Way] = field(default_factory=list)
+    said: list[Said] = field(default_factory=list)
 
     def add(self, digest: Digest, path: Path) -> None:
         """Take in a cell."""
@@ -63,6 +65,7 @@ class Gathered:
         self.histogram += digest.histogram
         self.summaries.append(digest.summary)
         self.ways += [] if digest.way is None else [digest.way]
+        self.said += digest.said
         if digest.described is not None:
             self.targets.setdefault(digest.entry["target"], digest.described)
 

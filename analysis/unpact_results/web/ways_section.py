@@ -12,8 +12,8 @@ from matplotlib.ticker import PercentFormatter
 
 from ..model import Rate
 from ..plotting import model_style, new_figure, style, to_svg
-from ..tables import Table
-from ..text import DASH, full
+from ..tables import Table, Value
+from ..text import DASH, full, mean_full
 from ..ways import Counted, Way, counted, curve_rows, tables
 
 
@@ -40,7 +40,13 @@ def section_of(ways: Sequence[Way]) -> WaysSection | None:
 
 def texts_of(table: Table) -> list[list[str]]:
     """A table as texts."""
-    return [table.headings, *([full(value) if isinstance(value, Rate) else DASH if value == "-" else str(value) for value in row] for row in table.rows)]
+
+    def text(heading: str, value: Value) -> str:
+        if isinstance(value, Rate):
+            return (mean_full if heading in table.means else full)(value)
+        return DASH if value == "-" else str(value)
+
+    return [table.headings, *([text(heading, value) for heading, value in zip(table.headings, row, strict=True)] for row in table.rows)]
 
 
 def figure_of(groups: Sequence[Counted]) -> Figure:

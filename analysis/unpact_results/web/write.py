@@ -18,7 +18,8 @@ from markupsafe import Markup
 from .chunks import pack, text_of
 from .gather import Gathered, Source, columns_of
 from .index import index_of
-from .ways_section import WaysSection, section_of
+from ..thoughts import table as table_of_thoughts
+from .ways_section import section_of, texts_of
 
 LIMIT = 25_000_000  # bytes of a page that is one file
 SCRIPTS = (
@@ -76,39 +77,40 @@ def write_page(
     folder: bool | None = None,
 ) -> list[Path]:
     """Write OUT, and OUT's name with `_data-` and a checksum where it needs a folder; `folder` None: where it is too large for one file."""
-    index, chunks, chosen, ways = planned(made, sources, shown, limit, folder)
+    index, chunks, chosen, sections = planned(made, sources, shown, limit, folder)
     out.parent.mkdir(parents=True, exist_ok=True)
     if not chosen.folder:
-        replace_file(out, html(index, chunks, ways))
+        replace_file(out, html(index, chunks, sections))
         _remove_folders(out, None)
         return [out]
     data = _write_folder(out, chunks)
     index["folder"] = data.name
-    replace_file(out, html(index, {}, ways))
+    replace_file(out, html(index, {}, sections))
     _remove_folders(out, data)
     return [out, data]
 
 
 def planned(
     made: Gathered, sources: Sequence[Source], shown: Sequence[int] | None, limit: int, folder: bool | None
-) -> tuple[dict[str, Any], dict[str, bytes], Plan, WaysSection | None]:
-    """The index, the chunks that go into the report, where they go, and what the page says of the way."""
-    ways = section_of(made.ways)
+) -> tuple[dict[str, Any], dict[str, bytes], Plan, dict[str, Any]]:
+    """The index, the chunks that go into the report, where they go, and the sections that are made here."""
+    thoughts = table_of_thoughts(made.said)
+    sections = {"ways": section_of(made.ways), "thoughts": None if thoughts is None else (thoughts.caption, texts_of(thoughts))}
     chunks = {"rows": pack({}, columns_of(made)), "runs": pack({"runs": made.runs}), **made.chunks}
     index = index_of(made, sources, shown)
-    rest = len(html(index | {"left_out": True, "folder": None}, chunks, ways).encode())
+    rest = len(html(index | {"left_out": True, "folder": None}, chunks, sections).encode())
     chosen = plan(made, rest, limit, folder)
     index |= {"left_out": chosen.left_out, "folder": None}
-    return index, chunks | {name: made.matrices[name] for name in chosen.matrices}, chosen, ways
+    return index, chunks | {name: made.matrices[name] for name in chosen.matrices}, chosen, sections
 
 
 def page_of(made: Gathered, sources: Sequence[Source], shown: Sequence[int] | None = None) -> str:
     """The page as one file."""
-    index, chunks, _, ways = planned(made, sources, shown, LIMIT, False)
-    return html(index, chunks, ways)
+    index, chunks, _, sections = planned(made, sources, shown, LIMIT, False)
+    return html(index, chunks, sections)
 
 
-def html(index: dict[str, Any], chunks: dict[str, bytes], ways: WaysSection | None) -> str:
+def html(index: dict[str, Any], chunks: dict[str, bytes], sections: dict[str, Any]) -> str:
     """The page with its data. Every text of the results is inside JSON or a chunk; scripts show it as text alone."""
     environment = Environment(
         loader=PackageLoader("unpact_results"),
@@ -128,7 +130,7 @@ def html(index: dict[str, Any], chunks: dict[str, bytes], ways: WaysSection | No
     )
     policy = f"script-src 'sha256-{digest}'" + (" 'self' file:" if index["folder"] else "")
     return environment.get_template("page.html.j2").render(
-        css=Markup(css), script=Markup(script), index=Markup(content), data=Markup(data), policy=Markup(policy), ways=ways
+        css=Markup(css), script=Markup(script), index=Markup(content), data=Markup(data), policy=Markup(policy), **sections
     )  # noqa: S704
 
 
