@@ -51,6 +51,16 @@ TEST(StepsOfPoints, AreRefusedWithTheirEntry) {
   EXPECT_THAT(message_of<UserError>([] { check_save_points("2, soon"); }), HasSubstr("the entry 'soon'"));
 }
 
+/// Of a tiny model.
+Weights weights_after(std::int64_t steps, TrainOptions options, const SavePoints& points, const LossTerm& term,
+                      Collectives& group) {
+  options.max_steps = steps;
+  options.points = points;
+  auto model = tiny_transformer(1);
+  train(model, {{&term, 1.0}}, options, group);
+  return clone_weights(model.weights());
+}
+
 /// The weights behind a step are those of a training that ends there, and looking changes nothing.
 TEST(SavePoints, GiveTheWeightsOfATrainingThatEndsThere) {
   const Communicator world = Communicator::world();
@@ -61,12 +71,7 @@ TEST(SavePoints, GiveTheWeightsOfATrainingThatEndsThere) {
     options.execution.shard = shard;
     options.result.change = [](const std::string&, const at::Tensor& weight) { return weight.mul(2); };
     const auto trained = [&](std::int64_t steps, const SavePoints& points) {
-      auto own = options;
-      own.max_steps = steps;
-      own.points = points;
-      auto model = tiny_transformer(1);
-      train(model, {{&term, 1.0}}, own, *group);
-      return clone_weights(model.weights());
+      return weights_after(steps, options, points, term, *group);
     };
     std::map<std::int64_t, Weights> seen;
     const auto looked_at = trained(7, {{3, 5}, [&](std::int64_t step, const GiveWeights& give) {
@@ -88,12 +93,7 @@ TEST(SavePoints, GiveMergedWeightsOfATrainingWithAdapters) {
   auto options = five_epochs();
   options.execution.lora_rank = 2;
   const auto trained = [&](std::int64_t steps, const SavePoints& points) {
-    auto own = options;
-    own.max_steps = steps;
-    own.points = points;
-    auto model = tiny_transformer(1);
-    train(model, {{&term, 1.0}}, own, *group);
-    return clone_weights(model.weights());
+    return weights_after(steps, options, points, term, *group);
   };
   Weights seen;
   const auto looked_at = trained(4, {{2}, [&](std::int64_t, const GiveWeights& give) { seen = clone_weights(give({})); }});
