@@ -18,7 +18,8 @@ def swept(reproduce: Callable[..., Ended], tmp_path_factory: pytest.TempPathFact
     """Two strengths, on two ranks that ask each model in pieces."""
     folder = tmp_path_factory.mktemp("swept")
     reproduce(folder, "--campaign.methods", "ga_gd", "--campaign.sweep", "method.retain_weight = 0.5, 4", "--unlearn.save_points", "1, 2e", "--unlearn.keep_points", "true",
-              "--unlearn.select", "best_at_utility", "--unlearn.mix", "calibrate", "--campaign.save_models", "true", "--probe.use", "probab",
+              "--unlearn.select", "best_at_utility", "--unlearn.mix", "calibrate", "--campaign.save_models", "true", "--probe.use", "focus_on_key, probab",
+              "--unlearn.phrased", "2", "--attribution.beta", "0.02",
               "--model.replica", "sharded", ranks=2)
     return folder
 
@@ -54,6 +55,36 @@ def test_points_are_what_their_answers_say(swept: Path, strength: float) -> None
         chosen, target_right = float(mix.attrs["chosen_share"]), int(mix.attrs["target_right"])
         assert target_right == (known & choose & held_out).sum() and tried[0] == (0.0, kept[expected])
         assert chosen in {0.0, 1.0, *(share for share, count in tried if count >= 0.95 * target_right)} and (chosen == 0) == (len(tried) == 1)
+
+
+@pytest.mark.parametrize("strength", [0.5, 4])
+def test_rates_of_the_half_that_chose_nothing_and_of_phrasings_held_out(swept: Path, strength: float) -> None:
+    with h5py.File(cells_of(swept)[CELL.format(strength) + ".h5"]) as file:
+        rates = {name: (int(count), int(total)) for name, count, total in
+                 zip(file["rates/name"].asstr()[:], file["rates/count"][:], file["rates/total"][:], strict=True)}
+        split, half, role, outcome = (file[name][:] for name in ("questions/split", "questions/half", "trajectory/role", "outcome/class"))
+        state, probe = file["knowledge/state"][:], {name: file[f"probes/focus_on_key/{name}"][:] for name in file["probes/focus_on_key"] if name != "judges"}
+        assert probe["trained"].tolist() == [0, 0, 1, 1, 0] and not file["probes/probab/trained"][:].any()
+    for prefix, counted in (("", role >= 0), ("reported_", role != 1)):
+        def share(hits: np.ndarray, among: np.ndarray, counted: np.ndarray = counted) -> tuple[int, int]:
+            return int((hits & among & counted).sum()), int((among & counted).sum())
+
+        assert rates[f"{prefix}knowledge_left"] == share(np.isin(state, (2, 3)), np.isin(state, (2, 3, 4)))
+        assert rates[f"{prefix}destructive_held_out"] == share(outcome == 4, np.isin(outcome, (3, 4)) & (half == HELD_OUT))
+        for name, seen in (("recovery_focus_on_key", [0, 1, 2, 3, 4]), ("held_out_focus_on_key", [0, 1, 4])):
+            counts = probe["has_gold"][:, seen] == 0
+            asked, back = np.zeros(len(role), bool), np.zeros(len(role), bool)
+            asked[probe["probed_question"]] = (probe["asked"] != 0) & counts.any(axis=1)
+            back[probe["probed_question"]] = (counts & (probe["is_right"][:, seen] == 1)).any(axis=1)
+            assert rates[prefix + name] == share(back, asked & (outcome == 2))
+    assert rates["target_right_forget"][1] == 2 * rates["reported_target_right_forget"][1] == (split == 0).sum()
+
+
+def test_tables_count_that_half_and_say_so(swept: Path, unpact: Program, results_tool: Callable) -> None:
+    shown = unpact.well("inspect", "results", swept).out
+    assert shown == results_tool("table", swept).stdout and shown.count(" 1* ") == 2 and "all numbers are of the others" in shown
+    collected = unpact.well("inspect", "results", swept / "campaign.h5").out
+    assert collected.count("of the half)") >= 2 and "chosen on the other half" in collected
 
 
 @pytest.mark.parametrize("strength", [0.5, 4])
