@@ -97,7 +97,25 @@ def test_the_model_is_torchs_lerp_of_its_point_and_the_target(swept: Path, targe
         torch.testing.assert_close(weight, torch.lerp(point[key], base[key], share), rtol=0, atol=1e-7)  # the same operation: the last bit at most
 
 
-def test_a_point_beyond_the_last_step_is_refused_before_the_target_is_read(unpact: Program, home: Path, target: Path, tmp_path: Path) -> None:
-    ended = unpact("reproduce", "--config", home / "configs/tiny.ini", "--output", tmp_path / "out", "--campaign.methods", "ga_gd", "--unlearn.save_points", "2, 999")
-    assert ended.code == 1 and all(word in ended.err for word in ("unlearn.save_points", "'999'", "ga_gd", "steps")), ended.err
+def test_a_strength_that_diverges_keeps_the_others(unpact: Program, home: Path, target: Path, tmp_path: Path, results_tool: Callable) -> None:
+    ended = unpact("reproduce", "--config", home / "configs/tiny.ini", "--output", tmp_path, "--campaign.methods", "ga_gd", "--campaign.sweep",
+                   "unlearn.learning_rate = 1e30, 1e-3", "--probe.use", "probab", "--probe.arms", "false")
+    failed, = tmp_path.glob("cells/*.failed.json")
+    assert ended.code == 2 and list(cells_of(tmp_path)) == ["tiny__tiny__ga_gd-learning_rate-1e-3__seed3.h5"], ended.out + ended.err
+    assert failed.name == "tiny__tiny__ga_gd-learning_rate-1e30__seed3.failed.json" and "1 cell(s) finished, 0 missing, 0 broken, 1 failed" in ended.out + ended.err
+    assert results_tool("trajectories", tmp_path).stdout.count("| ga_gd-learning_rate-1e-3 |") == 1
+
+
+@pytest.mark.parametrize(("arguments", "said"), [
+    (("--unlearn.save_points", "2, 999"), ("unlearn.save_points", "'999'", "steps")),
+    (("--unlearn.save_points", "2", "--unlearn.select", "best_at_utility", "--dataset.held_out", "0"), ("no retain question is held out", "dataset.held_out")),
+    (("--method.weighting", "spans"), ("forget_qa.json, entry 1", "method.weighting = spans")),
+    (("--method.weighting", "given", "--method.weights_path", "WEIGHTS"), ("weights.jsonl", "1 lines", "6 examples")),
+])
+def test_what_cannot_be_is_refused_before_the_target_is_read(unpact: Program, home: Path, target: Path, tmp_path: Path, arguments: tuple[str, ...],
+                                                             said: tuple[str, ...]) -> None:
+    (tmp_path / "weights.jsonl").write_text("[1]\n")
+    given = [str(tmp_path / "weights.jsonl") if word == "WEIGHTS" else word for word in arguments]
+    ended = unpact("reproduce", "--config", home / "configs/tiny.ini", "--output", tmp_path / "out", "--campaign.methods", "ga_gd", *given)
+    assert ended.code == 1 and all(word in ended.message() for word in ("ga_gd", *said)), ended.err
     assert not (tmp_path / "out" / "baselines").exists()
