@@ -1,7 +1,6 @@
 #include "counted_rates.hpp"
 
 #include <algorithm>
-#include <cstddef>
 #include <cstdint>
 
 #include "unpact/core/text.hpp"

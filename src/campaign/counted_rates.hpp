@@ -1,5 +1,6 @@
 #pragma once
 /// Which rate of a cell tables show: where its point or mixture was chosen on one half of the questions, that of the other half.
+#include <cstddef>
 #include <string>
 
 #include "unpact/results/cell.hpp"
