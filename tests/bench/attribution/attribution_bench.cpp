@@ -58,13 +58,6 @@ AttributionRequest request_of(const Case& c, std::uint64_t round, std::int64_t v
   return request;
 }
 
-/// CPU time of all threads: what other programs on the machine take does not count.
-double cpu_seconds() {
-  timespec now{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
-}
-
 void save_case(const Case& c, const Transformer& model) {
   SaveOptions options;
   save_checkpoint(c.save, model.config(), model.weights(), testing_support::ByteTokenizer(), options);
@@ -114,7 +107,7 @@ void run_share(const Case& c, const Transformer& model, BoundEngine& session) {
                          model.config().vocabulary_size));  // warm
   const auto bounds = cut_by_cost(costs, c.ranks);
   std::uint64_t positions = 0;
-  const double cpu_before = cpu_seconds();
+  const CpuStopwatch cpu;
   const Stopwatch clock;
   for (auto p = bounds[c.rank]; p < bounds[c.rank + 1]; ++p)
     positions += session.run_part(requests[pieces[p].request], pieces[p].part).front().work.positions;
@@ -123,7 +116,7 @@ void run_share(const Case& c, const Transformer& model, BoundEngine& session) {
                      {"ranks", c.ranks},
                      {"threads", at::get_num_threads()},
                      {"seconds", clock.seconds()},
-                     {"cpu_seconds", cpu_seconds() - cpu_before},
+                     {"cpu_seconds", cpu.seconds()},
                      {"positions", positions}};
   std::cout << json.dump() << std::endl;
 }
@@ -147,7 +140,7 @@ void run_case(const Case& c) {
       reset_peak_memory(model.device());
       synchronize(model.device());
       const auto held = peak_memory(model.device());
-      const double cpu_before = cpu_seconds();
+      const CpuStopwatch cpu;
       const Stopwatch clock;
       const auto result = run_request(*session, request, c.parts);
       const double seconds = clock.seconds();
@@ -162,7 +155,7 @@ void run_case(const Case& c) {
                    {"threads", at::get_num_threads()},
                    {"round", round},
                    {"seconds", seconds},
-                   {"cpu_seconds", cpu_seconds() - cpu_before},
+                   {"cpu_seconds", cpu.seconds()},
                    {"positions", result.work.positions},
                    {"positions_naive", result.work.positions_naive},
                    {"model_calls", result.work.model_calls},

@@ -70,7 +70,7 @@ def measure(name: str, options: argparse.Namespace) -> list[dict]:
     return [run | {"case": name} for run in runs if run["what"] == "gemm" or run["round"] > 0]
 
 
-def median(runs: list[dict], engine: str, key: str = "seconds") -> float | None:
+def median(runs: list[dict], engine: str, key: str) -> float | None:
     values = [run[key] for run in runs if run.get("engine") == engine]
     return statistics.median(values) if values else None
 
@@ -83,14 +83,14 @@ def largest_difference(runs: list[dict], engine: str) -> float | None:
     return max(found) if found else None
 
 
-def show(name: str, runs: list[dict]) -> None:
+def show(name: str, runs: list[dict], key: str) -> None:
     model, n, T, context = CASES[name][:4]
-    ours = median(runs, "shared")
+    ours = median(runs, "shared", key)
     gemm = next((run["rates"] for run in runs if run["what"] == "gemm"), {})
     bound = next((run.get("bound_operations") for run in runs if run.get("engine") == "shared"), None)
     print(f"\n{model}, n = {n}, T = {T}, context = {context}")
     for engine in dict.fromkeys(run["engine"] for run in runs if run["what"] == "run"):
-        seconds = [run["seconds"] for run in runs if run.get("engine") == engine]
+        seconds = [run[key] for run in runs if run.get("engine") == engine]
         difference = largest_difference(runs, engine) if engine != "shared" else None
         note = f"   largest difference {difference:.1e}" if difference is not None else ""
         print(f"  {engine:16s} {statistics.median(seconds):9.3f} s ({min(seconds):.3f}..{max(seconds):.3f}, {len(seconds)})"
@@ -140,7 +140,7 @@ def main() -> None:
     everything: list[dict] = []
     for name in names:
         runs = measure(name, options)
-        show(name, runs)
+        show(name, runs, "cpu_seconds" if options.device == "cpu" else "seconds")  # others may use a CPU as well
         sys.stdout.flush()
         everything += runs
     if options.device == "cpu":

@@ -89,23 +89,16 @@ std::vector<std::vector<TokenId>> prompts_of(const Case& c, std::uint64_t round,
   return prompts;
 }
 
-/// CPU time of all threads: what other programs on the machine take does not count.
-double cpu_seconds() {
-  timespec now{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
-}
-
 /// Seconds of the fastest of some calls: of CPU time on the CPU.
 template <class Call>
 double fastest(const c10::Device& device, const Call& call) {
   double best = 1e300;
   for (int i = 0; i < 8; ++i) {
-    const double before = cpu_seconds();
+    const CpuStopwatch cpu;
     const Stopwatch clock;
     for (int k = 0; k < 4; ++k) call();
     if (device.is_cuda()) at::ones({1}, device).item<float>();  // waits for it
-    best = std::min(best, (device.is_cpu() ? cpu_seconds() - before : clock.seconds()) / 4);
+    best = std::min(best, (device.is_cpu() ? cpu.seconds() : clock.seconds()) / 4);
   }
   return best;
 }
@@ -163,10 +156,11 @@ void run_round(const Case& c, const Transformer& model, std::uint64_t round) {
   std::vector<GenerationRequest> requests;
   for (const auto& prompt : prompts_of(c, round, model.config().vocabulary_size))
     for (std::size_t s = 0; s < std::max<std::size_t>(1, c.samples); ++s) requests.push_back({prompt, requests.size()});
-  const double before = cpu_seconds(), counted = operations_so_far();
+  const CpuStopwatch cpu_clock;
+  const double counted = operations_so_far();
   const Stopwatch clock;
   const auto answers = generate(model, requests, options);
-  const double seconds = clock.seconds(), cpu = cpu_seconds() - before;
+  const double seconds = clock.seconds(), cpu = cpu_clock.seconds();
   Json json = {{"what", "run"},      {"engine", "unpact"}, {"round", round},
                {"seconds", seconds}, {"cpu_seconds", cpu}, {"threads", at::get_num_threads()}};
   json["operations"] = operations_so_far() - counted;
