@@ -83,6 +83,7 @@ def entry_of(cell: Cell, keys: dict[str, str], campaign: int) -> dict[str, Any]:
         "blind": counts.blind_counts(cell),
         "budget": counts.recovery_by_attempts(cell),
         "spent": counts.spent_tokens(cell),
+        "steps": counts.counts_over_steps(cell),
         "verdict": str(verdict_of(cell)),
         "seconds": _seconds(cell),
         "metrics": _metric_values(cell),
