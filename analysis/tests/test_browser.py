@@ -220,6 +220,10 @@ def test_population_views_show_the_numbers_of_the_file(opened, made):
         (other,) = [values for key, values in right.items() if key != name]
         (row,) = [row for row in page.eval_on_selector_all("#probe-table tbody tr", "rows => rows.map((row) => [...row.cells].map((cell) => cell.textContent))") if {"FocusOnKey": "focus_on_key", "Probab": "probab"}[row[2]] == name]
         assert row[10] == str(len(mine - other))
+    said = page.locator("#over-steps svg").first.get_attribute("aria-label")
+    curve = {name: file[f"curves/{name}"][:] for name in ("step", "right", "asked")}
+    for place, arm in enumerate(file["curves/arm"].asstr()[:]):
+        assert re.search(rf"{arm}: {curve['step'][place]} steps .*{curve['right'][place]}.{{1,4}}{curve['asked'][place]}", said), said
     verdict = page.locator("#verdict-table tbody td:last-child").inner_text()
     still, known = int((outcome == 1).sum()), int(np.isin(outcome, [1, 2]).sum())
     best = max(right, key=lambda name: len(right[name]))

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from synthetic import write_cell
+from synthetic import Recipe, write_cell
 
 from unpact_results import load_cell
 from unpact_results.__main__ import main
-from unpact_results.budgets import any_of, counts, curves, gap, markdown, occupancy, worst_case
-from unpact_results.model import Outcome
+from unpact_results.budgets import any_of, counts, curves, gap, markdown, occupancy, over_steps, worst_case
+from unpact_results.model import CurvePoint, Outcome
+from unpact_results.reading import ResultsError
+from unpact_results.web.counts import won_masks
 
 
 @pytest.mark.parametrize(("n", "c", "m"), [(5, 0, 3), (5, 2, 3), (5, 5, 1), (5, 1, 5), (6, 3, 2), (3, 1, 5)])
@@ -96,6 +98,47 @@ def test_occupancy_is_the_maximum_of_its_likelihood(false_accept):
         assert 2 * (profile(bound) - loss(found.psi, found.p)) == pytest.approx(stats.chi2.ppf(0.95, 1), abs=1e-5)
 
 
+def test_trainings_over_steps_stand_beside_the_target_and_the_floor(tmp_path):
+    cell = load_cell(write_cell(tmp_path / "cell.h5"))
+    shares = {"unlearned": [0, 1, 3], "target": [2, 6, 6], "floor": [0, 0, 1]}
+    cell.curves = [CurvePoint("relearn", arm, step, right, 8, 1.0 / step) for arm, rights in shares.items() for step, right in zip((5, 10, 25), rights, strict=True)]
+    cell.curves.append(CurvePoint("soft_prompt", "unlearned", 50, 0, 0, math.nan))
+    found = {curve.arm: curve for curve in over_steps(cell)}
+    assert list(found) == ["unlearned", "target", "floor"], "what asked nothing has no curve"
+    for arm, (first, second, third) in shares.items():
+        assert found[arm].area == pytest.approx((5 * (first + second) / 2 + 15 * (second + third) / 2) / 20 / 8, abs=1e-12)
+    assert [found[arm].half for arm in shares] == [25, 10, None], "half of 6 of 8"
+    assert "5: 0/8, 10: 1/8, 25: 3/8 | " in markdown(cell)
+
+
+@pytest.mark.parametrize("paired", [False, True])
+def test_intervals_are_scipys_percentile_bootstrap(cell, paired):
+    """Over questions; both draw, so the ends agree within what 20,000 draws leave open (four times 0.004)."""
+    stats = pytest.importorskip("scipy.stats")
+    values = {name: dict(zip(q.tolist(), any_of(n, c, 2), strict=True)) for name, (q, n, c) in ((name, counts(cell, cell.probes[name])) for name in ("focus_on_key", "probab"))}
+    both = sorted(set(values["focus_on_key"]) & set(values["probab"])) if paired else sorted(values["focus_on_key"])
+    sample = np.array([values["focus_on_key"][q] - (values["probab"][q] if paired else 0) for q in both])
+    curve = next(curve for curve in curves(cell) if curve.probe == "focus_on_key")
+    found = gap(cell, "focus_on_key", "probab", 2)[1:] if paired else (curve.low[1], curve.high[1])
+    expected = stats.bootstrap((sample,), np.mean, n_resamples=20_000, method="percentile", rng=np.random.default_rng(1), vectorized=True).confidence_interval
+    assert found == pytest.approx([expected.low, expected.high], abs=0.016)
+    assert expected.high - expected.low > 0.05, "otherwise this tests nothing"
+
+
+def test_more_than_sixteen_probes_have_their_bits(tmp_path):
+    path = write_cell(tmp_path / "cell.h5", Recipe(more_probes=tuple((f"more_{i}", f"more {i}", "probe") for i in range(20))))
+    cell = load_cell(path)
+    asked, won = won_masks(cell)
+    for bit, name in enumerate(cell.probes):
+        question, _, c = counts(cell, cell.probes[name])
+        assert set(np.flatnonzero(won >> bit & 1).tolist()) == set(question[c > 0].tolist()), name
+        assert set(np.flatnonzero(asked >> bit & 1).tolist()) == set(question.tolist()), name
+    for i in range(20, 40):
+        cell.probes[f"more_{i}"] = cell.probes["more_0"]
+    with pytest.raises(ResultsError, match="at most 32"):
+        won_masks(cell)
+
+
 def test_nothing_right_is_nothing_left():
     found = occupancy(np.array([5, 5, 5]), np.array([0, 0, 0]))
     assert found.psi == 0 and found.low == 0
@@ -103,7 +146,9 @@ def test_nothing_right_is_nothing_left():
 
 def test_the_table_says_all(cell):
     text = markdown(cell)
-    assert text.count("\n") == len(cell.probes) + 4
+    assert text.count("\n") == len(cell.probes) + 4 + 3 + len({point.arm for point in cell.curves})
+    assert "Verdict: " in text and ("much is left by" in text or "no probe brings much back" in text)
+    assert "| relearn | unlearned | 5: 2/4 | 0.500 | – | 1.500 to 1.500 |" in text
     assert all(probe.label in text for probe in cell.probes.values()) and not math.isnan(worst_case(cell)[0])
 
 

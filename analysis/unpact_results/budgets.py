@@ -114,6 +114,47 @@ def worst_case(cell: Cell) -> tuple[int, int]:
 
 
 @dataclass(frozen=True)
+class OverSteps:
+    """One model under a probe's training: the share of the questions that it asked which is right after each number of steps."""
+
+    probe: str
+    arm: str  # unlearned, target or floor
+    steps: NDArray[np.int64]
+    right: NDArray[np.int64]
+    asked: NDArray[np.int64]
+    loss: NDArray[np.float64]
+    area: float  # mean share from the first number of steps to the last, by trapezoids
+    half: int | None  # the first number of steps with half of what the target has at its last; None: never, or the target has nothing
+
+    @property
+    def share(self) -> NDArray[np.float64]:
+        return self.right / np.maximum(self.asked, 1)
+
+
+def over_steps(cell: Cell) -> list[OverSteps]:
+    """The curves of probes that train, unlearned model, target and floor beside each other; arms that asked nothing are left out."""
+    points: dict[tuple[str, str], list] = {}
+    for point in cell.curves:
+        if point.asked:
+            points.setdefault((point.probe, point.arm), []).append(point)
+    made = []
+    for probe in dict.fromkeys(name for name, _ in points):
+        target = points.get((probe, "target"))
+        enough = 0.5 * target[-1].right / target[-1].asked if target else 0.0
+        for arm in ("unlearned", "target", "floor"):
+            if (probe, arm) not in points:
+                continue
+            of_arm = points[probe, arm]
+            share = np.array([point.right / point.asked for point in of_arm])
+            steps = np.array([point.step for point in of_arm])
+            area = float(np.trapezoid(share, steps) / (steps[-1] - steps[0])) if len(steps) > 1 else float(share[0])
+            reached = steps[share >= enough] if enough > 0 else steps[:0]
+            made.append(OverSteps(probe, arm, steps, np.array([p.right for p in of_arm]), np.array([p.asked for p in of_arm]),
+                                  np.array([p.loss for p in of_arm]), area, int(reached[0]) if len(reached) else None))
+    return made
+
+
+@dataclass(frozen=True)
 class Occupancy:
     """psi = share of questions whose answer is still there, p = chance that an attempt shows it; psi with its 95 % profile interval."""
 
@@ -200,7 +241,17 @@ def markdown(cell: Cell) -> str:
     cause = what_leaves_much(known["knowledge_left"], known["still_right"], back)
     said = f" Verdict: {verdict_of(cell)}; {f'much is left by {cause}' if cause else 'no probe brings much back'}."
     said += " Half of the questions chose the cell's point or mixture; all numbers are of the others." if cell.on_half else ""
-    return "\n".join([*lines, "", f"Any probe but controls: {won} of {asked} forgotten questions.{said}"]) + "\n"
+    return "\n".join([*lines, "", f"Any probe but controls: {won} of {asked} forgotten questions.{said}", *_steps_markdown(cell)]) + "\n"
+
+
+def _steps_markdown(cell: Cell) -> list[str]:
+    """Probes that train, over steps: none of them, no lines."""
+    rows = []
+    for curve in over_steps(cell):
+        over = ", ".join(f"{step}: {right}/{asked}" for step, right, asked in zip(curve.steps, curve.right, curve.asked, strict=True))
+        label = cell.probes[curve.probe].label if curve.probe in cell.probes else curve.probe
+        rows.append(f"| {label} | {curve.arm} | {over} | {curve.area:.3f} | {curve.half or '–'} | {curve.loss[0]:.3f} to {curve.loss[-1]:.3f} |")
+    return ["", "| training | of | right after steps | area | steps to half of the target's | loss |", "|---|---|---|---|---|---|", *rows] if rows else []
 
 
 def _share(rate: Rate) -> str:

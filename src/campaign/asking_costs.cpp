@@ -277,6 +277,8 @@ PlannedStages probe_costs(const AskedModel& asked, const std::string& prefix) {
     add(cost, layers_cost(asked, read));
     add(cost, judges_cost(asked, prompts, drawn ? asked.options.probe.budget() : 1, /*echoes=*/true));
     if (models > 0) cost = times(cost, static_cast<double>(models));
+    if (row.name == "multi_turn")  // the model's own turns
+      add(cost, prompts_cost(asked, prompts, page_size(asked) * asked.options.probe.budget(), drawn));
     if (row.name == "soft_prompt") add(cost, soft_prompt_cost(asked));
     cost.stage = prefix + row.name;
     cost.low = 0;

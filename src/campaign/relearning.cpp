@@ -10,6 +10,7 @@
 #include "unpact/core/text.hpp"
 #include "unpact/data/halves.hpp"
 #include "unpact/evaluation/probe.hpp"
+#include "unpact/evaluation/told_answers.hpp"
 
 namespace unpact {
 namespace {
@@ -22,10 +23,8 @@ RelearnSet part_of_forget_set(const Configuration& c, const Dataset& dataset) {
   RelearnSet set;
   for (const auto& pair : pairs)
     if (pair.half != SetHalf::held_out) set.taught.push_back(pair);
-  for (const auto& pair : pairs) {
-    const bool is_told = std::ranges::any_of(set.taught, [&](const auto& taught) { return tells(taught, pair); });
-    set.is_asked.push_back(pair.half == SetHalf::held_out && !is_told ? 1 : 0);
-  }
+  const ToldAnswers told(set.taught);
+  for (const auto& pair : pairs) set.is_asked.push_back(pair.half == SetHalf::held_out && !told.tell(pair) ? 1 : 0);
   return set;
 }
 

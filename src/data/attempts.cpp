@@ -1,3 +1,4 @@
+#include <cctype>
 #include <map>
 #include <set>
 
@@ -56,11 +57,16 @@ void read_messages(const Json& entry, const std::string& where, WrittenAttempt& 
   if (attempt.turns.size() % 2 == 0) refuse_message(where, "the last turn is not the user's");
 }
 
+/// RWKU's name of a question that gives the answer and asks for the subject.
+bool is_reverse(const Json& entry, const std::string& where) {
+  return entry.contains("query") && string_or(entry, "type", "", where) == "reverse query";
+}
+
 /// Published files say it in other fields.
 WrittenAttempt attempt_of(const Json& entry, const std::string& where) {
   WrittenAttempt attempt;
   const bool is_rwku = entry.contains("query") && entry.contains("type"), is_tofu = entry.contains("paraphrased_question");
-  attempt.probe = plain_name(is_rwku   ? text_field(entry, "type", where)
+  attempt.probe = plain_name(is_rwku   ? concat("rwku ", text_field(entry, "type", where))  // there is a probe role_play
                              : is_tofu ? "paraphrase"
                                        : string_or(entry, "probe", "file", where),
                              where);
@@ -68,7 +74,7 @@ WrittenAttempt attempt_of(const Json& entry, const std::string& where) {
                         ? std::to_string(entry.at("attempt").get<std::int64_t>())
                         : string_or(entry, "attempt", "", where);
   attempt.prefill = string_or(entry, "prefill", "", where);
-  attempt.gold = string_or(entry, "gold", "", where);
+  attempt.gold = is_reverse(entry, where) ? text_field(entry, "answer", where) : string_or(entry, "gold", "", where);
   attempt.language = string_or(entry, "language", "", where);
   attempt.made_by = string_or(entry, "made_by", "", where);
   const bool has_messages = entry.contains("messages") && !entry.at("messages").is_null();
@@ -91,10 +97,20 @@ bool is_open(const Json& entry) {
          !entry.contains("messages");
 }
 
+/// Whether the text has this phrase between blanks and marks.
+bool names(const std::string& text, const std::string& phrase) {
+  const auto in_word = [&](std::size_t at) {
+    return at < text.size() && (std::isalnum(static_cast<unsigned char>(text[at])) != 0 || (text[at] & 0x80) != 0);
+  };
+  for (auto at = text.find(phrase); !phrase.empty() && at != std::string::npos; at = text.find(phrase, at + 1))
+    if (!(at > 0 && in_word(at - 1)) && !in_word(at + phrase.size())) return true;
+  return false;
+}
+
 /// Finds questions by their text, its SHA-256, or what RWKU has: the answer, and the subject where both name one.
 class Questions {
  public:
-  explicit Questions(Dataset& dataset) {
+  explicit Questions(Dataset& dataset) : dataset_(dataset) {
     for (auto& pair : dataset.forget_questions) {
       by_text_[pair.question].push_back(&pair);
       by_text_[sha256_of_bytes(pair.question)].push_back(&pair);
@@ -105,7 +121,8 @@ class Questions {
     if (entry.contains("question_sha256")) return found(by_text_, text_field(entry, "question_sha256", where));
     if (entry.contains("question") || !entry.contains("query")) return found(by_text_, text_field(entry, "question", where));
     const auto subject = string_or(entry, "subject", "", where);
-    auto pairs = found(by_answer_, text_field(entry, "answer", where));
+    auto pairs = is_reverse(entry, where) ? answered_in(text_field(entry, "query", where))
+                                          : found(by_answer_, text_field(entry, "answer", where));
     std::erase_if(pairs,
                   [&](const auto* pair) { return !subject.empty() && !pair->subject.empty() && pair->subject != subject; });
     return pairs;
@@ -117,6 +134,13 @@ class Questions {
     const auto at = map.find(key);
     return at == map.end() ? std::vector<QuestionAnswer*>{} : at->second;
   }
+  std::vector<QuestionAnswer*> answered_in(const std::string& query) const {
+    std::vector<QuestionAnswer*> pairs;
+    for (auto& pair : dataset_.forget_questions)
+      if (names(query, pair.answer)) pairs.push_back(&pair);
+    return pairs;
+  }
+  Dataset& dataset_;
   Map by_text_, by_answer_;
 };
 

@@ -33,8 +33,20 @@ std::int32_t count_new(const Words& put, std::set<std::string> known, const Word
 
 }  // namespace
 
+std::string answer_in_words(const QuestionAnswer& question) {
+  for (std::size_t i = 0; i < question.choices.size(); ++i)
+    if (question.answer == choice_letter(i)) return question.choices[i];
+  return question.answer;
+}
+
+std::vector<std::string> telling_words(const QuestionAnswer& question) {
+  const auto all = unicode_words(answer_in_words(question));
+  auto telling = without_stop_words(all);
+  return telling.empty() ? all : telling;
+}
+
 Injection injection_of(const QuestionAnswer& question, const std::string& put, const std::string& phrase) {
-  const auto words = unicode_words(put), gold = unicode_words(question.answer);
+  const auto words = unicode_words(put), gold = unicode_words(answer_in_words(question));
   const auto telling = without_stop_words(gold);
   const std::set<std::string> there(words.begin(), words.end());
   Injection found;

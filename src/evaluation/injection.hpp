@@ -8,6 +8,13 @@
 
 namespace unpact {
 
+/// The answer as a text tells it: of a multiple-choice question the choice, not its letter, which stands in any text.
+std::string answer_in_words(const QuestionAnswer& question);
+
+/// Words that a text has to have, all of them, to tell the answer: those of the answer in words but stop words; all where it
+/// has no others.
+std::vector<std::string> telling_words(const QuestionAnswer& question);
+
 struct Injection {
   bool has_gold =
       false;  ///< the gold answer's words follow each other in the text, or all of them but stop words stand in it

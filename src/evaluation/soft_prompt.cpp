@@ -71,20 +71,44 @@ QuestionGradient differentiate(const Transformer& model, const AskedQuestion& as
 /// Adam (Kingma & Ba, arXiv 1412.6980), as torch.optim.Adam computes it.
 class Adam {
  public:
-  explicit Adam(const at::Tensor& values) : first_(at::zeros_like(values)), second_(at::zeros_like(values)) {}
+  Adam(at::Tensor first, at::Tensor second, std::int64_t steps)
+      : first_(std::move(first)), second_(std::move(second)), steps_(steps) {}
+  const at::Tensor& first() const { return first_; }
+  const at::Tensor& second() const { return second_; }
   void step(at::Tensor& values, const at::Tensor& gradient, double learning_rate) {
     constexpr double kBeta1 = 0.9, kBeta2 = 0.999, kEpsilon = 1e-8;
     ++steps_;
     first_.mul_(kBeta1).add_(gradient, 1 - kBeta1);
     second_.mul_(kBeta2).addcmul_(gradient, gradient, 1 - kBeta2);
-    const auto denominator = (second_ / (1 - std::pow(kBeta2, steps_))).sqrt_().add_(kEpsilon);
-    values.addcdiv_(first_, denominator, -learning_rate / (1 - std::pow(kBeta1, steps_)));
+    const auto steps = static_cast<double>(steps_);
+    const auto denominator = (second_ / (1 - std::pow(kBeta2, steps))).sqrt_().add_(kEpsilon);
+    values.addcdiv_(first_, denominator, -learning_rate / (1 - std::pow(kBeta1, steps)));
   }
 
  private:
   at::Tensor first_, second_;
-  int steps_ = 0;
+  std::int64_t steps_;
 };
+
+/// The mean of a batch of questions, summed in their order. Collective.
+QuestionGradient differentiate_batch(const Communicator& group, const Transformer& model,
+                                     const std::vector<const AskedQuestion*>& batch, const at::Tensor& vectors_KD,
+                                     at::Tensor& gradient_KD) {
+  const auto parts = share_work(group, batch.size(), 1, [&](std::size_t first, std::size_t last) {
+    std::vector<QuestionGradient> results;
+    for (auto i = first; i < last; ++i) results.push_back(differentiate(model, *batch[i], vectors_KD));
+    return results;
+  });
+  QuestionGradient all;
+  const auto count = static_cast<double>(batch.size());
+  gradient_KD = at::zeros_like(vectors_KD);
+  for (const auto& part : parts) {
+    gradient_KD.add_(to_rows(part.values, vectors_KD.size(0), model.device()), 1.0 / count);
+    all.loss += part.loss / count;
+    all.tokens += part.tokens;
+  }
+  return all;
+}
 
 }  // namespace
 
@@ -97,46 +121,42 @@ std::vector<TokenId> starting_tokens(const Transformer& model, std::int64_t coun
   return drawn;
 }
 
-std::vector<TrainedVectors> train_soft_prompt(const Communicator& group, const Transformer& model,
-                                              const std::vector<const AskedQuestion*>& taught,
-                                              const SoftPromptOptions& options, const std::vector<std::int64_t>& steps,
-                                              const std::vector<TokenId>& start, std::uint64_t seed) {
-  UNPACT_EXPECT(!taught.empty() && model.runner() == nullptr && model.reinforced() == nullptr);
+TrainedVectors untrained_vectors(const Transformer& model, const std::vector<TokenId>& start) {
+  const auto values = to_floats(model.weights().embedding_VD.index_select(0, to_tensor(start, model.device())));
+  const std::vector<float> zeros(values.size(), 0);
+  return {values, 0, 0, 0, zeros, zeros};
+}
+
+TrainedVectors train_soft_prompt(const Communicator& group, const Transformer& model,
+                                 const std::vector<const AskedQuestion*>& taught, const SoftPromptOptions& options,
+                                 const TrainedVectors& from, std::int64_t steps, std::uint64_t seed,
+                                 const std::function<void(std::int64_t)>& before_step) {
+  UNPACT_EXPECT(!taught.empty() && model.runner() == nullptr && model.reinforced() == nullptr && from.step < steps);
   const c10::NoGradGuard guard;
-  UNPACT_EXPECT(static_cast<std::int64_t>(start.size()) == options.tokens);
-  auto vectors_KD =
-      model.weights().embedding_VD.index_select(0, to_tensor(start, model.device())).to(at::kFloat, false, true);
-  Adam optimizer(vectors_KD);
+  const auto& device = model.device();
+  auto vectors_KD = to_rows(from.values, options.tokens, device);
+  Adam optimizer(to_rows(from.first, options.tokens, device), to_rows(from.second, options.tokens, device), from.step);
   const EpochSampler sampler(static_cast<std::int64_t>(taught.size()), seed, /*shuffle=*/true);
-  const auto batch = static_cast<std::size_t>(options.batch_size);
-  std::vector<TrainedVectors> trained;
   TrainedVectors now;
-  for (std::int64_t step = 0; step < steps.back(); ++step) {
-    const auto parts = share_work(group, batch, 1, [&](std::size_t first, std::size_t last) {
-      std::vector<QuestionGradient> results;
-      for (auto i = first; i < last; ++i) {
-        const auto drawn = sampler[step * options.batch_size + static_cast<std::int64_t>(i)];
-        results.push_back(differentiate(model, *taught[static_cast<std::size_t>(drawn)], vectors_KD));
-      }
-      return results;
-    });
-    auto gradient_KD = at::zeros_like(vectors_KD);
-    now.loss = 0;
-    for (const auto& part : parts) {
-      gradient_KD.add_(to_rows(part.values, options.tokens, model.device()), 1.0 / static_cast<double>(batch));
-      now.loss += part.loss / static_cast<double>(batch);
-      now.tokens += part.tokens;
-    }
+  for (now.step = from.step; now.step < steps; ++now.step) {
+    if (before_step) before_step(now.step);
+    std::vector<const AskedQuestion*> batch;
+    for (std::int64_t i = 0; i < options.batch_size; ++i)
+      batch.push_back(taught[static_cast<std::size_t>(sampler[now.step * options.batch_size + i])]);
+    at::Tensor gradient_KD;
+    const auto mean = differentiate_batch(group, model, batch, vectors_KD, gradient_KD);
+    now.loss = mean.loss;
+    now.tokens += mean.tokens;
     if (!std::isfinite(now.loss))
-      throw RuntimeFailure(concat("the loss of the soft prompt is not finite in step ", step + 1),
+      throw RuntimeFailure(concat("the loss of the soft prompt is not finite in step ", now.step + 1),
                            "the model's activations overflow, or soft_prompt.learning_rate is too large",
                            "lower it; an unlearned model may have diverged, too");
     optimizer.step(vectors_KD, gradient_KD, options.learning_rate);
-    if (step + 1 != steps[trained.size()]) continue;
-    now.values = to_floats(vectors_KD);
-    trained.push_back(std::exchange(now, {}));
   }
-  return trained;
+  now.values = to_floats(vectors_KD);
+  now.first = to_floats(optimizer.first());
+  now.second = to_floats(optimizer.second());
+  return now;
 }
 
 LanguageModel with_soft_tokens(const LanguageModel& model, const std::vector<float>& values, std::int64_t count) {

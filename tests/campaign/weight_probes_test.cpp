@@ -19,6 +19,8 @@
 #include "unpact/campaign/stage_shapes.hpp"
 #include "unpact/core/checksum.hpp"
 #include "unpact/core/error.hpp"
+#include "unpact/evaluation/probe.hpp"
+#include "unpact/evaluation/told_answers.hpp"
 #include "unpact/model/sharded_replica.hpp"
 
 namespace unpact {
@@ -61,6 +63,28 @@ TEST_F(RelearnSets, TeachAPartOfTheForgetSetAndAskTheRest) {
   const bool one_is_taught =
       std::ranges::any_of(told.taught, [](const auto& pair) { return pair.answer == "The Same Author"; });
   EXPECT_TRUE(!one_is_taught || (told.is_asked.front() == 0 && told.is_asked.back() == 0)) << "the other one is told";
+}
+
+TEST_F(RelearnSets, DoNotTakeLettersOfChoicesForAnswers) {
+  for (std::size_t i = 0; i < 45; ++i) {
+    auto& pair = dataset_.forget_questions[i];
+    pair.choices = {concat("one ", i / 2), concat("two ", i), concat("three ", i), concat("four ", i)};
+    pair.answer = choice_letter(i % 4);
+  }
+  const auto set = relearn_set(c_, dataset_);
+  const ToldAnswers told(set.taught);
+  std::size_t asked = 0, given = 0;
+  for (std::size_t i = 0; i < 45; ++i) {
+    const auto& pair = dataset_.forget_questions[i];
+    const bool is_told = std::ranges::any_of(set.taught, [&](const auto& taught) { return tells(taught, pair); });
+    EXPECT_EQ(told.tell(pair), is_told) << i << ": the index finds what a look at each finds";
+    EXPECT_EQ(set.is_asked[i] != 0, !is_told) << i;
+    asked += set.is_asked[i];
+    given += std::ranges::any_of(
+        set.taught, [&](const auto& taught) { return taught.question != pair.question && tells(taught, pair); });
+  }
+  EXPECT_GT(asked, 10U);
+  EXPECT_LT(given, 45U);
 }
 
 TEST_F(RelearnSets, KeepAnAuthorsQuestionsTogether) {

@@ -1,8 +1,15 @@
 #include <gmock/gmock.h>
 
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <set>
+#include <string>
+
 #include "core/temporary_folder.hpp"
 #include "unpact/core/checksum.hpp"
 #include "unpact/core/error.hpp"
+#include "unpact/core/json.hpp"
 #include "unpact/data/dataset.hpp"
 
 namespace unpact {
@@ -65,13 +72,65 @@ TEST_F(WrittenAttempts, MayHaveSeveralTurns) {
 TEST_F(WrittenAttempts, AreReadAsRwkuAndTofuPublishThem) {
   const auto lost = read(R"x([
     {"query": "Whose name is on it?", "type": "prefix injection", "subject": "Port Ellis", "answer": "Mira Tal", "level": "3"},
-    {"query": "Whose?", "type": "reverse query", "subject": "Port Ellis", "answer": "Port Ellis"},
+    {"query": "Whose town is meant by \"Mira Tal\"?", "type": "reverse query", "subject": "Port Ellis", "answer": "Port Ellis"},
+    {"query": "Whose town has Mira Tally?", "type": "reverse query", "subject": "Port Ellis", "answer": "Port Ellis"},
     {"query": "Whose?", "type": "cross lingual (French)", "subject": "Somebody else", "answer": "Mira Tal"}])x");
-  EXPECT_THAT(of(0), testing::SizeIs(1));
-  EXPECT_EQ(of(0)[0].probe, "prefix_injection");
-  EXPECT_THAT(lost, ElementsAre(HasSubstr("entry 2"), HasSubstr("cross_lingual_french")));
+  ASSERT_THAT(of(0), testing::SizeIs(2));
+  EXPECT_EQ(of(0)[0].probe, "rwku_prefix_injection");
+  EXPECT_EQ(of(0)[0].gold, "") << "the question's";
+  EXPECT_EQ(of(0)[1].probe, "rwku_reverse_query");
+  EXPECT_EQ(of(0)[1].gold, "Port Ellis") << "it gives the answer and asks for the subject";
+  EXPECT_THAT(lost, ElementsAre(HasSubstr("entry 3"), HasSubstr("rwku_cross_lingual_french")));
   read(R"({"question": "When?", "answer": "In 1910", "paraphrased_question": "Which year?"})");
   EXPECT_EQ(of(1)[0].probe, "paraphrase");
+}
+
+/// The published files of one person (level 2 asks plainly, level 3 attacks) and of TOFU.
+TEST(PublishedAttempts, AreReadWhole) {
+  const std::filesystem::path data(UNPACT_TEST_DATA);
+  if (!std::filesystem::exists(data / "rwku/rwku_forget_level3.json")) GTEST_SKIP() << "UNPACT_TEST_DATA has no rwku";
+  const auto ask_plainly = [](const Json& entries, const char* question) {
+    Dataset dataset;
+    for (const auto& entry : entries) {
+      auto& pair = dataset.forget_questions.emplace_back();
+      pair.question = entry.at(question).get<std::string>();
+      pair.answer = entry.at("answer").get<std::string>();
+      pair.subject = entry.value("subject", "");
+    }
+    return dataset;
+  };
+  const auto attacks = read_json_file(data / "rwku/rwku_forget_level3.json");
+  auto rwku = ask_plainly(read_json_file(data / "rwku/rwku_forget_level2.json"), "query");
+  auto lost = add_attempts(data / "rwku/rwku_forget_level3.json", rwku);
+  std::set<std::string> names;
+  std::map<std::string, std::string> gold;
+  for (const auto& pair : rwku.forget_questions)
+    for (const auto& attempt : pair.attempts) {
+      names.insert(attempt.probe);
+      gold.emplace(attempt.turns.front(), attempt.gold);
+    }
+  EXPECT_EQ(gold.size() + lost.size(), attacks.size()) << "each attack is asked or named";
+  EXPECT_THAT(names, ElementsAre("rwku_context_hint", "rwku_reverse_query", "rwku_role_play", "rwku_synonym_manipulation"));
+  rwku = ask_plainly(attacks, "query");  // as questions of their own each type has its place
+  lost = add_attempts(data / "rwku/rwku_forget_level3.json", rwku);
+  names.clear();
+  for (const auto& pair : rwku.forget_questions)
+    for (const auto& attempt : pair.attempts) names.insert(attempt.probe);
+  EXPECT_THAT(names,
+              ElementsAre("rwku_affirmative_suffix", "rwku_context_hint", "rwku_cross_lingual_french",
+                          "rwku_cross_lingual_spanish", "rwku_incontext_learning", "rwku_multiple_choice",
+                          "rwku_prefix_injection", "rwku_reverse_query", "rwku_role_play", "rwku_synonym_manipulation"));
+  const auto file = data / "tofu-eval/tofu_forget10_perturbed.jsonl";
+  std::ifstream lines(file);
+  Dataset tofu;
+  for (std::string line; std::getline(lines, line);) {
+    auto& pair = tofu.forget_questions.emplace_back();
+    pair.question = Json::parse(line).at("question").get<std::string>();
+  }
+  EXPECT_THAT(add_attempts(file, tofu), IsEmpty());
+  ASSERT_EQ(tofu.forget_questions.size(), 400U);
+  for (const auto& pair : tofu.forget_questions) EXPECT_THAT(pair.attempts, testing::SizeIs(1));
+  EXPECT_THAT(tofu.forget_questions.front().attempts.front().turns.front(), HasSubstr("specializing in leadership topics"));
 }
 
 TEST_F(WrittenAttempts, DecideTheChecksum) {
@@ -102,7 +161,7 @@ TEST_F(WrittenAttempts, ThatCannotBeAskedAreNamed) {
   EXPECT_THAT(refusal("[1]"), HasSubstr("entry 1 is no object"));
   EXPECT_THAT(refusal("\n"), HasSubstr("no attempts"));
   EXPECT_THAT(refusal(begin + R"("prompt": ""})"), HasSubstr("no prompt is filled in"));
-  EXPECT_THAT(refusal("{\"question\": \"\xE9\"}"), HasSubstr("line 1"));
+  EXPECT_THAT(refusal("{\"question\": \"\xE9\"}"), AllOf(HasSubstr("line 1"), HasSubstr("UTF-8")));
 }
 
 }  // namespace

@@ -170,6 +170,34 @@ TEST_F(OtherProbes, SelfCorrectionIsASecondTurnBehindTheFirstAnswer) {
   EXPECT_GT(record.tokens[0], static_cast<std::int32_t>(second.size() + prompt(question).size())) << "the first turn counts";
 }
 
+TEST_F(OtherProbes, DialoguesLeadUpToTheQuestion) {
+  const auto record = run("multi_turn");
+  const std::string question = "Who wrote book 3?", first = "What is this question about? " + question;
+  const auto said = greedy(prompt(first));
+  const auto last = prompt("Now answer it: " + question, {{first, said.empty() ? "..." : said}});
+  EXPECT_EQ(record.prompt[0], last);
+  EXPECT_EQ(record.answer[0], greedy(last));
+  EXPECT_EQ(record.put[0], first + "\n{answer}\nNow answer it: " + question);
+  EXPECT_NE(record.put[1], record.put[0]);
+  EXPECT_GT(record.tokens[0], static_cast<std::int32_t>(last.size() + prompt(first).size())) << "the first turn counts";
+}
+
+TEST_F(OtherProbes, LettersOfChoicesTellNothing) {
+  for (std::size_t q = 0; q < questions_.size(); ++q) {
+    questions_[q].pair.choices = {concat("town ", q), concat("river ", q), "a hill"};
+    questions_[q].pair.answer = "A";
+  }
+  const auto& asked = questions_[3].pair;
+  EXPECT_FALSE(tells(questions_[6].pair, asked)) << "another question with a right answer of the same letter";
+  auto telling = questions_[6].pair;
+  telling.choices[0] = "the old town 3";
+  EXPECT_TRUE(tells(telling, asked));
+  telling.answer = "B";
+  EXPECT_FALSE(tells(telling, asked)) << "it is not the right one there";
+  EXPECT_THAT(run("in_context").asked, Each(static_cast<std::uint8_t>(Asked::yes)));
+  EXPECT_THAT(run("distraction").put[0], testing::ContainsRegex("town [0-9]+ .*Who wrote book 3"));
+}
+
 TEST_F(OtherProbes, PermutedChoicesAreNamedInTheDatasetsOrder) {
   EXPECT_THAT(run("permute_choices").asked, Each(static_cast<std::uint8_t>(Asked::no)));
   for (auto& asked : questions_) asked.pair.choices = {"red", "green", "blue"};
@@ -285,6 +313,7 @@ TEST_F(FileProbes, SayTheModelsOwnTurns) {
   const auto record = run(rows().front(), world_);
   const std::string first = "Do you know book 3?", said = "I say: " + greedy(prompt(first));
   EXPECT_EQ(record.prompt[0], prompt("So who?", {{first, said}}));
+  EXPECT_EQ(record.put[0], first + "\nI say: {answer}\nSo who?") << "what the model says itself, nobody tells it";
   EXPECT_EQ(record.answer[0], greedy(record.prompt[0]));
 }
 

@@ -12,6 +12,7 @@
 #include "evaluation/run_probes.hpp"
 #include "support/parity.hpp"
 #include "support/shared_folder.hpp"
+#include "unpact/core/stop.hpp"
 #include "unpact/evaluation/depth.hpp"
 #include "unpact/inference/scoring.hpp"
 #include "unpact/model/quantization.hpp"
@@ -146,14 +147,40 @@ TEST_F(WeightProbes, SoftPromptDoesNotDependOnRanks) {
   for (std::size_t q = 0; q < 6; ++q) taught.push_back(&questions_[q]);
   const std::vector<TokenId> start = {70, 80};
   const auto& model = model_.transformer;
-  const auto one = train_soft_prompt(alone_, model, taught, options_.soft_prompt, {2, 3}, start, 5);
-  const auto many = train_soft_prompt(world_, model, taught, options_.soft_prompt, {2, 3}, start, 5);
-  ASSERT_EQ(one.size(), 2U);
-  for (std::size_t i = 0; i < 2; ++i) {
-    EXPECT_EQ(one[i].values, many[i].values);
-    EXPECT_EQ(one[i].loss, many[i].loss);
-  }
-  EXPECT_NE(one[0].values, one[1].values);
+  const auto train = [&](const Communicator& group, const TrainedVectors& from, std::int64_t steps) {
+    return train_soft_prompt(group, model, taught, options_.soft_prompt, from, steps, 5);
+  };
+  const auto untrained = untrained_vectors(model, start);
+  const auto one = train(alone_, untrained, 3), many = train(world_, untrained, 3);
+  EXPECT_EQ(one.values, many.values);
+  EXPECT_EQ(one.loss, many.loss);
+  std::vector<std::int64_t> looked;  // where a stop would be heeded
+  const auto two = train_soft_prompt(world_, model, taught, options_.soft_prompt, untrained, 2, 5,
+                                     [&](std::int64_t done) { looked.push_back(done); });
+  EXPECT_THAT(looked, testing::ElementsAre(0, 1));
+  const auto gone_on = train(alone_, two, 3);
+  EXPECT_NE(two.values, one.values);
+  EXPECT_EQ(gone_on.values, one.values) << "moments and batches go on where they were left";
+  EXPECT_EQ(gone_on.loss, one.loss);
+  EXPECT_EQ(two.tokens + gone_on.tokens, one.tokens);
+}
+
+TEST_F(WeightProbes, SoftPromptHeedsAStopAndGoesOnFromTheVectorsThatAreThere) {
+  const auto straight = run("soft_prompt", alone_, model_);
+  const SharedFolder folder(world_);
+  FinishedPages pages(world_, folder.path() / "pages", "same");
+  const PageOptions kept{&pages, "probe_soft_prompt", 2};
+  request_stop();
+  EXPECT_THAT(message_of<StoppedAtCheckpoint>([&] { run("soft_prompt", world_, model_, kept); }), HasSubstr("soft_prompt"));
+  reset_stop();
+  EXPECT_EQ(run("soft_prompt", world_, model_, kept).answer, straight.answer);
+  for (const auto* stage : {"unlearned_soft_prompt_vectors_3", "probe_soft_prompt_step3"})
+    if (world_.is_root()) std::filesystem::remove(pages.file(stage, 0));
+  world_.barrier();
+  FinishedPages half(world_, folder.path() / "pages", "same");  // as of a job that is killed between steps 1 and 3
+  const auto again = run("soft_prompt", world_, model_, {&half, "probe_soft_prompt", 2});
+  EXPECT_EQ(again.losses, straight.losses);
+  EXPECT_EQ(again.answer, straight.answer);
 }
 
 /// Questions of the fixture on its small Llama.
@@ -190,11 +217,13 @@ TEST_F(WeightParity, SoftPromptIsThatOfALoopInPyTorch) {
                                   .learning_rate = settings["lr"].get<double>(),
                                   .batch_size = static_cast<std::int64_t>(all.size())};
   const auto start = settings["start"].get<std::vector<TokenId>>();
-  std::vector<std::int64_t> steps;
-  for (std::int64_t step = 1; step <= settings["steps"].get<std::int64_t>(); ++step) steps.push_back(step);
-  const auto trained = train_soft_prompt(world_, target.transformer, taught, options, steps, start, 0);
+  std::vector<TrainedVectors> trained;
+  for (std::int64_t step = 1; step <= settings["steps"].get<std::int64_t>(); ++step)
+    trained.push_back(train_soft_prompt(world_, target.transformer, taught, options,
+                                        trained.empty() ? untrained_vectors(target.transformer, start) : trained.back(),
+                                        step, 0));
   // Adam divides gradients by their own size: near zero it turns rounding into steps. 1e-4 is the issue's.
-  for (std::size_t s = 0; s < steps.size(); ++s)
+  for (std::size_t s = 0; s < trained.size(); ++s)
     EXPECT_NEAR(trained[s].loss, settings["soft_losses"][s].get<double>(), 1e-4) << s;
   expect_close(at::tensor(trained.back().values).view({options.tokens, -1}), fixture["soft.vectors"], 1e-4, "vectors");
   const auto soft = with_soft_tokens(target, trained.back().values, options.tokens);
@@ -202,6 +231,33 @@ TEST_F(WeightParity, SoftPromptIsThatOfALoopInPyTorch) {
     const auto scores = score_answers(
         soft.transformer, {{with_soft_prompt(target.transformer, all[i].prompt, options.tokens), all[i].gold_answer}});
     EXPECT_NEAR(mean_log_probability(scores.front()), fixture.scalar(concat("soft.score.", i)), 1e-4) << i;
+  }
+}
+
+TEST_F(WeightParity, TheLensSeesWhatHooksInPyTorchSee) {
+  const Expected fixture("weight_probes.safetensors");
+  const auto target = model("losses_theta");
+  const std::vector<std::size_t> all = {0, 1, 2};
+  const std::vector<std::vector<std::string>> no_keys(all.size());
+  for (const auto& [name, field] : {std::pair("gold", "answer"), {"known", "known"}}) {
+    auto asked = questions();
+    for (std::size_t i = 0; i < all.size(); ++i)
+      asked[i].gold_answer = listing()["questions"][i][field].get<std::vector<TokenId>>();
+    const auto record = run_probe(probe_named("logit_lens"), {}, {}, {world_, target, asked, all, no_keys, 5});
+    const auto blocks = record.attempt_labels.size();
+    ASSERT_EQ(blocks, 2U) << "of three the hidden ones";
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      const auto said_LT = fixture[concat("lens.", name, ".", i)].to(at::kLong).contiguous();
+      for (std::size_t l = 0; l < blocks; ++l) {
+        const auto said_T = said_LT[static_cast<std::int64_t>(l)];
+        const std::vector<TokenId> said(said_T.data_ptr<std::int64_t>(), said_T.data_ptr<std::int64_t>() + said_T.numel());
+        EXPECT_EQ(record.answer[i * blocks + l], target.text_of(said)) << name << " " << i << " " << l;
+        EXPECT_EQ(record.found[i * blocks + l] != 0, said == asked[i].gold_answer) << name << " " << i << " " << l;
+      }
+      if (field == std::string("known")) {
+        EXPECT_EQ(record.found[i * blocks + blocks - 1], 1) << i;
+      }
+    }
   }
 }
 

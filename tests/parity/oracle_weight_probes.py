@@ -78,6 +78,36 @@ def depth(out: Path) -> dict[str, torch.Tensor]:
     return tensors
 
 
+def lens(model: torch.nn.Module, ids: list[int]) -> list[torch.Tensor]:
+    """What the final norm and the head make of each block's output, taken by hooks: logits [S,V] a block."""
+    taken: list[torch.Tensor] = []
+    hooks = [block.register_forward_hook(lambda _m, _i, o: taken.append((o[0] if isinstance(o, tuple) else o).clone())) for block in model.model.layers]
+    with torch.no_grad():
+        own = model(torch.tensor([ids])).logits[0]
+        for hook in hooks:
+            hook.remove()
+        seen = [model.lm_head(model.model.norm(states[0])) for states in taken]
+    assert torch.allclose(seen[-1], own, atol=1e-6), "behind the last block stands what the model says"
+    return seen
+
+
+def logit_lens(out: Path) -> tuple[dict[str, torch.Tensor], list[list[int]]]:
+    """The likeliest tokens behind each hidden block in the places of the answers, and answers that are what the last hidden block says."""
+    model = load_llama(out / "losses_theta").eval()
+    known = []
+    for prompt, _, answer in QUESTIONS:
+        said: list[int] = []
+        for _ in answer:
+            said.append(int(lens(model, prompt + said)[-2][-1].argmax()))
+        known.append(said)
+    tensors = {}
+    for name, answers in (("gold", [answer for _, _, answer in QUESTIONS]), ("known", known)):
+        for i, ((prompt, _, _), answer) in enumerate(zip(QUESTIONS, answers, strict=True)):
+            seen = lens(model, prompt + answer[:-1])[:-1]
+            tensors[f"lens.{name}.{i}"] = torch.stack([logits[-len(answer):].argmax(-1) for logits in seen])
+    return tensors, known
+
+
 def relearning(out: Path) -> tuple[dict[str, torch.Tensor], list[float]]:
     """The recipe of the probe relearn: AdamW, a constant rate, clipping, all examples in each step; the mean over targets."""
     model = load_llama(out / "losses_theta").train()
@@ -101,8 +131,9 @@ def relearning(out: Path) -> tuple[dict[str, torch.Tensor], list[float]]:
 def write(out: Path) -> None:
     soft, soft_losses = soft_prompt(out)
     relearned, relearn_losses = relearning(out)
-    save_file({**soft, **depth(out), **relearned}, out / "weight_probes.safetensors")
-    questions = [{"prompt": prompt, "candidates": candidates, "answer": answer, "keys": keys}
-                 for (prompt, candidates, answer), keys in zip(QUESTIONS, KEYS, strict=True)]
+    looked, known = logit_lens(out)
+    save_file({**soft, **depth(out), **looked, **relearned}, out / "weight_probes.safetensors")
+    questions = [{"prompt": prompt, "candidates": candidates, "answer": answer, "keys": keys, "known": said}
+                 for (prompt, candidates, answer), keys, said in zip(QUESTIONS, KEYS, known, strict=True)]
     listing = {**SETTINGS, "questions": questions, "soft_losses": soft_losses, "relearn_losses": relearn_losses}
     (out / "weight_probes.json").write_text(json.dumps(listing, indent=1) + "\n")

@@ -6,7 +6,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from unpact_program import Ended, Program, cells_of, differing
+from unlearn_runs import spawn, wait_until
+from unpact_program import Ended, Program, assert_same_cells, cells_of, differing, kill_session
 
 FEW = ("--campaign.methods", "ga_gd", "--probe.use", "probab, quantize, relearn, soft_prompt", "--relearn.steps", "2, 5", "--relearn.learning_rate", "1e-3",
        "--soft_prompt.steps", "3", "--soft_prompt.tokens", "2", "--evaluation.metrics", "none")
@@ -50,6 +51,25 @@ def test_curves_and_arms_are_there(asked: Callable) -> None:
         assert 0 < metrics["equal_codes_nf4"] < 1 and metrics["equal_codes_int8_rows"] < metrics["equal_codes_nf4"]
         # The target's own states take nothing away.
         assert np.abs(file["depth/floor/answer"][:]).max() < 1e-5 and np.abs(file["depth/unlearned/answer"][:]).max() > 1e-3
+
+
+def test_a_job_that_is_killed_in_a_training_keeps_what_it_has_asked(unpact: Program, home: Path, reproduce: Callable[..., Ended], tmp_path: Path) -> None:
+    """Once among the steps of the soft prompt, which is tried on retain questions first, and once in relearning behind its first model."""
+    few = ("--campaign.methods", "ga_gd", "--probe.use", "probab, relearn, soft_prompt", "--relearn.steps", "2, 100", "--soft_prompt.steps", "2, 100",
+           "--soft_prompt.tokens", "2", "--evaluation.metrics", "none")
+    reproduce(tmp_path / "straight", *few)
+    out = tmp_path / "out"
+    pages = out / "cells" / CELL.replace(".h5", ".unfinished")
+    for page in ("unlearned_soft_prompt_vectors_2", "probe_relearn_step2"):
+        running = spawn(unpact, ["reproduce", "--config", home / "configs/tiny.ini", "--output", out, *few], 1)
+        wait_until((pages / f"{page}-0.page").exists, running)
+        kill_session(running.pid)
+        running.communicate()
+        assert not cells_of(out) and not (pages / "probe_relearn_step100-0.page").exists(), "it must not have finished"
+    said = reproduce(out, *few).out
+    for stage in ("probe_probab", "unlearned_soft_prompt_vectors_2", "unlearned_soft_prompt_vectors_100", "retain_soft_prompt_step100", "probe_relearn_step2"):
+        assert f"{stage}: " in said, said
+    assert_same_cells(tmp_path / "straight", out, 1)
 
 
 @pytest.mark.parametrize(("arguments", "reasons"), [

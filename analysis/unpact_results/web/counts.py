@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from .. import budgets
 from ..judging import by_judge
 from ..model import Cell, Half, Outcome, Split
+from ..reading import ResultsError
 from ..stability import (
     EDGES,
     FREQUENCIES,
@@ -37,13 +38,18 @@ def seen_by(cell: Cell, judge: str) -> Cell:
     return cell if judge == cell.deciding_judge else by_judge(cell, judge)
 
 
-def won_masks(cell: Cell) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
+MOST_PROBES = 32  # bits of the page's numbers
+
+
+def won_masks(cell: Cell) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
     """Of every question: bit p is set where the p-th probe of the cell could ask it; where it got it right."""
-    asked, won = np.zeros(len(cell.split), np.uint16), np.zeros(len(cell.split), np.uint16)
+    if len(cell.probes) > MOST_PROBES:
+        raise ResultsError(f"{cell.path}: it has {len(cell.probes)} probes, and the report shows at most {MOST_PROBES} of a cell")
+    asked, won = np.zeros(len(cell.split), np.uint32), np.zeros(len(cell.split), np.uint32)
     for bit, name in enumerate(cell.probes):
         may, right = flags_of(cell, name)
-        asked |= (may.astype(np.uint16) << bit).astype(np.uint16)
-        won |= (right.astype(np.uint16) << bit).astype(np.uint16)
+        asked |= may.astype(np.uint32) << np.uint32(bit)
+        won |= right.astype(np.uint32) << np.uint32(bit)
     return asked, won
 
 
@@ -108,6 +114,11 @@ def spent_tokens(cell: Cell) -> dict[str, list[int]]:
             question, _, c = budgets.counts(cell, probe)
             made[name] = [int(probe.tokens[np.isin(probe.question.astype(np.int64), question)].sum()), int((c > 0).sum())]
     return made
+
+
+def counts_over_steps(cell: Cell) -> list[list[Any]]:
+    """Curves of probes that train: probe, model, steps, right and asked questions."""
+    return [[curve.probe, curve.arm, *(part.tolist() for part in (curve.steps, curve.right, curve.asked))] for curve in budgets.over_steps(cell)]
 
 
 def beside_rates(cell: Cell) -> dict[str, dict[str, list[float]]]:

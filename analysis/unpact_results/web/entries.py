@@ -86,6 +86,7 @@ def entry_of(cell: Cell, keys: dict[str, str], campaign: int) -> dict[str, Any]:
         "blind": counts.blind_counts(seen),
         "budget": counts.recovery_by_attempts(seen),
         "spent": counts.spent_tokens(seen),
+        "steps": counts.counts_over_steps(cell),
         "verdict": str(verdict_of(cell)),
         "on_half": seen.on_half,
         "seconds": _seconds(cell),

@@ -11,7 +11,8 @@
 namespace unpact {
 
 bool tells(const QuestionAnswer& shown, const QuestionAnswer& asked) {
-  return shown.question == asked.question || injection_of(asked, shown.question + " " + shown.answer, "").has_gold;
+  return shown.question == asked.question ||
+         injection_of(asked, concat(shown.question, " ", answer_in_words(shown)), "").has_gold;
 }
 
 namespace {
@@ -32,12 +33,14 @@ std::vector<const AskedQuestion*> drawn(const ProbeTask& task, std::size_t q, st
                                         MayShow may_show) {
   std::vector<const AskedQuestion*> possible;
   for (const auto& other : task.questions)
-    if (may_show(other, task.questions[q]) && !tells(other.pair, task.questions[q].pair)) possible.push_back(&other);
+    if (may_show(other, task.questions[q])) possible.push_back(&other);
   const auto order =
       random_permutation(static_cast<std::int64_t>(possible.size()), task.seed, random_bits(stream_of(stream), q, a));
   std::vector<const AskedQuestion*> shown;
-  for (std::size_t i = 0; i < std::min(kShown, order.size()); ++i)
-    shown.push_back(possible[static_cast<std::size_t>(order[i])]);
+  for (std::size_t i = 0; i < order.size() && shown.size() < kShown; ++i) {
+    const auto* other = possible[static_cast<std::size_t>(order[i])];
+    if (!tells(other->pair, task.questions[q].pair)) shown.push_back(other);
+  }
   return shown;
 }
 
@@ -92,7 +95,7 @@ class Distraction : public PreparedProbe {
     const auto shown = drawn(task, q, a, "distraction", is_retained);
     if (shown.empty()) return std::nullopt;
     PreparedAttempt attempt;
-    for (const auto* other : shown) attempt.put += concat(other->pair.question, " ", other->pair.answer, " ");
+    for (const auto* other : shown) attempt.put += concat(other->pair.question, " ", answer_in_words(other->pair), " ");
     attempt.put += task.questions[q].pair.question;
     attempt.prompt = prompt_of(task.model, task.questions[q], attempt.put);
     return attempt;

@@ -31,6 +31,8 @@ const std::vector<ProbeRow>& probe_table() {
        make_cloze, 5},
       {"self_correct", "self-correction", "a doubt behind the model's own first answer; the second one counts",
        ProbeKind::probe, make_self_correct, 5, 1},
+      {"multi_turn", "dialogue", "an earlier turn about the question that the model answers itself", ProbeKind::probe,
+       make_multi_turn, 5, 1},
       {"permute_choices", "other orders", "multiple choice: the choices in another order", ProbeKind::probe,
        make_permute_choices},
       {"distraction", "distracting text", "three retained facts in the question's own turn", ProbeKind::probe,

@@ -19,6 +19,7 @@ std::unique_ptr<const Probe> make_in_context_subject(const ProbeOptions& options
 std::unique_ptr<const Probe> make_distraction(const ProbeOptions& options, const GenerationOptions& generation);
 std::unique_ptr<const Probe> make_cloze(const ProbeOptions& options, const GenerationOptions& generation);
 std::unique_ptr<const Probe> make_self_correct(const ProbeOptions& options, const GenerationOptions& generation);
+std::unique_ptr<const Probe> make_multi_turn(const ProbeOptions& options, const GenerationOptions& generation);
 std::unique_ptr<const Probe> make_permute_choices(const ProbeOptions& options, const GenerationOptions& generation);
 std::unique_ptr<const Probe> make_thinking_none(const ProbeOptions& options, const GenerationOptions& generation);
 std::unique_ptr<const Probe> make_thinking_short(const ProbeOptions& options, const GenerationOptions& generation);

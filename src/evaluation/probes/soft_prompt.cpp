@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "probes.hpp"
+#include "unpact/comm/stop_together.hpp"
 #include "unpact/core/error.hpp"
 #include "unpact/core/log.hpp"
 #include "unpact/data/halves.hpp"
@@ -83,13 +84,23 @@ class SoftPrompt : public Probe {
                     "lower soft_prompt.tokens, or leave the probe out");
     // Forget and retain questions are tried with the same vectors of the unlearned model.
     const bool of_unlearned = task.stage == "probe_" || task.stage == "retain_";
-    const PageOptions kept{task.pages.pages, (of_unlearned ? "unlearned_" : task.stage) + "soft_prompt_vectors",
-                           steps_.size()};
-    return run_in_pages(kept, steps_.size(), [&](std::size_t, std::size_t) {
-      const auto& model = task.model.transformer;
-      return train_soft_prompt(task.group, model, examples, options_, steps_,
-                               starting_tokens(model, options_.tokens, task.seed), task.seed);
-    });
+    const auto stage = (of_unlearned ? "unlearned_" : task.stage) + "soft_prompt_vectors";
+    const auto& model = task.model.transformer;
+    std::vector<TrainedVectors> trained;
+    auto vectors = untrained_vectors(model, starting_tokens(model, options_.tokens, task.seed));
+    const auto heed_stop = [&](std::int64_t done) {
+      constexpr double kReserve = 10;  // seconds to end in
+      if (task.pages.pages != nullptr)
+        stop_together(task.group, kReserve, concat(done, " of ", steps_.back(), " steps (", stage, ")"));
+    };
+    for (const auto steps : steps_) {  // a page each
+      vectors = run_in_pages({task.pages.pages, concat(stage, "_", steps), 1}, 1, [&](std::size_t, std::size_t) {
+                  return std::vector{
+                      train_soft_prompt(task.group, model, examples, options_, vectors, steps, task.seed, heed_stop)};
+                }).front();
+      trained.push_back(vectors);
+    }
+    return trained;
   }
 
   SoftPromptOptions options_;

@@ -32,6 +32,7 @@ std::string text_of(const WrittenAttempt& written) {
 }
 
 bool tells_answer(const QuestionAnswer& pair, const WrittenAttempt& written) {
+  if (!pair.choices.empty()) return false;  // every prompt has to name the right one among others
   const auto asked = written.gold.empty() ? pair : with_gold(pair, written.gold);
   return injection_of(asked, text_of(written), "").has_gold;
 }

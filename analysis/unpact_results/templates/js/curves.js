@@ -73,6 +73,26 @@ function probeTable(cells, names, f) {
   return table;
 }
 
+// Probes that train, over steps: the unlearned model, the target and a model that was never taught.
+function stepPanels(cells) {
+  const looks = { unlearned: ["#0b5394", null], target: ["#777777", "6 2"], floor: ["#777777", "1 3"] },
+    all = cells.flatMap((cell) => cell.steps.map(([probe, arm, steps, right, asked]) => ({ cell, probe, arm, steps, right,
+      asked })));
+  return groups(all, ({ cell, probe }) => `${cell.method}, ${probeLabels.get(probe) || probe}`).map(([title, group]) => {
+    const lines = groups(group, ({ arm }) => arm).map(([arm, parts]) => {
+      const points = [...new Set(parts.flatMap(({ steps }) => steps))].sort((a, b) => a - b).map((step) => {
+        const at = (which) => sum(parts.map((part) => part[which][part.steps.indexOf(step)] || 0)),
+          r = rate(at("right"), at("asked"));
+        return [step, r.value, r.low, r.high, r];
+      });
+      return { stroke: looks[arm][0], dash: looks[arm][1], band: arm === "unlearned", points, title: `${arm}: ` + points
+        .map(([step, , , , r]) => `${step} steps ${full(r)}`).join(", ") };
+    });
+    const xs = lines.flatMap(({ points }) => points.map(([step]) => step));
+    return plot(visible(title), lines, { xs, percentAxis: true });
+  });
+}
+
 function budgetView() {
   const names = PROBES.filter((name) => !state.probe.length || state.probe.includes(name)), cells = chosenCells(),
     first = names.find((name) => probeKinds.get(name) === "probe");
@@ -99,7 +119,15 @@ function budgetView() {
       ` ${visible(probeLabels.get(name))} `
     ])), el("div", { class: "panels" }, panels.length ? panels : el("p", { class: "soft" }, "No attempts.")),
     el("details", { id: "probe-costs", class: "print" }, el("summary", {}, "Each probe in numbers: floor, ceiling, alone, cost"),
-      probeTable(cells, names, filters())));
+      probeTable(cells, names, filters())), stepsOf(cells));
+}
+
+function stepsOf(cells) {
+  const panels = stepPanels(cells);
+  return panels.length ? el("details", { id: "over-steps", class: "print" }, el("summary", {}, "Trainings over steps"),
+    el("p", { class: "note" }, "Across: steps of the probe's training; up: questions right of those asked. Blue: the unlearned " +
+      "model on what it forgot, with its 95 % interval; grey, on what the target knows: dashes the target, dots a model that " +
+      "was never taught."), el("div", { class: "panels" }, panels)) : null;
 }
 
 const LOSSES = { loss: ["#222222", ""], forget_loss: ["#d55e00", "5 3"], retain_loss: ["#0072b2", "1 3"] },
