@@ -1,6 +1,10 @@
 """The report in Chromium: what it shows beside the HDF5 files, links, hostile text; nothing leaves the page."""
 
+import csv
+import io
 import re
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -225,3 +229,46 @@ def test_population_views_show_the_numbers_of_the_file(opened, made):
     best = max(right, key=lambda name: len(right[name]))
     wanted = "what is still right" if still / known >= 0.307 else {"focus_on_key": "FocusOnKey", "probab": "Probab"}[best] if (still + len(right[best])) / known >= 0.307 else "several"
     assert f"much is left by {wanted}" in verdict
+
+
+def kept(page, kind: str) -> bytes:
+    with page.expect_download() as waiting:
+        page.click(f"dialog .keep button:text('{kind}')")
+    return Path(waiting.value.path()).read_bytes()
+
+
+def test_a_figure_is_looked_into_and_kept(opened, made):
+    """Drawn by the embedded library only when it is asked for; what is kept are the numbers of the files."""
+    page = opened("#model=llama-2-7b").page
+    assert page.evaluate("window.vegaEmbed === undefined")
+    page.focus("#pictures .look")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("dialog .keep")
+    rows = [row for row in csv.DictReader(io.StringIO(kept(page, "CSV").decode())) if row["kind"] == "method"]
+    assert len(rows) == 6
+    for row in rows:
+        (file,) = cells_of(made, method=row["method"], model="llama-2-7b")
+        state = file["knowledge/state"][:]
+        left, known = int(np.isin(state, [2, 3]).sum()), int(np.isin(state, [2, 3, 4]).sum())
+        assert row["knowledge left counts"] == f"{left}/{known}" and float(row["knowledge left low"]) == pytest.approx(wilson(left, known)[0])
+    drawing = ElementTree.fromstring(kept(page, "SVG"))
+    words = {text.text for text in drawing.iter("{http://www.w3.org/2000/svg}text")}
+    assert {row["method"] for row in rows} <= words and kept(page, "PNG").startswith(b"\x89PNG")
+    page.hover("dialog .vega path[aria-label*='knowledge left counts'] >> nth=0", force=True)
+    assert f"knowledge left counts: {rows[0]['knowledge left counts']}" in page.inner_text("dialog .said")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("dialog", state="detached")
+    assert page.evaluate("document.activeElement.classList.contains('look')")
+
+
+def test_every_kind_of_figure_opens_and_its_licence_is_there(opened):
+    page = opened("#method=ga_gd").page
+    for section in ("contributions", "losses", "licences"):
+        page.evaluate(f"document.getElementById('{section}').open = true")
+    for selector in ("#heat .look", "#budget .look", "#losses .look", "#contributions .look"):
+        page.locator(selector).first.click()
+        page.wait_for_selector("dialog .vega svg [role=graphics-symbol]")
+        assert len(list(csv.reader(io.StringIO(kept(page, "CSV").decode())))) > 2
+        page.click("dialog button:text('close')")
+        page.wait_for_selector("dialog", state="detached")
+    assert "Redistributions in binary form must reproduce" in page.inner_text("#licences")

@@ -66,7 +66,10 @@ def test_print_fits_a4(opened):
 def test_a_folder_of_data_opens_from_disk(opened, made, tmp_path):
     page, data = write_report(sources_of([made.parent]), tmp_path / "report.html", folder=True)[:2]
     cell = cells_of(made, method="tv")[0].attrs["cell_id"]
-    opened(f"#cell={cell}&n=1", path=page).page.wait_for_selector(".question .strip")
+    shown = opened(f"#cell={cell}&n=1", path=page).page
+    shown.wait_for_selector(".question .strip")
+    shown.locator("#heat .look").click()
+    shown.wait_for_selector("dialog .vega svg")
 
 
 def test_a_folder_of_data_opens_from_a_server(browser, made, tmp_path):  # noqa: F811

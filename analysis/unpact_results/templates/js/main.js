@@ -35,7 +35,7 @@ function start() {
   onChange(FILTERS, budgetView);
   onChange(FILTERS, differenceView);
   const unfolded = { contributions: contributionPanels, models: modelView, losses: lossView, cost: costView,
-    metrics: metricView, runs: runView };
+    metrics: metricView, runs: runView, licences: licenceView };
   for (const [id, make] of Object.entries(unfolded)) onOpen(id, make);
   draw();
   document.documentElement.dataset.ready = "1";
