@@ -49,6 +49,12 @@ def texts_of(table: Table) -> list[list[str]]:
     return [table.headings, *([text(heading, value) for heading, value in zip(table.headings, row, strict=True)] for row in table.rows)]
 
 
+def figure_of_ways(ways: Sequence[Way]) -> Figure | None:
+    """The picture of all that was looked at on its way; None where nothing was."""
+    groups = [on for on in counted(ways) if any(len(way.step) for way in on.ways)]
+    return figure_of(groups) if groups else None
+
+
 def figure_of(groups: Sequence[Counted]) -> Figure:
     """A panel a model and data set: what is forgotten against what is destroyed, from the target (0, 0) on, points joined."""
     with style():
