@@ -11,12 +11,12 @@ from pathlib import Path
 
 from . import __version__, agreement, budgets, stability, style, table, terminal, thoughts, ways
 from .compare import compare_folders
+from .files import replace_file
 from .campaigns import load_campaign
 from .paper import write_paper
 from .reading import ResultsError
 from .report import LIMIT, sources_of, write_report
 from .validate import validate_all
-from .web.write import replace_file
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -7,21 +7,17 @@ of claim 2 and the dilemma, table 2 all claims (paper_tables.py has the others).
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib
-from matplotlib.figure import Figure
-
 from . import paper_figures as figures
 from .citations import bibtex
+from .files import replace_file
 from .paper_population import more_figures
 from .paper_tables import all_tables
-from .plotting import STYLE, png_of, to_svg
+from .plotting import pdf_of, png_of, to_svg
 from .pooled import pooled_rows
 from .web.gather import Source, gather
-from .web.write import replace_file
 
 
 def write_paper(sources: Sequence[Source], out: Path, jobs: int = 1) -> list[Path]:
@@ -52,11 +48,3 @@ def write_paper(sources: Sequence[Source], out: Path, jobs: int = 1) -> list[Pat
 def _write(path: Path, content: str | bytes) -> Path:
     replace_file(path, content)
     return path
-
-
-def pdf_of(figure: Figure) -> bytes:
-    """A figure as PDF with its fonts, without a date."""
-    out = io.BytesIO()
-    with matplotlib.rc_context(STYLE | {"pdf.fonttype": 42}):
-        figure.savefig(out, format="pdf", metadata={"CreationDate": None, "Creator": None, "Producer": None})
-    return out.getvalue()

@@ -54,6 +54,14 @@ def to_svg(figure: Figure, prefix: str, title: str, description: str) -> str:
     return f'{head}<title id="{prefix}-t">{escape(title)}</title><desc id="{prefix}-d">{escape(description)}</desc>{rest}'
 
 
+def pdf_of(figure: Figure) -> bytes:
+    """A figure as PDF with its fonts, without a date."""
+    out = io.BytesIO()
+    with matplotlib.rc_context(STYLE | {"pdf.fonttype": 42}):
+        figure.savefig(out, format="pdf", metadata={"CreationDate": None, "Creator": None, "Producer": None})
+    return out.getvalue()
+
+
 def png_of(figure: Figure, dpi: int = 160) -> bytes:
     """A figure as PNG, without a date."""
     out = io.BytesIO()

@@ -17,6 +17,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from ..files import replace_file
 from .chunks import pack, text_of
 from .gather import Gathered, Source, columns_of
 from .index import index_of
@@ -178,13 +179,3 @@ def _remove_folders(out: Path, kept: Path | None) -> None:
     for folder in out.parent.glob(f"{out.stem}_data-" + "[0-9a-f]" * 12):
         if folder != kept and folder.is_dir():
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def replace_file(path: Path, content: str | bytes) -> None:
-    """Write a file under another name and rename it: it is the old one or the whole new one."""
-    made = path.with_name(f".{path.name}.tmp.{os.getpid()}")
-    try:
-        made.write_bytes(content.encode("utf-8", "replace") if isinstance(content, str) else content)
-        os.replace(made, path)
-    finally:
-        made.unlink(missing_ok=True)
