@@ -6,10 +6,13 @@ import re
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from browsing import browser, cells_of, made, needs_chromium, opened  # noqa: F401 (fixtures)
+from synthetic import Recipe, write_cell
 
+from unpact_results.report import sources_of, write_report
 from unpact_results.statistics import wilson
 
 pytestmark = needs_chromium
@@ -167,6 +170,21 @@ def test_hostile_text_is_text(opened, made):
     assert "show all 1\u202f000" in button.inner_text()
     button.click()
     assert page.evaluate("Math.max(...[...document.querySelectorAll('.words')].map(n => n.textContent.length))") > 1_000_000
+
+
+def test_questions_without_a_text_can_be_opened(opened, tmp_path):
+    path = write_cell(tmp_path / "a.h5", Recipe(forget=3, retain=2))
+    with h5py.File(path, "r+") as file:
+        for name in ("questions/text", "questions/gold_answer", "unlearned/answer"):
+            attributes = {key: file[name].attrs[key] for key in ("unit", "units", "long_name")}
+            del file[name]
+            file.create_dataset(name, data=np.zeros(5, "S1").astype(h5py.string_dtype("utf-8", 1)))
+            file[name].attrs.update(attributes)
+    page = opened(path=write_report(sources_of([path]), tmp_path / "report.html")[0]).page
+    assert page.inner_text("button.open >> nth=2") == "(no text)"
+    page.click("button.open >> nth=2")
+    page.wait_for_selector(".question .strip")
+    assert "(empty)" in page.inner_text(".question .qa")
 
 
 def test_unknown_addresses_say_so(opened):

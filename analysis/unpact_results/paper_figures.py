@@ -130,7 +130,7 @@ def focus_shift(made: Gathered) -> Figure:
             axes.set(ylim=(0, 1.04), ylabel="mean focus shift", title=f"{model}, {dataset}")
             axes.grid(axis="x", visible=False)
         figure.legend(
-            handles=[Patch(color=OUTCOME_COLOURS[o.name], label=o.name) for o in CLASSES], loc="outside upper left", ncols=min(4, 2 * len(groups))
+            handles=[Patch(color=OUTCOME_COLOURS[o.name], label=o.name) for o in CLASSES], loc="outside upper left", ncols=2 if len(groups) < 2 else 4
         )
     return figure
 

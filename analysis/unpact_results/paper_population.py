@@ -27,7 +27,7 @@ def more_figures(made: Gathered, rows: Sequence[Pooled]) -> list[Made | None]:
     """Name, caption and figure, in order; None where there is nothing to draw."""
     along = figure_of_ways(made.ways)
     return [
-        ("heat", "Measures by method, model and data set, seeds pooled; darker is more.", heat(rows)),
+        ("heat", "Measures by method, model and data set, seeds pooled; darker is more.", heat(rows)) if rows else None,
         None if along is None else ("trajectories", "Destruction along the way of forgetting: a line a method and setting, seeds pooled, from the target on.", along),
         ("key_tokens", "Share of KeyTokens among candidate tokens before and after unlearning, by class of token, with 95 % Wilson intervals; all cells.", key_tokens(made)),
         _losses(made),

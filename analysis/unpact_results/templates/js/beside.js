@@ -3,8 +3,8 @@ async function sameQuestion(cell, question) {
   const { text } = await chunk(cell.questions), found = [];
   for (const other of CELLS) {
     if (other.dataset !== cell.dataset) continue;
-    const place = other.questions === cell.questions ? question : (await chunk(other.questions)).text.indexOf(text[
-      question]);
+    const place = other.questions === cell.questions ? question : text[question] ? (await chunk(other.questions)).text
+      .indexOf(text[question]) : -1;  // questions without a text are the same in no other set
     if (place >= 0) found.push([other, place]);
   }
   return found;
