@@ -30,6 +30,19 @@ def test_bad_cells_are_said_and_the_rest_is_shown(tmp_path):
     assert {entry[name] for name in ("questions", "prompts", "target")} <= set(report.names()), "what a broken cell would have shared is there all the same"
 
 
+def test_cells_that_change_while_the_report_is_made(tmp_path):
+    """One goes and one is cut short after the campaign was looked at, and the old page stays where no new one can be made."""
+    path = write_campaign(tmp_path, RECIPES[:3])
+    sources = sources_of([path])
+    files = [tmp_path / "cells" / f"{recipe.id}.h5" for recipe in RECIPES[:3]]
+    files[0].unlink()
+    files[1].write_bytes(files[1].read_bytes()[:5000])
+    for jobs in (1, 2):
+        report = Report(write_report(sources, tmp_path / "r.html", jobs=jobs)[0])
+        assert list(report.cells) == [RECIPES[2].id] and {entry["status"] for entry in report.index["absent"]} == {"broken"}
+        assert all(files[place].name in report.index["absent"][place]["note"] for place in (0, 1))
+
+
 @pytest.mark.parametrize("name", ["probes/focus_on_key/is_right", "probes/probab/tokens", "unlearned/gold/contributions/offsets", "questions/split"])
 def test_a_cell_whose_parts_do_not_fit_is_said(tmp_path, name):
     for recipe in (Recipe(forget=4, retain=3), Recipe("ga", forget=4, retain=3)):
