@@ -290,3 +290,19 @@ def test_every_kind_of_figure_opens_and_its_licence_is_there(opened):
         page.click("dialog button:text('close')")
         page.wait_for_selector("dialog", state="detached")
     assert "Redistributions in binary form must reproduce" in page.inner_text("#licences")
+
+
+def test_the_way_of_the_unlearnings_follows_the_filters(opened, made):
+    page = opened("#method=ga_gd,tv").page
+    assert sorted(set(texts(page, "#ways-destruction_at tbody tr:not([hidden]) td:nth-child(3)"))) == ["ga_gd", "tv"]
+    page.locator("#ways-pictures .look").first.click()
+    page.wait_for_selector("dialog .keep")
+    rows = list(csv.DictReader(io.StringIO(kept(page, "CSV").decode())))
+    model = page.inner_text("#ways-pictures figcaption >> nth=0").split(",")[0]
+    (file,) = cells_of(made, method="ga_gd", model=model)
+    known = file["target/is_right"][:].astype(bool)
+    forget, held = known & (file["questions/split"][:] == 0), known & (file["questions/half"][:] == 2)
+    right = file["trajectory/is_right"][:].astype(bool)
+    wanted = [(0.0, 0.0), *zip(1 - right[:, forget].mean(axis=1), 1 - right[:, held].mean(axis=1), strict=True)]
+    found = [(float(row["forgotten"]), float(row["destroyed"])) for row in rows if row["line"] == "ga_gd"]
+    np.testing.assert_allclose(found, wanted)

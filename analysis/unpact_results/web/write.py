@@ -45,6 +45,7 @@ SCRIPTS = (
     "population",
     "keytokens",
     "curves",
+    "along",
     "runs",
     "main",
 )
@@ -101,7 +102,7 @@ def planned(
     thoughts = table_of_thoughts(made.said)
     sections = {"ways": section_of(made.ways), "thoughts": None if thoughts is None else (thoughts.caption, texts_of(thoughts))}
     chunks = {"rows": pack({}, columns_of(made)), "runs": pack({"runs": made.runs}), "vega": library_chunk(), **made.chunks}
-    index = index_of(made, sources, shown)
+    index = index_of(made, sources, shown) | {"ways": [] if sections["ways"] is None else sections["ways"].lines}
     rest = len(html(index | {"left_out": True, "folder": None}, chunks, sections).encode())
     chosen = plan(made, rest, limit, folder)
     index |= {"left_out": chosen.left_out, "folder": None}

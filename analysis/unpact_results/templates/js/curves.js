@@ -1,7 +1,7 @@
 // Lines over a budget or over steps, as small multiples; and what cells cost.
 const PLOT = { width: 230, height: 150, left: 36, right: 8, top: 8, bottom: 26 };
 
-function plot(title, lines, { top = 1, bottom = 0, xs, percentAxis = false, across, up }) {
+function plot(title, lines, { top = 1, bottom = 0, xs, percentAxis = false, percentAcross = false, across, up }) {
   const [low, high] = [Math.min(...xs), Math.max(...xs)], wide = PLOT.width - PLOT.left - PLOT.right, tall = PLOT
     .height - PLOT.top - PLOT.bottom;
   const x = (value) => PLOT.left + (high > low ? (value - low) / (high - low) : 0.5) * wide,
@@ -13,17 +13,18 @@ function plot(title, lines, { top = 1, bottom = 0, xs, percentAxis = false, acro
       stroke: "none" }) : null,
     svg("path", { d: points.map((p, i) => `${i ? "L" : "M"}${x(p[0])} ${y(p[1])}`).join(""),
     fill: "none", "stroke-width": 1.5, "stroke-dasharray": attributes.dash }, svg("title", {}, attributes.title)),
+    attributes.marks ? points.map((p) => svg("circle", { cx: x(p[0]), cy: y(p[1]), r: 2.4, fill: attributes.stroke })) : null,
     points.length === 1 ? svg("circle", { cx: x(points[0][0]), cy: y(points[0][1]), r: 3, fill: attributes
       .stroke }) : null));
   return el("figure", { class: "plot" }, el("figcaption", {}, title, " ", closer(`${title}: ${up}`, lineFigure(lines, { percentAxis,
-    across, up }))), svg(
+    across, up, percentAcross }))), svg(
     "svg", { viewBox: `0 0 ${PLOT.width} ${PLOT.height}`,
     role: "img", "aria-label": `${title}: ${lines.map((line) => line.title).join("; ")}` },
     [bottom, (bottom + top) / 2, top].map((v) => [svg("line", { x1: PLOT.left, x2: PLOT.width - PLOT.right, y1: y(
         v), y2: y(v), stroke: "#e6e6e6" }), svg("text", { x: PLOT.left - 4, y: y(v) +
       3.5, "text-anchor": "end" }, label(v))]),
     [low, high].filter((v, i, all) => !i || v !== all[0]).map((v) => svg("text", { x: x(v), y: PLOT.height -
-      12, "text-anchor": "middle" }, String(v))), paths));
+      12, "text-anchor": "middle" }, percentAcross ? percent(v, 0) : String(v))), paths));
 }
 
 const PROBE_COLOURS = ["#0b5394", "#c04f00", "#00775a", "#8a3f8f", "#6b6b00", "#a5004f", "#333333"];

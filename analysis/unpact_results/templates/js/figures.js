@@ -84,17 +84,18 @@ function closer(title, make) {
 }
 
 // Lines with bands, as plot() draws them small: {title, stroke, dash, points: [[x, y, low, high], ...]}.
-function lineFigure(lines, { percentAxis, across, up }) {
-  const rows = lines.flatMap(({ points, name }) => points.map(([x, y, low, high]) => ({ line: name, [across]: x, [up]: y,
+function lineFigure(lines, { percentAxis, percentAcross, across, up }) {
+  const rows = lines.flatMap(({ points, name }) => points.map(([x, y, low, high], place) => ({ line: name, place, [across]: x, [up]: y,
     ...(isNumber(low) ? { low, high } : {}) })));
   const names = lines.map(({ name }) => name);
   const colours = { field: "line", type: "nominal", title: null, sort: names, scale: { domain: names, range: lines.map(({ stroke }) => stroke) } };
-  const y = percentAxis ? { field: up, ...shares(up) } : field(up, { scale: { zero: false } }), x = field(across, { scale: { nice: false }, axis: { tickMinStep: 1, format: "d" } });
+  const y = percentAxis ? { field: up, ...shares(up) } : field(up, { scale: { zero: false } }), x = percentAcross ? { field: across, ...shares(across) } : field(across, { scale: { nice: false },
+    axis: { tickMinStep: 1, format: "d" } }), order = { field: "place" };
   const band = rows.some((row) => isNumber(row.low)) ? [{ transform: [{ filter: "isValid(datum.low)" }], mark: { type: "area", opacity: 0.13 },
     encoding: { x, y: field("low"), y2: { field: "high" }, color: colours } }] : [];
   const dashes = { field: "line", type: "nominal", sort: names, legend: null, scale: { domain: names,
     range: lines.map(({ dash }) => dash ? dash.split(" ").map(Number) : [1, 0]) } };
-  return () => ({ rows, spec: { layer: [{ params: ZOOM, mark: { type: "line", strokeWidth: 1.8 }, encoding: { x, y, color: colours, strokeDash: dashes } },
+  return () => ({ rows, spec: { layer: [{ params: ZOOM, mark: { type: "line", strokeWidth: 1.8 }, encoding: { x, y, color: colours, strokeDash: dashes, order } },
     ...band, { mark: { type: "point", filled: true, size: 45 }, encoding: { x, y, color: colours,
       tooltip: tips(["line", across, up, ...(band.length ? ["low", "high"] : [])]) } }] } });
 }

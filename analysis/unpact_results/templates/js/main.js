@@ -34,6 +34,8 @@ function start() {
   onChange(FILTERS, keyTokenView);
   onChange(FILTERS, budgetView);
   onChange(FILTERS, differenceView);
+  onChange(FILTERS, alongView);
+  onChange(FILTERS, filterMadeTables);
   const unfolded = { contributions: contributionPanels, models: modelView, losses: lossView, cost: costView,
     metrics: metricView, runs: runView, licences: licenceView };
   for (const [id, make] of Object.entries(unfolded)) onOpen(id, make);
