@@ -15,6 +15,8 @@ function alongView() {
   show("ways-pictures", groups(lines, (line) => [line.model, line.dataset, ...campaignOf(line)]).map(([key, group]) =>
     plot(visible(key.join(", ")), group.map(wayLine), { xs: [0, 1], percentAxis: true, percentAcross: true, across: "forgotten", up: "destroyed" })),
   lines.length ? null : el("p", { class: "soft" }, "No chosen cell was looked at on its way."));
+  show("ways-legend", distinct(lines.map((line) => line.method)).map((method) => [el("span", { class: "dot", style: { background: methodColour(method) } }),
+    ` ${visible(method)} `]));
 }
 
 // Tables that were made with the page begin with model, data and method; of several campaigns the data are followed by one in brackets.

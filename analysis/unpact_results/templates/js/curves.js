@@ -23,8 +23,8 @@ function plot(title, lines, { top = 1, bottom = 0, xs, percentAxis = false, perc
     [bottom, (bottom + top) / 2, top].map((v) => [svg("line", { x1: PLOT.left, x2: PLOT.width - PLOT.right, y1: y(
         v), y2: y(v), stroke: "#e6e6e6" }), svg("text", { x: PLOT.left - 4, y: y(v) +
       3.5, "text-anchor": "end" }, label(v))]),
-    [low, high].filter((v, i, all) => !i || v !== all[0]).map((v) => svg("text", { x: x(v), y: PLOT.height -
-      12, "text-anchor": "middle" }, percentAcross ? percent(v, 0) : String(v))), paths));
+    [low, high].filter((v, i, all) => !i || v !== all[0]).map((v, i) => svg("text", { x: x(v), y: PLOT.height -
+      12, "text-anchor": i ? "end" : "middle" }, percentAcross ? percent(v, 0) : String(v))), paths));
 }
 
 const PROBE_COLOURS = ["#0b5394", "#c04f00", "#00775a", "#8a3f8f", "#6b6b00", "#a5004f", "#333333"];

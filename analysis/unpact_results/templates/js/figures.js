@@ -93,7 +93,7 @@ function lineFigure(lines, { percentAxis, percentAcross, across, up }) {
     axis: { tickMinStep: 1, format: "d" } }), order = { field: "place" };
   const band = rows.some((row) => isNumber(row.low)) ? [{ transform: [{ filter: "isValid(datum.low)" }], mark: { type: "area", opacity: 0.13 },
     encoding: { x, y: field("low"), y2: { field: "high" }, color: colours } }] : [];
-  const dashes = { field: "line", type: "nominal", sort: names, legend: null, scale: { domain: names,
+  const dashes = { field: "line", type: "nominal", title: null, sort: names, scale: { domain: names,
     range: lines.map(({ dash }) => dash ? dash.split(" ").map(Number) : [1, 0]) } };
   return () => ({ rows, spec: { layer: [{ params: ZOOM, mark: { type: "line", strokeWidth: 1.8 }, encoding: { x, y, color: colours, strokeDash: dashes, order } },
     ...band, { mark: { type: "point", filled: true, size: 45 }, encoding: { x, y, color: colours,
