@@ -306,3 +306,40 @@ def test_the_way_of_the_unlearnings_follows_the_filters(opened, made):
     wanted = [(0.0, 0.0), *zip(1 - right[:, forget].mean(axis=1), 1 - right[:, held].mean(axis=1), strict=True)]
     found = [(float(row["forgotten"]), float(row["destroyed"])) for row in rows if row["line"] == "ga_gd"]
     np.testing.assert_allclose(found, wanted)
+
+
+def rows_with_keys(file, model: str) -> np.ndarray:
+    """Whether each question has any KeyToken for the model's own answer."""
+    group = file[f"{model}/own/is_key_token"]
+    bounds = group["offsets"][:].astype(int)
+    return np.array([group["values"][a:b].any() for a, b in zip(bounds[:-1], bounds[1:], strict=True)])
+
+
+def test_sentences_and_heat_map_have_the_numbers_of_the_files(opened, made):
+    page = opened("#model=llama-2-7b").page
+    files, counted = cells_of(made, model="llama-2-7b"), {}
+    shifts: dict[int, list[float]] = {1: [], 2: []}
+    for file in files:
+        outcome, shift = file["outcome/class"][:], 1 - file["focus_shift/set_cosine"][:]
+        for number, found in shifts.items():
+            found += shift[(outcome == number) & ~np.isnan(shift)].tolist()
+        for name in ("focus_on_key", "probab"):
+            probe = file[f"probes/{name}"]
+            mine = outcome[probe["probed_question"][:].astype(int)] == 2
+            counted[name] = np.add(counted.get(name, (0, 0)), (probe["is_right"][:][mine].any(axis=1).sum(), mine.sum()))
+        had, has = rows_with_keys(file, "target"), rows_with_keys(file, "unlearned")
+        for name, number in (("destroyed", 4), ("kept", 3)):
+            counted[name] = np.add(counted.get(name, (0, 0)), ((had & ~has & (outcome == number)).sum(), (had & (outcome == number)).sum()))
+    said = [page.inner_text(f"#claim-{number}") for number in (1, 2, 3)]
+    for number, words in ((2, "where forgotten"), (1, "where still right")):
+        assert re.search(rf"{np.mean(shifts[number]):.2f} \(n = {len(shifts[number])}; [\d.]+ to [\d.]+\) {words}", said[0])
+    for place, name in ((1, "focus_on_key"), (1, "probab"), (2, "destroyed"), (2, "kept")):
+        won, total = map(int, counted[name])
+        low, high = wilson(won, total)
+        assert f"{100 * won / total:.1f} % ({won}/{total}; {100 * low:.1f} to {100 * high:.1f} %)" in said[place], name
+    shown = dict(zip(texts(page, "#heat tbody th"), texts(page, "#heat tbody td"), strict=True))
+    assert len(shown) == len(files) == 6
+    for file in files:
+        state = file["knowledge/state"][:]
+        left, known = int(np.isin(state, [2, 3]).sum()), int(np.isin(state, [2, 3, 4]).sum())
+        assert abs(float(shown[file.attrs["method"]].rstrip(" %")) - 100 * left / known) <= 0.5
