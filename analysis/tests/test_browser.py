@@ -343,3 +343,26 @@ def test_sentences_and_heat_map_have_the_numbers_of_the_files(opened, made):
         state = file["knowledge/state"][:]
         left, known = int(np.isin(state, [2, 3]).sum()), int(np.isin(state, [2, 3, 4]).sum())
         assert abs(float(shown[file.attrs["method"]].rstrip(" %")) - 100 * left / known) <= 0.5
+
+
+def test_every_judge_is_heard_on_each_attempt_and_as_a_filter(opened, tmp_path):
+    path = write_cell(tmp_path / "a.h5", Recipe(second_judge=True, forget=12, retain=6))
+    with h5py.File(path, "r+") as file:
+        other = file["probes/focus_on_key/judges/exact_match/is_right"]
+        other[...] = 1 - other[...]  # the judges disagree about every attempt
+        file["judges/exact_match/unlearned_is_right"][:9] = 1 - file["judges/exact_match/unlearned_is_right"][:9]
+        probe, question = file["probes/focus_on_key"], int(file["probes/focus_on_key/probed_question"][0])
+        wanted = [[bool(a), bool(b)] for a, b in zip(probe["is_right"][0], other[0], strict=True)]
+        known = file["judges/exact_match/target_is_right"][:].astype(bool) & (file["questions/split"][:] == 0)
+        forgotten = int((known & (file["judges/exact_match/unlearned_is_right"][:] == 0)).sum())
+        cell = file.attrs["cell_id"]
+    out = write_report(sources_of([path]), tmp_path / "report.html")[0]
+    page = opened(f"#cell={cell}&n={question}", path=out).page
+    page.wait_for_selector(".attempts")
+    for row, verdicts in zip(page.locator(".attempts").first.locator("tbody tr").all(), wanted, strict=True):
+        marks = row.locator(".mark").all_inner_texts()
+        assert ["right" in mark and "✓" in mark for mark in marks] == verdicts and "exact_match" in marks[1]
+    page = opened("#judge=exact_match", path=out).page
+    assert page.locator("#verdict-table tbody td").nth(3).inner_text() == str(forgotten)
+    page.select_option("#filters select", "")
+    page.wait_for_function("!location.hash.includes('judge')")
