@@ -323,7 +323,9 @@ def _check_probe(probe: Probe, questions: int) -> None:
     flags = [probe.score, probe.is_right, probe.has_gold, probe.gold_share, probe.new_words, probe.echo_right, probe.tokens, *probe.judged.values()]
     texts = [text for text in (probe.answer, probe.put, probe.gold) if text is not None]
     fits = all(part.shape == shape for part in flags if part is not None) and all([len(row) for row in text] == [shape[1]] * shape[0] for text in texts)
-    if not fits or (probe.asked is not None and len(probe.asked) != shape[0]) or np.any(probe.question >= questions):
+    if np.any(probe.question >= questions):
+        raise ResultsError(f"/probes/{probe.name}/probed_question points past the last question")
+    if not fits or (probe.asked is not None and len(probe.asked) != shape[0]):
         raise ResultsError(f"/probes/{probe.name}: datasets disagree about its questions and attempts")
 
 
