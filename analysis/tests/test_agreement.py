@@ -138,7 +138,7 @@ def test_agreement_of_methods(outputs: list[Path], tmp_path: Path, capsys) -> No
     assert pair.correlation.tolist() == again and np.mean(again) > 0.5
     page = (tmp_path / "a.html").read_text()
     assert page.count("<svg") == 1 and "http-equiv" in page and "<script" not in page
-    assert {p.name for p in tmp_path.iterdir()} == {"a.html", "a.svg", "a.csv", "a.md"}
+    assert {p.name for p in tmp_path.iterdir()} == {"a.html", "a.svg", "a.pdf", "a.png", "a.csv", "a.md", "a.tex"}
     assert (tmp_path / "a.csv").read_text().count("\n") == 4
 
 
@@ -176,6 +176,7 @@ def test_stability_across_data_sets(tmp_path: Path, capsys) -> None:
         assert sum(count for _, count in each.by_id.values()) == total
     assert made.overlaps[0].shared == len(made.sets[0].by_id) and 0 < made.overlaps[0].cosine <= 1  # the same questions
     assert (tmp_path / "muse-news/stability.html").read_text().count("<svg") == 1
+    assert (tmp_path / "muse-news/stability.tex").read_text().count(r"\toprule") == 6 and (tmp_path / "muse-news/stability.pdf").read_bytes().startswith(b"%PDF")
 
 
 def test_stability_by_hand() -> None:

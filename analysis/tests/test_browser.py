@@ -1,11 +1,18 @@
 """The report in Chromium: what it shows beside the HDF5 files, links, hostile text; nothing leaves the page."""
 
+import csv
+import io
 import re
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from browsing import browser, cells_of, made, needs_chromium, opened  # noqa: F401 (fixtures)
+from synthetic import Recipe, write_cell
 
+from unpact_results.report import sources_of, write_report
 from unpact_results.statistics import wilson
 
 pytestmark = needs_chromium
@@ -165,6 +172,21 @@ def test_hostile_text_is_text(opened, made):
     assert page.evaluate("Math.max(...[...document.querySelectorAll('.words')].map(n => n.textContent.length))") > 1_000_000
 
 
+def test_questions_without_a_text_can_be_opened(opened, tmp_path):
+    path = write_cell(tmp_path / "a.h5", Recipe(forget=3, retain=2))
+    with h5py.File(path, "r+") as file:
+        for name in ("questions/text", "questions/gold_answer", "unlearned/answer"):
+            attributes = {key: file[name].attrs[key] for key in ("unit", "units", "long_name")}
+            del file[name]
+            file.create_dataset(name, data=np.zeros(5, "S1").astype(h5py.string_dtype("utf-8", 1)))
+            file[name].attrs.update(attributes)
+    page = opened(path=write_report(sources_of([path]), tmp_path / "report.html")[0]).page
+    assert page.inner_text("button.open >> nth=2") == "(no text)"
+    page.click("button.open >> nth=2")
+    page.wait_for_selector(".question .strip")
+    assert "(empty)" in page.inner_text(".question .qa")
+
+
 def test_unknown_addresses_say_so(opened):
     page = opened("#cell=nobody&n=77&sort=nonsense&heat=nothing&page=zzz&model=none").page
     page.wait_for_selector("#question .problem")
@@ -229,3 +251,122 @@ def test_population_views_show_the_numbers_of_the_file(opened, made):
     best = max(right, key=lambda name: len(right[name]))
     wanted = "what is still right" if still / known >= 0.307 else {"focus_on_key": "FocusOnKey", "probab": "Probab"}[best] if (still + len(right[best])) / known >= 0.307 else "several"
     assert f"much is left by {wanted}" in verdict
+
+
+def kept(page, kind: str) -> bytes:
+    with page.expect_download() as waiting:
+        page.click(f"dialog .keep button:text('{kind}')")
+    return Path(waiting.value.path()).read_bytes()
+
+
+def test_a_figure_is_looked_into_and_kept(opened, made):
+    """Drawn by the embedded library only when it is asked for; what is kept are the numbers of the files."""
+    page = opened("#model=llama-2-7b").page
+    assert page.evaluate("window.vegaEmbed === undefined")
+    page.focus("#pictures .look")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("dialog .keep")
+    rows = [row for row in csv.DictReader(io.StringIO(kept(page, "CSV").decode())) if row["kind"] == "method"]
+    assert len(rows) == 6
+    for row in rows:
+        (file,) = cells_of(made, method=row["method"], model="llama-2-7b")
+        state = file["knowledge/state"][:]
+        left, known = int(np.isin(state, [2, 3]).sum()), int(np.isin(state, [2, 3, 4]).sum())
+        assert row["knowledge left counts"] == f"{left}/{known}" and float(row["knowledge left low"]) == pytest.approx(wilson(left, known)[0])
+    drawing = ElementTree.fromstring(kept(page, "SVG"))
+    words = {text.text for text in drawing.iter("{http://www.w3.org/2000/svg}text")}
+    assert {row["method"] for row in rows} <= words and kept(page, "PNG").startswith(b"\x89PNG")
+    page.hover("dialog .vega path[aria-label*='knowledge left counts'] >> nth=0", force=True)
+    assert f"knowledge left counts: {rows[0]['knowledge left counts']}" in page.inner_text("dialog .said")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("dialog", state="detached")
+    assert page.evaluate("document.activeElement.classList.contains('look')")
+
+
+def test_every_kind_of_figure_opens_and_its_licence_is_there(opened):
+    page = opened("#method=ga_gd").page
+    for section in ("contributions", "losses", "licences"):
+        page.evaluate(f"document.getElementById('{section}').open = true")
+    for selector in ("#heat .look", "#budget .look", "#losses .look", "#contributions .look"):
+        page.locator(selector).first.click()
+        page.wait_for_selector("dialog .vega svg [role=graphics-symbol]")
+        assert len(list(csv.reader(io.StringIO(kept(page, "CSV").decode())))) > 2
+        page.click("dialog button:text('close')")
+        page.wait_for_selector("dialog", state="detached")
+    assert "Redistributions in binary form must reproduce" in page.inner_text("#licences")
+
+
+def test_the_way_of_the_unlearnings_follows_the_filters(opened, made):
+    page = opened("#method=ga_gd,tv").page
+    assert sorted(set(texts(page, "#ways-destruction_at tbody tr:not([hidden]) td:nth-child(3)"))) == ["ga_gd", "tv"]
+    page.locator("#ways-pictures .look").first.click()
+    page.wait_for_selector("dialog .keep")
+    rows = list(csv.DictReader(io.StringIO(kept(page, "CSV").decode())))
+    model = page.inner_text("#ways-pictures figcaption >> nth=0").split(",")[0]
+    (file,) = cells_of(made, method="ga_gd", model=model)
+    known = file["target/is_right"][:].astype(bool)
+    forget, held = known & (file["questions/split"][:] == 0), known & (file["questions/half"][:] == 2)
+    right = file["trajectory/is_right"][:].astype(bool)
+    wanted = [(0.0, 0.0), *zip(1 - right[:, forget].mean(axis=1), 1 - right[:, held].mean(axis=1), strict=True)]
+    found = [(float(row["forgotten"]), float(row["destroyed"])) for row in rows if row["line"] == "ga_gd"]
+    np.testing.assert_allclose(found, wanted)
+
+
+def rows_with_keys(file, model: str) -> np.ndarray:
+    """Whether each question has any KeyToken for the model's own answer."""
+    group = file[f"{model}/own/is_key_token"]
+    bounds = group["offsets"][:].astype(int)
+    return np.array([group["values"][a:b].any() for a, b in zip(bounds[:-1], bounds[1:], strict=True)])
+
+
+def test_sentences_and_heat_map_have_the_numbers_of_the_files(opened, made):
+    page = opened("#model=llama-2-7b").page
+    files, counted = cells_of(made, model="llama-2-7b"), {}
+    shifts: dict[int, list[float]] = {1: [], 2: []}
+    for file in files:
+        outcome, shift = file["outcome/class"][:], 1 - file["focus_shift/set_cosine"][:]
+        for number, found in shifts.items():
+            found += shift[(outcome == number) & ~np.isnan(shift)].tolist()
+        for name in ("focus_on_key", "probab"):
+            probe = file[f"probes/{name}"]
+            mine = outcome[probe["probed_question"][:].astype(int)] == 2
+            counted[name] = np.add(counted.get(name, (0, 0)), (probe["is_right"][:][mine].any(axis=1).sum(), mine.sum()))
+        had, has = rows_with_keys(file, "target"), rows_with_keys(file, "unlearned")
+        for name, number in (("destroyed", 4), ("kept", 3)):
+            counted[name] = np.add(counted.get(name, (0, 0)), ((had & ~has & (outcome == number)).sum(), (had & (outcome == number)).sum()))
+    said = [page.inner_text(f"#claim-{number}") for number in (1, 2, 3)]
+    for number, words in ((2, "where forgotten"), (1, "where still right")):
+        assert re.search(rf"{np.mean(shifts[number]):.2f} \(n = {len(shifts[number])}; [\d.]+ to [\d.]+\) {words}", said[0])
+    for place, name in ((1, "focus_on_key"), (1, "probab"), (2, "destroyed"), (2, "kept")):
+        won, total = map(int, counted[name])
+        low, high = wilson(won, total)
+        assert f"{100 * won / total:.1f} % ({won}/{total}; {100 * low:.1f} to {100 * high:.1f} %)" in said[place], name
+    shown = dict(zip(texts(page, "#heat tbody th"), texts(page, "#heat tbody td"), strict=True))
+    assert len(shown) == len(files) == 6
+    for file in files:
+        state = file["knowledge/state"][:]
+        left, known = int(np.isin(state, [2, 3]).sum()), int(np.isin(state, [2, 3, 4]).sum())
+        assert abs(float(shown[file.attrs["method"]].rstrip(" %")) - 100 * left / known) <= 0.5
+
+
+def test_every_judge_is_heard_on_each_attempt_and_as_a_filter(opened, tmp_path):
+    path = write_cell(tmp_path / "a.h5", Recipe(second_judge=True, forget=12, retain=6))
+    with h5py.File(path, "r+") as file:
+        other = file["probes/focus_on_key/judges/exact_match/is_right"]
+        other[...] = 1 - other[...]  # the judges disagree about every attempt
+        file["judges/exact_match/unlearned_is_right"][:9] = 1 - file["judges/exact_match/unlearned_is_right"][:9]
+        probe, question = file["probes/focus_on_key"], int(file["probes/focus_on_key/probed_question"][0])
+        wanted = [[bool(a), bool(b)] for a, b in zip(probe["is_right"][0], other[0], strict=True)]
+        known = file["judges/exact_match/target_is_right"][:].astype(bool) & (file["questions/split"][:] == 0)
+        forgotten = int((known & (file["judges/exact_match/unlearned_is_right"][:] == 0)).sum())
+        cell = file.attrs["cell_id"]
+    out = write_report(sources_of([path]), tmp_path / "report.html")[0]
+    page = opened(f"#cell={cell}&n={question}", path=out).page
+    page.wait_for_selector(".attempts")
+    for row, verdicts in zip(page.locator(".attempts").first.locator("tbody tr").all(), wanted, strict=True):
+        marks = row.locator(".mark").all_inner_texts()
+        assert ["right" in mark and "✓" in mark for mark in marks] == verdicts and "exact_match" in marks[1]
+    page = opened("#judge=exact_match", path=out).page
+    assert page.locator("#verdict-table tbody td").nth(3).inner_text() == str(forgotten)
+    page.select_option("#filters select", "")
+    page.wait_for_function("!location.hash.includes('judge')")

@@ -5,8 +5,11 @@ import http.server
 import re
 import threading
 
+import h5py
+import numpy as np
 import pytest
 from browsing import CONTRAST, browser, cells_of, made, needs_chromium, opened  # noqa: F401 (fixtures)
+from synthetic import Recipe, write_cell
 
 from unpact_results.report import sources_of, write_report
 
@@ -66,7 +69,10 @@ def test_print_fits_a4(opened):
 def test_a_folder_of_data_opens_from_disk(opened, made, tmp_path):
     page, data = write_report(sources_of([made.parent]), tmp_path / "report.html", folder=True)[:2]
     cell = cells_of(made, method="tv")[0].attrs["cell_id"]
-    opened(f"#cell={cell}&n=1", path=page).page.wait_for_selector(".question .strip")
+    shown = opened(f"#cell={cell}&n=1", path=page).page
+    shown.wait_for_selector(".question .strip")
+    shown.locator("#heat .look").click()
+    shown.wait_for_selector("dialog .vega svg")
 
 
 def test_a_folder_of_data_opens_from_a_server(browser, made, tmp_path):  # noqa: F811
@@ -103,3 +109,24 @@ def test_a_missing_data_file_is_said(browser, made, tmp_path):  # noqa: F811
     page.wait_for_selector("#question .problem")
     assert "c0.js is missing" in page.inner_text("#question") and page.locator("#question-table tbody tr").count() == 25
     page.close()
+
+
+def test_two_campaigns_side_by_side(opened, tmp_path):
+    for folder, destroyed in (("one", 0.1), ("two", 0.6)):
+        for seed in (1, 2):
+            write_cell(tmp_path / folder / f"{seed}.h5", Recipe(seed=seed, destroyed=destroyed, forget=6, retain=6))
+    path = write_report(sources_of([tmp_path / "one", tmp_path / "two"]), tmp_path / "report.html")[0]
+    page = opened(path=path).page
+    assert page.locator("#pictures svg").count() == 2 and page.locator("#verdict-table tbody tr").count() == 2
+    classes = [np.concatenate([h5py.File(tmp_path / folder / f"{seed}.h5")["outcome/class"][:] for seed in (1, 2)]) for folder in ("one", "two")]
+    both = (classes[0] >= 3) & (classes[1] >= 3)
+    (row,) = [text.split("\t") for text in page.locator("#differences tbody tr").all_inner_texts() if "destructive rate" in text]
+    assert row[5:7] == [f"{(side[both] == 4).sum()}/{both.sum()}" for side in classes] and re.fullmatch(r"[+−][\d.]+ to [+−][\d.]+", row[8])
+    page.click("button[data-filter=campaign][data-value=two]")
+    page.wait_for_function("document.getElementById('count').textContent.startsWith('24 questions')")
+    page.click("button.open >> nth=1")
+    page.wait_for_selector(".beside .strip")
+    again = opened(page.evaluate("location.hash"), path=path).page
+    again.wait_for_selector(".question .strip")
+    assert "@two" in page.url.replace("%40", "@") and again.inner_text(".question h3") == page.inner_text(".question h3")
+    assert "seed 1, two" in again.inner_text(".question")

@@ -1,9 +1,10 @@
 """The report of the study's own size in Chromium."""
 
+import re
 from pathlib import Path
 
 import pytest
-from browsing import Opened, browser, needs_chromium  # noqa: F401 (a fixture)
+from browsing import CONTRAST, Opened, browser, needs_chromium  # noqa: F401 (a fixture)
 from synthetic_study import METHODS, MODELS, write_study
 
 from unpact_results.report import sources_of, write_report
@@ -46,3 +47,28 @@ def test_the_first_screen_takes_little_processor_time(browser, study):  # noqa: 
     metrics = {metric["name"]: metric["value"] for metric in session.send("Performance.getMetrics")["metrics"]}
     page.close()
     assert 0 < metrics["TaskDuration"] < 2
+
+
+def test_the_whole_study_by_keyboard_by_link_and_on_paper(browser, study):  # noqa: F811
+    opened = Opened(browser, study)
+    page = opened.page
+    page.focus(f"button[data-filter=model][data-value='{MODELS[1]}']")
+    page.keyboard.press("Space")
+    page.focus("button[data-filter=seed][data-value='2']")
+    page.keyboard.press("Enter")
+    page.wait_for_function("document.getElementById('chosen').textContent.includes('24 of 216')")
+    page.wait_for_function("document.getElementById('count').textContent.startsWith('240 questions')")
+    page.focus("button.open")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".beside .strip")
+    assert page.evaluate(CONTRAST) == []
+    again = Opened(browser, study, page.evaluate("location.hash"), 420)
+    again.page.wait_for_selector(".beside .strip")
+    for selector in ("#chosen", "#sentences", "#count", ".question h3"):
+        assert again.page.inner_text(selector) == page.inner_text(selector), selector
+    assert again.page.evaluate("document.documentElement.scrollWidth") <= 420 and again.page.evaluate(CONTRAST) == []
+    again.close()
+    page.emulate_media(media="print")
+    box = re.search(rb"/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]", page.pdf(prefer_css_page_size=True, page_ranges="1-3"))
+    assert {round(float(box[1])), round(float(box[2]))} == {842, 595}
+    opened.close()

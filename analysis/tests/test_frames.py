@@ -53,6 +53,15 @@ def test_questions_attempts_and_tokens_are_those_of_the_file(folder):
         np.testing.assert_allclose(rates[rates["cell"] == file.attrs["cell_id"]]["value"], file["rates/value"][:])
 
 
+def test_save_points_and_stages_are_those_of_the_file(folder):
+    campaign = load_campaign(folder, lazy=True)
+    points, stages = frames.trajectory(campaign), frames.stages(campaign)
+    with h5py.File(campaign.cells.paths[1]) as file:
+        mine, run = (table[table["cell"] == file.attrs["cell_id"]] for table in (points, stages))
+        assert mine["step"].tolist() == file["trajectory/step"][:].tolist()
+        assert run["stage"].tolist() == file["work/stage"].asstr()[:].tolist() and run["positions"].tolist() == file["work/positions"][:].tolist()
+
+
 def test_xarray_has_matrices_and_rates(folder):
     pytest.importorskip("xarray")
     campaign = load_campaign(folder)

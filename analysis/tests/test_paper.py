@@ -6,16 +6,21 @@ import re
 import unicodedata
 import xml.etree.ElementTree as ElementTree
 
+import h5py
 import numpy as np
 import pytest
-from synthetic import Recipe
+from synthetic import Recipe, write_cell
 from synthetic_campaign import RECIPES, write_campaign
 
 from unpact_results import load_campaign, terminal
 from unpact_results.__main__ import main
 from unpact_results.paper_figures import pareto
+from unpact_results.paper_tables import all_tables
+from unpact_results.pooled import pooled_rows
+from unpact_results.report import sources_of
 from unpact_results.statistics import rate
 from unpact_results.tables import Table
+from unpact_results.web.gather import gather
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +35,9 @@ def test_every_figure_and_table_in_every_format(paper):
     names = sorted(path.name for path in (paper / "paper").iterdir())
     figures = {name.split(".")[0] for name in names if name.startswith("figure_")}
     tables = {name.split(".")[0] for name in names if name.startswith("table_")}
-    assert len(figures) == 5 and len(tables) == 6 and "references.bib" in names
+    wanted = ["dilemma", "focus_shift", "contributions", "recovery", "strips", "heat", "trajectories", "key_tokens", "losses"]
+    assert figures == {f"figure_{number}_{name}" for number, name in enumerate(wanted, 1)} and "references.bib" in names
+    assert {int(table.split("_")[1]) for table in tables} == {*range(1, 11), 12, 14, 17}, "a number belongs to its table; no other judge, model, data or thought here"
     assert len(names) == len(figures) * 4 + len(tables) * 3 + 1
     for figure in figures:
         ElementTree.parse(paper / "paper" / f"{figure}.svg")
@@ -48,6 +55,78 @@ def test_pooled_numbers_are_sums_over_the_files(paper):
     assert float(row["destructive rate low"]) == pytest.approx(rate(*counts).low)
     shifts = np.concatenate([cell.shift[cell.outcome == 2] for cell in cells])
     assert float(row["shift of forgotten value"]) == pytest.approx(np.nanmean(shifts))
+
+
+def rows_of(paper, name: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO((paper / "paper" / f"{name}.csv").read_text())))
+
+
+def files_of(paper, **wanted) -> list[h5py.File]:
+    files = [h5py.File(path) for path in sorted((paper / "cells").iterdir())]
+    return [file for file in files if all(file.attrs[name] == value for name, value in wanted.items())]
+
+
+def test_probes_are_those_of_the_files(paper):
+    files = files_of(paper, method="ga_gd")
+    assert len(files) == 2
+    for row in rows_of(paper, "table_7_probes"):
+        name = {"FocusOnKey": "focus_on_key", "Probab": "probab"}[row["probe"]]
+        if row["method"] != "ga_gd":
+            continue
+        once, every, asked, tokens = 0.0, 0, 0, 0
+        for file in files:
+            probe, forgotten = file[f"probes/{name}"], file["outcome/class"][:] == 2
+            mine = forgotten[probe["probed_question"][:].astype(int)] & (probe["asked"][:] > 0)
+            right = probe["is_right"][:][mine].astype(bool)
+            once, every, asked = once + right.mean(axis=1).sum(), every + int(right.any(axis=1).sum()), asked + len(right)
+            tokens += int(probe["tokens"][:][mine].sum())
+        assert float(row["at one attempt count"]) == pytest.approx(once, abs=1e-5)  # the page keeps six digits
+        assert (float(row["at all count"]), int(row["at all total"])) == (every, asked) and row["tokens a recovery"] == str(round(tokens / every))
+
+
+def test_metrics_and_cost_are_those_of_the_files(paper):
+    rows = rows_of(paper, "table_12_metrics")
+    for file in files_of(paper):
+        mine = {row["metric"]: row for row in rows if (row["method"], int(row["seed"])) == (file.attrs["method"], file.attrs["seed"])}
+        group = file["metrics"]
+        assert list(mine) == group["name"].asstr()[:].tolist()
+        for end, column in (("", "value"), ("_low", "low"), ("_high", "high")):
+            found = [float(row[f"unlearned {column}"] or "nan") for row in mine.values()]
+            np.testing.assert_allclose(found, group[f"unlearned{end}"][:])
+    seconds: dict[str, float] = {}
+    for file in files_of(paper):
+        for stage, taken in zip(file["work/stage"].asstr()[:], file["work/seconds"][:], strict=True):
+            seconds[stage] = seconds.get(stage, 0.0) + taken
+    assert {row["stage"]: float(row["seconds"]) for row in rows_of(paper, "table_17_cost")} == pytest.approx(seconds, rel=1e-3)  # four digits
+
+
+def test_tables_of_two_campaigns_judges_models_and_data(tmp_path):
+    """Each table that one small campaign has nothing for, beside the flags of the files."""
+    for folder, destroyed in (("one", 0.1), ("two", 0.6)):
+        for seed, model in ((1, "a"), (1, "b"), (2, "a")):
+            write_cell(tmp_path / folder / f"{model}{seed}.h5", Recipe(model=model, seed=seed, destroyed=destroyed, second_judge=True))
+    sources = sources_of([tmp_path / "one", tmp_path / "two"])
+    made = gather(sources[:1])
+    found = {table.name: (number, table) for number, table in all_tables(made, pooled_rows(made.summaries), gather(sources))}
+    classes = {path.relative_to(tmp_path).with_suffix("").as_posix(): h5py.File(path)["outcome/class"][:] for path in tmp_path.glob("*/*.h5")}
+
+    def paired(pairs):
+        one, other = (np.concatenate([classes[pair[side]] for pair in pairs]) for side in (0, 1))
+        both = (one >= 3) & (other >= 3)
+        return [(int((side[both] == 4).sum()), int(both.sum())) for side in (one, other)]
+
+    def shown(name, key):
+        (row,) = [row for row in found[name][1].rows if all(part in row for part in key)]
+        return [(value.count, value.total) for value in row if hasattr(value, "total")]
+
+    assert shown("differences", ("a", "destructive rate")) == paired([("one/a1", "two/a1"), ("one/a2", "two/a2")])
+    assert shown("models", ("a", "b", "destructive rate")) == paired([("one/a1", "one/b1")])
+    assert [found[name][0] for name in ("judges", "models", "seeds", "differences")] == [11, 13, 14, 19]
+    with h5py.File(tmp_path / "one/b1.h5") as file:
+        retain = file["questions/split"][:] == 1
+        wanted = (int(file["judges/exact_match/unlearned_is_right"][:][retain].sum()), int(retain.sum()))
+    assert shown("judges", ("b", "exact_match"))[1] == wanted
+    assert all(table.latex().count(" & ") and table.markdown() and table.csv() for _, table in found.values())
 
 
 def test_latex_is_escaped_and_has_intervals(paper):

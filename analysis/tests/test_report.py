@@ -236,9 +236,11 @@ def test_models_on_the_same_questions(campaign_file, report):
 def test_report_command_writes_all_files(campaign_file, tmp_path, capsys):
     out = tmp_path / "deep" / "r.html"
     assert main(["report", str(campaign_file.parent), "--out", str(out), "--questions", "5,6", "--jobs", "2"]) == 0
-    assert sorted(p.name for p in out.parent.iterdir()) == ["r.html", "scatter.png", "scatter.svg", "table.csv", "table.md"]
+    assert sorted(p.name for p in out.parent.iterdir()) == [
+        "r.html", "scatter.pdf", "scatter.png", "scatter.svg", "table.csv", "table.md", "table.tex"
+    ]  # fmt: skip
     assert Report(out).index["asked"] == [5, 6]
-    assert len(capsys.readouterr().out.splitlines()) == 5
+    assert len(capsys.readouterr().out.splitlines()) == 7 and r"ga\_gd" in (out.parent / "table.tex").read_text()
 
 
 def test_a_folder_holds_the_same_and_is_replaced_whole(campaign_file, tmp_path):

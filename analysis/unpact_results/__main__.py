@@ -11,12 +11,12 @@ from pathlib import Path
 
 from . import __version__, agreement, budgets, stability, style, table, terminal, thoughts, ways
 from .compare import compare_folders
+from .files import replace_file
 from .campaigns import load_campaign
 from .paper import write_paper
 from .reading import ResultsError
 from .report import LIMIT, sources_of, write_report
 from .validate import validate_all
-from .web.write import replace_file
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -57,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     report.set_defaults(run=_report)
 
     paper = commands.add_parser("paper", help="tables (CSV, Markdown, LaTeX) and figures (SVG, PDF, PNG) by their numbers, and a BibTeX file")
-    paper.add_argument("campaign", metavar="CAMPAIGN", help="campaign.h5, its folder, or a cell file")
+    paper.add_argument("campaign", nargs="+", metavar="CAMPAIGN", help="campaign.h5, its folder, or a cell file; a table of differences to further ones")
     paper.add_argument("--out", type=Path, metavar="DIR", help="default: paper in the campaign's folder")
     paper.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="cells that are read at once (default: processors)")
     paper.set_defaults(run=_paper)
@@ -144,9 +144,9 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def _paper(options: argparse.Namespace) -> int:
-    first = Path(options.campaign)
+    first = Path(options.campaign[0])
     out = options.out or (first if first.is_dir() else first.parent) / "paper"
-    for path in write_paper(sources_of([first]), out, max(1, options.jobs)):
+    for path in write_paper(sources_of(options.campaign), out, max(1, options.jobs)):
         print(path)
     return 0
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from .model import Cell
 from .page import write_page
-from .plotting import new_figure, style, to_svg
+from .plotting import new_figure, style
 from .reading import ResultsError, load_cell
 from .text import DASH
 
@@ -182,8 +182,7 @@ def figure(agreement: Agreement) -> Figure:
 def write(agreement: Agreement, out: Path) -> list[Path]:
     """Write the page, and beside it the table and the picture; returns what was written."""
     words = " ".join(f"{p.first} and {p.second}: correlation {_shown(p.correlation)}, overlap {_shown(p.overlap)}." for p in agreement.pairs.values())
-    picture = to_svg(figure(agreement), "agreement", "Agreement of attribution methods", words)
     note = [f"Means over {agreement.prompts} prompts ± their standard errors; contributions to the {agreement.answer} answer.",
             f"Two random choices of {agreement.top} tokens of these prompts would overlap by {agreement.chance:.2f}.",
             "Attention rollout does not look at the answer and knows no sign; it is listed for comparison."]
-    return write_page(out, "Agreement of attribution methods", note, [("", picture)], [("", table(agreement))], csv_text(agreement), markdown(agreement))
+    return write_page(out, "Agreement of attribution methods", note, figure(agreement), words, [("", table(agreement))], csv_text(agreement), markdown(agreement))

@@ -132,7 +132,7 @@ def _read_cells(
                     cells.append(load_cell(file))
                     entry = replace(entry, **{name: getattr(cells[-1], name) for name in IDENTITY})
             except ResultsError as error:
-                entry = replace(entry, status="broken", note=str(error))
+                entry = replace(entry, status="broken", note=str(error).replace(str(folder / entry.file), entry.file))
         seen.append(entry)
     return Campaign(path or folder, LazyCells(paths) if lazy else cells, seen, attributes)
 

@@ -32,7 +32,7 @@ def _frame(campaign: Campaign | Cell, columns_of: Callable[[Cell], Columns]) -> 
     import pandas
 
     left_out: list[str] = []
-    made = [pandas.DataFrame(_identity(cell) | columns_of(cell)) for cell in _cells(campaign, left_out)]
+    made = [pandas.DataFrame(_identity(cell) | columns) for cell in _cells(campaign, left_out) if (columns := columns_of(cell))]
     frame = pandas.concat(made, ignore_index=True) if made else pandas.DataFrame()
     for name in ("model", "dataset", "method"):
         if name in frame:
@@ -209,6 +209,16 @@ def tokens(campaign: Campaign | Cell, answer: str = "own") -> pandas.DataFrame:
 def training(campaign: Campaign | Cell) -> pandas.DataFrame:
     """A row a cell and optimizer step."""
     return _frame(campaign, lambda cell: dict(cell.training))
+
+
+def trajectory(campaign: Campaign | Cell) -> pandas.DataFrame:
+    """A row a cell and save point, with the numbers that the file holds of it; cells without save points have no row."""
+    return _frame(campaign, lambda cell: {} if cell.trajectory is None else dict(cell.trajectory.table))
+
+
+def stages(campaign: Campaign | Cell) -> pandas.DataFrame:
+    """A row a cell and stage of its run: seconds, positions, model calls, peak memory."""
+    return _frame(campaign, lambda cell: dict(cell.work))
 
 
 def to_polars(frame: pandas.DataFrame) -> polars.DataFrame:

@@ -7,20 +7,27 @@ from html import escape
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader
+from matplotlib.figure import Figure
+
+from .files import replace_file
+from .plotting import pdf_of, png_of, to_svg
+from .tables import Table as TableOf
 
 Picture = tuple[str, str]  # heading, SVG
 Table = tuple[str, list[list[str]]]  # heading, rows with the headings of the columns first
 
 
-def write_page(out: Path, title: str, notes: Sequence[str], pictures: Sequence[Picture], tables: Sequence[Table], csv: str, markdown: str) -> list[Path]:
-    """Write OUT, and the same name with .svg (first picture), .csv and .md; returns what was written."""
+def write_page(out: Path, title: str, notes: Sequence[str], figure: Figure, words: str, tables: Sequence[Table], csv: str, markdown: str) -> list[Path]:
+    """Write OUT with a figure and tables, and the same name with .svg, .pdf, .png, .csv, .md and .tex; returns what was written."""
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(html(title, notes, pictures, tables), encoding="utf-8")
-    written = [out]
-    for suffix, content in ((".svg", pictures[0][1]), (".csv", csv), (".md", markdown)):
-        written.append(out.with_suffix(suffix))
-        written[-1].write_text(content, encoding="utf-8")
-    return written
+    picture = to_svg(figure, "figure", title, words)
+    named = [(heading or title, rows) for heading, rows in tables]
+    latex = "\n".join(TableOf(f"{out.stem}_{number}", heading, rows[0], list(rows[1:])).latex() for number, (heading, rows) in enumerate(named, 1))
+    contents: dict[str, str | bytes] = {out.suffix: html(title, notes, [("", picture)], tables), ".svg": picture, ".pdf": pdf_of(figure), ".png": png_of(figure, 200),
+                                        ".csv": csv, ".md": markdown, ".tex": latex}
+    for suffix, content in contents.items():
+        replace_file(out.with_suffix(suffix), content)
+    return [out.with_suffix(suffix) for suffix in contents]
 
 
 def html(title: str, notes: Sequence[str], pictures: Sequence[Picture], tables: Sequence[Table]) -> str:

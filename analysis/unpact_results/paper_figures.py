@@ -27,9 +27,9 @@ from .web.gather import Gathered, colour_limit
 CLASSES = (Outcome.forgotten, Outcome.retained, Outcome.destroyed, Outcome.kept)
 
 
-def all_figures(made: Gathered, rows: Sequence[Pooled]) -> list[Made]:
-    """Name, caption and figure, in order."""
-    figures = [
+def all_figures(made: Gathered, rows: Sequence[Pooled]) -> list[Made | None]:
+    """Name, caption and figure, in order; None where there is no question to show."""
+    return [
         (
             "dilemma",
             "Knowledge left against destructive rate: a point a method, seeds pooled, with 95 % Wilson intervals; dotted the Pareto front, dashed our limits.",
@@ -46,12 +46,12 @@ def all_figures(made: Gathered, rows: Sequence[Pooled]) -> list[Made]:
             contributions(made),
         ),
         ("recovery", "Recovery rate over the number of attempts, by method, with 95 % Wilson intervals.", recovery(made)),
+        example_strips(made),
     ]
-    strip = example_strips(made)
-    return [*figures, strip] if strip else figures
 
 
-def _panels(count: int, columns: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
+def panels_of(count: int, columns: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
+    """A figure with so many panels in a grid."""
     columns = max(1, min(columns, count))
     lines = max(1, math.ceil(count / columns))
     figure = new_figure(width * columns, 0.5 + height * lines)
@@ -76,7 +76,7 @@ def dilemma(rows: Sequence[Pooled]) -> Figure:
     methods = list(dict.fromkeys(row.method for row in rows))
     colours = {method: MODEL_COLOURS[number % len(MODEL_COLOURS)] for number, method in enumerate(methods)}
     with style():
-        figure, panels = _panels(len(groups), 3, 3.2, 2.9)
+        figure, panels = panels_of(len(groups), 3, 3.2, 2.9)
         labels = []
         for axes, ((model, dataset), group) in zip(panels, groups.items(), strict=True):
             labels.append((axes, _dilemma_panel(axes, f"{model}, {dataset}", group, colours)))
@@ -121,7 +121,7 @@ def focus_shift(made: Gathered) -> Figure:
     for number, entry in enumerate(made.entries):
         groups.setdefault((entry["model"], entry["dataset"]), {}).setdefault(entry["method"], []).append(number)
     with style():
-        figure, panels = _panels(len(groups), 3, 3.6, 2.2)
+        figure, panels = panels_of(len(groups), 3, 3.6, 2.2)
         for axes, ((model, dataset), methods) in zip(panels, groups.items(), strict=True):
             for at, numbers in enumerate(methods.values()):
                 for place_, outcome in enumerate(CLASSES):
@@ -130,7 +130,7 @@ def focus_shift(made: Gathered) -> Figure:
             axes.set(ylim=(0, 1.04), ylabel="mean focus shift", title=f"{model}, {dataset}")
             axes.grid(axis="x", visible=False)
         figure.legend(
-            handles=[Patch(color=OUTCOME_COLOURS[o.name], label=o.name) for o in CLASSES], loc="outside upper left", ncols=4
+            handles=[Patch(color=OUTCOME_COLOURS[o.name], label=o.name) for o in CLASSES], loc="outside upper left", ncols=2 if len(groups) < 2 else 4
         )
     return figure
 
@@ -182,7 +182,7 @@ def contributions(made: Gathered) -> Figure:
     limit = 1.5 * colour_limit(made.histogram)
     edges = np.linspace(-limit, limit, 81)
     with style():
-        figure, panels = _panels(len(methods), 4, 2.4, 2.4)
+        figure, panels = panels_of(len(methods), 4, 2.4, 2.4)
         for axes, (method, numbers) in zip(panels, methods.items(), strict=True):
             counts = np.zeros((80, 80))
             for number in numbers:
@@ -209,7 +209,7 @@ def recovery(made: Gathered) -> Figure:
     labels = probes_of(made.summaries)
     colours = {name: MODEL_COLOURS[number % len(MODEL_COLOURS)] for number, name in enumerate(labels)}
     with style():
-        figure, panels = _panels(len(methods), 4, 2.4, 1.9)
+        figure, panels = panels_of(len(methods), 4, 2.4, 1.9)
         for axes, (method, budgets) in zip(panels, methods.items(), strict=True):
             for name in labels:
                 _recovery_line(axes, [budget[name] for budget in budgets if len(budget.get(name, [])) > 1], colours[name])

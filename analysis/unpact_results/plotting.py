@@ -11,8 +11,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 OUTCOME_COLOURS = {"forgotten": "#d55e00", "retained": "#0072b2", "destroyed": "#a5367a", "kept": "#009e73", "unknown": "#8c8c8c"}
-MODEL_COLOURS = ["#0b5394", "#c04f00", "#00775a", "#8a3f8f", "#6b6b00", "#333333"]  # dark enough for small labels on white
-MODEL_MARKERS = ["o", "s", "D", "^", "v", "P"]
+MODEL_COLOURS = ["#0b5394", "#c04f00", "#00775a", "#8a3f8f", "#6b6b00", "#333333", "#a5004f", "#006d8f"]  # dark enough for small labels on white
+MODEL_MARKERS = ["o", "s", "D", "^", "v", "P", "X", "p"]
 STYLE = {
     "font.family": ["DejaVu Sans"], "font.size": 9.5, "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": "#555555",
     "axes.labelcolor": "#222222", "axes.titlesize": 10, "axes.titleweight": "bold", "axes.titlelocation": "left", "xtick.color": "#333333",
@@ -52,6 +52,14 @@ def to_svg(figure: Figure, prefix: str, title: str, description: str) -> str:
     head = (f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" role="img" viewBox="{viewbox[1] if viewbox else ""}" '
             f'style="max-width:{float(width[1]) * 4 / 3 if width else 900:.0f}px" aria-labelledby="{prefix}-t {prefix}-d" version="1.1">')
     return f'{head}<title id="{prefix}-t">{escape(title)}</title><desc id="{prefix}-d">{escape(description)}</desc>{rest}'
+
+
+def pdf_of(figure: Figure) -> bytes:
+    """A figure as PDF with its fonts, without a date."""
+    out = io.BytesIO()
+    with matplotlib.rc_context(STYLE | {"pdf.fonttype": 42}):
+        figure.savefig(out, format="pdf", metadata={"CreationDate": None, "Creator": None, "Producer": None})
+    return out.getvalue()
 
 
 def png_of(figure: Figure, dpi: int = 160) -> bytes:

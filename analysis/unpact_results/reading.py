@@ -315,6 +315,20 @@ def _check_lengths(cell: Cell) -> None:
         raise ResultsError("datasets disagree about the number of questions")
     if len(cell.pieces) != len(cell.token_ids.values):
         raise ResultsError("as many pieces as token ids are expected")
+    for probe in cell.probes.values():
+        _check_probe(probe, count)
+
+
+def _check_probe(probe: Probe, questions: int) -> None:
+    """P probed questions of those that there are, and m attempts of each in every dataset."""
+    shape = (len(probe.question), len(probe.attempt_labels))
+    flags = [probe.score, probe.is_right, probe.has_gold, probe.gold_share, probe.new_words, probe.echo_right, probe.tokens, *probe.judged.values()]
+    texts = [text for text in (probe.answer, probe.put, probe.gold) if text is not None]
+    fits = all(part.shape == shape for part in flags if part is not None) and all([len(row) for row in text] == [shape[1]] * shape[0] for text in texts)
+    if np.any(probe.question >= questions):
+        raise ResultsError(f"/probes/{probe.name}/probed_question points past the last question")
+    if not fits or (probe.asked is not None and len(probe.asked) != shape[0]):
+        raise ResultsError(f"/probes/{probe.name}: datasets disagree about its questions and attempts")
 
 
 def focus_answer(cell: Cell) -> str:

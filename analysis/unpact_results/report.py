@@ -7,11 +7,12 @@ from pathlib import Path
 
 from . import dilemma, table, text
 from .campaigns import load_campaign
+from .files import replace_file
 from .model import Campaign
-from .plotting import png_of, to_svg
+from .plotting import pdf_of, png_of, to_svg
 from .scatter import dilemma_scatter
 from .web.gather import Source, gather
-from .web.write import LIMIT, page_of, replace_file, write_page
+from .web.write import LIMIT, page_of, write_page
 
 
 def sources_of(paths: Sequence[str | Path]) -> list[Source]:
@@ -34,19 +35,24 @@ def write_report(
     limit: int = LIMIT,
     folder: bool | None = None,
 ) -> list[Path]:
-    """Write the report and, beside it, table.md, table.csv, scatter.svg and scatter.png of the first campaign; returns what was written."""
+    """Write the report and, beside it, table.md, .csv and .tex, scatter.svg, .pdf and .png of the first campaign; returns what was written."""
     made = gather(sources, jobs)
     written = write_page(made, sources, out, questions, limit, folder)
     kept = [summary for summary, entry in zip(made.summaries, made.entries, strict=True) if entry["campaign"] == 0]
     whole = table.table_from(kept, sources[0].campaign.absent)
     points = dilemma.points_of(kept)
     picture = dilemma_scatter(points)
-    beside = [out.with_name(name) for name in ("table.md", "table.csv", "scatter.svg", "scatter.png")]
-    replace_file(beside[0], table.markdown_of(whole))
-    replace_file(beside[1], table.csv_of(whole))
-    replace_file(beside[2], to_svg(picture, "scatter", *scatter_words(points)))
-    replace_file(beside[3], png_of(picture))
-    return [*written, *beside]
+    beside = {
+        "table.md": table.markdown_of(whole),
+        "table.csv": table.csv_of(whole),
+        "table.tex": table.latex_of(whole),
+        "scatter.svg": to_svg(picture, "scatter", *scatter_words(points)),
+        "scatter.pdf": pdf_of(picture),
+        "scatter.png": png_of(picture),
+    }
+    for name, content in beside.items():
+        replace_file(out.with_name(name), content)
+    return [*written, *map(out.with_name, beside)]
 
 
 def render(campaign: Campaign, questions: Sequence[int] | None = None) -> str:

@@ -17,7 +17,7 @@ from matplotlib.patches import Patch
 from .agreement import spearman
 from .model import Cell, Rate
 from .page import write_page
-from .plotting import MODEL_COLOURS, new_figure, style, to_svg
+from .plotting import MODEL_COLOURS, new_figure, style
 from .reading import ResultsError
 from .statistics import rate
 from .text import DASH, full
@@ -224,8 +224,7 @@ def figure(stability: Stability) -> Figure:
 def write(stability: Stability, out: Path) -> list[Path]:
     """Write the page, and beside it the shares and the picture; returns what was written."""
     words = " ".join(f"{s.name}: {full(s.keys)} of the candidates are KeyTokens." for s in stability.sets)
-    picture = to_svg(figure(stability), "stability", "Shares of KeyTokens by frequency, position and kind of token", words)
     notes = [f"Share of candidate tokens that are KeyTokens of the {stability.answer} answer, with counts and 95 % Wilson intervals.",
              "Tokens of the template, of in-context examples and BOS are context and not measured unless they were made candidates.",
              "Data sets are compared over the token ids that are candidates in both; with different tokenizers they cannot be."]
-    return write_page(out, "KeyTokens across data sets", notes, [("", picture)], tables(stability), csv_text(stability), markdown(stability))
+    return write_page(out, "KeyTokens across data sets", notes, figure(stability), words, tables(stability), csv_text(stability), markdown(stability))

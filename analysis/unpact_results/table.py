@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
+from . import tables
 from .dilemma import verdict_of
 from .metrics import campaign_row
 from .model import Campaign, Cell, CellStatus, Half, Outcome, Rate, Split
@@ -185,6 +186,12 @@ def markdown_of(table: Table) -> str:
     lines = [titles, ["---"] * len(titles)] + [[_escape(text) for text in texts(row, table.probes, table.held_out)[1:]] for row in table.rows]
     note = f"\n{_escape(HALF)}: {HALF_SAYS}\n" if any(row.on_half for row in table.rows) else ""
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n" + note
+
+
+def latex_of(table: Table) -> str:
+    """A table in LaTeX (booktabs)."""
+    caption = "A row a cell: counts and 95 % Wilson intervals in brackets."
+    return tables.Table("cells", caption, headings(table.probes)[1:], [list(texts(row, table.probes)[1:]) for row in table.rows]).latex()
 
 
 def _escape(text: str) -> str:

@@ -121,6 +121,8 @@ def _latex_cell(value: Value, mean: bool) -> str:
         return "--"
     scale, digits = (1, 2) if mean else (100, 1)
     shown = [f"{scale * part:.{digits}f}" for part in (value.value, value.low, value.high)]
+    if math.isnan(value.low) or math.isnan(value.high):
+        return shown[0] + ("" if mean else r"\%")
     return rf"{shown[0]}{'' if mean else chr(92) + '%'} {{\scriptsize [{shown[1]}, {shown[2]}]}}"
 
 

@@ -52,7 +52,8 @@ def mean_full(rate: Rate) -> str:
     """A mean in [0, 1] with its count and interval: 0.41 (n = 12; 0.20 to 0.66)."""
     if not rate.total:
         return f"{DASH} (n = 0)"
-    return f"{rate.value:.2f} (n = {rate.total}; {rate.low:.2f} to {rate.high:.2f})"
+    ends = "" if math.isnan(rate.low) or math.isnan(rate.high) else f"; {rate.low:.2f} to {rate.high:.2f}"
+    return f"{rate.value:.2f} (n = {rate.total}{ends})"
 
 
 def thousands(value: float) -> str:

@@ -50,9 +50,9 @@ class Way:
     rule: str
 
     @property
-    def pair(self) -> tuple[str, str, str, str]:
+    def pair(self) -> tuple[str, str, str, str, bytes]:
         """What cells must share to be counted on the same questions."""
-        return self.campaign, self.model, self.dataset, self.baseline
+        return self.campaign, self.model, self.dataset, self.baseline, self.known.tobytes() + self.forget.tobytes()
 
 
 def way_of(cell: Cell, campaign: str = "") -> Way:
@@ -92,7 +92,7 @@ class Counted:
 
 def counted(ways: Iterable[Way]) -> list[Counted]:
     """Ways by what they share."""
-    pairs: dict[tuple[str, str, str, str], list[Way]] = {}
+    pairs: dict[tuple[str, str, str, str, bytes], list[Way]] = {}
     for way in ways:
         pairs.setdefault(way.pair, []).append(way)
     made = []

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..model import Cell, Contribution, ModelResult, Ragged
+from ..reading import ResultsError
 from ..stability import DataSet, describe
 from ..table import Summary, summary_of
 from ..thoughts import Said, said_of
@@ -52,7 +53,17 @@ class Digester:
         self._classes: dict[str, dict[str, NDArray[np.uint8]]] = {}
 
     def digest(self, cell: Cell) -> Digest:
-        """Raises ResultsError where a dataset cannot be read."""
+        """Raises ResultsError where a dataset cannot be read or does not fit the others; then a later cell brings what they share."""
+        seen = set(self._seen)
+        try:
+            return self._digest(cell)
+        except (ResultsError, LookupError, ValueError, TypeError) as error:
+            self._seen = seen
+            if isinstance(error, ResultsError):
+                raise
+            raise ResultsError(f"{cell.path}: its parts do not fit together: {error}") from error
+
+    def _digest(self, cell: Cell) -> Digest:
         keys = {"questions": questions_key(cell), "prompts": prompts_key(cell), "target": target_key(cell)}
         shared: dict[str, bytes] = {}
         described = describe(cell, cell.focus_answer) if keys["target"] not in self._seen else None

@@ -78,7 +78,7 @@ def gather(sources: Sequence[Source], jobs: int = 1) -> Gathered:
             made.absent.append({"campaign": number, "id": state.id, "status": state.status, "note": state.note})
         for path, digest in _digests(source.campaign.cells, number, jobs):
             if isinstance(digest, str):
-                made.absent.append({"campaign": number, "id": path.stem, "status": "broken", "note": digest})
+                made.absent.append({"campaign": number, "id": path.stem, "status": "broken", "note": digest.replace(str(path), path.name)})
             else:
                 made.add(digest, path)
     return made

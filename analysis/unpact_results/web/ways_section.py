@@ -1,17 +1,17 @@
-"""The report's section on the way of the unlearnings: a picture and tables, made here, since intervals come from resampling."""
+"""The report's section on the way of the unlearnings: lines that the page draws, tables that are made here, since their intervals come from resampling."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from markupsafe import Markup
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from ..model import Rate
-from ..plotting import model_style, new_figure, style, to_svg
+from ..plotting import model_style, new_figure, style
 from ..tables import Table, Value
 from ..text import DASH, full, mean_full
 from ..ways import Counted, Way, counted, curve_rows, tables
@@ -24,7 +24,7 @@ MOST_NAMED = 10  # lines with a name each; of more, the settings of one method s
 class WaysSection:
     """What the page shows; rows are texts, the headings of the columns first."""
 
-    picture: Markup
+    lines: list[dict[str, Any]]  # a line a model, data set, method: what is still right and what is destroyed at each step, as counts
     tables: list[tuple[str, str, list[list[str]]]]  # name, caption, rows
 
 
@@ -33,9 +33,17 @@ def section_of(ways: Sequence[Way]) -> WaysSection | None:
     if not any(len(way.step) for way in ways):
         return None
     groups = [on for on in counted(ways) if any(len(way.step) for way in on.ways)]
-    said = "; ".join(f"{on.ways[0].model} on {on.ways[0].dataset}: {len(on.methods())} methods" for on in groups)
-    picture = Markup(to_svg(figure_of(groups), "ways", "Destruction along the way of forgetting", f"A line a method and setting, seeds pooled. {said}."))  # noqa: S704
-    return WaysSection(picture, [(table.name, table.caption, texts_of(table)) for table in tables(ways)])
+    return WaysSection([line for on in groups for line in lines_of(on)], [(table.name, table.caption, texts_of(table)) for table in tables(ways)])
+
+
+def lines_of(on: Counted) -> list[dict[str, Any]]:
+    """The lines of one model and data set."""
+    first = on.ways[0]
+    lines: dict[str, dict[str, Any]] = {}
+    for method, step, _, _, still_right, destroyed, _ in curve_rows(on):
+        line = lines.setdefault(method, {"model": first.model, "dataset": first.dataset, "campaign": int(first.campaign or 0), "method": method, "points": []})
+        line["points"].append([step, int(still_right.count), still_right.total, int(destroyed.count), destroyed.total])
+    return list(lines.values())
 
 
 def texts_of(table: Table) -> list[list[str]]:
@@ -47,6 +55,12 @@ def texts_of(table: Table) -> list[list[str]]:
         return DASH if value == "-" else str(value)
 
     return [table.headings, *([text(heading, value) for heading, value in zip(table.headings, row, strict=True)] for row in table.rows)]
+
+
+def figure_of_ways(ways: Sequence[Way]) -> Figure | None:
+    """The picture of all that was looked at on its way; None where nothing was."""
+    groups = [on for on in counted(ways) if any(len(way.step) for way in on.ways)]
+    return figure_of(groups) if groups else None
 
 
 def figure_of(groups: Sequence[Counted]) -> Figure:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import json
 import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from ..files import replace_file
 from .chunks import pack, text_of
 from .gather import Gathered, Source, columns_of
 from .index import index_of
@@ -29,6 +32,7 @@ SCRIPTS = (
     "state",
     "filters",
     "colours",
+    "figures",
     "dilemma",
     "heat",
     "claims",
@@ -41,6 +45,7 @@ SCRIPTS = (
     "population",
     "keytokens",
     "curves",
+    "along",
     "runs",
     "main",
 )
@@ -96,8 +101,8 @@ def planned(
     """The index, the chunks that go into the report, where they go, and the sections that are made here."""
     thoughts = table_of_thoughts(made.said)
     sections = {"ways": section_of(made.ways), "thoughts": None if thoughts is None else (thoughts.caption, texts_of(thoughts))}
-    chunks = {"rows": pack({}, columns_of(made)), "runs": pack({"runs": made.runs}), **made.chunks}
-    index = index_of(made, sources, shown)
+    chunks = {"rows": pack({}, columns_of(made)), "runs": pack({"runs": made.runs}), "vega": library_chunk(), **made.chunks}
+    index = index_of(made, sources, shown) | {"ways": [] if sections["ways"] is None else sections["ways"].lines}
     rest = len(html(index | {"left_out": True, "folder": None}, chunks, sections).encode())
     chosen = plan(made, rest, limit, folder)
     index |= {"left_out": chosen.left_out, "folder": None}
@@ -108,6 +113,27 @@ def page_of(made: Gathered, sources: Sequence[Source], shown: Sequence[int] | No
     """The page as one file."""
     index, chunks, _, sections = planned(made, sources, shown, LIMIT, False)
     return html(index, chunks, sections)
+
+
+@functools.cache
+def library_source() -> str:
+    """Vega, Vega-Lite and Vega-Embed as one script, which draws the figures that are looked into."""
+    return _vendored("vega.js")
+
+
+@functools.cache
+def library_chunk() -> bytes:
+    """The library with its licences, for pages to unpack when a figure wants it first."""
+    return pack({"source": library_source(), "licence": _vendored("vega.LICENSE")})
+
+
+def _vendored(name: str) -> str:
+    return (resources.files("unpact_results") / "templates" / "vendor" / name).read_text(encoding="utf-8")
+
+
+def checksum(script: str) -> str:
+    """A script's checksum as a content security policy names it."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
 
 
 def html(index: dict[str, Any], chunks: dict[str, bytes], sections: dict[str, Any]) -> str:
@@ -123,12 +149,11 @@ def html(index: dict[str, Any], chunks: dict[str, bytes], sections: dict[str, An
     load = environment.loader.get_source
     script = '"use strict";\n' + "".join(load(environment, f"js/{name}.js")[0] for name in SCRIPTS)
     css = load(environment, "report.css")[0] + load(environment, "page.css")[0]
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     content = json.dumps(index, ensure_ascii=False, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
     data = "".join(
         f'<script type="text/plain" id="chunk-{name}">{text_of(chunk)}</script>\n' for name, chunk in chunks.items()
     )
-    policy = f"script-src 'sha256-{digest}'" + (" 'self' file:" if index["folder"] else "")
+    policy = f"script-src '{checksum(script)}' '{checksum(library_source())}'" + (" 'self' file:" if index["folder"] else "")
     return environment.get_template("page.html.j2").render(
         css=Markup(css), script=Markup(script), index=Markup(content), data=Markup(data), policy=Markup(policy), **sections
     )  # noqa: S704
@@ -155,13 +180,3 @@ def _remove_folders(out: Path, kept: Path | None) -> None:
     for folder in out.parent.glob(f"{out.stem}_data-" + "[0-9a-f]" * 12):
         if folder != kept and folder.is_dir():
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def replace_file(path: Path, content: str | bytes) -> None:
-    """Write a file under another name and rename it: it is the old one or the whole new one."""
-    made = path.with_name(f".{path.name}.tmp.{os.getpid()}")
-    try:
-        made.write_bytes(content.encode("utf-8", "replace") if isinstance(content, str) else content)
-        os.replace(made, path)
-    finally:
-        made.unlink(missing_ok=True)

@@ -3,8 +3,8 @@ async function sameQuestion(cell, question) {
   const { text } = await chunk(cell.questions), found = [];
   for (const other of CELLS) {
     if (other.dataset !== cell.dataset) continue;
-    const place = other.questions === cell.questions ? question : (await chunk(other.questions)).text.indexOf(text[
-      question]);
+    const place = other.questions === cell.questions ? question : text[question] ? (await chunk(other.questions)).text
+      .indexOf(text[question]) : -1;  // questions without a text are the same in no other set
     if (place >= 0) found.push([other, place]);
   }
   return found;
@@ -17,7 +17,7 @@ function besideView(cell, question) {
       ["model", "other models, same method and seed"],
       ["seed", "other seeds, same model and method"],
       ["all", "all cells of this data set"]
-    ].map(([value, label]) => el("option", { value }, label)));
+    ].map(([value, label]) => el("option", { value, selected: value === state.beside }, label)));
   const match = {
     method: (o) => o.model === cell.model && o.seed === cell.seed,
     model: (o) => o.method === cell.method && o.seed === cell.seed,
@@ -33,9 +33,16 @@ function besideView(cell, question) {
     made.sort(([a], [b]) => a.number - b.number);
     return el("div", { class: "beside" }, made.map(([, row]) => row));
   });
-  wide.addEventListener("change", drawIt);
+  wide.addEventListener("change", () => { change({ beside: wide.value }, true);
+    drawIt(); });
   drawIt();
   return el("div", {}, el("p", {}, wide), place);
+}
+
+// Characters of a strip in a column of the grid .beside.
+function columnWidth() {
+  const whole = byId("main").clientWidth - 20, columns = Math.max(1, Math.floor((whole + 18) / 578));
+  return Math.max(20, Math.min(LINE, Math.floor((whole / columns - 100) / 7.4)));
 }
 
 function besideRow(data, rows, question, same) {
@@ -53,5 +60,5 @@ function besideRow(data, rows, question, same) {
         (by.length ? `won back by ${by.join(", ")}` : "not won back")
         )),
     el("p", { class: "answer" }, words(own.answer[question])), made ? el("div", { class: "strips" }, stripTables(made
-      .columns, [1])) : el("p", { class: "soft" }, "no contributions"));
+      .columns, [1], columnWidth())) : el("p", { class: "soft" }, "no contributions"));
 }

@@ -1,7 +1,7 @@
 // Lines over a budget or over steps, as small multiples; and what cells cost.
 const PLOT = { width: 230, height: 150, left: 36, right: 8, top: 8, bottom: 26 };
 
-function plot(title, lines, { top = 1, bottom = 0, xs, percentAxis = false }) {
+function plot(title, lines, { top = 1, bottom = 0, xs, percentAxis = false, percentAcross = false, across, up }) {
   const [low, high] = [Math.min(...xs), Math.max(...xs)], wide = PLOT.width - PLOT.left - PLOT.right, tall = PLOT
     .height - PLOT.top - PLOT.bottom;
   const x = (value) => PLOT.left + (high > low ? (value - low) / (high - low) : 0.5) * wide,
@@ -13,16 +13,18 @@ function plot(title, lines, { top = 1, bottom = 0, xs, percentAxis = false }) {
       stroke: "none" }) : null,
     svg("path", { d: points.map((p, i) => `${i ? "L" : "M"}${x(p[0])} ${y(p[1])}`).join(""),
     fill: "none", "stroke-width": 1.5, "stroke-dasharray": attributes.dash }, svg("title", {}, attributes.title)),
+    attributes.marks ? points.map((p) => svg("circle", { cx: x(p[0]), cy: y(p[1]), r: 2.4, fill: attributes.stroke })) : null,
     points.length === 1 ? svg("circle", { cx: x(points[0][0]), cy: y(points[0][1]), r: 3, fill: attributes
       .stroke }) : null));
-  return el("figure", { class: "plot" }, el("figcaption", {}, title), svg(
+  return el("figure", { class: "plot" }, el("figcaption", {}, title, " ", closer(`${title}: ${up}`, lineFigure(lines, { percentAxis,
+    across, up, percentAcross }))), svg(
     "svg", { viewBox: `0 0 ${PLOT.width} ${PLOT.height}`,
     role: "img", "aria-label": `${title}: ${lines.map((line) => line.title).join("; ")}` },
     [bottom, (bottom + top) / 2, top].map((v) => [svg("line", { x1: PLOT.left, x2: PLOT.width - PLOT.right, y1: y(
         v), y2: y(v), stroke: "#e6e6e6" }), svg("text", { x: PLOT.left - 4, y: y(v) +
       3.5, "text-anchor": "end" }, label(v))]),
-    [low, high].filter((v, i, all) => !i || v !== all[0]).map((v) => svg("text", { x: x(v), y: PLOT.height -
-      12, "text-anchor": "middle" }, String(v))), paths));
+    [low, high].filter((v, i, all) => !i || v !== all[0]).map((v, i) => svg("text", { x: x(v), y: PLOT.height -
+      12, "text-anchor": i ? "end" : "middle" }, percentAcross ? percent(v, 0) : String(v))), paths));
 }
 
 const PROBE_COLOURS = ["#0b5394", "#c04f00", "#00775a", "#8a3f8f", "#6b6b00", "#a5004f", "#333333"];
@@ -51,6 +53,7 @@ function armLines(cells, name, most) {
     stroke: "#777777",
     dash: arm === "floor" ? "1 3" : "6 2",
     title: `${arm} of ${probeLabels.get(name)}: ${full(r)}`,
+    name: arm,
     points: [[1, r.value], [most, r.value]]
   }));
 }
@@ -61,13 +64,14 @@ function probeTable(cells, names, f) {
       const [cell] = group, rates = budgetOf(group, name), at = (k) => rates.length && rates[0].total ?
         `${percent(rates.at(k).value)} (${interval(rates.at(k))})` : DASH;
       const [tokens, won] = [0, 1].map((place) => sum(group.map((one) => one.spent[name]?.[place] || 0))),
-        arm = (which) => { const r = armOf(group, name, which); return r.total ? percent(r.value) : DASH; };
+        arm = (which) => { const r = armOf(group, name, which); return r.total ? `${percent(r.value)} (${r.count}/${r.total})` : DASH; };
       return [cell.method, [cell.model, cell.dataset, ...campaignOf(cell)].join(", "), probeLabels.get(name), probeKinds
         .get(name), rates.length ? thousands(rates[0].total) : "0", at(0), rates.length, at(-1), arm("floor"), arm(
-        "ceiling"), thousands(wonAlone(name)(group, { ...f, judge: "" }).count), tokens && won ? thousands(Math.round(tokens / won)) : DASH];
+        "ceiling"), thousands(wonAlone(name)(group, { ...f, judge: "" }).count), tokens && won ? thousands(Math.round(tokens / won)) : DASH, arm("retain, unlearned"), arm("retain, floor"), arm(
+        "retain, ceiling")];
     }));
   const table = plainTable("Each probe: what it wins back, alone, and at what cost", ["method", "model, data", "probe",
-    "kind", "questions", "at one attempt", "attempts", "at all", "floor", "ceiling", "alone", "tokens a recovery"],
+    "kind", "questions", "at one attempt", "attempts", "at all", "floor", "ceiling", "alone", "tokens a recovery", "on retain", "floor on retain", "ceiling on retain"],
     rows, "No attempts.");
   table.id = "probe-table";
   return table;
@@ -103,12 +107,13 @@ function budgetView() {
     return most ? plot(visible(method), [...lines.map(({ name, rates }) => ({
       stroke: probeColour(name),
       band: true,
+      name: probeLabels.get(name),
       dash: probeKinds.get(name) === "control" ? "4 3" : null,
       title: `${probeLabels.get(name)}: ` + rates
         .map((r, k) => `m = ${k + 1}: ${percent(r.value)} (${interval(r)}, ${r.total} questions)`)
         .join(", "),
       points: rates.map((r, k) => [k + 1, r.value, r.low, r.high])
-    })), ...(first ? armLines(group, first, most) : [])], { xs: [1, most], percentAxis: true }) : null;
+    })), ...(first ? armLines(group, first, most) : [])], { xs: [1, most], percentAxis: true, across: "attempts", up: "recovery rate" }) : null;
   });
   show("budget", el("p", { class: "note" },
     "Across: attempts that count, on average over their choice; " +
@@ -139,10 +144,10 @@ async function lossView() {
       isNumber), title = visible(`${cell.method}, ${cell.model}, ${cell.dataset}, seed ${cell.seed}`);
     if (!losses.step.length || !values.length) return el("figure", { class: "plot" }, el("figcaption", {}, title),
       el("p", { class: "soft" }, "no training steps"));
-    const lines = Object.entries(LOSSES).map(([name, [stroke, dash]]) => ({ stroke, dash, title: name.replace("_",
+    const lines = Object.entries(LOSSES).map(([name, [stroke, dash]]) => ({ stroke, dash, name: name.replace("_", " "), title: name.replace("_",
         " "), points: losses.step.map((step, i) => [step, losses[name][i]]).filter((p) => isNumber(p[1])) }));
     return plot(title, lines.filter((line) => line.points.length), { top: Math.max(...values), bottom: Math.min(...
-        values), xs: losses.step });
+        values), xs: losses.step, across: "step", up: "loss of each term" });
   };
   fill(node, {}, cells.slice(0, SHOWN_RUNS).map(panel));
   const more = cells.length > SHOWN_RUNS && el("button", { type: "button", onclick: (event) => { event.target

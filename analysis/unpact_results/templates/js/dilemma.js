@@ -1,6 +1,6 @@
 // The dilemma of one model and data set: knowledge left against destruction.
 const LARGE = { width: 340, height: 268, left: 48, right: 16, top: 14, bottom: 34 },
-  SMALL = { width: 236, height: 186, left: 42, right: 14, top: 8, bottom: 30 };
+  SMALL = { width: 236, height: 186, left: 42, right: 18, top: 8, bottom: 30 };
 let BOX = LARGE;
 const atX = (value) => BOX.left + value * (BOX.width - BOX.left - BOX.right);
 const atY = (value) => BOX.height - BOX.bottom - value * (BOX.height - BOX.top - BOX.bottom);
@@ -70,7 +70,9 @@ function drawPoint(point, f) {
 // room have none: a point says its name under the pointer, and the heat map has all.
 function placeLabels(points) {
   const few = points.length <= 16;
-  const taken = points.map((p) => ({ x: atX(p.destroyed.value) - 5, y: atY(p.left.value) - 5, w: 10, h: 10 }));
+  const corners = [[12, 0, 76], [-30, 0, 30], [3, 1, 52], [-74, 1, 74]].map(([dx, low, w]) => ({ x: atX(dx < 0 ? 1 : 0) + dx,
+    y: low ? atY(0) - 13 : atY(1) + 1, w, h: 11 }));  // what frameOf writes
+  const taken = [...corners, ...points.map((p) => ({ x: atX(p.destroyed.value) - 5, y: atY(p.left.value) - 5, w: 10, h: 10 }))];
   const touches = (a, b) => a.x < b.x + b.w && b.x < a.x + a.w && a.y < b.y + b.h && b.y < a.y + a.h;
   return points.map((p) => {
     const w = 6.1 * p.method.length + 2,
@@ -109,12 +111,15 @@ function dilemmaPicture(title, cells, f, small) {
   const said = placed.map((p) => `${p.method}: knowledge left ${full(p.left)}, destructive rate ${full(p.destroyed)}.`)
     .join(" ");
   const path = front.map((p, i) => `${i ? "L" : "M"}${atX(p.destroyed.value)} ${atY(p.left.value)}`).join("");
+  const seedsOf = (p) => p.cells.length > 1 ? p.cells.map((cell) => [destructive([cell], f).value, knowledgeLeft([cell], f)
+    .value]).filter((pair) => pair.every(isNumber)) : [];
   return el("figure", { class: small ? "small" : null }, el("figcaption", {}, el("b", {}, title)),
-    svg("svg", { viewBox: `0 0 ${BOX.width} ${BOX.height}`,
+    el("div", { class: "picture" }, svg("svg", { viewBox: `0 0 ${BOX.width} ${BOX.height}`,
       role: "img", "aria-label": `${title}. ${said || "No method has both rates."}` }, frameOf(),
       front.length > 1 ? svg("path", { d: path, fill: "none",
     stroke: "#1c1c1c", "stroke-width": 1.2, "stroke-dasharray": "1 3" }) : null,
       placed.map((point) => drawPoint(point, f)),
       placeLabels([...front, ...placed.filter((p) => !front.includes(p))])),
+      placed.length ? closer(`The dilemma: ${title}`, dilemmaFigure(placed, seedsOf)) : null),
     unplaced.length ? el("p", { class: "soft" }, `Without a point (a rate is 0/0): ${unplaced.join(", ")}`) : null);
 }

@@ -110,7 +110,7 @@ function sortHead(name, label) {
 function explorerRow(row, sets) {
   const { cell, question } = row, chosen = state.cell === cell.id + suffix(cell) && state.n === String(question);
   const open = el("button", { type: "button", class: "link open" }, visible(sets.get(cell.questions).text[question]
-    .slice(0, 160)));
+    .slice(0, 160)).trim() || "(no text)");
   open.addEventListener("click", () => openQuestion(cell, question));
   const by = cell.probes.filter((_, bit) => row.won & (1 << bit)).map((probe) => probe.label);
   return el("tr", { class: chosen ? "chosen" : null }, el("td", { class: "l n2" }, question), el(

@@ -48,7 +48,10 @@ function heatMap(cells, f) {
     high = measure.metric ? Math.max(...numbers) : 1;
   const models = groups(columns.map(([key]) => ({ key })), ({ key }) => key[0]);
   return [el("p", {}, el("label", { for: "heat-measure" }, "Measure: "), select, el("span", { class: "soft" },
-      ` ${measure.said}`)),
+      ` ${measure.said} `), closer(name, heatFigure(columns.flatMap(([key], column) => rows.map((method, row) => ({ method,
+      "model and data": key.join(", "), value: values[column][row].value, low: values[column][row].low,
+      high: values[column][row].high, counts: values[column][row].plain ? "" :
+        `${values[column][row].count}/${values[column][row].total}` })).filter((row) => isNumber(row.value))), name))),
     el("div", { class: "wide", tabindex: 0, role: "region", "aria-label": "heat map" }, el("table", { class: "heat" },
       el("thead", {}, el("tr", {}, el("td", {}), models.map(([model, group]) => el("th", { scope: "colgroup",
           colspan: group.length }, visible(model)))),

@@ -34,8 +34,10 @@ function start() {
   onChange(FILTERS, keyTokenView);
   onChange(FILTERS, budgetView);
   onChange(FILTERS, differenceView);
+  onChange(FILTERS, alongView);
+  onChange(FILTERS, filterMadeTables);
   const unfolded = { contributions: contributionPanels, models: modelView, losses: lossView, cost: costView,
-    metrics: metricView, runs: runView };
+    metrics: metricView, runs: runView, licences: licenceView };
   for (const [id, make] of Object.entries(unfolded)) onOpen(id, make);
   draw();
   document.documentElement.dataset.ready = "1";

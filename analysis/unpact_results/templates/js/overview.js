@@ -21,12 +21,13 @@ function absentCells() {
       )))));
 }
 
-function rateCell(r, mean = false, more = []) {
+function rateCell(r, mean = false, more = [], arms = []) {
   return el("td", { "data-v": r.total ? r.value.toFixed(6) : "" }, mean ? (r.total ? r.value.toFixed(2) : DASH) :
     percent(r.value),
     el("small", {}, mean ? `n = ${thousands(r.total)}` : `${thousands(r.count)}/${thousands(r.total)}`),
     r.total ? el("small", {}, mean ? `${r.low.toFixed(2)} to ${r.high.toFixed(2)}` : interval(r)) : null,
-    r.total ? more.filter(Boolean).map((line) => el("small", { class: "wrap" }, line)) : null);
+    r.total ? more.filter(Boolean).map((line) => el("small", { class: "wrap" }, line)) : null,
+    r.total ? arms.map(([name, other]) => el("small", { title: `${name}: ${full(other)}` }, `${name} ${percent(other.value)}`)) : null);
 }
 
 // What stands beside a rate: measured errors of its judge; of a recovery rate, floor, ceiling and retain questions.
@@ -37,7 +38,7 @@ function armsBeside(cells, probe) {
   return names.map((name) => {
     const counts = cells.map((cell) => cell.arms_beside[probe]?.[name] || [0, 0]),
       r = rate(sum(counts.map((c) => c[0])), sum(counts.map((c) => c[1])));
-    return `${name} ${percent(r.value)} (${thousands(r.count)}/${thousands(r.total)})`;
+    return [name.replace("retain, unlearned", "on retain"), r];
   });
 }
 
@@ -75,7 +76,7 @@ function verdictRow(cells, f, probes) {
       cell.model), el("small", {}, visible([cell.dataset, ...campaignOf(cell)].join(", ")))),
     el("td", { "data-v": cell.seed }, cells.map((one) => one.seed).join(", ") + (cells.some((one) => one.on_half) ? "*" : "")), el("td", { "data-v": forgottenCount(
         cells, f) }, thousands(forgottenCount(cells, f))), rateCell(left, false, more),
-    probes.map((name) => rateCell(recovery(name)(cells, f), false, [...more, ...armsBeside(cells, name)])), rateCell(
+    probes.map((name) => rateCell(recovery(name)(cells, f), false, more, armsBeside(cells, name))), rateCell(
       wrecked, false, more), rateCell(shiftOf("forgotten")(cells, f), true), rateCell(shiftOf("retained")(cells, f),
       true),
     el("td", { class: "l" }, verdictChip(quadrant(left, wrecked)), leavesMuch(cells, f) ? el("small", { class: "wrap" },

@@ -69,7 +69,8 @@ async function contributionPanels() {
     canvas.setAttribute("aria-label",
       `${method}: contribution before (across) and after (up) of ${tokens} candidate tokens`);
     panels.push(el("figure", { class: "panel", "data-tokens": tokens }, el("figcaption", {}, el("b", {}, visible(
-      method)), ` ${plural(tokens, "token")}`), canvas));
+      method)), ` ${plural(tokens, "token")} `, tokens ? closer(`Contributions before and after: ${method}`, densityFigure(counts, limit,
+      GRID)) : null), canvas));
   }
   return [el("p", { class: "note" },
     "Across: contribution to the gold answer before; up: after. On the diagonal: unchanged; " +

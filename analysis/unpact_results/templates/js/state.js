@@ -15,7 +15,8 @@ const DEFAULTS = {
   sort: "",
   page: "1",
   cell: "",
-  n: ""
+  n: "",
+  beside: "method"
 };
 const state = { ...DEFAULTS };
 const listeners = [];

@@ -124,8 +124,8 @@ function stripCell(column, row) {
       .hint }, contentOf(column));
 }
 
-function stripTables(columns, rows = [0, 1, 2]) {
-  return linesOf(shorten(columns), lineWidth()).map((line) => el("table", { class: "strip" }, el("tbody", {}, rows.map((
+function stripTables(columns, rows = [0, 1, 2], width = lineWidth()) {
+  return linesOf(shorten(columns), width).map((line) => el("table", { class: "strip" }, el("tbody", {}, rows.map((
       row, place) =>
     el("tr", {}, el("th", { scope: "row" }, ROWS[row]), line.map((column) => column.boxes ? stripCell(column,
         row) :
