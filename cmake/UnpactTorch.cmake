@@ -43,6 +43,20 @@ foreach(name IN LISTS _unpact_torch_libraries)
   target_link_libraries(unpact_torch INTERFACE ${UNPACT_LIB_${name}})
 endforeach()
 
+# The products of LibTorch's oneDNN, exported without a header (src/kernels/matrix_product/onednn.cpp).
+include(CheckCXXSourceCompiles)
+set(CMAKE_REQUIRED_LIBRARIES ${UNPACT_LIB_torch_cpu} ${UNPACT_LIB_c10})
+set(CMAKE_REQUIRED_LINK_OPTIONS "LINKER:--allow-shlib-undefined")
+check_cxx_source_compiles("namespace at { class Tensor; namespace native {
+  void mkldnn_matmul(const Tensor&, const Tensor&, const Tensor&, float, float); } }
+  int main() { return &at::native::mkldnn_matmul == nullptr ? 1 : 0; }" UNPACT_HAS_ONEDNN_PRODUCTS)
+unset(CMAKE_REQUIRED_LIBRARIES)
+unset(CMAKE_REQUIRED_LINK_OPTIONS)
+if(UNPACT_HAS_ONEDNN_PRODUCTS)
+  set_source_files_properties(${PROJECT_SOURCE_DIR}/src/kernels/matrix_product/onednn.cpp PROPERTIES
+                              COMPILE_DEFINITIONS UNPACT_HAS_ONEDNN_PRODUCTS=1)
+endif()
+
 # at::parallel_for is a template: without the compiler's OpenMP the loops of this project's own kernels run on one thread.
 # The library must be the one that LibTorch loads, whatever its name; two of them would each start their threads.
 find_package(OpenMP QUIET COMPONENTS CXX)

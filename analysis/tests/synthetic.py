@@ -83,7 +83,7 @@ def _root(file, recipe: Recipe) -> None:
     config = f"[run]\nseed = {recipe.seed}\n\n[method]\nname = {recipe.method}\n\n[note]\ntext = <img src=x onerror=alert(1)>\n"
     whole = config + ORIGINS_MARK + "\n[model]\nname = " + recipe.model + "\n"
     checksums = [hashlib.sha256(x.encode()).hexdigest() for x in (recipe.model, "tokenizer")]
-    text = {"schema_name": "unpact-cell", "schema_version": "1.10.0", "software": "unpact", "software_version": "0.1.0", "git_commit": "0123abcd", "build_type": "Release",
+    text = {"schema_name": "unpact-cell", "schema_version": "1.11.0", "software": "unpact", "software_version": "0.1.0", "git_commit": "0123abcd", "build_type": "Release",
             "compiler": "GNU 12.2.0", "hdf5_version": "1.10.8", "config_resolved": whole,
             "fingerprint": hashlib.sha256(json.dumps([config, *checksums], separators=(",", ":")).encode()).hexdigest(), "devices": json.dumps(["cpu", "cpu"]),
             "library_versions": json.dumps({"torch": "2.11.0", "mpi": "4.1.4"}), "processes": json.dumps(["host n1, job 7", "host n2, job 7"]),
@@ -165,6 +165,7 @@ def _probes(out: Writer, data: dict) -> list:
         out.put(f"{group}/score", right.astype(float), axes)
         out.put(f"{group}/is_right", right, axes, flags="right")
         out.put(f"{group}/asked", asked, axes[:1], flags="asked")
+        out.put(f"{group}/trained", np.zeros(recipe.attempts, np.uint8), axes[1:], flags="right")
         told = np.zeros(right.shape, np.uint8)
         told[: data["recipe"].told, -1] = 1
         _put(out, group, axes, data, probed, told, right)

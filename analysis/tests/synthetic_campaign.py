@@ -32,7 +32,7 @@ def write_campaign(folder: Path, recipes: Sequence[Recipe] = RECIPES, missing: S
     planned = sorted([*recipes, *missing], key=lambda r: r.id)
     done = sorted(recipes, key=lambda r: r.id)
     with h5py.File(path, "w") as file:
-        text = {"schema_name": "unpact-campaign", "schema_version": "1.10.0", "software": "unpact", "software_version": "0.1.0", "git_commit": "0123abcd",
+        text = {"schema_name": "unpact-campaign", "schema_version": "1.11.0", "software": "unpact", "software_version": "0.1.0", "git_commit": "0123abcd",
                 "build_type": "Release", "compiler": "GNU 12.2.0", "hdf5_version": "1.10.8", "collected": "2026-01-31T18:00:00Z",
                 "probes": json.dumps([{"name": "focus_on_key", "label": "FocusOnKey", "kind": "probe"}, {"name": "probab", "label": "Probab", "kind": "baseline"}])}
         for name, value in text.items():

@@ -12,7 +12,7 @@ from synthetic import Writer
 from unpact_results.schema import DTYPES, TUNING_ATTRIBUTES, TUNING_ATTRIBUTES_SINCE_1_5, TUNING_COLUMNS
 from unpact_results.validate import validate_file
 
-TEXTS = {"schema_name": "unpact-tuning", "schema_version": "1.10.0", "compute_dtype": DTYPES[2], "devices": json.dumps(["cpu"]), "library_versions": "{}",
+TEXTS = {"schema_name": "unpact-tuning", "schema_version": "1.11.0", "compute_dtype": DTYPES[2], "devices": json.dumps(["cpu"]), "library_versions": "{}",
          "started": "2026-01-31T12:00:00Z", "ended": "2026-01-31T12:40:00Z", "model_checksum": hashlib.sha256(b"m").hexdigest(),
          "tokenizer_checksum": hashlib.sha256(b"t").hexdigest()}
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from .dilemma import verdict_of, what_leaves_much
 from .model import Cell, Outcome, Probe, Rate
-from .statistics import arm_rate, knowledge_rates, recovery
+from .statistics import arm_rate, knowledge_rates, recovery, reported
 
 Z95 = 1.959963984540054
 SEED = 20240607
@@ -179,6 +179,7 @@ def _crossing(drop, inside: float, outside: float) -> float:  # type: ignore[no-
 
 def markdown(cell: Cell) -> str:
     """A table of one cell: recovery over the attempts beside floor and ceiling, what each probe wins back alone, what that costs, and what decides."""
+    cell = reported(cell)
     made = curves(cell)
     lines = ["| probe | kind | asked | at 1, 2, ... attempts | at all (95 %) | floor | ceiling | alone | tokens a recovery | still there (95 %) |", "|---|---|---|---|---|---|---|---|---|---|"]
     for curve in made:
@@ -198,6 +199,7 @@ def markdown(cell: Cell) -> str:
     back = {probe.label: int(recovery(cell, name).count) for name, probe in cell.probes.items() if probe.kind != "control"}
     cause = what_leaves_much(known["knowledge_left"], known["still_right"], back)
     said = f" Verdict: {verdict_of(cell)}; {f'much is left by {cause}' if cause else 'no probe brings much back'}."
+    said += " Half of the questions chose the cell's point or mixture; all numbers are of the others." if cell.on_half else ""
     return "\n".join([*lines, "", f"Any probe but controls: {won} of {asked} forgotten questions.{said}"]) + "\n"
 
 

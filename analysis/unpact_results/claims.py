@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .model import Campaign, Cell, Outcome, Rate
-from .statistics import arm_rate, difference, focus_shift, mean_rate, paired, rate, recovery_by, set_cosines
+from .statistics import arm_rate, difference, focus_shift, mean_rate, paired, rate, recovery_by, recovery_in_held_out_phrasings, reported, set_cosines
 from .text import DASH, full, interval, mean_full, signed
 
 HOLDS, FAILS, OPEN = "holds", "does not hold", "cannot be said here"
@@ -100,7 +100,8 @@ def judge_claims(campaign: Campaign) -> list[Claim]:
 
 
 def findings_of(cell: Cell) -> list[Finding]:
-    """What a cell says about each claim, in their order."""
+    """What a cell says about each claim, in their order; of the questions that had no say in the choice of its point or mixture."""
+    cell = reported(cell)
     return [Finding(cell.model, cell.dataset, cell.method, cell.seed, *finder(cell)) for finder in (_focus_breaks, _hidden, _ignores_prompt, _keys_matter)]
 
 
@@ -132,6 +133,8 @@ def _hidden(cell: Cell) -> _Found:
     attempts = {p.name: len(p.attempt_labels) for p in (probe, baseline) if p}
     numbers = [(probe.label if probe else "probe", full(focus)), (baseline.label if baseline else "baseline", full(sampled)), ("difference", _gap(gap, low, high, points=True)),
                ("ratio", "–" if math.isnan(ratio) else f"{ratio:.2f}"), ("attempts", " / ".join(str(v) for v in attempts.values()) or "–")]
+    if probe and probe.is_trained_on:
+        numbers.append((f"{probe.label}, phrasings held out", full(recovery_in_held_out_phrasings(cell, probe.name))))
     if not focus.total:
         return OPEN, "nothing was forgotten and probed", numbers
     much = FAILS if focus.high < STUDY_LOW else HOLDS if focus.low > STUDY_LOW / 2 else OPEN

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .model import Campaign, Cell, Rate
-from .statistics import deciding_destruction, knowledge_left, pool, rate
+from .statistics import deciding_destruction, knowledge_left, pool, rate, reported
 
 if TYPE_CHECKING:
     from .table import Summary
@@ -78,7 +78,8 @@ def what_leaves_much(left: Rate, still_right: Rate, won: dict[str, int]) -> str:
 
 
 def verdict_of(cell: Cell) -> Verdict:
-    """Verdict of a cell."""
+    """Verdict of a cell, on the questions that had no say in the choice of its point or mixture."""
+    cell = reported(cell)
     return verdict(knowledge_left(cell), deciding_destruction(cell))
 
 

@@ -61,7 +61,10 @@ def _names(values: Iterable[int], kind: type[Outcome | Split | Half | Knowledge]
 
 
 def rates(campaign: Campaign | Cell) -> pandas.DataFrame:
-    """A row a cell and rate: count, total, value and its 95 % Wilson interval."""
+    """A row a cell and rate: count, total, value and its 95 % Wilson interval.
+
+    Rates as files have them: of a cell whose point was chosen on half of the questions, plain names count all, `reported_...` the others.
+    """
 
     def columns(cell: Cell) -> Columns:
         found = list(cell.rates.values())

@@ -7,7 +7,7 @@ T = tokens of an answer, P = probed questions, m = attempts of a probe.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +65,7 @@ class Probe:
     judged: dict[str, NDArray[np.bool_]] = field(default_factory=dict)  # P x m, verdicts of judges that do not decide
     tokens: NDArray[np.int32] | None = None  # P x m: prompt and answer, earlier turns included; None before version 1.8
     gold: list[list[str]] | None = None  # P x m: a right answer, where it is not the question's (else empty)
+    trained: NDArray[np.bool_] | None = None  # m: the unlearning trained on the phrasing; None before version 1.11
 
     @property
     def is_asked(self) -> NDArray[np.bool_]:
@@ -80,6 +81,15 @@ class Probe:
     def recovered(self, is_right: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:
         """P: whether any attempt that counts is right."""
         return ((self.is_right if is_right is None else is_right) & self.counts).any(axis=1)
+
+    @property
+    def is_trained_on(self) -> bool:
+        """Whether the unlearning trained on some of its phrasings."""
+        return self.trained is not None and bool(self.trained.any())
+
+    def in_held_out_phrasings(self) -> Probe:
+        """The probe with attempts alone whose phrasings no training has seen: the others count as little as those that tell the answer."""
+        return self if self.trained is None else replace(self, has_gold=~self.counts | self.trained)
 
     @property
     def echoed(self) -> NDArray[np.bool_]:
@@ -252,6 +262,7 @@ class Cell:
     trajectory: Trajectory | None = None  # None before version 1.10, and where nobody looked
     mix: Mix | None = None  # None before version 1.10, and where nothing was mixed
     knowledge_probes: tuple[str, ...] = ()  # the probe set that it is about
+    on_half: bool = False  # statistics.reported made it: questions that chose the point or mixture belong to no set
 
     @property
     def deciding_judge(self) -> str:

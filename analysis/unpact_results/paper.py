@@ -20,6 +20,7 @@ from .claims import headline
 from .plotting import STYLE, png_of, to_svg
 from .pooled import COLUMNS, MEANS, Pooled, pooled_rows, probes_of
 from .statistics import rate
+from .table import HALF, HALF_SAYS
 from .tables import Table
 from .text import DASH
 from .web.gather import Gathered, Source, gather
@@ -82,7 +83,7 @@ def results_table(rows: Sequence[Pooled], probes: dict[str, str]) -> Table:
             row.model,
             row.dataset,
             row.method,
-            ", ".join(map(str, row.seeds)),
+            ", ".join(map(str, row.seeds)) + HALF * row.on_half,
             row.forgotten,
             *(row.rates.get(name, rate(0, 0)) for name in names),
             row.verdict,
@@ -91,7 +92,8 @@ def results_table(rows: Sequence[Pooled], probes: dict[str, str]) -> Table:
     ]
     return Table(
         "results",
-        "Knowledge left, recovery, destruction and focus shift; seeds pooled, in brackets 95 % Wilson intervals.",
+        "Knowledge left, recovery, destruction and focus shift; seeds pooled, in brackets 95 % Wilson intervals."
+        + (f" {HALF}: {HALF_SAYS}" if any(row.on_half for row in rows) else ""),
         ["model", "data", "method", "seeds", "forgotten", *names.values(), "verdict"],
         body,
         tuple(COLUMNS[name] for name in MEANS),

@@ -33,6 +33,7 @@ class Pooled:
     verdict: str
     absent: str = ""  # "2 missing": cells without a result
     leaves_much: str = ""  # what decides that much is left: dilemma.what_leaves_much
+    on_half: bool = False  # some cell's point or mixture was chosen on half of the questions, and is counted on the others
 
 
 def pooled_rows(summaries: Iterable[Summary], absent: Iterable[tuple[str, str, str, str]] = ()) -> list[Pooled]:
@@ -61,6 +62,7 @@ def _row(key: tuple[str, str, str], group: Sequence[Summary], states: Counter[st
         said,
         ", ".join(f"{count} {state}" for state, count in sorted(states.items())),
         what_leaves_much(rates["knowledge_left"], rates["still_right"], won) if group else "",
+        any(summary.row.on_half for summary in group),
     )
 
 

@@ -18,6 +18,7 @@ KNOWN_MAJOR = "1"
 RECOVERY = "recovery_"  # then the name of a probe: the name of its rate
 WITHOUT_ECHO = "without_echo_"
 RETAIN = "retain_"  # the same of the unlearned model on retain questions
+HELD_OUT = "held_out_"  # its recovery rate in phrasings alone that no training has seen
 ASKED = "asked_"  # the same of the share of questions that it could ask
 BEFORE_1_3 = {"focus_on_key": ("FocusOnKey", "probe"), "probab": ("Probab", "baseline")}  # label and kind, which files did not hold
 
@@ -163,7 +164,8 @@ def _probe(name: str, group: h5py.Group) -> Probe:
     asked = group["asked"][:] if "asked" in group else None  # since 1.7
     label, kind = BEFORE_1_3.get(name, (name, "probe"))
     return Probe(name, strings(group["attempt"]), group["probed_question"][:], [[str(a) for a in row] for row in answers],
-                 group["score"][:], group["is_right"][:].astype(bool), str(plain(group.attrs.get("label", label))), str(plain(group.attrs.get("kind", kind))), asked, **_injection(group))
+                 group["score"][:], group["is_right"][:].astype(bool), str(plain(group.attrs.get("label", label))), str(plain(group.attrs.get("kind", kind))), asked, **_injection(group),
+                 trained=group["trained"][:].astype(bool) if "trained" in group else None)
 
 
 def _injection(group: h5py.Group) -> dict[str, Any]:

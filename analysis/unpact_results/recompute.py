@@ -11,7 +11,7 @@ from . import statistics as st
 from .judging import by_judge
 from .metrics import check_metrics
 from .model import Asked, Cell, Contribution, Half, ModelResult, Outcome, Rate, Split
-from .reading import ASKED, RECOVERY, RETAIN, WITHOUT_ECHO
+from .reading import ASKED, HELD_OUT, RECOVERY, RETAIN, WITHOUT_ECHO
 from .schema import LEAVE_ONE_OUT
 from .structure import Report
 
@@ -152,6 +152,12 @@ def _check_focus_shift(cell: Cell, report: Report) -> None:
 def expected_counts(cell: Cell, name: str) -> Rate | None:
     """What a rate's counts should be, by its name; None for a name that this package does not know."""
     lower = name.lower()
+    if name.startswith(st.REPORTED):
+        half = st.reported(cell)
+        return expected_counts(half, name.removeprefix(st.REPORTED)) if half.on_half else None
+    if name.startswith(HELD_OUT):
+        probe = name.removeprefix(HELD_OUT)
+        return st.recovery_in_held_out_phrasings(cell, probe) if probe in cell.probes else None
     if name.startswith(RECOVERY):
         probe = name.removeprefix(RECOVERY)
         return st.recovery(cell, probe) if probe in cell.probes else None

@@ -1,4 +1,4 @@
-"""docs/results-format.md, version 1.10, as data: which attributes and datasets a file has."""
+"""docs/results-format.md, version 1.11, as data: which attributes and datasets a file has."""
 
 from __future__ import annotations
 
@@ -96,7 +96,8 @@ def probe_fields(group: str) -> list[Field]:
             Field(f"{group}/is_right", "uint8", both, "1", "right"), Field(f"{group}/asked", "uint8", (question,), "1", "asked", since=7),
             *[replace(field, since=7) for field in (Field(f"{group}/put", STRING, both), Field(f"{group}/has_gold", "uint8", both, "1", "flag"),
               Field(f"{group}/gold_share", "float64", both), Field(f"{group}/new_words", "int32", both), Field(f"{group}/echo_right", "uint8", both, "1", "flag"))],
-            Field(f"{group}/tokens", "int32", both, since=8), Field(f"{group}/gold", STRING, both, since=8)]
+            Field(f"{group}/tokens", "int32", both, since=8), Field(f"{group}/gold", STRING, both, since=8),
+            Field(f"{group}/trained", "uint8", (attempt,), "1", "flag", since=11)]
 
 
 def verdict_fields(group: str, judge: str) -> list[Field]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from .model import Cell, Half, Knowledge, Outcome, Rate, Split
 
 Z95 = 1.959963984540054  # 97.5 % point of the normal distribution
+CHOOSE = 1  # a question's role: the cell's point or mixture was chosen on it
+NO_SET = np.uint8(255)  # the split of a question that is not counted
+REPORTED = "reported_"  # then a rate: of the questions that had no say in the choice
 
 
 def wilson(count: float, total: int, z: float = Z95) -> tuple[float, float]:
@@ -111,14 +114,28 @@ def contribution_cosine(first: NDArray, second: NDArray, union: NDArray[np.bool_
 
 def outcomes(split: NDArray, right_before: NDArray, right_after: NDArray) -> NDArray[np.uint8]:
     """Outcome of every question from the judge's two verdicts."""
-    forget = np.asarray(split) == Split.forget
+    forget, retain = np.asarray(split) == Split.forget, np.asarray(split) == Split.retain
     before, after = np.asarray(right_before, dtype=bool), np.asarray(right_after, dtype=bool)
     result = np.full(len(forget), Outcome.unknown, dtype=np.uint8)
     result[forget & before & after] = Outcome.retained
     result[forget & before & ~after] = Outcome.forgotten
-    result[~forget & before & after] = Outcome.kept
-    result[~forget & before & ~after] = Outcome.destroyed
+    result[retain & before & after] = Outcome.kept
+    result[retain & before & ~after] = Outcome.destroyed
     return result
+
+
+def reported(cell: Cell) -> Cell:
+    """The cell as verdicts count it: questions on which its point or mixture was chosen (unlearn.select, unlearn.mix) belong to no set and no outcome."""
+    if cell.on_half or cell.trajectory is None or not np.any(chose := cell.trajectory.role == CHOOSE):
+        return cell
+    rates = {name.removeprefix(REPORTED): rate for name, rate in cell.rates.items() if name.startswith(REPORTED)}
+    return replace(cell, split=np.where(chose, NO_SET, cell.split), outcome=np.where(chose, np.uint8(Outcome.unknown), cell.outcome), rates=rates, on_half=True)
+
+
+def recovery_in_held_out_phrasings(cell: Cell, probe_name: str) -> Rate:
+    """The recovery rate by attempts whose phrasings no training has seen (unlearn.phrased)."""
+    probe = cell.probes[probe_name].in_held_out_phrasings()
+    return recovery(replace(cell, probes=cell.probes | {probe_name: probe}), probe_name)
 
 
 def recovery(cell: Cell, probe_name: str) -> Rate:

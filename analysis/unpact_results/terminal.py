@@ -15,7 +15,7 @@ from .dilemma import BOTH, DESTRUCTIVE, INSUFFICIENT, NEITHER
 from .model import Campaign, Rate
 from .pooled import MEANS, Pooled, pooled_rows, probes_of
 from .reading import ResultsError
-from .table import Summary, summary_of
+from .table import HALF, HALF_SAYS, Summary, summary_of
 
 COLOURS = {INSUFFICIENT: "33", DESTRUCTIVE: "31", BOTH: "35", NEITHER: "32"}
 WIDTH, NARROWEST = 100, 72
@@ -81,6 +81,7 @@ def text_table(rows: list[Pooled], probes: dict[str, str], width: int = WIDTH, c
     )
     lines += [
         *_wrapped(note, width),
+        *(_wrapped(f"{HALF}: {HALF_SAYS}", width) if any(row.on_half for row in rows) else []),
         *(_wrapped(f"Without room here: recovery by {', '.join(hidden)}.", width) if hidden else []),
     ]
     return "\n".join(lines) + "\n"
@@ -112,7 +113,7 @@ def _line(row: Pooled, name: str, probes: list[tuple[str, str]], verdict: int, c
         return f"{name} {0:>5}  {last}"
     left, wrecked = (shown(row.rates.get(name), False) for name in ("knowledge_left", "deciding_destruction"))
     back = "".join(f"{shown(row.rates.get(f'recovery_{name}'), False):>{PROBE}}" for name, _ in probes)
-    return f"{name} {len(row.seeds):>5}{row.forgotten:>9}{left:>9}{back}{wrecked:>9}{shown(row.rates.get(MEANS[0]), True):>6}  {last}"
+    return f"{name} {str(len(row.seeds)) + HALF * row.on_half:>5}{row.forgotten:>9}{left:>9}{back}{wrecked:>9}{shown(row.rates.get(MEANS[0]), True):>6}  {last}"
 
 
 def _wrapped(text: str, width: int) -> list[str]:

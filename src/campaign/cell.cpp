@@ -1,5 +1,6 @@
 #include "unpact/campaign/cell.hpp"
 
+#include <algorithm>
 #include <optional>
 
 #include "model_digest.hpp"
@@ -25,8 +26,10 @@
 #include "unpact/core/json.hpp"
 #include "unpact/core/log.hpp"
 #include "unpact/core/progress.hpp"
+#include "unpact/evaluation/cell_rates.hpp"
 #include "unpact/evaluation/evaluate_cell.hpp"
 #include "unpact/evaluation/measure_metrics.hpp"
+#include "unpact/evaluation/phrasings.hpp"
 #include "unpact/evaluation/stage_meter.hpp"
 #include "unpact/kernels/tf32_products.hpp"
 #include "unpact/store/cell_file.hpp"
@@ -76,6 +79,15 @@ void say_all_held_out(CellRecord& record) {
       "one half: unlearn.form = texts, so no retain question was trained on; texts with its answer may have been";
 }
 
+/// Marks the phrasings that the unlearning has seen.
+void mark_trained_phrasings(const Configuration& c, CellRecord& record) {
+  const auto seen = trained_phrasings(c.probe, c.unlearn.phrased);
+  if (seen.empty()) return;
+  for (auto& probe : record.probes)
+    for (const auto& label : probe.attempt_labels)
+      probe.trained.push_back(std::ranges::find(seen, label) != seen.end() ? 1 : 0);
+}
+
 }  // namespace
 
 CellRecord compare_with_baseline(const Session& session, const Communicator& group, const Baseline& baseline,
@@ -98,6 +110,8 @@ CellRecord compare_with_baseline(const Session& session, const Communicator& gro
   const auto table = weight_probe_table(
       {session, c, baseline.dataset, identity, training_folder_of(c.run.output, concat(record.id, ".probes"), identity)});
   evaluate_unlearned(group, unlearned, baseline.questions, options, &pages, record, table);
+  mark_trained_phrasings(c, record);
+  record.rates = cell_rates(record);
   record.metrics = baseline.record.metrics;
   const auto retrained = read_retrained(group, c.metric);
   std::optional<LanguageModel> target;
@@ -152,6 +166,7 @@ CellRecord run_cell(const Session& session, const Communicator& group, const Bas
   record.training = std::move(unlearned.steps);
   record.trajectory = std::move(unlearned.trajectory);
   record.mix = std::move(unlearned.mix);
+  record.rates = cell_rates(record);
   record.work.insert(record.work.begin(), unlearned.work.begin(), unlearned.work.end());
   record.provenance.started = started;
   record.provenance.ended = utc_now();

@@ -6,6 +6,7 @@
 #include <map>
 #include <tuple>
 
+#include "counted_rates.hpp"
 #include "verdict.hpp"
 #include "unpact/core/text.hpp"
 #include "unpact/evaluation/statistics.hpp"
@@ -14,11 +15,6 @@ namespace unpact {
 namespace {
 
 using Cells = std::vector<const CellRecord*>;
-
-const Rate* rate_of(const CellRecord& cell, const std::string& name) {
-  const auto found = std::ranges::find(cell.rates, name, &Rate::name);
-  return found == cell.rates.end() ? nullptr : &*found;
-}
 
 template <class Find>
 Rate sum_of(const Cells& cells, const Find& find) {
@@ -33,13 +29,13 @@ Rate sum_of(const Cells& cells, const Find& find) {
 }
 
 Rate pooled(const Cells& cells, const std::string& name) {
-  return sum_of(cells, [&](const CellRecord& cell) { return rate_of(cell, name); });
+  return sum_of(cells, [&](const CellRecord& cell) { return counted_rate(cell, name); });
 }
 
 /// Destruction of the half that no loss has seen, where a cell has one.
 const Rate* deciding_destruction(const CellRecord& cell) {
-  const auto* held_out = rate_of(cell, kDestructiveHeldOut);
-  return held_out == nullptr ? rate_of(cell, kDestructive) : held_out;
+  const auto* held_out = counted_rate(cell, kDestructiveHeldOut);
+  return held_out == nullptr ? counted_rate(cell, kDestructive) : held_out;
 }
 
 bool is_forgotten(std::uint8_t outcome) { return outcome == static_cast<std::uint8_t>(Outcome::forgotten); }
@@ -49,7 +45,7 @@ double mean_shift(const Cells& cells) {
   std::size_t count = 0;
   for (const auto* cell : cells)
     for (std::size_t q = 0; q < cell->outcome.size(); ++q) {
-      if (!is_forgotten(cell->outcome[q]) || std::isnan(cell->focus_shift.set_cosine[q])) continue;
+      if (!is_counted(*cell, q) || !is_forgotten(cell->outcome[q]) || std::isnan(cell->focus_shift.set_cosine[q])) continue;
       sum += 1 - cell->focus_shift.set_cosine[q];
       ++count;
     }
@@ -58,8 +54,11 @@ double mean_shift(const Cells& cells) {
 
 void fill(const Cells& cells, const std::vector<ProbeRecord>& probes, PooledRow& row) {
   row.seeds = cells.size();
-  for (const auto* cell : cells)
-    row.forgotten += static_cast<std::uint64_t>(std::ranges::count_if(cell->outcome, is_forgotten));
+  for (const auto* cell : cells) {
+    row.on_half = row.on_half || is_counted_on_half(*cell);
+    for (std::size_t q = 0; q < cell->outcome.size(); ++q)
+      row.forgotten += is_counted(*cell, q) && is_forgotten(cell->outcome[q]) ? 1 : 0;
+  }
   row.left = pooled(cells, kKnowledgeLeft);
   row.still_right = pooled(cells, "still_right");
   row.wrecked = sum_of(cells, deciding_destruction);

@@ -10,6 +10,7 @@ namespace unpact {
 struct PooledRow {
   std::string model, dataset, method;
   std::size_t seeds = 0;
+  bool on_half = false;  ///< some cell's point or mixture was chosen on half of the questions, and is counted on the others
   std::uint64_t forgotten = 0;
   Rate left, still_right, wrecked;
   std::vector<Rate> recovered;  ///< of each probe in the order of probes_in()

@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::size_t kProbe = 11, kFixed = 5 + 9 + 9 + 9 + 6 + 1;  // columns of a probe, and of what every line has
 constexpr const char* kNone = "\u2013";
+constexpr const char* kHalf = "*";
 
 /// Where things stand in a line.
 struct Layout {
@@ -84,7 +85,7 @@ std::string line_of(const PooledRow& row, const std::string& method, const Layou
   const auto said = concat(row.verdict, row.verdict.empty() || row.absent.empty() ? "" : "; ", row.absent);
   auto last = trimmed_end(in_columns(said, layout.verdict - 2));
   if (colours) last = coloured(last, row.verdict);
-  auto line = concat(in_columns(method, layout.method), right_in(std::to_string(row.seeds), 6));
+  auto line = concat(in_columns(method, layout.method), right_in(concat(row.seeds, row.on_half ? kHalf : ""), 6));
   if (row.seeds == 0) return concat(line, "  ", last);
   line += concat(right_in(std::to_string(row.forgotten), 9), right_in(percent(row.left), 9));
   for (std::size_t p = 0; p < layout.probes; ++p) line += right_in(percent(row.recovered[p]), kProbe);
@@ -138,6 +139,9 @@ std::string pooled_table(const std::vector<CellRecord>& finished, const std::vec
       wrapped("In percent \u00B1 half a 95 % interval, seeds pooled. left: knowledge left; probes: recovery; wrecked: "
               "destructive rate.",
               layout.width));
+  if (std::ranges::any_of(rows, &PooledRow::on_half))
+    add(wrapped(concat(kHalf, ": a point or mixture was chosen on half of the questions; all numbers are of the others."),
+                layout.width));
   std::vector<std::string> hidden;
   for (std::size_t p = layout.probes; p < probes.size(); ++p) hidden.push_back(clean_for_terminal(probes[p].label));
   if (!hidden.empty()) add(wrapped(concat("Without room here: recovery by ", join(hidden, ", "), "."), layout.width));

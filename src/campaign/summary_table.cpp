@@ -4,10 +4,13 @@
 #include <cmath>
 #include <cstdio>
 
+#include "counted_rates.hpp"
 #include "unpact/core/text.hpp"
 
 namespace unpact {
 namespace {
+
+constexpr const char* kHalf = " of the half";  ///< behind counts where the other half chose the cell's point or mixture
 
 /// A column of the table: the title and the rate or metric below it, or another where a record lacks that one.
 struct Column {
@@ -50,15 +53,14 @@ std::string errors_of(const CellRecord& record) {
 }
 
 std::string percent(const CellRecord& record, const Column& column) {
-  auto rate = std::ranges::find(record.rates, column.rate, &Rate::name);
-  const bool is_there =
-      rate != record.rates.end() && rate->total > 0;  // a table of cells has 0/0 where a cell has no such rate
-  if (!is_there && !column.otherwise.empty()) rate = std::ranges::find(record.rates, column.otherwise, &Rate::name);
-  if (rate == record.rates.end() || rate->total == 0) return "-";
+  const auto* rate = counted_rate(record, column.rate);
+  const bool is_there = rate != nullptr && rate->total > 0;  // a table of cells has 0/0 where a cell has no such rate
+  if (!is_there && !column.otherwise.empty()) rate = counted_rate(record, column.otherwise);
+  if (rate == nullptr || rate->total == 0) return "-";
   char text[32];
   std::snprintf(text, sizeof text, "%.1f %% (%llu/%llu", 100 * rate->value, static_cast<unsigned long long>(rate->count),
                 static_cast<unsigned long long>(rate->total));
-  return concat(text, errors_of(record), ")");
+  return concat(text, is_counted_on_half(record) ? kHalf : "", errors_of(record), ")");
 }
 
 std::string cell(const std::string& text, std::size_t width) {
@@ -126,6 +128,8 @@ std::string summary_table(const std::vector<CellRecord>& records) {
   if (std::ranges::any_of(records, [](const auto& record) { return !errors_of(record).empty(); }))
     table +=
         "fa, fr: per cent of known wrong answers that the deciding judge accepts, and of known right ones that it rejects\n";
+  if (std::ranges::any_of(records, is_counted_on_half))
+    table += "of the half: the cell's point or mixture was chosen on the other half of the questions\n";
   if (const auto metrics = metric_columns(records); !metrics.empty())
     table += concat("\n", table_of(records, metrics, "metric (target's in brackets)", metric_text));
   return table;

@@ -1,11 +1,11 @@
 #include "compare_models.hpp"
 
 #include "ask_probes.hpp"
-#include "cell_rates.hpp"
 #include "curves.hpp"
 #include "focus_shift.hpp"
 #include "knowledge.hpp"
 #include "outcome.hpp"
+#include "unpact/evaluation/cell_rates.hpp"
 
 namespace unpact {
 namespace {

@@ -81,6 +81,21 @@ std::vector<std::uint8_t> asked_by(const ProbeRecord& probe, std::size_t questio
   return asked;
 }
 
+ProbeRecord in_held_out_phrasings(const ProbeRecord& probe) {
+  ProbeRecord held_out;
+  held_out.name = probe.name;
+  held_out.attempt_labels = probe.attempt_labels;
+  held_out.question = probe.question;
+  held_out.asked = probe.asked;
+  held_out.is_right = probe.is_right;
+  auto& left_out = held_out.injection.has_gold;
+  left_out = probe.injection.has_gold;
+  left_out.resize(probe.question.size() * probe.attempt_labels.size(), 0);
+  for (std::size_t i = 0; i < left_out.size(); ++i)
+    if (probe.trained[i % probe.attempt_labels.size()] != 0) left_out[i] = 1;
+  return held_out;
+}
+
 std::vector<std::uint8_t> echoed_in(const ProbeRecord& probe, std::size_t questions) {
   std::vector<std::uint8_t> echoed(questions, 0);
   const auto attempts = probe.attempt_labels.size();

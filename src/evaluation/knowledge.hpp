@@ -33,6 +33,9 @@ std::vector<std::uint8_t> recovered_by(const ProbeRecord& probe, std::size_t que
 /// One flag a question: whether the probe could ask it in an attempt that counts.
 std::vector<std::uint8_t> asked_by(const ProbeRecord& probe, std::size_t questions);
 
+/// The probe with attempts that count in phrasings alone that no training has seen: questions, attempts, verdicts and what counts.
+ProbeRecord in_held_out_phrasings(const ProbeRecord& probe);
+
 /// One flag a question: whether the judge would take the question of some attempt for a right answer.
 std::vector<std::uint8_t> echoed_in(const ProbeRecord& probe, std::size_t questions);
 

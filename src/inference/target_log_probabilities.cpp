@@ -5,6 +5,7 @@
 
 #include "unpact/core/error.hpp"
 #include "unpact/inference/scoring.hpp"
+#include "unpact/kernels/linear.hpp"
 #include "unpact/kernels/log_softmax.hpp"
 #include "unpact/kernels/soft_cap.hpp"
 #include "unpact/model/operation_count.hpp"
@@ -26,7 +27,7 @@ std::vector<float> tiled(const Transformer& model, const at::Tensor& hidden_RD,
 at::Tensor logits_of(const Transformer& model, const at::Tensor& hidden_RD) {
   if (model.reinforced() != nullptr || c10::GradMode::is_enabled()) return model.logits(hidden_RD);
   count_head(hidden_RD, model.weights().head_VD);
-  return kernels::soft_capped(at::linear(hidden_RD, model.weights().head_VD), model.config().block.logit_cap);
+  return kernels::soft_capped(kernels::linear(hidden_RD, {model.weights().head_VD, {}}), model.config().block.logit_cap);
 }
 
 /// Calls visit(first row, logits_RV, log sum exp of each row in float32) for chunks of rows.

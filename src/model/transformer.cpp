@@ -261,7 +261,7 @@ at::Tensor Transformer::logits(const at::Tensor& hidden) const {
 
 at::Tensor Transformer::logits_with(const at::Tensor& hidden, const at::Tensor& head_VD) {
   count_head(hidden, head_VD);
-  return at::linear(hidden, head_VD).to(at::kFloat);
+  return kernels::linear(hidden, {head_VD, {}}).to(at::kFloat);
 }
 
 }  // namespace unpact

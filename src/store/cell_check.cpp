@@ -140,6 +140,9 @@ void check_probe(Findings& findings, const ProbeRecord& probe, std::size_t quest
   findings.require(probe.asked.empty() || probe.asked.size() == probe.question.size(),
                    concat(name, "/asked has not one value a probed question"));
   findings.below(name + "/asked", probe.asked, 3);
+  findings.require(probe.trained.empty() || probe.trained.size() == probe.attempt_labels.size(),
+                   concat(name, "/trained has not one value an attempt"));
+  findings.below(name + "/trained", probe.trained, 2);
   findings.require(probe.tokens.empty() || probe.tokens.size() == attempts,
                    concat(name, "/tokens has not one value an attempt"));
   findings.require(probe.gold.empty() || probe.gold.size() == attempts, concat(name, "/gold has not one value an attempt"));

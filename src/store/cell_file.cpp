@@ -85,6 +85,7 @@ CellRecord numbers_of(const fs::path& path) {
   visit_comparison(archive, record);
   archive.name_probes("/probes", record.probes);
   for (auto& probe : record.probes) archive.describe_probe("/probes/" + probe.name, probe);
+  if (archive.has("/trajectory/role")) visit_roles(archive, record.trajectory.role);  // since 1.10
   visit_rates(archive, record);
   order_probes(record);
   UNPACT_VALIDATE(record.outcome.size() == record.focus_shift.set_cosine.size(),

@@ -174,6 +174,9 @@ void visit_probe(Archive& archive, Probe& probe) {
   if (archive.has(group + "/asked"))  // since 1.7
     archive.flags({group + "/asked", {row}, "1", "whether and how the question was asked", "no yes relative_floor"},
                   probe.question.size(), static_cast<std::uint8_t>(Asked::yes), probe.asked);
+  if (archive.has(group + "/trained"))  // since 1.11
+    archive.flags({group + "/trained", {column}, "1", "whether the unlearning trained on the phrasing", "false true"},
+                  probe.attempt_labels.size(), 0, probe.trained);
   archive.matrix({group + "/answer", {row, column}, "1", "answer of the attempt"}, shape, probe.answer);
   archive.matrix({group + "/score", {row, column}, "1", "judge's score of the answer"}, shape, probe.score);
   archive.matrix({group + "/is_right", {row, column}, "1", "whether the answer is right", "false true"}, shape,

@@ -38,6 +38,17 @@ void visit_points(Archive& archive, const std::string& axis, Points& rows) {
   archive.field({"/trajectory/seconds", {axis}, "s", "wall-clock time that looking took"}, rows, &TrajectoryPoint::seconds);
 }
 
+/// Which questions chose the cell's point or mixture.
+template <class Archive, class Roles>
+void visit_roles(Archive& archive, Roles& roles) {
+  archive.question_flags({"/trajectory/role",
+                          {kQuestionAxis},
+                          "1",
+                          "whether the cell's point or mixture was chosen on the question, or is reported on it",
+                          "none choose report"},
+                         roles);
+}
+
 template <class Archive, class Cell>
 void visit_trajectory(Archive& archive, Cell& cell) {
   const std::string axis = "/trajectory/step";
@@ -51,12 +62,7 @@ void visit_trajectory(Archive& archive, Cell& cell) {
                  shape, trajectory.gold_log_probability);
   archive.matrix({"/trajectory/extraction_strength", {axis, kQuestionAxis}, "1", "of the gold answer"}, shape,
                  trajectory.extraction_strength);
-  archive.question_flags({"/trajectory/role",
-                          {kQuestionAxis},
-                          "1",
-                          "whether the cell's point or mixture was chosen on the question, or is reported on it",
-                          "none choose report"},
-                         trajectory.role);
+  visit_roles(archive, trajectory.role);
   archive.describe("/trajectory", "rule", trajectory.rule);
   archive.describe("/trajectory", "why", trajectory.why);
   archive.describe_number("/trajectory", "selected_step", trajectory.selected);

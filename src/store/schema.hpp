@@ -9,7 +9,7 @@ namespace unpact {
 
 inline constexpr const char* kCellSchema = "unpact-cell";
 inline constexpr const char* kCampaignSchema = "unpact-campaign";
-inline constexpr const char* kSchemaVersion = "1.10.0";
+inline constexpr const char* kSchemaVersion = "1.11.0";
 
 /// Writes schema_name, schema_version and what wrote the file. Collective, as hdf5::Writer is.
 void write_schema(hdf5::Writer& file, const std::string& schema);

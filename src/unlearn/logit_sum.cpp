@@ -6,6 +6,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "unpact/kernels/log_softmax.hpp"
+#include "unpact/kernels/matrix_product.hpp"
 #include "unpact/kernels/soft_cap.hpp"
 #include "unpact/model/operation_count.hpp"
 
@@ -43,7 +44,7 @@ class ChunkedSum : public torch::autograd::Function<ChunkedSum> {
       if (!gradient.defined()) return;
       count_head_gradients(rows_CD.size(0), head, to_hidden, to_head);
       const auto gradient_CV = gradient.to(head.scalar_type());
-      if (to_hidden) hidden_gradient.narrow(0, first, rows_CD.size(0)).copy_(at::matmul(gradient_CV, head));
+      if (to_hidden) kernels::multiply_rows(hidden_gradient.narrow(0, first, rows_CD.size(0)), gradient_CV, head);
       if (to_head) add_outer(head_gradient, gradient_CV, rows_CD);
     });
     context->saved_data["hidden"] = hidden_gradient;
@@ -61,7 +62,7 @@ class ChunkedSum : public torch::autograd::Function<ChunkedSum> {
 
  private:
   static void add_outer(at::Tensor& head_gradient_VD, const at::Tensor& gradient_CV, const at::Tensor& rows_CD) {
-    if (rows_CD.scalar_type() == at::kFloat) head_gradient_VD.addmm_(gradient_CV.t(), rows_CD);
+    if (rows_CD.scalar_type() == at::kFloat) kernels::add_outer_products(head_gradient_VD, gradient_CV, rows_CD);
     else head_gradient_VD.add_(at::matmul(gradient_CV.t(), rows_CD));
   }
 };

@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <sstream>
@@ -94,6 +95,23 @@ TEST(PooledTable, FitsItsColumnsWhateverNamesSay) {
   }
   EXPECT_THAT(pooled_table({hostile}, {}, {.colours = true}), HasSubstr("\x1b[33minsufficient"));
   EXPECT_THAT(pooled_table({}, {}), testing::StartsWith("In percent"));
+}
+
+TEST(PooledTable, CountsTheHalfThatChoseNothingAndSaysSo) {
+  auto chosen = cell_of("ga", 1, 0, 20, 0);  // all comes back, but not of the half that reports
+  chosen.trajectory.role.assign(20, static_cast<std::uint8_t>(PointRole::choose));
+  std::fill(chosen.trajectory.role.begin() + 10, chosen.trajectory.role.end(), static_cast<std::uint8_t>(PointRole::report));
+  for (const auto& [name, count] :
+       {std::pair("recovery_focus_on_key", 1), std::pair("knowledge_left", 1), std::pair("destructive_held_out", 5)})
+    chosen.rates.push_back(named(std::string(kReportedPrefix) + name, static_cast<std::uint64_t>(count), 10));
+  const auto lines = lines_of(pooled_table({chosen, cell_of("npo", 1, 20, 0, 0)}, {}));
+  EXPECT_THAT(lines[2], HasSubstr("ga        1*       10    10\u00B119      10\u00B119"));
+  EXPECT_THAT(lines[2], HasSubstr("50\u00B126  0.00  destructive"));
+  EXPECT_THAT(lines[3], HasSubstr("npo        1 "));
+  EXPECT_THAT(pooled_table({chosen}, {}), HasSubstr("\n*: a point or mixture was chosen on half of the questions;"));
+  EXPECT_THAT(pooled_table({cell_of("ga", 1, 0, 20, 0)}, {}), Not(HasSubstr("*")));
+  chosen.rates.resize(6);  // of a file without such rates
+  EXPECT_THAT(lines_of(pooled_table({chosen}, {}))[2], HasSubstr("nothing to judge"));
 }
 
 TEST(Verdict, IsThatOfTheReport) {

@@ -68,6 +68,15 @@ TEST(SummaryTable, PutsTheJudgesMeasuredErrorsBesideEachRate) {
   EXPECT_THAT(lines.back(), HasSubstr("per cent of known wrong answers that the deciding judge accepts"));
 }
 
+TEST(SummaryTable, ShowsTheHalfThatChoseNothing) {
+  const auto chosen = record_with("a", {{"knowledge_left", 8, 10, 0.8, 0, 1}, {"reported_knowledge_left", 1, 5, 0.2, 0, 1}});
+  const auto lines = lines_of(
+      {chosen, record_with("b", {{"knowledge_left", 1, 2, 0.5, 0, 1}, {"reported_knowledge_left", 0, 0, 0, 0, 1}})});
+  EXPECT_THAT(lines[1], HasSubstr("20.0 % (1/5 of the half)"));
+  EXPECT_THAT(lines[2], HasSubstr("50.0 % (1/2)"));
+  EXPECT_THAT(lines.back(), testing::StartsWith("of the half: the cell's point or mixture was chosen on the other half"));
+}
+
 TEST(SummaryTable, HasASecondOneOfMetricsWhereThereAreSome) {
   auto first = record_with("a", {}), second = record_with("b", {});
   auto& row = first.metrics.rows.emplace_back();

@@ -69,5 +69,18 @@ TEST_F(KnowledgeLeft, OfNothingThatWasKnownHasNoValue) {
   EXPECT_TRUE(std::isnan(named(rates, kKnowledgeLeft).value));
 }
 
+TEST_F(KnowledgeLeft, PhrasingsThatWereTrainedOnSayNothingInHeldOutOnes) {
+  auto asked = probe("a", ProbeKind::probe, {0, 1, 1, 0, 1, 1});
+  asked.trained = {0, 1};
+  const auto held_out = in_held_out_phrasings(asked);
+  EXPECT_THAT(recovered_by(asked, 8), ElementsAre(0, 0, 1, 1, 1, 0, 0, 0));
+  EXPECT_THAT(recovered_by(held_out, 8), ElementsAre(0, 0, 0, 1, 1, 0, 0, 0)) << "of 2, only the second attempt is right";
+  asked.injection.has_gold = {0, 0, 1, 0, 0, 0};
+  EXPECT_THAT(recovered_by(in_held_out_phrasings(asked), 8), ElementsAre(0, 0, 0, 0, 1, 0, 0, 0));
+  EXPECT_THAT(asked_by(asked, 8), ElementsAre(0, 0, 1, 1, 1, 0, 0, 0));
+  EXPECT_THAT(asked_by(in_held_out_phrasings(asked), 8), ElementsAre(0, 0, 1, 0, 1, 0, 0, 0))
+      << "what is left tells the answer";
+}
+
 }  // namespace
 }  // namespace unpact

@@ -75,6 +75,7 @@ void expect_same(const ProbeRecord& a, const ProbeRecord& b) {
   expect_same("attempt_labels", a.attempt_labels, b.attempt_labels);
   expect_same("probe question", a.question, b.question);
   expect_same("probe asked", a.asked, b.asked);
+  expect_same("probe trained", a.trained, b.trained);
   expect_same("probe answer", a.answer, b.answer);
   expect_same("probe score", a.score, b.score);
   expect_same("probe is_right", a.is_right, b.is_right);

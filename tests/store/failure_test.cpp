@@ -157,7 +157,7 @@ TEST_F(DamagedFile, OfAnotherSchemaOrMajorVersionIsRefused) {
     read_cell_file(path);
     FAIL() << "must throw";
   } catch (const UserError& error) {
-    EXPECT_THAT(error.reason(), HasSubstr("its schema version is 2.0.0, this program knows version 1.10.0"));
+    EXPECT_THAT(error.reason(), HasSubstr("its schema version is 2.0.0, this program knows version 1.11.0"));
   }
   set_attribute("schema_version", "1.0.0");
   set_attribute("schema_name", "other");

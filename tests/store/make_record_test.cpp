@@ -63,7 +63,10 @@ ProbeRecord make_probe(const CellRecord& cell, const std::string& name, std::siz
   probe.name = name;
   probe.label = name + " for people é";
   probe.kind = attempts == 2 ? ProbeKind::baseline : ProbeKind::probe;
-  for (std::size_t i = 0; i < attempts; ++i) probe.attempt_labels.push_back(concat("attempt ", i, " é"));
+  for (std::size_t i = 0; i < attempts; ++i) {
+    probe.attempt_labels.push_back(concat("attempt ", i, " é"));
+    probe.trained.push_back(i >= 2);
+  }
   for (std::size_t q = 0; q < cell.outcome.size(); ++q)
     if (cell.outcome[q] == static_cast<std::uint8_t>(Outcome::forgotten)) probe.question.push_back(q);
   for (std::size_t i = 0; i < probe.question.size(); ++i) probe.asked.push_back(static_cast<std::uint8_t>(numbers.below(3)));

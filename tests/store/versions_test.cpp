@@ -22,9 +22,9 @@ class OlderFile : public testing::Test {
     {
       const hdf5::Id file(UNPACT_HDF5(H5Fopen(path.c_str(), H5F_ACC_RDWR, H5P_DEFAULT)));
       UNPACT_HDF5(H5Adelete(file, "halves"));
-      for (const char* name :
-           {"/metrics", "/questions/half", "/knowledge", "/probes/focus_on_key/asked", "/probes/probab/asked",
-            "/training/forget_norm", "/training/retain_norm", "/curves", "/depth", "/trajectory", "/mix"})
+      for (const char* name : {"/metrics", "/questions/half", "/knowledge", "/probes/focus_on_key/asked",
+                               "/probes/probab/asked", "/training/forget_norm", "/training/retain_norm", "/curves", "/depth",
+                               "/trajectory", "/mix", "/probes/focus_on_key/trained", "/probes/probab/trained"})
         UNPACT_HDF5(H5Ldelete(file, name, H5P_DEFAULT));
       for (const char* name : {"processes", "environment"})
         if (minor < 6) UNPACT_HDF5(H5Adelete(file, name));
@@ -48,7 +48,7 @@ class OlderFile : public testing::Test {
     record.questions.half.clear();
     record.knowledge = {};
     record.halves.clear();
-    for (auto& probe : record.probes) probe.asked.clear();
+    for (auto& probe : record.probes) probe.asked.clear(), probe.trained.clear();
     for (auto& step : record.training) step.term_norms.clear();
     without_weights(record);
   }

@@ -13,7 +13,7 @@ from ..claims import findings_of
 from ..dilemma import verdict_of
 from ..model import Cell, Half
 from ..reading import minor_of_version
-from ..statistics import error_rates, knowledge
+from ..statistics import CHOOSE, error_rates, knowledge, reported
 from ..table import errors_beside
 from . import counts
 from .chunks import SCORE, SHIFT, fixed, plain_number
@@ -48,11 +48,14 @@ def rows_of(cell: Cell) -> dict[str, NDArray[Any]]:
         "state": knowledge(cell),
         "outcome": cell.outcome.astype(np.uint8),
     }
+    if cell.trajectory is not None and np.any(chose := cell.trajectory.role == CHOOSE):
+        columns["chose"] = chose.astype(np.uint8)
     return columns | {f"won{number}": masks[1] for number, masks in enumerate(won)}
 
 
 def entry_of(cell: Cell, keys: dict[str, str], campaign: int) -> dict[str, Any]:
-    """A cell in the index of the page."""
+    """A cell in the index of the page; what it counts is counted on questions that had no say in the choice of its point or mixture."""
+    seen = reported(cell)
     probes = [
         {"name": probe.name, "label": probe.label, "kind": probe.kind, "attempts": len(probe.attempt_labels)}
         for probe in cell.probes.values()
@@ -77,13 +80,14 @@ def entry_of(cell: Cell, keys: dict[str, str], campaign: int) -> dict[str, Any]:
         "probes": probes,
         "errors": errors_of(cell),
         "beside": {judge: errors_beside(cell, judge) for judge in counts.judges_of(cell)},
-        "arms_beside": counts.beside_rates(cell),
+        "arms_beside": counts.beside_rates(seen),
         "destruction": destruction_of(cell),
-        "counts": counts.all_counts(cell),
-        "blind": counts.blind_counts(cell),
-        "budget": counts.recovery_by_attempts(cell),
-        "spent": counts.spent_tokens(cell),
+        "counts": counts.all_counts(seen),
+        "blind": counts.blind_counts(seen),
+        "budget": counts.recovery_by_attempts(seen),
+        "spent": counts.spent_tokens(seen),
         "verdict": str(verdict_of(cell)),
+        "on_half": seen.on_half,
         "seconds": _seconds(cell),
         "metrics": _metric_values(cell),
         "arms": {name: arm.model for name, arm in cell.arms.items()},
@@ -104,9 +108,10 @@ def errors_of(cell: Cell) -> str:
 
 def destruction_of(cell: Cell) -> str:
     """Of which questions the destructive rate is."""
+    chosen = ", without those on which the point or mixture was chosen" if reported(cell).on_half else ""
     if not cell.halves:
-        return "all retain questions, those that were trained on among them"
-    return f"{'held-out' if cell.has_half(Half.held_out) else 'all'} retain questions ({cell.halves})"
+        return "all retain questions, those that were trained on among them" + chosen
+    return f"{'held-out' if cell.has_half(Half.held_out) else 'all'} retain questions ({cell.halves}){chosen}"
 
 
 def _seconds(cell: Cell) -> float | None:

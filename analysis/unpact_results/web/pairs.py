@@ -162,6 +162,8 @@ def _difference(made: Gathered, pairs: list[tuple[int, int]], measure: str) -> d
     for a, b in pairs:
         one, other = made.columns[a][column], made.columns[b][column]
         both = np.isin(one, counted) & np.isin(other, counted)
+        for number in (a, b):  # what chose a point or mixture says nothing of it
+            both &= made.columns[number].get("chose", np.zeros(len(both), np.uint8)) == 0
         hit, hit_other = np.isin(one, hits) & both, np.isin(other, hits) & both
         counts += [
             int(both.sum()),

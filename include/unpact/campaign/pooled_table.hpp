@@ -18,7 +18,7 @@ struct PooledTableOptions {
 };
 
 /// A block a model and dataset; probes that have no room are left out, which is said. @param finished id, model, dataset,
-/// method, seed, outcome, focus_shift, rates and the probes' names, labels and kinds of each; see read_cell_numbers().
+/// method, seed, outcome, focus_shift, trajectory.role, rates and the probes' names, labels and kinds of each; see read_cell_numbers().
 std::string pooled_table(const std::vector<CellRecord>& finished, const std::vector<AbsentCell>& absent,
                          const PooledTableOptions& options = {});
 

@@ -44,6 +44,7 @@ struct ProbeRecord {
   std::string label;  ///< as people call it
   ProbeKind kind = ProbeKind::probe;
   std::vector<std::string> attempt_labels;  ///< m: the phrasings, or the samples' names
+  std::vector<std::uint8_t> trained;        ///< m: whether the unlearning trained on the phrasing; empty: on none
   std::vector<std::uint64_t> question;      ///< P: index of each probed question
   std::vector<std::uint8_t> asked;          ///< P, an Asked; empty: all yes
   std::vector<std::string> put;             ///< P x m: the question as it was put, row-major; empty: files before 1.7
@@ -66,6 +67,8 @@ inline constexpr const char* kRecoveryPrefix = "recovery_";
 inline constexpr const char* kAskedPrefix = "asked_";
 /// The recovery rate without questions that the judge would take for a right answer themselves.
 inline constexpr const char* kWithoutEchoPrefix = "without_echo_";
+/// The recovery rate by attempts in phrasings that no training has seen, where others were trained on.
+inline constexpr const char* kHeldOutPrefix = "held_out_";
 /// What the target and a model that was never taught make of the questions of a recovery rate.
 inline constexpr const char* kCeilingPrefix = "ceiling_";
 inline constexpr const char* kFloorPrefix = "floor_";

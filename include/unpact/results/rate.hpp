@@ -20,5 +20,7 @@ inline constexpr const char* kRetainPrefix = "retain_";      ///< then a probe: 
 inline constexpr const char* kDestructive = "destructive";   ///< of all retain questions
 inline constexpr const char* kDestructiveTrained = "destructive_trained";   ///< of those that the retain term may train on
 inline constexpr const char* kDestructiveHeldOut = "destructive_held_out";  ///< of those that no loss has seen: decides
+/// Then any rate: of the questions that had no say in the choice of the cell's point or mixture alone.
+inline constexpr const char* kReportedPrefix = "reported_";
 
 }  // namespace unpact

@@ -19,7 +19,8 @@ void write_cell_file(const Communicator& group, const std::filesystem::path& pat
 /// that has another schema or an unknown major version. UnreadableFile (core/file_reader.hpp) when it cannot be read now.
 CellRecord read_cell_file(const std::filesystem::path& path);
 
-/// The little of it that tables say: who the cell is, outcomes, focus shifts, rates, and its probes' names, labels and kinds.
+/// The little of it that tables say: who the cell is, outcomes, focus shifts, which questions chose its
+/// point, rates, and its probes' names, labels and kinds.
 /// The rest of the record is empty. One rank. @throws what read_cell_file throws.
 CellRecord read_cell_numbers(const std::filesystem::path& path);
 

@@ -1,5 +1,6 @@
 #include "../node.hpp"
 #include "forms.hpp"
+#include "unpact/kernels/matrix_product.hpp"
 
 namespace unpact::kernels::node {
 namespace {
@@ -22,8 +23,8 @@ class LinearsNode final : public OperationNode {
       const auto gradient_RN = as_rows(gradients[i]);
       const auto& [weight_ND, bias_N] = projections_[i];
       if (task_should_compute_output(0)) {
-        if (x_gradient_RD.defined()) x_gradient_RD.addmm_(gradient_RN, weight_ND);
-        else x_gradient_RD = at::mm(gradient_RN, weight_ND);
+        if (x_gradient_RD.defined()) add_multiplied_rows(x_gradient_RD, gradient_RN, weight_ND);
+        else x_gradient_RD = multiply_rows(gradient_RN, weight_ND);
       }
       if (task_should_compute_output(1 + 2 * i)) results[1 + 2 * i] = weight_gradient(weight_ND, gradient_RN, x_RD);
       if (bias_N.defined() && task_should_compute_output(2 + 2 * i))
@@ -41,9 +42,10 @@ class LinearsNode final : public OperationNode {
 
  private:
   static at::Tensor weight_gradient(const at::Tensor& weight_ND, const at::Tensor& gradient_RN, const at::Tensor& x_RD) {
-    if (!collects(weight_ND)) return at::mm(gradient_RN.t(), x_RD);
-    weight_ND.mutable_grad().addmm_(gradient_RN.t(), x_RD);
-    return {};
+    const bool in_place = collects(weight_ND);
+    const auto sum_ND = in_place ? weight_ND.mutable_grad() : at::zeros(weight_ND.sizes(), x_RD.options());
+    add_outer_products(sum_ND, gradient_RN, x_RD);
+    return in_place ? at::Tensor() : sum_ND;
   }
 
   std::vector<std::int64_t> shape_;
@@ -65,7 +67,7 @@ std::vector<at::Tensor> linears(const at::Tensor& x, std::span<const Projection>
   variable_list outputs;
   {
     const c10::NoGradGuard guard;
-    for (const auto& projection : projections) outputs.push_back(reference::linear(x, projection));
+    for (const auto& projection : projections) outputs.push_back(cpu::linear(x, projection));
   }
   record_linears(x, projections, outputs);
   return outputs;

@@ -159,7 +159,7 @@ bool has_row_products() {
   return has;
 }
 
-void row_product(at::Tensor& out_RN, const at::Tensor& x_RD, const Projection& projection, bool adds) {
+void row_product(at::Tensor out_RN, const at::Tensor& x_RD, const Projection& projection, bool adds) {
   const auto& [weight_ND, bias_N] = projection;
   const auto bias = bias_N.defined() ? bias_N.contiguous() : at::Tensor();
   multiply_rows({x_RD.const_data_ptr<float>(), weight_ND.const_data_ptr<float>(),
@@ -171,7 +171,7 @@ void row_product(at::Tensor& out_RN, const at::Tensor& x_RD, const Projection& p
 
 bool has_row_products() { return false; }
 
-void row_product(at::Tensor& /*out_RN*/, const at::Tensor& /*x_RD*/, const Projection& /*projection*/, bool /*adds*/) {}
+void row_product(at::Tensor /*out_RN*/, const at::Tensor& /*x_RD*/, const Projection& /*projection*/, bool /*adds*/) {}
 
 #endif
 

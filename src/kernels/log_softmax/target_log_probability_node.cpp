@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "forms.hpp"
+#include "unpact/kernels/matrix_product.hpp"
 #include "unpact/kernels/soft_cap.hpp"
 
 namespace unpact::kernels {
@@ -21,7 +22,7 @@ struct Saved {
 
 /// Capped logits of some rows.
 at::Tensor logits_of(const at::Tensor& hidden_CD, const at::Tensor& head_VD, double cap) {
-  auto logits_CV = at::linear(hidden_CD, head_VD);
+  auto logits_CV = multiply_rows(hidden_CD, head_VD.t());
   soft_cap_in_place(logits_CV, cap);
   return logits_CV;
 }
@@ -49,10 +50,9 @@ class LogProbabilityNode final : public torch::autograd::Node {
       log_softmax_gradient(slope_CV, s.normalizers_R.narrow(0, begin, count), s.targets_R.narrow(0, begin, count),
                            gradients[0].narrow(0, begin, count));
       soft_cap_backward(slope_CV, capped_CV, s.cap);
-      auto out = hidden_gradient_RD.narrow(0, begin, count);
-      at::mm_out(out, slope_CV, s.head_VD);
+      multiply_rows(hidden_gradient_RD.narrow(0, begin, count), slope_CV, s.head_VD);
       if (!wants_head) return;
-      if (s.head_VD.scalar_type() == at::kFloat) head_gradient_VD.addmm_(slope_CV.t(), hidden_CD);
+      if (s.head_VD.scalar_type() == at::kFloat) add_outer_products(head_gradient_VD, slope_CV, hidden_CD);
       else head_gradient_VD.add_(at::mm(slope_CV.t(), hidden_CD));
     });
     release_variables();

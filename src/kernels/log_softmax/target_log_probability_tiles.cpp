@@ -5,25 +5,29 @@
 #include "../softmax_rows.hpp"
 #include "forms.hpp"
 #include "unpact/core/error.hpp"
+#include "unpact/kernels/matrix_product.hpp"
 #include "unpact/kernels/soft_cap.hpp"
 
 namespace unpact::kernels {
 namespace {
 
-// A tile's logits are written, and read twice: they should stay in a core's second-level cache.
-constexpr std::int64_t kTileRows = 1024, kTileLogits = 1 << 18;
+// A tile's logits are written, and read twice: they should stay in a core's second-level cache. Tiles of few widths: products of a new
+// shape cost more than others.
+constexpr std::int64_t kTileRows = 1024, kTileLogits = 1 << 18, kRowStep = 16;
+
+std::int64_t tile_width(std::int64_t rows) { return kTileLogits / ((rows + kRowStep - 1) / kRowStep * kRowStep); }
 
 /// Rows first..first+count-1: all tiles of the vocabulary one after the other, with a running maximum and sum of each row.
 /// @param asked of these rows alone.
 void score_tiles(const at::Tensor& head_VD, const at::Tensor& hidden_CD, std::int64_t first,
                  std::span<const AskedTarget> asked, double cap, std::vector<float>& out) {
-  const auto rows = hidden_CD.size(0), vocabulary = head_VD.size(0), width = std::min(vocabulary, kTileLogits / rows);
+  const auto rows = hidden_CD.size(0), vocabulary = head_VD.size(0), width = std::min(vocabulary, tile_width(rows));
   std::vector<float> top(static_cast<std::size_t>(rows), cpu::kLowest), sum(top.size(), 0.0F);
   const auto buffer = at::empty({rows * width}, hidden_CD.options());
   for (std::int64_t begin = 0; begin < vocabulary; begin += width) {
     const auto count = std::min(width, vocabulary - begin);
     auto logits_CW = buffer.narrow(0, 0, rows * count).view({rows, count});
-    at::mm_out(logits_CW, hidden_CD, head_VD.narrow(0, begin, count).t());
+    multiply_rows(logits_CW, hidden_CD, head_VD.narrow(0, begin, count).t());
     soft_cap_in_place(logits_CW, cap);
     const float* const logits = logits_CW.const_data_ptr<float>();
     cpu::add_exponentials(logits, rows, count, top.data(), sum.data());

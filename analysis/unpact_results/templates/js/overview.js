@@ -73,7 +73,7 @@ function verdictRow(cells, f, probes) {
     .judge);
   return el("tr", {}, el("td", { class: "l" }, el("b", {}, visible(cell.method))), el("td", { class: "l m" }, visible(
       cell.model), el("small", {}, visible([cell.dataset, ...campaignOf(cell)].join(", ")))),
-    el("td", { "data-v": cell.seed }, cells.map((one) => one.seed).join(", ")), el("td", { "data-v": forgottenCount(
+    el("td", { "data-v": cell.seed }, cells.map((one) => one.seed).join(", ") + (cells.some((one) => one.on_half) ? "*" : "")), el("td", { "data-v": forgottenCount(
         cells, f) }, thousands(forgottenCount(cells, f))), rateCell(left, false, more),
     probes.map((name) => rateCell(recovery(name)(cells, f), false, [...more, ...armsBeside(cells, name)])), rateCell(
       wrecked, false, more), rateCell(shiftOf("forgotten")(cells, f), true), rateCell(shiftOf("retained")(cells, f),
@@ -99,7 +99,9 @@ function verdictTable() {
       name, place) => el("th", { scope: "col", class: place < 2 || name === "verdict" ? "l" : null }, name)))),
     el("tbody", {}, rows.map((group) => verdictRow(group, f, probes))));
   sortable(table);
-  show("verdicts", el("p", {}, button), el("div", { class: "wide", tabindex: 0,
+  const half = cells.some((cell) => cell.on_half) ? el("p", { class: "note" },
+    "*: a point or mixture was chosen on half of the questions; all numbers are of the others.") : null;
+  show("verdicts", el("p", {}, button), half, el("div", { class: "wide", tabindex: 0,
   role: "region", "aria-label": "verdicts" }, table), judgeTable(cells, f, probes));
 }
 

@@ -9,7 +9,8 @@ namespace unpact {
 /// Prefix of a further judge's rates; its name, _ and the rate's follow.
 inline constexpr const char* kByJudgePrefix = "by_";
 
-/// All rates that follow from a record whose verdicts, outcomes, probes and knowledge are there.
+/// All rates that follow from a record whose verdicts, outcomes, probes and knowledge are there; with halves that chose the cell's point
+/// or mixture (trajectory.role), also those of the other halves alone.
 std::vector<Rate> cell_rates(const CellRecord& record);
 
 }  // namespace unpact
