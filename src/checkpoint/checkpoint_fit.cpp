@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <array>
 #include <set>
 
 #include "unpact/core/error.hpp"
@@ -11,7 +12,8 @@
 namespace unpact {
 namespace {
 
-constexpr const char* kHead = "lm_head.weight";
+constexpr std::array kHeads = {"lm_head.weight", "embed_out.weight"};  // the latter is GPT-NeoX's
+constexpr std::array kEmbeddingsOfT5 = {"encoder.embed_tokens.weight", "decoder.embed_tokens.weight"};
 constexpr std::size_t kMostFaults = 30;  // that one message lists
 
 void refuse(std::vector<std::string> faults, const std::filesystem::path& folder) {
@@ -24,7 +26,7 @@ void refuse(std::vector<std::string> faults, const std::filesystem::path& folder
 }
 
 bool is_ignored(const std::string& name, const Architecture& architecture, bool tied) {
-  if (tied && (name == kHead || name == "embed_out.weight")) return true;  // some exporters repeat the tied head
+  if (tied && std::ranges::find(kHeads, name) != kHeads.end()) return true;  // some exporters repeat the tied head
   return std::any_of(architecture.ignored.begin(), architecture.ignored.end(),
                      [&](const char* ending) { return name.ends_with(ending); });
 }
@@ -48,15 +50,29 @@ std::size_t embedding_index(const std::vector<StoredTensor>& tensors, const Weig
 
 }  // namespace
 
+bool is_copy_by_name(const std::string& name) {
+  return std::ranges::find(kHeads, name) != kHeads.end() ||
+         std::ranges::find(kEmbeddingsOfT5, name) != kEmbeddingsOfT5.end();
+}
+
+std::optional<std::string> head_of(const std::map<std::string, TensorEntry>& in_files) {
+  for (const char* name : kHeads)
+    if (in_files.contains(name)) return name;
+  return std::nullopt;
+}
+
 std::vector<StoredTensor> named_as_in_files(const ModelConfig& config, const std::map<std::string, TensorEntry>& in_files,
                                             Weights& weights) {
   auto tensors = stored_tensors(config, weights);
   drop_missing_prefix(tensors, architecture_of(config.architecture, "").prefix, in_files);
+  const auto head = head_of(in_files);
   auto& embedding = tensors[embedding_index(tensors, weights)];
-  if (config.tied_embeddings && in_files.count(embedding.name) == 0 && in_files.count(kHead) != 0) embedding.name = kHead;
+  if (embedding.name == "shared.weight")
+    for (const char* name : kEmbeddingsOfT5)
+      if (!in_files.contains(embedding.name) && in_files.contains(name)) embedding.name = name;
+  if (config.tied_embeddings && head && !in_files.contains(embedding.name)) embedding.name = *head;
   for (auto& tensor : tensors)  // GPT-NeoX's head under the name that it has in memory
-    if (tensor.name == "embed_out.weight" && in_files.count(tensor.name) == 0 && in_files.count(kHead) != 0)
-      tensor.name = kHead;
+    if (tensor.name == "embed_out.weight" && head && !in_files.contains(tensor.name)) tensor.name = *head;
   return tensors;
 }
 

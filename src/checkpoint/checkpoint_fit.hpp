@@ -2,6 +2,7 @@
 /// Whether the tensors of a checkpoint's files are those that its config.json asks for.
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,8 +12,16 @@
 
 namespace unpact {
 
+/// Whether files may leave a tensor of this name out, though their index lists it, because another one is the same: a
+/// head, an embedding of T5's.
+bool is_copy_by_name(const std::string& name);
+
+/// The name that the head has in the files, if it is there.
+std::optional<std::string> head_of(const std::map<std::string, TensorEntry>& in_files);
+
 /// What a checkpoint of this config consists of, by the names that its files give. Files of the bare model, GPT-2's original
-/// ones among them, lack the prefix; those of a tied model may hold the embedding under the head's name alone.
+/// ones among them, lack the prefix; those of a tied model may hold the embedding under the head's name alone, T5's under
+/// the name that it has in the encoder or the decoder.
 std::vector<StoredTensor> named_as_in_files(const ModelConfig& config, const std::map<std::string, TensorEntry>& in_files,
                                             Weights& weights);
 

@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "checkpoint_fit.hpp"
 #include "checksum_of_files.hpp"
 #include "other_weights.hpp"
 #include "weight_index.hpp"
@@ -41,7 +42,7 @@ void refuse_stray_file(const fs::path& folder, const std::map<std::string, Tenso
   std::size_t lacking = 0;
   const auto map = parse_weight_index(read_file(index, kMaxIndexBytes), index.string());
   for (const auto& [tensor, file] : map)
-    if (found.count(tensor) == 0 && tensor != "lm_head.weight") ++lacking;
+    if (found.count(tensor) == 0 && !is_copy_by_name(tensor)) ++lacking;
   UNPACT_VALIDATE(lacking == 0, concat("two sets of weights lie in ", folder.string()),
                   concat(kSingleFile, ", which counts as in transformers, lacks ", lacking, " of the ", map.size(),
                          " tensors that ", kIndexFile, " lists"),
@@ -92,7 +93,7 @@ CheckpointReader::CheckpointReader(const fs::path& folder) {
   }
   for (const auto& [tensor, file] :
        map)  // a tied head is listed by some and stored by none; where it is wanted, it is missed
-    if (owner_.count(tensor) == 0 && tensor != "lm_head.weight")
+    if (owner_.count(tensor) == 0 && !is_copy_by_name(tensor))
       faults.push_back(concat("missing: ", tensor, ", said to lie in ", file));
   refuse(concat("the index of ", folder.string(), " does not fit its files"), std::move(faults));
   if (map.empty()) refuse_stray_file(folder, entries_);

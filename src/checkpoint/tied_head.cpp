@@ -13,16 +13,15 @@ namespace unpact {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr const char* kHead = "lm_head.weight";
-
 bool differs(const fs::path& folder, const ModelConfig& config) {
   const CheckpointReader reader(folder);
-  if (!reader.contains(kHead)) return false;
+  const auto stored = head_of(reader.tensors());
+  if (!stored) return false;
   Weights weights;
   const auto tensors = named_as_in_files(config, reader.tensors(), weights);
   const auto embedding = embedding_of(tensors, weights);
-  if (embedding == kHead || !reader.contains(embedding)) return false;
-  const auto ours = reader.file_of(embedding).tensor(embedding), head = reader.file_of(kHead).tensor(kHead);
+  if (embedding == *stored || !reader.contains(embedding)) return false;
+  const auto ours = reader.file_of(embedding).tensor(embedding), head = reader.file_of(*stored).tensor(*stored);
   return ours.scalar_type() != head.scalar_type() || !at::equal(ours, head);
 }
 
@@ -40,9 +39,8 @@ bool stores_another_head(const fs::path& folder, const ModelConfig& config) {
     const bool other = differs(folder, config);
     known.emplace(key, other);
     if (other && log::rank() == 0)
-      log::warn(concat(
-          folder.string(),
-          ": config.json ties the head to the embedding, but lm_head.weight is another one: the file's head is used"));
+      log::warn(concat(folder.string(),
+                       ": config.json ties the head to the embedding, but the files hold another head: that one is used"));
     return other;
   } catch (const UserError&) {
     return false;  // no weights, or broken ones: whoever reads them says so

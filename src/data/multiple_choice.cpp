@@ -1,5 +1,9 @@
 #include <algorithm>
+#include <cctype>
+#include <charconv>
 #include <map>
+#include <optional>
+#include <string_view>
 
 #include "choice_question.hpp"
 #include "entries.hpp"
@@ -54,6 +58,27 @@ std::vector<fs::path> question_files(const fs::path& path, const char* set) {
   return files;
 }
 
+/// "C", "c", "(C)", "C." or "C)".
+std::optional<std::size_t> choice_of_letter(std::string_view text) {
+  if (text.starts_with('(')) text.remove_prefix(1);
+  if (text.ends_with(')') || text.ends_with('.')) text.remove_suffix(1);
+  if (text.size() != 1 || std::isalpha(static_cast<unsigned char>(text[0])) == 0) return std::nullopt;
+  const auto index = static_cast<std::size_t>(std::toupper(static_cast<unsigned char>(text[0])) - 'A');
+  return index < kChoices ? std::optional(index) : std::nullopt;
+}
+
+/// A number, which may stand in quotes.
+std::int64_t number_of(const Json& entry, const std::string& key, const std::string& where, const std::string& hint) {
+  const auto found = entry.find(key);
+  if (found == entry.end() || !found->is_string()) return require_integer(entry, key, where);
+  const auto text = trim(found->get<std::string>());
+  std::int64_t number = -1;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  UNPACT_VALIDATE(error == std::errc() && end == text.data() + text.size(),
+                  concat(where, ": field '", key, "' is '", shortened(text), "'"), "it is the number of a choice", hint);
+  return number;
+}
+
 /// Which choice is right, counted from 0.
 std::size_t right_choice(const Json& entry, const std::vector<std::string>& choices, const QuestionFields& fields,
                          const std::string& where) {
@@ -61,20 +86,20 @@ std::size_t right_choice(const Json& entry, const std::vector<std::string>& choi
   const auto problem = [&](const std::string& value) { return concat(where, ": field '", key, "' is ", value); };
   constexpr const char* kHint = "correct that field, or say with dataset.answer_form how the file says its answers";
   if (fields.answer_form == AnswerForm::text) {
-    const auto text = text_field(entry, key, where);
-    const auto found = std::find(choices.begin(), choices.end(), text);
+    const auto text = trim(text_field(entry, key, where));
+    const auto found = std::ranges::find(choices, text, [](const std::string& choice) { return trim(choice); });
     UNPACT_VALIDATE(found != choices.end(), problem(concat("'", shortened(text), "'")), "it is none of the choices", kHint);
     return static_cast<std::size_t>(found - choices.begin());
   }
   if (fields.answer_form == AnswerForm::letter) {
     const auto text = trim(text_field(entry, key, where));
-    const bool known = text.size() == 1 && text[0] >= 'A' && text[0] < static_cast<char>('A' + kChoices);
-    UNPACT_VALIDATE(known, problem(concat("'", shortened(text), "'")),
+    const auto index = choice_of_letter(text);
+    UNPACT_VALIDATE(index, problem(concat("'", shortened(text), "'")),
                     concat("it is the letter of a choice, A to ", choice_letter(kChoices - 1)), kHint);
-    return static_cast<std::size_t>(text[0] - 'A');
+    return *index;
   }
   const std::int64_t first = fields.answer_form == AnswerForm::number_from_one ? 1 : 0;
-  const auto answer = require_integer(entry, key, where) - first;
+  const auto answer = number_of(entry, key, where, kHint) - first;
   UNPACT_VALIDATE(answer >= 0 && answer < static_cast<std::int64_t>(kChoices), problem(concat(answer + first)),
                   concat("it is the number of a choice, ", first, " to ", first + static_cast<std::int64_t>(kChoices) - 1),
                   kHint);

@@ -11,13 +11,15 @@ namespace {
 
 constexpr std::size_t kMaxTextBytes = 1ULL << 30;  // symbols count bytes in 32 bits
 
-/// The file's added tokens and those of the configuration that it does not have, as transformers joins them.
-std::vector<AddedToken> joined(std::vector<AddedToken> added, const TokenizerConfig& config) {
+/// The file's added tokens, and those that the configuration lists or names and that it does not have, as transformers
+/// joins them.
+std::vector<AddedToken> joined(std::vector<AddedToken> added, TokenizerConfig config, const BpeModel& model) {
   for (const auto& token : config.added) {
     const auto same = [&](const AddedToken& known) { return known.id == token.id || known.content == token.content; };
     if (std::none_of(added.begin(), added.end(), same)) added.push_back(token);
   }
-  return added;
+  config.added = std::move(added);
+  return with_named_specials(config, model.size(), [&](const std::string& piece) { return model.id_of(piece); });
 }
 
 /// Whether the pieces of a model are in ByteLevel's characters, and words can therefore be taken as bytes.
@@ -51,7 +53,7 @@ BpeTokenizer::BpeTokenizer(BpeParts parts, const TokenizerConfig& config)
       pre_tokenizer_(make_pre_tokenizer(parts.pre_tokenizer, path_.string(), !reads_bytes(parts))),
       decoder_(make_decoder(parts.decoder, path_.string())),
       model_(with_bytes(std::move(parts.vocabulary), reads_bytes(parts)), path_.string()),
-      added_(joined(std::move(parts.added), config), normalizer_.get(), path_.string()), files_(parts.files) {
+      added_(joined(std::move(parts.added), config, model_), normalizer_.get(), path_.string()), files_(parts.files) {
   size_ = model_.size();
   for (const auto& token : added_.all()) {
     size_ = std::max(size_, token.id + 1);

@@ -34,14 +34,15 @@ struct ClassRules {
   const char* expression;  ///< null: GPT-2's
   bool composes;           ///< NFC
   bool has_bos;            ///< names <|endoftext|> as BOS, too, where nothing else is said
+  const char* padding;     ///< what it pads with where nothing else is said; null: with nothing
 };
 constexpr const char* kQwenExpression =
     R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*)"
     R"(|\s*[\r\n]+|\s+(?!\S)|\s+)";
-constexpr ClassRules kClasses[] = {{"GPT2Tokenizer", nullptr, false, true},
-                                   {"CodeGenTokenizer", nullptr, false, true},
-                                   {"GPTNeoXTokenizer", nullptr, true, true},
-                                   {"Qwen2Tokenizer", kQwenExpression, true, false}};
+constexpr ClassRules kClasses[] = {{"GPT2Tokenizer", nullptr, false, true, nullptr},
+                                   {"CodeGenTokenizer", nullptr, false, true, nullptr},
+                                   {"GPTNeoXTokenizer", nullptr, true, true, "<|padding|>"},
+                                   {"Qwen2Tokenizer", kQwenExpression, true, false, kEndOfText}};
 
 const ClassRules& rules_of(const std::string& name, const fs::path& folder) {
   if (name.empty()) return kClasses[0];
@@ -64,7 +65,21 @@ std::string class_of_model(const fs::path& folder) {
   return "";
 }
 
-/// All that are named, and what every class names by default.
+/// What the class names where the files do not; a file's null counts.
+void add_defaults_of_class(const ClassRules& rules, TokenizerConfig& config) {
+  const auto name = [&](const char* key, const char* text) {
+    if (text != nullptr) config.named.try_emplace(key, text);
+  };
+  name("unk_token", kEndOfText);
+  name("eos_token", kEndOfText);
+  name("bos_token", rules.has_bos ? kEndOfText : nullptr);
+  name("pad_token", rules.padding);
+  config.eos = config.named.at("eos_token");
+  if (const auto bos = config.named.find("bos_token"); bos != config.named.end()) config.bos = bos->second;
+  config.exists = true;
+}
+
+/// All that are named, and what the class names by default.
 void add_special_tokens(const ClassRules& rules, TokenizerConfig& config, BpeParts& parts) {
   std::unordered_map<std::string_view, TokenId> ids;
   TokenId size = 0;
@@ -76,12 +91,10 @@ void add_special_tokens(const ClassRules& rules, TokenizerConfig& config, BpePar
     const auto found = ids.find(piece);
     return found == ids.end() ? std::nullopt : std::optional(found->second);
   };
-  // Every class names it; where none is said it may be missing.
-  const bool is_named = config.exists || !config.tokenizer_class.empty();
-  if (is_named || id_of(kEndOfText)) config.specials.emplace_back(kEndOfText);
-  if (config.exists && !config.eos) config.eos = kEndOfText;
-  if (config.exists && !config.bos && rules.has_bos) config.bos = kEndOfText;
+  if (config.exists || !config.tokenizer_class.empty()) add_defaults_of_class(rules, config);
+  else if (id_of(kEndOfText)) config.additional.emplace_back(kEndOfText);  // a vocabulary alone, perhaps another class's
   parts.added = with_named_specials(config, size, id_of);
+  if (config.add_bos.value_or(false) && config.bos) parts.prefix = {*config.bos};
 }
 
 }  // namespace

@@ -20,7 +20,7 @@ std::vector<ByteSpan> within(const ByteSpan& section, const std::vector<ByteSpan
 /// The model's own special tokens are found by name, too, as those of the files are.
 std::vector<AddedToken> all_tokens(TokenizerConfig config, const SentencePieceTokenizer& model) {
   const auto own = model.control_pieces();
-  config.specials.insert(config.specials.end(), own.begin(), own.end());
+  config.additional.insert(config.additional.end(), own.begin(), own.end());
   return with_named_specials(config, model.vocabulary_size(), [&](const std::string& piece) { return model.id_of(piece); });
 }
 

@@ -168,10 +168,10 @@ bool SentencePieceTokenizer::stays_alone(const std::string& sentinel) const {
   }
   for (const char* text : {"a", " a", "1", " 1", "\n", "  \n", "\xC3\xA9"}) {
     const auto encoding = encode(sentinel + text);
-    std::size_t own = 0;
-    while (own < encoding.spans.size() && encoding.spans[own].end <= sentinel.size()) ++own;
-    const auto own_end = encoding.ids.begin() + static_cast<std::ptrdiff_t>(own);
-    if (!std::equal(alone.ids.begin(), alone.ids.end(), encoding.ids.begin(), own_end)) return false;
+    const auto own = alone.ids.size();
+    if (encoding.ids.size() < own || (encoding.ids.size() > own && encoding.spans[own].begin < sentinel.size()))
+      return false;
+    if (!std::equal(alone.ids.begin(), alone.ids.end(), encoding.ids.begin())) return false;
   }
   return true;
 }
@@ -187,9 +187,15 @@ void SentencePieceTokenizer::choose_sentinel() {
     if (!text || count_characters(candidate) != 1 || candidate == kSpaceSymbol) continue;
     ++tried;
     if (!stays_alone(candidate)) continue;
-    sentinel_ = candidate;
-    return;
+    return use_sentinel(candidate);
   }
+  const std::string unused = "\xEE\x80\x80";  // for private use: no piece holds it, and byte fallback spells it alone
+  if (stays_alone(unused)) use_sentinel(unused);
+}
+
+void SentencePieceTokenizer::use_sentinel(const std::string& sentinel) {
+  sentinel_ = sentinel;
+  sentinel_tokens_ = encode(sentinel).ids.size();
 }
 
 std::vector<TokenId> SentencePieceTokenizer::encode_continuation(std::string_view text) const {
@@ -201,12 +207,13 @@ Encoding SentencePieceTokenizer::encode_continuing(std::string_view text) const 
                   "no character of its vocabulary stays a token of its own", "use a model with byte fallback");
   if (text.empty()) return {};
   const auto encoding = encode(concat(sentinel_, text));
-  std::size_t own = 0;
-  while (own < encoding.ids.size() && encoding.spans[own].end <= sentinel_.size()) ++own;
-  UNPACT_VALIDATE(own == encoding.ids.size() || encoding.spans[own].begin >= sentinel_.size(),
-                  concat(path_.string(), " cannot encode a text that continues another one"),
-                  concat("its rules join the text's beginning with what stands in front: ", shortened(text)),
-                  "use the model's original tokenizer");
+  std::size_t own = sentinel_tokens_;  // not counted by spans: some of a text's first tokens may have no bytes
+  UNPACT_VALIDATE(
+      own == encoding.ids.size() || (own < encoding.ids.size() && encoding.spans[own].begin >= sentinel_.size() &&
+                                     encoding.spans[own - 1].end <= sentinel_.size()),
+      concat(path_.string(), " cannot encode a text that continues another one"),
+      concat("its rules join the text's beginning with what stands in front: ", shortened(text)),
+      "use the model's original tokenizer");
   Encoding rest;
   for (; own < encoding.ids.size(); ++own) {
     rest.ids.push_back(encoding.ids[own]);

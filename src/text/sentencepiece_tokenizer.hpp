@@ -44,6 +44,7 @@ class SentencePieceTokenizer final : public Tokenizer {
   void encode_word(std::string_view word, std::uint32_t offset, WordCache* cache, std::vector<Symbol>& symbols) const;
   void check_pieces() const;
   void choose_sentinel();
+  void use_sentinel(const std::string& sentinel);
   bool stays_alone(const std::string& sentinel) const;
   void require_known(TokenId id) const;
 
@@ -53,6 +54,7 @@ class SentencePieceTokenizer final : public Tokenizer {
   std::int64_t vocabulary_size_ = 0;
   std::optional<TokenId> bos_id_, eos_id_;
   std::string checksum_;
+  std::size_t sentinel_tokens_ = 0;
   std::string sentinel_;  ///< put in front of a continuation, so that the dummy space falls on it; empty: none exists
   std::vector<std::filesystem::path> files_;
   mutable std::mutex cache_mutex_;  ///< a second thread works without the cache

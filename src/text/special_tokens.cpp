@@ -15,6 +15,9 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::uintmax_t kMaxConfigBytes = 16 << 20;
+/// In transformers' order.
+constexpr const char* kSpecialKeys[] = {"bos_token", "eos_token", "unk_token", "sep_token",
+                                        "pad_token", "cls_token", "mask_token"};
 
 /// A token's text: a string, or an object with its content.
 std::optional<std::string> token_text(const Json& config, const char* key, const std::string& where) {
@@ -80,14 +83,14 @@ void add_tokenizer_config(std::string_view content, const std::string& where, To
   result.exists = true;
   if (!result.bos) result.bos = token_text(config, "bos_token", where);
   if (!result.eos) result.eos = token_text(config, "eos_token", where);
-  if (!result.pad) result.pad = token_text(config, "pad_token", where);
-  for (const char* key : {"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"})
-    if (const auto text = token_text(config, key, where)) result.specials.push_back(*text);
+  for (const char* key : kSpecialKeys)
+    if (config.contains(key)) result.named.try_emplace(key, token_text(config, key, where));
   for (const char* key : {"additional_special_tokens", "extra_special_tokens"})
-    add_names(config, key, where, result.specials);
+    add_names(config, key, where, result.additional);
   if (result.tokenizer_class.empty()) result.tokenizer_class = string_or(config, "tokenizer_class", "", where);
   if (result.tokenizer_class.ends_with("Fast")) result.tokenizer_class.resize(result.tokenizer_class.size() - 4);
   if (!result.add_prefix_space) result.add_prefix_space = said(config, "add_prefix_space", where);
+  if (!result.add_bos) result.add_bos = said(config, "add_bos_token", where);
   if (!result.legacy) result.legacy = said(config, "legacy", where);
   const auto added = config.find("added_tokens_decoder");
   if (added == config.end() || !added->is_object()) return;
@@ -96,14 +99,24 @@ void add_tokenizer_config(std::string_view content, const std::string& where, To
 }
 
 void add_added_tokens(std::string_view content, const std::string& where, TokenizerConfig& config) {
+  const auto specials = special_names(config);
   for (const auto& [text, id] : parse_vocabulary_json(content, where)) {
     UNPACT_VALIDATE(id >= 0 && id < kMaxTokenId, concat(where, " is broken"), concat("an added token has the id ", id),
                     "fetch the file again");
     AddedToken token{id, text};
-    token.special = std::ranges::find(config.specials, text) != config.specials.end();
+    token.special = std::ranges::find(specials, text) != specials.end();
     token.normalized = !token.special;
     config.added.push_back(std::move(token));
   }
+}
+
+std::vector<std::string> special_names(const TokenizerConfig& config) {
+  std::vector<std::string> names;
+  for (const char* key : kSpecialKeys)
+    if (const auto found = config.named.find(key); found != config.named.end() && found->second)
+      names.push_back(*found->second);
+  names.insert(names.end(), config.additional.begin(), config.additional.end());
+  return names;
 }
 
 std::vector<AddedToken> with_named_specials(const TokenizerConfig& config, std::int64_t vocabulary_size,
@@ -111,7 +124,7 @@ std::vector<AddedToken> with_named_specials(const TokenizerConfig& config, std::
   auto tokens = config.added;
   TokenId next = vocabulary_size;
   for (const auto& token : tokens) next = std::max(next, token.id + 1);
-  for (const auto& name : config.specials) {
+  for (const auto& name : special_names(config)) {
     const auto same = [&](const AddedToken& token) { return token.content == name; };
     if (name.empty() || std::ranges::any_of(tokens, same)) continue;
     const auto known = id_of(name);

@@ -2,6 +2,7 @@
 /// What tokenizer_config.json, special_tokens_map.json and added_tokens.json say of special tokens.
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,12 +13,18 @@ namespace unpact {
 
 struct TokenizerConfig {
   bool exists = false;  ///< then a token that it does not name does not exist
-  std::optional<std::string> bos, eos, pad;
-  std::vector<AddedToken> added;      ///< added_tokens_decoder, without one those of added_tokens.json
-  std::vector<std::string> specials;  ///< every token that is named as a special one, in transformers' order
-  std::string tokenizer_class;        ///< without "Fast" at its end; empty: not said
-  std::optional<bool> add_prefix_space, legacy;
+  std::optional<std::string> bos, eos;
+  std::vector<AddedToken> added;  ///< added_tokens_decoder, without one those of added_tokens.json
+  /// Special tokens by key ("eos_token"), without a text where the files say null.
+  std::map<std::string, std::optional<std::string>> named;
+  std::vector<std::string> additional;  ///< special tokens beside those of the keys
+  std::string tokenizer_class;          ///< without "Fast" at its end; empty: not said
+  std::optional<bool> add_prefix_space, add_bos, legacy;
 };
+
+/// Every token that is named as a special one, in the order in which transformers gives new ids: by key, then the
+/// additional ones.
+std::vector<std::string> special_names(const TokenizerConfig& config);
 
 /// @throws UserError for a broken file; a missing one is no error.
 TokenizerConfig read_tokenizer_config(const std::filesystem::path& folder);

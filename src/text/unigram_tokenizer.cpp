@@ -29,8 +29,8 @@ void add_sentinels(std::int64_t count, const SentencePieceTokenizer& model, std:
 /// Those of the files, and by name those that the model has.
 std::vector<AddedToken> tokens_beside(const SentencePieceTokenizer& model, TokenizerConfig config) {
   const bool lists_all = !config.added.empty();
-  for (const auto& piece : model.control_pieces()) config.specials.push_back(piece);
-  std::erase_if(config.specials, [&](const auto& name) { return name.starts_with("<extra_id_") && !model.id_of(name); });
+  for (const auto& piece : model.control_pieces()) config.additional.push_back(piece);
+  std::erase_if(config.additional, [&](const auto& name) { return name.starts_with("<extra_id_") && !model.id_of(name); });
   auto tokens = with_named_specials(config, model.vocabulary_size(), [&](const std::string& p) { return model.id_of(p); });
   if (!lists_all) add_sentinels(kUsualExtraIds, model, tokens);
   return tokens;

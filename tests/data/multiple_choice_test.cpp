@@ -67,14 +67,20 @@ TEST(MultipleChoice, AnswersAreSaidInFourForms) {
   };
   EXPECT_EQ(read(AnswerForm::number, 1), "B");
   EXPECT_EQ(read(AnswerForm::number_from_one, 1), "A");
-  EXPECT_EQ(read(AnswerForm::letter, " C "), "C");
+  EXPECT_EQ(read(AnswerForm::number, "3"), "D");
+  EXPECT_EQ(read(AnswerForm::number_from_one, " 4"), "D");
+  for (const char* letter : {" C ", "c", "(C)", "C.", "c)"}) EXPECT_EQ(read(AnswerForm::letter, letter), "C") << letter;
   EXPECT_EQ(read(AnswerForm::text, "four"), "D");
+  EXPECT_EQ(read(AnswerForm::text, " four\n"), "D");
   const auto refusal = [&](AnswerForm form, const Json& answer) {
     return message_of<UserError>([&] { read(form, answer); });
   };
   EXPECT_THAT(refusal(AnswerForm::number, 4), AllOf(HasSubstr("'key' is 4"), HasSubstr("0 to 3")));
   EXPECT_THAT(refusal(AnswerForm::number_from_one, 0), AllOf(HasSubstr("'key' is 0"), HasSubstr("1 to 4")));
+  EXPECT_THAT(refusal(AnswerForm::number, "C"), AllOf(HasSubstr("'key' is 'C'"), HasSubstr("dataset.answer_form")));
+  EXPECT_THAT(refusal(AnswerForm::number_from_one, "5"), HasSubstr("1 to 4"));
   EXPECT_THAT(refusal(AnswerForm::letter, "E"), AllOf(HasSubstr("'E'"), HasSubstr("A to D")));
+  for (const char* text : {"()", "CC", "(", "\u00e9"}) EXPECT_THAT(refusal(AnswerForm::letter, text), HasSubstr("A to D"));
   EXPECT_THAT(refusal(AnswerForm::letter, 2), HasSubstr("key"));
   EXPECT_THAT(refusal(AnswerForm::text, "five"), AllOf(HasSubstr("'five'"), HasSubstr("none of the choices")));
 }

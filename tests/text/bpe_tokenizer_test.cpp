@@ -113,6 +113,20 @@ TEST(BpeTokenizer, ConfigurationNamesBosAndEos) {
   EXPECT_EQ(tokenizer->files().size(), 2u);
 }
 
+/// As transformers 5.23 does: by key first, then the additional ones; one that the vocabulary has keeps its id.
+TEST(BpeTokenizer, SpecialTokensThatOnlyTheConfigurationNamesAreFound) {
+  const TemporaryFolder folder;
+  auto json = small();
+  json["added_tokens"][0]["id"] = 6;
+  json["added_tokens"][1]["id"] = 7;
+  folder.write("tokenizer.json", json.dump());
+  folder.write("tokenizer_config.json",
+               R"({"additional_special_tokens": ["a", "[Q]"], "eos_token": "[T]", "pad_token": "[P]"})");
+  const auto tokenizer = load_tokenizer(folder.path());
+  EXPECT_THAT(tokenizer->encode("[Q]a[P]b[T]").ids, ElementsAre(9, 2, 8, 1, 3, 7));
+  EXPECT_EQ(tokenizer->vocabulary_size(), 10);
+}
+
 TEST(BpeTokenizer, NamesOtherKinds) {
   for (const char* kind : {"Unigram", "WordPiece", "WordLevel"}) {
     auto json = small();

@@ -152,6 +152,19 @@ TEST(SentencePieceWords, ModelsWithoutADummySpace) {
   }
 }
 
+TEST(SentencePieceWords, TextsContinueWhereEveryCharacterIsPartOfALongerPiece) {
+  // As in Gemma's vocabulary the line feed is; here all the others are, too: one outside of it serves.
+  const TemporaryFolder folder;
+  const SentencePieceTokenizer usual(trained_folder());
+  auto model = read_file(trained_folder() / "tokenizer.model") + scored_piece("\n\n", -90);
+  for (TokenId id = 0; id < usual.vocabulary_size(); ++id)
+    if (usual.piece(id).size() < 4) model += scored_piece(usual.piece(id) + "\x7F", -99);
+  folder.write("tokenizer.model", model);
+  const SentencePieceTokenizer tokenizer(folder.path());
+  for (const char* text : {"the report", " the", "1", "\n", "\u00e9"})
+    EXPECT_EQ(tokenizer.encode_continuation(text), usual.encode_continuation(text)) << text;
+}
+
 TEST(SentencePieceWords, APieceAcrossWordsIsFound) {
   // Words cut at their spaces could not have this piece, whose score is the best of all.
   const TemporaryFolder folder;

@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 #include <sentencepiece_trainer.h>
 
+#include <optional>
+
 #include "text/tokenizers_for_tests.hpp"
 #include "unpact/core/atomic_file.hpp"
 #include "unpact/core/random.hpp"
@@ -44,6 +46,51 @@ TEST(LoadTokenizer, SaysWhichClassOfVocabularyAndMergesItDoesNotKnow) {
   folder.write("tokenizer_config.json", R"({"tokenizer_class": "RobertaTokenizerFast"})");
   EXPECT_THAT(message_of<UserError>([&] { load_tokenizer(folder.path()); }),
               AllOf(HasSubstr("class RobertaTokenizer"), HasSubstr("tokenizer.json")));
+}
+
+/// Ids that transformers 5.23 gives to the same folders.
+TEST(LoadTokenizer, GivesIdsToSpecialTokensThatOnlyTheClassOrTheConfigurationNames) {
+  struct Case {
+    const char *config, *tokenizer_config;
+    std::string text;
+    std::vector<TokenId> ids;
+    std::optional<TokenId> bos, eos;
+  };
+  const Case cases[] = {
+      // config.json alone: the class's own end of text, not the </s> that the vocabulary happens to hold
+      {R"({"model_type": "qwen2_moe"})", nullptr, "a<|endoftext|>", {0, 4}, std::nullopt, 4},
+      {R"({"model_type": "gpt_neox"})", nullptr, "<|padding|><|endoftext|>", {5, 4}, 4, 4},
+      {nullptr,
+       R"({"tokenizer_class": "Qwen2Tokenizer", "additional_special_tokens": ["[A]"], "eos_token": "[E]"})",
+       "[A][E]<|endoftext|>",
+       {6, 4, 5},
+       std::nullopt,
+       4},
+      {nullptr,
+       R"({"tokenizer_class": "GPT2Tokenizer", "unk_token": null, "bos_token": null, "eos_token": "</s>",
+                    "pad_token": "[P]"})",
+       "[P]</s>",
+       {4, 3},
+       std::nullopt,
+       3},
+      {nullptr,
+       R"({"tokenizer_class": "GPT2Tokenizer", "bos_token": "</s>", "eos_token": "</s>", "add_bos_token": true})",
+       "ab",
+       {3, 2},
+       3,
+       3},
+  };
+  for (const auto& [config, tokenizer_config, text, ids, bos, eos] : cases) {
+    const TemporaryFolder folder;
+    folder.write("vocab.json", R"({"a": 0, "b": 1, "ab": 2, "</s>": 3})");
+    folder.write("merges.txt", "a b\n");
+    if (config != nullptr) folder.write("config.json", config);
+    if (tokenizer_config != nullptr) folder.write("tokenizer_config.json", tokenizer_config);
+    const auto tokenizer = load_tokenizer(folder.path());
+    EXPECT_EQ(tokenizer->encode_with_special(text).ids, ids) << text;
+    EXPECT_EQ(tokenizer->bos_id(), bos) << text;
+    EXPECT_EQ(tokenizer->eos_id(), eos) << text;
+  }
 }
 
 TEST(LoadTokenizer, ItsFilesAreAllThatItAndItsChatsNeed) {
