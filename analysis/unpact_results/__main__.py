@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import __version__, agreement, budgets, stability, style, table, terminal, thoughts, ways
+from . import __version__, agreement, budgets, by_field, stability, style, table, terminal, thoughts, ways
 from .compare import compare_folders
 from .files import replace_file
 from .campaigns import load_campaign
@@ -69,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
 
     probes = commands.add_parser("probes", help="what each probe wins back at equal budgets, alone, and at what cost; a table a cell")
     probes.add_argument("campaign", metavar="CAMPAIGN", help="campaign.h5, its folder, or a cell file")
+    probes.add_argument("--by", nargs=2, metavar=("FILE", "FIELD"), help="right answers by a field of the data file, too, such as RWKU's type")
     probes.set_defaults(run=_probes)
 
     compare = commands.add_parser("compare", help="whether two results folders hold the same numbers, dataset by dataset")
@@ -167,6 +168,8 @@ def _thoughts(options: argparse.Namespace) -> int:
 def _probes(options: argparse.Namespace) -> int:
     for cell in load_campaign(options.campaign).cells:
         print(f"## {cell.id}\n\n{budgets.markdown(cell)}")
+        if options.by:
+            print(by_field.markdown(cell, Path(options.by[0]), options.by[1]))
     return 0
 
 

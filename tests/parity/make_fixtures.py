@@ -144,10 +144,11 @@ H. WEIGHTS AND STATES (oracle_weight_probes.py): weight_probes.safetensors; sett
                            of `start` on the mean of -LP over all questions; weights of losses_theta frozen; soft_losses before each
     soft.score.<i> [1]     LP of question i's answer with them
     depth.score.<i> [1], depth.drops.<i> [3,L]   LP by losses_theta, and by how much it falls with the states of losses_ref behind a
-                           block at the positions that predict the answer, at KeyTokens (`keys`), at the other candidates; NaN: none
+                           block at the positions that predict the answer, at KeyTokens (`keys`), at the other candidates; NaN: none; F64
     lens.<name>.<i> [L-1,T] I64   the likeliest tokens by the final norm and the head behind each hidden block of losses_theta in the places
                            of an answer, given those before: `answer` (gold), or `known`, which is what the last hidden block says
-    relearn.<hf name>      losses_theta after `steps` steps of AdamW (`relearn_lr`, `weight_decay`), clipped, on all questions
+    relearn.<hf name>      losses_ref after `steps` steps of AdamW (`relearn_lr`, `weight_decay`), clipped, on all questions; F64
+    relearn.score.<i> [1]  LP of question i's answer after these steps; F64
 
 I. ADAPTERS (oracle_lora.py): lora.safetensors, settings in lora.json; model losses_theta, sets as in B, names as in its file with
   .lora_A.weight [r,in] and .lora_B.weight [out,r]. A is drawn from one generator seeded with `seed`, blocks in order and

@@ -45,8 +45,8 @@ def soft_prompt(out: Path) -> tuple[dict[str, torch.Tensor], list[float]]:
 
 
 def depth(out: Path) -> dict[str, torch.Tensor]:
-    """States of losses_ref behind a block in the place of those of losses_theta, by hooks."""
-    target, source = load_llama(out / "losses_theta").eval(), load_llama(out / "losses_ref").eval()
+    """States of losses_ref behind a block in the place of those of losses_theta, by hooks; in float64."""
+    target, source = load_llama(out / "losses_theta").double().eval(), load_llama(out / "losses_ref").double().eval()
     tensors = {}
     with torch.no_grad():
         for i, ((prompt, (begin, end), answer), keys) in enumerate(zip(QUESTIONS, KEYS, strict=True)):
@@ -62,7 +62,7 @@ def depth(out: Path) -> dict[str, torch.Tensor]:
             for hook in hooks:
                 hook.remove()
             assert torch.equal(taken[0], states[1])
-            drops = torch.full((3, len(taken)), float("nan"))
+            drops = torch.full((3, len(taken)), float("nan"), dtype=torch.float64)
             for k, rows in enumerate(classes):
                 for layer, block in enumerate(target.model.layers):
                     def patch(_module, _inputs, output, rows=rows, layer=layer):
@@ -109,13 +109,17 @@ def logit_lens(out: Path) -> tuple[dict[str, torch.Tensor], list[list[int]]]:
 
 
 def relearning(out: Path) -> tuple[dict[str, torch.Tensor], list[float]]:
-    """The recipe of the probe relearn: AdamW, a constant rate, clipping, all examples in each step; the mean over targets."""
-    model = load_llama(out / "losses_theta").train()
+    """The recipe of the probe relearn: AdamW, a constant rate, clipping, all examples in each step; the mean over targets. In float64.
+
+    From losses_ref, where float32 can follow: AdamW's first step is lr g / (|g| + 1e-8), so a gradient below 1e-8, of which float32 rounds away as much,
+    sends its weight anywhere within a step. One of the 38,688 of losses_theta is such (4e-9; PyTorch's own float32 is off by 1.3e-4 there).
+    """
+    model = load_llama(out / "losses_ref").double().train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=SETTINGS["relearn_lr"], weight_decay=SETTINGS["weight_decay"], foreach=False, fused=False)
     losses = []
     targets = sum(len(answer) for _, _, answer in QUESTIONS)
     for _ in range(SETTINGS["steps"]):
-        loss = torch.zeros(())
+        loss = torch.zeros((), dtype=torch.float64)
         for prompt, _, answer in QUESTIONS:
             logits = model(torch.tensor([prompt + answer])).logits[0]
             rows = logits[len(prompt) - 1:-1].log_softmax(-1)
@@ -123,9 +127,15 @@ def relearning(out: Path) -> tuple[dict[str, torch.Tensor], list[float]]:
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), SETTINGS["clip"])
+        least = min(float(parameter.grad.abs()[parameter.grad != 0].min()) for parameter in model.parameters())
+        assert losses or least > 1e-8, f"a first gradient is {least}: choose other questions"
         optimizer.step()
         losses.append(loss.item())
-    return {f"relearn.{name}": parameter.detach().clone() for name, parameter in model.named_parameters()}, losses
+    tensors = {f"relearn.{name}": parameter.detach().clone() for name, parameter in model.named_parameters()}
+    with torch.no_grad():
+        for i, (prompt, _, answer) in enumerate(QUESTIONS):
+            tensors[f"relearn.score.{i}"] = log_probability(model(torch.tensor([prompt + answer[:-1]])).logits[0], answer).reshape(1)
+    return tensors, losses
 
 
 def write(out: Path) -> None:
