@@ -14,6 +14,7 @@ namespace {
 
 using testing::AllOf;
 using testing::HasSubstr;
+using testing_support::message_of;
 using testing_support::of_opt;
 using testing_support::plain;
 using testing_support::read_architecture;
