@@ -91,7 +91,7 @@ std::string prompt_for_template(const std::string& text) {
 }
 
 std::string end_of_turn_of(const std::string& text) {
-  for (const char* token : {"<|eot_id|>", "<|im_end|>", "<|end|>", "<end_of_turn>"})
+  for (const char* token : {"<|eot_id|>", "<|im_end|>", "<|end|>", "<end_of_turn>", "<|end_of_turn|>"})
     if (text.find(token) != std::string::npos) return token;
   return {};
 }

@@ -43,7 +43,8 @@ std::map<std::string, StoredModule> adapted_modules(const ModelConfig& config) {
     const auto weight = adapted_weight(spec.name);
     const auto module = modules.find(weight);
     UNPACT_VALIDATE(module != modules.end(), concat("an adapter of ", weight, " has no name in a ", config.architecture),
-                    "such a model's files hold several projections in one tensor",
+                    config.block.experts > 0 ? "such a model's files hold every expert's projection by itself"
+                                             : "such a model's files hold several projections in one tensor",
                     "use train.lora_result = merged, or leave that projection out of train.lora_targets");
     found[weight] = module->second;
   }

@@ -151,6 +151,14 @@ void write_ids(const ModelConfig& config, Json& json) {
                                                      : Json(config.eos_ids));
 }
 
+/// Null where the file's padding token, or the class's where it names none, has no row: transformers would refuse the model.
+void write_padding(const ModelConfig& config, Json& json) {
+  constexpr std::int64_t padding_of_phi3 = 32000;  // of Phi3Config; no other class has one beyond its first rows
+  const Json usual = config.architecture == "phi3" ? Json(padding_of_phi3) : Json();
+  const Json padding = json.value("pad_token_id", usual);
+  if (padding.is_number_integer() && padding >= Json(config.vocabulary_size)) json["pad_token_id"] = nullptr;
+}
+
 void write_sizes(const ModelConfig& config, const Architecture& architecture, Json& json) {
   const auto& keys = architecture.keys;
   const auto width = config.intermediate_size / std::max<std::int64_t>(1, config.block.experts);
@@ -253,6 +261,7 @@ Json model_config_json(const ModelConfig& config, const std::string& dtype) {
   json[architecture.keys.initializer] = config.initializer_range;
   json["tie_word_embeddings"] = config.tied_embeddings;
   write_ids(config, json);
+  write_padding(config, json);
   if (json.contains("dtype")) json["dtype"] = dtype;  // since transformers 5
   if (json.contains("torch_dtype") || !json.contains("dtype")) json["torch_dtype"] = dtype;
   return json;

@@ -1,4 +1,7 @@
+#include "attempts.hpp"
+
 #include <cctype>
+#include <functional>
 #include <map>
 #include <set>
 
@@ -158,29 +161,39 @@ void add_to(QuestionAnswer& pair, WrittenAttempt attempt, const std::string& whe
   pair.attempts.push_back(std::move(attempt));
 }
 
-}  // namespace
-
-std::vector<std::string> add_attempts(const std::filesystem::path& file, Dataset& dataset) {
+/// @param each calls its argument with every entry of what `where` names.
+std::vector<std::string> attempts_of_entries(const std::string& where, Dataset& dataset,
+                                             const std::function<void(const ReadEntry&)>& each) {
   const Questions questions(dataset);
   std::vector<std::string> lost;
   std::size_t read = 0;
-  const auto read_entry = [&](const Json& entry, const std::string& where) {
-    UNPACT_VALIDATE(entry.is_object(), concat(where, " is no object"), concat("found a JSON ", entry.type_name()),
+  each([&](const Json& entry, const std::string& place) {
+    UNPACT_VALIDATE(entry.is_object(), concat(place, " is no object"), concat("found a JSON ", entry.type_name()),
                     "an entry is {\"question\", \"probe\", \"attempt\", \"prompt\"}");
-    if (string_or(entry, "split", "forget", where) == "retain" || is_open(entry)) return;
-    const auto attempt = attempt_of(entry, where);
-    const auto found = questions.find(entry, where);
-    if (found.empty()) lost.push_back(concat(where, ": probe '", attempt.probe, "' asks what the dataset does not have"));
-    for (auto* pair : found) add_to(*pair, attempt, where);
+    if (string_or(entry, "split", "forget", place) == "retain" || is_open(entry)) return;
+    const auto attempt = attempt_of(entry, place);
+    const auto found = questions.find(entry, place);
+    if (found.empty()) lost.push_back(concat(place, ": probe '", attempt.probe, "' asks what the dataset does not have"));
+    for (auto* pair : found) add_to(*pair, attempt, place);
     ++read;
-  };
-  for_each_entry(file, EntryForm::lines, read_entry);
-  UNPACT_VALIDATE(read > 0, concat(file.string(), " has no attempts"), "it is empty, or no prompt is filled in",
-                  "check probe.file");
-  UNPACT_VALIDATE(lost.size() < read, concat(file.string(), " asks nothing of this dataset"),
+  });
+  UNPACT_VALIDATE(read > 0, concat(where, " has no attempts"), "it is empty, or no prompt is filled in", "check probe.file");
+  UNPACT_VALIDATE(lost.size() < read, concat(where, " asks nothing of this dataset"),
                   concat("none of its ", read, " attempts belongs to a forget question; the first is ", lost.front()),
                   "questions are found by their exact text, or by question_sha256");
   return lost;
+}
+
+}  // namespace
+
+std::vector<std::string> add_attempts(const std::filesystem::path& file, Dataset& dataset) {
+  return attempts_of_entries(file.string(), dataset,
+                             [&](const ReadEntry& read) { for_each_entry(file, EntryForm::lines, read); });
+}
+
+std::vector<std::string> add_attempts_of(std::string_view content, const std::string& where, Dataset& dataset) {
+  return attempts_of_entries(where, dataset,
+                             [&](const ReadEntry& read) { for_each_entry_of(content, EntryForm::lines, where, read); });
 }
 
 }  // namespace unpact

@@ -63,6 +63,12 @@ TEST_F(AdapterFolders, FollowTheNamesOfEachLayout) {
   const auto json = read_json_file(gpt2 / "adapter_config.json");
   EXPECT_THAT(json["target_modules"].get<std::vector<std::string>>(), ElementsAre("attn.c_proj"));
   EXPECT_EQ(json["fan_in_fan_out"], true) << "Conv1D keeps its weight transposed";
+  const auto opt = saved("opt", "q_proj, up_proj");  // fc1 lies in no submodule: the block's number stands in front
+  EXPECT_THAT(read_json_file(opt / "adapter_config.json")["target_modules"].get<std::vector<std::string>>(),
+              ElementsAre("0.fc1", "1.fc1", "2.fc1", "self_attn.q_proj"));
+  const auto neo = saved("gpt_neo", "o_proj");
+  EXPECT_NO_THROW(SafetensorsFile(neo / "adapter_model.safetensors")
+                      .tensor("base_model.model.transformer.h.2.attn.attention.out_proj.lora_B.weight"));
 }
 
 TEST_F(AdapterFolders, AreRefusedWhereAFileHoldsSeveralProjectionsInOneTensor) {
@@ -72,6 +78,7 @@ TEST_F(AdapterFolders, AreRefusedWhereAFileHoldsSeveralProjectionsInOneTensor) {
     EXPECT_THAT(message_of<UserError>([&] { saved(pair.first, pair.second); }),
                 AllOf(HasSubstr(pair.second), HasSubstr("train.lora_result = merged")))
         << pair.first;
+  EXPECT_THAT(message_of<UserError>([&] { saved("mixtral", "up_proj"); }), HasSubstr("every expert's projection by itself"));
 }
 
 }  // namespace

@@ -14,6 +14,7 @@ namespace {
 
 using testing::AllOf;
 using testing::HasSubstr;
+using testing_support::message_of;
 using testing_support::of_opt;
 using testing_support::plain;
 using testing_support::read_architecture;
@@ -35,6 +36,19 @@ TEST(ArchitectureConfig, DefaultsOfAbsentKeysAreThoseOfTransformers) {
   EXPECT_EQ(read_architecture(json).key_value_heads, 8);
   json["model_type"] = "llama";
   EXPECT_EQ(read_architecture(json).key_value_heads, 64);
+}
+
+/// A target of random weights has the rows of its tokenizer, fewer than the description that it was made by.
+TEST(ArchitectureConfig, APaddingTokenWithoutARowIsNotWritten) {
+  const auto padding = [](const ModelConfig& config) {
+    return model_config_json(config, "float32").value("pad_token_id", Json("absent"));
+  };
+  EXPECT_EQ(padding(with("phi3", Json::object())), nullptr) << "Phi3Config's own is 32000";
+  EXPECT_EQ(padding(with("phi3", {{"pad_token_id", 3}})), 3);
+  EXPECT_EQ(padding(with("phi3", {{"vocab_size", 32064}})), "absent");
+  EXPECT_EQ(padding(with("llama", {{"pad_token_id", 50}})), nullptr);
+  EXPECT_EQ(padding(with("llama", {{"pad_token_id", -1}})), -1);
+  EXPECT_EQ(padding(with("llama", Json::object())), "absent");
 }
 
 TEST(Gpt2Config, ReadsItsOwnKeys) {

@@ -98,16 +98,17 @@ E. LEAVE-ONE-OUT: loo.safetensors, on llama_grouped
   cases: n1_t1 n1_t5 n2_t1 n2_t5 n17_t1 n17_t5 (BOS + n candidates), repeated_t5 (runs of equal ids), same_t1 (all ids
   equal: all removals give one row), context_t5 (context before and behind the candidates). loo.json lists them.
 
-F. OTHER ATTRIBUTIONS: attribution.safetensors, cases <model>.<case> as attribution.json lists them, on llama_grouped,
-  mistral, qwen2, qwen3_bias_window and gpt2; LP = mean log-probability of the answer's tokens, nats
+F. OTHER ATTRIBUTIONS: attribution.safetensors, cases <model>.<case> as attribution.json lists them, on a model of every
+  family (MODELS in oracle_attribution.py); LP = mean log-probability of the answer's tokens, nats
     <name>.ids, .candidates, .answer   as in E
     <name>.score [1] F32               LP of the whole prompt
+    <name>.leave_one_out [n] F32       LP - LP without the candidate
     <name>.in_place_mask [n] F32       LP - LP with the candidate's position 0 in attention_mask, position_ids kept
     <name>.baseline [n] F32            LP - LP with the candidate's id replaced by `baseline` of attribution.json
     <name>.gradient_x_input [n] F32    sum over channels of embedding * dLP/dembedding, by autograd
     <name>.integrated_zero, _id [n] F32  integrated gradients of LP from the zero vector / the baseline id's embedding in
                                        all candidates' places, numpy's Gauss-Legendre rule with 50 points
-    <name>.integrated_id_fine [n] F32  the same from the baseline id by the midpoint rule with 1000 points
+    <name>.integrated_id_fine [n] F32  the same from the baseline id by the midpoint rule with 1000 points, for models in `fine`
     <name>.integrated_zero_gain, _id_gain [1] F32  LP - LP at the start of the path
     <name>.rollout [n] F32             attention rollout from output_attentions, mean over the rows that predict the answer
 

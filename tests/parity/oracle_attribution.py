@@ -10,7 +10,8 @@ from transformers import PreTrainedModel
 
 from oracle_models import BOS, load_model
 
-MODELS = ["llama_grouped", "mistral", "qwen2", "qwen3_bias_window", "gpt2"]
+FINE_MODELS = ["llama_grouped", "mistral", "qwen2", "qwen3_bias_window", "gpt2"]  # with another rule for the integral
+MODELS = [*FINE_MODELS, "phi", "phi3_longrope", "gpt_neox", "gemma", "gemma2", "gemma3", "olmo2", "opt", "gpt_neo", "mixtral"]
 BASELINE = 7
 STEPS, FINE_STEPS, AT_ONCE = 50, 1000, 100
 
@@ -86,21 +87,23 @@ def cases(vocabulary: int) -> dict[str, tuple[list[int], int, int, list[int]]]:
     return {"n11_t4": ([BOS] + draw(3) + draw(11) + draw(2), 4, 15, draw(4)), "n3_t1": ([BOS] + draw(3) + draw(1), 1, 4, draw(1))}
 
 
-def describe(model: PreTrainedModel, ids: list[int], begin: int, end: int, answer: list[int]) -> dict[str, torch.Tensor]:
+def describe(model: PreTrainedModel, ids: list[int], begin: int, end: int, answer: list[int], fine: bool) -> dict[str, torch.Tensor]:
     chosen = slice(begin, end)
     whole = score_of_ids(model, ids, answer)
+    removed = [ids[:at] + ids[at + 1:] for at in range(begin, end)]
     replaced = [ids[:at] + [BASELINE] + ids[at + 1:] for at in range(begin, end)]
     embeddings = model.get_input_embeddings()(torch.tensor(ids + answer)).detach()
     found = {"score": whole.reshape(1),
+             "leave_one_out": whole - torch.stack([score_of_ids(model, other, answer) for other in removed]),
              "in_place_mask": whole - torch.stack([masked_score(model, ids, answer, at) for at in range(begin, end)]),
              "baseline": whole - torch.stack([score_of_ids(model, other, answer) for other in replaced]),
              "gradient_x_input": (embeddings.double() * gradient(model, embeddings[None], ids, answer)[1][0]).sum(-1)[chosen],
              "rollout": rollout(model, ids, answer)[chosen]}
-    for name, vector in (("zero", torch.zeros(embeddings.shape[1])), ("id", model.get_input_embeddings().weight[BASELINE].detach())):
+    for name, vector in (("zero", torch.zeros(embeddings.shape[1])), ("id", model.get_input_embeddings()(torch.tensor(BASELINE)).detach())):
         start = embeddings.clone()
         start[chosen] = vector
         found[f"integrated_{name}"] = integrated(model, embeddings, start, ids, answer, *gauss(STEPS))[chosen]
-        if name == "id":  # from the zero vector the path turns too sharply at its start, where norms divide by little
+        if fine and name == "id":  # from the zero vector the path turns too sharply at its start, where norms divide by little
             found["integrated_id_fine"] = integrated(model, embeddings, start, ids, answer, *midpoints(FINE_STEPS))[chosen]
         found[f"integrated_{name}_gain"] = whole - gradient(model, start[None], ids, answer)[0]
     return found
@@ -114,6 +117,7 @@ def write(out: Path) -> None:
             name = f"{folder}.{case}"
             names.append(name)
             tensors.update({f"{name}.ids": torch.tensor(ids), f"{name}.candidates": torch.tensor([begin, end]), f"{name}.answer": torch.tensor(answer)})
-            tensors.update({f"{name}.{kind}": value.float() for kind, value in describe(model, ids, begin, end, answer).items()})
+            described = describe(model, ids, begin, end, answer, folder in FINE_MODELS)
+            tensors.update({f"{name}.{kind}": value.float() for kind, value in described.items()})
     save_file(tensors, out / "attribution.safetensors")
-    (out / "attribution.json").write_text(json.dumps({"baseline": BASELINE, "cases": names}, indent=1) + "\n")
+    (out / "attribution.json").write_text(json.dumps({"baseline": BASELINE, "cases": names, "fine": FINE_MODELS}, indent=1) + "\n")

@@ -268,15 +268,16 @@ def test_chat_templates(unpact: Program, broken: Path, use: str | None, place: s
     assert (f"model.use = {use}" if use else "none of configs/models fits") in text
 
 
-def test_an_end_of_turn_that_ends_no_answer_is_said(unpact: Program, broken: Path) -> None:
+@pytest.mark.parametrize("mark", ["<|im_end|>", "<|end_of_turn|>"])
+def test_an_end_of_turn_that_ends_no_answer_is_said(unpact: Program, broken: Path, mark: str) -> None:
     for name in ("tokenizer.model", "tokenizer.json", "special_tokens_map.json"):
         (broken / name).unlink(missing_ok=True)
-    write_json(broken / "vocab.json", {"a": 0, "b": 1, "<|endoftext|>": 2, "ab": 3, "<|im_end|>": 4})
+    write_json(broken / "vocab.json", {"a": 0, "b": 1, "<|endoftext|>": 2, "ab": 3, mark: 4})
     (broken / "merges.txt").write_text("a b\n")
-    write_json(broken / "tokenizer_config.json", {"tokenizer_class": "Qwen2Tokenizer", "bos_token": None, "chat_template": MARKS["qwen3"] + "<|im_end|>",
-                                                  "added_tokens_decoder": {"4": {"content": "<|im_end|>", "special": True}}})
+    write_json(broken / "tokenizer_config.json", {"tokenizer_class": "Qwen2Tokenizer", "bos_token": None, "chat_template": MARKS["qwen3"] + mark,
+                                                  "added_tokens_decoder": {"4": {"content": mark, "special": True}}})
     quick = ("inspect", "model", broken, "--inspect.quick", "true")
-    assert "ends answers with <|im_end|> (4), which is no EOS" in unpact(*quick).out
+    assert f"ends answers with {mark} (4), which is no EOS" in unpact(*quick).out
     config = json.loads((broken / "config.json").read_text())
     write_json(broken / "config.json", config | {"eos_token_id": [2, 4]})
     (broken / "generation_config.json").unlink(missing_ok=True)

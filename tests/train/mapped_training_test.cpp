@@ -80,7 +80,8 @@ TEST_P(MappedTraining, GivesTheBitsOfTheModelInMemory) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Of, MappedTraining, testing::Values("llama", "qwen3", "gpt2"),
+// Among them every layout of files: fused, interleaved, and an expert a tensor.
+INSTANTIATE_TEST_SUITE_P(Of, MappedTraining, testing::Values("llama", "qwen3", "gpt2", "phi3", "gpt_neox", "mixtral"),
                          [](const auto& test) { return test.param; });
 
 using MappedTrainingFaults = MappedTraining;
