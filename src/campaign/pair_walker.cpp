@@ -182,6 +182,9 @@ void PairWalker::fail(Work& work, const std::exception_ptr& thrown) {
   }
   lose(work, note);
   if (!makers_.is_root()) return;
+  // Two groups may try it, if one frees its claim a moment before it writes its failure down. One of them says so.
+  if (const auto said = find_failed_pair(folder_, pair_id(work.pair->configuration)); said && said->run == claims_.run())
+    return;
   log::warn(concat(work.pair->cells.size(), " cell(s) of ", work.pair->configuration.model.name, " and ",
                    work.pair->configuration.dataset.name, " have no result: ", note));
   write_failed_pair(folder_, {pair_id(work.pair->configuration), "", plain.problem, plain.reason, plain.hint, utc_now(),

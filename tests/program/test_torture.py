@@ -19,7 +19,7 @@ from unpact_program import BASELINE, Program, differing
 ROUNDS = int(os.environ.get("UNPACT_TORTURE_ROUNDS", "30"))
 SEED = int(os.environ.get("UNPACT_TORTURE_SEED", "1"))
 CALM_STALE_AFTER = 5  # seconds; less than a busy machine may stand still would make a calm run lose its own claims
-LITTER = re.compile(r"(\.tmp|\.unpact-write-test)\.[^/]+\.\d+$|^claims/[^/]+\.claim\.\d+$")  # nobody takes it for results
+LITTER = re.compile(r"(\.tmp|\.unpact-write-test)\.[^/]+\.\d+$|^claims/[^/]+\.claim\.\d+$|^\.clock-[^/]+-\d+$")  # nobody takes it for results
 Tool = Callable[..., subprocess.CompletedProcess]
 
 

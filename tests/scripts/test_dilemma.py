@@ -31,6 +31,11 @@ JOBS = [("ga_gd, npo_gd, simnpo_gd, wga_gd", "method.retain_weight = 1, 4, 16; u
         ("tv", "method.scale = 2, 5, 10")]
 
 
+def heed_interrupts() -> None:
+    """Whoever starts the tests in the background of a shell has them ignore SIGINT, and what they start as well."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Study:
     """A copy of the script beside such a program."""
 
@@ -52,7 +57,7 @@ class Study:
                                     "UNPACT_TEST_DATA": str(self.folder)}
         environment.pop("UNPACT_DRY_RUN", None)
         return subprocess.Popen([self.folder / "scripts/dilemma", *arguments], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                                start_new_session=True)
+                                start_new_session=True, preexec_fn=heed_interrupts)
 
     def run(self, codes: str, *arguments: str, targets: str = "demo") -> tuple[int, str]:
         running = self.start(codes, *arguments, targets=targets)
