@@ -37,8 +37,12 @@ def test_a_reader_that_goes_away(unpact: Program, home: Path, expected: Path, tm
         running.stderr.close()
         said = ""
         assert "cell(s) finished" in running.stdout.read()
-    assert running.wait(timeout=PATIENCE) == 0, said
-    assert "error" not in said
+    code = running.wait(timeout=PATIENCE)
+    if ranks > 1 and "mpirun: SIGPIPE detected" in said:  # Open MPI gives up itself where more than ten writes find no reader
+        assert code == 1, said
+        unpact.well(*reproduce(home, tmp_path), ranks=ranks)
+    else:
+        assert code == 0 and "error" not in said, said
     assert_same_cells(tmp_path, expected, 1)
     assert "1 cell(s) finished, 0 missing, 0 broken" in log_of(tmp_path)
 
