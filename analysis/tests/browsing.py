@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from unpact_results.report import sources_of, write_report
+from unpact_results.statistics import wilson
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
@@ -112,3 +113,12 @@ CONTRAST = """() => {
   }
   return bad;
 }"""
+
+
+def texts(page, selector: str) -> list[str]:
+    return page.locator(selector).all_inner_texts()
+
+
+def shown_rate(count: int, total: int) -> str:
+    low, high = wilson(count, total)
+    return f"{100 * count / total:.1f} % {count}/{total} {100 * low:.1f} to {100 * high:.1f} %"

@@ -10,6 +10,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from .lengths import contradiction
 from .model import Arm, Cell, Contribution, CurvePoint, Depth, Judge, JudgeCheck, Metric, Mix, ModelResult, Probe, Ragged, Rate, Thought, Trajectory, Verification
 from .schema import LEAVE_ONE_OUT, NATS
 from .statistics import set_cosines
@@ -292,43 +293,10 @@ def _cell(file: h5py.File, path: Path, lazy: bool) -> Cell:
         _weights(file, cell)
     if "trajectory" in file:  # since 1.10
         _points(file, cell)
-    _check_lengths(cell)
+    if problem := contradiction(cell):
+        raise ResultsError(problem)
     cell.focus_answer = focus_answer(cell)
     return cell
-
-
-def _check_lengths(cell: Cell) -> None:
-    count = len(cell.question)
-    per_question = [cell.split, cell.gold_answer, cell.prompt, cell.token_ids, cell.is_candidate, cell.outcome, cell.set_cosine, cell.contribution_cosine]
-    per_question += [] if cell.knowledge is None else [cell.half, cell.knowledge]
-    per_question += [part for judge in cell.judges.values() for part in (judge.target, judge.unlearned)]
-    per_question += [part for arm in cell.arms.values() for part in (arm.is_right, *arm.probes.values())]
-    per_question += [] if cell.trajectory is None else [cell.trajectory.role, *cell.trajectory.is_right]
-    for model in (cell.target, cell.unlearned):
-        per_question += [model.answer, model.score, model.is_right]
-        if (thought := model.thought) is not None:
-            per_question += [thought.trace, thought.forced, thought.is_right, *thought.trace_share.values(), *thought.contributions.values()]
-        for part in (part for part in (model.gold, model.own) if not isinstance(part, LazyContribution)):
-            per_question += [part.answer_ids, part.log_probabilities, part.contributions, part.is_key_token, part.standard_errors, part.is_uncertain,
-                             part.mean_log_probability]
-    if any(len(item) != count for item in per_question):
-        raise ResultsError("datasets disagree about the number of questions")
-    if len(cell.pieces) != len(cell.token_ids.values):
-        raise ResultsError("as many pieces as token ids are expected")
-    for probe in cell.probes.values():
-        _check_probe(probe, count)
-
-
-def _check_probe(probe: Probe, questions: int) -> None:
-    """P probed questions of those that there are, and m attempts of each in every dataset."""
-    shape = (len(probe.question), len(probe.attempt_labels))
-    flags = [probe.score, probe.is_right, probe.has_gold, probe.gold_share, probe.new_words, probe.echo_right, probe.tokens, *probe.judged.values()]
-    texts = [text for text in (probe.answer, probe.put, probe.gold) if text is not None]
-    fits = all(part.shape == shape for part in flags if part is not None) and all([len(row) for row in text] == [shape[1]] * shape[0] for text in texts)
-    if np.any(probe.question >= questions):
-        raise ResultsError(f"/probes/{probe.name}/probed_question points past the last question")
-    if not fits or (probe.asked is not None and len(probe.asked) != shape[0]):
-        raise ResultsError(f"/probes/{probe.name}: datasets disagree about its questions and attempts")
 
 
 def focus_answer(cell: Cell) -> str:
